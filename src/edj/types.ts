@@ -1,0 +1,93 @@
+/** Topics, subscribers, events and their deliveries, as rows; the interfaces the store implements. */
+import type { DeliveryId, EventId, MessageId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
+
+export interface Topic {
+  readonly id: TopicId;
+  readonly projectId: ProjectId;
+  readonly name: string;
+  readonly createdAt: number;
+}
+export interface Subscriber {
+  readonly id: SubscriberId;
+  readonly projectId: ProjectId;
+  readonly topicId: TopicId;
+  readonly type: 'http';
+  readonly url: string;
+  /** Attachments' content is inlined in the event. */
+  readonly inline: boolean;
+  /** Standard Webhooks secret ('whsec_' + base64), sealed (runtime/sealing.ts). */
+  readonly sealedSecret: Buffer;
+  readonly createdAt: number;
+}
+/** An event row refers to its message; its JSON is rendered on sending, the same bytes every time. */
+export interface EventRow {
+  readonly id: EventId;
+  readonly projectId: ProjectId;
+  readonly topicId: TopicId;
+  readonly service: 'mta' | 'edj';
+  readonly name: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  /** incoming and outgoing show the message itself; others only name it in `content`. */
+  readonly messageId: MessageId | null;
+  /** What rendering needs beside the message: for incoming/outgoing `{rule, envelope, authentication}`; else the whole `content`. JSON. */
+  readonly content: unknown;
+  /** Summary of an event that shows no message; null for incoming and outgoing (rendered from the message). */
+  readonly summary: string | null;
+}
+export type SubscriberDeliveryState = 'pending' | 'retry' | 'done' | 'dead';
+export interface SubscriberDelivery {
+  readonly id: DeliveryId;
+  readonly projectId: ProjectId;
+  readonly subscriberId: SubscriberId;
+  readonly eventId: EventId;
+  readonly state: SubscriberDeliveryState;
+  readonly attempts: number;
+  readonly nextAttemptAt: number | null;
+  /** JSON: status, first part of the answer, error. */
+  readonly lastResult: unknown;
+  readonly createdAt: number;
+}
+export interface SubscriberDeliveryMove {
+  readonly projectId: ProjectId;
+  readonly id: DeliveryId;
+  readonly from: readonly SubscriberDeliveryState[];
+  readonly to: SubscriberDeliveryState;
+  readonly attempts: number;
+  readonly nextAttemptAt: number | null;
+  readonly lastResult: unknown;
+}
+export interface DueDelivery {
+  readonly delivery: SubscriberDelivery;
+  readonly event: EventRow;
+  readonly subscriber: Subscriber;
+}
+export interface EdjReader {
+  topic(project: ProjectId, id: TopicId): Promise<Topic | null>;
+  topics(project: ProjectId, page: PageRequest): Promise<Page<Topic>>;
+  topicByName(project: ProjectId, name: string): Promise<Topic | null>;
+  subscriber(project: ProjectId, id: SubscriberId): Promise<Subscriber | null>;
+  subscribers(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<Subscriber>>;
+  event(project: ProjectId, id: EventId): Promise<EventRow | null>;
+  /** Oldest first after the event id `after` (null: from the beginning), at most `limit`; ids are UUIDv7 and commit order within a topic. */
+  eventsAfter(project: ProjectId, topic: TopicId, after: EventId | null, limit: number): Promise<readonly EventRow[]>;
+  /** Newest first, for lists. */
+  events(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<EventRow>>;
+  deliveries(project: ProjectId, subscriber: SubscriberId, page: PageRequest): Promise<Page<SubscriberDelivery>>;
+  dueDeliveries(now: number, limit: number, exclude: ReadonlySet<DeliveryId>): Promise<readonly DueDelivery[]>;
+  nextDeliveryAfter(now: number): Promise<number | null>;
+}
+export interface EdjTx {
+  /** ConflictError 'topic.name'. */
+  insertTopic(topic: Topic): void;
+  updateTopic(topic: Topic): void;
+  /** ConflictError 'topic.in_use' while a rule or domain refers to it; removes its subscribers and their deliveries. */
+  deleteTopic(project: ProjectId, id: TopicId): void;
+  insertSubscriber(subscriber: Subscriber): void;
+  updateSubscriber(subscriber: Subscriber): void;
+  deleteSubscriber(project: ProjectId, id: SubscriberId): void;
+  /** Writes the event and, for each subscriber the topic has at that moment, one pending delivery due at once (ids made by the store). StaleError where the topic is gone. */
+  insertEvent(event: EventRow): void;
+  moveDelivery(move: SubscriberDeliveryMove): void;
+}

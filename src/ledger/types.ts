@@ -1,0 +1,39 @@
+/** What must be remembered about calls: tasks, idempotency keys, AUTH failure counters. */
+import type { ProjectId, TaskId } from '../runtime/ids.ts';
+
+export interface Task {
+  readonly id: TaskId;
+  readonly projectId: ProjectId;
+  readonly service: 'mta' | 'edj';
+  readonly procedure: string;
+  readonly status: 'queued' | 'succeeded' | 'failed';
+  readonly result: unknown;
+  readonly error: unknown;
+  readonly createdAt: number;
+  readonly completedAt: number | null;
+}
+export interface IdempotencyRecord {
+  readonly projectId: ProjectId;
+  /** Scope + the caller's key, e.g. 'http:POST /mta/v1/tasks:abc'. */
+  readonly key: string;
+  /** SHA-256 of the request. */
+  readonly requestHash: Buffer;
+  /** null while the first call is running. */
+  readonly response: { readonly status: number; readonly body: string } | null;
+  readonly createdAt: number;
+}
+export interface LedgerReader {
+  task(project: ProjectId, id: TaskId): Promise<Task | null>;
+  idempotency(project: ProjectId, key: string): Promise<IdempotencyRecord | null>;
+  /** Failures within the window starting at `since` (ms): of the address in all, and of (key, address). */
+  authFailures(scope: string, since: number): Promise<number>;
+}
+export interface LedgerTx {
+  insertTask(task: Task): void;
+  updateTask(task: Task): void;
+  /** ConflictError 'idempotency.key'. */
+  insertIdempotency(record: IdempotencyRecord): void;
+  completeIdempotency(project: ProjectId, key: string, response: { status: number; body: string }): void;
+  deleteIdempotency(project: ProjectId, key: string): void;
+  pruneIdempotency(before: number): void;
+}

@@ -1,0 +1,42 @@
+/** Receive, send and event rules of a domain: which topic gets what. */
+import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
+
+interface RuleBase {
+  readonly id: RuleId;
+  readonly projectId: ProjectId;
+  readonly topicId: TopicId;
+  readonly createdAt: number;
+}
+export interface ReceiveRule extends RuleBase {
+  readonly family: 'incoming';
+  readonly domainId: DomainId;
+  readonly type: 'account' | 'all' | 'catch_all';
+  /** Lower case; set exactly when type is 'account'. */
+  readonly localPart: string | null;
+}
+export interface SendRule extends RuleBase {
+  readonly family: 'outgoing';
+  readonly domainId: DomainId;
+}
+export interface EventRule extends RuleBase {
+  readonly family: 'event';
+  /** null: the project's own events (limits, domains, subscribers). */
+  readonly domainId: DomainId | null;
+  readonly names: readonly string[];
+}
+export type Rule = ReceiveRule | SendRule | EventRule;
+
+export interface RuleReader {
+  /** Every rule of one family of a domain, oldest first (there are few). domain null: the project's event rules. */
+  rules<F extends Rule['family']>(
+    project: ProjectId,
+    domain: DomainId | null,
+    family: F,
+  ): Promise<readonly Extract<Rule, { family: F }>[]>;
+  rule(project: ProjectId, id: RuleId): Promise<Rule | null>;
+}
+export interface RuleTx {
+  insertRule(rule: Rule): void;
+  updateRule(rule: Rule): void;
+  deleteRule(project: ProjectId, id: RuleId): void;
+}

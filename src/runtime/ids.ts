@@ -1,0 +1,27 @@
+/** Branded identifiers: all are 36-character lower-case UUIDs; an id of one kind cannot be passed as another. */
+declare const brand: unique symbol;
+export type Id<Kind extends string> = string & { readonly [brand]: Kind };
+
+export type ProjectId = Id<'project'>;
+/** Ownership of a domain (iam) and its setting up in MTA are two resources with two ids. */
+export type OwnedDomainId = Id<'owned-domain'>;
+export type DomainId = Id<'mta-domain'>;
+export type ApiClientId = Id<'api-client'>;
+export type StaticKeyId = Id<'static-key'>;
+export type DkimKeyId = Id<'dkim-key'>;
+export type RuleId = Id<'rule'>;
+export type TopicId = Id<'topic'>;
+export type SubscriberId = Id<'subscriber'>;
+export type EventId = Id<'event'>;
+export type DeliveryId = Id<'subscriber-delivery'>;
+export type MessageId = Id<'message'>;
+export type RecipientId = Id<'recipient'>;
+export type TaskId = Id<'task'>;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The id, or null where the text is not a UUID (upper case is folded). */
+export function parseId<K extends string>(text: string): Id<K> | null {
+  const lower = text.toLowerCase();
+  return UUID.test(lower) ? (lower as Id<K>) : null;
+}

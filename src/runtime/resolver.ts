@@ -1,0 +1,23 @@
+/** DNS as a seam. Answers are sums: absence is not failure, and failure never looks like absence. */
+export interface MxRecord {
+  readonly preference: number;
+  /** Lower case without trailing dot; '' is the null MX (RFC 7505). */
+  readonly exchange: string;
+}
+export type DnsAnswer<T> =
+  | { readonly kind: 'found'; readonly records: readonly T[]; /** seconds */ readonly ttl: number; /** AD bit */ readonly authenticated: boolean }
+  | { readonly kind: 'nodata'; readonly ttl: number }
+  | { readonly kind: 'nxdomain'; readonly ttl: number }
+  /** SERVFAIL, REFUSED, time-out, malformed: try again later. */
+  | { readonly kind: 'failed'; readonly cause: string };
+
+export interface Resolver {
+  mx(name: string): Promise<DnsAnswer<MxRecord>>;
+  a(name: string): Promise<DnsAnswer<string>>;
+  aaaa(name: string): Promise<DnsAnswer<string>>;
+  /** One string per record, its character-strings joined. */
+  txt(name: string): Promise<DnsAnswer<string>>;
+  /** Names an address (IPv4 or IPv6 text) points back to. */
+  ptr(address: string): Promise<DnsAnswer<string>>;
+  cname(name: string): Promise<DnsAnswer<string>>;
+}
