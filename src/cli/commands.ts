@@ -1,0 +1,34 @@
+/** The commands by name. Each module is loaded only when its command is run. */
+import type { Command } from './usage.ts';
+
+function lazy(summary: string, usage: string, load: () => Promise<{ run: Command['run'] }>): Command {
+  return { summary, usage, run: async (args, context) => (await load()).run(args, context) };
+}
+
+export const commands: Readonly<Record<string, Command>> = {
+  serve: lazy('run the service', '', () => import('./serve.ts')),
+  bootstrap: lazy(
+    'make a project with a domain, a topic and a key',
+    '--domain NAME [--verified] [--project NAME] [--role admin|sender] [--json]',
+    () => import('./bootstrap.ts'),
+  ),
+  doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
+  zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
+  sink: lazy(
+    'a recording SMTP server and HTTP hook for development',
+    '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',
+    () => import('./sink.ts'),
+  ),
+  openapi: lazy('print an OpenAPI document', 'mta|edj|iam', () => import('./openapi.ts')),
+  help: {
+    summary: 'list the commands',
+    usage: '',
+    async run() {
+      const width = Math.max(...Object.keys(commands).map((name) => name.length));
+      for (const [name, { summary, usage }] of Object.entries(commands)) {
+        process.stdout.write(`  hikyaku ${name.padEnd(width)}  ${summary}${usage === '' ? '' : `\n${' '.repeat(width + 13)}${usage}`}\n`);
+      }
+      return 0;
+    },
+  },
+};

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, loadConfig, parseHostPort } from './config.ts';
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('an empty environment gives the documented defaults', () => {
+  const config = loadConfig({});
+  assert.equal(config.limitPerMinute, 300);
+  assert.equal(config.limitPerDay, 50_000);
+  assert.deepEqual(config.mxListen, [{ host: '127.0.0.1', port: 2525 }]);
+  assert.deepEqual(config.submissionsListen, [{ host: '127.0.0.1', port: 2465 }]);
+  assert.equal(config.tlsMinVersion, 'TLSv1.2');
+  assert.equal(config.mxTlsMinVersion, 'TLSv1');
+  assert.equal(config.allowPrivateTargets, false);
+});
+
+test('an unknown name is an error that suggests the nearest; test variables are ignored', () => {
+  assert.match(problemsOf({ HIKYAKU_MX_LISTENS: '127.0.0.1:25' })[0]!, /HIKYAKU_MX_LISTENS.*did you mean HIKYAKU_MX_LISTEN\?/);
+  assert.deepEqual(problemsOf({ HIKYAKU_TEST_POSTGRES: 'x' }), []);
+});
+
+const bad: Record<string, Record<string, string>> = {
+  'a port over 65535': { HIKYAKU_MX_LISTEN: '127.0.0.1:70000' },
+  'a listener without port': { HIKYAKU_HTTP_LISTEN: '127.0.0.1' },
+  'an unknown store': { HIKYAKU_STORE: 'mysql://x' },
+  'an unknown TLS version': { HIKYAKU_TLS_MIN_VERSION: 'SSLv3' },
+  'a short secret key': { HIKYAKU_SECRET_KEY: 'abcd' },
+  'a certificate without key': { HIKYAKU_TLS_CERT: '/x.pem' },
+  'a negative limit': { HIKYAKU_LIMIT_PER_DAY: '-1' },
+  'a route of an unknown scheme': { HIKYAKU_ROUTES: '*=http://127.0.0.1:1' },
+  'a trusted network beyond loopback': { HIKYAKU_TRUSTED_NETWORKS: '10.0.0.0/8=00000000-0000-7000-8000-000000000000' },
+  'plain HTTP beyond loopback': { HIKYAKU_HTTP_LISTEN: '0.0.0.0:80' },
+  'a resolver that is a name': { HIKYAKU_DNS_SERVERS: 'dns.example:53' },
+};
+for (const [name, env] of Object.entries(bad)) {
+  test(`${name} is refused, naming the variable`, () => {
+    const problems = problemsOf(env);
+    assert.equal(problems.length, 1);
+    assert.ok(problems[0]!.includes(Object.keys(env)[0]!), problems[0]);
+  });
+}
+
+test('all problems are told at once and a secret is not repeated', () => {
+  const problems = problemsOf({ HIKYAKU_SECRET_KEY: 'hunter2', HIKYAKU_LOG_LEVEL: 'loud', HIKYAKU_X: '1' });
+  assert.equal(problems.length, 3);
+  assert.ok(!problems.join().includes('hunter2'));
+});
+
+test('routes, networks and listeners are parsed', () => {
+  const config = loadConfig({
+    HIKYAKU_ROUTES: 'example.com=smtp://127.0.0.1:2526,*=smtps://u%40x:p%3Aw@[::1]:465',
+    HIKYAKU_TRUSTED_NETWORKS: '127.0.0.0/8=00000000-0000-7000-8000-000000000000',
+    HIKYAKU_MX_LISTEN: '127.0.0.1:0,[::1]:25',
+  });
+  assert.deepEqual(config.routes[0], { pattern: 'example.com', target: { scheme: 'smtp', host: '127.0.0.1', port: 2526 } });
+  assert.deepEqual(config.routes[1]!.target, { scheme: 'smtps', host: '::1', port: 465, user: 'u@x', password: 'p:w' });
+  assert.equal(config.trustedNetworks[0]!.prefix, 8);
+  assert.deepEqual(parseHostPort('[::1]:25'), { host: '::1', port: 25 });
+});

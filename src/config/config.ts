@@ -1,0 +1,251 @@
+/**
+ * The environment is read here and nowhere else, into one frozen, typed Config.
+ * Fails with ConfigError, which lists every problem found, each naming its variable; values that may be secret are
+ * never repeated.
+ */
+import { hostname as machineName } from 'node:os';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { VARIABLES } from './variables.ts';
+
+export const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+export type TlsVersion = (typeof TLS_VERSIONS)[number];
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+export interface RouteTarget {
+  readonly scheme: 'smtp' | 'smtp+starttls' | 'smtps';
+  readonly host: string;
+  readonly port: number;
+  readonly user?: string;
+  readonly password?: string;
+}
+export interface RouteConfig {
+  readonly pattern: string;
+  readonly target: RouteTarget;
+}
+export interface TrustedNetwork {
+  /** Address text; prefix length in bits. */
+  readonly address: string;
+  readonly prefix: number;
+  readonly apiClientId: string;
+}
+export interface Config {
+  readonly store: { readonly kind: 'sqlite'; readonly directory: string };
+  readonly hostname: string;
+  readonly submissionHost: string;
+  readonly mxHosts: readonly string[];
+  readonly spfInclude: string;
+  /** Without trailing slash. */
+  readonly publicUrl: string;
+  readonly publicUrlGiven: boolean;
+  readonly httpListen: HostPort;
+  readonly trustedProxies: readonly string[];
+  readonly dataDir: string;
+  readonly node: string;
+  readonly mxListen: readonly HostPort[];
+  readonly submissionListen: readonly HostPort[];
+  readonly submissionsListen: readonly HostPort[];
+  /** null: self-signed, made at first start */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly tlsMinVersion: TlsVersion;
+  readonly mxTlsMinVersion: TlsVersion;
+  readonly secretKey: Buffer | null;
+  readonly dnsServers: readonly string[];
+  readonly routes: readonly RouteConfig[];
+  readonly trustedNetworks: readonly TrustedNetwork[];
+  readonly limitPerMinute: number;
+  readonly limitPerDay: number;
+  readonly allowPrivateTargets: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** Optimal string alignment distance, for "did you mean". */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+      row[j] = Math.min(row[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + cost);
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}
+
+const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+
+/** `host:port`, `[::1]:port`; null where it is neither. Port 0 asks for a free one. */
+export function parseHostPort(text: string): HostPort | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return null;
+  const host = match[1] ?? match[2]!;
+  const port = Number(match[3]);
+  if (port > 65535 || (match[1] !== undefined && isIP(host) !== 6)) return null;
+  return { host, port };
+}
+
+/** Reads an environment (usually process.env). Throws ConfigError. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('HIKYAKU_') || name.startsWith('HIKYAKU_TEST_') || name in VARIABLES) continue;
+    const nearest = Object.keys(VARIABLES).sort((a, b) => distance(name, a) - distance(name, b))[0]!;
+    problems.push(`${name}: there is no such setting; did you mean ${nearest}?`);
+  }
+  const get = (name: keyof typeof VARIABLES): string | undefined => {
+    const value = env[name]?.trim();
+    return value === '' ? undefined : value;
+  };
+  function read<T>(name: keyof typeof VARIABLES, fallback: T, parse: (text: string) => T | null, wanted: string): T {
+    const text = get(name);
+    if (text === undefined) return fallback;
+    const value = parse(text);
+    if (value !== null) return value;
+    problems.push(`${name}: expected ${wanted}`);
+    return fallback;
+  }
+  function readList<T>(name: keyof typeof VARIABLES, fallback: T[], parse: (t: string) => T | null, wanted: string): T[] {
+    return read(
+      name,
+      fallback,
+      (text) => {
+        const values = text.split(',').map((part) => parse(part.trim()));
+        return values.includes(null) ? null : (values as T[]);
+      },
+      wanted,
+    );
+  }
+  const host = (text: string) => (HOST.test(text) ? text.toLowerCase() : null);
+  const count = (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : null);
+  const tlsVersion = (text: string) => TLS_VERSIONS.find((version) => version === text) ?? null;
+
+  const machine = host(machineName()) ?? 'localhost';
+  const hostname = read('HIKYAKU_HOSTNAME', machine, host, 'a host name such as mail.example.com');
+  const dataDir = resolve(get('HIKYAKU_DATA_DIR') ?? './data');
+  const directory = read(
+    'HIKYAKU_STORE',
+    resolve('./data'),
+    (text) => (text.startsWith('sqlite:') && text.length > 7 ? resolve(text.slice(7)) : null),
+    'sqlite:<directory>',
+  );
+  const listen = (name: keyof typeof VARIABLES, port: number) =>
+    readList(name, [{ host: '127.0.0.1', port }], parseHostPort, 'address:port, comma-separated');
+  const cert = get('HIKYAKU_TLS_CERT');
+  const key = get('HIKYAKU_TLS_KEY');
+  if ((cert === undefined) !== (key === undefined)) {
+    problems.push('HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY: set both or neither');
+  }
+  const config: Config = {
+    store: { kind: 'sqlite', directory },
+    hostname,
+    submissionHost: read('HIKYAKU_SUBMISSION_HOST', hostname, host, 'a host name'),
+    mxHosts: readList('HIKYAKU_MX_HOSTS', [hostname], host, 'host names, comma-separated'),
+    spfInclude: read('HIKYAKU_SPF_INCLUDE', `_spf.${hostname}`, (t) => (/^[a-z0-9_.-]+$/i.test(t) ? t : null), 'a DNS name'),
+    publicUrl: read('HIKYAKU_PUBLIC_URL', 'http://127.0.0.1:8025', parsePublicUrl, 'an http or https URL without query'),
+    publicUrlGiven: get('HIKYAKU_PUBLIC_URL') !== undefined,
+    httpListen: read('HIKYAKU_HTTP_LISTEN', { host: '127.0.0.1', port: 8025 }, parseHostPort, 'address:port'),
+    trustedProxies: readList('HIKYAKU_TRUSTED_PROXIES', [], (t) => (isIP(t) ? t : null), 'IP addresses, comma-separated'),
+    dataDir,
+    node: get('HIKYAKU_NODE') ?? hostname,
+    mxListen: listen('HIKYAKU_MX_LISTEN', 2525),
+    submissionListen: listen('HIKYAKU_SUBMISSION_LISTEN', 2587),
+    submissionsListen: listen('HIKYAKU_SUBMISSIONS_LISTEN', 2465),
+    tls: cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : null,
+    tlsMinVersion: read('HIKYAKU_TLS_MIN_VERSION', 'TLSv1.2', tlsVersion, TLS_VERSIONS.join(', ')),
+    mxTlsMinVersion: read('HIKYAKU_MX_TLS_MIN_VERSION', 'TLSv1', tlsVersion, TLS_VERSIONS.join(', ')),
+    secretKey: read<Buffer | null>('HIKYAKU_SECRET_KEY', null, parseSecretKey, '32 octets in base64 or hex'),
+    dnsServers: readList('HIKYAKU_DNS_SERVERS', [], parseDnsServer, 'ip:port, comma-separated'),
+    routes: readList('HIKYAKU_ROUTES', [], parseRoute, 'pattern=smtp://host:port, comma-separated'),
+    trustedNetworks: readList(
+      'HIKYAKU_TRUSTED_NETWORKS',
+      [],
+      parseTrustedNetwork,
+      'cidr=api_client_id inside 127.0.0.0/8 or ::1, comma-separated',
+    ),
+    limitPerMinute: read('HIKYAKU_LIMIT_PER_MINUTE', 300, count, 'a whole number, 0 for no limit'),
+    limitPerDay: read('HIKYAKU_LIMIT_PER_DAY', 50_000, count, 'a whole number, 0 for no limit'),
+    allowPrivateTargets: read(
+      'HIKYAKU_ALLOW_PRIVATE_TARGETS',
+      false,
+      (t) => (t === 'true' ? true : t === 'false' ? false : null),
+      'true or false',
+    ),
+    logLevel: read<Config['logLevel']>(
+      'HIKYAKU_LOG_LEVEL',
+      'info',
+      (t) => (['debug', 'info', 'warn', 'error', 'silent'].includes(t) ? (t as Config['logLevel']) : null),
+      'debug, info, warn, error or silent',
+    ),
+  };
+  if (!isLoopback(config.httpListen.host) && config.tls === null && config.trustedProxies.length === 0) {
+    problems.push(
+      'HIKYAKU_HTTP_LISTEN: plain HTTP beyond loopback is refused; set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY, or HIKYAKU_TRUSTED_PROXIES',
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function parsePublicUrl(text: string): string | null {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') return null;
+  return url.href.replace(/\/+$/, '');
+}
+
+function parseSecretKey(text: string): Buffer | null {
+  const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
+  return bytes.length === 32 ? bytes : null;
+}
+
+function parseDnsServer(text: string): string | null {
+  if (isIP(text) === 4) return `${text}:53`;
+  const parsed = parseHostPort(text);
+  return parsed !== null && isIP(parsed.host) ? text : null;
+}
+
+function parseRoute(text: string): RouteConfig | null {
+  const equals = text.indexOf('=');
+  const url = URL.parse(text.slice(equals + 1));
+  if (equals < 1 || url === null || url.hostname === '') return null;
+  const scheme = url.protocol.slice(0, -1);
+  if (scheme !== 'smtp' && scheme !== 'smtp+starttls' && scheme !== 'smtps') return null;
+  if (!/^(|\/)$/.test(url.pathname)) return null;
+  const fallback = scheme === 'smtps' ? 465 : scheme === 'smtp' ? 25 : 587;
+  return {
+    pattern: text.slice(0, equals).toLowerCase(),
+    target: {
+      scheme,
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? fallback : Number(url.port),
+      ...(url.username === '' ? {} : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
+    },
+  };
+}
+
+function parseTrustedNetwork(text: string): TrustedNetwork | null {
+  const match = /^([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?=([0-9a-f-]{36})$/.exec(text);
+  if (match === null) return null;
+  const family = isIP(match[1]!);
+  if (family === 0 || !isLoopback(match[1]!)) return null;
+  const bits = family === 4 ? 32 : 128;
+  const prefix = match[2] === undefined ? bits : Number(match[2]);
+  const widest = family === 4 ? 8 : 128;
+  if (prefix < widest || prefix > bits) return null;
+  return { address: match[1]!, prefix, apiClientId: match[3]! };
+}

@@ -1,0 +1,94 @@
+/**
+ * From a message and its due recipients to jobs: which go to which servers in one transaction, which stay on this
+ * machine, and which are settled without trying. Recipients of one message behind the same servers share a job,
+ * at most 100 each (RFC 5321 §4.5.3.1.8: every server takes so many).
+ */
+import { type DomainReader, isHosted } from '../domains/types.ts';
+import type { Domain } from '../mail/domain.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ProjectId } from '../runtime/ids.ts';
+import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { Target } from '../smtp/client/pool.ts';
+import type { Outcome } from './outcome.ts';
+import { findRoute, type RouteDeps } from './route.ts';
+import type { MessageHead } from './settle.ts';
+import { sandboxOutcome } from './simulator.ts';
+
+/** A message with recipients this process holds. */
+export interface Work {
+  readonly head: MessageHead;
+  /** The message with its bytes while the memory budget allows; else read again at the attempt. */
+  readonly message: StoredMessage | null;
+  readonly rows: readonly RecipientRow[];
+}
+export type Job =
+  | { readonly kind: 'remote'; readonly work: Work; readonly rows: readonly RecipientRow[]; readonly target: Target }
+  | { readonly kind: 'hosted'; readonly work: Work; readonly rows: readonly RecipientRow[] };
+export interface Plans {
+  readonly jobs: readonly Job[];
+  readonly settled: readonly { readonly row: RecipientRow; readonly outcome: Outcome }[];
+}
+export interface PlanDeps extends RouteDeps {
+  readonly clock: Clock;
+  readonly read: DomainReader;
+  /** Mail of this project stays on this machine. */
+  readonly sandboxed: (project: ProjectId) => Promise<boolean>;
+}
+
+const PER_JOB = 100;
+/** ms for which "is it hosted here?" is remembered: long enough for a burst, too short to be noticed. */
+const REMEMBER_MS = 250;
+
+export function createPlanner(deps: PlanDeps): (work: Work) => Promise<Plans> {
+  const hostedDomains = new Map<string, { readonly until: number; readonly hosted: Promise<boolean> }>();
+
+  function hostedHere(domain: string): Promise<boolean> {
+    const now = deps.clock.monotonic();
+    const known = hostedDomains.get(domain);
+    if (known !== undefined && known.until > now) return known.hosted;
+    if (hostedDomains.size > 10_000) hostedDomains.clear();
+    const hosted = deps.read.findDomain(domain as Domain).then((found) => found !== null && isHosted(found));
+    hosted.catch(() => hostedDomains.delete(domain));
+    hostedDomains.set(domain, { until: now + REMEMBER_MS, hosted });
+    return hosted;
+  }
+
+  /** Rejects where the store does. */
+  return async function plan(work) {
+    const jobs: Job[] = [];
+    const settled: { row: RecipientRow; outcome: Outcome }[] = [];
+    const byDomain = Map.groupBy(work.rows, (row) => row.domain);
+    const targets = new Map<string, { target: Target; rows: RecipientRow[] }>();
+    const hostedRows: RecipientRow[] = [];
+    await Promise.all(
+      [...byDomain].map(async ([domain, rows]) => {
+        if (await hostedHere(domain)) {
+          hostedRows.push(...rows);
+          return;
+        }
+        if (await deps.sandboxed(work.head.projectId)) {
+          for (const row of rows) settled.push({ row, outcome: sandboxOutcome(row.address) });
+          return;
+        }
+        const found = await findRoute(domain, deps);
+        if (found.kind === 'settled') {
+          for (const row of rows) settled.push({ row, outcome: found.outcome });
+          return;
+        }
+        const same = targets.get(found.target.key);
+        if (same === undefined) targets.set(found.target.key, { target: found.target, rows: [...rows] });
+        else same.rows.push(...rows);
+      }),
+    );
+    for (const rows of chunks(hostedRows)) jobs.push({ kind: 'hosted', work, rows });
+    for (const { target, rows } of targets.values())
+      for (const some of chunks(rows)) jobs.push({ kind: 'remote', work, rows: some, target });
+    return { jobs, settled };
+  };
+}
+
+function chunks<T>(items: readonly T[]): (readonly T[])[] {
+  const out: (readonly T[])[] = [];
+  for (let at = 0; at < items.length; at += PER_JOB) out.push(items.slice(at, at + PER_JOB));
+  return out;
+}

@@ -1,0 +1,131 @@
+/**
+ * Where a domain's mail goes: the operator's routes first, else its MX with the implicit A/AAAA (RFC 5321 §5.1).
+ * Invariants: a failed question never bounces; a private address is never dialled unless allowed (operator's routes
+ * are never blocked); our own place in the MX list cuts off everything no better than it, so mail cannot go round.
+ */
+import { isIP } from 'node:net';
+import { isPrivateAddress } from '../runtime/addresses.ts';
+import type { Random } from '../runtime/random.ts';
+import type { DnsAnswer, MxRecord, Resolver } from '../runtime/resolver.ts';
+import type { Candidate } from '../smtp/client/connection.ts';
+import type { Target } from '../smtp/client/pool.ts';
+import { bouncedHere, deferredHere, type Outcome } from './outcome.ts';
+import { siteOf } from './site.ts';
+
+export interface Route {
+  /** Glob on the recipient's A-label domain: `*` is any run of characters. */
+  readonly pattern: string;
+  readonly target: {
+    readonly scheme: 'smtp' | 'smtp+starttls' | 'smtps';
+    /** IP address, `localhost`, or a name asked of the resolver. */
+    readonly host: string;
+    readonly port: number;
+    readonly user?: string;
+    readonly password?: string;
+  };
+}
+export interface RouteDeps {
+  readonly resolver: Resolver;
+  readonly random: Random;
+  readonly routes: readonly Route[];
+  /** Our names and the addresses under which our own MX listener is reached from outside. */
+  readonly hostname: string;
+  readonly ownAddresses: readonly string[];
+  readonly allowPrivate: boolean;
+  /** Port of MX hosts; 25. */
+  readonly mxPort?: number;
+}
+export type Plan = { readonly kind: 'target'; readonly target: Target } | { readonly kind: 'settled'; readonly outcome: Outcome };
+
+/** MX hosts looked at, and addresses kept of each: an answer of ten thousand records costs no more. */
+const MAX_HOSTS = 10;
+const MAX_ADDRESSES = 8;
+
+/** Never rejects for what DNS says. */
+export async function findRoute(domain: string, deps: RouteDeps): Promise<Plan> {
+  const route = deps.routes.find((r) => matchesGlob(r.pattern, domain));
+  return route === undefined ? byMx(domain, deps) : byRoute(route, deps);
+}
+
+/** Case-insensitive; linear in the text for the globs people write, and never a regular expression of theirs. */
+export function matchesGlob(pattern: string, text: string): boolean {
+  const parts = pattern.toLowerCase().split('*');
+  const subject = text.toLowerCase();
+  if (parts.length === 1) return parts[0] === subject;
+  const first = parts[0]!;
+  const last = parts.at(-1)!;
+  if (!subject.startsWith(first) || !subject.endsWith(last) || subject.length < first.length + last.length) return false;
+  let at = first.length;
+  const limit = subject.length - last.length;
+  for (const part of parts.slice(1, -1)) {
+    const found = subject.indexOf(part, at);
+    if (found === -1 || found + part.length > limit) return false;
+    at = found + part.length;
+  }
+  return true;
+}
+
+async function byRoute({ target }: Route, deps: RouteDeps): Promise<Plan> {
+  const { scheme, host, port, user } = target;
+  const found = await addressesOf(host, deps.resolver);
+  if (found.addresses.length === 0)
+    return { kind: 'settled', outcome: deferredHere('4.4.3', `route: no address for ${host}${found.failed ? ' (DNS failed)' : ''}`) };
+  const auth = user === undefined ? null : { user, password: target.password ?? '' };
+  const candidates = found.addresses.map((address): Candidate => {
+    const here = address === '::1' || address.startsWith('127.');
+    const tls = scheme === 'smtp' ? 'opportunistic' : scheme === 'smtps' ? 'implicit' : 'starttls';
+    // A password is shown to nobody but the named server; on this machine there is nobody between.
+    return { host, address, port, tls, verify: auth !== null && tls !== 'opportunistic' && !here, auth };
+  });
+  const key = `route ${scheme} ${host}:${port} ${user ?? ''}`;
+  return { kind: 'target', target: { key, site: key, candidates } };
+}
+
+async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
+  const settled = (outcome: Outcome): Plan => ({ kind: 'settled', outcome });
+  const answer = await deps.resolver.mx(domain);
+  if (answer.kind === 'failed') return settled(deferredHere('4.4.3', `DNS: MX of ${domain}: ${answer.cause}`));
+  if (answer.kind === 'nxdomain') return settled(bouncedHere('5.1.2', `the domain ${domain} does not exist`));
+  let records: readonly MxRecord[] = [{ preference: 0, exchange: domain }];
+  if (answer.kind === 'found') {
+    // RFC 7505: a null MX says that the domain takes no mail.
+    if (answer.records.every((r) => r.exchange === '')) return settled(bouncedHere('5.1.10', `the domain ${domain} takes no mail`));
+    records = answer.records.filter((r) => r.exchange !== '');
+  }
+  const shuffled = records.map((record) => ({ record, lot: deps.random.fraction() }));
+  shuffled.sort((a, b) => a.record.preference - b.record.preference || a.lot - b.lot);
+  const hosts = await Promise.all(
+    shuffled.slice(0, MAX_HOSTS).map(async ({ record }) => ({ ...record, ...(await addressesOf(record.exchange, deps.resolver)) })),
+  );
+  const own = hosts.filter((h) => isOurs(h.exchange, h.addresses, deps));
+  const ownRank = Math.min(Number.POSITIVE_INFINITY, ...own.map((h) => h.preference));
+  const better = hosts.filter((h) => h.preference < ownRank);
+  if (better.length === 0) return settled(bouncedHere('5.4.6', `mail for ${domain} loops back to this server`));
+  const all = better.flatMap((h) => h.addresses.map((address) => ({ host: h.exchange, address })));
+  const allowed = deps.allowPrivate ? all : all.filter((c) => !isPrivateAddress(c.address));
+  if (allowed.length === 0) {
+    if (better.some((h) => h.failed)) return settled(deferredHere('4.4.3', `DNS: addresses of the mail servers of ${domain} could not be found out`));
+    const why = all.length === 0 ? 'have no address' : 'have only private addresses';
+    return settled(bouncedHere('5.4.4', `the mail servers of ${domain} ${why}`));
+  }
+  const port = deps.mxPort ?? 25;
+  const candidates = allowed.map(
+    ({ host, address }): Candidate => ({ host, address, port, tls: 'opportunistic', verify: false, auth: null }),
+  );
+  const key = `mx ${[...new Set(better.map((h) => h.exchange))].sort().join(' ')}`;
+  return { kind: 'target', target: { key, site: siteOf(better.map((h) => h.exchange)), candidates } };
+}
+
+function isOurs(exchange: string, addresses: readonly string[], deps: RouteDeps): boolean {
+  return exchange === deps.hostname.toLowerCase() || addresses.some((a) => deps.ownAddresses.includes(a));
+}
+
+/** IPv4 first: reverse names and reputation are better kept there. `failed`: some question had no answer. */
+async function addressesOf(host: string, resolver: Resolver): Promise<{ addresses: readonly string[]; failed: boolean }> {
+  if (host === 'localhost') return { addresses: ['127.0.0.1', '::1'], failed: false };
+  // An MX that is an address literal is tolerated as the address it is; it is judged like any other.
+  if (isIP(host) !== 0) return { addresses: [host], failed: false };
+  const answers: DnsAnswer<string>[] = await Promise.all([resolver.a(host), resolver.aaaa(host)]);
+  const addresses = answers.flatMap((a) => (a.kind === 'found' ? a.records.slice(0, MAX_ADDRESSES) : []));
+  return { addresses, failed: answers.some((a) => a.kind === 'failed') };
+}

@@ -1,0 +1,187 @@
+/** The checker on a fake clock, a literal zone and a store of one map. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Domain } from '../mail/domain.ts';
+import type { DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
+import { createChecker } from './checker.ts';
+import type { DkimKey, DomainTx, MtaDomain } from './types.ts';
+
+const PROJECT = 'p' as ProjectId;
+const ID = 'd' as DomainId;
+const HOUR = 3_600_000;
+const KEY: DkimKey = {
+  id: 'k' as DkimKey['id'],
+  projectId: PROJECT,
+  domainId: ID,
+  selector: 's',
+  algorithm: 'rsa-sha256',
+  publicRecord: 'v=DKIM1; k=rsa; p=AAAA',
+  sealedPrivateKey: Buffer.alloc(0),
+  active: true,
+  createdAt: 0,
+};
+const GOOD: Zone = {
+  'example.test': { mx: ['mx.host.test'], txt: ['v=spf1 include:_spf.host.test -all'] },
+  's._domainkey.example.test': { txt: ['v=DKIM1; k=rsa; p=AAAA'] },
+};
+function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
+  const clock = createFakeClock();
+  const domains = new Map<string, MtaDomain>();
+  const add = (id: string, more: Partial<MtaDomain> = {}) =>
+    domains.set(id, {
+      id: id as DomainId,
+      projectId: PROJECT,
+      ownedDomainId: 'o' as OwnedDomainId,
+      name: 'example.test' as Domain,
+      defaultTopicId: 't' as TopicId,
+      receiving: true,
+      mxSeen: false,
+      dkimEnabled: false,
+      limitPerMinute: null,
+      limitPerDay: null,
+      dns: null,
+      createdAt: clock.now(),
+      ...more,
+    });
+  add(ID, over);
+  const zone: Zone = { ...start };
+  const events: string[] = [];
+  const resolver = createZoneResolver(zone);
+  const checker = createChecker<DomainTx>({
+    transactor: {
+      async transact(_project, record) {
+        record({ updateDomain: (domain: MtaDomain) => void domains.set(domain.id, domain) } as DomainTx);
+      },
+    },
+    reader: {
+      domain: async (_project, id) => domains.get(id) ?? null,
+      dkimKeys: async () => [KEY],
+      domainsForCheck: async (after, limit) =>
+        [...domains.values()]
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .filter(({ id }) => after === null || id > after)
+          .slice(0, limit),
+    },
+    resolver,
+    expectations: {
+      mxHosts: ['mx.host.test'],
+      spfInclude: '_spf.host.test',
+      submissionHost: 'smtp.host.test',
+    },
+    clock,
+    logger: silentLogger,
+    publish: (_tx, name, _domain, content) =>
+      void events.push([name, ...content.problems.map(({ item }) => item)].join(' ')),
+  });
+  const become = (next: Zone) => {
+    for (const name of Object.keys(zone)) delete zone[name];
+    Object.assign(zone, next);
+  };
+  return {
+    clock,
+    domains,
+    add,
+    checker,
+    events,
+    become,
+    resolver,
+    domain: () => domains.get(ID)!,
+    check: () => checker.checkNow(PROJECT, ID),
+  };
+}
+const FAILING: Zone = { 'example.test': { fail: true }, 's._domainkey.example.test': { fail: true } };
+
+test('records appear: MX seen, signing on, recovered; they go: error; a gap in DNS changes nothing', async () => {
+  const { become, check, domain, events } = setUp();
+  await check();
+  assert.deepEqual(
+    [domain().mxSeen, domain().dkimEnabled, domain().dns?.mx.status],
+    [false, false, 'missing'],
+  );
+  assert.deepEqual(events, []);
+  become(GOOD);
+  await check();
+  assert.deepEqual([domain().mxSeen, domain().dkimEnabled], [true, true]);
+  become(FAILING);
+  await check();
+  assert.deepEqual([domain().mxSeen, domain().dkimEnabled, domain().dns?.mx.status], [true, true, 'error']);
+  become({});
+  await check();
+  assert.deepEqual([domain().mxSeen, domain().dkimEnabled], [false, true]);
+  become(FAILING);
+  await check();
+  become(GOOD);
+  await check();
+  assert.deepEqual(events, ['domain.dns_recovered', 'domain.dns_error mx spf dkim', 'domain.dns_recovered']);
+});
+
+test('a signing switch somebody turned off stays off, over failures too', async () => {
+  const { become, check, domain, domains } = setUp({}, GOOD);
+  await check();
+  domains.set(ID, { ...domain(), dkimEnabled: false });
+  await check();
+  become(FAILING);
+  await check();
+  become(GOOD);
+  await check();
+  assert.equal(domain().dkimEnabled, false);
+});
+
+test('signing turns on when the very first check was unclear', async () => {
+  const { become, check, domain } = setUp({}, FAILING);
+  await check();
+  become(GOOD);
+  await check();
+  assert.equal(domain().dkimEnabled, true);
+});
+
+test('a domain that counts as seen stays so until our MX is really seen', async () => {
+  const { become, check, domain, resolver, checker, clock } = setUp({ mxSeen: true });
+  await checker.start(new AbortController().signal);
+  await clock.advance(HOUR);
+  assert.equal(resolver.queries.length, 0);
+  const shown = await check();
+  assert.equal(shown?.dns?.mx.status, 'missing');
+  assert.deepEqual([domain().mxSeen, domain().dns], [true, null]);
+  become(GOOD);
+  await check();
+  become({});
+  await check();
+  assert.equal(domain().mxSeen, false);
+  await checker[Symbol.asyncDispose]();
+});
+
+test('the round: all domains soon, unfinished ones every ten minutes for three days, others every six hours', async () => {
+  const { add, clock, checker, domains, become, domain } = setUp();
+  for (let i = 0; i < 250; i += 1) add(`n${String(i).padStart(3, '0')}`);
+  await checker.start(new AbortController().signal);
+  await clock.advance(10_000);
+  await clock.advance(0);
+  assert.ok([...domains.values()].every(({ dns }) => dns !== null));
+  const first = domain().dns!.checkedAt;
+  await clock.advance(600_000);
+  assert.equal(domain().dns!.checkedAt, first + 600_000);
+  become(GOOD);
+  await clock.advance(600_000);
+  const settled = domain().dns!.checkedAt;
+  await clock.advance(5 * HOUR);
+  assert.equal(domain().dns!.checkedAt, settled);
+  await clock.advance(HOUR);
+  assert.equal(domain().dns!.checkedAt, settled + 6 * HOUR);
+  await checker[Symbol.asyncDispose]();
+  assert.equal(clock.pending, 0);
+});
+
+test('an aborted or disposed checker is quiet', async () => {
+  const { clock, checker, resolver } = setUp();
+  const stop = new AbortController();
+  await checker.start(stop.signal);
+  stop.abort();
+  await clock.advance(HOUR);
+  assert.equal(resolver.queries.length, 0);
+  assert.equal(clock.pending, 0);
+  assert.equal(await checker.checkNow(PROJECT, 'other' as DomainId), null);
+});

@@ -1,0 +1,187 @@
+/**
+ * Keeps every domain's DNS check fresh: each is looked at every six hours, one not yet in order every ten minutes in its
+ * first three days, a few at a time. A clear answer moves `mxSeen`, sightings of all keys turn DKIM signing on, and
+ * changes between order and disorder become project events in the same transaction. Invariants: what DNS fails to tell
+ * changes nothing; DKIM is never turned off here; a domain with `mxSeen` that was never checked (sandbox, --verified)
+ * counts as seen until an asked-for check really sees our MX. Errors of the store are logged and tried again next round.
+ */
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { Service } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Resolver } from '../runtime/resolver.ts';
+import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { checkDomain } from './dns-check.ts';
+import type { DnsExpectations } from './dns-records.ts';
+import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from './types.ts';
+
+export type DomainEventName = 'domain.dns_error' | 'domain.dns_recovered';
+export interface CheckerDeps<Tx extends DomainTx> {
+  readonly transactor: Transactor<Tx>;
+  readonly reader: Pick<DomainReader, 'domain' | 'dkimKeys' | 'domainsForCheck'>;
+  readonly resolver: Resolver;
+  readonly expectations: DnsExpectations;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called inside the recording; `domain` is as it will be stored. */
+  readonly publish: (tx: Tx, name: DomainEventName, domain: MtaDomain, content: DomainEventContent) => void;
+}
+export interface DomainEventContent {
+  readonly domain: string;
+  /** Items that are missing or wrong; empty in dns_recovered. */
+  readonly problems: readonly {
+    readonly item: 'mx' | 'spf' | 'dkim';
+    readonly status: string;
+    readonly expected: readonly string[];
+    readonly found: readonly string[];
+  }[];
+  readonly checked_at: string;
+}
+export interface Checker extends Service {
+  /** Checks now and stores; null where there is no such domain. Rejects with what the store rejects with. */
+  checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null>;
+}
+
+const TICK_MS = 10 * 60_000;
+const FIRST_TICK_MS = 10_000;
+const INTERVAL_MS = 6 * 3_600_000;
+const SETTING_UP_MS = 72 * 3_600_000;
+const AT_ONCE = 4;
+const PAGE = 100;
+
+export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Checker {
+  const { transactor, reader, resolver, expectations, clock, logger, publish } = deps;
+  /** Last clear verdict of domains whose latest check was unclear, so that a gap makes no event. */
+  const lastClear = new Map<DomainId, boolean>();
+  let timer: Timer | null = null;
+  let walk: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  async function check(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {
+    const before = await reader.domain(project, id);
+    if (before === null) return null;
+    const seen = await checkDomain(
+      resolver,
+      before.name,
+      await reader.dkimKeys(project, id),
+      expectations,
+      clock.now(),
+    );
+    // Read again: somebody may have changed a switch while DNS was slow.
+    const domain = await reader.domain(project, id);
+    if (domain === null) return null;
+    const dns: DnsCheck = { ...seen, dkim: remembering(seen.dkim, domain.dns?.dkim) };
+    // Shown, not stored: see the third invariant.
+    if (countsAsSeen(domain) && dns.mx.status !== 'ok') return { ...domain, dns };
+    const next: MtaDomain = {
+      ...domain,
+      dns,
+      mxSeen: dns.mx.status === 'ok' || (dns.mx.status === 'error' && domain.mxSeen),
+      dkimEnabled: domain.dkimEnabled || (dns.dkim.status === 'ok' && !keysWereSeen(domain.dns?.dkim)),
+    };
+    const wasBroken =
+      lastClear.get(id) ?? (domain.dns === null ? null : problems(domain, domain.dns).length > 0);
+    const now = problems(next, dns);
+    const unclear = [dns.mx, dns.spf, dns.dkim].some(({ status }) => status === 'error');
+    const event: DomainEventName | null =
+      now.length > 0 && wasBroken === false
+        ? 'domain.dns_error'
+        : now.length === 0 && !unclear && wasBroken === true
+          ? 'domain.dns_recovered'
+          : null;
+    await transactor.transact(project, (tx) => {
+      tx.updateDomain(next);
+      if (event !== null)
+        publish(tx, event, next, {
+          domain: next.name,
+          problems: now,
+          checked_at: new Date(dns.checkedAt).toISOString(),
+        });
+    });
+    if (unclear && wasBroken !== null) lastClear.set(id, wasBroken || now.length > 0);
+    else lastClear.delete(id);
+    return next;
+  }
+
+  async function walkAll(): Promise<void> {
+    let after: DomainId | null = null;
+    while (!stopped) {
+      const page: readonly MtaDomain[] = await reader.domainsForCheck(after, PAGE);
+      const due = page.filter((domain) => isDue(domain, clock.now()));
+      const worker = async () => {
+        for (let domain = due.shift(); domain !== undefined && !stopped; domain = due.shift()) {
+          try {
+            await check(domain.projectId, domain.id);
+          } catch (error) {
+            if (!(error instanceof StaleError))
+              logger.warn({ domain: domain.name, error: String(error) }, 'DNS check not stored');
+          }
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      if (page.length < PAGE) return;
+      after = page.at(-1)!.id;
+    }
+  }
+  function schedule(ms: number): void {
+    timer = clock.after(ms, () => {
+      walk = walkAll()
+        .catch((error: unknown) => logger.warn({ error: String(error) }, 'DNS checks broke off'))
+        .then(() => {
+          if (!stopped) schedule(TICK_MS);
+        });
+    });
+  }
+  function stop(): void {
+    stopped = true;
+    timer?.cancel();
+  }
+
+  return {
+    checkNow: check,
+    async start(signal) {
+      if (signal.aborted) return stop();
+      signal.addEventListener('abort', stop, { once: true });
+      schedule(FIRST_TICK_MS);
+    },
+    async [Symbol.asyncDispose]() {
+      stop();
+      await walk;
+    },
+  };
+}
+
+/**
+ * Signing turns itself on when the keys appear, not at every later check: a switch somebody has turned off stays off.
+ * So an unclear check remembers, in `found`, the keys that were there before it.
+ */
+function remembering(item: DnsCheckItem, before: DnsCheckItem | undefined): DnsCheckItem {
+  return item.status === 'error' && keysWereSeen(before) ? { ...item, found: before?.found ?? [] } : item;
+}
+function keysWereSeen(before: DnsCheckItem | undefined): boolean {
+  return (
+    before !== undefined && (before.status === 'ok' || (before.status === 'error' && before.found.length > 0))
+  );
+}
+function countsAsSeen(domain: MtaDomain): boolean {
+  return domain.mxSeen && domain.dns === null;
+}
+function isDue(domain: MtaDomain, now: number): boolean {
+  if (countsAsSeen(domain)) return false;
+  if (domain.dns === null) return true;
+  const settingUp =
+    now - domain.createdAt < SETTING_UP_MS &&
+    [domain.dns.mx, domain.dns.spf, domain.dns.dkim].some(({ status }) => status !== 'ok');
+  const age = now - domain.dns.checkedAt;
+  // A check from the future is a clock that was set back.
+  return age < 0 || age >= (settingUp ? TICK_MS : INTERVAL_MS);
+}
+/** What is clearly not in order and matters to this domain: MX only when it receives, DKIM only when it signs. */
+function problems(domain: MtaDomain, dns: DnsCheck): DomainEventContent['problems'] {
+  const items = (['mx', 'spf', 'dkim'] as const).filter(
+    (name) => (name !== 'mx' || domain.receiving) && (name !== 'dkim' || domain.dkimEnabled),
+  );
+  return items
+    .filter((name) => dns[name].status === 'missing' || dns[name].status === 'wrong')
+    .map((name) => ({ item: name, ...dns[name] }));
+}

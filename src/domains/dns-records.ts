@@ -1,0 +1,93 @@
+/** The records a customer publishes for a domain, as values to paste and to check against. Pure. */
+import type { Domain } from '../mail/domain.ts';
+import type { DkimKey } from './types.ts';
+
+export interface DnsExpectations {
+  /** Receiving hosts, lower case without final dots. */
+  readonly mxHosts: readonly string[];
+  /** Name to include in SPF. */
+  readonly spfInclude: string;
+  readonly submissionHost: string;
+}
+export interface DnsRecord {
+  readonly purpose: 'mx' | 'spf' | 'dkim' | 'dmarc' | 'client';
+  readonly type: 'MX' | 'TXT' | 'SRV';
+  /** Absolute, without final dot. */
+  readonly name: string;
+  /** Presentation form; host names absolute without final dot; TXT unquoted and in one piece. */
+  readonly value: string;
+  /** For TXT: the value as quoted strings of at most 255 octets, as zone files want it (RFC 1035 §3.3.14). */
+  readonly zoneValue: string;
+  /** false: a suggestion, nothing here depends on it. */
+  readonly required: boolean;
+}
+export const MX_PREFERENCE = 10;
+
+/** `existingSpf`: the record the domain has, to be merged instead of doubled. */
+export function expectedRecords(
+  domain: Domain,
+  keys: readonly DkimKey[],
+  { mxHosts, spfInclude, submissionHost }: DnsExpectations,
+  existingSpf: string | null = null,
+): DnsRecord[] {
+  const txt = (purpose: DnsRecord['purpose'], name: string, value: string, required: boolean): DnsRecord => ({
+    purpose,
+    type: 'TXT',
+    name,
+    value,
+    zoneValue: quoteTxt(value),
+    required,
+  });
+  const plain = (
+    purpose: DnsRecord['purpose'],
+    type: 'MX' | 'SRV',
+    name: string,
+    value: string,
+    required: boolean,
+  ): DnsRecord => ({
+    purpose,
+    type,
+    name,
+    value,
+    zoneValue: `${value}.`,
+    required,
+  });
+  return [
+    ...mxHosts.map((host) => plain('mx', 'MX', domain, `${MX_PREFERENCE} ${host}`, true)),
+    txt('spf', domain, mergeSpf(existingSpf, spfInclude), true),
+    ...keys
+      .filter((key) => key.active)
+      .map((key) => txt('dkim', dkimName(key, domain), key.publicRecord, true)),
+    txt('dmarc', `_dmarc.${domain}`, 'v=DMARC1; p=none', false),
+    // RFC 8314 §5.1 prefers implicit TLS: lower priority value first.
+    plain('client', 'SRV', `_submissions._tcp.${domain}`, `0 1 465 ${submissionHost}`, false),
+    plain('client', 'SRV', `_submission._tcp.${domain}`, `10 1 587 ${submissionHost}`, false),
+  ];
+}
+
+/** Where a key's TXT record stands. */
+export function dkimName(key: Pick<DkimKey, 'selector'>, domain: Domain): string {
+  return `${key.selector}._domainkey.${domain}`;
+}
+
+/** Our include right of `v=spf1` and so left of `all`; a record that has it is left as it is. */
+export function mergeSpf(existing: string | null, include: string): string {
+  if (existing === null) return `v=spf1 include:${include} -all`;
+  if (spfIncludes(existing, include)) return existing;
+  const [version, ...terms] = existing.trim().split(/ +/);
+  return [version, `include:${include}`, ...terms].join(' ');
+}
+
+/** Whether `record` passes what `include` passes: a plain or `+` include before any `all` (RFC 7208 §5.1). */
+export function spfIncludes(record: string, include: string): boolean {
+  for (const term of record.trim().toLowerCase().split(/ +/)) {
+    if (/^[+?~-]?all$/.test(term)) return false;
+    if (term.replace(/^\+/, '').replace(/\.$/, '') === `include:${include.toLowerCase()}`) return true;
+  }
+  return false;
+}
+
+function quoteTxt(value: string): string {
+  const pieces = value.match(/.{1,255}/gs) ?? [''];
+  return pieces.map((piece) => `"${piece.replace(/["\\]/g, '\\$&')}"`).join(' ');
+}

@@ -1,0 +1,89 @@
+/**
+ * Who is calling: key id and secret to a principal. An unknown id takes the same path as a known one. Failures are
+ * capped per address (10 a minute, 50 a day) and per key and address (20 an hour); an address that signed in with the
+ * key in the last 24 h is not locked out by what others do. Counters are in memory and bounded.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import { parseId } from '../runtime/ids.ts';
+import type { Sealer } from '../runtime/sealing.ts';
+import { operationsOf } from './policy.ts';
+import { verifySecret } from './static-keys.ts';
+import type { StaticKeyId } from '../runtime/ids.ts';
+import type { ApiClient, IamReader, Principal, Project } from './types.ts';
+
+export type Authentication =
+  | { readonly kind: 'ok'; readonly principal: Principal }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'throttled'; readonly retryAfterMs: number };
+export interface Authenticator {
+  authenticate(username: string, secret: string, remoteAddress: string): Promise<Authentication>;
+}
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const ADDRESS_CAPS = [
+  { ms: MINUTE, most: 10 },
+  { ms: DAY, most: 50 },
+];
+const KEY_CAPS = [{ ms: HOUR, most: 20 }];
+const MOST_COUNTERS = 50_000;
+const NO_KEY = { keyedHash: Buffer.alloc(32) };
+
+export function principalOf(client: ApiClient, project: Project, keyId: StaticKeyId | null): Principal {
+  return {
+    projectId: project.id,
+    apiClientId: client.id,
+    keyId,
+    operations: operationsOf(client.roles),
+    sandbox: project.sandbox,
+  };
+}
+
+export function createAuthenticator(deps: { iam: IamReader; sealer: Sealer; clock: Clock }): Authenticator {
+  const { iam, sealer, clock } = deps;
+  const failures = new Map<string, number[]>();
+  const lastSuccess = new Map<string, number>();
+
+  function waitFor(scope: string, caps: readonly { ms: number; most: number }[], now: number): number {
+    const times = failures.get(scope) ?? [];
+    let wait = 0;
+    for (const { ms, most } of caps) {
+      const recent = times.filter((at) => at > now - ms);
+      if (recent.length >= most) wait = Math.max(wait, recent[recent.length - most]! + ms - now);
+    }
+    return wait;
+  }
+  function note(scope: string, now: number): void {
+    const times = (failures.get(scope) ?? []).filter((at) => at > now - DAY);
+    times.push(now);
+    failures.delete(scope);
+    failures.set(scope, times.slice(-50));
+    if (failures.size > MOST_COUNTERS) failures.delete(failures.keys().next().value!);
+  }
+
+  return {
+    async authenticate(username, secret, remoteAddress) {
+      const now = clock.monotonic();
+      const pair = `${username.slice(0, 64)} ${remoteAddress}`;
+      const known = (lastSuccess.get(pair) ?? Number.NEGATIVE_INFINITY) > now - DAY;
+      const wait = known
+        ? waitFor(pair, KEY_CAPS, now)
+        : Math.max(waitFor(remoteAddress, ADDRESS_CAPS, now), waitFor(pair, KEY_CAPS, now));
+      if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
+      const id = parseId<'static-key'>(username);
+      const found = id === null ? null : await iam.findKey(id);
+      const matches = verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret);
+      const expired = found !== null && found.key.expiresAt !== null && found.key.expiresAt <= clock.now();
+      if (found === null || !matches || expired) {
+        note(remoteAddress, now);
+        note(pair, now);
+        return { kind: 'refused' };
+      }
+      lastSuccess.delete(pair);
+      lastSuccess.set(pair, now);
+      if (lastSuccess.size > MOST_COUNTERS) lastSuccess.delete(lastSuccess.keys().next().value!);
+      return { kind: 'ok', principal: principalOf(found.client, found.project, found.key.id) };
+    },
+  };
+}

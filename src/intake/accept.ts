@@ -1,0 +1,91 @@
+/**
+ * The one door into the spool. Bytes, recipient rows, events and usage of one envelope go into one transaction;
+ * `accept` resolves only after its commit, then hands the recipients to the scheduler in memory and nudges EDJ.
+ * Fails with StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
+ * written and nothing was handed on.
+ */
+import type { EdjTx } from '../edj/types.ts';
+import type { LimitTx } from '../limits/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EventId, ProjectId, TopicId } from '../runtime/ids.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Transactor } from '../runtime/transactor.ts';
+import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+
+export type IntakeTx = SpoolTx & EdjTx & LimitTx;
+
+export interface PlannedEvent {
+  readonly topicId: TopicId;
+  readonly name: 'incoming' | 'outgoing' | 'accepted';
+  readonly content: unknown;
+  /** null: rendered from the message */
+  readonly summary: string | null;
+}
+/** One project's share of an envelope. */
+export interface PlannedMessage {
+  readonly message: StoredMessage;
+  readonly recipients: readonly RecipientRow[];
+  readonly events: readonly PlannedEvent[];
+}
+export interface AcceptRequest {
+  /** At least one; several where an envelope reaches several projects. */
+  readonly messages: readonly PlannedMessage[];
+  /** What else belongs into the same commit: usage, or the settlement of the recipients this one answers for. */
+  readonly also?: (tx: IntakeTx) => void;
+}
+export interface Intake {
+  accept(request: AcceptRequest): Promise<void>;
+}
+export interface IntakeDeps {
+  readonly transactor: Transactor<IntakeTx>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** The scheduler's hand: outgoing recipients, already committed. */
+  readonly enqueue: (message: StoredMessage, rows: readonly RecipientRow[]) => void;
+  /** After commit: these topics have new events. */
+  readonly published: (topics: readonly TopicId[]) => void;
+}
+
+export function createIntake(deps: IntakeDeps): Intake {
+  const { transactor, clock, random, metrics } = deps;
+  return {
+    async accept({ messages, also }) {
+      const first = messages[0];
+      if (first === undefined) throw new RangeError('accept needs at least one message');
+      const topics: TopicId[] = [];
+      await transactor.transact(first.message.projectId, (tx) => {
+        for (const { message, recipients, events } of messages) {
+          tx.insertMessage(message);
+          for (const row of recipients) tx.insertRecipient(row);
+          for (const event of events) {
+            tx.insertEvent(eventRow(message.projectId, message, event, random.id<'event'>(), clock.now()));
+            topics.push(event.topicId);
+          }
+        }
+        also?.(tx);
+      });
+      for (const { message, recipients } of messages) {
+        metrics.messagesAccepted(message.source);
+        if (recipients.length > 0) deps.enqueue(message, recipients);
+      }
+      if (topics.length > 0) deps.published(topics);
+    },
+  };
+}
+
+function eventRow(projectId: ProjectId, message: StoredMessage, event: PlannedEvent, id: EventId, now: number) {
+  return {
+    id,
+    projectId,
+    topicId: event.topicId,
+    service: 'mta' as const,
+    name: event.name,
+    createdAt: now,
+    expiresAt: null,
+    messageId: message.id,
+    content: event.content,
+    summary: event.summary,
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * The lane without a network: mail for a domain hosted here goes through the one door to its receive rules, and the
+ * sender's recipients are settled in the same commit, so that neither can happen without the other.
+ */
+import type { DomainReader } from '../domains/types.ts';
+import { isHosted } from '../domains/types.ts';
+import type { EdjTx } from '../edj/types.ts';
+import { parseAddress } from '../mail/address.ts';
+import type { RuleReader } from '../rules/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { MessageId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { Intake } from './accept.ts';
+import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
+import { MAX_QUEUE_MS } from './limits.ts';
+import { receivedField, returnPathField } from './trace.ts';
+
+export interface HostedDeps {
+  readonly read: DomainReader & RuleReader;
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostname: string;
+}
+export interface HostedOutcome {
+  readonly row: RecipientRow;
+  /** 250 and taken; 550 5.1.1 for nobody; 451 where the domain is no longer hosted here. */
+  readonly reply: { readonly code: number; readonly enhanced: string; readonly text: string };
+}
+/** Notes the settlement of one recipient in the transaction that takes its mail. */
+export type RecordOutcome = (tx: SpoolTx & EdjTx, outcome: HostedOutcome) => void;
+
+/**
+ * Takes the message for those recipients that receive rules match and settles all of them, in one commit.
+ * Returns the outcomes that found nobody to take them, for the caller to settle, when not a single one was taken.
+ */
+export function createHostedDelivery(deps: HostedDeps) {
+  return async function deliverHosted(
+    message: StoredMessage,
+    rows: readonly RecipientRow[],
+    record: RecordOutcome,
+  ): Promise<readonly HostedOutcome[]> {
+    const taken: TakenRecipient[] = [];
+    const outcomes: HostedOutcome[] = [];
+    for (const row of rows) {
+      const address = parseAddress(row.address);
+      const domain = address === null ? null : await deps.read.findDomain(address.domain);
+      if (address === null || domain === null || !isHosted(domain)) {
+        outcomes.push({ row, reply: { code: 451, enhanced: '4.3.0', text: 'the domain is no longer hosted here' } });
+        continue;
+      }
+      const rules = await deps.read.rules(domain.projectId, domain.id, 'incoming');
+      const recipient = takeRecipient(row.address, address.localPart, domain, rules);
+      if (recipient === null) {
+        outcomes.push({ row, reply: { code: 550, enhanced: '5.1.1', text: 'no such recipient here' } });
+      } else {
+        taken.push(recipient);
+        outcomes.push({ row, reply: { code: 250, enhanced: '2.0.0', text: 'taken by its receive rules' } });
+      }
+    }
+    if (taken.length === 0) return outcomes;
+    const now = deps.clock.now();
+    // RFC 8601 §2.7.4: what is known of mail that never left this machine is that its sender authenticated.
+    const authentication = {
+      spf: { result: 'none', domain: null, scope: null },
+      dkim: [],
+      dmarc: { result: 'none', policy: null, domain: null, alignment: null },
+      arc: { result: 'none' },
+      auth: { result: 'pass', mail_from: message.mailFrom },
+    };
+    const messages = incomingShares(taken, message.mailFrom, authentication).map((share) => {
+      const id: MessageId = deps.random.id();
+      const results = `Authentication-Results: ${deps.hostname}; auth=pass\r\n`;
+      const received = receivedField({ by: deps.hostname, with: 'local', tls: null, id, now });
+      return {
+        message: {
+          ...message,
+          id,
+          projectId: share.projectId,
+          domainId: share.domain.id,
+          direction: 'incoming' as const,
+          source: 'hosted' as const,
+          prefix: Buffer.concat([Buffer.from(returnPathField(message.mailFrom) + results + received, 'utf8'), message.prefix]),
+          acceptedAt: now,
+          expiresAt: now + MAX_QUEUE_MS,
+          facts: { recipients: share.recipients, authentication },
+        },
+        recipients: [],
+        events: share.events,
+      };
+    });
+    await deps.intake.accept({
+      messages,
+      also: (tx) => {
+        for (const outcome of outcomes) record(tx, outcome);
+      },
+    });
+    return [];
+  };
+}

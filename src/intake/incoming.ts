@@ -1,0 +1,87 @@
+/**
+ * Planning of mail that came in, from the Internet or from a hosted recipient's lane: which receive rules take it.
+ * Rules are matched per envelope recipient, never by `To:`; one event per matched rule and message.
+ */
+import type { MtaDomain } from '../domains/types.ts';
+import type { ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
+import { matchReceiveRules } from '../rules/match.ts';
+import type { ReceiveRule } from '../rules/types.ts';
+import type { PlannedEvent } from './accept.ts';
+
+/** An envelope recipient and what takes it. */
+export interface TakenRecipient {
+  /** As the peer gave it. */
+  readonly address: string;
+  readonly domain: MtaDomain;
+  readonly rules: readonly ReceiveRule[];
+  /** Set where no rule matched and it is postmaster's mail (RFC 5321 §4.5.1): the domain's default topic. */
+  readonly fallbackTopic: TopicId | null;
+}
+
+/** Who takes mail for this local part of the domain; null: nobody (550 5.1.1). */
+export function takeRecipient(
+  address: string,
+  localPart: string,
+  domain: MtaDomain,
+  rules: readonly ReceiveRule[],
+): TakenRecipient | null {
+  const matched = matchReceiveRules(rules, localPart);
+  if (matched.length > 0) return { address, domain, rules: matched, fallbackTopic: null };
+  if (localPart.toLowerCase() === 'postmaster') {
+    return { address, domain, rules: [], fallbackTopic: domain.defaultTopicId };
+  }
+  return null;
+}
+
+export interface IncomingShare {
+  readonly projectId: ProjectId;
+  readonly domain: MtaDomain;
+  readonly recipients: readonly string[];
+  readonly events: readonly PlannedEvent[];
+}
+
+/** One share per project, one event per matched rule in it (and per default topic that stood in). */
+export function incomingShares(
+  taken: readonly TakenRecipient[],
+  mailFrom: string,
+  authentication: unknown,
+): readonly IncomingShare[] {
+  const projects = new Map<ProjectId, TakenRecipient[]>();
+  for (const recipient of taken) {
+    const share = projects.get(recipient.domain.projectId);
+    if (share === undefined) projects.set(recipient.domain.projectId, [recipient]);
+    else share.push(recipient);
+  }
+  return [...projects].map(([projectId, recipients]) => {
+    const byRule = new Map<RuleId | TopicId, { rule: ReceiveRule | null; domain: MtaDomain; topicId: TopicId; addresses: string[] }>();
+    for (const { address, domain, rules, fallbackTopic } of recipients) {
+      const targets: { key: RuleId | TopicId; rule: ReceiveRule | null; topicId: TopicId }[] = rules.map((rule) => ({
+        key: rule.id,
+        rule,
+        topicId: rule.topicId,
+      }));
+      if (fallbackTopic !== null) targets.push({ key: fallbackTopic, rule: null, topicId: fallbackTopic });
+      for (const { key, rule, topicId } of targets) {
+        const entry = byRule.get(key) ?? { rule, domain, topicId, addresses: [] };
+        entry.addresses.push(address);
+        byRule.set(key, entry);
+      }
+    }
+    return {
+      projectId,
+      domain: recipients[0]!.domain,
+      recipients: recipients.map(({ address }) => address),
+      events: [...byRule.values()].map(({ rule, domain, topicId, addresses }) => ({
+        topicId,
+        name: 'incoming' as const,
+        summary: null,
+        content: {
+          rule: rule === null ? null : { id: rule.id, type: rule.type, local_part: rule.localPart },
+          domain: { id: domain.id, name: domain.name },
+          envelope: { mail_from: mailFrom, recipients: addresses },
+          authentication,
+        },
+      })),
+    };
+  });
+}

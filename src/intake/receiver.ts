@@ -1,0 +1,307 @@
+/**
+ * The SMTP server's Receiver for the MX and for submission: at each verb the cheapest question that can refuse.
+ * Without AUTH a connection may only deliver to hosted recipients; with it, it may only send as its own domains.
+ * Invariant: a 2xx after DATA means `intake.accept` has committed.
+ */
+import type { DomainReader, MtaDomain } from '../domains/types.ts';
+import type { Authenticator } from '../iam/authenticate.ts';
+import type { Principal } from '../iam/types.ts';
+import type { Limiter, Reservation } from '../limits/limiter.ts';
+import { type Address, parseAddress } from '../mail/address.ts';
+import { parseDomain } from '../mail/domain.ts';
+import { findHeader, parseHeaders, unfold } from '../mail/headers.ts';
+import { newMessageId } from '../mail/message-id.ts';
+import type { RuleReader } from '../rules/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { MessageId } from '../runtime/ids.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Resolver } from '../runtime/resolver.ts';
+import { StoreError } from '../runtime/transactor.ts';
+import { closing, type Reply, reply } from '../smtp/reply.ts';
+import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
+import { verifyMessage } from '../verify/verify-message.ts';
+import type { Intake } from './accept.ts';
+import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
+import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
+import { checkSender, planOutgoing, prepareOutgoing, type SendRefusal } from './outgoing.ts';
+import { protocolName, receivedField, returnPathField } from './trace.ts';
+
+export interface ReceiverDeps {
+  readonly read: DomainReader & RuleReader;
+  readonly intake: Intake;
+  readonly authenticator: Authenticator;
+  readonly limiter: Limiter;
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly hostname: string;
+  /** The principal whose trusted network the address is in, or null. */
+  readonly trusted: (remoteAddress: string) => Promise<Principal | null>;
+  /** False while no new mail can be taken (disk nearly full): 452 at MAIL. */
+  readonly hasSpace: () => boolean;
+}
+
+const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
+const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
+const AUTH_REQUIRED = reply(530, '5.7.0', 'authentication required');
+const TLS_REQUIRED = reply(530, '5.7.0', 'must issue a STARTTLS command first');
+const BAD_CREDENTIALS = reply(535, '5.7.8', 'authentication credentials invalid');
+const NO_SUCH_RECIPIENT = reply(550, '5.1.1', 'no such recipient here');
+const NO_RELAY = reply(550, '5.7.1', 'relaying denied');
+const BAD_SENDER = reply(553, '5.1.7', 'sender address is not valid');
+const BAD_RECIPIENT = reply(553, '5.1.3', 'recipient address is not valid');
+const TOO_LARGE = reply(552, '5.3.4', 'message size exceeds the limit');
+const LOOP = reply(554, '5.4.6', 'too many hops, this message is looping');
+
+const refuse = (refusal: Reply) => ({ ok: false, reply: refusal }) as const;
+const take = <T>(value: T) => ({ ok: true, value }) as const;
+
+export function createReceiver(deps: ReceiverDeps): Receiver {
+  return {
+    async connect(connection) {
+      return take(connection.role === 'submission' ? await deps.trusted(connection.remoteAddress) : null);
+    },
+    async authenticate(connection, username, secret): Promise<Verdict<unknown>> {
+      const result = await deps.authenticator.authenticate(username, secret, connection.remoteAddress);
+      switch (result.kind) {
+        case 'ok':
+          return take(result.principal);
+        case 'refused':
+          return refuse(BAD_CREDENTIALS);
+        case 'throttled':
+          return refuse(closing(421, '4.7.0', 'too many failed authentications, try again later'));
+      }
+    },
+    async mail(connection, mail) {
+      if (!deps.hasSpace()) return refuse(NO_SPACE);
+      const principal = connection.principal as Principal | null;
+      if (principal !== null) return beginSubmission(deps, connection, principal, mail);
+      if (connection.role === 'mx') return beginIncoming(deps, connection, mail);
+      return refuse(connection.tls === null ? TLS_REQUIRED : AUTH_REQUIRED);
+    },
+  };
+}
+
+/** The reply a refused sender or author gets. Texts name the field and the peer's own domain, nothing of others. */
+export function refusalReply(refusal: SendRefusal): Reply {
+  switch (refusal.kind) {
+    case 'missing-operation':
+      return reply(550, '5.7.1', `not permitted: the role lacks ${refusal.operation}`);
+    case 'sender-invalid':
+      return BAD_SENDER;
+    case 'sender-foreign':
+      return reply(550, '5.7.1', `sender domain ${refusal.domain} is not set up in this project`);
+    case 'author-missing':
+      return reply(554, '5.6.0', 'the From header field is missing');
+    case 'author-several':
+      return reply(554, '5.6.0', 'more than one From header field');
+    case 'author-invalid':
+      return reply(554, '5.6.0', `the ${refusal.field} header field is not a list of mailboxes`);
+    case 'author-foreign':
+      return reply(550, '5.7.1', `domain ${refusal.domain} in ${refusal.field} is not set up in this project`);
+    case 'loop':
+      return LOOP;
+  }
+}
+
+async function beginSubmission(
+  deps: ReceiverDeps,
+  connection: Connection,
+  principal: Principal,
+  mail: MailParameters,
+): Promise<Verdict<Transaction>> {
+  const sender = await checkSender(deps.read, principal, mail.address);
+  if (!sender.ok) return refuse(refusalReply(sender.refusal));
+  if (mail.size !== null && mail.size > SUBMISSION_SIZE_LIMIT) return refuse(TOO_LARGE);
+  const { address: mailFrom, domain } = sender.value;
+  const recipients = new Map<string, Address>();
+  let held: Reservation[] = [];
+  const release = () => {
+    for (const reservation of held) reservation.release();
+    held = [];
+  };
+  return take<Transaction>({
+    sizeLimit: SUBMISSION_SIZE_LIMIT,
+    async rcpt({ address: text }) {
+      const address = parseAddress(text);
+      if (address === null) return refuse(BAD_RECIPIENT);
+      if (address.utf8 && !mail.smtputf8) return refuse(reply(553, '5.6.7', 'address needs SMTPUTF8'));
+      if (recipients.has(address.wire)) return take(null);
+      const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, 1);
+      if (reserved.kind === 'over') {
+        return refuse(
+          reply(452, '4.7.1', `sending limit per ${reserved.window} reached, try again in ${reserved.retryAfterSeconds} s`),
+        );
+      }
+      held.push(reserved);
+      recipients.set(address.wire, address);
+      return take(null);
+    },
+    async data(raw) {
+      try {
+        if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
+        const prepared = await prepareOutgoing(deps.read, principal, domain, raw, deps);
+        if (!prepared.ok) return refusalReply(prepared.refusal);
+        const id: MessageId = deps.random.id();
+        const planned = await planOutgoing(
+          deps.read,
+          {
+            id,
+            principal,
+            domain,
+            source: 'smtp',
+            mailFrom,
+            recipients: [...recipients.values()],
+            message: prepared.value,
+            received: receivedField({
+              by: deps.hostname,
+              with: protocolName(connection, mail.smtputf8, principal.keyId !== null),
+              tls: connection.tls === null ? null : `${connection.tls.version} ${connection.tls.cipher}`,
+              id,
+              now: deps.clock.now(),
+            }),
+            smtputf8: mail.smtputf8,
+            facts: { peerAddress: connection.remoteAddress, helo: connection.helo ?? '', tls: connection.tls?.version ?? null },
+          },
+          deps,
+        );
+        const counted = held;
+        await deps.intake.accept({
+          messages: [planned],
+          also: (tx) => {
+            for (const reservation of counted) reservation.commit(tx);
+          },
+        });
+        held = [];
+        return reply(250, '2.0.0', `accepted ${id}`);
+      } catch (error) {
+        return storeReply(deps.logger, connection, error);
+      } finally {
+        release();
+      }
+    },
+    abort: release,
+  });
+}
+
+async function beginIncoming(deps: ReceiverDeps, connection: Connection, mail: MailParameters): Promise<Verdict<Transaction>> {
+  if (mail.size !== null && mail.size > MX_SIZE_LIMIT) return refuse(TOO_LARGE);
+  const mailFrom = mail.address === '' ? '' : (parseAddress(mail.address)?.wire ?? null);
+  if (mailFrom === null) return refuse(BAD_SENDER);
+  const taken: TakenRecipient[] = [];
+  return take<Transaction>({
+    sizeLimit: MX_SIZE_LIMIT,
+    async rcpt({ address: text }) {
+      const found = await findRecipient(deps, text);
+      if (found === null) return refuse(BAD_RECIPIENT);
+      if (found.domain === null || !found.domain.receiving) return refuse(NO_RELAY);
+      const rules = await deps.read.rules(found.domain.projectId, found.domain.id, 'incoming');
+      const recipient = takeRecipient(text, found.localPart, found.domain, rules);
+      if (recipient === null) return refuse(NO_SUCH_RECIPIENT);
+      if (!taken.some(({ address }) => address === text)) taken.push(recipient);
+      return take(null);
+    },
+    async data(raw) {
+      try {
+        if (raw.length > MX_SIZE_LIMIT) return TOO_LARGE;
+        return await acceptIncoming(deps, connection, mail, mailFrom, taken, raw);
+      } catch (error) {
+        return storeReply(deps.logger, connection, error);
+      }
+    },
+    abort() {},
+  });
+}
+
+async function findRecipient(deps: ReceiverDeps, text: string): Promise<{ localPart: string; domain: MtaDomain | null } | null> {
+  if (text.toLowerCase() === 'postmaster') return { localPart: 'postmaster', domain: await postmasterDomain(deps) };
+  const address = parseAddress(text);
+  if (address === null) return null;
+  return { localPart: address.localPart, domain: await deps.read.findDomain(address.domain) };
+}
+
+/** RFC 5321 §4.5.1: a bare postmaster belongs to this host: the domain of its name, else the first one set up here. */
+async function postmasterDomain(deps: ReceiverDeps): Promise<MtaDomain | null> {
+  const labels = deps.hostname.split('.');
+  for (let i = 0; i < labels.length - 1; i++) {
+    const name = parseDomain(labels.slice(i).join('.'));
+    const domain = name === null ? null : await deps.read.findDomain(name);
+    if (domain?.receiving) return domain;
+  }
+  return (await deps.read.domainsForCheck(null, 50)).find((domain) => domain.receiving) ?? null;
+}
+
+async function acceptIncoming(
+  deps: ReceiverDeps,
+  connection: Connection,
+  mail: MailParameters,
+  mailFrom: string,
+  taken: readonly TakenRecipient[],
+  raw: Buffer,
+): Promise<Reply> {
+  const { fields } = parseHeaders(raw);
+  if (fields.filter((field) => field.rawName.toLowerCase() === 'received').length >= MAX_HOPS) return LOOP;
+  const now = deps.clock.now();
+  const { authentication, authenticationResults } = await verifyMessage({
+    message: raw,
+    peerAddress: connection.remoteAddress,
+    helo: connection.helo ?? '',
+    mailFrom,
+    hostname: deps.hostname,
+    resolver: deps.resolver,
+    now,
+  });
+  const existing = findHeader(fields, 'Message-ID');
+  const messageIdHeader = existing === undefined ? newMessageId(deps.random, deps.hostname) : unfold(existing.rawValue);
+  let eightBit = false;
+  for (let i = 0; i < raw.length && !eightBit; i++) eightBit = raw[i]! > 127;
+  const messages = incomingShares(taken, mailFrom, authentication).map((share) => {
+    const id: MessageId = deps.random.id();
+    const received = receivedField({
+      from: { helo: connection.helo ?? '', address: connection.remoteAddress },
+      by: deps.hostname,
+      with: protocolName(connection, mail.smtputf8, false),
+      tls: connection.tls === null ? null : `${connection.tls.version} ${connection.tls.cipher}`,
+      id,
+      now,
+    });
+    return {
+      message: {
+        id,
+        projectId: share.projectId,
+        domainId: share.domain.id,
+        direction: 'incoming' as const,
+        source: 'mx' as const,
+        mailFrom,
+        messageIdHeader,
+        prefix: Buffer.from(
+          `${returnPathField(mailFrom)}Authentication-Results: ${authenticationResults.trim()}\r\n${received}`,
+          'utf8',
+        ),
+        raw,
+        smtputf8: mail.smtputf8,
+        eightBit,
+        acceptedAt: now,
+        expiresAt: now + MAX_QUEUE_MS,
+        facts: {
+          recipients: share.recipients,
+          peerAddress: connection.remoteAddress,
+          helo: connection.helo ?? '',
+          tls: connection.tls?.version ?? null,
+          authentication,
+        },
+      },
+      recipients: [],
+      events: share.events,
+    };
+  });
+  await deps.intake.accept({ messages });
+  return reply(250, '2.0.0', `accepted ${messages[0]!.message.id}`);
+}
+
+function storeReply(logger: Logger, connection: Connection, error: unknown): Reply {
+  logger.error({ connection: connection.id, err: error }, 'mail could not be taken');
+  return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
+}

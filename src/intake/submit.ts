@@ -1,0 +1,160 @@
+/**
+ * `send_message`: from the caller's fields to an accepted message, by the same rules as SMTP submission.
+ * Resolves after the commit, or with a refusal worded as an RFC 9457 problem; throws only what is unexpected.
+ */
+import type { DomainReader } from '../domains/types.ts';
+import type { Principal } from '../iam/types.ts';
+import type { Limiter } from '../limits/limiter.ts';
+import { type ComposeInput, compose, FieldError } from '../mail/compose.ts';
+import type { RuleReader } from '../rules/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { DomainId, MessageId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import { StoreError } from '../runtime/transactor.ts';
+import type { Intake } from './accept.ts';
+import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
+import { checkSender, missingSendOperation, planOutgoing, prepareOutgoing, type SendRefusal } from './outgoing.ts';
+import { receivedField } from './trace.ts';
+
+export interface SubmitDeps {
+  readonly read: DomainReader & RuleReader;
+  readonly intake: Intake;
+  readonly limiter: Limiter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostname: string;
+  readonly hasSpace: () => boolean;
+}
+export interface SubmitRefusal {
+  readonly kind: 'refused';
+  readonly status: number;
+  readonly type: string;
+  readonly title: string;
+  readonly detail: string;
+  /** JSON path of what is wrong */
+  readonly field?: string;
+  readonly retryAfterSeconds?: number;
+}
+export interface Submitted {
+  readonly kind: 'accepted';
+  readonly id: string;
+  readonly messageIdHeader: string;
+  readonly recipients: readonly { readonly id: string; readonly address: string; readonly state: string }[];
+}
+export type Submit = (principal: Principal, domainId: DomainId, input: ComposeInput) => Promise<Submitted | SubmitRefusal>;
+
+const problem = (status: number, type: string, title: string, detail: string, more: Partial<SubmitRefusal> = {}): SubmitRefusal => ({
+  kind: 'refused',
+  status,
+  type,
+  title,
+  detail,
+  ...more,
+});
+
+export function createSubmit(deps: SubmitDeps): Submit {
+  return async (principal, domainId, input) => {
+    const operation = missingSendOperation(principal);
+    if (operation !== null) {
+      return problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${operation}`);
+    }
+    const domain = await deps.read.domain(principal.projectId, domainId);
+    if (domain === null) return problem(404, 'not-found', 'Not found', 'There is no such resource.');
+    if (!deps.hasSpace()) return problem(507, 'insufficient-storage', 'Insufficient storage', 'the disk is nearly full');
+    const composed = tryCompose(deps, input, domain.name);
+    if ('kind' in composed) return composed;
+    const { raw, envelope } = composed;
+    if (raw.length > SUBMISSION_SIZE_LIMIT) {
+      return problem(
+        413,
+        'message-too-large',
+        'Message too large',
+        `the composed message has ${raw.length} octets, at most ${SUBMISSION_SIZE_LIMIT} are taken`,
+      );
+    }
+    if (envelope.from.domain !== domain.name) {
+      const field = input.sender === undefined ? 'arguments.from[0]' : 'arguments.sender';
+      return problem(422, 'sender-domain', 'Sender domain', `${field} must be an address of ${domain.name}`, { field });
+    }
+    const sender = await checkSender(deps.read, principal, envelope.from.wire);
+    if (!sender.ok) return refusalProblem(sender.refusal);
+    const prepared = await prepareOutgoing(deps.read, principal, domain, raw, deps);
+    if (!prepared.ok) return refusalProblem(prepared.refusal);
+    const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, envelope.recipients.length);
+    if (reserved.kind === 'over') {
+      return problem(
+        429,
+        'limit-exceeded',
+        'Sending limit reached',
+        `the limit of ${reserved.limit} recipients per ${reserved.window} is reached`,
+        { retryAfterSeconds: reserved.retryAfterSeconds },
+      );
+    }
+    const id: MessageId = deps.random.id();
+    try {
+      const planned = await planOutgoing(
+        deps.read,
+        {
+          id,
+          principal,
+          domain,
+          source: 'api',
+          mailFrom: envelope.from,
+          recipients: envelope.recipients,
+          message: prepared.value,
+          received: receivedField({ by: deps.hostname, with: 'HTTP', tls: null, id, now: deps.clock.now() }),
+          smtputf8: false,
+          facts: {},
+        },
+        deps,
+      );
+      await deps.intake.accept({ messages: [planned], also: (tx) => reserved.commit(tx) });
+      return {
+        kind: 'accepted',
+        id,
+        messageIdHeader: planned.message.messageIdHeader,
+        recipients: planned.recipients.map((row) => ({ id: row.id, address: row.address, state: row.state })),
+      };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return error.retryable
+        ? problem(507, 'insufficient-storage', 'Insufficient storage', 'the message could not be stored, try again later')
+        : problem(503, 'store-unavailable', 'Store unavailable', 'the store does not take writes, try again later');
+    } finally {
+      reserved.release();
+    }
+  };
+}
+
+function tryCompose(deps: SubmitDeps, input: ComposeInput, domain: string): ReturnType<typeof compose> | SubmitRefusal {
+  try {
+    return compose(input, { now: deps.clock.now(), random: deps.random, messageIdDomain: domain });
+  } catch (error) {
+    if (!(error instanceof FieldError)) throw error;
+    return problem(400, 'validation', 'Validation failed', error.message, { field: error.field });
+  }
+}
+
+function refusalProblem(refusal: SendRefusal): SubmitRefusal {
+  switch (refusal.kind) {
+    case 'missing-operation':
+      return problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${refusal.operation}`);
+    case 'sender-invalid':
+      return problem(422, 'sender-invalid', 'Sender invalid', 'the envelope sender is not a valid address');
+    case 'sender-foreign':
+      return problem(422, 'sender-domain', 'Sender domain', `${refusal.domain} is not set up in this project`);
+    case 'author-missing':
+    case 'author-several':
+      return problem(422, 'author-invalid', 'Author invalid', 'exactly one From field is needed', { field: 'arguments.from' });
+    case 'author-invalid':
+      return problem(422, 'author-invalid', 'Author invalid', `${refusal.field} is not a list of mailboxes`, {
+        field: `arguments.${refusal.field.toLowerCase()}`,
+      });
+    case 'author-foreign':
+      return problem(422, 'author-domain', 'Author domain', `${refusal.domain} in ${refusal.field} is not set up in this project`, {
+        field: `arguments.${refusal.field.toLowerCase()}`,
+      });
+    case 'loop':
+      return problem(422, 'loop', 'Mail loop', 'the message has passed too many hosts');
+  }
+}

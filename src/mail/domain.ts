@@ -1,0 +1,51 @@
+/**
+ * Domain names as one key: the lower-case A-label form without trailing dot. Two texts are one domain exactly when
+ * their `Domain` is equal. Parsing never folds a number into an address and never repairs what it does not know.
+ */
+import { domainToASCII, domainToUnicode } from 'node:url';
+
+declare const brand: unique symbol;
+export type Domain = string & { readonly [brand]: 'Domain' };
+
+const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+/** What IDNA would silently fold or drop: full stops of other scripts, soft hyphens, joiners, full-width ASCII. */
+const FOLDED = /[\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3002\ufe00-\ufe0f\ufeff\uff00-\uff65]/;
+
+/** A domain of at least two labels ('localhost' excepted), or null (RFC 1035 §2.3, RFC 5890). One trailing dot is refused. */
+export function parseDomain(text: string): Domain | null {
+  if (text.length === 0 || text.length > 1000) return null;
+  let ascii = text.toLowerCase();
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) {
+      if (FOLDED.test(text)) return null;
+      ascii = domainToASCII(text);
+      break;
+    }
+    if (code <= 32 || code === 127) return null;
+  }
+  if (ascii.length === 0 || ascii.length > 253) return null;
+  const labels = ascii.split('.');
+  if (labels.length < 2 && ascii !== 'localhost') return null;
+  for (const label of labels) if (!LABEL.test(label)) return null;
+  // A name ending in a number is an address in some spelling (WHATWG URL, "ends in a number"), never a mail domain.
+  if (/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1)!)) return null;
+  if (ascii.includes('xn--') && domainToASCII(ascii) !== ascii) return null;
+  return ascii as Domain;
+}
+
+/** For people: Unicode where every label is of one script beside ASCII digits and hyphens, punycode otherwise. */
+export function domainToDisplay(domain: Domain): string {
+  if (!domain.includes('xn--')) return domain;
+  const unicode = domainToUnicode(domain);
+  const scripts = ['Latin', 'Cyrillic', 'Greek', 'Hangul', 'Arabic', 'Hebrew', 'Thai'];
+  for (const label of unicode.split('.')) {
+    const used = scripts.filter((script) => new RegExp(`\\p{Script=${script}}`, 'u').test(label));
+    const eastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(label) ? 1 : 0;
+    if (used.filter((script) => script !== 'Latin' || eastAsian === 0).length + eastAsian > 1) return domain;
+    if (used.some((script) => script === 'Cyrillic' || script === 'Greek') && domain.split('.').some((l) => !l.startsWith('xn--') && l.length > 3)) {
+      return domain;
+    }
+  }
+  return unicode;
+}

@@ -1,0 +1,13 @@
+/** Message identifiers (RFC 5322 §3.6.4). */
+import type { Random } from '../runtime/random.ts';
+
+/** A new `<id@domain>`. */
+export function newMessageId(random: Random, domain: string): string {
+  return `<${random.id()}@${domain}>`;
+}
+
+/** The identifier with its angle brackets, or null where the text is not exactly one. */
+export function parseMessageId(text: string): string | null {
+  const trimmed = text.trim();
+  return trimmed.length <= 996 && /^<[^\s<>@\u0000-\u001f\u007f]+@[^\s<>@\u0000-\u001f\u007f]+>$/.test(trimmed) ? trimmed : null;
+}

@@ -1,0 +1,9 @@
+/** Local part of an account rule: a-z 0-9 - _ . , 1 to 64 characters, no dot first, last or twice in a row. */
+const LOCAL_PART = /^(?=[a-z0-9\-_.]{1,64}$)[a-z0-9\-_]+(?:\.[a-z0-9\-_]+)*$/;
+
+/** Whether an account rule may have this local part. Upper case is not folded: callers are told. */
+export function isRuleLocalPart(text: string): boolean {
+  return text.length <= 64 && LOCAL_PART.test(text);
+}
+/** The same rule as a JSON Schema pattern. */
+export const LOCAL_PART_PATTERN = LOCAL_PART.source;

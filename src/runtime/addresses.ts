@@ -1,0 +1,18 @@
+/** Which IP addresses are the Internet's, judged on the address itself. */
+import ipaddr from 'ipaddr.js';
+
+/** True for everything that is not public unicast: loopback, private, link-local, CGNAT, multicast, mapped forms of those. Fails closed. */
+export function isPrivateAddress(ip: string): boolean {
+  const text = ip.replace(/%.*$/, '');
+  if (!ipaddr.isValid(text)) return true;
+  const address = ipaddr.process(text);
+  if (address.kind() === 'ipv4') return address.range() !== 'unicast';
+  const v6 = address as ipaddr.IPv6;
+  const range = v6.range();
+  if (range === 'rfc6052' || range === '6to4') {
+    const octets = v6.toByteArray();
+    const inner = range === '6to4' ? octets.slice(2, 6) : octets.slice(12, 16);
+    return isPrivateAddress(inner.join('.'));
+  }
+  return range !== 'unicast';
+}

@@ -1,0 +1,240 @@
+/**
+ * A stub resolver: questions go to recursive servers over UDP and TCP, answers are judged, followed over CNAMEs and kept
+ * for their TTL. Invariants: never throws; absence (NXDOMAIN, NODATA) is told only on a server's clear word, everything
+ * else (SERVFAIL, REFUSED, referral, time-out, malformed, loops, too large) is 'failed', so that mail waits and does not
+ * bounce; identical questions under way share one answer; cache, records and sockets are bounded.
+ * `authenticated` is the server's AD bit: it is worth as much as the path to that server.
+ */
+import { getServers } from 'node:dns';
+import { isIP } from 'node:net';
+import type { Answer } from 'dns-packet';
+import ipaddr from 'ipaddr.js';
+import type { Clock } from './clock.ts';
+import { createDnsCache } from './dns-cache.ts';
+import { type DnsReply, type DnsServer, exchange, type QuestionType } from './dns-exchange.ts';
+import type { DnsAnswer, MxRecord, Resolver } from './resolver.ts';
+
+export interface ResolverOptions {
+  /** `ip`, `ip:port` or `[ipv6]:port`; empty = the system's. Throws RangeError on anything else. */
+  readonly servers: readonly string[];
+  readonly clock: Clock;
+  /** For one question with all its tries and CNAMEs, ms; 5,000. */
+  readonly timeoutMs?: number;
+  /** Rounds over the servers; 2. */
+  readonly tries?: number;
+}
+const MAX_HOPS = 8;
+const MAX_RECORDS = 1000;
+const MAX_SOCKETS = 256;
+
+type Verdict =
+  | { kind: 'found'; data: unknown[]; ttl: number; authenticated: boolean }
+  | { kind: 'nodata'; ttl: number }
+  | { kind: 'nxdomain'; ttl: number }
+  | { kind: 'alias'; target: string; ttl: number; hops: number; authenticated: boolean }
+  | { kind: 'failed'; cause: string };
+
+/** Makes the resolver; disposing it ends questions under way as 'failed'. */
+export function createResolver(options: ResolverOptions): Resolver & AsyncDisposable {
+  const { clock, timeoutMs = 5000, tries = 2 } = options;
+  const servers = (options.servers.length > 0 ? options.servers : getServers()).map(parseServer);
+  const cache = createDnsCache(clock);
+  const underWay = new Map<string, Promise<DnsAnswer<unknown>>>();
+  const stop = new AbortController();
+  const waiting: (() => void)[] = [];
+  let sockets = 0;
+
+  async function withSocket<T>(use: () => Promise<T>): Promise<T> {
+    if (sockets >= MAX_SOCKETS) await new Promise<void>((resolve) => waiting.push(resolve));
+    else sockets += 1;
+    try {
+      return await use();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) sockets -= 1;
+      else next();
+    }
+  }
+
+  /** One name, no CNAME re-query: servers in turn until one gives a usable answer or time is over. */
+  async function askServers(name: string, type: QuestionType, deadline: number): Promise<Verdict> {
+    let cause = 'no DNS servers';
+    const attempts = tries * servers.length;
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const server = servers[attempt % servers.length]!;
+      const result = await withSocket(async () => {
+        const left = deadline - clock.monotonic();
+        if (left <= 0 || stop.signal.aborted) return null;
+        return await exchange({
+          server,
+          name,
+          type,
+          clock,
+          timeoutMs: Math.max(1, left / (attempts - attempt)),
+          signal: stop.signal,
+        });
+      });
+      if (result === null) return { kind: 'failed', cause: stop.signal.aborted ? 'closed' : 'timed out' };
+      if (result.kind === 'failed') {
+        cause = result.cause;
+        continue;
+      }
+      const verdict = judge(result.reply, name, type);
+      if (verdict.kind !== 'failed') return verdict;
+      cause = verdict.cause;
+    }
+    return { kind: 'failed', cause };
+  }
+
+  async function follow<T>(
+    name: string,
+    type: QuestionType,
+    map: (data: unknown) => T | null,
+  ): Promise<DnsAnswer<T>> {
+    const deadline = clock.monotonic() + timeoutMs;
+    let owner = name;
+    let hops = 0;
+    let ttl = Number.POSITIVE_INFINITY;
+    let authenticated = true;
+    for (;;) {
+      const verdict = await askServers(owner, type, deadline);
+      if (verdict.kind === 'failed') return verdict;
+      ttl = Math.min(ttl, verdict.ttl);
+      if (verdict.kind === 'nodata' || verdict.kind === 'nxdomain') return { kind: verdict.kind, ttl };
+      authenticated &&= verdict.authenticated;
+      if (verdict.kind === 'found') {
+        const records = verdict.data.map(map);
+        if (records.includes(null)) return { kind: 'failed', cause: 'malformed record' };
+        return { kind: 'found', records: records as T[], ttl, authenticated };
+      }
+      hops += verdict.hops;
+      if (hops > MAX_HOPS) return { kind: 'failed', cause: 'CNAME loop' };
+      if (!isQueryable(verdict.target)) return { kind: 'failed', cause: 'CNAME to a malformed name' };
+      owner = verdict.target;
+    }
+  }
+
+  function ask<T>(
+    rawName: string,
+    type: QuestionType,
+    map: (data: unknown) => T | null,
+  ): Promise<DnsAnswer<T>> {
+    const name = rawName.toLowerCase().replace(/\.$/, '');
+    if (!isQueryable(name)) return Promise.resolve({ kind: 'failed', cause: 'malformed name' });
+    if (stop.signal.aborted) return Promise.resolve({ kind: 'failed', cause: 'closed' });
+    const key = `${type} ${name}`;
+    const kept = cache.get(key);
+    if (kept !== null) return Promise.resolve(kept as DnsAnswer<T>);
+    const same = underWay.get(key);
+    if (same !== undefined) return same as Promise<DnsAnswer<T>>;
+    const answer = follow(name, type, map)
+      .catch((error: unknown): DnsAnswer<T> => ({ kind: 'failed', cause: String(error) }))
+      .then((settled) => {
+        underWay.delete(key);
+        if (!stop.signal.aborted) cache.set(key, settled);
+        return settled;
+      });
+    underWay.set(key, answer);
+    return answer;
+  }
+
+  return {
+    mx: (name) => ask(name, 'MX', mxRecord),
+    a: (name) => ask(name, 'A', text),
+    aaaa: (name) => ask(name, 'AAAA', text),
+    txt: (name) => ask(name, 'TXT', txtRecord),
+    cname: (name) => ask(name, 'CNAME', hostName),
+    async ptr(address) {
+      const name = reverseName(address);
+      return name === null ? { kind: 'failed', cause: 'not an address' } : await ask(name, 'PTR', hostName);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.all(underWay.values());
+    },
+  };
+}
+
+/** Reads one reply: the chain of CNAMEs inside it, then records, absence, or where to ask on. */
+function judge(reply: DnsReply, name: string, type: QuestionType): Verdict {
+  if (reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN') return { kind: 'failed', cause: reply.rcode };
+  if (reply.answers.length > MAX_RECORDS) return { kind: 'failed', cause: 'too many records' };
+  const authenticated = reply.flag_ad;
+  let owner = name.toLowerCase();
+  let ttl = Number.POSITIVE_INFINITY;
+  let hops = 0;
+  const ours = reply.answers.filter((answer) => 'class' in answer && answer.class === 'IN');
+  for (;;) {
+    const here = ours.filter((answer) => plainName(answer.name) === owner);
+    const records = here.filter((answer) => answer.type === type);
+    if (records.length > 0) {
+      const data = records.map((answer) => ('data' in answer ? (answer.data as unknown) : null));
+      return { kind: 'found', data, ttl: Math.min(ttl, ...records.map(ttlOf)), authenticated };
+    }
+    const alias = here.find((answer) => answer.type === 'CNAME');
+    if (alias === undefined) break;
+    hops += 1;
+    if (hops > MAX_HOPS) return { kind: 'failed', cause: 'CNAME loop' };
+    ttl = Math.min(ttl, ttlOf(alias));
+    owner = plainName((alias as { data: string }).data);
+  }
+  const soa = reply.authorities.find((record) => record.type === 'SOA');
+  // RFC 2308 §5: the lesser of the SOA's own TTL and its minimum; without a SOA the absence is not kept.
+  const negativeTtl =
+    soa === undefined ? 0 : Math.min(ttl, ttlOf(soa), (soa.data as { minimum?: number }).minimum ?? 0);
+  if (reply.rcode === 'NXDOMAIN') return { kind: 'nxdomain', ttl: negativeTtl };
+  if (hops > 0 && soa === undefined) return { kind: 'alias', target: owner, ttl, hops, authenticated };
+  // RFC 2308 §2.2: NS records without a SOA are a referral, not an absence.
+  if (soa === undefined && reply.authorities.some((record) => record.type === 'NS'))
+    return { kind: 'failed', cause: 'referral' };
+  return { kind: 'nodata', ttl: negativeTtl };
+}
+
+/** Seconds; RFC 2181 §8: with the top bit set a TTL counts as zero. */
+function ttlOf(record: Answer): number {
+  const ttl = ('ttl' in record ? record.ttl : 0) ?? 0;
+  return ttl > 0x7fffffff ? 0 : ttl;
+}
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
+function isQueryable(name: string): boolean {
+  if (name.length === 0 || name.length > 253 || !/^[\x21-\x7e]+$/.test(name)) return false;
+  return name.split('.').every((label) => label.length > 0 && label.length <= 63);
+}
+function text(data: unknown): string | null {
+  return typeof data === 'string' && isIP(data) !== 0 ? data : null;
+}
+function hostName(data: unknown): string | null {
+  return typeof data === 'string' ? plainName(data) : null;
+}
+function mxRecord(data: unknown): MxRecord | null {
+  const { preference, exchange } = (data ?? {}) as { preference?: unknown; exchange?: unknown };
+  if (typeof exchange !== 'string') return null;
+  return { preference: typeof preference === 'number' ? preference : 0, exchange: plainName(exchange) };
+}
+function txtRecord(data: unknown): string | null {
+  if (!Array.isArray(data)) return null;
+  return Buffer.concat(
+    data.map((part) => (Buffer.isBuffer(part) ? part : Buffer.from(String(part)))),
+  ).toString('utf8');
+}
+
+/** RFC 1035 §3.5, RFC 3596 §2.5; an IPv4-mapped address is asked as IPv4. */
+function reverseName(address: string): string | null {
+  if (isIP(address) === 0) return null;
+  const parsed = ipaddr.process(address.replace(/%.*$/, ''));
+  const bytes = parsed.toByteArray();
+  if (parsed.kind() === 'ipv4') return `${bytes.reverse().join('.')}.in-addr.arpa`;
+  const nibbles = [...Buffer.from(bytes).toString('hex')].reverse();
+  return `${nibbles.join('.')}.ip6.arpa`;
+}
+
+function parseServer(server: string): DnsServer {
+  if (isIP(server) !== 0) return { address: server, port: 53 };
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(server);
+  const address = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  if (isIP(address) === 0 || !(port > 0 && port < 65536)) throw new RangeError(`not a DNS server: ${server}`);
+  return { address, port };
+}

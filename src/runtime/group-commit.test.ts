@@ -1,0 +1,61 @@
+/** Group commit: what gathers together commits together, bounded, each item with its own fate. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
+import { StoreError } from './transactor.ts';
+
+function setUp(over: Partial<GroupCommitOptions<number>> = {}) {
+  const batches: number[][] = [];
+  const writer = createGroupCommit<number>({
+    commit(batch) {
+      batches.push([...batch]);
+      return batch.map((item) => (item < 0 ? new RangeError('negative') : null));
+    },
+    weigh: (item) => item,
+    monotonic: () => 0,
+    ...over,
+  });
+  return { batches, writer };
+}
+test('what gathers in one turn is one batch, in order, and one failure is its own', async () => {
+  const ops: number[] = [];
+  const { batches, writer } = setUp({ onCommit: (info) => ops.push(info.ops) });
+  const results = await Promise.allSettled([1, -2, 3].map((n) => writer.submit(n)));
+  assert.deepEqual(batches, [[1, -2, 3]]);
+  assert.deepEqual(
+    results.map((r) => r.status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  assert.deepEqual(ops, [3]);
+});
+test('a batch is bounded by items and by octets; an item above the bound goes alone', async () => {
+  const { batches, writer } = setUp({ maxItems: 3, maxBytes: 10 });
+  await Promise.all([1, 1, 1, 1, 9, 50, 2].map((n) => writer.submit(n)));
+  assert.deepEqual(batches, [[1, 1, 1], [1, 9], [50], [2]]);
+});
+test('a retryable failure rejects its batch only, another one ends all writing', async () => {
+  const failures = [new StoreError('full', true), null, new StoreError('io', false)];
+  const { writer } = setUp({
+    commit(batch) {
+      const failure = failures.shift();
+      if (failure) throw failure;
+      return batch.map(() => null);
+    },
+  });
+  await assert.rejects(writer.submit(1), { message: 'full' });
+  await writer.submit(1);
+  const both = await Promise.allSettled([writer.submit(1), writer.submit(2)]);
+  assert.deepEqual(
+    both.map((r) => r.status),
+    ['rejected', 'rejected'],
+  );
+  await assert.rejects(writer.submit(1), { message: 'io', retryable: false });
+});
+test('closing commits what has gathered and refuses the rest', async () => {
+  const { batches, writer } = setUp();
+  const waiting = writer.submit(1);
+  await writer.close();
+  await waiting;
+  assert.deepEqual(batches, [[1]]);
+  await assert.rejects(writer.submit(2), StoreError);
+});

@@ -1,0 +1,96 @@
+/**
+ * Group commit: many transactions, one writer, one fsync. What has gathered by the end of the event loop's turn is
+ * committed as one batch; a lone transaction waits for nothing but that turn.
+ * Invariants: order of submission is order of commit; one batch is in flight at a time; one item's failure is its own.
+ * Fails: `commit` throwing rejects its whole batch; a StoreError that is not retryable refuses all later ones too.
+ */
+import { StoreError } from './transactor.ts';
+
+/** null: committed; else why this item alone was not. */
+export type ItemOutcome = Error | null;
+
+export interface GroupCommitOptions<T> {
+  /** Commits a batch durably; one outcome per item, in order. Throws where nothing of the batch was written. */
+  readonly commit: (batch: readonly T[]) => readonly ItemOutcome[] | Promise<readonly ItemOutcome[]>;
+  /** Octets an item brings along, for the batch's bound. */
+  readonly weigh: (item: T) => number;
+  /** Monotonic ms. */
+  readonly monotonic: () => number;
+  readonly maxItems?: number;
+  readonly maxBytes?: number;
+  readonly onCommit?: (info: { ops: number; ms: number }) => void;
+}
+export interface GroupCommit<T> {
+  /** Resolves after the commit. Rejects with the item's own error, or with StoreError. */
+  submit(item: T): Promise<void>;
+  /** Commits what has gathered, then refuses everything. */
+  close(): Promise<void>;
+}
+
+interface Waiting<T> {
+  readonly item: T;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
+  const { commit, weigh, monotonic, maxItems = 200, maxBytes = 8 * 1024 * 1024, onCommit } = options;
+  let queue: Waiting<T>[] = [];
+  let running: Promise<void> | null = null;
+  let closed = false;
+  let broken: StoreError | null = null;
+
+  function takeBatch(): Waiting<T>[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of queue) {
+      bytes += weigh(waiting.item);
+      if (count > 0 && (count >= maxItems || bytes > maxBytes)) break;
+      count += 1;
+    }
+    const batch = queue.slice(0, count);
+    queue = queue.slice(count);
+    return batch;
+  }
+
+  async function commitOne(batch: Waiting<T>[]): Promise<void> {
+    const began = monotonic();
+    try {
+      if (broken !== null) throw broken;
+      const outcomes = await commit(batch.map((waiting) => waiting.item));
+      onCommit?.({ ops: batch.length, ms: monotonic() - began });
+      batch.forEach((waiting, i) => {
+        const outcome = outcomes[i];
+        if (outcome === null) waiting.resolve();
+        else waiting.reject(outcome ?? new StoreError('the store gave no outcome', true));
+      });
+    } catch (error) {
+      const failure = error instanceof StoreError ? error : new StoreError('the commit failed', false, error);
+      if (!failure.retryable) broken = failure;
+      for (const waiting of batch) waiting.reject(failure);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (queue.length > 0) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await commitOne(takeBatch());
+    }
+    running = null;
+  }
+
+  return {
+    submit(item) {
+      if (closed) return Promise.reject(new StoreError('the store is closed', false));
+      if (broken !== null) return Promise.reject(broken);
+      return new Promise<void>((resolve, reject) => {
+        queue.push({ item, resolve, reject });
+        running ??= run();
+      });
+    },
+    async close() {
+      closed = true;
+      await running;
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** The figures Prometheus reads, on a registry of their own; names are part of the contract. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  messagesAccepted(source: string): void;
+  recipientSettled(outcome: 'delivered' | 'deferred' | 'bounced' | 'expired'): void;
+  hookDelivery(result: 'done' | 'retry' | 'dead'): void;
+  groupCommit(info: { readonly ops: number; readonly ms: number }): void;
+  /** Asked at each scrape. */
+  setQueueDepthSource(source: () => Promise<Readonly<Record<string, number>>>): void;
+  /** Text exposition format. */
+  render(): Promise<string>;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const accepted = new Counter({
+    name: 'hikyaku_messages_accepted_total',
+    help: 'Messages accepted into the spool',
+    labelNames: ['source'],
+    registers,
+  });
+  const settled = {
+    delivered: new Counter({ name: 'hikyaku_recipients_delivered_total', help: 'Recipients delivered', registers }),
+    deferred: new Counter({ name: 'hikyaku_recipients_deferred_total', help: 'Attempts that ended deferred', registers }),
+    bounced: new Counter({ name: 'hikyaku_recipients_bounced_total', help: 'Recipients refused for good', registers }),
+    expired: new Counter({ name: 'hikyaku_recipients_expired_total', help: 'Recipients given up', registers }),
+  };
+  const hooks = new Counter({
+    name: 'hikyaku_hook_deliveries_total',
+    help: 'Attempts to hand an event to a hook',
+    labelNames: ['result'],
+    registers,
+  });
+  const commitSeconds = new Histogram({
+    name: 'hikyaku_group_commit_seconds',
+    help: 'Time of one group commit',
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1],
+    registers,
+  });
+  const commitOps = new Histogram({
+    name: 'hikyaku_group_commit_transactions',
+    help: 'Transactions in one group commit',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200],
+    registers,
+  });
+  const source: { read: () => Promise<Readonly<Record<string, number>>> } = { read: async () => ({}) };
+  new Gauge({
+    name: 'hikyaku_queue_recipients',
+    help: 'Recipients waiting',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      for (const [state, count] of Object.entries(await source.read())) this.set({ state }, count);
+    },
+  });
+  return {
+    messagesAccepted: (from) => accepted.inc({ source: from }),
+    recipientSettled: (outcome) => settled[outcome].inc(),
+    hookDelivery: (result) => hooks.inc({ result }),
+    groupCommit({ ops, ms }) {
+      commitOps.observe(ops);
+      commitSeconds.observe(ms / 1000);
+    },
+    setQueueDepthSource(read) {
+      source.read = read;
+    },
+    render: () => registry.metrics(),
+  };
+}

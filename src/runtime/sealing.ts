@@ -1,0 +1,43 @@
+/**
+ * Secrets at rest: AES-256-GCM under a key derived per context (HKDF-SHA-256, RFC 5869), so that a sealed value can
+ * only be opened for what it was sealed for. Format: version octet 1, 12 octets nonce, 16 octets tag, ciphertext.
+ */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+
+export interface Sealer {
+  seal(plain: Buffer, context: string): Buffer;
+  /** Throws where the value was sealed with another key or for another context, or was changed. */
+  open(sealed: Buffer, context: string): Buffer;
+  /** HMAC-SHA-256 under a key of the context's own. */
+  mac(data: Buffer | string, context: string): Buffer;
+}
+const VERSION = 1;
+
+/** `secretKey` has 32 octets. */
+export function createSealer(secretKey: Buffer): Sealer {
+  if (secretKey.length !== 32) throw new RangeError('the secret key must have 32 octets');
+  const derived = new Map<string, Buffer>();
+  function keyFor(context: string): Buffer {
+    let key = derived.get(context);
+    if (key === undefined) {
+      key = Buffer.from(hkdfSync('sha256', secretKey, Buffer.alloc(0), `hikyaku ${context}`, 32));
+      if (derived.size < 100) derived.set(context, key);
+    }
+    return key;
+  }
+  return {
+    seal(plain, context) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', keyFor(context), nonce);
+      const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+      return Buffer.concat([Buffer.from([VERSION]), nonce, cipher.getAuthTag(), body]);
+    },
+    open(sealed, context) {
+      if (sealed.length < 29 || sealed[0] !== VERSION) throw new Error('not a sealed value of a known version');
+      const decipher = createDecipheriv('aes-256-gcm', keyFor(context), sealed.subarray(1, 13));
+      decipher.setAuthTag(sealed.subarray(13, 29));
+      return Buffer.concat([decipher.update(sealed.subarray(29)), decipher.final()]);
+    },
+    mac: (data, context) => createHmac('sha256', keyFor(`mac ${context}`)).update(data).digest(),
+  };
+}

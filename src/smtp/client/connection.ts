@@ -1,0 +1,359 @@
+/**
+ * One connection to one server: drives the dialogues over a socket, with TLS and deadlines.
+ * Invariants: at most one dialogue runs at a time; after a LinkFault or an unasked-for octet the connection is
+ * closed and `usable` stays false; plaintext buffered at STARTTLS is dropped. Opening never throws: it fails by value.
+ */
+import { isIP, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Network } from '../../runtime/network.ts';
+import {
+  type Answer,
+  type Capabilities,
+  type Dialogue,
+  LinkFault,
+  type OutgoingTransaction,
+  openSession,
+  type Phase,
+  type Step,
+  sendMail,
+  type TransactionResult,
+} from './dialogue.ts';
+import { createReplyParser, ProtocolFault, printable, type ServerReply } from './reply-parser.ts';
+
+export interface Candidate {
+  /** The server's name: shown to people, sent as SNI, checked against its certificate. */
+  readonly host: string;
+  /** IP address, judged by the caller. */
+  readonly address: string;
+  readonly port: number;
+  readonly tls: 'none' | 'opportunistic' | 'starttls' | 'implicit';
+  /** The certificate must be good for `host`, else nothing is said. */
+  readonly verify: boolean;
+  readonly auth: { readonly user: string; readonly password: string } | null;
+}
+export interface Remote {
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+}
+export interface TlsFacts {
+  readonly version: string;
+  readonly cipher: string;
+  readonly verified: boolean;
+}
+/** Milliseconds each reply may take. */
+export type Timeouts = Readonly<Record<Phase | 'connect' | 'secure' | 'block', number>>;
+/** RFC 5321 §4.5.3.2; connecting and the TLS handshake, of which it does not speak, are kept short. */
+export const RFC_TIMEOUTS: Timeouts = {
+  connect: 30_000,
+  secure: 60_000,
+  greeting: 300_000,
+  hello: 300_000,
+  starttls: 120_000,
+  auth: 120_000,
+  mail: 300_000,
+  rcpt: 300_000,
+  data: 120_000,
+  block: 180_000,
+  final: 600_000,
+  reset: 60_000,
+  quit: 5_000,
+};
+export interface ConnectionDeps {
+  readonly network: Network;
+  readonly clock: Clock;
+  /** Our name in EHLO. */
+  readonly hostname: string;
+  readonly timeouts: Timeouts;
+  /** For opportunistic TLS (old versions allowed) and for required TLS. */
+  readonly contexts: { readonly opportunistic: SecureContext; readonly required: SecureContext };
+  readonly signal: AbortSignal;
+}
+export interface ClientConnection {
+  readonly remote: Remote;
+  readonly tls: TlsFacts | null;
+  readonly capabilities: Capabilities;
+  /** False once the link is broken or the server has spoken unasked. */
+  readonly usable: boolean;
+  /** Transactions begun. */
+  readonly uses: number;
+  /** Never rejects for what the peer does. */
+  send(mail: OutgoingTransaction): Promise<TransactionResult>;
+  /** QUIT without waiting long; then closed. */
+  quit(): void;
+  destroy(): void;
+}
+export type OpenResult =
+  | { readonly kind: 'open'; readonly connection: ClientConnection }
+  | {
+      readonly kind: 'failed';
+      readonly cause: string;
+      readonly reply: ServerReply | null;
+      /** The TLS handshake failed; without TLS it might work. */
+      readonly tls: boolean;
+    };
+
+const BLOCK = 65_536;
+
+/** Connects and opens the session. */
+export async function openConnection(candidate: Candidate, deps: ConnectionDeps): Promise<OpenResult> {
+  const { host, address, port } = candidate;
+  let socket: Socket;
+  try {
+    socket = await deps.network.dial({ address, port, timeoutMs: deps.timeouts.connect, signal: deps.signal });
+  } catch (error) {
+    return { kind: 'failed', cause: `connect: ${causeOf(error)}`, reply: null, tls: false };
+  }
+  const link = createLink(socket, candidate, deps);
+  const plainAuth = address === '::1' || address.startsWith('127.');
+  try {
+    const session = await link.run(
+      openSession({ hostname: deps.hostname, tls: candidate.tls, auth: candidate.auth, plainAuth }),
+    );
+    if (session.kind === 'refused') {
+      link.quit();
+      return { kind: 'failed', cause: session.cause, reply: session.reply, tls: false };
+    }
+    const { capabilities } = session;
+    let dirty = false;
+    let uses = 0;
+    const connection: ClientConnection = {
+      remote: { host, address, port },
+      tls: link.tls(),
+      capabilities,
+      get usable() {
+        return link.usable();
+      },
+      get uses() {
+        return uses;
+      },
+      async send(mail) {
+        uses += 1;
+        const result = await link.run(sendMail(mail, capabilities, dirty));
+        dirty = result.dirty;
+        if (!result.reusable) link.destroy();
+        return result;
+      },
+      quit: link.quit,
+      destroy: link.destroy,
+    };
+    return { kind: 'open', connection };
+  } catch (error) {
+    link.destroy();
+    if (!(error instanceof LinkFault)) throw error;
+    return { kind: 'failed', cause: error.message, reply: null, tls: error.what === 'tls' };
+  }
+}
+
+function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
+  const { clock, timeouts } = deps;
+  const parser = createReplyParser();
+  let socket: Socket | TLSSocket = plain;
+  let tls: TlsFacts | null = null;
+  let usable = true;
+  /** The dialogue under way: resumed with an answer or a fault. */
+  let running: { answer(answer: Answer): void; fault(fault: LinkFault): void } | null = null;
+  /** Waiting for a reply (not for TLS or for nothing). */
+  let waiting = false;
+  let writing = false;
+  let securing = false;
+  let timer: Timer | null = null;
+  let deadline = Number.POSITIVE_INFINITY;
+  let phase: string = 'connect';
+
+  function expect(what: Phase | 'secure' | 'block'): void {
+    phase = what;
+    deadline = clock.monotonic() + timeouts[what];
+    if (timer === null) arm(timeouts[what]);
+    else if (what === 'secure' || what === 'quit') {
+      timer.cancel();
+      arm(timeouts[what]);
+    }
+  }
+  /** One timer for the connection's life, looked at when it fires: no timer is made per reply. */
+  function arm(ms: number): void {
+    timer = clock.after(Math.min(ms, 60_000), () => {
+      timer = null;
+      if (!usable || running === null) return;
+      const left = deadline - clock.monotonic();
+      if (left <= 0) broken(new LinkFault('timeout', `timed out (${phase})`, writing));
+      else arm(left);
+    });
+  }
+  function broken(fault: LinkFault): void {
+    usable = false;
+    timer?.cancel();
+    timer = null;
+    socket.destroy();
+    if (plain !== socket) plain.destroy();
+    const dialogue = running;
+    running = null;
+    waiting = false;
+    dialogue?.fault(fault);
+  }
+  function onData(chunk: Buffer): void {
+    if (!usable) return;
+    if (running === null) return broken(new LinkFault('protocol', 'the server spoke unasked'));
+    parser.push(chunk);
+    deliverReplies();
+  }
+  function deliverReplies(): void {
+    try {
+      while (waiting && running !== null) {
+        const reply = parser.next();
+        if (reply === null) return;
+        waiting = false;
+        running.answer({ kind: 'reply', reply });
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error;
+      broken(new LinkFault('protocol', error.message, writing));
+    }
+  }
+  const onClose = () => broken(new LinkFault('closed', `connection lost (${phase})`, writing || socket.writableLength > 0));
+  function onError(error: Error): void {
+    const what = securing ? 'tls' : 'network';
+    broken(new LinkFault(what, `${securing ? 'TLS' : 'connection'}: ${causeOf(error)}`, writing || socket.writableLength > 0));
+  }
+  function attach(target: Socket): void {
+    target.on('data', onData);
+    target.on('close', onClose);
+    target.on('end', onClose);
+    target.on('error', onError);
+  }
+  attach(plain);
+
+  function secure(): void {
+    expect('secure');
+    securing = true;
+    parser.drop(); // RFC 3207 §4.2
+    plain.removeListener('data', onData);
+    plain.removeListener('end', onClose);
+    plain.removeListener('close', onClose);
+    const required = candidate.tls === 'starttls' || candidate.tls === 'implicit';
+    const name = isIP(candidate.host) === 0 ? candidate.host : undefined;
+    const upgraded = connectTls({
+      socket: plain,
+      host: candidate.host,
+      servername: name,
+      rejectUnauthorized: false, // judged below: a certificate nobody vouches for still beats clear text (RFC 7435)
+      secureContext: required ? deps.contexts.required : deps.contexts.opportunistic,
+    });
+    socket = upgraded;
+    attach(upgraded);
+    upgraded.once('secureConnect', () => {
+      securing = false;
+      tls = { version: upgraded.getProtocol() ?? 'unknown', cipher: upgraded.getCipher().name, verified: upgraded.authorized };
+      if (candidate.verify && !upgraded.authorized)
+        return broken(new LinkFault('tls', `certificate: ${printable(String(upgraded.authorizationError))}`));
+      running?.answer({ kind: 'secured' });
+    });
+  }
+
+  function write(send: string | readonly Buffer[], then: Phase): void {
+    if (typeof send === 'string') {
+      socket.write(send);
+      return;
+    }
+    const total = send.reduce((sum, part) => sum + part.length, 0);
+    if (total <= BLOCK) {
+      socket.write(Buffer.concat(send, total));
+      return;
+    }
+    writing = true;
+    void writeBlocks(send).then(() => {
+      writing = false;
+      if (running !== null) expect(then);
+    });
+  }
+  /** RFC 5321 §4.5.3.2.5: each block has its own deadline. */
+  async function writeBlocks(parts: readonly Buffer[]): Promise<void> {
+    for (const part of parts) {
+      for (let at = 0; at < part.length && usable; at += BLOCK) {
+        expect('block');
+        const target = socket;
+        if (target.write(part.subarray(at, at + BLOCK))) continue;
+        await new Promise<void>((resolve) => {
+          const done = () => {
+            target.removeListener('drain', done);
+            target.removeListener('close', done);
+            resolve();
+          };
+          target.on('drain', done);
+          target.on('close', done);
+        });
+      }
+    }
+  }
+
+  function run<T>(dialogue: Dialogue<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      function advance(move: () => IteratorResult<Step, T>): void {
+        let result: IteratorResult<Step, T>;
+        try {
+          result = move();
+        } catch (error) {
+          running = null;
+          reject(error);
+          return;
+        }
+        if (result.done) {
+          running = null;
+          deadline = Number.POSITIVE_INFINITY;
+          resolve(result.value);
+          return;
+        }
+        const step = result.value;
+        if (step.kind === 'secure') return secure();
+        expect(step.phase);
+        if (step.send !== null) write(step.send, step.phase);
+        waiting = true;
+      }
+      running = {
+        answer: (answer) => advance(() => dialogue.next(answer)),
+        fault: (fault) => advance(() => dialogue.throw(fault)),
+      };
+      if (!usable) {
+        running = null;
+        // A generator not yet begun would only throw; begin it, so that it can make verdicts of the fault.
+        advance(() => {
+          const first = dialogue.next();
+          return first.done ? first : dialogue.throw(new LinkFault('closed', 'connection lost', true));
+        });
+        return;
+      }
+      advance(() => dialogue.next());
+      deliverReplies();
+    });
+  }
+
+  return {
+    run,
+    tls: () => tls,
+    usable: () => usable && socket.writable,
+    quit() {
+      if (!usable) return;
+      usable = false;
+      timer?.cancel();
+      socket.end('QUIT\r\n');
+      timer = clock.after(timeouts.quit, () => socket.destroy());
+      socket.once('close', () => timer?.cancel());
+      socket.resume();
+    },
+    destroy() {
+      usable = false;
+      timer?.cancel();
+      timer = null;
+      socket.destroy();
+      plain.destroy();
+    },
+  };
+}
+
+/** A short cause for people: the system's code where there is one. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  const { code } = error as { code?: unknown };
+  return printable(typeof code === 'string' ? code : error.message).slice(0, 200);
+}

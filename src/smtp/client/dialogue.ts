@@ -1,0 +1,247 @@
+/**
+ * The client's side of SMTP, sans I/O: generators that yield what to send and whose next reply to wait for, and are
+ * resumed with it. The driver (connection.ts) owns bytes, TLS and deadlines; it throws a LinkFault into the generator
+ * when the link breaks. Invariant: a transaction always ends with one verdict per recipient.
+ */
+import { dotStuff } from '../../mail/dot-stuffing.ts';
+import type { ServerReply } from './reply-parser.ts';
+
+/** What is waited for; each has its time-out (RFC 5321 §4.5.3.2). */
+export type Phase = 'greeting' | 'hello' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'final' | 'reset' | 'quit';
+export type Step =
+  | { readonly kind: 'ask'; /** null: only wait for one more reply */ readonly send: string | readonly Buffer[] | null; readonly phase: Phase }
+  | { readonly kind: 'secure' };
+export type Answer = { readonly kind: 'reply'; readonly reply: ServerReply } | { readonly kind: 'secured' };
+export type Dialogue<T> = Generator<Step, T, Answer>;
+
+/** The link is gone or of no more use. */
+export class LinkFault extends Error {
+  override name = 'LinkFault';
+  readonly what: 'closed' | 'timeout' | 'protocol' | 'tls' | 'network';
+  /** Octets of the last step had certainly not all left this machine's buffers. */
+  readonly unsent: boolean;
+  constructor(what: LinkFault['what'], message: string, unsent = false) {
+    super(message);
+    this.what = what;
+    this.unsent = unsent;
+  }
+}
+export interface Capabilities {
+  readonly starttls: boolean;
+  readonly pipelining: boolean;
+  readonly eightBitMime: boolean;
+  readonly smtputf8: boolean;
+  /** octets; null where not announced or unlimited */
+  readonly size: number | null;
+  readonly authPlain: boolean;
+}
+export interface SessionOptions {
+  /** Our name in EHLO. */
+  readonly hostname: string;
+  readonly tls: 'none' | 'opportunistic' | 'starttls' | 'implicit';
+  readonly auth: { readonly user: string; readonly password: string } | null;
+  /** AUTH without TLS is bearable: the peer is this machine. */
+  readonly plainAuth: boolean;
+}
+export type SessionResult =
+  | { readonly kind: 'ready'; readonly capabilities: Capabilities }
+  | { readonly kind: 'refused'; readonly reply: ServerReply | null; readonly cause: string };
+
+export interface OutgoingTransaction {
+  /** Without angle brackets; '' is the null reverse-path. */
+  readonly mailFrom: string;
+  readonly recipients: readonly string[];
+  /** Goes in front of `raw` (signature and trace fields, CRLF-ended, no line beginning with a dot). */
+  readonly header: Buffer;
+  readonly raw: Buffer;
+  readonly smtputf8: boolean;
+  readonly eightBit: boolean;
+}
+export type Verdict =
+  | { readonly kind: 'delivered'; readonly reply: ServerReply }
+  | { readonly kind: 'deferred'; readonly reply: ServerReply | null; readonly cause: string; readonly ambiguous: boolean }
+  | { readonly kind: 'bounced'; readonly reply: ServerReply | null; readonly cause: string; readonly status: string };
+export interface TransactionResult {
+  /** One per recipient, in order. */
+  readonly verdicts: readonly Verdict[];
+  readonly reusable: boolean;
+  /** A mail transaction may still be open at the server: RSET before the next one. */
+  readonly dirty: boolean;
+  /** The link ended before the server had answered anything: nothing was tried. */
+  readonly untouched: boolean;
+}
+
+const NO_EXTENSIONS: Capabilities = {
+  starttls: false,
+  pipelining: false,
+  eightBitMime: false,
+  smtputf8: false,
+  size: null,
+  authPlain: false,
+};
+
+function* ask(send: string | readonly Buffer[] | null, phase: Phase): Dialogue<ServerReply> {
+  const answer = yield { kind: 'ask', send, phase };
+  if (answer.kind !== 'reply') throw new LinkFault('protocol', 'no reply');
+  return answer.reply;
+}
+const positive = (reply: ServerReply) => reply.code >= 200 && reply.code < 300;
+
+/** Greeting, EHLO (HELO for servers that know no EHLO), STARTTLS, AUTH. LinkFaults pass through. */
+export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
+  if (options.tls === 'implicit') yield { kind: 'secure' };
+  const greeting = yield* ask(null, 'greeting');
+  if (!positive(greeting)) return { kind: 'refused', reply: greeting, cause: 'greeting refused' };
+  let hello = yield* sayHello(options.hostname);
+  if (hello.kind === 'refused') return hello;
+  let secure = options.tls === 'implicit';
+  if (!secure && options.tls !== 'none' && hello.capabilities.starttls) {
+    const reply = yield* ask('STARTTLS\r\n', 'starttls');
+    if (reply.code === 220) {
+      // RFC 3207 §4.2: what the server said in clear is forgotten, octets behind the 220 included (the driver drops them).
+      yield { kind: 'secure' };
+      secure = true;
+      hello = yield* sayHello(options.hostname);
+      if (hello.kind === 'refused') return hello;
+    } else if (options.tls === 'starttls' || reply.code === 421) {
+      return { kind: 'refused', reply, cause: 'STARTTLS refused' };
+    }
+  }
+  if (options.tls === 'starttls' && !secure) return { kind: 'refused', reply: null, cause: 'TLS is required and not offered' };
+  if (options.auth !== null) {
+    if (!secure && !options.plainAuth) return { kind: 'refused', reply: null, cause: 'no TLS: the password is not sent' };
+    if (!hello.capabilities.authPlain) return { kind: 'refused', reply: null, cause: 'AUTH PLAIN is not offered' };
+    const token = Buffer.from(`\0${options.auth.user}\0${options.auth.password}`).toString('base64'); // RFC 4616
+    const reply = yield* ask(`AUTH PLAIN ${token}\r\n`, 'auth');
+    if (reply.code !== 235) return { kind: 'refused', reply, cause: 'AUTH refused' };
+  }
+  return { kind: 'ready', capabilities: hello.capabilities };
+}
+
+function* sayHello(hostname: string): Dialogue<SessionResult> {
+  const reply = yield* ask(`EHLO ${hostname}\r\n`, 'hello');
+  if (positive(reply)) return { kind: 'ready', capabilities: readCapabilities(reply.lines.slice(1)) };
+  if (reply.code >= 500) {
+    const old = yield* ask(`HELO ${hostname}\r\n`, 'hello'); // RFC 5321 §3.2
+    if (positive(old)) return { kind: 'ready', capabilities: NO_EXTENSIONS };
+    return { kind: 'refused', reply: old, cause: 'HELO refused' };
+  }
+  return { kind: 'refused', reply, cause: 'EHLO refused' };
+}
+
+/** EHLO keyword lines (without the first, the server's name). */
+export function readCapabilities(lines: readonly string[]): Capabilities {
+  const found = new Map<string, string>();
+  for (const line of lines) {
+    const [keyword = '', ...rest] = line.trim().toUpperCase().split(/[ =]+/);
+    found.set(keyword, `${found.get(keyword) ?? ''} ${rest.join(' ')} `);
+  }
+  const size = Number(/^\s*([0-9]{1,15})\s*$/.exec(found.get('SIZE') ?? '')?.[1] ?? 0);
+  return {
+    starttls: found.has('STARTTLS'),
+    pipelining: found.has('PIPELINING'),
+    eightBitMime: found.has('8BITMIME'),
+    smtputf8: found.has('SMTPUTF8'),
+    size: size > 0 ? size : null, // RFC 1870 §4: 0 is no fixed limit
+    authPlain: found.get('AUTH')?.includes(' PLAIN ') === true,
+  };
+}
+
+/** One mail transaction. Never throws a LinkFault: it becomes verdicts. `dirty`: begin with RSET. */
+export function* sendMail(mail: OutgoingTransaction, capabilities: Capabilities, dirty: boolean): Dialogue<TransactionResult> {
+  const verdicts: (Verdict | null)[] = mail.recipients.map(() => null);
+  let answered = false;
+  let bodyHanded = false;
+  let open = dirty;
+  const end = (rest: Verdict, reusable: boolean): TransactionResult => ({
+    verdicts: verdicts.map((v) => v ?? rest),
+    reusable,
+    dirty: open,
+    untouched: !answered,
+  });
+  const obstacle = preflight(mail, capabilities);
+  if (obstacle !== null) {
+    answered = true;
+    return end(obstacle, true);
+  }
+  const commands = [mailCommand(mail, capabilities), ...mail.recipients.map((r) => `RCPT TO:<${r}>\r\n`), 'DATA\r\n'];
+  const { pipelining } = capabilities;
+  try {
+    if (dirty) {
+      const reset = yield* ask('RSET\r\n', 'reset');
+      if (!positive(reset)) return end(deferred(reset, 'RSET refused'), false);
+      open = false;
+    }
+    const first = yield* ask(pipelining ? commands.join('') : commands[0]!, 'mail'); // RFC 2920
+    // A 421 to the first command says only that this connection is over.
+    if (first.code === 421) return end(deferred(first, 'the server is closing'), false);
+    answered = true;
+    if (positive(first)) open = true;
+    const refused = positive(first) ? null : judge(first, 'MAIL refused');
+    if (refused !== null && !pipelining) return end(refused, true);
+    let taken = 0;
+    for (let i = 0; i < mail.recipients.length; i++) {
+      const reply = yield* ask(pipelining ? null : commands[i + 1]!, 'rcpt');
+      if (reply.code === 421) {
+        verdicts.forEach((v, k) => {
+          verdicts[k] = v ?? refused ?? deferred(reply, 'the server is closing');
+        });
+        return end(deferred(reply, 'the server is closing'), false);
+      }
+      if (refused !== null) verdicts[i] = refused;
+      else if (positive(reply)) taken += 1;
+      else verdicts[i] = judge(reply, 'recipient refused');
+    }
+    if (taken === 0 && !pipelining) return end(deferred(null, 'no recipient taken'), true);
+    const go = yield* ask(pipelining ? null : commands.at(-1)!, 'data');
+    if (go.code === 421) return end(deferred(go, 'the server is closing'), false);
+    if (go.code !== 354) return end(judge(go, 'DATA refused'), true);
+    if (taken === 0) {
+      // RFC 2920 §3.1: a 354 in spite of it is answered by an empty message, which goes to nobody.
+      yield* ask('.\r\n', 'final');
+      open = false;
+      return end(deferred(null, 'no recipient taken'), true);
+    }
+    bodyHanded = true;
+    const last = yield* ask([mail.header, dotStuff(mail.raw)], 'final');
+    open = false;
+    if (positive(last)) return end({ kind: 'delivered', reply: last }, true);
+    return end(judge(last, 'message refused'), last.code !== 421);
+  } catch (error) {
+    if (!(error instanceof LinkFault)) throw error;
+    // RFC 5321 §4.5.4.2, RFC 1047: after the final dot the server may have taken the message without our hearing it.
+    return end({ kind: 'deferred', reply: null, cause: error.message, ambiguous: bodyHanded && !error.unsent }, false);
+  }
+}
+
+function deferred(reply: ServerReply | null, cause: string): Verdict {
+  return { kind: 'deferred', reply, cause, ambiguous: false };
+}
+
+/** A negative reply as a verdict. */
+function judge(reply: ServerReply, cause: string): Verdict {
+  // RFC 5321 §4.5.3.1.10: 552 to RCPT means "too many recipients" and is treated as 452.
+  if (reply.code === 552 && cause === 'recipient refused') return deferred(reply, cause);
+  if (reply.code >= 500) return { kind: 'bounced', reply, cause, status: reply.enhanced ?? '5.0.0' };
+  if (reply.code >= 400) return deferred(reply, cause);
+  return { kind: 'deferred', reply, cause: `unexpected reply: ${cause}`, ambiguous: cause === 'message refused' };
+}
+
+/** What can be known before a word is said. */
+function preflight(mail: OutgoingTransaction, capabilities: Capabilities): Verdict | null {
+  const bounce = (status: string, cause: string): Verdict => ({ kind: 'bounced', reply: null, cause, status });
+  const octets = mail.header.length + mail.raw.length;
+  if ([mail.mailFrom, ...mail.recipients].some((a) => /[\u0000-\u001f\u007f]/.test(a)))
+    return bounce('5.1.3', 'an address holds control characters');
+  if (mail.smtputf8 && !capabilities.smtputf8) return bounce('5.6.7', 'the server does not offer SMTPUTF8'); // RFC 6531 §3.2
+  if (mail.eightBit && !capabilities.eightBitMime) return bounce('5.6.3', 'the server does not offer 8BITMIME'); // RFC 6152 §3
+  if (capabilities.size !== null && octets > capabilities.size)
+    return bounce('5.3.4', `the message has ${octets} octets, the server takes ${capabilities.size}`); // RFC 1870 §6.3
+  return null;
+}
+
+function mailCommand(mail: OutgoingTransaction, capabilities: Capabilities): string {
+  const size = capabilities.size === null ? '' : ` SIZE=${mail.header.length + mail.raw.length}`;
+  const body = mail.eightBit ? ' BODY=8BITMIME' : '';
+  return `MAIL FROM:<${mail.mailFrom}>${size}${body}${mail.smtputf8 ? ' SMTPUTF8' : ''}\r\n`;
+}

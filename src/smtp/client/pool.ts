@@ -1,0 +1,217 @@
+/**
+ * Connections per site: reused while warm, capped, closed when idle, used up or broken.
+ * Invariants: a site never has more than `perSite` connections, idle ones included; a connection serves one
+ * transaction at a time and is reused only for the very same target; disposing closes every socket.
+ * A kept connection that turns out to be dead before it answered anything costs nothing: a fresh one is tried.
+ */
+import { rootCertificates, createSecureContext } from 'node:tls';
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Network } from '../../runtime/network.ts';
+import {
+  type Candidate,
+  type ClientConnection,
+  type ConnectionDeps,
+  openConnection,
+  type Remote,
+  RFC_TIMEOUTS,
+  type Timeouts,
+  type TlsFacts,
+} from './connection.ts';
+import type { OutgoingTransaction, Verdict } from './dialogue.ts';
+
+export interface Target {
+  /** Connections are shared by those with the same key: the same servers, TLS demands and credentials. */
+  readonly key: string;
+  /** What the cap counts: the provider behind the servers. */
+  readonly site: string;
+  /** In the order to be tried. */
+  readonly candidates: readonly Candidate[];
+}
+export interface Report {
+  /** One per recipient, in order. */
+  readonly verdicts: readonly Verdict[];
+  /** The server that answered, or the last one tried. */
+  readonly remote: Remote | null;
+  readonly tls: TlsFacts | null;
+  /** A server was reached and opened a session. */
+  readonly reached: boolean;
+}
+export interface Pool extends AsyncDisposable {
+  /** Never rejects for what peers do. Waits for a place under the site's cap. */
+  deliver(target: Target, mail: OutgoingTransaction): Promise<Report>;
+  /** Open connections, idle ones included. */
+  readonly size: number;
+}
+export interface PoolOptions {
+  readonly network: Network;
+  readonly clock: Clock;
+  /** Our name in EHLO. */
+  readonly hostname: string;
+  readonly timeouts?: Partial<Timeouts>;
+  /** Connections per site; 20. */
+  readonly perSite?: number;
+  /** ms a connection is kept without work; 10,000. */
+  readonly idleMs?: number;
+  /** Transactions per connection; 100. */
+  readonly maxUses?: number;
+  /** Servers tried for one transaction; 5. */
+  readonly maxTries?: number;
+  /** PEM certificates to trust beside the well-known ones (tests, private relays). */
+  readonly extraCa?: readonly string[];
+}
+interface Idle {
+  readonly key: string;
+  readonly connection: ClientConnection;
+  readonly timer: Timer;
+}
+interface Site {
+  active: number;
+  readonly idle: Idle[];
+  readonly waiters: (() => void)[];
+}
+
+export function createPool(options: PoolOptions): Pool {
+  const { network, clock, hostname } = options;
+  const { perSite = 20, idleMs = 10_000, maxUses = 100, maxTries = 5 } = options;
+  const sites = new Map<string, Site>();
+  const stop = new AbortController();
+  const open = new Set<ClientConnection>();
+  const ca = options.extraCa === undefined ? undefined : [...rootCertificates, ...options.extraCa];
+  const deps: ConnectionDeps = {
+    network,
+    clock,
+    hostname,
+    timeouts: { ...RFC_TIMEOUTS, ...options.timeouts },
+    contexts: {
+      // An old peer's TLS beats clear text where nothing was promised (RFC 7435).
+      opportunistic: createSecureContext({ minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0', ca }),
+      required: createSecureContext({ minVersion: 'TLSv1.2', ca }),
+    },
+    signal: stop.signal,
+  };
+
+  function siteOf(name: string): Site {
+    let site = sites.get(name);
+    if (site === undefined) {
+      site = { active: 0, idle: [], waiters: [] };
+      sites.set(name, site);
+    }
+    return site;
+  }
+  function forget(site: Site, idle: Idle): void {
+    idle.timer.cancel();
+    const at = site.idle.indexOf(idle);
+    if (at !== -1) site.idle.splice(at, 1);
+  }
+  function retire(connection: ClientConnection): void {
+    open.delete(connection);
+    if (stop.signal.aborted) connection.destroy();
+    else connection.quit();
+  }
+  /** A warm connection for the key, the latest used first; dead ones are thrown away on the way. */
+  function takeIdle(site: Site, key: string): ClientConnection | null {
+    for (let i = site.idle.length - 1; i >= 0; i--) {
+      const idle = site.idle[i]!;
+      if (idle.key !== key) continue;
+      forget(site, idle);
+      if (idle.connection.usable) return idle.connection;
+      open.delete(idle.connection);
+      idle.connection.destroy();
+    }
+    return null;
+  }
+  function giveBack(site: Site, key: string, connection: ClientConnection): void {
+    if (!connection.usable) {
+      open.delete(connection);
+      connection.destroy();
+      return;
+    }
+    if (connection.uses >= maxUses || stop.signal.aborted) return retire(connection);
+    const idle: Idle = {
+      key,
+      connection,
+      timer: clock.after(idleMs, () => {
+        forget(site, idle);
+        retire(connection);
+        sweep(site);
+      }),
+    };
+    site.idle.push(idle);
+  }
+  /** Sites without anything are forgotten: the map stays as small as what is open. */
+  function sweep(site: Site): void {
+    if (site.active > 0 || site.idle.length > 0 || site.waiters.length > 0) return;
+    for (const [name, candidate] of sites) if (candidate === site) sites.delete(name);
+  }
+
+  async function openFresh(candidate: Candidate) {
+    const result = await openConnection(candidate, deps);
+    // Opportunistic: a handshake that fails must not be worse than no TLS at all; once more, in clear.
+    if (result.kind === 'failed' && result.tls && candidate.tls === 'opportunistic' && candidate.auth === null)
+      return openConnection({ ...candidate, tls: 'none' }, deps);
+    return result;
+  }
+  async function attempt(site: Site, target: Target, mail: OutgoingTransaction): Promise<Report> {
+    for (;;) {
+      const warm = takeIdle(site, target.key);
+      if (warm === null) break;
+      const result = await warm.send(mail);
+      giveBack(site, target.key, warm);
+      if (!result.untouched) return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
+    }
+    // An idle connection to another server of the site makes room for this one.
+    while (site.idle.length > 0 && site.active + site.idle.length > perSite) {
+      const oldest = site.idle[0]!;
+      forget(site, oldest);
+      retire(oldest.connection);
+    }
+    let last: Report | null = null;
+    for (const candidate of target.candidates.slice(0, maxTries)) {
+      if (stop.signal.aborted) break;
+      const result = await openFresh(candidate);
+      const { host, address, port } = candidate;
+      if (result.kind === 'failed') {
+        const verdict: Verdict = { kind: 'deferred', reply: result.reply, cause: result.cause, ambiguous: false };
+        last = { verdicts: mail.recipients.map(() => verdict), remote: { host, address, port }, tls: null, reached: false };
+        continue;
+      }
+      const { connection } = result;
+      open.add(connection);
+      const sent = await connection.send(mail);
+      giveBack(site, target.key, connection);
+      last = { verdicts: sent.verdicts, remote: connection.remote, tls: connection.tls, reached: true };
+      if (!sent.untouched) return last;
+    }
+    if (last !== null) return last;
+    const verdict: Verdict = { kind: 'deferred', reply: null, cause: 'stopped before a server was tried', ambiguous: false };
+    return { verdicts: mail.recipients.map(() => verdict), remote: null, tls: null, reached: false };
+  }
+
+  return {
+    async deliver(target, mail) {
+      const site = siteOf(target.site);
+      // The place is handed over by the one that leaves, so that no newcomer slips in between.
+      if (site.active >= perSite) await new Promise<void>((resolve) => site.waiters.push(resolve));
+      else site.active += 1;
+      try {
+        return await attempt(site, target, mail);
+      } finally {
+        const next = site.waiters.shift();
+        if (next === undefined) {
+          site.active -= 1;
+          sweep(site);
+        } else next();
+      }
+    },
+    get size() {
+      return open.size;
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      for (const site of sites.values()) for (const idle of [...site.idle]) forget(site, idle);
+      for (const connection of open) connection.destroy();
+      open.clear();
+      sites.clear();
+    },
+  };
+}

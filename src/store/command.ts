@@ -1,0 +1,58 @@
+/** One recorded write, and the codecs between rows and values that both engines share. */
+import type { Compilable } from 'kysely';
+
+export type SqlValue = string | number | null | Uint8Array;
+export interface Command {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+  /** StaleError unless it changed a row. */
+  readonly must?: boolean;
+  /** ConflictError's name for a violated foreign key; without it: StaleError (what it refers to is gone). */
+  readonly foreign?: string;
+}
+export type Push = (command: Command) => void;
+export type Ask = <R>(query: Compilable<R>) => Promise<R[]>;
+
+/** A Kysely query as a command. */
+export function command(query: Compilable, rest: Omit<Command, 'sql' | 'params'> = {}): Command {
+  const { sql, parameters } = query.compile();
+  return { sql, params: parameters as readonly SqlValue[], ...rest };
+}
+/** JSON text, or NULL for null and undefined. */
+export function toJson(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}
+/** Throws SyntaxError where the text does not parse, TypeError where it is no text. */
+export function fromJson(text: unknown): unknown {
+  if (text === null) return null;
+  if (typeof text !== 'string') throw new TypeError('JSON column holds no text');
+  return JSON.parse(text);
+}
+/** A view, not a copy. Throws TypeError where the column holds no blob. */
+export function toBuffer(value: unknown): Buffer {
+  if (!(value instanceof Uint8Array)) throw new TypeError('blob column holds no blob');
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+export function toBit(value: boolean): 0 | 1 {
+  return value ? 1 : 0;
+}
+/** Cursors are opaque: base64url of the last row's key. What does not decode to a key finds nothing. */
+export function encodeCursor(key: string | number): string {
+  return Buffer.from(String(key)).toString('base64url');
+}
+/** A key above every id where there is no cursor: lists run downwards. */
+export function decodeCursor(cursor: string | null): string {
+  return cursor === null ? '~' : Buffer.from(cursor, 'base64url').toString('latin1');
+}
+/** Makes a page of `limit` items from up to `limit + 1` rows. */
+export function toPage<R, T>(
+  rows: readonly R[],
+  limit: number,
+  keyOf: (row: R) => string | number,
+  map: (row: R) => T,
+): { items: T[]; nextCursor: string | null } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(keyOf(last)) : null;
+  return { items: shown.map(map), nextCursor };
+}

@@ -1,0 +1,133 @@
+/** Rows for the conformance suite, complete and valid, each field replaceable. */
+import type { MtaDomain } from '../../domains/types.ts';
+import type { EventRow, Subscriber, Topic } from '../../edj/types.ts';
+import type { ApiClient, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
+import { createRandom } from '../../runtime/random.ts';
+import type { RecipientRow, StoredMessage } from '../../spool/types.ts';
+import type { Store } from '../store.ts';
+
+const random = createRandom();
+export const NOW = Date.UTC(2026, 0, 1);
+export const newId: typeof random.id = () => random.id();
+
+export const project = (over: Partial<Project> = {}): Project => ({
+  id: newId(),
+  name: 'one',
+  sandbox: false,
+  createdAt: NOW,
+  ...over,
+});
+export const client = (p: Project, over: Partial<ApiClient> = {}): ApiClient => ({
+  id: newId(),
+  projectId: p.id,
+  name: 'mailer',
+  roles: ['sender'],
+  createdAt: NOW,
+  ...over,
+});
+export const key = (c: ApiClient): StaticKey => ({
+  id: newId(),
+  projectId: c.projectId,
+  apiClientId: c.id,
+  expiresAt: null,
+  createdAt: NOW,
+  verifier: {
+    keyedHash: Buffer.from('hash'),
+    scram: {
+      salt: Buffer.from('salt'),
+      iterations: 4096,
+      storedKey: Buffer.from('stored'),
+      serverKey: Buffer.from('server'),
+    },
+  },
+});
+export const owned = (p: Project, name: string, over: Partial<OwnedDomain> = {}): OwnedDomain => ({
+  id: newId(),
+  projectId: p.id,
+  name: name as OwnedDomain['name'],
+  challenge: 'challenge',
+  verifiedAt: null,
+  createdAt: NOW,
+  ...over,
+});
+export const topic = (p: Project, name = 'inbox'): Topic => ({
+  id: newId(),
+  projectId: p.id,
+  name,
+  createdAt: NOW,
+});
+export const domain = (o: OwnedDomain, t: Topic, over: Partial<MtaDomain> = {}): MtaDomain => ({
+  id: newId(),
+  projectId: o.projectId,
+  ownedDomainId: o.id,
+  name: o.name,
+  defaultTopicId: t.id,
+  receiving: true,
+  mxSeen: false,
+  dkimEnabled: false,
+  limitPerMinute: null,
+  limitPerDay: 7,
+  dns: null,
+  createdAt: NOW,
+  ...over,
+});
+export const subscriber = (t: Topic): Subscriber => ({
+  id: newId(),
+  projectId: t.projectId,
+  topicId: t.id,
+  type: 'http',
+  url: 'https://hook.example.com/',
+  inline: false,
+  sealedSecret: Buffer.from('sealed'),
+  createdAt: NOW,
+});
+export const event = (t: Topic, over: Partial<EventRow> = {}): EventRow => ({
+  id: newId(),
+  projectId: t.projectId,
+  topicId: t.id,
+  service: 'mta',
+  name: 'accepted',
+  createdAt: NOW,
+  expiresAt: null,
+  messageId: null,
+  content: { a: 1 },
+  summary: 'text',
+  ...over,
+});
+export const message = (p: Pick<Project, 'id'>, over: Partial<StoredMessage> = {}): StoredMessage => ({
+  id: newId(),
+  projectId: p.id,
+  domainId: null,
+  direction: 'outgoing',
+  source: 'api',
+  mailFrom: 'a@example.com',
+  messageIdHeader: '<1@example.com>',
+  prefix: Buffer.from('Received: x\r\n'),
+  raw: Buffer.from('Subject: x\r\n\r\nbody\r\n'),
+  smtputf8: false,
+  eightBit: false,
+  acceptedAt: NOW,
+  expiresAt: NOW + 1000,
+  facts: { recipients: ['b@example.net'] },
+  ...over,
+});
+export const recipient = (m: StoredMessage, over: Partial<RecipientRow> = {}): RecipientRow => ({
+  id: newId(),
+  messageId: m.id,
+  projectId: m.projectId,
+  address: 'b@example.net',
+  domain: 'example.net',
+  state: 'queued',
+  attempts: 0,
+  nextAttemptAt: NOW,
+  lastResult: null,
+  createdAt: NOW,
+  settledAt: null,
+  ...over,
+});
+/** A store with one project in it. */
+export async function withProject(store: Store, over: Partial<Project> = {}): Promise<Project> {
+  const made = project(over);
+  await store.transact(made.id, (tx) => tx.insertProject(made));
+  return made;
+}

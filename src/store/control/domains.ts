@@ -1,0 +1,203 @@
+/** MTA domains, DKIM keys and rules as queries both engines can run. */
+import type { Kysely } from 'kysely';
+import type { DkimKey, DnsCheck, DomainReader, DomainTx, MtaDomain } from '../../domains/types.ts';
+import type { Domain } from '../../mail/domain.ts';
+import type { Rule, RuleReader, RuleTx } from '../../rules/types.ts';
+import {
+  type Ask,
+  command,
+  decodeCursor,
+  fromJson,
+  type Push,
+  toBit,
+  toBuffer,
+  toJson,
+  toPage,
+} from '../command.ts';
+import type { DkimKeyTable, MtaDomainTable, RuleTable, Tables } from '../schema/tables.ts';
+
+const toDomain = (r: MtaDomainTable): MtaDomain => ({
+  id: r.id as MtaDomain['id'],
+  projectId: r.project_id as MtaDomain['projectId'],
+  ownedDomainId: r.owned_domain_id as MtaDomain['ownedDomainId'],
+  name: r.name as Domain,
+  defaultTopicId: r.default_topic_id as MtaDomain['defaultTopicId'],
+  receiving: r.receiving === 1,
+  mxSeen: r.mx_seen === 1,
+  dkimEnabled: r.dkim_enabled === 1,
+  limitPerMinute: r.limit_per_minute,
+  limitPerDay: r.limit_per_day,
+  dns: fromJson(r.dns) as DnsCheck | null,
+  createdAt: r.created_at,
+});
+function fromDomain(d: MtaDomain): Omit<MtaDomainTable, 'project_id' | 'id' | 'created_at'> {
+  return {
+    owned_domain_id: d.ownedDomainId,
+    name: d.name,
+    default_topic_id: d.defaultTopicId,
+    receiving: toBit(d.receiving),
+    mx_seen: toBit(d.mxSeen),
+    dkim_enabled: toBit(d.dkimEnabled),
+    limit_per_minute: d.limitPerMinute,
+    limit_per_day: d.limitPerDay,
+    dns: toJson(d.dns),
+  };
+}
+const toDkimKey = (r: DkimKeyTable): DkimKey => ({
+  id: r.id as DkimKey['id'],
+  projectId: r.project_id as DkimKey['projectId'],
+  domainId: r.domain_id as DkimKey['domainId'],
+  selector: r.selector,
+  algorithm: r.algorithm,
+  publicRecord: r.public_record,
+  sealedPrivateKey: toBuffer(r.sealed_private_key),
+  active: r.active === 1,
+  createdAt: r.created_at,
+});
+function toRule(r: RuleTable): Rule {
+  const base = {
+    id: r.id,
+    projectId: r.project_id,
+    topicId: r.topic_id,
+    createdAt: r.created_at,
+    domainId: r.domain_id,
+  };
+  if (r.family === 'incoming')
+    return { ...base, family: r.family, type: r.type, localPart: r.local_part } as Rule;
+  if (r.family === 'outgoing') return { ...base, family: r.family } as Rule;
+  return { ...base, family: r.family, names: fromJson(r.names) } as Rule;
+}
+function fromRule(rule: Rule): Omit<RuleTable, 'project_id' | 'id' | 'created_at'> {
+  return {
+    family: rule.family,
+    domain_id: rule.domainId,
+    topic_id: rule.topicId,
+    type: rule.family === 'incoming' ? rule.type : null,
+    local_part: rule.family === 'incoming' ? rule.localPart : null,
+    names: rule.family === 'event' ? JSON.stringify(rule.names) : null,
+  };
+}
+
+export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleReader {
+  const domains = () => db.selectFrom('mta_domain').selectAll();
+  return {
+    async findDomain(name) {
+      const [row] = await ask(domains().where('name', '=', name));
+      return row === undefined ? null : toDomain(row);
+    },
+    async domain(project, id) {
+      const [row] = await ask(domains().where('project_id', '=', project).where('id', '=', id));
+      return row === undefined ? null : toDomain(row);
+    },
+    async domains(project, { limit, cursor }) {
+      const query = domains().where('project_id', '=', project).where('id', '<', decodeCursor(cursor));
+      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toDomain);
+    },
+    async dkimKeys(project, domain) {
+      const query = db
+        .selectFrom('dkim_key')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('domain_id', '=', domain);
+      return (await ask(query.orderBy('created_at').orderBy('id'))).map(toDkimKey);
+    },
+    async domainsForCheck(after, limit) {
+      return (
+        await ask(
+          domains()
+            .where('id', '>', after ?? '')
+            .orderBy('id')
+            .limit(limit),
+        )
+      ).map(toDomain);
+    },
+    async rules(project, domain, family) {
+      const query = db
+        .selectFrom('rule')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('domain_id', 'is', domain);
+      const rows = await ask(query.where('family', '=', family).orderBy('created_at').orderBy('id'));
+      return rows.map((row) => toRule(row) as Extract<Rule, { family: typeof family }>);
+    },
+    async rule(project, id) {
+      const [row] = await ask(
+        db.selectFrom('rule').selectAll().where('project_id', '=', project).where('id', '=', id),
+      );
+      return row === undefined ? null : toRule(row);
+    },
+  };
+}
+
+export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
+  return {
+    insertDomain: (d) =>
+      push(
+        command(
+          db
+            .insertInto('mta_domain')
+            .values({ project_id: d.projectId, id: d.id, created_at: d.createdAt, ...fromDomain(d) }),
+        ),
+      ),
+    updateDomain: (d) =>
+      push(
+        command(
+          db
+            .updateTable('mta_domain')
+            .set(fromDomain(d))
+            .where('project_id', '=', d.projectId)
+            .where('id', '=', d.id),
+          { must: true },
+        ),
+      ),
+    deleteDomain: (project, id) =>
+      push(command(db.deleteFrom('mta_domain').where('project_id', '=', project).where('id', '=', id))),
+    insertDkimKey: (k) =>
+      push(
+        command(
+          db.insertInto('dkim_key').values({
+            project_id: k.projectId,
+            id: k.id,
+            domain_id: k.domainId,
+            selector: k.selector,
+            algorithm: k.algorithm,
+            public_record: k.publicRecord,
+            sealed_private_key: k.sealedPrivateKey,
+            active: toBit(k.active),
+            created_at: k.createdAt,
+          }),
+        ),
+      ),
+    deleteDkimKey: (project, domain, id) =>
+      push(
+        command(
+          db
+            .deleteFrom('dkim_key')
+            .where('project_id', '=', project)
+            .where('domain_id', '=', domain)
+            .where('id', '=', id),
+        ),
+      ),
+    insertRule: (r) =>
+      push(
+        command(
+          db
+            .insertInto('rule')
+            .values({ project_id: r.projectId, id: r.id, created_at: r.createdAt, ...fromRule(r) }),
+        ),
+      ),
+    updateRule: (r) =>
+      push(
+        command(
+          db
+            .updateTable('rule')
+            .set(fromRule(r))
+            .where('project_id', '=', r.projectId)
+            .where('id', '=', r.id),
+          { must: true },
+        ),
+      ),
+    deleteRule: (project, id) =>
+      push(command(db.deleteFrom('rule').where('project_id', '=', project).where('id', '=', id))),
+  };
+}

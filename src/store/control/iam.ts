@@ -1,0 +1,239 @@
+/** Projects, API clients, static keys and owned domains as queries both engines can run. */
+import type { Kysely } from 'kysely';
+import type { ApiClient, IamReader, IamTx, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
+import type { Domain } from '../../mail/domain.ts';
+import { type Ask, command, decodeCursor, fromJson, type Push, toBit, toBuffer, toPage } from '../command.ts';
+import type {
+  ApiClientTable,
+  OwnedDomainTable,
+  ProjectTable,
+  StaticKeyTable,
+  Tables,
+} from '../schema/tables.ts';
+
+const toProject = (r: ProjectTable): Project => ({
+  id: r.id as Project['id'],
+  name: r.name,
+  sandbox: r.sandbox === 1,
+  createdAt: r.created_at,
+});
+const toClient = (r: ApiClientTable): ApiClient => ({
+  id: r.id as ApiClient['id'],
+  projectId: r.project_id as ApiClient['projectId'],
+  name: r.name,
+  roles: fromJson(r.roles) as string[],
+  createdAt: r.created_at,
+});
+const toKey = (r: StaticKeyTable): StaticKey => ({
+  id: r.id as StaticKey['id'],
+  projectId: r.project_id as StaticKey['projectId'],
+  apiClientId: r.api_client_id as StaticKey['apiClientId'],
+  expiresAt: r.expires_at,
+  createdAt: r.created_at,
+  verifier: {
+    keyedHash: toBuffer(r.keyed_hash),
+    scram: {
+      salt: toBuffer(r.scram_salt),
+      iterations: r.scram_iterations,
+      storedKey: toBuffer(r.scram_stored_key),
+      serverKey: toBuffer(r.scram_server_key),
+    },
+  },
+});
+const toOwned = (r: OwnedDomainTable): OwnedDomain => ({
+  id: r.id as OwnedDomain['id'],
+  projectId: r.project_id as OwnedDomain['projectId'],
+  name: r.name as Domain,
+  challenge: r.challenge,
+  verifiedAt: r.verified_at,
+  createdAt: r.created_at,
+});
+const one = <R, T>(rows: readonly R[], map: (row: R) => T): T | null =>
+  rows[0] === undefined ? null : map(rows[0]);
+
+export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
+  async function findApiClient(id: string) {
+    const client = one(await ask(db.selectFrom('api_client').selectAll().where('id', '=', id)), toClient);
+    if (client === null) return null;
+    const project = one(
+      await ask(db.selectFrom('project').selectAll().where('id', '=', client.projectId)),
+      toProject,
+    );
+    return project === null ? null : { client, project };
+  }
+  return {
+    async findKey(id) {
+      const key = one(await ask(db.selectFrom('static_key').selectAll().where('id', '=', id)), toKey);
+      if (key === null) return null;
+      const owner = await findApiClient(key.apiClientId);
+      return owner === null ? null : { key, ...owner };
+    },
+    findApiClient,
+    project: async (id) =>
+      one(await ask(db.selectFrom('project').selectAll().where('id', '=', id)), toProject),
+    async projects({ limit, cursor }) {
+      const query = db.selectFrom('project').selectAll().where('id', '<', decodeCursor(cursor));
+      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toProject);
+    },
+    projectByName: async (name) =>
+      one(
+        await ask(
+          db.selectFrom('project').selectAll().where('name', '=', name).orderBy('created_at').limit(1),
+        ),
+        toProject,
+      ),
+    async apiClients(project, { limit, cursor }) {
+      const query = db
+        .selectFrom('api_client')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('id', '<', decodeCursor(cursor));
+      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toClient);
+    },
+    apiClient: async (project, id) =>
+      one(
+        await ask(
+          db.selectFrom('api_client').selectAll().where('project_id', '=', project).where('id', '=', id),
+        ),
+        toClient,
+      ),
+    async staticKeys(project, client, { limit, cursor }) {
+      const query = db
+        .selectFrom('static_key')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('api_client_id', '=', client);
+      const rows = await ask(
+        query
+          .where('id', '<', decodeCursor(cursor))
+          .orderBy('id', 'desc')
+          .limit(limit + 1),
+      );
+      return toPage(rows, limit, (r) => r.id, toKey);
+    },
+    async ownedDomains(project, { limit, cursor }) {
+      const query = db
+        .selectFrom('owned_domain')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('id', '<', decodeCursor(cursor));
+      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toOwned);
+    },
+    ownedDomain: async (project, id) =>
+      one(
+        await ask(
+          db.selectFrom('owned_domain').selectAll().where('project_id', '=', project).where('id', '=', id),
+        ),
+        toOwned,
+      ),
+    ownedDomainByName: async (project, name) =>
+      one(
+        await ask(
+          db
+            .selectFrom('owned_domain')
+            .selectAll()
+            .where('project_id', '=', project)
+            .where('name', '=', name),
+        ),
+        toOwned,
+      ),
+    verifiedOwner: async (name) =>
+      one(
+        await ask(
+          db
+            .selectFrom('owned_domain')
+            .selectAll()
+            .where('name', '=', name)
+            .where('verified_at', 'is not', null),
+        ),
+        toOwned,
+      ),
+  };
+}
+
+export function iamTx(db: Kysely<Tables>, push: Push): IamTx {
+  return {
+    insertProject: (p) =>
+      push(
+        command(
+          db
+            .insertInto('project')
+            .values({ id: p.id, name: p.name, sandbox: toBit(p.sandbox), created_at: p.createdAt }),
+        ),
+      ),
+    insertApiClient: (c) =>
+      push(
+        command(
+          db.insertInto('api_client').values({
+            project_id: c.projectId,
+            id: c.id,
+            name: c.name,
+            roles: JSON.stringify(c.roles),
+            created_at: c.createdAt,
+          }),
+        ),
+      ),
+    updateApiClient: (c) =>
+      push(
+        command(
+          db
+            .updateTable('api_client')
+            .set({ name: c.name, roles: JSON.stringify(c.roles) })
+            .where('project_id', '=', c.projectId)
+            .where('id', '=', c.id),
+          { must: true },
+        ),
+      ),
+    deleteApiClient: (project, id) =>
+      push(command(db.deleteFrom('api_client').where('project_id', '=', project).where('id', '=', id))),
+    insertStaticKey: (k) =>
+      push(
+        command(
+          db.insertInto('static_key').values({
+            project_id: k.projectId,
+            id: k.id,
+            api_client_id: k.apiClientId,
+            expires_at: k.expiresAt,
+            created_at: k.createdAt,
+            keyed_hash: k.verifier.keyedHash,
+            scram_salt: k.verifier.scram.salt,
+            scram_iterations: k.verifier.scram.iterations,
+            scram_stored_key: k.verifier.scram.storedKey,
+            scram_server_key: k.verifier.scram.serverKey,
+          }),
+        ),
+      ),
+    deleteStaticKey: (project, id) =>
+      push(command(db.deleteFrom('static_key').where('project_id', '=', project).where('id', '=', id))),
+    insertOwnedDomain: (d) =>
+      push(
+        command(
+          db.insertInto('owned_domain').values({
+            project_id: d.projectId,
+            id: d.id,
+            name: d.name,
+            challenge: d.challenge,
+            verified_at: d.verifiedAt,
+            created_at: d.createdAt,
+          }),
+        ),
+      ),
+    verifyOwnedDomain: (project, id, at) =>
+      push(
+        command(
+          db
+            .updateTable('owned_domain')
+            .set({ verified_at: at })
+            .where('project_id', '=', project)
+            .where('id', '=', id),
+          { must: true },
+        ),
+      ),
+    deleteOwnedDomain: (project, id) =>
+      push(
+        command(db.deleteFrom('owned_domain').where('project_id', '=', project).where('id', '=', id), {
+          foreign: 'owned_domain.in_use',
+        }),
+      ),
+  };
+}

@@ -1,0 +1,144 @@
+/** Limits, usage buckets, tasks and idempotency records as queries both engines can run. */
+import type { Kysely } from 'kysely';
+import type { LedgerReader, LedgerTx, Task } from '../../ledger/types.ts';
+import type { LimitReader, LimitTx, UsageBucket } from '../../limits/types.ts';
+import { type Ask, command, fromJson, type Push, toBuffer, toJson } from '../command.ts';
+import type { Tables } from '../schema/tables.ts';
+
+export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & LedgerReader {
+  return {
+    async projectLimits(project) {
+      const [row] = await ask(db.selectFrom('project_limits').selectAll().where('project_id', '=', project));
+      return row === undefined ? null : { perMinute: row.per_minute, perDay: row.per_day };
+    },
+    async usage(project, domain, width, since) {
+      const query = db
+        .selectFrom('usage')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('domain_id', '=', domain ?? '');
+      const rows = await ask(query.where('width', '=', width).where('start', '>=', since).orderBy('start'));
+      return rows.map((r): UsageBucket => ({ width, start: r.start, count: r.count }));
+    },
+    async task(project, id) {
+      const [r] = await ask(
+        db.selectFrom('task').selectAll().where('project_id', '=', project).where('id', '=', id),
+      );
+      if (r === undefined) return null;
+      return {
+        id: r.id as Task['id'],
+        projectId: project,
+        service: r.service,
+        procedure: r.procedure,
+        status: r.status,
+        result: fromJson(r.result),
+        error: fromJson(r.error),
+        createdAt: r.created_at,
+        completedAt: r.completed_at,
+      };
+    },
+    async idempotency(project, key) {
+      const [r] = await ask(
+        db.selectFrom('idempotency').selectAll().where('project_id', '=', project).where('key', '=', key),
+      );
+      if (r === undefined) return null;
+      const response = r.status === null || r.body === null ? null : { status: r.status, body: r.body };
+      return {
+        projectId: project,
+        key,
+        requestHash: toBuffer(r.request_hash),
+        response,
+        createdAt: r.created_at,
+      };
+    },
+    async authFailures(scope, since) {
+      const query = db.selectFrom('auth_failure').where('scope', '=', scope).where('at', '>=', since);
+      const [row] = await ask(query.select(({ fn }) => fn.countAll<number>().as('n')));
+      return Number(row?.n ?? 0);
+    },
+  };
+}
+
+export function ledgerTx(db: Kysely<Tables>, push: Push): LimitTx & LedgerTx {
+  return {
+    setProjectLimits(project, { perMinute, perDay }) {
+      const limits = { per_minute: perMinute, per_day: perDay };
+      const query = db.insertInto('project_limits').values({ project_id: project, ...limits });
+      push(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
+    },
+    addUsage(project, domain, atSeconds, recipients) {
+      for (const width of [1, 60]) {
+        const start = Math.floor(atSeconds / width) * width;
+        push({
+          sql: 'INSERT INTO usage (project_id, domain_id, width, start, count) VALUES (?, ?, ?, ?, ?) ON CONFLICT (project_id, domain_id, width, start) DO UPDATE SET count = count + excluded.count',
+          params: [project, domain ?? '', width, start, recipients],
+        });
+      }
+    },
+    pruneUsage(project, beforeSecond, beforeMinute) {
+      const of = () => db.deleteFrom('usage').where('project_id', '=', project);
+      push(command(of().where('width', '=', 1).where('start', '<', beforeSecond)));
+      push(command(of().where('width', '=', 60).where('start', '<', beforeMinute)));
+    },
+    insertTask: (t) =>
+      push(
+        command(
+          db.insertInto('task').values({
+            project_id: t.projectId,
+            id: t.id,
+            service: t.service,
+            procedure: t.procedure,
+            status: t.status,
+            result: toJson(t.result),
+            error: toJson(t.error),
+            created_at: t.createdAt,
+            completed_at: t.completedAt,
+          }),
+        ),
+      ),
+    updateTask: (t) =>
+      push(
+        command(
+          db
+            .updateTable('task')
+            .set({
+              status: t.status,
+              result: toJson(t.result),
+              error: toJson(t.error),
+              completed_at: t.completedAt,
+            })
+            .where('project_id', '=', t.projectId)
+            .where('id', '=', t.id),
+          { must: true },
+        ),
+      ),
+    insertIdempotency: (r) =>
+      push(
+        command(
+          db.insertInto('idempotency').values({
+            project_id: r.projectId,
+            key: r.key,
+            request_hash: r.requestHash,
+            status: r.response?.status ?? null,
+            body: r.response?.body ?? null,
+            created_at: r.createdAt,
+          }),
+        ),
+      ),
+    completeIdempotency: (project, key, response) =>
+      push(
+        command(
+          db
+            .updateTable('idempotency')
+            .set({ status: response.status, body: response.body })
+            .where('project_id', '=', project)
+            .where('key', '=', key),
+          { must: true },
+        ),
+      ),
+    deleteIdempotency: (project, key) =>
+      push(command(db.deleteFrom('idempotency').where('project_id', '=', project).where('key', '=', key))),
+    pruneIdempotency: (before) =>
+      push(command(db.deleteFrom('idempotency').where('created_at', '<', before))),
+  };
+}

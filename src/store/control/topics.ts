@@ -1,0 +1,127 @@
+/** Topics and subscribers as queries both engines can run; events and deliveries are each engine's own. */
+import type { Kysely } from 'kysely';
+import type { EdjReader, EdjTx, Subscriber, Topic } from '../../edj/types.ts';
+import { type Ask, command, decodeCursor, type Push, toBit, toBuffer, toPage } from '../command.ts';
+import type { SubscriberTable, Tables, TopicTable } from '../schema/tables.ts';
+
+const toTopic = (r: TopicTable): Topic => ({
+  id: r.id as Topic['id'],
+  projectId: r.project_id as Topic['projectId'],
+  name: r.name,
+  createdAt: r.created_at,
+});
+export const toSubscriber = (r: SubscriberTable): Subscriber => ({
+  id: r.id as Subscriber['id'],
+  projectId: r.project_id as Subscriber['projectId'],
+  topicId: r.topic_id as Subscriber['topicId'],
+  type: r.type,
+  url: r.url,
+  inline: r.inline === 1,
+  sealedSecret: toBuffer(r.sealed_secret),
+  createdAt: r.created_at,
+});
+export type TopicReader = Pick<EdjReader, 'topic' | 'topics' | 'topicByName' | 'subscriber' | 'subscribers'>;
+export type TopicTx = Omit<EdjTx, 'insertEvent' | 'moveDelivery'>;
+
+export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
+  return {
+    async topic(project, id) {
+      const [row] = await ask(
+        db.selectFrom('topic').selectAll().where('project_id', '=', project).where('id', '=', id),
+      );
+      return row === undefined ? null : toTopic(row);
+    },
+    async topics(project, { limit, cursor }) {
+      const query = db
+        .selectFrom('topic')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('id', '<', decodeCursor(cursor));
+      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toTopic);
+    },
+    async topicByName(project, name) {
+      const [row] = await ask(
+        db.selectFrom('topic').selectAll().where('project_id', '=', project).where('name', '=', name),
+      );
+      return row === undefined ? null : toTopic(row);
+    },
+    async subscriber(project, id) {
+      const [row] = await ask(
+        db.selectFrom('subscriber').selectAll().where('project_id', '=', project).where('id', '=', id),
+      );
+      return row === undefined ? null : toSubscriber(row);
+    },
+    async subscribers(project, topic, { limit, cursor }) {
+      const query = db
+        .selectFrom('subscriber')
+        .selectAll()
+        .where('project_id', '=', project)
+        .where('topic_id', '=', topic);
+      const rows = await ask(
+        query
+          .where('id', '<', decodeCursor(cursor))
+          .orderBy('id', 'desc')
+          .limit(limit + 1),
+      );
+      return toPage(rows, limit, (r) => r.id, toSubscriber);
+    },
+  };
+}
+
+export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
+  return {
+    insertTopic: (t) =>
+      push(
+        command(
+          db
+            .insertInto('topic')
+            .values({ project_id: t.projectId, id: t.id, name: t.name, created_at: t.createdAt }),
+        ),
+      ),
+    updateTopic: (t) =>
+      push(
+        command(
+          db
+            .updateTable('topic')
+            .set({ name: t.name })
+            .where('project_id', '=', t.projectId)
+            .where('id', '=', t.id),
+          { must: true },
+        ),
+      ),
+    deleteTopic: (project, id) =>
+      push(
+        command(db.deleteFrom('topic').where('project_id', '=', project).where('id', '=', id), {
+          foreign: 'topic.in_use',
+        }),
+      ),
+    insertSubscriber: (s) =>
+      push(
+        command(
+          db.insertInto('subscriber').values({
+            project_id: s.projectId,
+            id: s.id,
+            topic_id: s.topicId,
+            type: s.type,
+            url: s.url,
+            inline: toBit(s.inline),
+            sealed_secret: s.sealedSecret,
+            created_at: s.createdAt,
+          }),
+        ),
+      ),
+    updateSubscriber: (s) =>
+      push(
+        command(
+          db
+            .updateTable('subscriber')
+            .set({ type: s.type, url: s.url, inline: toBit(s.inline), sealed_secret: s.sealedSecret })
+            .where('project_id', '=', s.projectId)
+            .where('id', '=', s.id),
+          { must: true },
+        ),
+      ),
+    deleteSubscriber: (project, id) =>
+      push(command(db.deleteFrom('subscriber').where('project_id', '=', project).where('id', '=', id))),
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * Control-plane tables as types for Kysely, which here only compiles queries: each engine runs them itself.
+ * Booleans are 0 and 1, times are ms, JSON is text. Global directories are the unique indexes `directory_*`.
+ */
+export interface ProjectTable {
+  id: string;
+  name: string;
+  sandbox: number;
+  created_at: number;
+}
+export interface ApiClientTable {
+  project_id: string;
+  id: string;
+  name: string;
+  roles: string;
+  created_at: number;
+}
+export interface StaticKeyTable {
+  project_id: string;
+  id: string;
+  api_client_id: string;
+  expires_at: number | null;
+  created_at: number;
+  keyed_hash: Uint8Array;
+  scram_salt: Uint8Array;
+  scram_iterations: number;
+  scram_stored_key: Uint8Array;
+  scram_server_key: Uint8Array;
+}
+export interface OwnedDomainTable {
+  project_id: string;
+  id: string;
+  name: string;
+  challenge: string;
+  verified_at: number | null;
+  created_at: number;
+}
+export interface TopicTable {
+  project_id: string;
+  id: string;
+  name: string;
+  created_at: number;
+}
+export interface MtaDomainTable {
+  project_id: string;
+  id: string;
+  owned_domain_id: string;
+  name: string;
+  default_topic_id: string;
+  receiving: number;
+  mx_seen: number;
+  dkim_enabled: number;
+  limit_per_minute: number | null;
+  limit_per_day: number | null;
+  dns: string | null;
+  created_at: number;
+}
+export interface DkimKeyTable {
+  project_id: string;
+  id: string;
+  domain_id: string;
+  selector: string;
+  algorithm: 'rsa-sha256' | 'ed25519-sha256';
+  public_record: string;
+  sealed_private_key: Uint8Array;
+  active: number;
+  created_at: number;
+}
+export interface RuleTable {
+  project_id: string;
+  id: string;
+  family: 'incoming' | 'outgoing' | 'event';
+  domain_id: string | null;
+  topic_id: string;
+  type: 'account' | 'all' | 'catch_all' | null;
+  local_part: string | null;
+  names: string | null;
+  created_at: number;
+}
+export interface SubscriberTable {
+  project_id: string;
+  id: string;
+  topic_id: string;
+  type: 'http';
+  url: string;
+  inline: number;
+  sealed_secret: Uint8Array;
+  created_at: number;
+}
+export interface ProjectLimitsTable {
+  project_id: string;
+  per_minute: number;
+  per_day: number;
+}
+export interface UsageTable {
+  project_id: string;
+  domain_id: string;
+  width: number;
+  start: number;
+  count: number;
+}
+export interface TaskTable {
+  project_id: string;
+  id: string;
+  service: 'mta' | 'edj';
+  procedure: string;
+  status: 'queued' | 'succeeded' | 'failed';
+  result: string | null;
+  error: string | null;
+  created_at: number;
+  completed_at: number | null;
+}
+export interface IdempotencyTable {
+  project_id: string;
+  key: string;
+  request_hash: Uint8Array;
+  status: number | null;
+  body: string | null;
+  created_at: number;
+}
+export interface AuthFailureTable {
+  scope: string;
+  at: number;
+}
+export interface Tables {
+  project: ProjectTable;
+  api_client: ApiClientTable;
+  static_key: StaticKeyTable;
+  owned_domain: OwnedDomainTable;
+  topic: TopicTable;
+  mta_domain: MtaDomainTable;
+  dkim_key: DkimKeyTable;
+  rule: RuleTable;
+  subscriber: SubscriberTable;
+  project_limits: ProjectLimitsTable;
+  usage: UsageTable;
+  task: TaskTable;
+  idempotency: IdempotencyTable;
+  auth_failure: AuthFailureTable;
+}

@@ -1,0 +1,190 @@
+/**
+ * Events and subscriber deliveries on SQLite. Invariants: an event fans out, in its own transaction, to the subscribers
+ * its topic has then; order within a topic is commit order (`seq`). Unreadable due rows go to the corrupt shelf.
+ */
+import type { DueDelivery, EdjReader, EdjTx, EventRow, SubscriberDelivery } from '../../edj/types.ts';
+import { decodeCursor, fromJson, type Push, toJson, toPage } from '../command.ts';
+import { toSubscriber } from '../control/topics.ts';
+import type { SubscriberTable } from '../schema/tables.ts';
+import type { Shelf } from './corrupt.ts';
+import type { Statements } from './statements.ts';
+
+interface EventCells {
+  seq: number;
+  project_id: string;
+  id: string;
+  topic_id: string;
+  service: string;
+  name: string;
+  created_at: number;
+  expires_at: number | null;
+  message_id: string | null;
+  content: string | null;
+  summary: string | null;
+}
+interface DeliveryCells {
+  project_id: string;
+  id: string;
+  subscriber_id: string;
+  event_id: string;
+  state: string;
+  attempts: number;
+  next_attempt_at: number | null;
+  last_result: string | null;
+  created_at: number;
+}
+function toEvent(r: EventCells): EventRow {
+  return {
+    id: r.id as EventRow['id'],
+    projectId: r.project_id as EventRow['projectId'],
+    topicId: r.topic_id as EventRow['topicId'],
+    service: r.service as EventRow['service'],
+    name: r.name,
+    createdAt: r.created_at,
+    expiresAt: r.expires_at,
+    messageId: r.message_id as EventRow['messageId'],
+    content: fromJson(r.content),
+    summary: r.summary,
+  };
+}
+function toDelivery(r: DeliveryCells): SubscriberDelivery {
+  return {
+    id: r.id as SubscriberDelivery['id'],
+    projectId: r.project_id as SubscriberDelivery['projectId'],
+    subscriberId: r.subscriber_id as SubscriberDelivery['subscriberId'],
+    eventId: r.event_id as SubscriberDelivery['eventId'],
+    state: r.state as SubscriberDelivery['state'],
+    attempts: r.attempts,
+    nextAttemptAt: r.next_attempt_at,
+    lastResult: fromJson(r.last_result),
+    createdAt: r.created_at,
+  };
+}
+type EventReader = Pick<
+  EdjReader,
+  'event' | 'eventsAfter' | 'events' | 'deliveries' | 'dueDeliveries' | 'nextDeliveryAfter'
+>;
+
+export function sqliteEventReader(statements: Statements, shelf: Shelf): EventReader {
+  const eventOf = (project: string, id: string) =>
+    statements.get('SELECT * FROM event WHERE project_id = ? AND id = ?').get(project, id) as unknown as
+      | EventCells
+      | undefined;
+  function readDue(delivery: DeliveryCells): DueDelivery {
+    const event = eventOf(delivery.project_id, delivery.event_id);
+    if (event === undefined) throw new Error('its event is gone');
+    const sql = 'SELECT * FROM subscriber WHERE project_id = ? AND id = ?';
+    const [subscriber] = statements.all<SubscriberTable>(sql, delivery.project_id, delivery.subscriber_id);
+    if (subscriber === undefined) throw new Error('its subscriber is gone');
+    return { delivery: toDelivery(delivery), event: toEvent(event), subscriber: toSubscriber(subscriber) };
+  }
+  return {
+    async event(project, id) {
+      const row = eventOf(project, id);
+      return row === undefined ? null : toEvent(row);
+    },
+    async eventsAfter(project, topic, after, limit) {
+      const base = 'SELECT * FROM event WHERE project_id = ? AND topic_id = ?';
+      const known = after === null ? undefined : eventOf(project, after);
+      if (after === null || known !== undefined) {
+        return statements
+          .all<EventCells>(`${base} AND seq > ? ORDER BY seq LIMIT ?`, project, topic, known?.seq ?? 0, limit)
+          .map(toEvent);
+      }
+      // the event itself is gone: its id still tells the time
+      return statements
+        .all<EventCells>(`${base} AND id > ? ORDER BY seq LIMIT ?`, project, topic, after, limit)
+        .map(toEvent);
+    },
+    async events(project, topic, { limit, cursor }) {
+      const below = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor)) || 0;
+      const sql =
+        'SELECT * FROM event WHERE project_id = ? AND topic_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?';
+      return toPage(
+        statements.all<EventCells>(sql, project, topic, below, limit + 1),
+        limit,
+        (r) => r.seq,
+        toEvent,
+      );
+    },
+    async deliveries(project, subscriber, { limit, cursor }) {
+      const sql =
+        'SELECT * FROM subscriber_delivery WHERE project_id = ? AND subscriber_id = ? AND id < ? ORDER BY id DESC LIMIT ?';
+      const rows = statements.all<DeliveryCells>(sql, project, subscriber, decodeCursor(cursor), limit + 1);
+      return toPage(rows, limit, (r) => r.id, toDelivery);
+    },
+    async dueDeliveries(now, limit, exclude) {
+      const found: DueDelivery[] = [];
+      if (limit <= 0) return found;
+      const sql =
+        'SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due WHERE next_attempt_at <= ? ORDER BY next_attempt_at';
+      for (const key of statements.get(sql).iterate(now) as Iterable<unknown> as Iterable<{
+        project_id: string;
+        id: string;
+      }>) {
+        if (exclude.has(key.id as SubscriberDelivery['id']) || shelf.has('subscriber_delivery', key.id))
+          continue;
+        const row = statements.all<DeliveryCells>(
+          'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
+          key.project_id,
+          key.id,
+        )[0]!;
+        try {
+          found.push(readDue(row));
+        } catch (error) {
+          shelf.put('subscriber_delivery', key.id, error);
+        }
+        if (found.length >= limit) break;
+      }
+      return found;
+    },
+    async nextDeliveryAfter(now) {
+      const sql = 'SELECT min(next_attempt_at) AS at FROM subscriber_delivery WHERE next_attempt_at > ?';
+      return statements.all<{ at: number | null }>(sql, now)[0]?.at ?? null;
+    },
+  };
+}
+
+/** `hikyaku_id()` is the connection's own function and gives a new UUIDv7. */
+export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDelivery'> {
+  return {
+    insertEvent(e) {
+      push({
+        sql: `INSERT INTO event (project_id, id, topic_id, service, name, created_at, expires_at, message_id, content, summary)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        params: [
+          e.projectId,
+          e.id,
+          e.topicId,
+          e.service,
+          e.name,
+          e.createdAt,
+          e.expiresAt,
+          e.messageId,
+          toJson(e.content),
+          e.summary,
+        ],
+      });
+      push({
+        sql: `INSERT INTO subscriber_delivery (project_id, id, subscriber_id, event_id, state, attempts, next_attempt_at, last_result, created_at)
+          SELECT project_id, hikyaku_id(), id, ?, 'pending', 0, ?, NULL, ? FROM subscriber WHERE project_id = ? AND topic_id = ?`,
+        params: [e.id, e.createdAt, e.createdAt, e.projectId, e.topicId],
+      });
+    },
+    moveDelivery: (move) =>
+      push({
+        sql: `UPDATE subscriber_delivery SET state = ?, attempts = ?, next_attempt_at = ?, last_result = ?
+          WHERE project_id = ? AND id = ? AND instr(?, ',' || state || ',') > 0`,
+        params: [
+          move.to,
+          move.attempts,
+          move.nextAttemptAt,
+          toJson(move.lastResult),
+          move.projectId,
+          move.id,
+          `,${move.from.join(',')},`,
+        ],
+        must: true,
+      }),
+  };
+}

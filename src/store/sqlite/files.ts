@@ -1,0 +1,64 @@
+/** The store's files: the database, brought to our schema, and the lock that keeps a second server out. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { MIGRATIONS, OUR_VERSION } from '../migrations/index.ts';
+import { StoreLocked, StoreTooNew } from '../store.ts';
+import { isBusy } from './errors.ts';
+
+/** ms a writer waits for another process's transaction */
+const BUSY_TIMEOUT = 5000;
+
+export function openDatabase(directory: string): DatabaseSync {
+  const inMemory = directory === ':memory:';
+  if (!inMemory) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const db = new DatabaseSync(inMemory ? directory : join(directory, 'hikyaku.sqlite'), {
+    timeout: BUSY_TIMEOUT,
+  });
+  // auto_vacuum counts only before the first table
+  db.exec(
+    'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON',
+  );
+  db.exec('PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY');
+  return db;
+}
+/**
+ * Takes the lock by holding an exclusive transaction on a file of its own: the system lets go of it however the
+ * process ends. Throws StoreLocked.
+ */
+export function takeLock(directory: string): DatabaseSync {
+  const lock = new DatabaseSync(join(directory, 'hikyaku.lock'), { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (isBusy(error)) throw new StoreLocked(directory);
+    throw error;
+  }
+}
+/** Runs the migrations that are missing, in one transaction; returns the version. Throws StoreTooNew. */
+export function migrate(db: DatabaseSync): number {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    db.exec('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT');
+    const read = db.prepare('SELECT value FROM meta WHERE key = ?');
+    const write = db.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
+    const metaValue = (key: string) => Number(read.get(key)?.['value'] ?? 0);
+    if (metaValue('oldest_compatible') > OUR_VERSION)
+      throw new StoreTooNew(metaValue('oldest_compatible'), OUR_VERSION);
+    for (const migration of MIGRATIONS.filter((m) => m.version > metaValue('version'))) {
+      db.exec(migration.sql);
+      write.run('version', migration.version);
+      write.run('oldest_compatible', migration.oldestCompatible);
+    }
+    const version = metaValue('version');
+    db.exec('COMMIT');
+    return version;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}

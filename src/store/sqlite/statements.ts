@@ -1,0 +1,19 @@
+/** Prepared statements by their text, kept for the life of the connection. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { SqlValue } from '../command.ts';
+
+export interface Statements {
+  get(sql: string): StatementSync;
+  all<R>(sql: string, ...params: SqlValue[]): R[];
+}
+export function createStatements(db: DatabaseSync): Statements {
+  const kept = new Map<string, StatementSync>();
+  function get(sql: string): StatementSync {
+    const known = kept.get(sql);
+    if (known !== undefined) return known;
+    const made = db.prepare(sql);
+    kept.set(sql, made);
+    return made;
+  }
+  return { get, all: <R>(sql: string, ...params: SqlValue[]) => get(sql).all(...params) as R[] };
+}

@@ -1,0 +1,47 @@
+/**
+ * The store: the one place where anything durable lives, whichever engine keeps it. It implements the reader and
+ * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
+ */
+import type { DomainReader, DomainTx } from '../domains/types.ts';
+import type { EdjReader, EdjTx } from '../edj/types.ts';
+import type { IamReader, IamTx } from '../iam/types.ts';
+import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
+import type { LimitReader, LimitTx } from '../limits/types.ts';
+import type { RuleReader, RuleTx } from '../rules/types.ts';
+import type { Transactor } from '../runtime/transactor.ts';
+import type { SpoolReader, SpoolTx } from '../spool/types.ts';
+
+export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
+export type StoreReader = IamReader &
+  DomainReader &
+  RuleReader &
+  LimitReader &
+  SpoolReader &
+  EdjReader &
+  LedgerReader;
+
+export interface Store extends Transactor<StoreTx>, AsyncDisposable {
+  readonly read: StoreReader;
+  /** The schema's version in the store. */
+  readonly version: number;
+}
+/** The store was last written by a binary whose schema this one cannot serve. */
+export class StoreTooNew extends Error {
+  override name = 'StoreTooNew';
+  readonly oldestCompatible: number;
+  readonly ours: number;
+  constructor(oldestCompatible: number, ours: number) {
+    super(
+      `the store needs schema version ${oldestCompatible} or above; this program knows version ${ours}: use a newer one`,
+    );
+    this.oldestCompatible = oldestCompatible;
+    this.ours = ours;
+  }
+}
+/** Another process serves this store. */
+export class StoreLocked extends Error {
+  override name = 'StoreLocked';
+  constructor(directory: string) {
+    super(`the store in ${directory} is in use by another process`);
+  }
+}

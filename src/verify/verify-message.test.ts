@@ -1,0 +1,205 @@
+/** Verdicts on honest, forged and hostile messages, with DNS as a literal zone. */
+import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { test } from 'node:test';
+import type { Resolver } from '../runtime/resolver.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
+import { safeValue } from './authentication-results.ts';
+import { signDkim } from './sign.ts';
+import { verifyMessage } from './verify-message.ts';
+
+const NOW = Date.UTC(2026, 0, 2);
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const weak = generateKeyPairSync('rsa', { modulusLength: 768 });
+const record = (key: typeof rsa.publicKey) =>
+  `v=DKIM1; k=rsa; p=${createPublicKey(key.export({ format: 'pem', type: 'spki' }))
+    .export({ format: 'der', type: 'spki' })
+    .toString('base64')}`;
+const ZONE: Zone = {
+  'example.com': { txt: ['v=spf1 ip4:192.0.2.1 -all'], a: ['192.0.2.1'] },
+  'good._domainkey.example.com': { txt: [record(rsa.publicKey)] },
+  'weak._domainkey.example.com': { txt: [record(weak.publicKey)] },
+  'good._domainkey.evil.test': { txt: [record(rsa.publicKey)] },
+  '_dmarc.example.com': { txt: ['v=DMARC1; p=reject'] },
+  'loop.test': { txt: ['v=spf1 include:loop.test -all'] },
+  'terms.test': { txt: [`v=spf1 ${Array.from({ length: 11 }, () => 'include:empty.test').join(' ')} -all`] },
+  'empty.test': { txt: ['v=spf1 ?all'] },
+  'void.test': { txt: ['v=spf1 a:v1.test a:v2.test a:v3.test -all'] },
+  'broken.test': { fail: true },
+};
+const TEXT = 'From: a@example.com\r\nTo: b@example.net\r\nSubject: s\r\nDate: x\r\n\r\nbody\r\n';
+async function signed(
+  text: string,
+  domain = 'example.com',
+  selector = 'good',
+  key = rsa.privateKey,
+): Promise<string> {
+  const keys = [{ selector, algorithm: 'rsa-sha256' as const, privateKey: key }];
+  return (await signDkim({ message: Buffer.from(text), domain, keys, now: NOW })) + text;
+}
+async function verify(text: string, over: Partial<Parameters<typeof verifyMessage>[0]> = {}) {
+  return await verifyMessage({
+    message: Buffer.from(text, 'latin1'),
+    peerAddress: '192.0.2.1',
+    helo: 'mail.example.com',
+    mailFrom: 'bounce@example.com',
+    hostname: 'mx.hikyaku.test',
+    resolver: createZoneResolver(ZONE),
+    now: NOW,
+    ...over,
+  });
+}
+
+test('an honest message: the shape of the verdict and the field', async () => {
+  const { authentication, authenticationResults } = await verify(await signed(TEXT));
+  assert.deepEqual(authentication, {
+    spf: { result: 'pass', domain: 'example.com', scope: 'mfrom' },
+    dkim: [
+      { result: 'pass', domain: 'example.com', selector: 'good', algorithm: 'rsa-sha256', aligned: true },
+    ],
+    dmarc: { result: 'pass', policy: 'reject', domain: 'example.com', alignment: { spf: true, dkim: true } },
+    arc: { result: 'none' },
+  });
+  assert.equal(
+    authenticationResults,
+    'mx.hikyaku.test;\r\n\tspf=pass smtp.mailfrom=bounce@example.com;\r\n\t' +
+      'dkim=pass header.d=example.com header.s=good header.a=rsa-sha256;\r\n\tdmarc=pass header.from=example.com;\r\n\tarc=none',
+  );
+});
+
+test('a forged sender fails, an unpublished domain is none', async () => {
+  const forged = await verify(await signed(TEXT, 'evil.test'), {
+    peerAddress: '198.51.100.1',
+    mailFrom: 'x@evil.test',
+  });
+  assert.equal(forged.authentication.dmarc.result, 'fail');
+  assert.equal(forged.authentication.dkim[0]?.result, 'pass');
+  assert.equal(forged.authentication.dkim[0]?.aligned, false);
+  assert.equal(
+    (await verify('From: a@nobody.test\r\n\r\n', { peerAddress: '198.51.100.1' })).authentication.dmarc
+      .result,
+    'none',
+  );
+});
+
+test('no DMARC pass without exactly one From address', async () => {
+  for (const text of [
+    `From: a@example.com\r\n${TEXT}`,
+    TEXT.replace('From: a@example.com', 'From: a@example.com, b@example.com'),
+    TEXT.replace('From: a@example.com', 'From: a@example.com, x@evil.test'),
+    TEXT.replace('From: a@example.com', 'FROM : x@evil.test\r\nfrom: a@example.com'),
+    TEXT.replace('From: a@example.com\r\n', ''),
+  ]) {
+    const { authentication } = await verify(await signed(text));
+    assert.equal(authentication.dmarc.result, 'permerror', text);
+    assert.ok(authentication.dkim.every((one) => !one.aligned));
+  }
+});
+
+test('weak keys, sha1 and l= never pass', async () => {
+  const off = { peerAddress: '198.51.100.1' };
+  const short = await verify(await signed(TEXT, 'example.com', 'weak', weak.privateKey), off);
+  assert.deepEqual(
+    [short.authentication.dkim[0]?.result, short.authentication.dmarc.result],
+    ['policy', 'fail'],
+  );
+  const sha1 = (await signed(TEXT)).replace('a=rsa-sha256', 'a=rsa-sha1');
+  assert.notEqual((await verify(sha1, off)).authentication.dkim[0]?.result, 'pass');
+  const { dkimSign } = await import('mailauth/lib/dkim/sign.js');
+  const partial = await dkimSign(TEXT, {
+    canonicalization: 'relaxed/relaxed',
+    signatureData: [
+      {
+        signingDomain: 'example.com',
+        selector: 'good',
+        privateKey: rsa.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+        maxBodyLength: 4,
+      },
+    ],
+  } as never);
+  const appended = await verify(`${partial.signatures}${TEXT}appended by a stranger\r\n`, off);
+  assert.deepEqual(
+    [
+      appended.authentication.dkim[0]?.result,
+      appended.authentication.dkim[0]?.reason,
+      appended.authentication.dmarc.result,
+    ],
+    ['policy', 'body signed in part', 'fail'],
+  );
+});
+
+test('a thousand signatures: ten are tried, look-ups are bounded', async () => {
+  const one =
+    'DKIM-Signature: v=1; a=rsa-sha256; d=dNNN.test; s=s; h=from; bh=NsTWvVXXPyh3Yeo5wwvGMHK+RMeV6SRwZz+9T1FJgEk=; b=AAAA\r\n';
+  const resolver = createZoneResolver(ZONE);
+  const { authentication, ignoredSignatures } = await verify(
+    Array.from({ length: 1000 }, (_, i) => one.replace('NNN', String(i))).join('') + TEXT,
+    { resolver },
+  );
+  assert.equal(ignoredSignatures, 990);
+  assert.equal(authentication.dkim.length, 10);
+  assert.ok(resolver.queries.length < 40, String(resolver.queries.length));
+  assert.ok(authentication.dkim.every(({ result }) => result !== 'pass'));
+});
+
+test('SPF limits are permerror, DNS failure is temperror, the null path is judged by HELO', async () => {
+  const spf = async (mailFrom: string, helo = 'mail.example.com') =>
+    (await verify(TEXT, { mailFrom, helo, peerAddress: '198.51.100.1' })).authentication.spf;
+  for (const domain of ['loop.test', 'terms.test', 'void.test'])
+    assert.equal((await spf(`a@${domain}`)).result, 'permerror', domain);
+  assert.equal((await spf('a@broken.test')).result, 'temperror');
+  assert.equal((await spf('a@none.test')).result, 'none');
+  assert.deepEqual(await spf('', 'example.com'), { result: 'fail', domain: 'example.com', scope: 'helo' });
+});
+
+test('failing and silent DNS give temperror, at the latest after ten seconds', async () => {
+  const failing = createZoneResolver({
+    ...ZONE,
+    'good._domainkey.example.com': { fail: true },
+    'example.com': { fail: true },
+  });
+  const result = (await verify(await signed(TEXT), { resolver: failing })).authentication;
+  assert.deepEqual([result.spf.result, result.dkim[0]?.result], ['temperror', 'temperror']);
+  const never = () => new Promise<never>(() => {});
+  const silent: Resolver = { mx: never, a: never, aaaa: never, txt: never, ptr: never, cname: never };
+  const clock = createFakeClock();
+  const pending = verify(await signed(TEXT), { resolver: silent, clock });
+  await clock.advance(10_000);
+  const late = (await pending).authentication;
+  assert.deepEqual([late.spf.result, late.dmarc.result], ['temperror', 'temperror']);
+  assert.equal(clock.pending, 0);
+});
+
+test('peer texts cannot break out of the field', async () => {
+  const evil = 'a"; dmarc=pass (\r\nX-Evil: 1\0é\\';
+  const { authenticationResults } = await verify(
+    `DKIM-Signature: v=1; a=rsa-sha256; d=x"(\r\n y.test; s=a b; h=from; bh=AA==; b=AAAA\r\n${TEXT}`,
+    { helo: evil, mailFrom: '' },
+  );
+  for (const line of authenticationResults.split('\r\n').slice(1)) assert.match(line, /^\t[\x20-\x7e]*$/);
+  const unquoted = authenticationResults.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+  assert.doesNotMatch(unquoted, /["(\\]{1}(?!")[^"]*X-Evil|dmarc=pass/);
+  assert.equal(safeValue('a"b\\c\r\nd'), '"a\\"b\\\\c??d"');
+  assert.equal(safeValue(''), '""');
+});
+
+test('hostile headers and bodies end soon, without a throw', async () => {
+  const cases = [
+    `From: ${'('.repeat(50_000)}\r\n\r\n`,
+    `From: ${'<'.repeat(15_000)}\r\n\r\n`,
+    `From: ${'a@a,'.repeat(4000)}\r\n\r\n`,
+    `From: a@example.com\r\nX: ${'\r\n x'.repeat(200_000)}\r\n\r\n`,
+    'X: y\r\n'.repeat(100_000),
+    `${'X: y\r\n'.repeat(2900)}DKIM-Signature: v=1; a=rsa-sha256; d=a.test; s=s; bh=AA==; b=AA==; h=${'x:'.repeat(7000)}from\r\n${TEXT}`,
+    `DKIM-Signature: ${';'.repeat(16_000)}\r\n${TEXT}`,
+    `${TEXT}${' '.repeat(1_000_000)}`,
+    '',
+    '\r\n',
+    '\0\0',
+  ];
+  for (const text of cases) {
+    const { authentication } = await verify(text);
+    assert.ok(authentication.dkim.every(({ result }) => result !== 'pass'));
+  }
+});
