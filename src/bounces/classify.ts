@@ -32,16 +32,28 @@ export type Classification =
 /** Phrases in order: the first that matches decides. All without nested repetition: linear on any text. */
 const PHRASES: readonly (readonly [RegExp, Classification])[] = [
   [/greylist|graylist|gr[ae]y-list/i, 'greylisted'],
-  [/too many (?:messages|connections|recipients|emails)|rate limit|throttl|unusual rate|try again later.*(?:rate|volume)/i, 'rate-limited'],
-  [/(?:mailbox|quota|storage|inbox)[^.]{0,40}(?:full|exceeded|over)|over ?quota|insufficient system storage/i, 'mailbox-full'],
+  [
+    /too many (?:messages|connections|recipients|emails)|rate limit|throttl|unusual rate|try again later.*(?:rate|volume)/i,
+    'rate-limited',
+  ],
+  [
+    /(?:mailbox|quota|storage|inbox)[^.]{0,40}(?:full|exceeded|over)|over ?quota|insufficient system storage/i,
+    'mailbox-full',
+  ],
   [/\bspf\b|\bdkim\b|\bdmarc\b|unauthenticated (?:mail|email)|not authenticated/i, 'authentication'],
-  [/spamhaus|block ?list|blacklist|\brbl\b|dnsbl|bad reputation|low reputation|poor reputation|reverse dns|\bptr\b/i, 'reputation'],
+  [
+    /spamhaus|block ?list|blacklist|\brbl\b|dnsbl|bad reputation|low reputation|poor reputation|reverse dns|\bptr\b/i,
+    'reputation',
+  ],
   [/spam|virus|malware|phish|prohibited content|content rejected/i, 'content-refused'],
   [
     /(?:user|recipient|mailbox|account|address)[^.]{0,40}(?:unknown|not found|does ?n[o']t exist|not exist|invalid|no longer)|(?:unknown|no such|invalid) (?:user|recipient|mailbox|address)/i,
     'no-such-recipient',
   ],
-  [/(?:account|mailbox|user)[^.]{0,40}(?:disabled|inactive|suspended|deactivated|locked)/i, 'mailbox-disabled'],
+  [
+    /(?:account|mailbox|user)[^.]{0,40}(?:disabled|inactive|suspended|deactivated|locked)/i,
+    'mailbox-disabled',
+  ],
   [/message (?:size|too)[^.]{0,20}(?:large|big|exceed)|too large/i, 'message-too-large'],
   [/relay(?:ing)? (?:access )?(?:denied|not permitted)|policy/i, 'policy'],
 ];

@@ -35,12 +35,14 @@ export function createAttempt(deps: AttemptDeps): (job: RemoteJob) => Promise<re
   return async function attempt(job) {
     const { target, rows, work } = job;
     const rest = unreachable.get(target.key);
-    if (rest !== undefined && rest.failures >= FAILURES && rest.until > deps.clock.monotonic()) return rows.map(() => rest.outcome);
+    if (rest !== undefined && rest.failures >= FAILURES && rest.until > deps.clock.monotonic())
+      return rows.map(() => rest.outcome);
     try {
       const message = await bytesOf(work, deps.read);
       if (message === null) return rows.map(() => deferredHere('4.3.0', 'the message is not in the store'));
       const signature = await deps.sign(message);
-      const header = signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
+      const header =
+        signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
       const report = await deps.pool.deliver(target, {
         mailFrom: message.mailFrom,
         recipients: rows.map((row) => row.address),
@@ -54,7 +56,11 @@ export function createAttempt(deps: AttemptDeps): (job: RemoteJob) => Promise<re
       else if (report.remote !== null) {
         if (unreachable.size > 10_000) unreachable.clear();
         const failures = (rest?.failures ?? 0) + 1;
-        unreachable.set(target.key, { failures, until: deps.clock.monotonic() + deps.restMs, outcome: outcomes[0]! });
+        unreachable.set(target.key, {
+          failures,
+          until: deps.clock.monotonic() + deps.restMs,
+          outcome: outcomes[0]!,
+        });
       }
       return outcomes;
     } catch (error) {

@@ -46,7 +46,10 @@ export async function commitOutcomes(
         if (items.length > 1) return commitSingly(head, items, deps);
         stale += 1;
         if (stale < 2) continue;
-        deps.logger.warn({ message: head.id, recipient: items[0]?.row.id, outcome: items[0]?.outcome.kind }, 'outcome dropped: the recipient was settled meanwhile');
+        deps.logger.warn(
+          { message: head.id, recipient: items[0]?.row.id, outcome: items[0]?.outcome.kind },
+          'outcome dropped: the recipient was settled meanwhile',
+        );
         return new Map();
       }
       deps.logger.error({ error, message: head.id, tries }, 'outcome not committed, trying again');
@@ -56,7 +59,11 @@ export async function commitOutcomes(
   return new Map();
 }
 
-async function commitSingly(head: MessageHead, items: readonly Item[], deps: CommitDeps): Promise<ReadonlyMap<string, Settled>> {
+async function commitSingly(
+  head: MessageHead,
+  items: readonly Item[],
+  deps: CommitDeps,
+): Promise<ReadonlyMap<string, Settled>> {
   const all = await Promise.all(items.map((item) => commitOutcomes(head, [item], null, deps)));
   return new Map(all.flatMap((map) => [...map]));
 }

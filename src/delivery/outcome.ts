@@ -64,8 +64,16 @@ function fromVerdict(verdict: Verdict, facts: Facts): Outcome {
     case 'bounced':
       return { kind: 'bounced', reply, cause: verdict.cause, status: verdict.status, ...facts };
     case 'deferred': {
-      const status = reply === null ? '4.4.2' : reply.enhanced?.startsWith('4.') === true ? reply.enhanced : '4.0.0';
-      return { kind: 'deferred', reply, cause: verdict.cause, status, ambiguous: verdict.ambiguous, ...facts };
+      const status =
+        reply === null ? '4.4.2' : reply.enhanced?.startsWith('4.') === true ? reply.enhanced : '4.0.0';
+      return {
+        kind: 'deferred',
+        reply,
+        cause: verdict.cause,
+        status,
+        ambiguous: verdict.ambiguous,
+        ...facts,
+      };
     }
   }
 }

@@ -7,8 +7,8 @@ import { type DomainReader, isHosted } from '../domains/types.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId } from '../runtime/ids.ts';
-import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import type { Target } from '../smtp/client/pool.ts';
+import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import type { Outcome } from './outcome.ts';
 import { findRoute, type RouteDeps } from './route.ts';
 import type { MessageHead } from './settle.ts';
@@ -22,7 +22,12 @@ export interface Work {
   readonly rows: readonly RecipientRow[];
 }
 export type Job =
-  | { readonly kind: 'remote'; readonly work: Work; readonly rows: readonly RecipientRow[]; readonly target: Target }
+  | {
+      readonly kind: 'remote';
+      readonly work: Work;
+      readonly rows: readonly RecipientRow[];
+      readonly target: Target;
+    }
   | { readonly kind: 'hosted'; readonly work: Work; readonly rows: readonly RecipientRow[] };
 export interface Plans {
   readonly jobs: readonly Job[];

@@ -35,7 +35,9 @@ export interface RouteDeps {
   /** Port of MX hosts; 25. */
   readonly mxPort?: number;
 }
-export type Plan = { readonly kind: 'target'; readonly target: Target } | { readonly kind: 'settled'; readonly outcome: Outcome };
+export type Plan =
+  | { readonly kind: 'target'; readonly target: Target }
+  | { readonly kind: 'settled'; readonly outcome: Outcome };
 
 /** MX hosts looked at, and addresses kept of each: an answer of ten thousand records costs no more. */
 const MAX_HOSTS = 10;
@@ -54,7 +56,8 @@ export function matchesGlob(pattern: string, text: string): boolean {
   if (parts.length === 1) return parts[0] === subject;
   const first = parts[0]!;
   const last = parts.at(-1)!;
-  if (!subject.startsWith(first) || !subject.endsWith(last) || subject.length < first.length + last.length) return false;
+  if (!subject.startsWith(first) || !subject.endsWith(last) || subject.length < first.length + last.length)
+    return false;
   let at = first.length;
   const limit = subject.length - last.length;
   for (const part of parts.slice(1, -1)) {
@@ -69,7 +72,10 @@ async function byRoute({ target }: Route, deps: RouteDeps): Promise<Plan> {
   const { scheme, host, port, user } = target;
   const found = await addressesOf(host, deps.resolver);
   if (found.addresses.length === 0)
-    return { kind: 'settled', outcome: deferredHere('4.4.3', `route: no address for ${host}${found.failed ? ' (DNS failed)' : ''}`) };
+    return {
+      kind: 'settled',
+      outcome: deferredHere('4.4.3', `route: no address for ${host}${found.failed ? ' (DNS failed)' : ''}`),
+    };
   const auth = user === undefined ? null : { user, password: target.password ?? '' };
   const candidates = found.addresses.map((address): Candidate => {
     const here = address === '::1' || address.startsWith('127.');
@@ -84,33 +90,48 @@ async function byRoute({ target }: Route, deps: RouteDeps): Promise<Plan> {
 async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
   const settled = (outcome: Outcome): Plan => ({ kind: 'settled', outcome });
   const answer = await deps.resolver.mx(domain);
-  if (answer.kind === 'failed') return settled(deferredHere('4.4.3', `DNS: MX of ${domain}: ${answer.cause}`));
+  if (answer.kind === 'failed')
+    return settled(deferredHere('4.4.3', `DNS: MX of ${domain}: ${answer.cause}`));
   if (answer.kind === 'nxdomain') return settled(bouncedHere('5.1.2', `the domain ${domain} does not exist`));
   let records: readonly MxRecord[] = [{ preference: 0, exchange: domain }];
   if (answer.kind === 'found') {
     // RFC 7505: a null MX says that the domain takes no mail.
-    if (answer.records.every((r) => r.exchange === '')) return settled(bouncedHere('5.1.10', `the domain ${domain} takes no mail`));
+    if (answer.records.every((r) => r.exchange === ''))
+      return settled(bouncedHere('5.1.10', `the domain ${domain} takes no mail`));
     records = answer.records.filter((r) => r.exchange !== '');
   }
   const shuffled = records.map((record) => ({ record, lot: deps.random.fraction() }));
   shuffled.sort((a, b) => a.record.preference - b.record.preference || a.lot - b.lot);
   const hosts = await Promise.all(
-    shuffled.slice(0, MAX_HOSTS).map(async ({ record }) => ({ ...record, ...(await addressesOf(record.exchange, deps.resolver)) })),
+    shuffled
+      .slice(0, MAX_HOSTS)
+      .map(async ({ record }) => ({ ...record, ...(await addressesOf(record.exchange, deps.resolver)) })),
   );
   const own = hosts.filter((h) => isOurs(h.exchange, h.addresses, deps));
   const ownRank = Math.min(Number.POSITIVE_INFINITY, ...own.map((h) => h.preference));
   const better = hosts.filter((h) => h.preference < ownRank);
-  if (better.length === 0) return settled(bouncedHere('5.4.6', `mail for ${domain} loops back to this server`));
+  if (better.length === 0)
+    return settled(bouncedHere('5.4.6', `mail for ${domain} loops back to this server`));
   const all = better.flatMap((h) => h.addresses.map((address) => ({ host: h.exchange, address })));
   const allowed = deps.allowPrivate ? all : all.filter((c) => !isPrivateAddress(c.address));
   if (allowed.length === 0) {
-    if (better.some((h) => h.failed)) return settled(deferredHere('4.4.3', `DNS: addresses of the mail servers of ${domain} could not be found out`));
+    if (better.some((h) => h.failed))
+      return settled(
+        deferredHere('4.4.3', `DNS: addresses of the mail servers of ${domain} could not be found out`),
+      );
     const why = all.length === 0 ? 'have no address' : 'have only private addresses';
     return settled(bouncedHere('5.4.4', `the mail servers of ${domain} ${why}`));
   }
   const port = deps.mxPort ?? 25;
   const candidates = allowed.map(
-    ({ host, address }): Candidate => ({ host, address, port, tls: 'opportunistic', verify: false, auth: null }),
+    ({ host, address }): Candidate => ({
+      host,
+      address,
+      port,
+      tls: 'opportunistic',
+      verify: false,
+      auth: null,
+    }),
   );
   const key = `mx ${[...new Set(better.map((h) => h.exchange))].sort().join(' ')}`;
   return { kind: 'target', target: { key, site: siteOf(better.map((h) => h.exchange)), candidates } };
@@ -121,7 +142,10 @@ function isOurs(exchange: string, addresses: readonly string[], deps: RouteDeps)
 }
 
 /** IPv4 first: reverse names and reputation are better kept there. `failed`: some question had no answer. */
-async function addressesOf(host: string, resolver: Resolver): Promise<{ addresses: readonly string[]; failed: boolean }> {
+async function addressesOf(
+  host: string,
+  resolver: Resolver,
+): Promise<{ addresses: readonly string[]; failed: boolean }> {
   if (host === 'localhost') return { addresses: ['127.0.0.1', '::1'], failed: false };
   // An MX that is an address literal is tolerated as the address it is; it is judged like any other.
   if (isIP(host) !== 0) return { addresses: [host], failed: false };

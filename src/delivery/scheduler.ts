@@ -26,7 +26,11 @@ import { prepareSettle, type Settled, type SettleRecorder } from './settle.ts';
  * Accepts the message for recipients whose domain is hosted here and settles them in the same commit, by calling
  * `settle` for each row inside its transactions. Where it throws, or leaves a row out, that row is deferred.
  */
-export type HostedDelivery = (message: StoredMessage, rows: readonly RecipientRow[], settle: SettleRecorder) => Promise<void>;
+export type HostedDelivery = (
+  message: StoredMessage,
+  rows: readonly RecipientRow[],
+  settle: SettleRecorder,
+) => Promise<void>;
 
 export interface SchedulerDeps extends PlanDeps {
   readonly transactor: Transactor<SpoolTx & EdjTx>;
@@ -76,7 +80,13 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const abandon = new AbortController();
   const settleDeps = { read, clock, random: deps.random, retry };
   const prepare: CommitDeps['prepare'] = (message) => prepareSettle(message, settleDeps);
-  const commitDeps: CommitDeps = { transactor: deps.transactor, clock, logger, prepare, abandoned: abandon.signal };
+  const commitDeps: CommitDeps = {
+    transactor: deps.transactor,
+    clock,
+    logger,
+    prepare,
+    abandoned: abandon.signal,
+  };
 
   const lanes = createLanes<Job>({ perSite, perLane: perSite, total: 400 });
   const unplanned = fifo<Work>();
@@ -133,7 +143,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   async function planOne(work: Work): Promise<void> {
     try {
       const { jobs, settled } = await plan(work);
-      for (const job of jobs) lanes.push(job.kind === 'remote' ? job.target.site : 'hosted', work.head.projectId, job);
+      for (const job of jobs)
+        lanes.push(job.kind === 'remote' ? job.target.site : 'hosted', work.head.projectId, job);
       if (settled.length > 0) track(settle(work, settled, null));
     } catch (error) {
       // Without an outcome nothing is written: the rows are let go and found again by the next claim.
@@ -185,7 +196,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const items = missing.map((row) => ({ row, outcome: deferredHere('4.3.0', cause) }));
     if (items.length > 0) await settle(work, items, null);
   }
-  async function settle(work: Work, items: readonly Item[], prepared: Parameters<typeof commitOutcomes>[2]): Promise<void> {
+  async function settle(
+    work: Work,
+    items: readonly Item[],
+    prepared: Parameters<typeof commitOutcomes>[2],
+  ): Promise<void> {
     const done = await commitOutcomes(work.head, items, prepared, commitDeps);
     after(
       work,
@@ -252,12 +267,19 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     if (claimAgain && !starved) void claim();
   }
   function isYoung(row: RecipientRow, now: number): boolean {
-    return row.attempts === 0 && row.state === 'queued' && row.createdAt >= startedAt && Math.abs(now - row.createdAt) < FRESH_MS;
+    return (
+      row.attempts === 0 &&
+      row.state === 'queued' &&
+      row.createdAt >= startedAt &&
+      Math.abs(now - row.createdAt) < FRESH_MS
+    );
   }
 
   return {
     enqueue(message, rows) {
-      const wanted = rows.filter((row) => !leased.has(row.id) && row.nextAttemptAt !== null && row.nextAttemptAt <= clock.now());
+      const wanted = rows.filter(
+        (row) => !leased.has(row.id) && row.nextAttemptAt !== null && row.nextAttemptAt <= clock.now(),
+      );
       if (state === 'stopped' || wanted.length === 0) return;
       if (leased.size + wanted.length > window) {
         starved = true;

@@ -43,7 +43,10 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
   const [rules, domain] =
     domainId === null
       ? [[] as readonly EventRule[], null]
-      : await Promise.all([deps.read.rules(projectId, domainId, 'event'), deps.read.domain(projectId, domainId)]);
+      : await Promise.all([
+          deps.read.rules(projectId, domainId, 'event'),
+          deps.read.domain(projectId, domainId),
+        ]);
   const recorded = new Map<string, Settled>();
 
   function record(tx: SpoolTx & EdjTx, row: RecipientRow, outcome: Outcome): void {
@@ -57,7 +60,9 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
       remote: outcome.remote,
       tls: outcome.tls,
       reply: outcome.reply,
-      ...(outcome.kind === 'delivered' ? {} : { cause: outcome.cause, status: outcome.status, classification }),
+      ...(outcome.kind === 'delivered'
+        ? {}
+        : { cause: outcome.cause, status: outcome.status, classification }),
       ...(outcome.kind === 'deferred' && outcome.ambiguous ? { ambiguous: true } : {}),
     };
     tx.insertAttempt({
@@ -100,8 +105,15 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     recorded.set(row.id, { result: name, nextAttemptAt: nextAt, events: wanted.length });
   }
 
-  function decide(row: RecipientRow, outcome: Outcome, now: number): { move: RecipientMove; name: Settled['result'] & DeliveryEventName } {
-    const result = { ...outcome, classification: outcome.kind === 'delivered' ? undefined : classify(outcome) };
+  function decide(
+    row: RecipientRow,
+    outcome: Outcome,
+    now: number,
+  ): { move: RecipientMove; name: Settled['result'] & DeliveryEventName } {
+    const result = {
+      ...outcome,
+      classification: outcome.kind === 'delivered' ? undefined : classify(outcome),
+    };
     if (outcome.kind === 'delivered') return { move: toDelivered(row, now, result), name: 'delivered' };
     if (outcome.kind === 'bounced') return { move: toBounced(row, now, result), name: 'bounced' };
     if (now >= message.expiresAt) return { move: toExpired(row, now, result), name: 'expired' };

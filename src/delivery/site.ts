@@ -22,6 +22,8 @@ const PROVIDERS: readonly string[] = [
 
 /** `hosts`: lower-case names, at least one. */
 export function siteOf(hosts: readonly string[]): string {
-  const folded = new Set(hosts.map((host) => PROVIDERS.find((p) => host === p || host.endsWith(`.${p}`)) ?? host));
+  const folded = new Set(
+    hosts.map((host) => PROVIDERS.find((p) => host === p || host.endsWith(`.${p}`)) ?? host),
+  );
   return [...folded].sort().join(' ');
 }

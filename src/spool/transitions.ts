@@ -8,8 +8,23 @@ import type { RecipientMove, RecipientRow, RecipientState } from './types.ts';
 /** Not yet settled; a held row whose time has come is tried like any other. */
 const OPEN: readonly RecipientState[] = ['queued', 'deferred', 'held'];
 
-function settle(row: RecipientRow, to: RecipientState, now: number, attempts: number, lastResult: unknown): RecipientMove {
-  return { projectId: row.projectId, recipientId: row.id, from: OPEN, to, attempts, nextAttemptAt: null, lastResult, settledAt: now };
+function settle(
+  row: RecipientRow,
+  to: RecipientState,
+  now: number,
+  attempts: number,
+  lastResult: unknown,
+): RecipientMove {
+  return {
+    projectId: row.projectId,
+    recipientId: row.id,
+    from: OPEN,
+    to,
+    attempts,
+    nextAttemptAt: null,
+    lastResult,
+    settledAt: now,
+  };
 }
 function wait(
   row: RecipientRow,
@@ -19,7 +34,16 @@ function wait(
   nextAttemptAt: number,
   lastResult: unknown,
 ): RecipientMove {
-  return { projectId: row.projectId, recipientId: row.id, from, to, attempts, nextAttemptAt, lastResult, settledAt: null };
+  return {
+    projectId: row.projectId,
+    recipientId: row.id,
+    from,
+    to,
+    attempts,
+    nextAttemptAt,
+    lastResult,
+    settledAt: null,
+  };
 }
 
 /** The next hop (or the receive rules) took it. */

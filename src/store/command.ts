@@ -42,7 +42,9 @@ export function encodeCursor(key: string | number): string {
 }
 /** A key above every id where there is no cursor: lists run downwards. */
 export function decodeCursor(cursor: string | null): string {
-  return cursor === null ? '~' : Buffer.from(cursor, 'base64url').toString('latin1');
+  if (cursor === null) return '~';
+  const key = Buffer.from(cursor, 'base64url').toString('latin1');
+  return /^[0-9a-f-]{1,36}$/.test(key) ? key : '';
 }
 /** Makes a page of `limit` items from up to `limit + 1` rows. */
 export function toPage<R, T>(

@@ -101,7 +101,12 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
   const { host, address, port } = candidate;
   let socket: Socket;
   try {
-    socket = await deps.network.dial({ address, port, timeoutMs: deps.timeouts.connect, signal: deps.signal });
+    socket = await deps.network.dial({
+      address,
+      port,
+      timeoutMs: deps.timeouts.connect,
+      signal: deps.signal,
+    });
   } catch (error) {
     return { kind: 'failed', cause: `connect: ${causeOf(error)}`, reply: null, tls: false };
   }
@@ -194,7 +199,10 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
   }
   function onData(chunk: Buffer): void {
     if (!usable) return;
-    if (running === null) return broken(new LinkFault('protocol', 'the server spoke unasked'));
+    if (running === null) {
+      broken(new LinkFault('protocol', 'the server spoke unasked'));
+      return;
+    }
     parser.push(chunk);
     deliverReplies();
   }
@@ -211,10 +219,24 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
       broken(new LinkFault('protocol', error.message, writing));
     }
   }
-  const onClose = () => broken(new LinkFault('closed', `connection lost (${phase})`, writing || socket.writableLength > 0));
+  // A peer that hangs up in the handshake has failed at TLS, not at SMTP.
+  const onClose = () =>
+    broken(
+      new LinkFault(
+        securing ? 'tls' : 'closed',
+        `connection lost (${phase})`,
+        writing || socket.writableLength > 0,
+      ),
+    );
   function onError(error: Error): void {
     const what = securing ? 'tls' : 'network';
-    broken(new LinkFault(what, `${securing ? 'TLS' : 'connection'}: ${causeOf(error)}`, writing || socket.writableLength > 0));
+    broken(
+      new LinkFault(
+        what,
+        `${securing ? 'TLS' : 'connection'}: ${causeOf(error)}`,
+        writing || socket.writableLength > 0,
+      ),
+    );
   }
   function attach(target: Socket): void {
     target.on('data', onData);
@@ -244,10 +266,14 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     attach(upgraded);
     upgraded.once('secureConnect', () => {
       securing = false;
-      tls = { version: upgraded.getProtocol() ?? 'unknown', cipher: upgraded.getCipher().name, verified: upgraded.authorized };
+      tls = {
+        version: upgraded.getProtocol() ?? 'unknown',
+        cipher: upgraded.getCipher().name,
+        verified: upgraded.authorized,
+      };
       if (candidate.verify && !upgraded.authorized)
-        return broken(new LinkFault('tls', `certificate: ${printable(String(upgraded.authorizationError))}`));
-      running?.answer({ kind: 'secured' });
+        broken(new LinkFault('tls', `certificate: ${printable(String(upgraded.authorizationError))}`));
+      else running?.answer({ kind: 'secured' });
     });
   }
 
@@ -305,7 +331,10 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
           return;
         }
         const step = result.value;
-        if (step.kind === 'secure') return secure();
+        if (step.kind === 'secure') {
+          secure();
+          return;
+        }
         expect(step.phase);
         if (step.send !== null) write(step.send, step.phase);
         waiting = true;

@@ -7,9 +7,23 @@ import { dotStuff } from '../../mail/dot-stuffing.ts';
 import type { ServerReply } from './reply-parser.ts';
 
 /** What is waited for; each has its time-out (RFC 5321 §4.5.3.2). */
-export type Phase = 'greeting' | 'hello' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'final' | 'reset' | 'quit';
+export type Phase =
+  | 'greeting'
+  | 'hello'
+  | 'starttls'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'final'
+  | 'reset'
+  | 'quit';
 export type Step =
-  | { readonly kind: 'ask'; /** null: only wait for one more reply */ readonly send: string | readonly Buffer[] | null; readonly phase: Phase }
+  | {
+      readonly kind: 'ask' /** null: only wait for one more reply */;
+      readonly send: string | readonly Buffer[] | null;
+      readonly phase: Phase;
+    }
   | { readonly kind: 'secure' };
 export type Answer = { readonly kind: 'reply'; readonly reply: ServerReply } | { readonly kind: 'secured' };
 export type Dialogue<T> = Generator<Step, T, Answer>;
@@ -59,8 +73,18 @@ export interface OutgoingTransaction {
 }
 export type Verdict =
   | { readonly kind: 'delivered'; readonly reply: ServerReply }
-  | { readonly kind: 'deferred'; readonly reply: ServerReply | null; readonly cause: string; readonly ambiguous: boolean }
-  | { readonly kind: 'bounced'; readonly reply: ServerReply | null; readonly cause: string; readonly status: string };
+  | {
+      readonly kind: 'deferred';
+      readonly reply: ServerReply | null;
+      readonly cause: string;
+      readonly ambiguous: boolean;
+    }
+  | {
+      readonly kind: 'bounced';
+      readonly reply: ServerReply | null;
+      readonly cause: string;
+      readonly status: string;
+    };
 export interface TransactionResult {
   /** One per recipient, in order. */
   readonly verdicts: readonly Verdict[];
@@ -107,10 +131,13 @@ export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
       return { kind: 'refused', reply, cause: 'STARTTLS refused' };
     }
   }
-  if (options.tls === 'starttls' && !secure) return { kind: 'refused', reply: null, cause: 'TLS is required and not offered' };
+  if (options.tls === 'starttls' && !secure)
+    return { kind: 'refused', reply: null, cause: 'TLS is required and not offered' };
   if (options.auth !== null) {
-    if (!secure && !options.plainAuth) return { kind: 'refused', reply: null, cause: 'no TLS: the password is not sent' };
-    if (!hello.capabilities.authPlain) return { kind: 'refused', reply: null, cause: 'AUTH PLAIN is not offered' };
+    if (!secure && !options.plainAuth)
+      return { kind: 'refused', reply: null, cause: 'no TLS: the password is not sent' };
+    if (!hello.capabilities.authPlain)
+      return { kind: 'refused', reply: null, cause: 'AUTH PLAIN is not offered' };
     const token = Buffer.from(`\0${options.auth.user}\0${options.auth.password}`).toString('base64'); // RFC 4616
     const reply = yield* ask(`AUTH PLAIN ${token}\r\n`, 'auth');
     if (reply.code !== 235) return { kind: 'refused', reply, cause: 'AUTH refused' };
@@ -148,7 +175,11 @@ export function readCapabilities(lines: readonly string[]): Capabilities {
 }
 
 /** One mail transaction. Never throws a LinkFault: it becomes verdicts. `dirty`: begin with RSET. */
-export function* sendMail(mail: OutgoingTransaction, capabilities: Capabilities, dirty: boolean): Dialogue<TransactionResult> {
+export function* sendMail(
+  mail: OutgoingTransaction,
+  capabilities: Capabilities,
+  dirty: boolean,
+): Dialogue<TransactionResult> {
   const verdicts: (Verdict | null)[] = mail.recipients.map(() => null);
   let answered = false;
   let bodyHanded = false;
@@ -164,7 +195,11 @@ export function* sendMail(mail: OutgoingTransaction, capabilities: Capabilities,
     answered = true;
     return end(obstacle, true);
   }
-  const commands = [mailCommand(mail, capabilities), ...mail.recipients.map((r) => `RCPT TO:<${r}>\r\n`), 'DATA\r\n'];
+  const commands = [
+    mailCommand(mail, capabilities),
+    ...mail.recipients.map((r) => `RCPT TO:<${r}>\r\n`),
+    'DATA\r\n',
+  ];
   const { pipelining } = capabilities;
   try {
     if (dirty) {
@@ -210,7 +245,10 @@ export function* sendMail(mail: OutgoingTransaction, capabilities: Capabilities,
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
     // RFC 5321 §4.5.4.2, RFC 1047: after the final dot the server may have taken the message without our hearing it.
-    return end({ kind: 'deferred', reply: null, cause: error.message, ambiguous: bodyHanded && !error.unsent }, false);
+    return end(
+      { kind: 'deferred', reply: null, cause: error.message, ambiguous: bodyHanded && !error.unsent },
+      false,
+    );
   }
 }
 
@@ -224,17 +262,28 @@ function judge(reply: ServerReply, cause: string): Verdict {
   if (reply.code === 552 && cause === 'recipient refused') return deferred(reply, cause);
   if (reply.code >= 500) return { kind: 'bounced', reply, cause, status: reply.enhanced ?? '5.0.0' };
   if (reply.code >= 400) return deferred(reply, cause);
-  return { kind: 'deferred', reply, cause: `unexpected reply: ${cause}`, ambiguous: cause === 'message refused' };
+  return {
+    kind: 'deferred',
+    reply,
+    cause: `unexpected reply: ${cause}`,
+    ambiguous: cause === 'message refused',
+  };
 }
 
 /** What can be known before a word is said. */
 function preflight(mail: OutgoingTransaction, capabilities: Capabilities): Verdict | null {
-  const bounce = (status: string, cause: string): Verdict => ({ kind: 'bounced', reply: null, cause, status });
+  const bounce = (status: string, cause: string): Verdict => ({
+    kind: 'bounced',
+    reply: null,
+    cause,
+    status,
+  });
   const octets = mail.header.length + mail.raw.length;
   if ([mail.mailFrom, ...mail.recipients].some((a) => /[\u0000-\u001f\u007f]/.test(a)))
     return bounce('5.1.3', 'an address holds control characters');
   if (mail.smtputf8 && !capabilities.smtputf8) return bounce('5.6.7', 'the server does not offer SMTPUTF8'); // RFC 6531 §3.2
-  if (mail.eightBit && !capabilities.eightBitMime) return bounce('5.6.3', 'the server does not offer 8BITMIME'); // RFC 6152 §3
+  if (mail.eightBit && !capabilities.eightBitMime)
+    return bounce('5.6.3', 'the server does not offer 8BITMIME'); // RFC 6152 §3
   if (capabilities.size !== null && octets > capabilities.size)
     return bounce('5.3.4', `the message has ${octets} octets, the server takes ${capabilities.size}`); // RFC 1870 §6.3
   return null;

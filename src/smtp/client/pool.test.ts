@@ -19,13 +19,26 @@ const mail: OutgoingTransaction = {
   eightBit: false,
 };
 function targetOf(port: number, more: Partial<Candidate> = {}): Target {
-  const candidate: Candidate = { host: 'server.test', address: '127.0.0.1', port, tls: 'opportunistic', verify: false, auth: null, ...more };
+  const candidate: Candidate = {
+    host: 'server.test',
+    address: '127.0.0.1',
+    port,
+    tls: 'opportunistic',
+    verify: false,
+    auth: null,
+    ...more,
+  };
   return { key: `t${port}`, site: `t${port}`, candidates: [candidate] };
 }
 function pool(more: Partial<PoolOptions> = {}) {
   return createPool({ network: systemNetwork, clock: systemClock, hostname: 'client.test', ...more });
 }
-async function once(options: ScriptOptions, sent: Partial<OutgoingTransaction> = {}, more: Partial<Candidate> = {}, poolOptions: Partial<PoolOptions> = {}) {
+async function once(
+  options: ScriptOptions,
+  sent: Partial<OutgoingTransaction> = {},
+  more: Partial<Candidate> = {},
+  poolOptions: Partial<PoolOptions> = {},
+) {
   await using server = await scriptedServer(options);
   await using client = pool(poolOptions);
   const report = await client.deliver(targetOf(server.port, more), { ...mail, ...sent });
@@ -33,7 +46,10 @@ async function once(options: ScriptOptions, sent: Partial<OutgoingTransaction> =
 }
 /** Answers `text` to what begins with `verb`, politely to the rest. */
 function when(verb: string, text: ReturnType<Say>): Say {
-  return (input, kind) => ((verb === 'connect' || verb === 'message' ? kind === verb : input.startsWith(verb)) ? text : (undefined as never));
+  return (input, kind) =>
+    (verb === 'connect' || verb === 'message' ? kind === verb : input.startsWith(verb))
+      ? text
+      : (undefined as never);
 }
 async function selfSigned(name: string) {
   const x509 = await import('@peculiar/x509');
@@ -50,13 +66,21 @@ async function selfSigned(name: string) {
     extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
   });
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return { cert: cert.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n` };
+  return {
+    cert: cert.toString('pem'),
+    key: `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`,
+  };
 }
 
 test('pipelined: one write of MAIL, RCPT, DATA; dots are doubled; the header goes in front', async () => {
   const { first, heard, messages } = await once({});
   assert.equal(first.kind, 'delivered');
-  assert.deepEqual(heard[0]?.slice(0, 4), ['EHLO client.test', 'MAIL FROM:<a@example.com> SIZE=47', 'RCPT TO:<b@example.net>', 'DATA']);
+  assert.deepEqual(heard[0]?.slice(0, 4), [
+    'EHLO client.test',
+    'MAIL FROM:<a@example.com> SIZE=47',
+    'RCPT TO:<b@example.net>',
+    'DATA',
+  ]);
   assert.equal(messages[0], 'Received: from here\r\nSubject: hi\r\n\r\n..dot\r\nend\r\n');
 });
 test('without PIPELINING and without EHLO it still works', async () => {
@@ -71,18 +95,30 @@ test('each recipient has its own verdict, pipelined or not', async () => {
       if (input.includes('full@')) return '452 4.2.2 full\r\n';
       return undefined as never;
     };
-    const { report } = await once({ say, extensions }, { recipients: ['ok@example.net', 'gone@example.net', 'full@example.net'] });
-    assert.deepEqual(report.verdicts.map((v) => v.kind), ['delivered', 'bounced', 'deferred']);
+    const { report } = await once(
+      { say, extensions },
+      { recipients: ['ok@example.net', 'gone@example.net', 'full@example.net'] },
+    );
+    assert.deepEqual(
+      report.verdicts.map((v) => v.kind),
+      ['delivered', 'bounced', 'deferred'],
+    );
   }
 });
 test('all recipients refused: no message is sent, and the next transaction begins with RSET', async () => {
   let refuse = true;
-  await using server = await scriptedServer({ extensions: [], say: (input) => (input.startsWith('RCPT') && refuse ? '550 5.1.1 no\r\n' : (undefined as never)) });
+  await using server = await scriptedServer({
+    extensions: [],
+    say: (input) => (input.startsWith('RCPT') && refuse ? '550 5.1.1 no\r\n' : (undefined as never)),
+  });
   await using client = pool();
   assert.equal((await client.deliver(targetOf(server.port), mail)).verdicts[0]?.kind, 'bounced');
   refuse = false;
   assert.equal((await client.deliver(targetOf(server.port), mail)).verdicts[0]?.kind, 'delivered');
-  assert.deepEqual(server.heard.map((lines) => lines.map((l) => l.slice(0, 4))), [['EHLO', 'MAIL', 'RCPT', 'RSET', 'MAIL', 'RCPT', 'DATA']]);
+  assert.deepEqual(
+    server.heard.map((lines) => lines.map((l) => l.slice(0, 4))),
+    [['EHLO', 'MAIL', 'RCPT', 'RSET', 'MAIL', 'RCPT', 'DATA']],
+  );
 });
 
 const bad: readonly (readonly [string, ScriptOptions, string, RegExp])[] = [
@@ -137,12 +173,20 @@ test('what the server cannot take bounces before anything is sent', async () => 
 
 test('STARTTLS: upgraded, EHLO again, plaintext behind the 220 is dropped', async () => {
   const tls = await selfSigned('server.test');
-  const { report, heard } = await once({ tls, extensions: ['STARTTLS', 'PIPELINING'], say: when('RCPT', '250 ok\r\n') });
+  const { report, heard } = await once({
+    tls,
+    extensions: ['STARTTLS', 'PIPELINING'],
+    say: when('RCPT', '250 ok\r\n'),
+  });
   assert.equal(report.verdicts[0]?.kind, 'delivered');
   assert.match(report.tls?.version ?? '', /^TLSv1\.[23]$/);
   assert.equal(report.tls?.verified, false);
   assert.deepEqual(heard[0]?.slice(0, 3), ['EHLO client.test', 'STARTTLS', 'EHLO client.test']);
-  const injected = await once({ tls, extensions: ['STARTTLS'], say: when('STARTTLS', '220 ready\r\n250 injected\r\n') });
+  const injected = await once({
+    tls,
+    extensions: ['STARTTLS'],
+    say: when('STARTTLS', '220 ready\r\n250 injected\r\n'),
+  });
   assert.equal(injected.first.kind, 'delivered');
   assert.equal(injected.report.tls?.version, 'TLSv1.3');
 });
@@ -178,11 +222,16 @@ test('a broken handshake: once more in clear, but not where TLS is required', as
 test('connections are reused, retired after maxUses, and a dead idle one costs nothing', async () => {
   await using server = await scriptedServer();
   await using client = pool({ maxUses: 3 });
-  for (let i = 0; i < 7; i++) assert.equal((await client.deliver(targetOf(server.port), mail)).verdicts[0]?.kind, 'delivered');
+  for (let i = 0; i < 7; i++)
+    assert.equal((await client.deliver(targetOf(server.port), mail)).verdicts[0]?.kind, 'delivered');
   assert.equal(server.connections, 3);
-  await using sleepy = await scriptedServer({ say: (input, _kind, nth) => (nth === 1 && input.startsWith('MAIL') && seen++ > 0 ? 'drop' : (undefined as never)) });
+  await using sleepy = await scriptedServer({
+    say: (input, _kind, nth) =>
+      nth === 1 && input.startsWith('MAIL') && seen++ > 0 ? 'drop' : (undefined as never),
+  });
   let seen = 0;
-  for (let i = 0; i < 2; i++) assert.equal((await client.deliver(targetOf(sleepy.port), mail)).verdicts[0]?.kind, 'delivered');
+  for (let i = 0; i < 2; i++)
+    assert.equal((await client.deliver(targetOf(sleepy.port), mail)).verdicts[0]?.kind, 'delivered');
   assert.equal(sleepy.connections, 2);
 });
 test('never more than the cap per site', async () => {
@@ -196,7 +245,10 @@ test('the next server is tried when the first cannot be reached', async () => {
   await using server = await scriptedServer();
   await using client = pool();
   const good = targetOf(server.port).candidates[0]!;
-  const report = await client.deliver({ key: 'k', site: 's', candidates: [{ ...good, port: 1, host: 'dead.test' }, good] }, mail);
+  const report = await client.deliver(
+    { key: 'k', site: 's', candidates: [{ ...good, port: 1, host: 'dead.test' }, good] },
+    mail,
+  );
   assert.equal(report.verdicts[0]?.kind, 'delivered');
   assert.equal(report.remote?.host, 'server.test');
 });

@@ -4,7 +4,7 @@
  * transaction at a time and is reused only for the very same target; disposing closes every socket.
  * A kept connection that turns out to be dead before it answered anything costs nothing: a fresh one is tried.
  */
-import { rootCertificates, createSecureContext } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
 import {
@@ -126,7 +126,10 @@ export function createPool(options: PoolOptions): Pool {
       connection.destroy();
       return;
     }
-    if (connection.uses >= maxUses || stop.signal.aborted) return retire(connection);
+    if (connection.uses >= maxUses || stop.signal.aborted) {
+      retire(connection);
+      return;
+    }
     const idle: Idle = {
       key,
       connection,
@@ -147,7 +150,12 @@ export function createPool(options: PoolOptions): Pool {
   async function openFresh(candidate: Candidate) {
     const result = await openConnection(candidate, deps);
     // Opportunistic: a handshake that fails must not be worse than no TLS at all; once more, in clear.
-    if (result.kind === 'failed' && result.tls && candidate.tls === 'opportunistic' && candidate.auth === null)
+    if (
+      result.kind === 'failed' &&
+      result.tls &&
+      candidate.tls === 'opportunistic' &&
+      candidate.auth === null
+    )
       return openConnection({ ...candidate, tls: 'none' }, deps);
     return result;
   }
@@ -157,7 +165,8 @@ export function createPool(options: PoolOptions): Pool {
       if (warm === null) break;
       const result = await warm.send(mail);
       giveBack(site, target.key, warm);
-      if (!result.untouched) return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
+      if (!result.untouched)
+        return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
     }
     // An idle connection to another server of the site makes room for this one.
     while (site.idle.length > 0 && site.active + site.idle.length > perSite) {
@@ -171,8 +180,18 @@ export function createPool(options: PoolOptions): Pool {
       const result = await openFresh(candidate);
       const { host, address, port } = candidate;
       if (result.kind === 'failed') {
-        const verdict: Verdict = { kind: 'deferred', reply: result.reply, cause: result.cause, ambiguous: false };
-        last = { verdicts: mail.recipients.map(() => verdict), remote: { host, address, port }, tls: null, reached: false };
+        const verdict: Verdict = {
+          kind: 'deferred',
+          reply: result.reply,
+          cause: result.cause,
+          ambiguous: false,
+        };
+        last = {
+          verdicts: mail.recipients.map(() => verdict),
+          remote: { host, address, port },
+          tls: null,
+          reached: false,
+        };
         continue;
       }
       const { connection } = result;
@@ -183,7 +202,12 @@ export function createPool(options: PoolOptions): Pool {
       if (!sent.untouched) return last;
     }
     if (last !== null) return last;
-    const verdict: Verdict = { kind: 'deferred', reply: null, cause: 'stopped before a server was tried', ambiguous: false };
+    const verdict: Verdict = {
+      kind: 'deferred',
+      reply: null,
+      cause: 'stopped before a server was tried',
+      ambiguous: false,
+    };
     return { verdicts: mail.recipients.map(() => verdict), remote: null, tls: null, reached: false };
   }
 

@@ -6,7 +6,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 
-export type Say = (input: string, kind: 'connect' | 'command' | 'message', nth: number) => string | Buffer | null | 'drop';
+export type Say = (
+  input: string,
+  kind: 'connect' | 'command' | 'message',
+  nth: number,
+) => string | Buffer | null | 'drop';
 export interface ScriptedServer extends AsyncDisposable {
   readonly port: number;
   /** Everything heard, by connection. */
@@ -28,7 +32,10 @@ export function politely(input: string, kind: string, extensions: readonly strin
   if (kind === 'connect') return '220 server.test ESMTP\r\n';
   if (kind === 'message') return '250 2.0.0 taken\r\n';
   const verb = input.slice(0, 4).toUpperCase();
-  if (verb === 'EHLO') return ['server.test', ...extensions].map((l, i, all) => `250${i === all.length - 1 ? ' ' : '-'}${l}\r\n`).join('');
+  if (verb === 'EHLO')
+    return ['server.test', ...extensions]
+      .map((l, i, all) => `250${i === all.length - 1 ? ' ' : '-'}${l}\r\n`)
+      .join('');
   if (verb === 'DATA') return '354 go on\r\n';
   if (verb === 'STAR') return '220 ready\r\n';
   if (verb === 'AUTH') return '235 2.7.0 welcome\r\n';
@@ -49,6 +56,7 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
     let inData = false;
     let socket: Socket = plain;
     sockets.add(plain);
+    plain.setNoDelay(true);
     plain.on('close', () => sockets.delete(plain));
     function answer(input: string, kind: 'connect' | 'command' | 'message'): string | Buffer | null | 'drop' {
       const own = options.say?.(input, kind, nth);
@@ -71,10 +79,11 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
       on.on('data', (chunk) => {
         buffer += chunk.toString('latin1');
         for (;;) {
-          const end = buffer.indexOf(inData ? '\r\n.\r\n' : '\r\n');
+          // An empty message is the dot alone: the CRLF in front of it ended the DATA command.
+          const end = inData ? `\r\n${buffer}`.indexOf('\r\n.\r\n') : buffer.indexOf('\r\n');
           if (end === -1) return;
-          const input = buffer.slice(0, end);
-          buffer = buffer.slice(end + (inData ? 5 : 2));
+          const input = buffer.slice(0, Math.max(0, inData ? end - 2 : end));
+          buffer = buffer.slice(inData ? end + 3 : end + 2);
           if (inData) {
             inData = false;
             messages.push(`${input}\r\n`);

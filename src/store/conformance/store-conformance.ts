@@ -334,10 +334,10 @@ export function storeConformance({
         found.items.map((m) => m.id),
         [all[3]!.id],
       );
-      assert.deepEqual(
-        (await store.read.messages(p.id, { limit: 2, cursor: 'nonsense!' })).nextCursor ?? null,
-        null,
-      );
+      assert.deepEqual(await store.read.messages(p.id, { limit: 2, cursor: 'nonsense!' }), {
+        items: [],
+        nextCursor: null,
+      });
     });
     with_('an event fans out to the subscribers of that moment, in commit order', async (store) => {
       const p = await make.withProject(store);

@@ -1,0 +1,45 @@
+/** TLS contexts and the certificate made at first start. */
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+
+type CryptoKeyPair = webcrypto.CryptoKeyPair;
+import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls';
+
+/** Throws where the PEM texts are no certificate and key, or do not belong together. */
+export function createTlsContext(options: { cert: string | Buffer; key: string | Buffer; minVersion: SecureVersion }): SecureContext {
+  const old = options.minVersion === 'TLSv1' || options.minVersion === 'TLSv1.1';
+  return createSecureContext({
+    ...options,
+    maxVersion: 'TLSv1.3',
+    // The version alone is not enough: OpenSSL 3 keeps the old ones behind its security level.
+    ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
+  });
+}
+
+/** A self-signed P-256 certificate of ten years for the host name and loopback, as PEM texts. */
+export async function makeSelfSigned(hostname: string, now: number): Promise<{ cert: string; key: string }> {
+  const x509 = await import('@peculiar/x509');
+  x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: `CN=${hostname}`,
+    notBefore: new Date(now - 86_400_000),
+    notAfter: new Date(now + 3650 * 86_400_000),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new x509.SubjectAlternativeNameExtension([
+        { type: 'dns', value: hostname },
+        { type: 'dns', value: 'localhost' },
+        { type: 'ip', value: '127.0.0.1' },
+        { type: 'ip', value: '::1' },
+      ]),
+    ],
+  });
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  return {
+    cert: `${certificate.toString('pem')}\n`,
+    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/.{1,64}/g, '$&\n')}-----END PRIVATE KEY-----\n`,
+  };
+}

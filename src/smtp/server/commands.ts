@@ -1,0 +1,214 @@
+/**
+ * The commands as a table: `check` is pure and says what is wrong with a command here and now; `proceed` does it.
+ * Order of errors: what is wrong with the session first, then with the words.
+ */
+import { type Reply, reply } from '../reply.ts';
+import { parsePath } from './path.ts';
+import type { Connection, MailParameters } from './receiver.ts';
+import * as replies from './replies.ts';
+
+/** What commands may see and do of a session. */
+export interface CommandState {
+  readonly connection: Connection;
+  readonly inTransaction: boolean;
+  readonly tlsAvailable: boolean;
+  readonly authOffered: boolean;
+  readonly announcedSize: number;
+  readonly hostname: string;
+  readonly smtputf8: boolean;
+  readonly recipients: number;
+  readonly maxRecipients: number;
+  hello(name: string, esmtp: boolean): void;
+  reset(): void;
+  upgrade(): void;
+  auth(mechanism: string, initial: string): Promise<void>;
+  /** null: the connection has gone meanwhile */
+  mail(parameters: MailParameters): Promise<Reply | null>;
+  rcpt(address: string): Promise<Reply>;
+  data(): void;
+}
+export interface Command {
+  /** Moves no mail: counted against floods. */
+  readonly junk: boolean;
+  check(state: CommandState, rest: string): Reply | null;
+  proceed(state: CommandState, rest: string): Promise<Reply | null> | Reply | null;
+}
+
+/** The verb in upper case and what follows its blank. */
+export function splitCommand(line: string): { verb: string; rest: string } {
+  const blank = line.search(/[ \t]/);
+  return blank === -1
+    ? { verb: line.toUpperCase(), rest: '' }
+    : { verb: line.slice(0, blank).toUpperCase(), rest: line.slice(blank + 1).trim() };
+}
+
+const nothing = () => null;
+
+function hello(esmtp: boolean): Command {
+  return {
+    junk: true,
+    check: (_state, rest) => (rest === '' || rest.length > 255 || /\s/.test(rest) ? reply(501, '5.5.4', 'a host name is needed') : null),
+    proceed(state, rest) {
+      state.hello(rest, esmtp);
+      return esmtp ? reply(250, null, state.hostname, ...extensions(state)) : reply(250, null, state.hostname);
+    },
+  };
+}
+
+/** EHLO keywords: RFC 2920, 1870, 6152, 6531, 2034, 3207, 4954. */
+function extensions(state: CommandState): string[] {
+  return [
+    'PIPELINING',
+    `SIZE ${state.announcedSize}`,
+    '8BITMIME',
+    'SMTPUTF8',
+    'ENHANCEDSTATUSCODES',
+    ...(state.connection.tls === null && state.tlsAvailable ? ['STARTTLS'] : []),
+    ...(state.authOffered ? ['AUTH PLAIN LOGIN'] : []),
+    'HELP',
+  ];
+}
+
+const noArgument = (_state: CommandState, rest: string) => (rest === '' ? null : replies.SYNTAX);
+
+export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ['EHLO', hello(true)],
+  ['HELO', hello(false)],
+  [
+    'STARTTLS',
+    {
+      junk: true,
+      check(state, rest) {
+        if (!state.tlsAvailable) return replies.NOT_IMPLEMENTED;
+        if (state.connection.tls !== null) return reply(503, '5.5.1', 'TLS is already active');
+        if (state.inTransaction) return replies.BAD_SEQUENCE;
+        return rest === '' ? null : replies.SYNTAX;
+      },
+      proceed(state) {
+        state.upgrade();
+        return null;
+      },
+    },
+  ],
+  [
+    'AUTH',
+    {
+      junk: true,
+      check(state, rest) {
+        if (state.connection.tls === null) return replies.ENCRYPTION_REQUIRED;
+        if (state.connection.helo === null) return replies.NEED_HELLO;
+        if (state.connection.principal !== null || state.inTransaction) return replies.BAD_SEQUENCE;
+        if (!state.authOffered) return replies.ENCRYPTION_REQUIRED;
+        return /^\S+( \S+)?$/.test(rest) ? null : replies.SYNTAX;
+      },
+      async proceed(state, rest) {
+        const [mechanism = '', initial = ''] = rest.split(' ');
+        await state.auth(mechanism.toUpperCase(), initial);
+        return null;
+      },
+    },
+  ],
+  [
+    'MAIL',
+    {
+      junk: false,
+      check(state, rest) {
+        if (state.connection.helo === null) return replies.NEED_HELLO;
+        if (state.inTransaction) return replies.BAD_SEQUENCE;
+        const parsed = mailParameters(rest);
+        if ('code' in parsed) return parsed;
+        return parsed.size !== null && parsed.size > state.announcedSize ? replies.TOO_LARGE : null;
+      },
+      proceed(state, rest) {
+        return state.mail(mailParameters(rest) as MailParameters);
+      },
+    },
+  ],
+  [
+    'RCPT',
+    {
+      junk: false,
+      check(state, rest) {
+        if (!state.inTransaction) return replies.BAD_SEQUENCE;
+        const match = /^TO:(.*)$/i.exec(rest);
+        const path = match === null ? null : parsePath(match[1]!);
+        if (path === null || path.address === '') return replies.BAD_RECIPIENT;
+        if (path.parameters.size > 0) return replies.UNKNOWN_PARAMETER;
+        if (hasUtf8(path.address) && !state.smtputf8) return replies.NEED_SMTPUTF8;
+        return state.recipients >= state.maxRecipients ? replies.TOO_MANY_RECIPIENTS : null;
+      },
+      proceed: (state, rest) => state.rcpt(parsePath(rest.slice(3))!.address),
+    },
+  ],
+  [
+    'DATA',
+    {
+      junk: false,
+      check(state, rest) {
+        if (rest !== '') return replies.SYNTAX;
+        if (!state.inTransaction) return replies.BAD_SEQUENCE;
+        return state.recipients === 0 ? replies.NO_VALID_RECIPIENTS : null;
+      },
+      proceed(state) {
+        state.data();
+        return null;
+      },
+    },
+  ],
+  [
+    'RSET',
+    {
+      junk: true,
+      check: noArgument,
+      proceed(state) {
+        state.reset();
+        return replies.OK;
+      },
+    },
+  ],
+  ['NOOP', { junk: true, check: nothing, proceed: () => replies.OK }],
+  ['QUIT', { junk: false, check: noArgument, proceed: () => replies.BYE }],
+  ['VRFY', { junk: true, check: (_s, rest) => (rest === '' ? replies.SYNTAX : null), proceed: () => replies.CANNOT_VRFY }],
+  ['HELP', { junk: true, check: nothing, proceed: () => replies.HELP }],
+  ...['EXPN', 'ETRN', 'TURN', 'SEND', 'SOML', 'SAML', 'BDAT', 'BURL', 'ATRN'].map(
+    (verb): [string, Command] => [verb, { junk: true, check: () => replies.NOT_IMPLEMENTED, proceed: nothing }],
+  ),
+]);
+
+function hasUtf8(text: string): boolean {
+  return /[^\x00-\x7f]/.test(text);
+}
+
+/** `FROM:<path> [SIZE=n] [BODY=…] [SMTPUTF8] [AUTH=…]`; a refusal where it is not. */
+function mailParameters(rest: string): MailParameters | Reply {
+  const match = /^FROM:(.*)$/i.exec(rest);
+  const path = match === null ? null : parsePath(match[1]!);
+  if (path === null) return replies.BAD_SENDER;
+  let size: number | null = null;
+  let body: MailParameters['body'] = '7BIT';
+  let smtputf8 = false;
+  for (const [keyword, value] of path.parameters) {
+    switch (keyword) {
+      case 'SIZE':
+        // RFC 1870 §3
+        if (!/^\d{1,20}$/.test(value)) return replies.SYNTAX;
+        size = Number(value);
+        break;
+      case 'BODY':
+        if (!/^(7BIT|8BITMIME)$/i.test(value)) return replies.SYNTAX;
+        body = value.toUpperCase() as MailParameters['body'];
+        break;
+      case 'SMTPUTF8':
+        if (value !== '') return replies.SYNTAX;
+        smtputf8 = true;
+        break;
+      case 'AUTH':
+        // RFC 4954 §5: taken, and not believed.
+        break;
+      default:
+        return replies.UNKNOWN_PARAMETER;
+    }
+  }
+  if (hasUtf8(path.address) && !smtputf8) return replies.NEED_SMTPUTF8;
+  return { address: path.address, size, body, smtputf8 };
+}

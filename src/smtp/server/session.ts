@@ -1,0 +1,386 @@
+/**
+ * One SMTP session without sockets or timers: octets in, actions out. Commands are taken strictly in order; while the
+ * Receiver is being asked, further input waits. Invariants: nothing that came in clear text before TLS is read after
+ * it (RFC 3207 §4.2); AUTH is known only inside TLS; the input buffer is bounded.
+ */
+import type { Logger } from '../../runtime/logger.ts';
+import { formatReply, type Reply, reply } from '../reply.ts';
+import { decodeAuth, type Exchange, startAuth } from './auth.ts';
+import { type ByteBudget, type Grant, SMALL } from './byte-budget.ts';
+import { createDataReader, type DataReader } from './data-reader.ts';
+import { commands, type CommandState, splitCommand } from './commands.ts';
+import type { Connection, ListenerRole, MailParameters, Receiver, Transaction } from './receiver.ts';
+import * as replies from './replies.ts';
+
+/** What the session asks of whoever holds the socket. */
+export interface Output {
+  write(text: string): void;
+  /** After the reply to STARTTLS has been written: upgrade, then call `secured`. */
+  startTls(): void;
+  close(): void;
+  /** A new phase has begun: its deadline counts from now. */
+  phase(name: 'command' | 'data' | 'busy'): void;
+}
+export interface SessionOptions {
+  readonly hostname: string;
+  readonly receiver: Receiver;
+  readonly budget: ByteBudget;
+  readonly logger: Logger;
+  /** Octets announced by SIZE to this connection. */
+  readonly announcedSize: (connection: Connection) => number;
+  /** STARTTLS can be offered. */
+  readonly tlsAvailable: boolean;
+  /** AUTH may be offered at this TLS version. */
+  readonly authAllowed: (tlsVersion: string) => boolean;
+  readonly maxRecipients?: number;
+  readonly maxErrors?: number;
+  /** Commands that move no mail (NOOP, RSET, VRFY, HELP, EHLO …) a connection may send between two messages. */
+  readonly maxJunk?: number;
+}
+export interface Session {
+  /** Greets, or refuses. */
+  begin(early?: boolean): Promise<void>;
+  feed(chunk: Buffer): void;
+  /** The TLS handshake after STARTTLS is done. */
+  secured(tls: { version: string; cipher: string }): void;
+  /** Ends with the reply, as soon as no message is being taken. */
+  end(last: Reply): void;
+  /** The connection is gone. */
+  closed(): void;
+  /** Octets waiting: the socket should be paused above 64 KiB. */
+  readonly waiting: number;
+  readonly connection: Connection;
+  /** Resolves when nothing fed so far is left to do. */
+  settled(): Promise<void>;
+}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** RFC 5321 §4.5.3.1.4, with room for extensions' parameters and AUTH (RFC 4954 §4). */
+const MAX_LINE = 2048;
+const MAX_AUTH_LINE = 12_288;
+const MX_MAX_LINE = 64 * 1024;
+const SUBMISSION_MAX_LINE = 998;
+
+export function createSession(
+  facts: Pick<Connection, 'id' | 'role' | 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort' | 'tls'>,
+  options: SessionOptions,
+  output: Output,
+): Session {
+  const { receiver, logger, budget } = options;
+  const connection: Mutable<Connection> = { ...facts, helo: null, esmtp: false, principal: null };
+  const maxRecipients = options.maxRecipients ?? 1000;
+  const maxErrors = options.maxErrors ?? 20;
+  const maxJunk = options.maxJunk ?? 100;
+  let input: Buffer = Buffer.alloc(0);
+  let pending = '';
+  let mode: 'idle' | 'command' | 'auth' | 'data' | 'tls' | 'closed' = 'idle';
+  let exchange: Exchange | null = null;
+  let transaction: Transaction | null = null;
+  let mail: MailParameters | null = null;
+  let recipients = 0;
+  let reader: DataReader | null = null;
+  let grant: Grant | null = null;
+  let overBudget = false;
+  let skippingLine = false;
+  let errors = 0;
+  let junk = 0;
+  let running: Promise<void> | null = null;
+  let ending: Reply | null = null;
+
+  function flush(): void {
+    if (pending !== '') output.write(pending);
+    pending = '';
+  }
+  function say(answer: Reply): void {
+    if (mode === 'closed') return;
+    pending += formatReply(answer);
+    if (answer.code >= 500 && ++errors >= maxErrors && !answer.close) {
+      pending += formatReply(replies.TOO_MANY_ERRORS);
+      shut();
+    } else if (answer.close) shut();
+  }
+  function shut(): void {
+    flush();
+    mode = 'closed';
+    dropTransaction();
+    input = Buffer.alloc(0);
+    output.close();
+  }
+  function dropTransaction(): void {
+    transaction?.abort();
+    clearTransaction();
+  }
+  function clearTransaction(): void {
+    transaction = null;
+    mail = null;
+    recipients = 0;
+    reader = null;
+    grant?.release();
+    grant = null;
+    overBudget = false;
+  }
+  async function ask<T>(question: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      logger.error({ connection: connection.id, err: error }, 'the receiver failed');
+      return otherwise;
+    }
+  }
+
+  const state: CommandState = {
+    get connection() {
+      return connection;
+    },
+    get inTransaction() {
+      return transaction !== null;
+    },
+    get tlsAvailable() {
+      return options.tlsAvailable;
+    },
+    get authOffered() {
+      return connection.tls !== null && connection.principal === null && options.authAllowed(connection.tls.version);
+    },
+    get announcedSize() {
+      return options.announcedSize(connection);
+    },
+    hostname: options.hostname,
+    get smtputf8() {
+      return mail?.smtputf8 ?? false;
+    },
+    get recipients() {
+      return recipients;
+    },
+    maxRecipients,
+    hello(name, esmtp) {
+      dropTransaction();
+      connection.helo = name;
+      connection.esmtp = esmtp;
+    },
+    reset: dropTransaction,
+    upgrade() {
+      say(replies.READY_FOR_TLS);
+      flush();
+      dropTransaction();
+      // RFC 3207 §4.2: whatever was pipelined behind STARTTLS in clear text is dropped, what was learnt is forgotten.
+      input = Buffer.alloc(0);
+      connection.helo = null;
+      connection.esmtp = false;
+      connection.principal = null;
+      mode = 'tls';
+      output.startTls();
+    },
+    async auth(mechanism, initial) {
+      const step = startAuth(mechanism, initial);
+      await authStep(step);
+    },
+    async mail(parameters) {
+      if (parameters.size !== null && parameters.size > SMALL) {
+        grant = budget.take(parameters.size);
+        if (grant === null) return replies.NO_MEMORY;
+      }
+      const verdict = await ask(() => receiver.mail(connection, parameters), { ok: false, reply: replies.LOCAL_ERROR } as const);
+      if (mode === 'closed') {
+        if (verdict.ok) verdict.value.abort();
+        return null;
+      }
+      if (!verdict.ok) {
+        clearTransaction();
+        return verdict.reply;
+      }
+      transaction = verdict.value;
+      mail = parameters;
+      return replies.SENDER_OK;
+    },
+    async rcpt(address) {
+      const open = transaction;
+      if (open === null) return replies.BAD_SEQUENCE;
+      const verdict = await ask(() => open.rcpt({ address }), { ok: false, reply: replies.LOCAL_ERROR } as const);
+      if (!verdict.ok) return verdict.reply;
+      recipients++;
+      return replies.RECIPIENT_OK;
+    },
+    data() {
+      reader = createDataReader(transaction!.sizeLimit, connection.role === 'mx' && connection.principal === null ? MX_MAX_LINE : SUBMISSION_MAX_LINE);
+      mode = 'data';
+      flush();
+      pending += formatReply(replies.GO_AHEAD);
+      flush();
+      output.phase('data');
+    },
+  };
+
+  async function authStep(step: ReturnType<typeof startAuth>): Promise<void> {
+    if (step.kind === 'challenge') {
+      exchange = step.next;
+      mode = 'auth';
+      say(reply(334, null, step.text));
+      return;
+    }
+    exchange = null;
+    if (mode === 'auth') mode = 'command';
+    if (step.kind === 'failed') return say(step.reply);
+    const verdict = await ask(() => receiver.authenticate(connection, step.username, step.password), {
+      ok: false,
+      reply: reply(454, '4.7.0', 'temporary authentication failure'),
+    } as const);
+    if (!verdict.ok) return say(verdict.reply);
+    connection.principal = verdict.value;
+    say(replies.AUTHENTICATED);
+  }
+
+  async function line(octets: Buffer): Promise<void> {
+    const text = octets.toString('utf8');
+    if (mode === 'auth') {
+      const { next } = { next: exchange! };
+      return authStep(decodeAuth(next, text));
+    }
+    if (/[\x00-\x08\x0a-\x1f\x7f\ufffd]/.test(text)) return say(replies.BARE_LINE_END);
+    const { verb, rest } = splitCommand(text);
+    const command = commands.get(verb);
+    if (command === undefined) {
+      if (/^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE)$/.test(verb)) return say(replies.NOT_SMTP);
+      return say(replies.UNKNOWN_COMMAND);
+    }
+    if (command.junk && ++junk > maxJunk) return say(replies.TOO_MANY_ERRORS);
+    const refusal = command.check(state, rest);
+    if (refusal !== null) return say(refusal);
+    const answer = await command.proceed(state, rest);
+    if (answer !== null) say(answer);
+  }
+
+  async function finishData(done: DataReader): Promise<void> {
+    const open = transaction!;
+    const result = done.result();
+    mode = 'command';
+    reader = null;
+    junk = 0;
+    if (overBudget || result.kind !== 'message') {
+      const answer = overBudget
+        ? replies.NO_MEMORY
+        : result.kind === 'too-large'
+          ? replies.TOO_LARGE
+          : result.kind === 'bare-line-end'
+            ? replies.BARE_IN_DATA
+            : replies.LONG_LINE_IN_DATA;
+      dropTransaction();
+      return say(answer);
+    }
+    output.phase('busy');
+    flush();
+    transaction = null; // it is the Receiver's from here: abort() may not be called any more
+    const answer = await ask(() => open.data(result.message), replies.LOCAL_ERROR);
+    clearTransaction();
+    say(answer);
+  }
+
+  function takeData(): boolean {
+    const active = reader!;
+    const end = active.push(input);
+    if (grant === null && !overBudget && active.received > SMALL) {
+      grant = budget.take(Math.max(active.received, transaction!.sizeLimit));
+      overBudget = grant === null;
+    }
+    input = end === -1 ? Buffer.alloc(0) : input.subarray(end);
+    return end !== -1;
+  }
+
+  async function pump(): Promise<void> {
+    for (;;) {
+      if (mode === 'idle' || mode === 'tls' || mode === 'closed' || input.length === 0) break;
+      if (mode === 'data') {
+        if (!takeData()) break;
+        await finishData(reader!);
+      } else {
+        const lf = input.indexOf(10);
+        const most = mode === 'auth' ? MAX_AUTH_LINE : input.subarray(0, 5).toString('latin1').toUpperCase() === 'AUTH ' ? MAX_AUTH_LINE : MAX_LINE;
+        if (lf === -1) {
+          if (input[0] === 0x16 && connection.helo === null && !skippingLine) {
+            say(replies.NOT_SMTP);
+            break;
+          }
+          if (input.length > most) {
+            skippingLine = true;
+            input = Buffer.alloc(0);
+          }
+          break;
+        }
+        const raw = input.subarray(0, lf);
+        input = input.subarray(lf + 1);
+        if (skippingLine || raw.length > most) {
+          skippingLine = false;
+          exchange = null;
+          if (mode === 'auth') mode = 'command';
+          say(replies.LINE_TOO_LONG);
+        } else if (raw[raw.length - 1] !== 13) {
+          exchange = null;
+          if (mode === 'auth') mode = 'command';
+          say(replies.BARE_LINE_END);
+        } else await line(raw.subarray(0, -1));
+      }
+      if (ending !== null && transaction === null && (mode as string) !== 'closed' && reader === null) say(ending);
+      if ((mode as string) === 'command') output.phase('command');
+    }
+    flush();
+  }
+  function run(): void {
+    if (running !== null) return;
+    running = pump().finally(() => {
+      running = null;
+      if (input.length > 0 && (mode === 'command' || mode === 'auth') && input.includes(10)) run();
+    });
+  }
+
+  return {
+    connection,
+    get waiting() {
+      return input.length;
+    },
+    async begin(early = false) {
+      if (early) {
+        mode = 'command';
+        return say(replies.EARLY);
+      }
+      const verdict = await ask(() => receiver.connect(connection), { ok: false, reply: replies.LOCAL_ERROR } as const);
+      if (mode === 'closed') return;
+      mode = 'command';
+      if (!verdict.ok) {
+        say({ ...verdict.reply, close: true });
+        return;
+      }
+      connection.principal = verdict.value;
+      if (input.length > 0 && connection.tls === null) return say(replies.EARLY);
+      say(reply(220, null, `${options.hostname} ESMTP Hikyaku`));
+      flush();
+      output.phase('command');
+      run();
+    },
+    feed(chunk) {
+      if (mode === 'closed' || mode === 'tls') return;
+      input = input.length === 0 ? chunk : Buffer.concat([input, chunk]);
+      run();
+    },
+    secured(tls) {
+      if (mode !== 'tls') return;
+      connection.tls = tls;
+      mode = 'command';
+      output.phase('command');
+    },
+    end(last) {
+      ending = last;
+      if (running === null && transaction === null && mode !== 'closed') {
+        mode = 'command';
+        say(last);
+      }
+    },
+    closed() {
+      mode = 'closed';
+      dropTransaction();
+      input = Buffer.alloc(0);
+    },
+    async settled() {
+      while (running !== null) await running;
+    },
+  };
+}
+export type { ListenerRole };
