@@ -1,0 +1,129 @@
+/** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
+import type { FastifyRequest } from 'fastify';
+import type { MtaDomain } from '../domains/types.ts';
+import type { Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
+import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/types.ts';
+import { challengeRecord } from '../domains/ownership.ts';
+import type { Task } from '../ledger/types.ts';
+import type { Rule } from '../rules/types.ts';
+import { type Id, parseId } from '../runtime/ids.ts';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
+import { invalid, notFound, Problem } from './problems.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | null;
+    idempotencyKey: string | null;
+  }
+}
+export type Document = 'mta' | 'edj' | 'iam';
+
+/** The caller's principal, if its role permits the operation. */
+export function permitted(request: FastifyRequest, operation: string): Principal {
+  const { principal } = request;
+  if (principal === null) throw new Problem(401, 'unauthenticated', 'Unauthenticated', 'A static key is needed.');
+  if (!principal.operations.has(operation)) {
+    throw new Problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${operation}`);
+  }
+  return principal;
+}
+/** An id of the path; what is no id is not found, like any other unknown one. */
+export function pathId<K extends string>(request: FastifyRequest, name = 'id'): Id<K> {
+  const id = parseId<K>((request.params as Record<string, string>)[name] ?? '');
+  if (id === null) throw notFound();
+  return id;
+}
+/** The id at the end of a `self` URL; any host is taken. */
+export function selfId<K extends string>(self: string, path: string, field: string): Id<K> {
+  const url = URL.parse(self);
+  const at = url?.pathname.lastIndexOf(`${path}/`) ?? -1;
+  const id = url === null || at === -1 ? null : parseId<K>(url.pathname.slice(at + path.length + 1));
+  if (id === null) throw invalid(field, `must be an absolute URL ending in ${path}/<id>`);
+  return id;
+}
+export function pageOf(request: FastifyRequest): PageRequest {
+  const { limit = 50, cursor = null } = request.query as { limit?: number; cursor?: string };
+  return { limit, cursor };
+}
+export function found<T>(value: T | null): T {
+  if (value === null) throw notFound();
+  return value;
+}
+const iso = (ms: number) => new Date(ms).toISOString();
+
+export function createViews(base: () => string) {
+  const url = (path: string) => `${base()}${path}`;
+  return {
+    list: <T>(page: Page<T>, view: (item: T) => object) => ({ items: page.items.map(view), next_cursor: page.nextCursor }),
+    project: (p: Project) => ({ id: p.id, self: url(`/iam/v1/projects/${p.id}`), name: p.name, sandbox: p.sandbox, created_at: iso(p.createdAt) }),
+    apiClient: (c: ApiClient) => ({ id: c.id, self: url(`/iam/v1/api_clients/${c.id}`), name: c.name, roles: c.roles, created_at: iso(c.createdAt) }),
+    staticKey: (k: StaticKey) => ({
+      id: k.id,
+      self: url(`/iam/v1/api_clients/${k.apiClientId}/static_keys/${k.id}`),
+      expires_at: k.expiresAt === null ? null : iso(k.expiresAt),
+      created_at: iso(k.createdAt),
+    }),
+    owned: (d: OwnedDomain) => ({
+      id: d.id,
+      self: url(`/iam/v1/domains/${d.id}`),
+      name: d.name,
+      verified: d.verifiedAt !== null,
+      verified_at: d.verifiedAt === null ? null : iso(d.verifiedAt),
+      ownership: challengeRecord(d),
+      created_at: iso(d.createdAt),
+    }),
+    domain: (d: MtaDomain) => ({
+      id: d.id,
+      self: url(`/mta/v1/domains/${d.id}`),
+      name: d.name,
+      domain: { self: url(`/iam/v1/domains/${d.ownedDomainId}`) },
+      default_topic: { self: url(`/edj/v1/topics/${d.defaultTopicId}`) },
+      receiving: d.receiving,
+      mx_seen: d.mxSeen,
+      dkim_enabled: d.dkimEnabled,
+      limits: { per_minute: d.limitPerMinute, per_day: d.limitPerDay },
+      created_at: iso(d.createdAt),
+    }),
+    rule: (r: Rule) => ({
+      id: r.id,
+      ...(r.family === 'incoming' ? { type: r.type, local_part: r.localPart } : {}),
+      ...(r.family === 'event' ? { names: r.names } : {}),
+      topic: { self: url(`/edj/v1/topics/${r.topicId}`) },
+      self: url(
+        r.family === 'event' && r.domainId === null
+          ? `/mta/v1/event_rules/${r.id}`
+          : `/mta/v1/domains/${r.domainId}/${r.family}_rules/${r.id}`,
+      ),
+      created_at: iso(r.createdAt),
+    }),
+    topic: (t: Topic) => ({ id: t.id, self: url(`/edj/v1/topics/${t.id}`), name: t.name, created_at: iso(t.createdAt) }),
+    subscriber: (s: Subscriber) => ({
+      id: s.id,
+      self: url(`/edj/v1/topics/${s.topicId}/subscribers/${s.id}`),
+      type: s.type,
+      url: s.url,
+      inline: s.inline,
+      created_at: iso(s.createdAt),
+    }),
+    delivery: (d: SubscriberDelivery) => ({
+      id: d.id,
+      event_id: d.eventId,
+      state: d.state,
+      attempts: d.attempts,
+      next_attempt_at: d.nextAttemptAt === null ? null : iso(d.nextAttemptAt),
+      last_result: d.lastResult,
+      created_at: iso(d.createdAt),
+    }),
+    task: (t: Task) => ({
+      id: t.id,
+      self: url(`/${t.service}/v1/tasks/${t.id}`),
+      procedure: t.procedure,
+      status: t.status,
+      result: t.result,
+      error: t.error,
+      created_at: iso(t.createdAt),
+      completed_at: t.completedAt === null ? null : iso(t.completedAt),
+    }),
+  };
+}
+export type Views = ReturnType<typeof createViews>;

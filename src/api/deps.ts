@@ -1,0 +1,48 @@
+/** What the API needs of the service; wired in service.ts. */
+import type { DnsExpectations } from '../domains/dns-records.ts';
+import type { OwnershipResult } from '../domains/ownership.ts';
+import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
+import type { EventSignal } from '../edj/event-signal.ts';
+import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
+import type { Authenticator } from '../iam/authenticate.ts';
+import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
+import type { Submit } from '../intake/submit.ts';
+import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
+import type { Limiter } from '../limits/limiter.ts';
+import type { LimitReader, LimitTx } from '../limits/types.ts';
+import type { RuleReader, RuleTx } from '../rules/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Sealer } from '../runtime/sealing.ts';
+import type { Transactor } from '../runtime/transactor.ts';
+import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
+
+export interface ApiDeps {
+  readonly read: IamReader & DomainReader & RuleReader & LimitReader & SpoolReader & EdjReader & LedgerReader;
+  readonly transactor: Transactor<IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx>;
+  readonly authenticator: Authenticator;
+  readonly limiter: Limiter;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Prefix of `self` URLs, without trailing slash; asked late, because port 0 is known only then. */
+  readonly publicUrl: () => string;
+  readonly dns: DnsExpectations;
+  readonly eventSignal: EventSignal;
+  /** Events were committed to these topics. */
+  readonly published: (topics: readonly EventRow['topicId'][]) => void;
+  /** Event JSON without the deprecated fields. */
+  readonly renderEvent: (event: EventRow) => Promise<Buffer>;
+  /** Prefix + raw as it is shown: forged results taken out. */
+  readonly shown: (message: StoredMessage) => Buffer;
+  readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;
+  readonly verifyOwnership: (owned: OwnedDomain) => Promise<OwnershipResult>;
+  readonly submit: Submit;
+  /** What hinders serving, or null. */
+  readonly notReady: () => string | null;
+}

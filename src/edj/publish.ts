@@ -1,0 +1,36 @@
+/** Publishing to a topic: one event row, and with it one pending delivery for each subscriber of that moment. */
+import type { EventName } from '../events/catalogue.ts';
+import type { EventId, MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import type { EdjTx } from './types.ts';
+
+export interface Publication {
+  readonly project: ProjectId;
+  readonly topicId: TopicId;
+  readonly service: 'mta' | 'edj';
+  readonly name: EventName;
+  readonly content: unknown;
+  /** At most 8 KiB. */
+  readonly summary: string;
+  readonly messageId?: MessageId;
+  /** ms */
+  readonly expiresAt?: number;
+}
+
+/** Records the event in the caller's transaction and returns its id. */
+export function recordPublish(tx: EdjTx, deps: { readonly random: Random; readonly now: number }, publication: Publication): EventId {
+  const id = deps.random.id<'event'>();
+  tx.insertEvent({
+    id,
+    projectId: publication.project,
+    topicId: publication.topicId,
+    service: publication.service,
+    name: publication.name,
+    createdAt: deps.now,
+    expiresAt: publication.expiresAt ?? null,
+    messageId: publication.messageId ?? null,
+    content: publication.content,
+    summary: publication.summary,
+  });
+  return id;
+}

@@ -1,0 +1,25 @@
+/** The named moves of a subscriber delivery; the store applies each only from the states it names. */
+import type { SubscriberDelivery, SubscriberDeliveryMove, SubscriberDeliveryState } from './types.ts';
+
+const OPEN: readonly SubscriberDeliveryState[] = ['pending', 'retry'];
+
+function move(delivery: SubscriberDelivery, to: SubscriberDeliveryState, nextAttemptAt: number | null, lastResult: unknown): SubscriberDeliveryMove {
+  return {
+    projectId: delivery.projectId,
+    id: delivery.id,
+    from: OPEN,
+    to,
+    attempts: delivery.attempts + 1,
+    nextAttemptAt,
+    lastResult,
+  };
+}
+export function done(delivery: SubscriberDelivery, result: unknown): SubscriberDeliveryMove {
+  return move(delivery, 'done', null, result);
+}
+export function retryLater(delivery: SubscriberDelivery, at: number, result: unknown): SubscriberDeliveryMove {
+  return move(delivery, 'retry', at, result);
+}
+export function dead(delivery: SubscriberDelivery, result: unknown): SubscriberDeliveryMove {
+  return move(delivery, 'dead', null, result);
+}

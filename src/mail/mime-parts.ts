@@ -1,0 +1,85 @@
+/** Pieces of MIME (RFC 2045, 2231): media types, transfer encodings, filenames. Pure. */
+import libmime from 'libmime';
+
+export interface ContentType {
+  /** 'text', 'multipart', …, lower case */
+  readonly major: string;
+  /** type/subtype; name=value …, safe in a header field */
+  readonly text: string;
+  /** Lower-case names to values, quotes taken away. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,127}";
+const MEDIA_TYPE = new RegExp(`^(${TOKEN})/(${TOKEN})`);
+const PARAMETER = new RegExp(`^\\s*;\\s*(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\x00-\\x1f\\x7f-\\uffff]|\\\\[\\x20-\\x7e]){0,200})")`);
+
+/** RFC 2045 §5.1; null for anything else, line ends and control characters included. */
+export function contentTypeOf(value: string): ContentType | null {
+  if (value.length > 1000) return null;
+  const media = MEDIA_TYPE.exec(value);
+  if (media === null) return null;
+  const parameters = new Map<string, string>();
+  let text = media[0];
+  let rest = value.slice(text.length);
+  while (!/^\s*;?\s*$/.test(rest)) {
+    const parameter = PARAMETER.exec(rest);
+    if (parameter === null) return null;
+    const name = parameter[1]!.toLowerCase();
+    if (parameters.has(name)) return null;
+    parameters.set(name, parameter[2] ?? parameter[3]!.replace(/\\(.)/g, '$1'));
+    text += `; ${parameter[1]}=${parameter[2] ?? `"${parameter[3]}"`}`;
+    rest = rest.slice(parameter[0].length);
+  }
+  return /[\r\n]/.test(rest) ? null : { major: media[1]!.toLowerCase(), text, parameters };
+}
+
+/** CRLF text in the plainest encoding that carries it: 7bit, else quoted-printable, or base64 where that is shorter. */
+export function encodeText(body: string): { encoding: '7bit' | 'quoted-printable' | 'base64'; text: string } {
+  const ended = body === '' || body.endsWith('\r\n') ? body : `${body}\r\n`;
+  if (/^[\x01-\x7f]*$/.test(ended) && ended.split('\r\n').every((line) => line.length <= 998)) return { encoding: '7bit', text: ended };
+  const octets = Buffer.from(ended, 'utf8');
+  let high = 0;
+  for (const octet of octets) if (octet > 126) high++;
+  if (high > octets.length / 6) return { encoding: 'base64', text: wrapBase64(octets.toString('base64')).toString('latin1') };
+  return { encoding: 'quoted-printable', text: quotedPrintable(octets) };
+}
+
+/** RFC 2045 §6.7; lines of at most 76 characters, CRLF kept as line ends. */
+function quotedPrintable(octets: Buffer): string {
+  const lines = octets.toString('latin1').split('\r\n');
+  return lines
+    .map((line) => {
+      let out = '';
+      let width = 0;
+      for (let i = 0; i < line.length; i++) {
+        const code = line.charCodeAt(i);
+        const plain = (code >= 33 && code <= 126 && code !== 61) || ((code === 32 || code === 9) && i < line.length - 1);
+        const piece = plain ? line[i]! : `=${code.toString(16).toUpperCase().padStart(2, '0')}`;
+        if (width + piece.length > 75) {
+          out += '=\r\n';
+          width = 0;
+        }
+        out += piece;
+        width += piece.length;
+      }
+      return out;
+    })
+    .join('\r\n');
+}
+
+/** Lines of 76 characters, CRLF-ended. */
+export function wrapBase64(base64: string): Buffer {
+  const lines: string[] = [];
+  for (let at = 0; at < base64.length; at += 76) lines.push(base64.slice(at, at + 76));
+  return Buffer.from(lines.length === 0 ? '' : `${lines.join('\r\n')}\r\n`, 'latin1');
+}
+
+/** `; filename=…` for Content-Disposition: quoted ASCII, or RFC 2231 with continuations; '' for no name. */
+export function filenameParameters(filename: string): string {
+  if (filename === '') return '';
+  if (/^[\x20-\x7e]{1,60}$/.test(filename)) return `;\r\n filename="${filename.replace(/["\\]/g, '\\$&')}"`;
+  return libmime
+    .buildHeaderParam('filename', filename, 50)
+    .map(({ key, value }: { key: string; value: string }) => `;\r\n ${key}=${value.startsWith('"') || /^[A-Za-z0-9!#$%&'*+.^_`{|}~-]+$/.test(value) ? value : `"${value}"`}`)
+    .join('');
+}
