@@ -1,0 +1,215 @@
+/** /mta/v1/domains: set up sending and receiving, DKIM keys, DNS, usage, and the three families of rules. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { makeDkimKeys } from '../domains/dkim-keys.ts';
+import { dkimName, expectedRecords } from '../domains/dns-records.ts';
+import type { MtaDomain } from '../domains/types.ts';
+import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../events/catalogue.ts';
+import { isRuleLocalPart } from '../rules/local-part.ts';
+import type { Rule } from '../rules/types.ts';
+import type { DomainId, ProjectId, TopicId } from '../runtime/ids.ts';
+import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
+import type { ApiDeps } from './deps.ts';
+import { conflict, invalid } from './problems.ts';
+import { AnyObject, IdParams, List, PageQuery, Self } from './schemas.ts';
+
+const Limits = Type.Object(
+  {
+    per_minute: Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])),
+    per_day: Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])),
+  },
+  { additionalProperties: false },
+);
+const Switches = { receiving: Type.Optional(Type.Boolean()), dkim_enabled: Type.Optional(Type.Boolean()), limits: Type.Optional(Limits) };
+const Create = Type.Object({ domain: Self, default_topic: Self, ...Switches }, { additionalProperties: false });
+const Change = Type.Object({ default_topic: Type.Optional(Self), ...Switches }, { additionalProperties: false });
+const RuleParams = Type.Object({ id: Type.String(), rule: Type.String() });
+interface Changes {
+  receiving?: boolean;
+  dkim_enabled?: boolean;
+  limits?: { per_minute?: number | null; per_day?: number | null };
+  default_topic?: { self: string };
+}
+const RULE_BODIES = {
+  incoming: Type.Object(
+    {
+      type: Type.Union([Type.Literal('account'), Type.Literal('all'), Type.Literal('catch_all')]),
+      local_part: Type.Optional(Type.String({ maxLength: 64 })),
+      topic: Self,
+    },
+    { additionalProperties: false },
+  ),
+  outgoing: Type.Object({ topic: Self }, { additionalProperties: false }),
+  event: Type.Object(
+    { names: Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 50 }), topic: Self },
+    { additionalProperties: false },
+  ),
+};
+
+export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
+  const { read, transactor, random, clock } = deps;
+  const domainOf = async (request: FastifyRequest, project: ProjectId): Promise<MtaDomain> =>
+    found(await read.domain(project, pathId(request)));
+  async function topicOf(project: ProjectId, reference: { self: string }, field: string): Promise<TopicId> {
+    const topic = await read.topic(project, selfId(reference.self, '/edj/v1/topics', `${field}.self`));
+    if (topic === null) throw invalid(`${field}.self`, 'there is no such topic');
+    return topic.id;
+  }
+  const apply = (domain: MtaDomain, { receiving, dkim_enabled: dkim, limits }: Changes): MtaDomain => ({
+    ...domain,
+    receiving: receiving ?? domain.receiving,
+    dkimEnabled: dkim ?? domain.dkimEnabled,
+    limitPerMinute: limits?.per_minute === undefined ? domain.limitPerMinute : limits.per_minute,
+    limitPerDay: limits?.per_day === undefined ? domain.limitPerDay : limits.per_day,
+  });
+
+  app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.domains.list');
+    return views.list(await read.domains(projectId, pageOf(request)), views.domain);
+  });
+  app.post('/domains', { schema: { body: Create, response: { 201: AnyObject } } }, async (request, reply) => {
+    const { projectId } = permitted(request, 'mta.domains.create');
+    const body = request.body as Changes & { domain: { self: string }; default_topic: { self: string } };
+    const owned = await read.ownedDomain(projectId, selfId(body.domain.self, '/iam/v1/domains', 'domain.self'));
+    if (owned === null) throw invalid('domain.self', 'there is no such domain');
+    if (owned.verifiedAt === null) throw conflict('domain-not-verified', `the ownership of ${owned.name} is not proved yet`);
+    const id = random.id<'mta-domain'>();
+    const domain = apply(
+      {
+        id,
+        projectId,
+        ownedDomainId: owned.id,
+        name: owned.name,
+        defaultTopicId: await topicOf(projectId, body.default_topic, 'default_topic'),
+        receiving: true,
+        mxSeen: false,
+        dkimEnabled: false,
+        limitPerMinute: null,
+        limitPerDay: null,
+        dns: null,
+        createdAt: clock.now(),
+      },
+      body,
+    );
+    const keys = await makeDkimKeys(random, deps.sealer, clock, projectId, id);
+    await transactor.transact(projectId, (tx) => {
+      tx.insertDomain(domain);
+      for (const key of keys) tx.insertDkimKey(key);
+    });
+    return reply.code(201).send(views.domain(domain));
+  });
+  app.get('/domains/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.domains.get');
+    return views.domain(await domainOf(request, projectId));
+  });
+  app.patch('/domains/:id', { schema: { params: IdParams, body: Change, response: { 200: AnyObject } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.domains.update');
+    const body = request.body as Changes;
+    const before = await domainOf(request, projectId);
+    const topic = body.default_topic === undefined ? before.defaultTopicId : await topicOf(projectId, body.default_topic, 'default_topic');
+    const domain = { ...apply(before, body), defaultTopicId: topic };
+    await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
+    return views.domain(domain);
+  });
+  app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
+    const { projectId } = permitted(request, 'mta.domains.delete');
+    const { id } = await domainOf(request, projectId);
+    await transactor.transact(projectId, (tx) => tx.deleteDomain(projectId, id));
+    return reply.code(204).send();
+  });
+
+  app.get('/domains/:id/dkim_keys', { schema: { params: IdParams, response: { 200: List } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.dkim_keys.list');
+    const domain = await domainOf(request, projectId);
+    const keys = await read.dkimKeys(projectId, domain.id);
+    return {
+      items: keys.map((key) => ({
+        id: key.id,
+        selector: key.selector,
+        algorithm: key.algorithm,
+        active: key.active,
+        record: { name: dkimName(key, domain.name), type: 'TXT', value: key.publicRecord },
+        created_at: new Date(key.createdAt).toISOString(),
+      })),
+      next_cursor: null,
+    };
+  });
+  const dnsView = async (domain: MtaDomain) => ({
+    records: expectedRecords(domain.name, await read.dkimKeys(domain.projectId, domain.id), deps.dns),
+    last_check: domain.dns,
+    mx_seen: domain.mxSeen,
+    dkim_enabled: domain.dkimEnabled,
+  });
+  app.get('/domains/:id/dns', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.domains.get');
+    return dnsView(await domainOf(request, projectId));
+  });
+  app.post('/domains/:id/dns/check', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.domains.update');
+    const { id } = await domainOf(request, projectId);
+    return dnsView(found(await deps.checkDomain(projectId, id)));
+  });
+  app.get('/domains/:id/usage', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
+    const { projectId } = permitted(request, 'mta.domains.get');
+    const domain = await domainOf(request, projectId);
+    const view = ({ perMinute, perDay }: Awaited<ReturnType<typeof deps.limiter.usage>>) => ({ per_minute: perMinute, per_day: perDay });
+    return {
+      project: view(await deps.limiter.usage(projectId, null, null)),
+      domain: view(await deps.limiter.usage(projectId, domain.id, domain)),
+    };
+  });
+
+  function ruleRoutes(family: Rule['family'], path: string, params: 'domain' | 'project'): void {
+    const place = async (request: FastifyRequest, project: ProjectId): Promise<DomainId | null> =>
+      params === 'project' ? null : (await domainOf(request, project)).id;
+    const one = async (request: FastifyRequest, project: ProjectId): Promise<Rule> => {
+      const domainId = await place(request, project);
+      const rule = await read.rule(project, pathId(request, 'rule'));
+      return found(rule !== null && rule.family === family && rule.domainId === domainId ? rule : null);
+    };
+    const listParams = params === 'project' ? {} : { params: IdParams };
+    const oneParams = { params: params === 'project' ? Type.Object({ rule: Type.String() }) : RuleParams };
+    const policy = `mta.${family}_rules`;
+    app.get(path, { schema: { ...listParams, response: { 200: List } } }, async (request) => {
+      const { projectId } = permitted(request, `${policy}.list`);
+      const rules: readonly Rule[] = await read.rules(projectId, await place(request, projectId), family);
+      return { items: [...rules].reverse().map(views.rule), next_cursor: null };
+    });
+    app.post(path, { schema: { ...listParams, body: RULE_BODIES[family], response: { 201: AnyObject } } }, async (request, reply) => {
+      const { projectId } = permitted(request, `${policy}.create`);
+      const domainId = await place(request, projectId);
+      const body = request.body as { type: 'account' | 'all' | 'catch_all'; local_part?: string; names: string[]; topic: { self: string } };
+      const base = { id: random.id<'rule'>(), projectId, topicId: await topicOf(projectId, body.topic, 'topic'), createdAt: clock.now() };
+      let rule: Rule;
+      if (family === 'incoming') {
+        const { type, local_part: local } = body;
+        if (type === 'account' && (local === undefined || !isRuleLocalPart(local))) {
+          throw invalid('local_part', 'must be a-z 0-9 - _ . , 1 to 64 characters, no dot first, last or twice in a row');
+        }
+        if (type !== 'account' && local !== undefined) throw invalid('local_part', 'only an account rule has one');
+        rule = { ...base, family, domainId: domainId!, type, localPart: local ?? null };
+      } else if (family === 'outgoing') rule = { ...base, family, domainId: domainId! };
+      else {
+        const known: readonly string[] = domainId === null ? PROJECT_EVENTS : DELIVERY_EVENTS;
+        body.names.forEach((name, i) => {
+          if (!known.includes(name)) throw invalid(`names[${i}]`, `is none of ${known.join(', ')}`);
+        });
+        rule = { ...base, family, domainId, names: [...new Set(body.names)] };
+      }
+      await transactor.transact(projectId, (tx) => tx.insertRule(rule));
+      return reply.code(201).send(views.rule(rule));
+    });
+    app.get(`${path}/:rule`, { schema: { ...oneParams, response: { 200: AnyObject } } }, async (request) => {
+      const { projectId } = permitted(request, `${policy}.get`);
+      return views.rule(await one(request, projectId));
+    });
+    app.delete(`${path}/:rule`, { schema: oneParams }, async (request, reply) => {
+      const { projectId } = permitted(request, `${policy}.delete`);
+      const { id } = await one(request, projectId);
+      await transactor.transact(projectId, (tx) => tx.deleteRule(projectId, id));
+      return reply.code(204).send();
+    });
+  }
+  for (const family of ['incoming', 'outgoing', 'event'] as const) ruleRoutes(family, `/domains/:id/${family}_rules`, 'domain');
+  ruleRoutes('event', '/event_rules', 'project');
+}
