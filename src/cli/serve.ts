@@ -1,0 +1,68 @@
+/** `hikyaku serve`: the service until SIGINT or SIGTERM. On an empty embedded store it makes the sandbox project first. */
+import { loadConfig } from '../config/config.ts';
+import { parseDomain } from '../mail/domain.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createRandom } from '../runtime/random.ts';
+import { createLogger, openSealer, openStore, type RunningService, startService } from '../service.ts';
+import { type SetUp, setUp } from './setup.ts';
+import { type CommandContext, parseOptions } from './usage.ts';
+
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
+  parseOptions(args, {});
+  const config = loadConfig(env);
+  const logger = createLogger(config);
+  const sandbox = await firstStart(config);
+  await using service = await startService(config, logger, signal);
+  const { http, mx, submission, submissions } = service;
+  logger.info({ http, mx, submission, submissions }, 'ready');
+  if (sandbox !== null) process.stderr.write(welcome(sandbox, service));
+  if (!signal.aborted) {
+    // The listeners keep the process alive; this wait only knows when to stop.
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  }
+  logger.info({}, 'stopping');
+  return 0;
+}
+
+/** The sandbox of an empty store, made before anything listens; null where there are projects. */
+async function firstStart(config: ReturnType<typeof loadConfig>): Promise<SetUp | null> {
+  await using store = await openStore(config, silentLogger, true);
+  const { items } = await store.read.projects({ limit: 1, cursor: null });
+  if (items.length > 0) return null;
+  const deps = { read: store.read, transactor: store, sealer: await openSealer(config), clock: systemClock, random: createRandom() };
+  return setUp(deps, { project: 'sandbox', sandbox: true, domain: parseDomain('sandbox.test')!, verified: true, role: 'admin' });
+}
+
+function welcome({ ready }: SetUp, service: RunningService): string {
+  const { id, secret } = ready!.key;
+  const base = `http://${service.http}`;
+  const body = JSON.stringify({
+    procedure: 'send_message',
+    arguments: {
+      self: `${base}/mta/v1/domains/${ready!.domain.id}`,
+      from: ['me@sandbox.test'],
+      to: ['you@sandbox.test'],
+      subject: 'First mail',
+      content_type: 'text/plain; charset=UTF-8',
+      body: 'Hello from Hikyaku!\n',
+    },
+  });
+  const port = service.submissions.slice(service.submissions.lastIndexOf(':') + 1);
+  return `
+Hikyaku is running: ${base}/docs
+A sandbox project with the domain sandbox.test was made; its mail stays on this machine. A first mail to paste, by HTTP:
+
+curl -sS -u '${id}:${secret}' -H 'Content-Type: application/json' -d '${body}' '${base}/mta/v1/tasks?is_sync=true'
+
+and by SMTP:
+
+curl -sS -k --url smtps://127.0.0.1:${port} --user '${id}:${secret}' --mail-from me@sandbox.test --mail-rcpt you@sandbox.test -T - <<< $'From: me@sandbox.test\\nTo: you@sandbox.test\\nSubject: First mail by SMTP\\n\\nHello!'
+
+What arrived:
+
+curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events'
+
+The key is shown only now; \`hikyaku bootstrap\` makes new ones.
+`;
+}

@@ -1,0 +1,105 @@
+/** Making a project with a domain ready to send and receive; used by `bootstrap` and by the sandbox of a first start. */
+import { makeDkimKeys } from '../domains/dkim-keys.ts';
+import { challengeRecord } from '../domains/ownership.ts';
+import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
+import type { EdjReader, EdjTx, Topic } from '../edj/types.ts';
+import { createStaticKey } from '../iam/static-keys.ts';
+import type { ApiClient, IamReader, IamTx, OwnedDomain, Project } from '../iam/types.ts';
+import type { Domain } from '../mail/domain.ts';
+import type { RuleTx } from '../rules/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Sealer } from '../runtime/sealing.ts';
+import type { Transactor } from '../runtime/transactor.ts';
+
+export interface SetupDeps {
+  readonly read: IamReader & DomainReader & EdjReader;
+  readonly transactor: Transactor<IamTx & DomainTx & EdjTx & RuleTx>;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+export interface SetupRequest {
+  readonly project: string;
+  readonly sandbox: boolean;
+  readonly domain: Domain;
+  /** Ownership is taken as proved, our MX as seen, DKIM is on. */
+  readonly verified: boolean;
+  readonly role: string;
+}
+export interface SetUp {
+  readonly project: Project;
+  readonly owned: OwnedDomain;
+  /** null until the ownership is proved */
+  readonly ready: { readonly domain: MtaDomain; readonly topic: Topic; readonly client: ApiClient; readonly key: { readonly id: string; readonly secret: string } } | null;
+  readonly ownership: { readonly name: string; readonly type: string; readonly value: string; readonly verified: boolean };
+}
+
+/** What is there is kept; a new key is made at each call. Throws ConflictError where another project has the domain. */
+export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<SetUp> {
+  const { read, transactor, random, clock, sealer } = deps;
+  const now = clock.now();
+  let project = await read.projectByName(request.project);
+  if (project === null) {
+    const made: Project = { id: random.id(), name: request.project, sandbox: request.sandbox, createdAt: now };
+    await transactor.transact(made.id, (tx) => tx.insertProject(made));
+    project = made;
+  }
+  const { id: projectId } = project;
+  let owned = await read.ownedDomainByName(projectId, request.domain);
+  if (owned === null) {
+    const made: OwnedDomain = { id: random.id(), projectId, name: request.domain, challenge: random.bytes(24).toString('hex'), verifiedAt: null, createdAt: now };
+    await transactor.transact(projectId, (tx) => tx.insertOwnedDomain(made));
+    owned = made;
+  }
+  if (owned.verifiedAt === null && request.verified) {
+    const { id } = owned;
+    await transactor.transact(projectId, (tx) => tx.verifyOwnedDomain(projectId, id, now));
+    owned = { ...owned, verifiedAt: now };
+  }
+  const ownership = { ...challengeRecord(owned), verified: owned.verifiedAt !== null };
+  if (owned.verifiedAt === null) return { project, owned, ready: null, ownership };
+
+  const existing = await read.findDomain(request.domain);
+  let domain = existing?.projectId === projectId ? existing : null;
+  const topicName = request.domain;
+  let topic = domain === null ? await read.topicByName(projectId, topicName) : await read.topic(projectId, domain.defaultTopicId);
+  const clients = (await read.apiClients(projectId, { limit: 500, cursor: null })).items;
+  const clientName = `bootstrap-${request.role}`;
+  const client: ApiClient = clients.find(({ name }) => name === clientName) ?? { id: random.id(), projectId, name: clientName, roles: [request.role], createdAt: now };
+  const { key, secret } = await createStaticKey({ random, sealer, now }, { projectId, apiClientId: client.id, expiresAt: null });
+  const domainId = domain?.id ?? random.id<'mta-domain'>();
+  const dkimKeys = domain === null ? await makeDkimKeys(random, sealer, clock, projectId, domainId) : [];
+  const newTopic: Topic | null = topic === null ? { id: random.id(), projectId, name: topicName, createdAt: now } : null;
+  topic = topic ?? newTopic!;
+  const newDomain: MtaDomain | null =
+    domain === null
+      ? {
+          id: domainId,
+          projectId,
+          ownedDomainId: owned.id,
+          name: request.domain,
+          defaultTopicId: topic.id,
+          receiving: true,
+          mxSeen: request.verified,
+          dkimEnabled: request.verified,
+          limitPerMinute: null,
+          limitPerDay: null,
+          dns: null,
+          createdAt: now,
+        }
+      : null;
+  domain = domain ?? newDomain!;
+  const topicId = topic.id;
+  await transactor.transact(projectId, (tx) => {
+    if (newTopic !== null) tx.insertTopic(newTopic);
+    if (newDomain !== null) {
+      tx.insertDomain(newDomain);
+      for (const dkimKey of dkimKeys) tx.insertDkimKey(dkimKey);
+      tx.insertRule({ id: random.id(), projectId, topicId, createdAt: now, family: 'incoming', domainId, type: 'catch_all', localPart: null });
+    }
+    if (!clients.includes(client)) tx.insertApiClient(client);
+    tx.insertStaticKey(key);
+  });
+  return { project, owned, ready: { domain, topic, client, key: { id: key.id, secret } }, ownership };
+}

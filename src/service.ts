@@ -1,0 +1,351 @@
+/** The only wiring: a Config becomes a running Service. The only importer of store engines. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SecureContext } from 'node:tls';
+import { pino } from 'pino';
+import { createApi, type Api } from './api/server.ts';
+import { type Config, isLoopback } from './config/config.ts';
+import { outcomeOfReply } from './delivery/outcome.ts';
+import { createScheduler } from './delivery/scheduler.ts';
+import { createChecker } from './domains/checker.ts';
+import { openDkimKeys } from './domains/dkim-keys.ts';
+import { checkOwnership } from './domains/ownership.ts';
+import { createDispatcher } from './edj/dispatcher.ts';
+import { createEventSignal } from './edj/event-signal.ts';
+import { recordPublish } from './edj/publish.ts';
+import { renderEvent, type RenderDeps } from './edj/render-event.ts';
+import { createAuthenticator, principalOf } from './iam/authenticate.ts';
+import type { Principal } from './iam/types.ts';
+import { createIntake } from './intake/accept.ts';
+import { createHostedDelivery } from './intake/hosted.ts';
+import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
+import { createReceiver } from './intake/receiver.ts';
+import { createSubmit } from './intake/submit.ts';
+import { cutSpans } from './intake/trace.ts';
+import { createLimiter } from './limits/limiter.ts';
+import { systemClock } from './runtime/clock.ts';
+import { createResolver } from './runtime/dns-resolver.ts';
+import { createHttpClient } from './runtime/http-client.ts';
+import type { ApiClientId, TopicId } from './runtime/ids.ts';
+import { parseId } from './runtime/ids.ts';
+import type { Logger } from './runtime/logger.ts';
+import { createMetrics } from './runtime/metrics.ts';
+import { systemNetwork } from './runtime/network.ts';
+import { createRandom } from './runtime/random.ts';
+import { createSealer, type Sealer } from './runtime/sealing.ts';
+import { createTlsContext, makeSelfSigned } from './runtime/tls.ts';
+import { createByteBudget } from './smtp/server/byte-budget.ts';
+import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
+import type { StoredMessage } from './spool/types.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+import type { Store } from './store/store.ts';
+import { stripForgedResults } from './verify/forged-results.ts';
+import { signDkim } from './verify/sign.ts';
+
+export interface RunningService extends AsyncDisposable {
+  readonly http: string;
+  readonly mx: string;
+  readonly submission: string;
+  readonly submissions: string;
+}
+
+export function createLogger(config: Config): Logger {
+  return pino({ level: config.logLevel, base: { node: config.node }, messageKey: 'msg', timestamp: pino.stdTimeFunctions.isoTime }) as unknown as Logger;
+}
+
+/** A file of the data directory, made by `make` where it is missing; readable by the owner alone. */
+async function ownFile(config: Config, name: string, make: () => Promise<Buffer | string> | Buffer | string): Promise<Buffer> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const path = join(config.dataDir, name);
+  if (!existsSync(path)) {
+    try {
+      writeFileSync(path, await make(), { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+  return readFileSync(path);
+}
+
+/** The instance's sealer: its key from the environment, or made at first start in the data directory. */
+export async function openSealer(config: Config): Promise<Sealer> {
+  return createSealer(config.secretKey ?? (await ownFile(config, 'secret.key', () => randomBytes(32))));
+}
+
+/** The store of the configuration; `lock: false` opens it beside a running service. */
+export function openStore(config: Config, logger: Logger, lock: boolean, onCommit?: (info: { ops: number; ms: number }) => void): Promise<Store> {
+  return openSqliteStore({ directory: config.store.directory, clock: systemClock, random: createRandom(), logger, lock, ...(onCommit === undefined ? {} : { onCommit }) });
+}
+
+interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** The context for listeners of this least version; re-read when the files change. */
+  contextFor(minVersion: Config['tlsMinVersion']): () => SecureContext;
+}
+async function openCertificate(config: Config, logger: Logger): Promise<Certificate> {
+  const paths = config.tls ?? { cert: join(config.dataDir, 'self-signed.cert.pem'), key: join(config.dataDir, 'self-signed.key.pem') };
+  if (config.tls === null && !existsSync(paths.key)) {
+    const made = await makeSelfSigned(config.hostname, systemClock.now());
+    await ownFile(config, 'self-signed.cert.pem', () => made.cert);
+    await ownFile(config, 'self-signed.key.pem', () => made.key);
+    chmodSync(paths.key, 0o600);
+  }
+  const read = () => {
+    try {
+      const pair = { cert: readFileSync(paths.cert), key: readFileSync(paths.key) };
+      createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
+      return pair;
+    } catch (error) {
+      throw new Error(`HIKYAKU_TLS_CERT or HIKYAKU_TLS_KEY cannot be used: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  const stamp = () => `${statSync(paths.cert).mtimeMs} ${statSync(paths.key).mtimeMs}`;
+  const first = read();
+  return {
+    ...first,
+    contextFor(minVersion) {
+      const current = { stamp: stamp(), checkedAt: systemClock.monotonic(), context: createTlsContext({ ...first, minVersion }) };
+      return () => {
+        const now = systemClock.monotonic();
+        if (now - current.checkedAt > 1000) {
+          current.checkedAt = now;
+          try {
+            const seen = stamp();
+            if (seen !== current.stamp) {
+              current.context = createTlsContext({ ...read(), minVersion });
+              current.stamp = seen;
+              logger.info({}, 'the TLS certificate was read again');
+            }
+          } catch (error) {
+            logger.error({ err: error }, 'the changed TLS certificate cannot be used; the old one stays');
+          }
+        }
+        return current.context;
+      };
+    },
+  };
+}
+
+/** Mail is refused while less is free than 1.5 × the largest message, or 10 % of the disk (5 GiB at most). Asked at most once a second. */
+function spaceGate(directory: string): () => boolean {
+  const seen = { at: Number.NEGATIVE_INFINITY, enough: true };
+  return () => {
+    const now = systemClock.monotonic();
+    if (now - seen.at < 1000) return seen.enough;
+    seen.at = now;
+    const { bavail, blocks, bsize } = statfsSync(directory);
+    seen.enough = bavail * bsize > Math.max(1.5 * MX_SIZE_LIMIT, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
+    return seen.enough;
+  };
+}
+
+/** Starts everything; rejects, having undone what it began, where anything cannot start. */
+export async function startService(config: Config, logger: Logger, signal: AbortSignal): Promise<RunningService> {
+  await using starting = new AsyncDisposableStack();
+  const clock = systemClock;
+  const random = createRandom();
+  const metrics = createMetrics();
+  const certificate = await openCertificate(config, logger);
+  const sealer = await openSealer(config);
+  const store = starting.use(await openStore(config, logger, true, (info) => metrics.groupCommit(info)));
+  const { read } = store;
+  metrics.setQueueDepthSource(() => read.depth());
+  const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
+  const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
+  const eventSignal = createEventSignal();
+  const hasSpace = spaceGate(config.store.directory);
+  const ready = { reason: 'starting' as string | null };
+  const urls = { http: config.publicUrl };
+
+  const shown = (message: StoredMessage): Buffer => {
+    const raw = message.direction === 'incoming' ? cutSpans(message.raw, stripForgedResults(message.raw, config.hostname).removed) : message.raw;
+    return Buffer.concat([message.prefix, raw]);
+  };
+  const render: RenderDeps = {
+    loadMessage: (project, id) => read.message(project, id),
+    shown,
+    get publicUrl() {
+      return urls.http;
+    },
+  };
+  const sandboxed = async (project: Principal['projectId']) => (await read.project(project))?.sandbox ?? false;
+  const dispatcher = createDispatcher({
+    transactor: store,
+    read,
+    http,
+    sealer,
+    render,
+    clock,
+    random,
+    logger,
+    metrics,
+    allowLoopback: async (project) => isLoopback(config.httpListen.host) && (await sandboxed(project)),
+  });
+  const published = (topics: readonly TopicId[]) => {
+    dispatcher.nudge();
+    eventSignal.notify(topics);
+  };
+  const intake = createIntake({ transactor: store, clock, random, metrics, published, enqueue: (message, rows) => scheduler.enqueue(message, rows) });
+  const deliverHosted = createHostedDelivery({ read, intake, clock, random, hostname: config.hostname });
+  const scheduler = createScheduler({
+    transactor: store,
+    read,
+    resolver,
+    network: systemNetwork,
+    clock,
+    random,
+    logger,
+    metrics,
+    hostname: config.hostname,
+    ownAddresses: config.mxListen.map(({ host }) => host),
+    routes: config.routes,
+    allowPrivate: config.allowPrivateTargets,
+    sandboxed,
+    nudgeEvents: () => dispatcher.nudge(),
+    async hosted(message, rows, settle) {
+      const left = await deliverHosted(message, rows, (tx, { row, reply }) => settle(tx, row, outcomeOfReply(reply)));
+      if (left.length === 0) return;
+      await store.transact(message.projectId, (tx) => {
+        for (const { row, reply } of left) settle(tx, row, outcomeOfReply(reply));
+      });
+    },
+    async sign(message) {
+      const domain = message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
+      if (domain === null || !domain.dkimEnabled) return '';
+      const keys = openDkimKeys(await read.dkimKeys(message.projectId, domain.id), sealer);
+      return signDkim({ message: Buffer.concat([message.prefix, message.raw]), domain: domain.name, keys, now: clock.now() });
+    },
+  });
+  const dns = { mxHosts: config.mxHosts, spfInclude: config.spfInclude, submissionHost: config.submissionHost };
+  const checker = createChecker({
+    transactor: store,
+    reader: read,
+    resolver,
+    expectations: dns,
+    clock,
+    logger,
+    publish(tx, name, domain, content) {
+      recordPublish(tx, { random, now: clock.now() }, { project: domain.projectId, topicId: domain.defaultTopicId, service: 'mta', name, content, summary: `${name}: ${domain.name}` });
+    },
+  });
+  const authenticator = createAuthenticator({ iam: read, sealer, clock });
+  const limiter = createLimiter({ reader: read, clock, defaults: { perMinute: config.limitPerMinute, perDay: config.limitPerDay } });
+  const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
+  const receiver = createReceiver({
+    read,
+    intake,
+    authenticator,
+    limiter,
+    resolver,
+    clock,
+    random,
+    logger,
+    hostname: config.hostname,
+    hasSpace,
+    async trusted(address) {
+      const network = inTrusted(address);
+      const id = network === undefined ? null : parseId<'api-client'>(network.apiClientId);
+      const found = id === null ? null : await read.findApiClient(id as ApiClientId);
+      return found === null ? null : principalOf(found.client, found.project, null);
+    },
+  });
+  const budget = createByteBudget();
+  const listeners: Record<'mx' | 'submission' | 'submissions', SmtpListener[]> = { mx: [], submission: [], submissions: [] };
+  const least = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+  for (const [role, addresses, minVersion] of [
+    ['mx', config.mxListen, config.mxTlsMinVersion],
+    ['submission', config.submissionListen, config.tlsMinVersion],
+    ['submissions', config.submissionsListen, config.tlsMinVersion],
+  ] as const) {
+    for (const { host, port } of addresses) {
+      const listener = createSmtpListener({
+        role,
+        host,
+        port,
+        secureContext: certificate.contextFor(minVersion),
+        receiver,
+        hostname: config.hostname,
+        budget,
+        clock,
+        logger,
+        announcedSize: (connection) => (role === 'mx' && connection.principal === null ? MX_SIZE_LIMIT : SUBMISSION_SIZE_LIMIT),
+        authAllowed: (version) => least.indexOf(version) >= least.indexOf(config.tlsMinVersion),
+        exempt: (address) => role === 'submission' && inTrusted(address) !== undefined,
+      });
+      listeners[role].push(listener);
+    }
+  }
+  const api: Api = await createApi(
+    {
+      read,
+      transactor: store,
+      authenticator,
+      limiter,
+      sealer,
+      clock,
+      random,
+      logger,
+      metrics,
+      publicUrl: () => urls.http,
+      dns,
+      eventSignal,
+      published,
+      renderEvent: (event) => renderEvent(event, { inline: false, deprecated: false }, render),
+      shown,
+      checkDomain: (project, id) => checker.checkNow(project, id),
+      verifyOwnership: (owned) => checkOwnership(resolver, owned),
+      submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
+      notReady: () => ready.reason,
+    },
+    {
+      ...config.httpListen,
+      tls: config.tls === null || config.trustedProxies.length > 0 ? null : { cert: certificate.cert, key: certificate.key, minVersion: config.tlsMinVersion },
+      trustedProxies: config.trustedProxies,
+    },
+  );
+  // Order of stopping is the reverse: doors first, then what they fed, the store last.
+  for (const service of [dispatcher, scheduler, checker]) {
+    starting.use(service);
+    await service.start(signal);
+  }
+  for (const service of [...listeners.mx, ...listeners.submission, ...listeners.submissions, api]) {
+    starting.use(service);
+    await explained(service.start(signal));
+  }
+  const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
+  if (!config.publicUrlGiven) urls.http = `${httpScheme}://${config.httpListen.host}:${api.port}`;
+  ready.reason = null;
+  const address = (list: readonly SmtpListener[], from: Config['mxListen']) => list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
+  const running = starting.move();
+  return {
+    http: `${config.httpListen.host}:${api.port}`,
+    mx: address(listeners.mx, config.mxListen),
+    submission: address(listeners.submission, config.submissionListen),
+    submissions: address(listeners.submissions, config.submissionsListen),
+    async [Symbol.asyncDispose]() {
+      ready.reason = 'stopping';
+      await running.disposeAsync();
+    },
+  };
+}
+
+async function explained(starting: Promise<void>): Promise<void> {
+  try {
+    await starting;
+  } catch (error) {
+    const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+    if (code === 'EADDRINUSE') throw new Error(`${address}:${port} is already in use by another program`, { cause: error });
+    if (code === 'EACCES') throw new Error(`${address}:${port}: no permission to listen there`, { cause: error });
+    throw error;
+  }
+}
+
+function within(address: string, network: Config['trustedNetworks'][number]): boolean {
+  if (network.address.includes(':')) return address === network.address;
+  const bits = (text: string) => text.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
+  if (!/^\d+\.\d+\.\d+\.\d+$/.test(address)) return false;
+  const size = 2 ** (32 - network.prefix);
+  return Math.floor(bits(address) / size) === Math.floor(bits(network.address) / size);
+}
