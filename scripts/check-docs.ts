@@ -16,8 +16,10 @@ for (const file of named) if (!existsSync(file)) problems.push(`docs/rfc.md: ${f
 
 for (const readme of ['README.md', 'README.ja.md']) {
   const listed = new Set([...read(readme).matchAll(/^\| `(HIKYAKU_[A-Z_]+)`/gm)].map((match) => match[1]!));
-  for (const name of Object.keys(VARIABLES)) if (!listed.has(name)) problems.push(`${readme}: ${name} is missing from the table`);
-  for (const name of listed) if (!(name in VARIABLES)) problems.push(`${readme}: ${name} is in the table, but not in the code`);
+  for (const name of Object.keys(VARIABLES))
+    if (!listed.has(name)) problems.push(`${readme}: ${name} is missing from the table`);
+  for (const name of listed)
+    if (!(name in VARIABLES)) problems.push(`${readme}: ${name} is in the table, but not in the code`);
 }
 
 const pages = ['README.md', 'README.ja.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'].concat(
@@ -27,7 +29,8 @@ const pages = ['README.md', 'README.ja.md', 'CONTRIBUTING.md', 'SECURITY.md', 'C
 );
 for (const page of pages) {
   for (const match of read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
-    if (!existsSync(join(dirname(page), match[1]!))) problems.push(`${page}: the link to ${match[1]} leads nowhere`);
+    if (!existsSync(join(dirname(page), match[1]!)))
+      problems.push(`${page}: the link to ${match[1]} leads nowhere`);
   }
 }
 for (const problem of problems) console.error(`docs check: ${problem}`);

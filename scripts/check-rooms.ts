@@ -9,10 +9,14 @@ const FEWEST_MODULES = 80;
 const PLANTED = 'src/mail/planted-violation.ts';
 
 function cruise(): { modules: number; violations: { rule: { name: string }; from: string; to: string }[] } {
-  const result = spawnSync('depcruise', ['src', '--config', '.dependency-cruiser.js', '--output-type', 'json'], {
-    encoding: 'utf8',
-    maxBuffer: 256 * 1024 * 1024,
-  });
+  const result = spawnSync(
+    'depcruise',
+    ['src', '--config', '.dependency-cruiser.js', '--output-type', 'json'],
+    {
+      encoding: 'utf8',
+      maxBuffer: 256 * 1024 * 1024,
+    },
+  );
   if (result.error !== undefined) throw result.error;
   const { summary } = JSON.parse(result.stdout);
   return { modules: summary.totalCruised, violations: summary.violations };
@@ -20,7 +24,9 @@ function cruise(): { modules: number; violations: { rule: { name: string }; from
 
 const tree = cruise();
 if (tree.modules < FEWEST_MODULES) {
-  console.error(`room check: only ${tree.modules} modules were read, at least ${FEWEST_MODULES} are expected`);
+  console.error(
+    `room check: only ${tree.modules} modules were read, at least ${FEWEST_MODULES} are expected`,
+  );
   process.exit(1);
 }
 for (const { rule, from, to } of tree.violations) console.error(`room check: ${rule.name}: ${from} -> ${to}`);

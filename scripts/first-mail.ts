@@ -9,8 +9,12 @@ import { generateTrace, type Trace } from '../test/journeys/first-mail-trace.ts'
 const trace: Trace = { step: (text) => process.stdout.write(`${text}\n`) };
 try {
   const figures = await generateTrace(trace, randomBytes(4).toString('hex'));
-  trace.step(`first mail: ${figures.messages} messages, ${figures.recipients} recipients, ${figures.octets} octets, all arrived`);
+  trace.step(
+    `first mail: ${figures.messages} messages, ${figures.recipients} recipients, ${figures.octets} octets, all arrived`,
+  );
 } catch (error) {
-  process.stderr.write(`first mail: FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `first mail: FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exitCode = 1;
 }

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statfsSync, statSync, w
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import { pino } from 'pino';
-import { createApi, type Api } from './api/server.ts';
+import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
 import { createScheduler } from './delivery/scheduler.ts';
@@ -14,7 +14,7 @@ import { checkOwnership } from './domains/ownership.ts';
 import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
 import { recordPublish } from './edj/publish.ts';
-import { renderEvent, type RenderDeps } from './edj/render-event.ts';
+import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
@@ -51,11 +51,20 @@ export interface RunningService extends AsyncDisposable {
 }
 
 export function createLogger(config: Config): Logger {
-  return pino({ level: config.logLevel, base: { node: config.node }, messageKey: 'msg', timestamp: pino.stdTimeFunctions.isoTime }) as unknown as Logger;
+  return pino({
+    level: config.logLevel,
+    base: { node: config.node },
+    messageKey: 'msg',
+    timestamp: pino.stdTimeFunctions.isoTime,
+  }) as unknown as Logger;
 }
 
 /** A file of the data directory, made by `make` where it is missing; readable by the owner alone. */
-async function ownFile(config: Config, name: string, make: () => Promise<Buffer | string> | Buffer | string): Promise<Buffer> {
+async function ownFile(
+  config: Config,
+  name: string,
+  make: () => Promise<Buffer | string> | Buffer | string,
+): Promise<Buffer> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const path = join(config.dataDir, name);
   if (!existsSync(path)) {
@@ -74,8 +83,20 @@ export async function openSealer(config: Config): Promise<Sealer> {
 }
 
 /** The store of the configuration; `lock: false` opens it beside a running service. */
-export function openStore(config: Config, logger: Logger, lock: boolean, onCommit?: (info: { ops: number; ms: number }) => void): Promise<Store> {
-  return openSqliteStore({ directory: config.store.directory, clock: systemClock, random: createRandom(), logger, lock, ...(onCommit === undefined ? {} : { onCommit }) });
+export function openStore(
+  config: Config,
+  logger: Logger,
+  lock: boolean,
+  onCommit?: (info: { ops: number; ms: number }) => void,
+): Promise<Store> {
+  return openSqliteStore({
+    directory: config.store.directory,
+    clock: systemClock,
+    random: createRandom(),
+    logger,
+    lock,
+    ...(onCommit === undefined ? {} : { onCommit }),
+  });
 }
 
 interface Certificate {
@@ -85,7 +106,10 @@ interface Certificate {
   contextFor(minVersion: Config['tlsMinVersion']): () => SecureContext;
 }
 async function openCertificate(config: Config, logger: Logger): Promise<Certificate> {
-  const paths = config.tls ?? { cert: join(config.dataDir, 'self-signed.cert.pem'), key: join(config.dataDir, 'self-signed.key.pem') };
+  const paths = config.tls ?? {
+    cert: join(config.dataDir, 'self-signed.cert.pem'),
+    key: join(config.dataDir, 'self-signed.key.pem'),
+  };
   if (config.tls === null && !existsSync(paths.key)) {
     const made = await makeSelfSigned(config.hostname, systemClock.now());
     await ownFile(config, 'self-signed.cert.pem', () => made.cert);
@@ -98,7 +122,9 @@ async function openCertificate(config: Config, logger: Logger): Promise<Certific
       createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
       return pair;
     } catch (error) {
-      throw new Error(`HIKYAKU_TLS_CERT or HIKYAKU_TLS_KEY cannot be used: ${(error as Error).message}`, { cause: error });
+      throw new Error(`HIKYAKU_TLS_CERT or HIKYAKU_TLS_KEY cannot be used: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   };
   const stamp = () => `${statSync(paths.cert).mtimeMs} ${statSync(paths.key).mtimeMs}`;
@@ -106,7 +132,11 @@ async function openCertificate(config: Config, logger: Logger): Promise<Certific
   return {
     ...first,
     contextFor(minVersion) {
-      const current = { stamp: stamp(), checkedAt: systemClock.monotonic(), context: createTlsContext({ ...first, minVersion }) };
+      const current = {
+        stamp: stamp(),
+        checkedAt: systemClock.monotonic(),
+        context: createTlsContext({ ...first, minVersion }),
+      };
       return () => {
         const now = systemClock.monotonic();
         if (now - current.checkedAt > 1000) {
@@ -136,13 +166,18 @@ function spaceGate(directory: string): () => boolean {
     if (now - seen.at < 1000) return seen.enough;
     seen.at = now;
     const { bavail, blocks, bsize } = statfsSync(directory);
-    seen.enough = bavail * bsize > Math.max(1.5 * MX_SIZE_LIMIT, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
+    seen.enough =
+      bavail * bsize > Math.max(1.5 * MX_SIZE_LIMIT, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
     return seen.enough;
   };
 }
 
 /** Starts everything; rejects, having undone what it began, where anything cannot start. */
-export async function startService(config: Config, logger: Logger, signal: AbortSignal): Promise<RunningService> {
+export async function startService(
+  config: Config,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<RunningService> {
   await using starting = new AsyncDisposableStack();
   const clock = systemClock;
   const random = createRandom();
@@ -160,7 +195,10 @@ export async function startService(config: Config, logger: Logger, signal: Abort
   const urls = { http: config.publicUrl };
 
   const shown = (message: StoredMessage): Buffer => {
-    const raw = message.direction === 'incoming' ? cutSpans(message.raw, stripForgedResults(message.raw, config.hostname).removed) : message.raw;
+    const raw =
+      message.direction === 'incoming'
+        ? cutSpans(message.raw, stripForgedResults(message.raw, config.hostname).removed)
+        : message.raw;
     return Buffer.concat([message.prefix, raw]);
   };
   const render: RenderDeps = {
@@ -170,7 +208,8 @@ export async function startService(config: Config, logger: Logger, signal: Abort
       return urls.http;
     },
   };
-  const sandboxed = async (project: Principal['projectId']) => (await read.project(project))?.sandbox ?? false;
+  const sandboxed = async (project: Principal['projectId']) =>
+    (await read.project(project))?.sandbox ?? false;
   const dispatcher = createDispatcher({
     transactor: store,
     read,
@@ -187,7 +226,14 @@ export async function startService(config: Config, logger: Logger, signal: Abort
     dispatcher.nudge();
     eventSignal.notify(topics);
   };
-  const intake = createIntake({ transactor: store, clock, random, metrics, published, enqueue: (message, rows) => scheduler.enqueue(message, rows) });
+  const intake = createIntake({
+    transactor: store,
+    clock,
+    random,
+    metrics,
+    published,
+    enqueue: (message, rows) => scheduler.enqueue(message, rows),
+  });
   const deliverHosted = createHostedDelivery({ read, intake, clock, random, hostname: config.hostname });
   const scheduler = createScheduler({
     transactor: store,
@@ -205,20 +251,32 @@ export async function startService(config: Config, logger: Logger, signal: Abort
     sandboxed,
     nudgeEvents: () => dispatcher.nudge(),
     async hosted(message, rows, settle) {
-      const left = await deliverHosted(message, rows, (tx, { row, reply }) => settle(tx, row, outcomeOfReply(reply)));
+      const left = await deliverHosted(message, rows, (tx, { row, reply }) =>
+        settle(tx, row, outcomeOfReply(reply)),
+      );
       if (left.length === 0) return;
       await store.transact(message.projectId, (tx) => {
         for (const { row, reply } of left) settle(tx, row, outcomeOfReply(reply));
       });
     },
     async sign(message) {
-      const domain = message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
+      const domain =
+        message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
       if (domain === null || !domain.dkimEnabled) return '';
       const keys = openDkimKeys(await read.dkimKeys(message.projectId, domain.id), sealer);
-      return signDkim({ message: Buffer.concat([message.prefix, message.raw]), domain: domain.name, keys, now: clock.now() });
+      return signDkim({
+        message: Buffer.concat([message.prefix, message.raw]),
+        domain: domain.name,
+        keys,
+        now: clock.now(),
+      });
     },
   });
-  const dns = { mxHosts: config.mxHosts, spfInclude: config.spfInclude, submissionHost: config.submissionHost };
+  const dns = {
+    mxHosts: config.mxHosts,
+    spfInclude: config.spfInclude,
+    submissionHost: config.submissionHost,
+  };
   const checker = createChecker({
     transactor: store,
     reader: read,
@@ -227,11 +285,26 @@ export async function startService(config: Config, logger: Logger, signal: Abort
     clock,
     logger,
     publish(tx, name, domain, content) {
-      recordPublish(tx, { random, now: clock.now() }, { project: domain.projectId, topicId: domain.defaultTopicId, service: 'mta', name, content, summary: `${name}: ${domain.name}` });
+      recordPublish(
+        tx,
+        { random, now: clock.now() },
+        {
+          project: domain.projectId,
+          topicId: domain.defaultTopicId,
+          service: 'mta',
+          name,
+          content,
+          summary: `${name}: ${domain.name}`,
+        },
+      );
     },
   });
   const authenticator = createAuthenticator({ iam: read, sealer, clock });
-  const limiter = createLimiter({ reader: read, clock, defaults: { perMinute: config.limitPerMinute, perDay: config.limitPerDay } });
+  const limiter = createLimiter({
+    reader: read,
+    clock,
+    defaults: { perMinute: config.limitPerMinute, perDay: config.limitPerDay },
+  });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
   const receiver = createReceiver({
     read,
@@ -252,7 +325,11 @@ export async function startService(config: Config, logger: Logger, signal: Abort
     },
   });
   const budget = createByteBudget();
-  const listeners: Record<'mx' | 'submission' | 'submissions', SmtpListener[]> = { mx: [], submission: [], submissions: [] };
+  const listeners: Record<'mx' | 'submission' | 'submissions', SmtpListener[]> = {
+    mx: [],
+    submission: [],
+    submissions: [],
+  };
   const least = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
   for (const [role, addresses, minVersion] of [
     ['mx', config.mxListen, config.mxTlsMinVersion],
@@ -270,7 +347,8 @@ export async function startService(config: Config, logger: Logger, signal: Abort
         budget,
         clock,
         logger,
-        announcedSize: (connection) => (role === 'mx' && connection.principal === null ? MX_SIZE_LIMIT : SUBMISSION_SIZE_LIMIT),
+        announcedSize: (connection) =>
+          role === 'mx' && connection.principal === null ? MX_SIZE_LIMIT : SUBMISSION_SIZE_LIMIT,
         authAllowed: (version) => least.indexOf(version) >= least.indexOf(config.tlsMinVersion),
         exempt: (address) => role === 'submission' && inTrusted(address) !== undefined,
       });
@@ -301,7 +379,10 @@ export async function startService(config: Config, logger: Logger, signal: Abort
     },
     {
       ...config.httpListen,
-      tls: config.tls === null || config.trustedProxies.length > 0 ? null : { cert: certificate.cert, key: certificate.key, minVersion: config.tlsMinVersion },
+      tls:
+        config.tls === null || config.trustedProxies.length > 0
+          ? null
+          : { cert: certificate.cert, key: certificate.key, minVersion: config.tlsMinVersion },
       trustedProxies: config.trustedProxies,
     },
   );
@@ -317,7 +398,8 @@ export async function startService(config: Config, logger: Logger, signal: Abort
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
   if (!config.publicUrlGiven) urls.http = `${httpScheme}://${config.httpListen.host}:${api.port}`;
   ready.reason = null;
-  const address = (list: readonly SmtpListener[], from: Config['mxListen']) => list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
+  const address = (list: readonly SmtpListener[], from: Config['mxListen']) =>
+    list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
   const running = starting.move();
   return {
     http: `${config.httpListen.host}:${api.port}`,
@@ -336,8 +418,10 @@ async function explained(starting: Promise<void>): Promise<void> {
     await starting;
   } catch (error) {
     const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
-    if (code === 'EADDRINUSE') throw new Error(`${address}:${port} is already in use by another program`, { cause: error });
-    if (code === 'EACCES') throw new Error(`${address}:${port}: no permission to listen there`, { cause: error });
+    if (code === 'EADDRINUSE')
+      throw new Error(`${address}:${port} is already in use by another program`, { cause: error });
+    if (code === 'EACCES')
+      throw new Error(`${address}:${port}: no permission to listen there`, { cause: error });
     throw error;
   }
 }

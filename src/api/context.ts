@@ -1,9 +1,9 @@
 /** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
 import type { FastifyRequest } from 'fastify';
+import { challengeRecord } from '../domains/ownership.ts';
 import type { MtaDomain } from '../domains/types.ts';
 import type { Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
 import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/types.ts';
-import { challengeRecord } from '../domains/ownership.ts';
 import type { Task } from '../ledger/types.ts';
 import type { Rule } from '../rules/types.ts';
 import { type Id, parseId } from '../runtime/ids.ts';
@@ -21,9 +21,15 @@ export type Document = 'mta' | 'edj' | 'iam';
 /** The caller's principal, if its role permits the operation. */
 export function permitted(request: FastifyRequest, operation: string): Principal {
   const { principal } = request;
-  if (principal === null) throw new Problem(401, 'unauthenticated', 'Unauthenticated', 'A static key is needed.');
+  if (principal === null)
+    throw new Problem(401, 'unauthenticated', 'Unauthenticated', 'A static key is needed.');
   if (!principal.operations.has(operation)) {
-    throw new Problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${operation}`);
+    throw new Problem(
+      403,
+      'operation-not-permitted',
+      'Not permitted',
+      `the role lacks the operation ${operation}`,
+    );
   }
   return principal;
 }
@@ -54,9 +60,24 @@ const iso = (ms: number) => new Date(ms).toISOString();
 export function createViews(base: () => string) {
   const url = (path: string) => `${base()}${path}`;
   return {
-    list: <T>(page: Page<T>, view: (item: T) => object) => ({ items: page.items.map(view), next_cursor: page.nextCursor }),
-    project: (p: Project) => ({ id: p.id, self: url(`/iam/v1/projects/${p.id}`), name: p.name, sandbox: p.sandbox, created_at: iso(p.createdAt) }),
-    apiClient: (c: ApiClient) => ({ id: c.id, self: url(`/iam/v1/api_clients/${c.id}`), name: c.name, roles: c.roles, created_at: iso(c.createdAt) }),
+    list: <T>(page: Page<T>, view: (item: T) => object) => ({
+      items: page.items.map(view),
+      next_cursor: page.nextCursor,
+    }),
+    project: (p: Project) => ({
+      id: p.id,
+      self: url(`/iam/v1/projects/${p.id}`),
+      name: p.name,
+      sandbox: p.sandbox,
+      created_at: iso(p.createdAt),
+    }),
+    apiClient: (c: ApiClient) => ({
+      id: c.id,
+      self: url(`/iam/v1/api_clients/${c.id}`),
+      name: c.name,
+      roles: c.roles,
+      created_at: iso(c.createdAt),
+    }),
     staticKey: (k: StaticKey) => ({
       id: k.id,
       self: url(`/iam/v1/api_clients/${k.apiClientId}/static_keys/${k.id}`),
@@ -96,7 +117,12 @@ export function createViews(base: () => string) {
       ),
       created_at: iso(r.createdAt),
     }),
-    topic: (t: Topic) => ({ id: t.id, self: url(`/edj/v1/topics/${t.id}`), name: t.name, created_at: iso(t.createdAt) }),
+    topic: (t: Topic) => ({
+      id: t.id,
+      self: url(`/edj/v1/topics/${t.id}`),
+      name: t.name,
+      created_at: iso(t.createdAt),
+    }),
     subscriber: (s: Subscriber) => ({
       id: s.id,
       self: url(`/edj/v1/topics/${s.topicId}/subscribers/${s.id}`),

@@ -8,7 +8,7 @@ interface OpenApi {
   readonly paths?: Record<string, Record<string, Operation>>;
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
@@ -19,12 +19,12 @@ export function docsPage(base: string, documents: readonly OpenApi[]): string {
         const schema = operation.requestBody?.content?.['application/json']?.schema;
         const query = (operation.parameters ?? []).filter((p) => p.in === 'query').map((p) => p.name);
         const verb = method.toUpperCase();
-        const body = schema === undefined ? '' : `<pre>${escape(JSON.stringify(schema, null, 2))}</pre>`;
+        const body = schema === undefined ? '' : `<pre>${escapeHtml(JSON.stringify(schema, null, 2))}</pre>`;
         const curl = `curl -u "$KEY_ID:$SECRET" -X ${verb} ${base}${path}${schema === undefined ? '' : " -H 'Content-Type: application/json' -d @body.json"}`;
-        return `<details><summary><b>${verb}</b> ${escape(path)}${query.length > 0 ? ` <i>?${escape(query.join('&'))}</i>` : ''}</summary><pre>${escape(curl)}</pre>${body}</details>`;
+        return `<details><summary><b>${verb}</b> ${escapeHtml(path)}${query.length > 0 ? ` <i>?${escapeHtml(query.join('&'))}</i>` : ''}</summary><pre>${escapeHtml(curl)}</pre>${body}</details>`;
       }),
     );
-    return `<section><h2>${escape(info.title)}</h2>${operations.join('')}</section>`;
+    return `<section><h2>${escapeHtml(info.title)}</h2>${operations.join('')}</section>`;
   });
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku API</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{background:#8881;padding:.5rem;overflow:auto;font-size:13px}summary{cursor:pointer;font-family:ui-monospace,monospace}</style><h1>Hikyaku API</h1><p>HTTP Basic authentication: the static key's id and secret. Errors are RFC 9457 problems. Lists take <code>limit</code> and <code>cursor</code>; every POST takes <code>Idempotency-Key</code>. The documents themselves: <a href="/mta/v1/openapi.json">mta</a>, <a href="/edj/v1/openapi.json">edj</a>, <a href="/iam/v1/openapi.json">iam</a>.</p>${parts.join('')}</html>`;
 }

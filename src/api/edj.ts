@@ -6,31 +6,43 @@ import { recordPublish } from '../edj/publish.ts';
 import type { Topic } from '../edj/types.ts';
 import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import type { Task } from '../ledger/types.ts';
-import { parseId, type ProjectId } from '../runtime/ids.ts';
+import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { invalid } from './problems.ts';
 import { AnyObject, EdjTask, IdParams, List, PageQuery } from './schemas.ts';
 
-const Name = Type.Object({ name: Type.String({ minLength: 1, maxLength: 200 }) }, { additionalProperties: false });
+const Name = Type.Object(
+  { name: Type.String({ minLength: 1, maxLength: 200 }) },
+  { additionalProperties: false },
+);
 const SubscriberParams = Type.Object({ id: Type.String(), subscriber: Type.String() });
 const SubscriberBody = Type.Object(
-  { type: Type.Literal('http'), url: Type.String({ maxLength: 2048 }), inline: Type.Optional(Type.Boolean()) },
+  {
+    type: Type.Literal('http'),
+    url: Type.String({ maxLength: 2048 }),
+    inline: Type.Optional(Type.Boolean()),
+  },
   { additionalProperties: false },
 );
 const EventQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
     cursor: Type.Optional(Type.String({ maxLength: 500 })),
-    after: Type.Optional(Type.String({ maxLength: 36, description: 'an event id: those after it, oldest first' })),
-    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' })),
+    after: Type.Optional(
+      Type.String({ maxLength: 36, description: 'an event id: those after it, oldest first' }),
+    ),
+    wait: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' }),
+    ),
   },
   { additionalProperties: false },
 );
 
 export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
-  const topicOf = async (request: FastifyRequest, project: ProjectId): Promise<Topic> => found(await read.topic(project, pathId(request)));
+  const topicOf = async (request: FastifyRequest, project: ProjectId): Promise<Topic> =>
+    found(await read.topic(project, pathId(request)));
 
   app.get('/topics', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
     const { projectId } = permitted(request, 'edj.topics.list');
@@ -38,7 +50,12 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   });
   app.post('/topics', { schema: { body: Name, response: { 201: AnyObject } } }, async (request, reply) => {
     const { projectId } = permitted(request, 'edj.topics.create');
-    const topic = { id: random.id<'topic'>(), projectId, name: (request.body as { name: string }).name, createdAt: clock.now() };
+    const topic = {
+      id: random.id<'topic'>(),
+      projectId,
+      name: (request.body as { name: string }).name,
+      createdAt: clock.now(),
+    };
     await transactor.transact(projectId, (tx) => tx.insertTopic(topic));
     return reply.code(201).send(views.topic(topic));
   });
@@ -46,12 +63,16 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
     const { projectId } = permitted(request, 'edj.topics.get');
     return views.topic(await topicOf(request, projectId));
   });
-  app.patch('/topics/:id', { schema: { params: IdParams, body: Name, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'edj.topics.update');
-    const topic = { ...(await topicOf(request, projectId)), name: (request.body as { name: string }).name };
-    await transactor.transact(projectId, (tx) => tx.updateTopic(topic));
-    return views.topic(topic);
-  });
+  app.patch(
+    '/topics/:id',
+    { schema: { params: IdParams, body: Name, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'edj.topics.update');
+      const topic = { ...(await topicOf(request, projectId)), name: (request.body as { name: string }).name };
+      await transactor.transact(projectId, (tx) => tx.updateTopic(topic));
+      return views.topic(topic);
+    },
+  );
   app.delete('/topics/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'edj.topics.delete');
     const { id } = await topicOf(request, projectId);
@@ -59,105 +80,151 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
     return reply.code(204).send();
   });
 
-  app.get('/topics/:id/subscribers', { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'edj.subscribers.list');
-    const { id } = await topicOf(request, projectId);
-    return views.list(await read.subscribers(projectId, id, pageOf(request)), views.subscriber);
-  });
-  app.post('/topics/:id/subscribers', { schema: { params: IdParams, body: SubscriberBody, response: { 201: AnyObject } } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'edj.subscribers.create');
-    const topic = await topicOf(request, projectId);
-    const { url: text, inline = false } = request.body as { url: string; inline?: boolean };
-    const url = URL.parse(text);
-    if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-      throw invalid('url', 'must be an http or https URL without credentials');
-    }
-    const secret = makeWebhookSecret(random);
-    const id = random.id<'subscriber'>();
-    const subscriber = {
-      id,
-      projectId,
-      topicId: topic.id,
-      type: 'http' as const,
-      url: url.href,
-      inline,
-      sealedSecret: deps.sealer.seal(Buffer.from(secret), secretContext({ id })),
-      createdAt: clock.now(),
-    };
-    await transactor.transact(projectId, (tx) => tx.insertSubscriber(subscriber));
-    return reply.code(201).send({ ...views.subscriber(subscriber), secret });
-  });
-  app.get('/topics/:id/subscribers/:subscriber', { schema: { params: SubscriberParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'edj.subscribers.get');
-    const topic = await topicOf(request, projectId);
-    const subscriber = await read.subscriber(projectId, pathId(request, 'subscriber'));
-    return views.subscriber(found(subscriber?.topicId === topic.id ? subscriber : null));
-  });
-  app.delete('/topics/:id/subscribers/:subscriber', { schema: { params: SubscriberParams } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'edj.subscribers.delete');
-    const topic = await topicOf(request, projectId);
-    const read_ = await read.subscriber(projectId, pathId(request, 'subscriber'));
-    const subscriber = found(read_?.topicId === topic.id ? read_ : null);
-    await transactor.transact(projectId, (tx) => tx.deleteSubscriber(projectId, subscriber.id));
-    return reply.code(204).send();
-  });
-  app.get('/subscribers/:id/deliveries', { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'edj.deliveries.list');
-    const { id } = found(await read.subscriber(projectId, pathId(request)));
-    return views.list(await read.deliveries(projectId, id, pageOf(request)), views.delivery);
-  });
+  app.get(
+    '/topics/:id/subscribers',
+    { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'edj.subscribers.list');
+      const { id } = await topicOf(request, projectId);
+      return views.list(await read.subscribers(projectId, id, pageOf(request)), views.subscriber);
+    },
+  );
+  app.post(
+    '/topics/:id/subscribers',
+    { schema: { params: IdParams, body: SubscriberBody, response: { 201: AnyObject } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'edj.subscribers.create');
+      const topic = await topicOf(request, projectId);
+      const { url: text, inline = false } = request.body as { url: string; inline?: boolean };
+      const url = URL.parse(text);
+      if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+        throw invalid('url', 'must be an http or https URL without credentials');
+      }
+      const secret = makeWebhookSecret(random);
+      const id = random.id<'subscriber'>();
+      const subscriber = {
+        id,
+        projectId,
+        topicId: topic.id,
+        type: 'http' as const,
+        url: url.href,
+        inline,
+        sealedSecret: deps.sealer.seal(Buffer.from(secret), secretContext({ id })),
+        createdAt: clock.now(),
+      };
+      await transactor.transact(projectId, (tx) => tx.insertSubscriber(subscriber));
+      return reply.code(201).send({ ...views.subscriber(subscriber), secret });
+    },
+  );
+  app.get(
+    '/topics/:id/subscribers/:subscriber',
+    { schema: { params: SubscriberParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'edj.subscribers.get');
+      const topic = await topicOf(request, projectId);
+      const subscriber = await read.subscriber(projectId, pathId(request, 'subscriber'));
+      return views.subscriber(found(subscriber?.topicId === topic.id ? subscriber : null));
+    },
+  );
+  app.delete(
+    '/topics/:id/subscribers/:subscriber',
+    { schema: { params: SubscriberParams } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'edj.subscribers.delete');
+      const topic = await topicOf(request, projectId);
+      const read_ = await read.subscriber(projectId, pathId(request, 'subscriber'));
+      const subscriber = found(read_?.topicId === topic.id ? read_ : null);
+      await transactor.transact(projectId, (tx) => tx.deleteSubscriber(projectId, subscriber.id));
+      return reply.code(204).send();
+    },
+  );
+  app.get(
+    '/subscribers/:id/deliveries',
+    { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'edj.deliveries.list');
+      const { id } = found(await read.subscriber(projectId, pathId(request)));
+      return views.list(await read.deliveries(projectId, id, pageOf(request)), views.delivery);
+    },
+  );
 
-  app.get('/topics/:id/events', { schema: { params: IdParams, querystring: EventQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'edj.events.list');
-    const topic = await topicOf(request, projectId);
-    const { after, wait = 0, limit = 50 } = request.query as { after?: string; wait?: number; limit?: number };
-    const json = async (event: Parameters<typeof deps.renderEvent>[0]) => JSON.parse((await deps.renderEvent(event)).toString('utf8'));
-    const inTurn = async (events: readonly Parameters<typeof deps.renderEvent>[0][]) => {
-      const items = [];
-      for (const event of events) items.push(await json(event));
-      return items;
-    };
-    if (after === undefined && wait === 0) {
-      const page = await read.events(projectId, topic.id, pageOf(request));
-      return { items: await inTurn(page.items), next_cursor: page.nextCursor };
-    }
-    const id = after === undefined || after === '' ? null : parseId<'event'>(after);
-    if (id === null && after !== undefined && after !== '') throw invalid('after', 'is not an event id');
-    let events = await read.eventsAfter(projectId, topic.id, id, limit);
-    const deadline = clock.monotonic() + wait * 1000;
-    while (events.length === 0 && clock.monotonic() < deadline) {
-      await deps.eventSignal.wait(topic.id, Math.min(1000, deadline - clock.monotonic()), clock);
-      events = await read.eventsAfter(projectId, topic.id, id, limit);
-    }
-    return { items: await inTurn(events), next_cursor: null };
-  });
+  app.get(
+    '/topics/:id/events',
+    { schema: { params: IdParams, querystring: EventQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'edj.events.list');
+      const topic = await topicOf(request, projectId);
+      const {
+        after,
+        wait = 0,
+        limit = 50,
+      } = request.query as { after?: string; wait?: number; limit?: number };
+      const json = async (event: Parameters<typeof deps.renderEvent>[0]) =>
+        JSON.parse((await deps.renderEvent(event)).toString('utf8'));
+      const inTurn = async (events: readonly Parameters<typeof deps.renderEvent>[0][]) => {
+        const items = [];
+        for (const event of events) items.push(await json(event));
+        return items;
+      };
+      if (after === undefined && wait === 0) {
+        const page = await read.events(projectId, topic.id, pageOf(request));
+        return { items: await inTurn(page.items), next_cursor: page.nextCursor };
+      }
+      const id = after === undefined || after === '' ? null : parseId<'event'>(after);
+      if (id === null && after !== undefined && after !== '') throw invalid('after', 'is not an event id');
+      let events = await read.eventsAfter(projectId, topic.id, id, limit);
+      const deadline = clock.monotonic() + wait * 1000;
+      while (events.length === 0 && clock.monotonic() < deadline) {
+        await deps.eventSignal.wait(topic.id, Math.min(1000, deadline - clock.monotonic()), clock);
+        events = await read.eventsAfter(projectId, topic.id, id, limit);
+      }
+      return { items: await inTurn(events), next_cursor: null };
+    },
+  );
 
-  app.post('/tasks', { schema: { body: EdjTask, response: { 200: AnyObject, 202: AnyObject } } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'edj.topics.publish');
-    const { self, message } = (request.body as { arguments: { self: string; message: string } }).arguments;
-    const topic = await read.topic(projectId, selfId(self, '/edj/v1/topics', 'arguments.self'));
-    if (topic === null) throw invalid('arguments.self', 'there is no such topic');
-    const now = clock.now();
-    const task: Task = {
-      id: random.id(),
-      projectId,
-      service: 'edj',
-      procedure: 'publish',
-      status: 'succeeded',
-      result: {},
-      error: null,
-      createdAt: now,
-      completedAt: now,
-    };
-    let published = task;
-    await transactor.transact(projectId, (tx) => {
-      const id = recordPublish(tx, { random, now }, { project: projectId, topicId: topic.id, service: 'edj', name: 'publish', content: { message }, summary: message });
-      published = { ...task, result: { event_id: id } };
-      tx.insertTask(published);
-    });
-    deps.published([topic.id]);
-    return reply.code((request.query as { is_sync?: string }).is_sync === 'true' ? 200 : 202).send(views.task(published));
-  });
+  app.post(
+    '/tasks',
+    { schema: { body: EdjTask, response: { 200: AnyObject, 202: AnyObject } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'edj.topics.publish');
+      const { self, message } = (request.body as { arguments: { self: string; message: string } }).arguments;
+      const topic = await read.topic(projectId, selfId(self, '/edj/v1/topics', 'arguments.self'));
+      if (topic === null) throw invalid('arguments.self', 'there is no such topic');
+      const now = clock.now();
+      const task: Task = {
+        id: random.id(),
+        projectId,
+        service: 'edj',
+        procedure: 'publish',
+        status: 'succeeded',
+        result: {},
+        error: null,
+        createdAt: now,
+        completedAt: now,
+      };
+      let published = task;
+      await transactor.transact(projectId, (tx) => {
+        const id = recordPublish(
+          tx,
+          { random, now },
+          {
+            project: projectId,
+            topicId: topic.id,
+            service: 'edj',
+            name: 'publish',
+            content: { message },
+            summary: message,
+          },
+        );
+        published = { ...task, result: { event_id: id } };
+        tx.insertTask(published);
+      });
+      deps.published([topic.id]);
+      return reply
+        .code((request.query as { is_sync?: string }).is_sync === 'true' ? 200 : 202)
+        .send(views.task(published));
+    },
+  );
   app.get('/tasks/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
     const { projectId } = permitted(request, 'edj.tasks.get');
     const task = await read.task(projectId, pathId(request));

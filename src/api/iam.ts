@@ -1,13 +1,13 @@
 /** /iam/v1: the caller's project, API clients, static keys, domain ownership. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { parseDomain } from '../mail/domain.ts';
 import { isRole } from '../iam/policy.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
-import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
+import { parseDomain } from '../mail/domain.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { conflict, invalid } from './problems.ts';
+import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
 
 const ClientBody = Type.Object(
   {
@@ -25,47 +25,70 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
     const { projectId } = permitted(request, 'iam.projects.list');
     return { items: [views.project(found(await read.project(projectId)))], next_cursor: null };
   });
-  app.get('/projects/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.projects.get');
-    const id = pathId<'project'>(request);
-    return views.project(found(id === projectId ? await read.project(id) : null));
-  });
+  app.get(
+    '/projects/:id',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'iam.projects.get');
+      const id = pathId<'project'>(request);
+      return views.project(found(id === projectId ? await read.project(id) : null));
+    },
+  );
 
-  app.get('/api_clients', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.api_clients.list');
-    return views.list(await read.apiClients(projectId, pageOf(request)), views.apiClient);
-  });
-  app.post('/api_clients', { schema: { body: ClientBody, response: { 201: AnyObject } } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'iam.api_clients.create');
-    const { name, roles } = request.body as { name: string; roles: string[] };
-    roles.forEach((role, i) => {
-      if (!isRole(role)) throw invalid(`roles[${i}]`, 'is neither a role nor an operation');
-    });
-    const client = { id: random.id<'api-client'>(), projectId, name, roles, createdAt: clock.now() };
-    await transactor.transact(projectId, (tx) => tx.insertApiClient(client));
-    return reply.code(201).send(views.apiClient(client));
-  });
-  app.get('/api_clients/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.api_clients.get');
-    return views.apiClient(found(await read.apiClient(projectId, pathId(request))));
-  });
+  app.get(
+    '/api_clients',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'iam.api_clients.list');
+      return views.list(await read.apiClients(projectId, pageOf(request)), views.apiClient);
+    },
+  );
+  app.post(
+    '/api_clients',
+    { schema: { body: ClientBody, response: { 201: AnyObject } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'iam.api_clients.create');
+      const { name, roles } = request.body as { name: string; roles: string[] };
+      roles.forEach((role, i) => {
+        if (!isRole(role)) throw invalid(`roles[${i}]`, 'is neither a role nor an operation');
+      });
+      const client = { id: random.id<'api-client'>(), projectId, name, roles, createdAt: clock.now() };
+      await transactor.transact(projectId, (tx) => tx.insertApiClient(client));
+      return reply.code(201).send(views.apiClient(client));
+    },
+  );
+  app.get(
+    '/api_clients/:id',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'iam.api_clients.get');
+      return views.apiClient(found(await read.apiClient(projectId, pathId(request))));
+    },
+  );
   app.delete('/api_clients/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.api_clients.delete');
     const { id } = found(await read.apiClient(projectId, pathId(request)));
     await transactor.transact(projectId, (tx) => tx.deleteApiClient(projectId, id));
     return reply.code(204).send();
   });
-  app.get('/api_clients/:id/static_keys', { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.static_keys.list');
-    const { id } = found(await read.apiClient(projectId, pathId(request)));
-    return views.list(await read.staticKeys(projectId, id, pageOf(request)), views.staticKey);
-  });
+  app.get(
+    '/api_clients/:id/static_keys',
+    { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'iam.static_keys.list');
+      const { id } = found(await read.apiClient(projectId, pathId(request)));
+      return views.list(await read.staticKeys(projectId, id, pageOf(request)), views.staticKey);
+    },
+  );
   app.post(
     '/api_clients/:id/static_keys',
     {
       schema: {
         params: IdParams,
-        body: Type.Object({ expires_at: Type.Optional(Type.String({ maxLength: 40 })) }, { additionalProperties: false }),
+        body: Type.Object(
+          { expires_at: Type.Optional(Type.String({ maxLength: 40 })) },
+          { additionalProperties: false },
+        ),
         response: { 201: AnyObject },
       },
     },
@@ -83,14 +106,18 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       return reply.code(201).send({ ...views.staticKey(key), secret });
     },
   );
-  app.delete('/api_clients/:id/static_keys/:key', { schema: { params: KeyParams } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'iam.static_keys.delete');
-    const client = found(await read.apiClient(projectId, pathId(request)));
-    const key = found(await read.findKey(pathId(request, 'key')));
-    if (key.client.id !== client.id) return found<never>(null);
-    await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));
-    return reply.code(204).send();
-  });
+  app.delete(
+    '/api_clients/:id/static_keys/:key',
+    { schema: { params: KeyParams } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'iam.static_keys.delete');
+      const client = found(await read.apiClient(projectId, pathId(request)));
+      const key = found(await read.findKey(pathId(request, 'key')));
+      if (key.client.id !== client.id) return found<never>(null);
+      await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));
+      return reply.code(204).send();
+    },
+  );
 
   app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
     const { projectId } = permitted(request, 'iam.domains.list');
@@ -98,7 +125,12 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   });
   app.post(
     '/domains',
-    { schema: { body: Type.Object({ name: Type.String({ maxLength: 1000 }) }, { additionalProperties: false }), response: { 201: AnyObject } } },
+    {
+      schema: {
+        body: Type.Object({ name: Type.String({ maxLength: 1000 }) }, { additionalProperties: false }),
+        response: { 201: AnyObject },
+      },
+    },
     async (request, reply) => {
       const { projectId } = permitted(request, 'iam.domains.create');
       const name = parseDomain((request.body as { name: string }).name);
@@ -119,20 +151,28 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
     const { projectId } = permitted(request, 'iam.domains.get');
     return views.owned(found(await read.ownedDomain(projectId, pathId(request))));
   });
-  app.post('/domains/:id/verify', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.domains.update');
-    const owned = found(await read.ownedDomain(projectId, pathId(request)));
-    if (owned.verifiedAt !== null) return views.owned(owned);
-    const result = await deps.verifyOwnership(owned);
-    if (result.kind === 'failed') throw conflict('ownership-unclear', `DNS gave no clear answer: ${result.cause}`);
-    if (result.kind === 'absent') {
-      const { name, value } = views.owned(owned).ownership;
-      throw conflict('ownership-not-proved', `the TXT record ${name} does not hold ${value}; it holds: ${result.found.join(', ') || 'nothing'}`);
-    }
-    const at = clock.now();
-    await transactor.transact(projectId, (tx) => tx.verifyOwnedDomain(projectId, owned.id, at));
-    return views.owned({ ...owned, verifiedAt: at });
-  });
+  app.post(
+    '/domains/:id/verify',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'iam.domains.update');
+      const owned = found(await read.ownedDomain(projectId, pathId(request)));
+      if (owned.verifiedAt !== null) return views.owned(owned);
+      const result = await deps.verifyOwnership(owned);
+      if (result.kind === 'failed')
+        throw conflict('ownership-unclear', `DNS gave no clear answer: ${result.cause}`);
+      if (result.kind === 'absent') {
+        const { name, value } = views.owned(owned).ownership;
+        throw conflict(
+          'ownership-not-proved',
+          `the TXT record ${name} does not hold ${value}; it holds: ${result.found.join(', ') || 'nothing'}`,
+        );
+      }
+      const at = clock.now();
+      await transactor.transact(projectId, (tx) => tx.verifyOwnedDomain(projectId, owned.id, at));
+      return views.owned({ ...owned, verifiedAt: at });
+    },
+  );
   app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.domains.delete');
     const { id } = found(await read.ownedDomain(projectId, pathId(request)));

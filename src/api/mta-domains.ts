@@ -20,9 +20,19 @@ const Limits = Type.Object(
   },
   { additionalProperties: false },
 );
-const Switches = { receiving: Type.Optional(Type.Boolean()), dkim_enabled: Type.Optional(Type.Boolean()), limits: Type.Optional(Limits) };
-const Create = Type.Object({ domain: Self, default_topic: Self, ...Switches }, { additionalProperties: false });
-const Change = Type.Object({ default_topic: Type.Optional(Self), ...Switches }, { additionalProperties: false });
+const Switches = {
+  receiving: Type.Optional(Type.Boolean()),
+  dkim_enabled: Type.Optional(Type.Boolean()),
+  limits: Type.Optional(Limits),
+};
+const Create = Type.Object(
+  { domain: Self, default_topic: Self, ...Switches },
+  { additionalProperties: false },
+);
+const Change = Type.Object(
+  { default_topic: Type.Optional(Self), ...Switches },
+  { additionalProperties: false },
+);
 const RuleParams = Type.Object({ id: Type.String(), rule: Type.String() });
 interface Changes {
   receiving?: boolean;
@@ -70,9 +80,13 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
   app.post('/domains', { schema: { body: Create, response: { 201: AnyObject } } }, async (request, reply) => {
     const { projectId } = permitted(request, 'mta.domains.create');
     const body = request.body as Changes & { domain: { self: string }; default_topic: { self: string } };
-    const owned = await read.ownedDomain(projectId, selfId(body.domain.self, '/iam/v1/domains', 'domain.self'));
+    const owned = await read.ownedDomain(
+      projectId,
+      selfId(body.domain.self, '/iam/v1/domains', 'domain.self'),
+    );
     if (owned === null) throw invalid('domain.self', 'there is no such domain');
-    if (owned.verifiedAt === null) throw conflict('domain-not-verified', `the ownership of ${owned.name} is not proved yet`);
+    if (owned.verifiedAt === null)
+      throw conflict('domain-not-verified', `the ownership of ${owned.name} is not proved yet`);
     const id = random.id<'mta-domain'>();
     const domain = apply(
       {
@@ -102,15 +116,22 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     const { projectId } = permitted(request, 'mta.domains.get');
     return views.domain(await domainOf(request, projectId));
   });
-  app.patch('/domains/:id', { schema: { params: IdParams, body: Change, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.domains.update');
-    const body = request.body as Changes;
-    const before = await domainOf(request, projectId);
-    const topic = body.default_topic === undefined ? before.defaultTopicId : await topicOf(projectId, body.default_topic, 'default_topic');
-    const domain = { ...apply(before, body), defaultTopicId: topic };
-    await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
-    return views.domain(domain);
-  });
+  app.patch(
+    '/domains/:id',
+    { schema: { params: IdParams, body: Change, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.domains.update');
+      const body = request.body as Changes;
+      const before = await domainOf(request, projectId);
+      const topic =
+        body.default_topic === undefined
+          ? before.defaultTopicId
+          : await topicOf(projectId, body.default_topic, 'default_topic');
+      const domain = { ...apply(before, body), defaultTopicId: topic };
+      await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
+      return views.domain(domain);
+    },
+  );
   app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'mta.domains.delete');
     const { id } = await domainOf(request, projectId);
@@ -118,46 +139,65 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     return reply.code(204).send();
   });
 
-  app.get('/domains/:id/dkim_keys', { schema: { params: IdParams, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.dkim_keys.list');
-    const domain = await domainOf(request, projectId);
-    const keys = await read.dkimKeys(projectId, domain.id);
-    return {
-      items: keys.map((key) => ({
-        id: key.id,
-        selector: key.selector,
-        algorithm: key.algorithm,
-        active: key.active,
-        record: { name: dkimName(key, domain.name), type: 'TXT', value: key.publicRecord },
-        created_at: new Date(key.createdAt).toISOString(),
-      })),
-      next_cursor: null,
-    };
-  });
+  app.get(
+    '/domains/:id/dkim_keys',
+    { schema: { params: IdParams, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.dkim_keys.list');
+      const domain = await domainOf(request, projectId);
+      const keys = await read.dkimKeys(projectId, domain.id);
+      return {
+        items: keys.map((key) => ({
+          id: key.id,
+          selector: key.selector,
+          algorithm: key.algorithm,
+          active: key.active,
+          record: { name: dkimName(key, domain.name), type: 'TXT', value: key.publicRecord },
+          created_at: new Date(key.createdAt).toISOString(),
+        })),
+        next_cursor: null,
+      };
+    },
+  );
   const dnsView = async (domain: MtaDomain) => ({
     records: expectedRecords(domain.name, await read.dkimKeys(domain.projectId, domain.id), deps.dns),
     last_check: domain.dns,
     mx_seen: domain.mxSeen,
     dkim_enabled: domain.dkimEnabled,
   });
-  app.get('/domains/:id/dns', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.domains.get');
-    return dnsView(await domainOf(request, projectId));
-  });
-  app.post('/domains/:id/dns/check', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.domains.update');
-    const { id } = await domainOf(request, projectId);
-    return dnsView(found(await deps.checkDomain(projectId, id)));
-  });
-  app.get('/domains/:id/usage', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.domains.get');
-    const domain = await domainOf(request, projectId);
-    const view = ({ perMinute, perDay }: Awaited<ReturnType<typeof deps.limiter.usage>>) => ({ per_minute: perMinute, per_day: perDay });
-    return {
-      project: view(await deps.limiter.usage(projectId, null, null)),
-      domain: view(await deps.limiter.usage(projectId, domain.id, domain)),
-    };
-  });
+  app.get(
+    '/domains/:id/dns',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.domains.get');
+      return dnsView(await domainOf(request, projectId));
+    },
+  );
+  app.post(
+    '/domains/:id/dns/check',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.domains.update');
+      const { id } = await domainOf(request, projectId);
+      return dnsView(found(await deps.checkDomain(projectId, id)));
+    },
+  );
+  app.get(
+    '/domains/:id/usage',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.domains.get');
+      const domain = await domainOf(request, projectId);
+      const view = ({ perMinute, perDay }: Awaited<ReturnType<typeof deps.limiter.usage>>) => ({
+        per_minute: perMinute,
+        per_day: perDay,
+      });
+      return {
+        project: view(await deps.limiter.usage(projectId, null, null)),
+        domain: view(await deps.limiter.usage(projectId, domain.id, domain)),
+      };
+    },
+  );
 
   function ruleRoutes(family: Rule['family'], path: string, params: 'domain' | 'project'): void {
     const place = async (request: FastifyRequest, project: ProjectId): Promise<DomainId | null> =>
@@ -175,30 +215,48 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       const rules: readonly Rule[] = await read.rules(projectId, await place(request, projectId), family);
       return { items: [...rules].reverse().map(views.rule), next_cursor: null };
     });
-    app.post(path, { schema: { ...listParams, body: RULE_BODIES[family], response: { 201: AnyObject } } }, async (request, reply) => {
-      const { projectId } = permitted(request, `${policy}.create`);
-      const domainId = await place(request, projectId);
-      const body = request.body as { type: 'account' | 'all' | 'catch_all'; local_part?: string; names: string[]; topic: { self: string } };
-      const base = { id: random.id<'rule'>(), projectId, topicId: await topicOf(projectId, body.topic, 'topic'), createdAt: clock.now() };
-      let rule: Rule;
-      if (family === 'incoming') {
-        const { type, local_part: local } = body;
-        if (type === 'account' && (local === undefined || !isRuleLocalPart(local))) {
-          throw invalid('local_part', 'must be a-z 0-9 - _ . , 1 to 64 characters, no dot first, last or twice in a row');
+    app.post(
+      path,
+      { schema: { ...listParams, body: RULE_BODIES[family], response: { 201: AnyObject } } },
+      async (request, reply) => {
+        const { projectId } = permitted(request, `${policy}.create`);
+        const domainId = await place(request, projectId);
+        const body = request.body as {
+          type: 'account' | 'all' | 'catch_all';
+          local_part?: string;
+          names: string[];
+          topic: { self: string };
+        };
+        const base = {
+          id: random.id<'rule'>(),
+          projectId,
+          topicId: await topicOf(projectId, body.topic, 'topic'),
+          createdAt: clock.now(),
+        };
+        let rule: Rule;
+        if (family === 'incoming') {
+          const { type, local_part: local } = body;
+          if (type === 'account' && (local === undefined || !isRuleLocalPart(local))) {
+            throw invalid(
+              'local_part',
+              'must be a-z 0-9 - _ . , 1 to 64 characters, no dot first, last or twice in a row',
+            );
+          }
+          if (type !== 'account' && local !== undefined)
+            throw invalid('local_part', 'only an account rule has one');
+          rule = { ...base, family, domainId: domainId!, type, localPart: local ?? null };
+        } else if (family === 'outgoing') rule = { ...base, family, domainId: domainId! };
+        else {
+          const known: readonly string[] = domainId === null ? PROJECT_EVENTS : DELIVERY_EVENTS;
+          body.names.forEach((name, i) => {
+            if (!known.includes(name)) throw invalid(`names[${i}]`, `is none of ${known.join(', ')}`);
+          });
+          rule = { ...base, family, domainId, names: [...new Set(body.names)] };
         }
-        if (type !== 'account' && local !== undefined) throw invalid('local_part', 'only an account rule has one');
-        rule = { ...base, family, domainId: domainId!, type, localPart: local ?? null };
-      } else if (family === 'outgoing') rule = { ...base, family, domainId: domainId! };
-      else {
-        const known: readonly string[] = domainId === null ? PROJECT_EVENTS : DELIVERY_EVENTS;
-        body.names.forEach((name, i) => {
-          if (!known.includes(name)) throw invalid(`names[${i}]`, `is none of ${known.join(', ')}`);
-        });
-        rule = { ...base, family, domainId, names: [...new Set(body.names)] };
-      }
-      await transactor.transact(projectId, (tx) => tx.insertRule(rule));
-      return reply.code(201).send(views.rule(rule));
-    });
+        await transactor.transact(projectId, (tx) => tx.insertRule(rule));
+        return reply.code(201).send(views.rule(rule));
+      },
+    );
     app.get(`${path}/:rule`, { schema: { ...oneParams, response: { 200: AnyObject } } }, async (request) => {
       const { projectId } = permitted(request, `${policy}.get`);
       return views.rule(await one(request, projectId));
@@ -210,6 +268,7 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       return reply.code(204).send();
     });
   }
-  for (const family of ['incoming', 'outgoing', 'event'] as const) ruleRoutes(family, `/domains/:id/${family}_rules`, 'domain');
+  for (const family of ['incoming', 'outgoing', 'event'] as const)
+    ruleRoutes(family, `/domains/:id/${family}_rules`, 'domain');
   ruleRoutes('event', '/event_rules', 'project');
 }

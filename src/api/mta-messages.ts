@@ -30,66 +30,89 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     const { items, nextCursor } = await read.messages(projectId, pageOf(request));
     return { items: items.map((m) => head(m, m.size)), next_cursor: nextCursor };
   });
-  app.get('/messages/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.messages.get');
-    const message = found(await read.message(projectId, pathId(request)));
-    const [rows, attempts] = await Promise.all([read.recipients(projectId, message.id), read.attempts(projectId, message.id)]);
-    return {
-      ...head(message, message.raw.length),
-      recipients: rows.map((row) => ({
-        id: row.id,
-        address: row.address,
-        state: row.state,
-        attempts: attempts
-          .filter((attempt) => attempt.recipientId === row.id)
-          .map(({ number, at, outcome, detail }) => ({ number, at: iso(at), outcome, detail })),
-        next_attempt_at: iso(row.nextAttemptAt),
-        last_result: row.lastResult,
-        settled_at: iso(row.settledAt),
-      })),
-    };
-  });
-  app.get('/messages/:id/raw', { schema: { params: IdParams, produces: ['message/rfc822'] } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'mta.messages.get');
-    const message = found(await read.message(projectId, pathId(request)));
-    return reply.type('message/rfc822').header('content-disposition', `attachment; filename="${message.id}.eml"`).send(deps.shown(message));
-  });
+  app.get(
+    '/messages/:id',
+    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.messages.get');
+      const message = found(await read.message(projectId, pathId(request)));
+      const [rows, attempts] = await Promise.all([
+        read.recipients(projectId, message.id),
+        read.attempts(projectId, message.id),
+      ]);
+      return {
+        ...head(message, message.raw.length),
+        recipients: rows.map((row) => ({
+          id: row.id,
+          address: row.address,
+          state: row.state,
+          attempts: attempts
+            .filter((attempt) => attempt.recipientId === row.id)
+            .map(({ number, at, outcome, detail }) => ({ number, at: iso(at), outcome, detail })),
+          next_attempt_at: iso(row.nextAttemptAt),
+          last_result: row.lastResult,
+          settled_at: iso(row.settledAt),
+        })),
+      };
+    },
+  );
+  app.get(
+    '/messages/:id/raw',
+    { schema: { params: IdParams, produces: ['message/rfc822'] } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'mta.messages.get');
+      const message = found(await read.message(projectId, pathId(request)));
+      return reply
+        .type('message/rfc822')
+        .header('content-disposition', `attachment; filename="${message.id}.eml"`)
+        .send(deps.shown(message));
+    },
+  );
   app.get('/queues', { schema: { response: { 200: AnyObject } } }, async (request) => {
     permitted(request, 'mta.queues.list');
     return { depth: await read.depth() };
   });
 
-  app.post('/tasks', { schema: { body: MtaTask, response: { 200: AnyObject, 202: AnyObject } } }, async (request, reply) => {
-    const principal = permitted(request, 'mta.domains.send');
-    const { self, ...input } = (request.body as { arguments: ComposeInput & { self: string } }).arguments;
-    const sync = (request.query as { is_sync?: string }).is_sync === 'true';
-    const result = await deps.submit(principal, selfId(self, '/mta/v1/domains', 'arguments.self'), input);
-    const problem =
-      result.kind === 'refused'
-        ? new Problem(result.status, result.type, result.title, result.detail, {
-            ...(result.field === undefined ? {} : { field: result.field }),
-            ...(result.retryAfterSeconds === undefined ? {} : { headers: { 'retry-after': String(result.retryAfterSeconds) } }),
-          })
-        : null;
-    if (problem !== null && sync) throw problem;
-    const now = clock.now();
-    const task: Task = {
-      id: random.id(),
-      projectId: principal.projectId,
-      service: 'mta',
-      procedure: 'send_message',
-      status: problem === null ? 'succeeded' : 'failed',
-      result: result.kind === 'accepted' ? { id: result.id, message_id: result.messageIdHeader, recipients: result.recipients } : null,
-      error: problem === null ? null : JSON.parse(problemBody(problem)),
-      createdAt: now,
-      completedAt: now,
-    };
-    // The mail is accepted by now: a task row that cannot be written must not make the caller send it again.
-    await transactor
-      .transact(principal.projectId, (tx) => tx.insertTask(task))
-      .catch((error) => deps.logger.error({ task: task.id, err: error }, 'a task could not be kept'));
-    return reply.code(sync ? 200 : 202).send(views.task(task));
-  });
+  app.post(
+    '/tasks',
+    { schema: { body: MtaTask, response: { 200: AnyObject, 202: AnyObject } } },
+    async (request, reply) => {
+      const principal = permitted(request, 'mta.domains.send');
+      const { self, ...input } = (request.body as { arguments: ComposeInput & { self: string } }).arguments;
+      const sync = (request.query as { is_sync?: string }).is_sync === 'true';
+      const result = await deps.submit(principal, selfId(self, '/mta/v1/domains', 'arguments.self'), input);
+      const problem =
+        result.kind === 'refused'
+          ? new Problem(result.status, result.type, result.title, result.detail, {
+              ...(result.field === undefined ? {} : { field: result.field }),
+              ...(result.retryAfterSeconds === undefined
+                ? {}
+                : { headers: { 'retry-after': String(result.retryAfterSeconds) } }),
+            })
+          : null;
+      if (problem !== null && sync) throw problem;
+      const now = clock.now();
+      const task: Task = {
+        id: random.id(),
+        projectId: principal.projectId,
+        service: 'mta',
+        procedure: 'send_message',
+        status: problem === null ? 'succeeded' : 'failed',
+        result:
+          result.kind === 'accepted'
+            ? { id: result.id, message_id: result.messageIdHeader, recipients: result.recipients }
+            : null,
+        error: problem === null ? null : JSON.parse(problemBody(problem)),
+        createdAt: now,
+        completedAt: now,
+      };
+      // The mail is accepted by now: a task row that cannot be written must not make the caller send it again.
+      await transactor
+        .transact(principal.projectId, (tx) => tx.insertTask(task))
+        .catch((error) => deps.logger.error({ task: task.id, err: error }, 'a task could not be kept'));
+      return reply.code(sync ? 200 : 202).send(views.task(task));
+    },
+  );
   app.get('/tasks/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
     const { projectId } = permitted(request, 'mta.tasks.get');
     const task = await read.task(projectId, pathId(request));

@@ -1,7 +1,10 @@
 /** JSON schemas shared by the resources; the OpenAPI documents come from these same objects. */
 import Type from 'typebox';
 
-export const Self = Type.Object({ self: Type.String({ maxLength: 2048, description: 'absolute URL of the resource' }) }, { additionalProperties: false });
+export const Self = Type.Object(
+  { self: Type.String({ maxLength: 2048, description: 'absolute URL of the resource' }) },
+  { additionalProperties: false },
+);
 export const PageQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
@@ -11,13 +14,25 @@ export const PageQuery = Type.Object(
 );
 export const IdParams = Type.Object({ id: Type.String() });
 export const AnyObject = Type.Object({}, { additionalProperties: true });
-export const List = Type.Object({ items: Type.Array(AnyObject), next_cursor: Type.Union([Type.String(), Type.Null()]) });
-const Mailboxes = Type.Array(Type.String({ maxLength: 2000 }), { maxItems: 1000, description: 'RFC 5322 mailboxes' });
-const Ids = Type.Array(Type.String({ maxLength: 998 }), { maxItems: 200, description: 'RFC 5322 message identifiers' });
+export const List = Type.Object({
+  items: Type.Array(AnyObject),
+  next_cursor: Type.Union([Type.String(), Type.Null()]),
+});
+const Mailboxes = Type.Array(Type.String({ maxLength: 2000 }), {
+  maxItems: 1000,
+  description: 'RFC 5322 mailboxes',
+});
+const Ids = Type.Array(Type.String({ maxLength: 998 }), {
+  maxItems: 200,
+  description: 'RFC 5322 message identifiers',
+});
 
 export const SendMessage = Type.Object(
   {
-    self: Type.String({ maxLength: 2048, description: 'URL of the MTA domain that sends; its host is not looked at' }),
+    self: Type.String({
+      maxLength: 2048,
+      description: 'URL of the MTA domain that sends; its host is not looked at',
+    }),
     from: Type.Optional(Mailboxes),
     sender: Type.Optional(Type.String({ maxLength: 2000 })),
     reply_to: Type.Optional(Mailboxes),
@@ -30,7 +45,9 @@ export const SendMessage = Type.Object(
     subject: Type.String({ maxLength: 10_000 }),
     content_type: Type.String({ maxLength: 1000, description: 'text/* or multipart/*' }),
     additional_header: Type.Optional(
-      Type.Record(Type.String(), Type.Array(Type.String({ maxLength: 100_000 }), { maxItems: 100 }), { maxProperties: 100 }),
+      Type.Record(Type.String(), Type.Array(Type.String({ maxLength: 100_000 }), { maxItems: 100 }), {
+        maxProperties: 100,
+      }),
     ),
     body: Type.String(),
     attachments: Type.Optional(
@@ -57,7 +74,10 @@ export const EdjTask = Type.Object(
   {
     procedure: Type.Literal('publish'),
     arguments: Type.Object(
-      { self: Type.String({ maxLength: 2048, description: 'URL of the topic' }), message: Type.String({ maxLength: 1_000_000 }) },
+      {
+        self: Type.String({ maxLength: 2048, description: 'URL of the topic' }),
+        message: Type.String({ maxLength: 1_000_000 }),
+      },
       { additionalProperties: false },
     ),
   },

@@ -14,12 +14,16 @@ import { edjRoutes } from './edj.ts';
 import { iamRoutes } from './iam.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
-import { Problem, notFound, sendProblem } from './problems.ts';
+import { notFound, Problem, sendProblem } from './problems.ts';
 
 export interface ApiOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: { readonly cert: Buffer | string; readonly key: Buffer | string; readonly minVersion: string } | null;
+  readonly tls: {
+    readonly cert: Buffer | string;
+    readonly key: Buffer | string;
+    readonly minVersion: string;
+  } | null;
   readonly trustedProxies: readonly string[];
 }
 export interface Api extends Service {
@@ -35,10 +39,14 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     connectionTimeout: 120_000,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: true, allErrors: false } },
+    ajv: {
+      customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: true, allErrors: false },
+    },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-    ...(options.tls === null ? {} : { https: { ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
+    ...(options.tls === null
+      ? {}
+      : { https: { ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
   } as object) as unknown as FastifyInstance;
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency({ read: deps.read, transactor: deps.transactor, clock: deps.clock });
@@ -46,7 +54,9 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
 
   app.decorateRequest('principal', null);
   app.decorateRequest('idempotencyKey', null);
-  app.setErrorHandler<FastifyError | Error>((error, request, reply) => sendProblem(reply, problemOf(error, deps, request.id)));
+  app.setErrorHandler<FastifyError | Error>((error, request, reply) =>
+    sendProblem(reply, problemOf(error, deps, request.id)),
+  );
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
 
   app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }));
@@ -54,13 +64,23 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     const reason = deps.notReady();
     return reason === null ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
   });
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => reply.type('text/plain; version=0.0.4').send(await deps.metrics.render()));
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4').send(await deps.metrics.render()),
+  );
   app.get('/docs', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
+      .header(
+        'content-security-policy',
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+      )
       .header('x-content-type-options', 'nosniff')
-      .send(docsPage(deps.publicUrl(), Object.values(documents).map((document) => document() as never))),
+      .send(
+        docsPage(
+          deps.publicUrl(),
+          Object.values(documents).map((document) => document() as never),
+        ),
+      ),
   );
 
   async function part(name: Document, routes: (scope: FastifyInstance) => void): Promise<void> {
@@ -111,7 +131,10 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
     const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '');
     const text = match === null ? '' : Buffer.from(match[1]!, 'base64').toString('utf8');
     const colon = text.indexOf(':');
-    const result = colon === -1 ? null : await deps.authenticator.authenticate(text.slice(0, colon), text.slice(colon + 1), request.ip);
+    const result =
+      colon === -1
+        ? null
+        : await deps.authenticator.authenticate(text.slice(0, colon), text.slice(colon + 1), request.ip);
     if (result?.kind === 'throttled') {
       throw new Problem(429, 'too-many-failures', 'Too many failures', 'too many failed authentications', {
         headers: { 'retry-after': String(Math.ceil(result.retryAfterMs / 1000)) },
@@ -119,7 +142,12 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
     }
     if (result?.kind !== 'ok') {
       reply.header('www-authenticate', 'Basic realm="hikyaku", charset="UTF-8"');
-      throw new Problem(401, 'unauthenticated', 'Unauthenticated', 'A valid static key is needed: Basic authentication, key id and secret.');
+      throw new Problem(
+        401,
+        'unauthenticated',
+        'Unauthenticated',
+        'A valid static key is needed: Basic authentication, key id and secret.',
+      );
     }
     request.principal = result.principal;
   });
@@ -127,25 +155,54 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
     const key = request.headers['idempotency-key'];
     if (request.method !== 'POST' || key === undefined || request.principal === null) return;
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new Problem(400, 'validation', 'Validation failed', 'Idempotency-Key: 1 to 255 visible ASCII characters', { field: 'Idempotency-Key' });
+      throw new Problem(
+        400,
+        'validation',
+        'Validation failed',
+        'Idempotency-Key: 1 to 255 visible ASCII characters',
+        { field: 'Idempotency-Key' },
+      );
     }
     const scoped = `http:${request.url}:${key}`;
-    const begun = await idempotency.begin(request.principal.projectId, scoped, JSON.stringify(request.body ?? null));
+    const begun = await idempotency.begin(
+      request.principal.projectId,
+      scoped,
+      JSON.stringify(request.body ?? null),
+    );
     switch (begun.kind) {
       case 'first':
         request.idempotencyKey = scoped;
         return;
       case 'replay':
-        return reply.code(begun.status).type('application/json').header('idempotent-replayed', 'true').send(begun.body);
+        return reply
+          .code(begun.status)
+          .type('application/json')
+          .header('idempotent-replayed', 'true')
+          .send(begun.body);
       case 'running':
-        throw new Problem(409, 'idempotency-running', 'Conflict', 'the first call with this Idempotency-Key is still running');
+        throw new Problem(
+          409,
+          'idempotency-running',
+          'Conflict',
+          'the first call with this Idempotency-Key is still running',
+        );
       case 'other-body':
-        throw new Problem(409, 'idempotency-mismatch', 'Conflict', 'this Idempotency-Key was used with another body');
+        throw new Problem(
+          409,
+          'idempotency-mismatch',
+          'Conflict',
+          'this Idempotency-Key was used with another body',
+        );
     }
   });
   app.addHook('onSend', async (request, reply, payload) => {
     if (request.idempotencyKey !== null && request.principal !== null) {
-      await idempotency.finish(request.principal.projectId, request.idempotencyKey, reply.statusCode, String(payload ?? ''));
+      await idempotency.finish(
+        request.principal.projectId,
+        request.idempotencyKey,
+        reply.statusCode,
+        String(payload ?? ''),
+      );
     }
     return payload;
   });
@@ -154,12 +211,24 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
 function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof ConflictError) return new Problem(409, 'conflict', 'Conflict', `already taken or in use: ${error.what}`);
-  if (error instanceof StaleError) return new Problem(409, 'conflict', 'Conflict', 'the resource was changed or removed meanwhile');
+  if (error instanceof ConflictError)
+    return new Problem(409, 'conflict', 'Conflict', `already taken or in use: ${error.what}`);
+  if (error instanceof StaleError)
+    return new Problem(409, 'conflict', 'Conflict', 'the resource was changed or removed meanwhile');
   if (error instanceof StoreError) {
     return error.retryable
-      ? new Problem(507, 'insufficient-storage', 'Insufficient storage', 'it could not be stored, try again later')
-      : new Problem(503, 'store-unavailable', 'Store unavailable', 'the store does not take writes, try again later');
+      ? new Problem(
+          507,
+          'insufficient-storage',
+          'Insufficient storage',
+          'it could not be stored, try again later',
+        )
+      : new Problem(
+          503,
+          'store-unavailable',
+          'Store unavailable',
+          'the store does not take writes, try again later',
+        );
   }
   const { validation, validationContext, statusCode, message } = error as FastifyError;
   if (validation !== undefined) {
@@ -167,11 +236,25 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
     const missing = (first?.params as { missingProperty?: string; additionalProperty?: string }) ?? {};
     const tail = missing.missingProperty ?? missing.additionalProperty;
     const path = `${first?.instancePath ?? ''}${tail === undefined ? '' : `/${tail}`}`;
-    const field = path.slice(1).replace(/\/(\d+)(?=\/|$)/g, '[$1]').replaceAll('/', '.') || (validationContext ?? 'body');
-    return new Problem(400, 'validation', 'Validation failed', `${field}: ${first?.message ?? message}`, { field });
+    const field =
+      path
+        .slice(1)
+        .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
+        .replaceAll('/', '.') ||
+      (validationContext ?? 'body');
+    return new Problem(400, 'validation', 'Validation failed', `${field}: ${first?.message ?? message}`, {
+      field,
+    });
   }
-  if (statusCode === 413) return new Problem(413, 'body-too-large', 'Body too large', `at most ${BODY_LIMIT} octets are taken`);
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem(statusCode, 'bad-request', 'Bad request', message);
+  if (statusCode === 413)
+    return new Problem(413, 'body-too-large', 'Body too large', `at most ${BODY_LIMIT} octets are taken`);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Problem(statusCode, 'bad-request', 'Bad request', message);
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');
-  return new Problem(500, 'internal', 'Internal error', `something went wrong here; the log knows it as ${requestId}`);
+  return new Problem(
+    500,
+    'internal',
+    'Internal error',
+    `something went wrong here; the log knows it as ${requestId}`,
+  );
 }

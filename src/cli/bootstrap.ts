@@ -27,7 +27,13 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   if (!isRole(role)) throw new UsageError(`'${role}' is not a role`);
   const config = loadConfig(env);
   await using store = await openStore(config, silentLogger, false);
-  const deps = { read: store.read, transactor: store, sealer: await openSealer(config), clock: systemClock, random: createRandom() };
+  const deps = {
+    read: store.read,
+    transactor: store,
+    sealer: await openSealer(config),
+    clock: systemClock,
+    random: createRandom(),
+  };
   const request = { project: options.project ?? domain, sandbox: false, domain, role };
   try {
     let result = await setUp(deps, { ...request, verified: options.verified === true });
@@ -35,7 +41,9 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       await using resolver = createResolver({ servers: [...config.dnsServers], clock: systemClock });
       const { owned } = result;
       if ((await checkOwnership(resolver, owned)).kind === 'proved') {
-        await store.transact(owned.projectId, (tx) => tx.verifyOwnedDomain(owned.projectId, owned.id, systemClock.now()));
+        await store.transact(owned.projectId, (tx) =>
+          tx.verifyOwnedDomain(owned.projectId, owned.id, systemClock.now()),
+        );
         result = await setUp(deps, { ...request, verified: false });
       }
     }
@@ -52,9 +60,13 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     };
     if (options.json === true) process.stdout.write(`${JSON.stringify(out)}\n`);
     else if (ready === null) {
-      process.stdout.write(`Publish this record, then run the same command again:\n  ${ownership.name}. IN TXT "${ownership.value}"\n`);
+      process.stdout.write(
+        `Publish this record, then run the same command again:\n  ${ownership.name}. IN TXT "${ownership.value}"\n`,
+      );
     } else {
-      process.stdout.write(`domain  ${out.domain_url}\ntopic   ${out.topic_id}\nkey id  ${ready.key.id}\nsecret  ${ready.key.secret}   (shown only now)\n`);
+      process.stdout.write(
+        `domain  ${out.domain_url}\ntopic   ${out.topic_id}\nkey id  ${ready.key.id}\nsecret  ${ready.key.secret}   (shown only now)\n`,
+      );
     }
     return 0;
   } catch (error) {

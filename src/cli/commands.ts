@@ -26,7 +26,9 @@ export const commands: Readonly<Record<string, Command>> = {
     async run() {
       const width = Math.max(...Object.keys(commands).map((name) => name.length));
       for (const [name, { summary, usage }] of Object.entries(commands)) {
-        process.stdout.write(`  hikyaku ${name.padEnd(width)}  ${summary}${usage === '' ? '' : `\n${' '.repeat(width + 13)}${usage}`}\n`);
+        process.stdout.write(
+          `  hikyaku ${name.padEnd(width)}  ${summary}${usage === '' ? '' : `\n${' '.repeat(width + 13)}${usage}`}\n`,
+        );
       }
       return 0;
     },

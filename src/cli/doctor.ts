@@ -2,10 +2,11 @@
  * `hikyaku doctor`: can this machine run the service? Each check says what it saw and what to do; exit status 1 when
  * one fails. It opens nothing it does not close, and sends no mail: the outbound check only connects.
  */
+
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { X509Certificate } from 'node:crypto';
 import { type Config, type HostPort, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -32,7 +33,11 @@ async function checkPort(check: string, { host, port }: HostPort): Promise<Findi
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') return warning(check, `${host}:${port} is occupied (by a running hikyaku?)`);
-    if (code === 'EACCES') return failed(check, `${host}:${port} needs a privilege: allow ports below 1024 (CAP_NET_BIND_SERVICE)`);
+    if (code === 'EACCES')
+      return failed(
+        check,
+        `${host}:${port} needs a privilege: allow ports below 1024 (CAP_NET_BIND_SERVICE)`,
+      );
     return failed(check, `${host}:${port}: ${(error as Error).message}`);
   } finally {
     server.close();
@@ -48,7 +53,10 @@ async function checkStore(config: Config): Promise<Finding[]> {
     const free = bavail * bsize;
     const gate = Math.max(16 * 1024 * 1024, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
     const text = `${(free / 1024 ** 3).toFixed(1)} GiB free, mail is refused below ${(gate / 1024 ** 3).toFixed(1)} GiB`;
-    return [ok('store', `${directory} can be written`), free > gate ? ok('disk', text) : failed('disk', text)];
+    return [
+      ok('store', `${directory} can be written`),
+      free > gate ? ok('disk', text) : failed('disk', text),
+    ];
   } catch (error) {
     return [failed('store', `${directory}: ${(error as Error).message}`)];
   }
@@ -62,11 +70,13 @@ async function checkDns(config: Config, resolver: Resolver): Promise<Finding[]> 
       ? failed('DNS', `no answer: ${root.cause}; set HIKYAKU_DNS_SERVERS`)
       : ok('DNS', `answers${root.kind === 'found' && root.authenticated ? ', and validates DNSSEC' : ''}`),
   );
-  const addresses = [await resolver.a(config.hostname), await resolver.aaaa(config.hostname)].flatMap((answer) =>
-    answer.kind === 'found' ? answer.records : [],
+  const addresses = [await resolver.a(config.hostname), await resolver.aaaa(config.hostname)].flatMap(
+    (answer) => (answer.kind === 'found' ? answer.records : []),
   );
   if (parseDomain(config.hostname) === null || addresses.length === 0) {
-    findings.push(warning('host name', `${config.hostname} has no address in DNS; set HIKYAKU_HOSTNAME to a public name`));
+    findings.push(
+      warning('host name', `${config.hostname} has no address in DNS; set HIKYAKU_HOSTNAME to a public name`),
+    );
     return findings;
   }
   findings.push(ok('host name', `${config.hostname} is ${addresses.join(', ')}`));
@@ -76,14 +86,21 @@ async function checkDns(config: Config, resolver: Resolver): Promise<Finding[]> 
     findings.push(
       names.includes(config.hostname.toLowerCase())
         ? ok('PTR', `${address} points back to ${config.hostname}`)
-        : warning('PTR', `${address} points to ${names.join(', ') || 'nothing'}, not to ${config.hostname}: many hosts will refuse the mail`),
+        : warning(
+            'PTR',
+            `${address} points to ${names.join(', ') || 'nothing'}, not to ${config.hostname}: many hosts will refuse the mail`,
+          ),
     );
   }
   return findings;
 }
 
 async function checkCertificate(config: Config): Promise<Finding> {
-  if (config.tls === null) return warning('TLS certificate', 'self-signed; set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY for real clients');
+  if (config.tls === null)
+    return warning(
+      'TLS certificate',
+      'self-signed; set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY for real clients',
+    );
   try {
     const certificate = new X509Certificate(await readFile(config.tls.cert));
     await access(config.tls.key, constants.R_OK);
@@ -102,17 +119,25 @@ async function checkCertificate(config: Config): Promise<Finding> {
 
 /** Whether port 25 of the outside can be reached: many providers block it (OP25B). */
 async function checkOutbound(config: Config, resolver: Resolver): Promise<Finding> {
-  if (config.routes.some((route) => route.pattern === '*')) return ok('outbound port 25', 'not needed: a route takes all mail');
+  if (config.routes.some((route) => route.pattern === '*'))
+    return ok('outbound port 25', 'not needed: a route takes all mail');
   const mx = await resolver.mx('gmail.com');
-  const exchange = mx.kind === 'found' ? [...mx.records].sort((a, b) => a.preference - b.preference)[0]?.exchange : undefined;
+  const exchange =
+    mx.kind === 'found'
+      ? [...mx.records].sort((a, b) => a.preference - b.preference)[0]?.exchange
+      : undefined;
   const address = exchange === undefined ? undefined : await resolver.a(exchange);
-  if (address?.kind !== 'found') return warning('outbound port 25', 'not tried: no mail host could be looked up');
+  if (address?.kind !== 'found')
+    return warning('outbound port 25', 'not tried: no mail host could be looked up');
   try {
     const socket = await systemNetwork.dial({ address: address.records[0]!, port: 25, timeoutMs: 5000 });
     socket.destroy();
     return ok('outbound port 25', `${exchange} can be reached`);
   } catch {
-    return failed('outbound port 25', 'blocked (OP25B): ask the provider to open it, or send through a smart host with HIKYAKU_ROUTES');
+    return failed(
+      'outbound port 25',
+      'blocked (OP25B): ask the provider to open it, or send through a smart host with HIKYAKU_ROUTES',
+    );
   }
 }
 
@@ -128,7 +153,11 @@ async function checkClock(config: Config): Promise<Finding> {
 export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
   const options = parseOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
-  await using resolver = createResolver({ servers: [...config.dnsServers], clock: systemClock, timeoutMs: 3000 });
+  await using resolver = createResolver({
+    servers: [...config.dnsServers],
+    clock: systemClock,
+    timeoutMs: 3000,
+  });
   const findings: Finding[] = [];
   const listeners: [string, readonly HostPort[]][] = [
     ['HTTP port', [config.httpListen]],
@@ -136,8 +165,13 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     ['submission port', config.submissionListen],
     ['submissions port', config.submissionsListen],
   ];
-  for (const [check, list] of listeners) for (const address of list) findings.push(await checkPort(check, address));
-  findings.push(...(await checkStore(config)), await checkClock(config), ...(await checkDns(config, resolver)));
+  for (const [check, list] of listeners)
+    for (const address of list) findings.push(await checkPort(check, address));
+  findings.push(
+    ...(await checkStore(config)),
+    await checkClock(config),
+    ...(await checkDns(config, resolver)),
+  );
   findings.push(await checkCertificate(config), await checkOutbound(config, resolver));
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else {

@@ -30,8 +30,20 @@ async function firstStart(config: ReturnType<typeof loadConfig>): Promise<SetUp 
   await using store = await openStore(config, silentLogger, true);
   const { items } = await store.read.projects({ limit: 1, cursor: null });
   if (items.length > 0) return null;
-  const deps = { read: store.read, transactor: store, sealer: await openSealer(config), clock: systemClock, random: createRandom() };
-  return setUp(deps, { project: 'sandbox', sandbox: true, domain: parseDomain('sandbox.test')!, verified: true, role: 'admin' });
+  const deps = {
+    read: store.read,
+    transactor: store,
+    sealer: await openSealer(config),
+    clock: systemClock,
+    random: createRandom(),
+  };
+  return await setUp(deps, {
+    project: 'sandbox',
+    sandbox: true,
+    domain: parseDomain('sandbox.test')!,
+    verified: true,
+    role: 'admin',
+  });
 }
 
 function welcome({ ready }: SetUp, service: RunningService): string {

@@ -31,8 +31,18 @@ export interface SetUp {
   readonly project: Project;
   readonly owned: OwnedDomain;
   /** null until the ownership is proved */
-  readonly ready: { readonly domain: MtaDomain; readonly topic: Topic; readonly client: ApiClient; readonly key: { readonly id: string; readonly secret: string } } | null;
-  readonly ownership: { readonly name: string; readonly type: string; readonly value: string; readonly verified: boolean };
+  readonly ready: {
+    readonly domain: MtaDomain;
+    readonly topic: Topic;
+    readonly client: ApiClient;
+    readonly key: { readonly id: string; readonly secret: string };
+  } | null;
+  readonly ownership: {
+    readonly name: string;
+    readonly type: string;
+    readonly value: string;
+    readonly verified: boolean;
+  };
 }
 
 /** What is there is kept; a new key is made at each call. Throws ConflictError where another project has the domain. */
@@ -41,14 +51,26 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
   const now = clock.now();
   let project = await read.projectByName(request.project);
   if (project === null) {
-    const made: Project = { id: random.id(), name: request.project, sandbox: request.sandbox, createdAt: now };
+    const made: Project = {
+      id: random.id(),
+      name: request.project,
+      sandbox: request.sandbox,
+      createdAt: now,
+    };
     await transactor.transact(made.id, (tx) => tx.insertProject(made));
     project = made;
   }
   const { id: projectId } = project;
   let owned = await read.ownedDomainByName(projectId, request.domain);
   if (owned === null) {
-    const made: OwnedDomain = { id: random.id(), projectId, name: request.domain, challenge: random.bytes(24).toString('hex'), verifiedAt: null, createdAt: now };
+    const made: OwnedDomain = {
+      id: random.id(),
+      projectId,
+      name: request.domain,
+      challenge: random.bytes(24).toString('hex'),
+      verifiedAt: null,
+      createdAt: now,
+    };
     await transactor.transact(projectId, (tx) => tx.insertOwnedDomain(made));
     owned = made;
   }
@@ -63,14 +85,27 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
   const existing = await read.findDomain(request.domain);
   let domain = existing?.projectId === projectId ? existing : null;
   const topicName = request.domain;
-  let topic = domain === null ? await read.topicByName(projectId, topicName) : await read.topic(projectId, domain.defaultTopicId);
+  let topic =
+    domain === null
+      ? await read.topicByName(projectId, topicName)
+      : await read.topic(projectId, domain.defaultTopicId);
   const clients = (await read.apiClients(projectId, { limit: 500, cursor: null })).items;
   const clientName = `bootstrap-${request.role}`;
-  const client: ApiClient = clients.find(({ name }) => name === clientName) ?? { id: random.id(), projectId, name: clientName, roles: [request.role], createdAt: now };
-  const { key, secret } = await createStaticKey({ random, sealer, now }, { projectId, apiClientId: client.id, expiresAt: null });
+  const client: ApiClient = clients.find(({ name }) => name === clientName) ?? {
+    id: random.id(),
+    projectId,
+    name: clientName,
+    roles: [request.role],
+    createdAt: now,
+  };
+  const { key, secret } = await createStaticKey(
+    { random, sealer, now },
+    { projectId, apiClientId: client.id, expiresAt: null },
+  );
   const domainId = domain?.id ?? random.id<'mta-domain'>();
   const dkimKeys = domain === null ? await makeDkimKeys(random, sealer, clock, projectId, domainId) : [];
-  const newTopic: Topic | null = topic === null ? { id: random.id(), projectId, name: topicName, createdAt: now } : null;
+  const newTopic: Topic | null =
+    topic === null ? { id: random.id(), projectId, name: topicName, createdAt: now } : null;
   topic = topic ?? newTopic!;
   const newDomain: MtaDomain | null =
     domain === null
@@ -96,7 +131,16 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
     if (newDomain !== null) {
       tx.insertDomain(newDomain);
       for (const dkimKey of dkimKeys) tx.insertDkimKey(dkimKey);
-      tx.insertRule({ id: random.id(), projectId, topicId, createdAt: now, family: 'incoming', domainId, type: 'catch_all', localPart: null });
+      tx.insertRule({
+        id: random.id(),
+        projectId,
+        topicId,
+        createdAt: now,
+        family: 'incoming',
+        domainId,
+        type: 'catch_all',
+        localPart: null,
+      });
     }
     if (!clients.includes(client)) tx.insertApiClient(client);
     tx.insertStaticKey(key);

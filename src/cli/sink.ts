@@ -1,7 +1,7 @@
 /** `hikyaku sink`: a recording SMTP server and HTTP hook for development. Takes everything, keeps at most 64 MiB. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { parseHostPort, isLoopback } from '../config/config.ts';
+import { isLoopback, parseHostPort } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
@@ -30,7 +30,11 @@ function shelf() {
       sum.bytes += json.length;
       while (sum.bytes > MOST_BYTES && entries.length > 1) sum.bytes -= entries.shift()!.json.length;
     },
-    after: (id: string | null) => `[${entries.slice(id === null ? 0 : entries.findIndex((entry) => entry.id === id) + 1).map(({ json }) => json).join(',')}]`,
+    after: (id: string | null) =>
+      `[${entries
+        .slice(id === null ? 0 : entries.findIndex((entry) => entry.id === id) + 1)
+        .map(({ json }) => json)
+        .join(',')}]`,
   };
 }
 
@@ -41,7 +45,10 @@ interface Failure {
 function parseFailure(text: string): Failure {
   const match = /^(.+)=([45]\d\d)$/.exec(text);
   if (match === null) throw new UsageError(`--fail ${text}: expected PATTERN=CODE, such as *@slow.test=451`);
-  const glob = match[1]!.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const glob = match[1]!
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return { pattern: new RegExp(`^${glob}$`, 'i'), code: Number(match[2]) };
 }
 
@@ -51,11 +58,14 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
     http: { type: 'string' },
     fail: { type: 'string', multiple: true },
   });
-  const [smtpAt, httpAt] = [options.listen ?? '127.0.0.1:2526', options.http ?? '127.0.0.1:8026'].map((text) => {
-    const address = parseHostPort(text);
-    if (address === null || !isLoopback(address.host)) throw new UsageError(`'${text}' is not a loopback address:port`);
-    return address;
-  });
+  const [smtpAt, httpAt] = [options.listen ?? '127.0.0.1:2526', options.http ?? '127.0.0.1:8026'].map(
+    (text) => {
+      const address = parseHostPort(text);
+      if (address === null || !isLoopback(address.host))
+        throw new UsageError(`'${text}' is not a loopback address:port`);
+      return address;
+    },
+  );
   const failures = (options.fail ?? []).map(parseFailure);
   const random = createRandom();
   const messages = shelf();
@@ -118,9 +128,12 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
   });
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://sink');
-    const send = (status: number, body: string) => response.writeHead(status, { 'content-type': 'application/json' }).end(body);
-    if (request.method === 'GET' && url.pathname === '/messages') send(200, messages.after(url.searchParams.get('after')));
-    else if (request.method === 'GET' && url.pathname === '/events') send(200, events.after(url.searchParams.get('after')));
+    const send = (status: number, body: string) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+    if (request.method === 'GET' && url.pathname === '/messages')
+      send(200, messages.after(url.searchParams.get('after')));
+    else if (request.method === 'GET' && url.pathname === '/events')
+      send(200, events.after(url.searchParams.get('after')));
     else if (request.method === 'POST' && url.pathname.startsWith('/hook')) {
       const parts: Buffer[] = [];
       for await (const part of request) parts.push(part as Buffer);
@@ -137,8 +150,11 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
   server.listen(httpAt!.port, httpAt!.host);
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  process.stdout.write(`${JSON.stringify({ msg: 'ready', smtp: `${smtpAt!.host}:${smtp.port}`, http: `${httpAt!.host}:${port}` })}\n`);
-  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  process.stdout.write(
+    `${JSON.stringify({ msg: 'ready', smtp: `${smtpAt!.host}:${smtp.port}`, http: `${httpAt!.host}:${port}` })}\n`,
+  );
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   server.close();
   server.closeAllConnections();
   return 0;

@@ -4,7 +4,10 @@ import { reverseName, zoneRecords } from './zone.ts';
 
 test('reverse names of IPv4 and IPv6', () => {
   assert.equal(reverseName('192.0.2.25'), '25.2.0.192.in-addr.arpa');
-  assert.equal(reverseName('2001:db8::25'), '5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa');
+  assert.equal(
+    reverseName('2001:db8::25'),
+    '5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa',
+  );
 });
 
 test('every host gets its addresses, every address its PTR, and the include lists them all', () => {
@@ -19,5 +22,9 @@ test('every host gets its addresses, every address its PTR, and the include list
   );
   assert.equal(records.filter(({ type }) => type === 'A').length, 3);
   assert.equal(records.filter(({ type }) => type === 'PTR').length, 2);
-  assert.ok(records.some((r) => r.name === '_spf.example.com' && r.value === 'v=spf1 ip4:192.0.2.25 ip6:2001:db8::25 -all'));
+  assert.ok(
+    records.some(
+      (r) => r.name === '_spf.example.com' && r.value === 'v=spf1 ip4:192.0.2.25 ip6:2001:db8::25 -all',
+    ),
+  );
 });

@@ -1,6 +1,7 @@
 /** `hikyaku zone`: the DNS records the operator publishes for the service itself, ready for a zone file. */
-import { networkInterfaces } from 'node:os';
+
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { loadConfig } from '../config/config.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
@@ -17,7 +18,12 @@ export function reverseName(address: string): string {
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
   const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-  return `${groups.map((group) => group.padStart(4, '0')).join('').split('').reverse().join('.')}.ip6.arpa`;
+  return `${groups
+    .map((group) => group.padStart(4, '0'))
+    .join('')
+    .split('')
+    .reverse()
+    .join('.')}.ip6.arpa`;
 }
 
 /** The operator's records for the hosts customers are told, at these addresses. */
@@ -30,7 +36,8 @@ export function zoneRecords(
   for (const name of hosts) {
     for (const value of addresses) records.push({ name, type: isIP(value) === 4 ? 'A' : 'AAAA', value });
   }
-  for (const address of addresses) records.push({ name: reverseName(address), type: 'PTR', value: `${config.hostname}.` });
+  for (const address of addresses)
+    records.push({ name: reverseName(address), type: 'PTR', value: `${config.hostname}.` });
   const mechanisms = addresses.map((address) => `${isIP(address) === 4 ? 'ip4' : 'ip6'}:${address}`);
   records.push({ name: config.spfInclude, type: 'TXT', value: ['v=spf1', ...mechanisms, '-all'].join(' ') });
   records.push({ name: config.hostname, type: 'TXT', value: 'v=spf1 a -all' });
@@ -38,7 +45,10 @@ export function zoneRecords(
 }
 
 export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
-  const options = parseOptions(args, { address: { type: 'string', multiple: true }, json: { type: 'boolean' } });
+  const options = parseOptions(args, {
+    address: { type: 'string', multiple: true },
+    json: { type: 'boolean' },
+  });
   for (const address of options.address ?? []) {
     if (isIP(address) === 0) throw new UsageError(`'${address}' is not an IP address`);
   }

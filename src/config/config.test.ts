@@ -24,7 +24,10 @@ test('an empty environment gives the documented defaults', () => {
 });
 
 test('an unknown name is an error that suggests the nearest; test variables are ignored', () => {
-  assert.match(problemsOf({ HIKYAKU_MX_LISTENS: '127.0.0.1:25' })[0]!, /HIKYAKU_MX_LISTENS.*did you mean HIKYAKU_MX_LISTEN\?/);
+  assert.match(
+    problemsOf({ HIKYAKU_MX_LISTENS: '127.0.0.1:25' })[0]!,
+    /HIKYAKU_MX_LISTENS.*did you mean HIKYAKU_MX_LISTEN\?/,
+  );
   assert.deepEqual(problemsOf({ HIKYAKU_TEST_POSTGRES: 'x' }), []);
 });
 
@@ -37,7 +40,9 @@ const bad: Record<string, Record<string, string>> = {
   'a certificate without key': { HIKYAKU_TLS_CERT: '/x.pem' },
   'a negative limit': { HIKYAKU_LIMIT_PER_DAY: '-1' },
   'a route of an unknown scheme': { HIKYAKU_ROUTES: '*=http://127.0.0.1:1' },
-  'a trusted network beyond loopback': { HIKYAKU_TRUSTED_NETWORKS: '10.0.0.0/8=00000000-0000-7000-8000-000000000000' },
+  'a trusted network beyond loopback': {
+    HIKYAKU_TRUSTED_NETWORKS: '10.0.0.0/8=00000000-0000-7000-8000-000000000000',
+  },
   'plain HTTP beyond loopback': { HIKYAKU_HTTP_LISTEN: '0.0.0.0:80' },
   'a resolver that is a name': { HIKYAKU_DNS_SERVERS: 'dns.example:53' },
 };
@@ -61,8 +66,17 @@ test('routes, networks and listeners are parsed', () => {
     HIKYAKU_TRUSTED_NETWORKS: '127.0.0.0/8=00000000-0000-7000-8000-000000000000',
     HIKYAKU_MX_LISTEN: '127.0.0.1:0,[::1]:25',
   });
-  assert.deepEqual(config.routes[0], { pattern: 'example.com', target: { scheme: 'smtp', host: '127.0.0.1', port: 2526 } });
-  assert.deepEqual(config.routes[1]!.target, { scheme: 'smtps', host: '::1', port: 465, user: 'u@x', password: 'p:w' });
+  assert.deepEqual(config.routes[0], {
+    pattern: 'example.com',
+    target: { scheme: 'smtp', host: '127.0.0.1', port: 2526 },
+  });
+  assert.deepEqual(config.routes[1]!.target, {
+    scheme: 'smtps',
+    host: '::1',
+    port: 465,
+    user: 'u@x',
+    password: 'p:w',
+  });
   assert.equal(config.trustedNetworks[0]!.prefix, 8);
   assert.deepEqual(parseHostPort('[::1]:25'), { host: '::1', port: 25 });
 });

@@ -3,8 +3,9 @@
  * Fails with ConfigError, which lists every problem found, each naming its variable; values that may be secret are
  * never repeated.
  */
-import { hostname as machineName } from 'node:os';
+
 import { isIP } from 'node:net';
+import { hostname as machineName } from 'node:os';
 import { resolve } from 'node:path';
 import { VARIABLES } from './variables.ts';
 
@@ -108,7 +109,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     const value = env[name]?.trim();
     return value === '' ? undefined : value;
   };
-  function read<T>(name: keyof typeof VARIABLES, fallback: T, parse: (text: string) => T | null, wanted: string): T {
+  function read<T>(
+    name: keyof typeof VARIABLES,
+    fallback: T,
+    parse: (text: string) => T | null,
+    wanted: string,
+  ): T {
     const text = get(name);
     if (text === undefined) return fallback;
     const value = parse(text);
@@ -116,7 +122,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     problems.push(`${name}: expected ${wanted}`);
     return fallback;
   }
-  function readList<T>(name: keyof typeof VARIABLES, fallback: T[], parse: (t: string) => T | null, wanted: string): T[] {
+  function readList<T>(
+    name: keyof typeof VARIABLES,
+    fallback: T[],
+    parse: (t: string) => T | null,
+    wanted: string,
+  ): T[] {
     return read(
       name,
       fallback,
@@ -152,11 +163,26 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     hostname,
     submissionHost: read('HIKYAKU_SUBMISSION_HOST', hostname, host, 'a host name'),
     mxHosts: readList('HIKYAKU_MX_HOSTS', [hostname], host, 'host names, comma-separated'),
-    spfInclude: read('HIKYAKU_SPF_INCLUDE', `_spf.${hostname}`, (t) => (/^[a-z0-9_.-]+$/i.test(t) ? t : null), 'a DNS name'),
-    publicUrl: read('HIKYAKU_PUBLIC_URL', 'http://127.0.0.1:8025', parsePublicUrl, 'an http or https URL without query'),
+    spfInclude: read(
+      'HIKYAKU_SPF_INCLUDE',
+      `_spf.${hostname}`,
+      (t) => (/^[a-z0-9_.-]+$/i.test(t) ? t : null),
+      'a DNS name',
+    ),
+    publicUrl: read(
+      'HIKYAKU_PUBLIC_URL',
+      'http://127.0.0.1:8025',
+      parsePublicUrl,
+      'an http or https URL without query',
+    ),
     publicUrlGiven: get('HIKYAKU_PUBLIC_URL') !== undefined,
     httpListen: read('HIKYAKU_HTTP_LISTEN', { host: '127.0.0.1', port: 8025 }, parseHostPort, 'address:port'),
-    trustedProxies: readList('HIKYAKU_TRUSTED_PROXIES', [], (t) => (isIP(t) ? t : null), 'IP addresses, comma-separated'),
+    trustedProxies: readList(
+      'HIKYAKU_TRUSTED_PROXIES',
+      [],
+      (t) => (isIP(t) ? t : null),
+      'IP addresses, comma-separated',
+    ),
     dataDir,
     node: get('HIKYAKU_NODE') ?? hostname,
     mxListen: listen('HIKYAKU_MX_LISTEN', 2525),
@@ -204,7 +230,14 @@ export function isLoopback(host: string): boolean {
 
 function parsePublicUrl(text: string): string | null {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') return null;
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== ''
+  )
+    return null;
   return url.href.replace(/\/+$/, '');
 }
 
@@ -233,7 +266,9 @@ function parseRoute(text: string): RouteConfig | null {
       scheme,
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? fallback : Number(url.port),
-      ...(url.username === '' ? {} : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
+      ...(url.username === ''
+        ? {}
+        : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
     },
   };
 }

@@ -122,17 +122,27 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   async function attempt(item: DueDelivery): Promise<void> {
     const { delivery, event } = item;
     const move = await post(item).catch((error): SubscriberDeliveryMove => {
-      logger.error({ delivery: delivery.id, event: event.id, err: error }, 'a subscriber delivery failed unexpectedly');
+      logger.error(
+        { delivery: delivery.id, event: event.id, err: error },
+        'a subscriber delivery failed unexpectedly',
+      );
       return failed(item, { error: 'internal error' }, null);
     });
     deps.metrics.hookDelivery(move.to === 'done' ? 'done' : move.to === 'dead' ? 'dead' : 'retry');
-    if (move.to === 'dead') logger.warn({ delivery: delivery.id, event: event.id, subscriber: delivery.subscriberId }, 'a subscriber delivery was given up');
+    if (move.to === 'dead')
+      logger.warn(
+        { delivery: delivery.id, event: event.id, subscriber: delivery.subscriberId },
+        'a subscriber delivery was given up',
+      );
     for (;;) {
       try {
         return await deps.transactor.transact(delivery.projectId, (tx) => tx.moveDelivery(move));
       } catch (error) {
         if (error instanceof StaleError) return; // the subscriber is gone
-        logger.error({ delivery: delivery.id, err: error }, 'a subscriber delivery could not be settled, trying again');
+        logger.error(
+          { delivery: delivery.id, err: error },
+          'a subscriber delivery could not be settled, trying again',
+        );
         if (stopped) return;
         await new Promise<void>((resolve) => void clock.after(STORE_RETRY_MS, resolve));
       }
@@ -141,7 +151,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   async function post(item: DueDelivery): Promise<SubscriberDeliveryMove> {
     const { delivery, event, subscriber } = item;
-    if (event.expiresAt !== null && event.expiresAt <= clock.now()) return dead(delivery, { error: 'the event has expired' });
+    if (event.expiresAt !== null && event.expiresAt <= clock.now())
+      return dead(delivery, { error: 'the event has expired' });
     let body: Buffer;
     try {
       body = await renderEvent(event, { inline: subscriber.inline, deprecated: true }, deps.render);
@@ -174,10 +185,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (answer.status === 410) return dead(item.delivery, result);
     return failed(item, result, answer.headers['retry-after'] ?? null);
   }
-  function failed({ delivery }: DueDelivery, result: unknown, retryAfter: string | null): SubscriberDeliveryMove {
+  function failed(
+    { delivery }: DueDelivery,
+    result: unknown,
+    retryAfter: string | null,
+  ): SubscriberDeliveryMove {
     const now = clock.now();
     if (now - delivery.createdAt >= GIVE_UP_MS) return dead(delivery, result);
-    const asked = retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Math.min(Number(retryAfter) * 1000, RETRY.maxMs) : 0;
+    const asked =
+      retryAfter !== null && /^\d{1,6}$/.test(retryAfter)
+        ? Math.min(Number(retryAfter) * 1000, RETRY.maxMs)
+        : 0;
     const wait = Math.max(asked, backoff({ attempt: delivery.attempts + 1, ...RETRY, random: deps.random }));
     return retryLater(delivery, now + wait, result);
   }

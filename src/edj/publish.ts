@@ -18,7 +18,11 @@ export interface Publication {
 }
 
 /** Records the event in the caller's transaction and returns its id. */
-export function recordPublish(tx: EdjTx, deps: { readonly random: Random; readonly now: number }, publication: Publication): EventId {
+export function recordPublish(
+  tx: EdjTx,
+  deps: { readonly random: Random; readonly now: number },
+  publication: Publication,
+): EventId {
   const id = deps.random.id<'event'>();
   tx.insertEvent({
     id,

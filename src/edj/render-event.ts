@@ -26,7 +26,11 @@ export class MessageGone extends Error {
 }
 
 /** Throws MessageGone where the event shows a message that is no longer kept. */
-export async function renderEvent(event: EventRow, options: RenderOptions, deps: RenderDeps): Promise<Buffer> {
+export async function renderEvent(
+  event: EventRow,
+  options: RenderOptions,
+  deps: RenderDeps,
+): Promise<Buffer> {
   const { summary, content, attachments } = await contents(event, options, deps);
   return Buffer.from(
     JSON.stringify({
@@ -47,7 +51,11 @@ export async function renderEvent(event: EventRow, options: RenderOptions, deps:
 
 async function contents(event: EventRow, { inline }: RenderOptions, deps: RenderDeps) {
   if (event.summary !== null || event.messageId === null) {
-    return { summary: cut((event.summary ?? '').replace(/\r\n?/g, '\n'), 8192), content: event.content, attachments: [] };
+    return {
+      summary: cut((event.summary ?? '').replace(/\r\n?/g, '\n'), 8192),
+      content: event.content,
+      attachments: [],
+    };
   }
   const message = await deps.loadMessage(event.projectId, event.messageId);
   if (message === null) throw new MessageGone(`message ${event.messageId} is no longer kept`);

@@ -3,7 +3,12 @@ import type { SubscriberDelivery, SubscriberDeliveryMove, SubscriberDeliveryStat
 
 const OPEN: readonly SubscriberDeliveryState[] = ['pending', 'retry'];
 
-function move(delivery: SubscriberDelivery, to: SubscriberDeliveryState, nextAttemptAt: number | null, lastResult: unknown): SubscriberDeliveryMove {
+function move(
+  delivery: SubscriberDelivery,
+  to: SubscriberDeliveryState,
+  nextAttemptAt: number | null,
+  lastResult: unknown,
+): SubscriberDeliveryMove {
   return {
     projectId: delivery.projectId,
     id: delivery.id,
@@ -17,7 +22,11 @@ function move(delivery: SubscriberDelivery, to: SubscriberDeliveryState, nextAtt
 export function done(delivery: SubscriberDelivery, result: unknown): SubscriberDeliveryMove {
   return move(delivery, 'done', null, result);
 }
-export function retryLater(delivery: SubscriberDelivery, at: number, result: unknown): SubscriberDeliveryMove {
+export function retryLater(
+  delivery: SubscriberDelivery,
+  at: number,
+  result: unknown,
+): SubscriberDeliveryMove {
   return move(delivery, 'retry', at, result);
 }
 export function dead(delivery: SubscriberDelivery, result: unknown): SubscriberDeliveryMove {

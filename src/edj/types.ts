@@ -71,11 +71,24 @@ export interface EdjReader {
   subscribers(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<Subscriber>>;
   event(project: ProjectId, id: EventId): Promise<EventRow | null>;
   /** Oldest first after the event id `after` (null: from the beginning), at most `limit`; ids are UUIDv7 and commit order within a topic. */
-  eventsAfter(project: ProjectId, topic: TopicId, after: EventId | null, limit: number): Promise<readonly EventRow[]>;
+  eventsAfter(
+    project: ProjectId,
+    topic: TopicId,
+    after: EventId | null,
+    limit: number,
+  ): Promise<readonly EventRow[]>;
   /** Newest first, for lists. */
   events(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<EventRow>>;
-  deliveries(project: ProjectId, subscriber: SubscriberId, page: PageRequest): Promise<Page<SubscriberDelivery>>;
-  dueDeliveries(now: number, limit: number, exclude: ReadonlySet<DeliveryId>): Promise<readonly DueDelivery[]>;
+  deliveries(
+    project: ProjectId,
+    subscriber: SubscriberId,
+    page: PageRequest,
+  ): Promise<Page<SubscriberDelivery>>;
+  dueDeliveries(
+    now: number,
+    limit: number,
+    exclude: ReadonlySet<DeliveryId>,
+  ): Promise<readonly DueDelivery[]>;
   nextDeliveryAfter(now: number): Promise<number | null>;
 }
 export interface EdjTx {

@@ -4,11 +4,11 @@
  * key in the last 24 h is not locked out by what others do. Counters are in memory and bounded.
  */
 import type { Clock } from '../runtime/clock.ts';
+import type { StaticKeyId } from '../runtime/ids.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { operationsOf } from './policy.ts';
 import { verifySecret } from './static-keys.ts';
-import type { StaticKeyId } from '../runtime/ids.ts';
 import type { ApiClient, IamReader, Principal, Project } from './types.ts';
 
 export type Authentication =

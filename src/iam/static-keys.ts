@@ -53,6 +53,10 @@ async function scramVerifier(secret: string, salt: Buffer): Promise<KeyVerifier[
 }
 
 /** Compares in constant time. */
-export function verifySecret(sealer: Sealer, verifier: Pick<KeyVerifier, 'keyedHash'>, secret: string): boolean {
+export function verifySecret(
+  sealer: Sealer,
+  verifier: Pick<KeyVerifier, 'keyedHash'>,
+  secret: string,
+): boolean {
   return timingSafeEqual(sealer.mac(secret, CONTEXT), verifier.keyedHash);
 }

@@ -32,7 +32,12 @@ export interface KeyVerifier {
   /** HMAC-SHA-256(instance secret, secret), for PLAIN, LOGIN and Basic. */
   readonly keyedHash: Buffer;
   /** SCRAM-SHA-256 (RFC 5802, 7677), 4,096 rounds. */
-  readonly scram: { readonly salt: Buffer; readonly iterations: number; readonly storedKey: Buffer; readonly serverKey: Buffer };
+  readonly scram: {
+    readonly salt: Buffer;
+    readonly iterations: number;
+    readonly storedKey: Buffer;
+    readonly serverKey: Buffer;
+  };
 }
 /** Who is calling, once a key has been proved. */
 export interface Principal {

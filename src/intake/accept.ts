@@ -75,7 +75,13 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 }
 
-function eventRow(projectId: ProjectId, message: StoredMessage, event: PlannedEvent, id: EventId, now: number) {
+function eventRow(
+  projectId: ProjectId,
+  message: StoredMessage,
+  event: PlannedEvent,
+  id: EventId,
+  now: number,
+) {
   return {
     id,
     projectId,

@@ -47,7 +47,10 @@ export function createHostedDelivery(deps: HostedDeps) {
       const address = parseAddress(row.address);
       const domain = address === null ? null : await deps.read.findDomain(address.domain);
       if (address === null || domain === null || !isHosted(domain)) {
-        outcomes.push({ row, reply: { code: 451, enhanced: '4.3.0', text: 'the domain is no longer hosted here' } });
+        outcomes.push({
+          row,
+          reply: { code: 451, enhanced: '4.3.0', text: 'the domain is no longer hosted here' },
+        });
         continue;
       }
       const rules = await deps.read.rules(domain.projectId, domain.id, 'incoming');
@@ -81,7 +84,10 @@ export function createHostedDelivery(deps: HostedDeps) {
           domainId: share.domain.id,
           direction: 'incoming' as const,
           source: 'hosted' as const,
-          prefix: Buffer.concat([Buffer.from(returnPathField(message.mailFrom) + results + received, 'utf8'), message.prefix]),
+          prefix: Buffer.concat([
+            Buffer.from(returnPathField(message.mailFrom) + results + received, 'utf8'),
+            message.prefix,
+          ]),
           acceptedAt: now,
           expiresAt: now + MAX_QUEUE_MS,
           facts: { recipients: share.recipients, authentication },

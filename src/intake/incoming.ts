@@ -3,9 +3,9 @@
  * Rules are matched per envelope recipient, never by `To:`; one event per matched rule and message.
  */
 import type { MtaDomain } from '../domains/types.ts';
-import type { ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import { matchReceiveRules } from '../rules/match.ts';
 import type { ReceiveRule } from '../rules/types.ts';
+import type { ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import type { PlannedEvent } from './accept.ts';
 
 /** An envelope recipient and what takes it. */
@@ -53,13 +53,18 @@ export function incomingShares(
     else share.push(recipient);
   }
   return [...projects].map(([projectId, recipients]) => {
-    const byRule = new Map<RuleId | TopicId, { rule: ReceiveRule | null; domain: MtaDomain; topicId: TopicId; addresses: string[] }>();
+    const byRule = new Map<
+      RuleId | TopicId,
+      { rule: ReceiveRule | null; domain: MtaDomain; topicId: TopicId; addresses: string[] }
+    >();
     for (const { address, domain, rules, fallbackTopic } of recipients) {
-      const targets: { key: RuleId | TopicId; rule: ReceiveRule | null; topicId: TopicId }[] = rules.map((rule) => ({
-        key: rule.id,
-        rule,
-        topicId: rule.topicId,
-      }));
+      const targets: { key: RuleId | TopicId; rule: ReceiveRule | null; topicId: TopicId }[] = rules.map(
+        (rule) => ({
+          key: rule.id,
+          rule,
+          topicId: rule.topicId,
+        }),
+      );
       if (fallbackTopic !== null) targets.push({ key: fallbackTopic, rule: null, topicId: fallbackTopic });
       for (const { key, rule, topicId } of targets) {
         const entry = byRule.get(key) ?? { rule, domain, topicId, addresses: [] };

@@ -10,9 +10,9 @@ import { formatDate } from '../mail/dates.ts';
 import type { Domain } from '../mail/domain.ts';
 import { findHeader, parseHeaders, unfold } from '../mail/headers.ts';
 import { newMessageId, parseMessageId } from '../mail/message-id.ts';
+import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { RuleReader } from '../rules/types.ts';
 import type { MessageFacts, RecipientRow } from '../spool/types.ts';
 import { stripForgedResults } from '../verify/forged-results.ts';
 import type { PlannedEvent, PlannedMessage } from './accept.ts';
@@ -30,7 +30,9 @@ export type SendRefusal =
   | { readonly kind: 'author-foreign'; readonly field: string; readonly domain: string }
   | { readonly kind: 'loop' };
 
-export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: SendRefusal };
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: SendRefusal };
 
 /** The first of the three sending operations that the principal lacks, or null. */
 export function missingSendOperation(principal: Principal): string | null {
@@ -93,7 +95,10 @@ export async function prepareOutgoing(
       if (seen.has(address.domain)) continue;
       const owner = await read.findDomain(address.domain);
       if (owner === null || owner.projectId !== principal.projectId) {
-        return { ok: false, refusal: { kind: 'author-foreign', field: field.rawName, domain: address.domain } };
+        return {
+          ok: false,
+          refusal: { kind: 'author-foreign', field: field.rawName, domain: address.domain },
+        };
       }
       seen.add(address.domain);
     }
@@ -104,9 +109,10 @@ export async function prepareOutgoing(
   const added =
     (findHeader(fields, 'Date') === undefined ? `Date: ${formatDate(context.clock.now())}\r\n` : '') +
     (existing === undefined ? `Message-ID: ${messageIdHeader}\r\n` : '');
-  const spans = [...fieldSpans(fields, NEVER_LEAVES), ...stripForgedResults(message, context.hostname).removed].sort(
-    (a, b) => a.start - b.start,
-  );
+  const spans = [
+    ...fieldSpans(fields, NEVER_LEAVES),
+    ...stripForgedResults(message, context.hostname).removed,
+  ].sort((a, b) => a.start - b.start);
   const header = message.subarray(0, bodyStart);
   return {
     ok: true,
@@ -164,7 +170,9 @@ export async function planOutgoing(
     }),
   );
   const sendRules = await read.rules(principal.projectId, domain.id, 'outgoing');
-  const eventRules = (await read.rules(principal.projectId, domain.id, 'event')).filter((rule) => rule.names.includes('accepted'));
+  const eventRules = (await read.rules(principal.projectId, domain.id, 'event')).filter((rule) =>
+    rule.names.includes('accepted'),
+  );
   const events: PlannedEvent[] = sendRules.map((rule) => ({
     topicId: rule.topicId,
     name: 'outgoing',

@@ -100,7 +100,11 @@ export function refusalReply(refusal: SendRefusal): Reply {
     case 'author-invalid':
       return reply(554, '5.6.0', `the ${refusal.field} header field is not a list of mailboxes`);
     case 'author-foreign':
-      return reply(550, '5.7.1', `domain ${refusal.domain} in ${refusal.field} is not set up in this project`);
+      return reply(
+        550,
+        '5.7.1',
+        `domain ${refusal.domain} in ${refusal.field} is not set up in this project`,
+      );
     case 'loop':
       return LOOP;
   }
@@ -132,7 +136,11 @@ async function beginSubmission(
       const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, 1);
       if (reserved.kind === 'over') {
         return refuse(
-          reply(452, '4.7.1', `sending limit per ${reserved.window} reached, try again in ${reserved.retryAfterSeconds} s`),
+          reply(
+            452,
+            '4.7.1',
+            `sending limit per ${reserved.window} reached, try again in ${reserved.retryAfterSeconds} s`,
+          ),
         );
       }
       held.push(reserved);
@@ -163,7 +171,11 @@ async function beginSubmission(
               now: deps.clock.now(),
             }),
             smtputf8: mail.smtputf8,
-            facts: { peerAddress: connection.remoteAddress, helo: connection.helo ?? '', tls: connection.tls?.version ?? null },
+            facts: {
+              peerAddress: connection.remoteAddress,
+              helo: connection.helo ?? '',
+              tls: connection.tls?.version ?? null,
+            },
           },
           deps,
         );
@@ -186,7 +198,11 @@ async function beginSubmission(
   });
 }
 
-async function beginIncoming(deps: ReceiverDeps, connection: Connection, mail: MailParameters): Promise<Verdict<Transaction>> {
+async function beginIncoming(
+  deps: ReceiverDeps,
+  connection: Connection,
+  mail: MailParameters,
+): Promise<Verdict<Transaction>> {
   if (mail.size !== null && mail.size > MX_SIZE_LIMIT) return refuse(TOO_LARGE);
   const mailFrom = mail.address === '' ? '' : (parseAddress(mail.address)?.wire ?? null);
   if (mailFrom === null) return refuse(BAD_SENDER);
@@ -215,8 +231,12 @@ async function beginIncoming(deps: ReceiverDeps, connection: Connection, mail: M
   });
 }
 
-async function findRecipient(deps: ReceiverDeps, text: string): Promise<{ localPart: string; domain: MtaDomain | null } | null> {
-  if (text.toLowerCase() === 'postmaster') return { localPart: 'postmaster', domain: await postmasterDomain(deps) };
+async function findRecipient(
+  deps: ReceiverDeps,
+  text: string,
+): Promise<{ localPart: string; domain: MtaDomain | null } | null> {
+  if (text.toLowerCase() === 'postmaster')
+    return { localPart: 'postmaster', domain: await postmasterDomain(deps) };
   const address = parseAddress(text);
   if (address === null) return null;
   return { localPart: address.localPart, domain: await deps.read.findDomain(address.domain) };
@@ -254,7 +274,8 @@ async function acceptIncoming(
     now,
   });
   const existing = findHeader(fields, 'Message-ID');
-  const messageIdHeader = existing === undefined ? newMessageId(deps.random, deps.hostname) : unfold(existing.rawValue);
+  const messageIdHeader =
+    existing === undefined ? newMessageId(deps.random, deps.hostname) : unfold(existing.rawValue);
   let eightBit = false;
   for (let i = 0; i < raw.length && !eightBit; i++) eightBit = raw[i]! > 127;
   const messages = incomingShares(taken, mailFrom, authentication).map((share) => {

@@ -13,7 +13,13 @@ import type { Random } from '../runtime/random.ts';
 import { StoreError } from '../runtime/transactor.ts';
 import type { Intake } from './accept.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
-import { checkSender, missingSendOperation, planOutgoing, prepareOutgoing, type SendRefusal } from './outgoing.ts';
+import {
+  checkSender,
+  missingSendOperation,
+  planOutgoing,
+  prepareOutgoing,
+  type SendRefusal,
+} from './outgoing.ts';
 import { receivedField } from './trace.ts';
 
 export interface SubmitDeps {
@@ -41,9 +47,19 @@ export interface Submitted {
   readonly messageIdHeader: string;
   readonly recipients: readonly { readonly id: string; readonly address: string; readonly state: string }[];
 }
-export type Submit = (principal: Principal, domainId: DomainId, input: ComposeInput) => Promise<Submitted | SubmitRefusal>;
+export type Submit = (
+  principal: Principal,
+  domainId: DomainId,
+  input: ComposeInput,
+) => Promise<Submitted | SubmitRefusal>;
 
-const problem = (status: number, type: string, title: string, detail: string, more: Partial<SubmitRefusal> = {}): SubmitRefusal => ({
+const problem = (
+  status: number,
+  type: string,
+  title: string,
+  detail: string,
+  more: Partial<SubmitRefusal> = {},
+): SubmitRefusal => ({
   kind: 'refused',
   status,
   type,
@@ -56,11 +72,17 @@ export function createSubmit(deps: SubmitDeps): Submit {
   return async (principal, domainId, input) => {
     const operation = missingSendOperation(principal);
     if (operation !== null) {
-      return problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${operation}`);
+      return problem(
+        403,
+        'operation-not-permitted',
+        'Not permitted',
+        `the role lacks the operation ${operation}`,
+      );
     }
     const domain = await deps.read.domain(principal.projectId, domainId);
     if (domain === null) return problem(404, 'not-found', 'Not found', 'There is no such resource.');
-    if (!deps.hasSpace()) return problem(507, 'insufficient-storage', 'Insufficient storage', 'the disk is nearly full');
+    if (!deps.hasSpace())
+      return problem(507, 'insufficient-storage', 'Insufficient storage', 'the disk is nearly full');
     const composed = tryCompose(deps, input, domain.name);
     if ('kind' in composed) return composed;
     const { raw, envelope } = composed;
@@ -74,13 +96,20 @@ export function createSubmit(deps: SubmitDeps): Submit {
     }
     if (envelope.from.domain !== domain.name) {
       const field = input.sender === undefined ? 'arguments.from[0]' : 'arguments.sender';
-      return problem(422, 'sender-domain', 'Sender domain', `${field} must be an address of ${domain.name}`, { field });
+      return problem(422, 'sender-domain', 'Sender domain', `${field} must be an address of ${domain.name}`, {
+        field,
+      });
     }
     const sender = await checkSender(deps.read, principal, envelope.from.wire);
     if (!sender.ok) return refusalProblem(sender.refusal);
     const prepared = await prepareOutgoing(deps.read, principal, domain, raw, deps);
     if (!prepared.ok) return refusalProblem(prepared.refusal);
-    const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, envelope.recipients.length);
+    const reserved = await deps.limiter.reserve(
+      principal.projectId,
+      domain.id,
+      domain,
+      envelope.recipients.length,
+    );
     if (reserved.kind === 'over') {
       return problem(
         429,
@@ -118,15 +147,29 @@ export function createSubmit(deps: SubmitDeps): Submit {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return error.retryable
-        ? problem(507, 'insufficient-storage', 'Insufficient storage', 'the message could not be stored, try again later')
-        : problem(503, 'store-unavailable', 'Store unavailable', 'the store does not take writes, try again later');
+        ? problem(
+            507,
+            'insufficient-storage',
+            'Insufficient storage',
+            'the message could not be stored, try again later',
+          )
+        : problem(
+            503,
+            'store-unavailable',
+            'Store unavailable',
+            'the store does not take writes, try again later',
+          );
     } finally {
       reserved.release();
     }
   };
 }
 
-function tryCompose(deps: SubmitDeps, input: ComposeInput, domain: string): ReturnType<typeof compose> | SubmitRefusal {
+function tryCompose(
+  deps: SubmitDeps,
+  input: ComposeInput,
+  domain: string,
+): ReturnType<typeof compose> | SubmitRefusal {
   try {
     return compose(input, { now: deps.clock.now(), random: deps.random, messageIdDomain: domain });
   } catch (error) {
@@ -138,22 +181,40 @@ function tryCompose(deps: SubmitDeps, input: ComposeInput, domain: string): Retu
 function refusalProblem(refusal: SendRefusal): SubmitRefusal {
   switch (refusal.kind) {
     case 'missing-operation':
-      return problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${refusal.operation}`);
+      return problem(
+        403,
+        'operation-not-permitted',
+        'Not permitted',
+        `the role lacks the operation ${refusal.operation}`,
+      );
     case 'sender-invalid':
       return problem(422, 'sender-invalid', 'Sender invalid', 'the envelope sender is not a valid address');
     case 'sender-foreign':
-      return problem(422, 'sender-domain', 'Sender domain', `${refusal.domain} is not set up in this project`);
+      return problem(
+        422,
+        'sender-domain',
+        'Sender domain',
+        `${refusal.domain} is not set up in this project`,
+      );
     case 'author-missing':
     case 'author-several':
-      return problem(422, 'author-invalid', 'Author invalid', 'exactly one From field is needed', { field: 'arguments.from' });
+      return problem(422, 'author-invalid', 'Author invalid', 'exactly one From field is needed', {
+        field: 'arguments.from',
+      });
     case 'author-invalid':
       return problem(422, 'author-invalid', 'Author invalid', `${refusal.field} is not a list of mailboxes`, {
         field: `arguments.${refusal.field.toLowerCase()}`,
       });
     case 'author-foreign':
-      return problem(422, 'author-domain', 'Author domain', `${refusal.domain} in ${refusal.field} is not set up in this project`, {
-        field: `arguments.${refusal.field.toLowerCase()}`,
-      });
+      return problem(
+        422,
+        'author-domain',
+        'Author domain',
+        `${refusal.domain} in ${refusal.field} is not set up in this project`,
+        {
+          field: `arguments.${refusal.field.toLowerCase()}`,
+        },
+      );
     case 'loop':
       return problem(422, 'loop', 'Mail loop', 'the message has passed too many hosts');
   }

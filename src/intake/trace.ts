@@ -38,7 +38,10 @@ function harmless(text: string): string {
 }
 
 /** The message without the octets of the given spans (ascending, not overlapping); the same buffer where there are none. */
-export function cutSpans(message: Buffer, spans: readonly { readonly start: number; readonly end: number }[]): Buffer {
+export function cutSpans(
+  message: Buffer,
+  spans: readonly { readonly start: number; readonly end: number }[],
+): Buffer {
   if (spans.length === 0) return message;
   const parts: Buffer[] = [];
   let at = 0;
@@ -51,8 +54,13 @@ export function cutSpans(message: Buffer, spans: readonly { readonly start: numb
 }
 
 /** Spans of all fields with one of the names (lower case). */
-export function fieldSpans(fields: readonly HeaderField[], names: ReadonlySet<string>): { start: number; end: number }[] {
-  return fields.filter((field) => names.has(field.rawName.toLowerCase())).map(({ start, end }) => ({ start, end }));
+export function fieldSpans(
+  fields: readonly HeaderField[],
+  names: ReadonlySet<string>,
+): { start: number; end: number }[] {
+  return fields
+    .filter((field) => names.has(field.rawName.toLowerCase()))
+    .map(({ start, end }) => ({ start, end }));
 }
 
 /** Text safe inside angle brackets of Return-Path. */

@@ -22,7 +22,11 @@ const KEPT_MS = 24 * 3_600_000;
 /** A first call that left no answer for this long has died with its process. */
 const ABANDONED_MS = 10 * 60_000;
 
-export function createIdempotency(deps: { read: LedgerReader; transactor: Transactor<LedgerTx>; clock: Clock }): Idempotency {
+export function createIdempotency(deps: {
+  read: LedgerReader;
+  transactor: Transactor<LedgerTx>;
+  clock: Clock;
+}): Idempotency {
   const { read, transactor, clock } = deps;
   return {
     async begin(project, key, body) {
@@ -50,7 +54,8 @@ export function createIdempotency(deps: { read: LedgerReader; transactor: Transa
     },
     async finish(project, key, status, body) {
       await transactor.transact(project, (tx) => {
-        if (status >= 200 && status < 300) tx.completeIdempotency(project, key, { status, body: withoutSecret(body) });
+        if (status >= 200 && status < 300)
+          tx.completeIdempotency(project, key, { status, body: withoutSecret(body) });
         else tx.deleteIdempotency(project, key);
       });
     },

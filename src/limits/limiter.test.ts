@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFakeClock } from '../testing/fake-clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
 import { createLimiter, type DomainLimits, type Limiter } from './limiter.ts';
 import type { LimitTx, UsageBucket } from './types.ts';
 
@@ -16,7 +16,8 @@ function setUp(perMinute: number, perDay: number, stored: UsageBucket[] = []) {
     defaults: { perMinute, perDay },
     reader: {
       projectLimits: async () => null,
-      usage: async (_p, domain, width, since) => (domain === null ? stored.filter((b) => b.width === width && b.start >= since) : []),
+      usage: async (_p, domain, width, since) =>
+        domain === null ? stored.filter((b) => b.width === width && b.start >= since) : [],
     },
   });
   return { clock, limiter };

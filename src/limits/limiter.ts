@@ -6,7 +6,16 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { LimitReader, LimitTx, ProjectLimits } from './types.ts';
-import { add, type Counts, DAY_WINDOW, MINUTE_WINDOW, retryAfter, used, type WindowShape, windowStart } from './windows.ts';
+import {
+  add,
+  type Counts,
+  DAY_WINDOW,
+  MINUTE_WINDOW,
+  retryAfter,
+  used,
+  type WindowShape,
+  windowStart,
+} from './windows.ts';
 
 export interface Reservation {
   readonly kind: 'ok';
@@ -31,7 +40,12 @@ export interface Usage {
   readonly perDay: { readonly used: number; readonly limit: number };
 }
 export interface Limiter {
-  reserve(project: ProjectId, domain: DomainId, limits: DomainLimits, recipients: number): Promise<Reservation | OverLimit>;
+  reserve(
+    project: ProjectId,
+    domain: DomainId,
+    limits: DomainLimits,
+    recipients: number,
+  ): Promise<Reservation | OverLimit>;
   /** What the windows hold now; limit 0 = none. */
   usage(project: ProjectId, domain: DomainId | null, limits: DomainLimits | null): Promise<Usage>;
 }
@@ -74,14 +88,38 @@ export function createLimiter(deps: { reader: LimitReader; clock: Clock; default
       // From here to the counting nothing is awaited: two callers cannot both take the last place.
       const seconds = clock.now() / 1000;
       const checks = [
-        { scope: 'project', window: 'minute', shape: MINUTE_WINDOW, counts: projectBook.minute, limit: own.perMinute },
+        {
+          scope: 'project',
+          window: 'minute',
+          shape: MINUTE_WINDOW,
+          counts: projectBook.minute,
+          limit: own.perMinute,
+        },
         { scope: 'project', window: 'day', shape: DAY_WINDOW, counts: projectBook.day, limit: own.perDay },
-        { scope: 'domain', window: 'minute', shape: MINUTE_WINDOW, counts: domainBook.minute, limit: limits.limitPerMinute ?? 0 },
-        { scope: 'domain', window: 'day', shape: DAY_WINDOW, counts: domainBook.day, limit: limits.limitPerDay ?? 0 },
+        {
+          scope: 'domain',
+          window: 'minute',
+          shape: MINUTE_WINDOW,
+          counts: domainBook.minute,
+          limit: limits.limitPerMinute ?? 0,
+        },
+        {
+          scope: 'domain',
+          window: 'day',
+          shape: DAY_WINDOW,
+          counts: domainBook.day,
+          limit: limits.limitPerDay ?? 0,
+        },
       ] as const;
       for (const { scope, window, shape, counts, limit } of checks) {
         if (limit === 0 || used(shape, counts, seconds) + recipients <= limit) continue;
-        return { kind: 'over', scope, window, limit, retryAfterSeconds: retryAfter(shape, counts, seconds, limit, recipients) };
+        return {
+          kind: 'over',
+          scope,
+          window,
+          limit,
+          retryAfterSeconds: retryAfter(shape, counts, seconds, limit, recipients),
+        };
       }
       for (const { shape, counts } of checks) add(shape, counts, seconds, recipients);
       let open = true;
@@ -104,8 +142,14 @@ export function createLimiter(deps: { reader: LimitReader; clock: Clock; default
       const { minute, day } = await book(project, domain);
       const seconds = clock.now() / 1000;
       return {
-        perMinute: { used: used(MINUTE_WINDOW, minute, seconds), limit: domain === null ? own.perMinute : (limits?.limitPerMinute ?? 0) },
-        perDay: { used: used(DAY_WINDOW, day, seconds), limit: domain === null ? own.perDay : (limits?.limitPerDay ?? 0) },
+        perMinute: {
+          used: used(MINUTE_WINDOW, minute, seconds),
+          limit: domain === null ? own.perMinute : (limits?.limitPerMinute ?? 0),
+        },
+        perDay: {
+          used: used(DAY_WINDOW, day, seconds),
+          limit: domain === null ? own.perDay : (limits?.limitPerDay ?? 0),
+        },
       };
     },
   };

@@ -17,7 +17,12 @@ export interface LimitReader {
   /** null: the instance's defaults. */
   projectLimits(project: ProjectId): Promise<ProjectLimits | null>;
   /** Buckets with start >= since (s), for the project as a whole (domain null) or one domain. */
-  usage(project: ProjectId, domain: DomainId | null, width: 1 | 60, since: number): Promise<readonly UsageBucket[]>;
+  usage(
+    project: ProjectId,
+    domain: DomainId | null,
+    width: 1 | 60,
+    since: number,
+  ): Promise<readonly UsageBucket[]>;
 }
 export interface LimitTx {
   setProjectLimits(project: ProjectId, limits: ProjectLimits): void;

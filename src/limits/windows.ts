@@ -33,7 +33,13 @@ export function used(shape: WindowShape, counts: Counts, seconds: number): numbe
   return sum;
 }
 /** Whole seconds until `n` more fit; the window's whole length where they never will. */
-export function retryAfter(shape: WindowShape, counts: Counts, seconds: number, limit: number, n: number): number {
+export function retryAfter(
+  shape: WindowShape,
+  counts: Counts,
+  seconds: number,
+  limit: number,
+  n: number,
+): number {
   const length = (shape.buckets + 1) * shape.width;
   let over = used(shape, counts, seconds) + n - limit;
   for (const [bucket, count] of [...counts].sort(([a], [b]) => a - b)) {

@@ -26,7 +26,9 @@ const MAX_ADDRESS = 254;
 const ATEXT = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]$/u;
 
 function isAtext(char: string): boolean {
-  return ATEXT.test(char) && !(char >= '\u0080' && char <= '\u009f') && !/[\u2028\u2029\ufffd]|\p{Cs}/u.test(char);
+  return (
+    ATEXT.test(char) && !(char >= '\u0080' && char <= '\u009f') && !/[\u2028\u2029\ufffd]|\p{Cs}/u.test(char)
+  );
 }
 function hasControl(text: string): boolean {
   // C0, DEL, C1, LINE and PARAGRAPH SEPARATOR: never part of an address.
@@ -79,7 +81,11 @@ function scanQuoted(text: string, start: number): { value: string; end: number }
   return null;
 }
 
-type Token = { readonly kind: 'atom' | 'quoted' | 'special'; readonly value: string; readonly spaced: boolean };
+type Token = {
+  readonly kind: 'atom' | 'quoted' | 'special';
+  readonly value: string;
+  readonly spaced: boolean;
+};
 
 /** RFC 5322 tokens; comments are skipped, nested ones up to 20 deep. Null where the text cannot be read. */
 function tokenize(text: string): Token[] | null {
@@ -165,7 +171,8 @@ function mailboxOf(tokens: readonly Token[]): Mailbox | null {
 export function parseMailbox(text: string): Mailbox | null {
   if (text.length > 10_000 || /[\r\n\0\u0085\u2028\u2029]/.test(text)) return null;
   const tokens = tokenize(text);
-  if (tokens === null || tokens.some((token) => token.kind === 'special' && ',;:'.includes(token.value))) return null;
+  if (tokens === null || tokens.some((token) => token.kind === 'special' && ',;:'.includes(token.value)))
+    return null;
   return mailboxOf(tokens);
 }
 
@@ -192,8 +199,10 @@ export function parseMailboxList(text: string): Mailbox[] | null {
 export function formatMailbox({ displayName, address }: Mailbox): string {
   if (displayName === null || displayName === '') return address.wire;
   const name = displayName.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
-  if (/^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*$/.test(name) && !name.includes('=?')) return `${name} <${address.wire}>`;
-  if (/^[\u0020-\u007e]*$/.test(name) && !name.includes('=?')) return `"${name.replace(/["\\]/g, '\\$&')}" <${address.wire}>`;
+  if (/^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*$/.test(name) && !name.includes('=?'))
+    return `${name} <${address.wire}>`;
+  if (/^[\u0020-\u007e]*$/.test(name) && !name.includes('=?'))
+    return `"${name.replace(/["\\]/g, '\\$&')}" <${address.wire}>`;
   return `${encodeWords(name)} <${address.wire}>`;
 }
 

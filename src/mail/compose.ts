@@ -24,7 +24,11 @@ export interface ComposeInput {
   readonly content_type: string;
   readonly additional_header?: Readonly<Record<string, readonly string[]>>;
   readonly body: string;
-  readonly attachments?: readonly { readonly filename?: string; readonly content_type: string; readonly content: string }[];
+  readonly attachments?: readonly {
+    readonly filename?: string;
+    readonly content_type: string;
+    readonly content: string;
+  }[];
 }
 export class FieldError extends Error {
   override name = 'FieldError';
@@ -50,7 +54,9 @@ export interface ComposeContext {
 
 /** Fields made here or by the transport; a caller's own are overwritten. */
 const OURS = new Set(
-  'from,sender,reply-to,to,cc,bcc,subject,date,message-id,in-reply-to,references,mime-version,content-type,content-transfer-encoding,content-disposition,received,return-path,dkim-signature,authentication-results,resent-bcc'.split(','),
+  'from,sender,reply-to,to,cc,bcc,subject,date,message-id,in-reply-to,references,mime-version,content-type,content-transfer-encoding,content-disposition,received,return-path,dkim-signature,authentication-results,resent-bcc'.split(
+    ',',
+  ),
 );
 const LINE_ENDS = /[\r\n\0\u0085\u2028\u2029]/;
 
@@ -61,14 +67,19 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
   const cc = mailboxes(input, 'cc');
   const bcc = mailboxes(input, 'bcc');
   const sender = input.sender === undefined ? null : mailbox(input.sender, 'arguments.sender');
-  if (to.length + cc.length + bcc.length === 0) throw new FieldError('arguments.to', 'at least one of to, cc and bcc is needed');
+  if (to.length + cc.length + bcc.length === 0)
+    throw new FieldError('arguments.to', 'at least one of to, cc and bcc is needed');
   if (sender === null && from.length !== 1) {
     throw new FieldError('arguments.from', 'without sender exactly one author is needed');
   }
-  const messageId = input.message_id === undefined ? newMessageId(random, messageIdDomain) : id(input.message_id, 'arguments.message_id');
+  const messageId =
+    input.message_id === undefined
+      ? newMessageId(random, messageIdDomain)
+      : id(input.message_id, 'arguments.message_id');
   const authors = from.length > 0 ? from : [sender!];
   const fields: string[] = [field('From', authors)];
-  if (sender !== null && (authors.length !== 1 || authors[0]!.address.wire !== sender.address.wire)) fields.push(field('Sender', [sender]));
+  if (sender !== null && (authors.length !== 1 || authors[0]!.address.wire !== sender.address.wire))
+    fields.push(field('Sender', [sender]));
   if (replyTo.length > 0) fields.push(field('Reply-To', replyTo));
   if (to.length > 0) fields.push(field('To', to));
   if (cc.length > 0) fields.push(field('Cc', cc));
@@ -84,10 +95,17 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
     if (ids.length > 0) fields.push(foldHeader(name, ids.join(' ')));
   }
   fields.push(...additional(input.additional_header ?? {}));
-  const raw = Buffer.concat([Buffer.from(`${fields.join('')}MIME-Version: 1.0\r\n`, 'utf8'), content(input, random)]);
+  const raw = Buffer.concat([
+    Buffer.from(`${fields.join('')}MIME-Version: 1.0\r\n`, 'utf8'),
+    content(input, random),
+  ]);
   const recipients = new Map<string, Address>();
   for (const { address } of [...to, ...cc, ...bcc]) recipients.set(address.wire, address);
-  return { raw, messageId, envelope: { from: (sender ?? from[0]!).address, recipients: [...recipients.values()] } };
+  return {
+    raw,
+    messageId,
+    envelope: { from: (sender ?? from[0]!).address, recipients: [...recipients.values()] },
+  };
 }
 
 function mailbox(value: string, path: string): Mailbox {
@@ -108,8 +126,11 @@ function id(value: string, path: string): string {
 }
 function text(value: string, path: string): string {
   if (LINE_ENDS.test(value)) throw new FieldError(path, 'must not hold line ends or NUL');
-  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) throw new FieldError(path, 'must not hold control characters');
-  return /^[\u0020-\u007e\t]*$/.test(value) && !value.includes('=?') && longestWord(value) < 900 ? value : encodeWords(value);
+  if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value))
+    throw new FieldError(path, 'must not hold control characters');
+  return /^[\u0020-\u007e\t]*$/.test(value) && !value.includes('=?') && longestWord(value) < 900
+    ? value
+    : encodeWords(value);
 }
 function longestWord(value: string): number {
   return value.split(/[ \t]/).reduce((most, word) => Math.max(most, word.length), 0);
@@ -126,15 +147,22 @@ function additional(header: Readonly<Record<string, readonly string[]>>): string
       const at = `${path}[${i}]`;
       const lines = value.replaceAll('\r\n', '\n').split('\n');
       lines.forEach((line, n) => {
-        if (/[\r\0\u0085\u2028\u2029\u0001-\u0008\u000b-\u001f\u007f]/.test(line)) throw new FieldError(at, 'must not hold control characters');
-        if (n > 0 && !/^[ \t]/.test(line)) throw new FieldError(at, 'a line end must be followed by white space (folding)');
-        if (n > 0 && line.trim() === '') throw new FieldError(at, 'a folded line must not be blank (obs-FWS)');
+        if (/[\r\0\u0085\u2028\u2029\u0001-\u0008\u000b-\u001f\u007f]/.test(line))
+          throw new FieldError(at, 'must not hold control characters');
+        if (n > 0 && !/^[ \t]/.test(line))
+          throw new FieldError(at, 'a line end must be followed by white space (folding)');
+        if (n > 0 && line.trim() === '')
+          throw new FieldError(at, 'a folded line must not be blank (obs-FWS)');
         if (Buffer.byteLength(line) + (n === 0 ? name.length + 2 : 0) > 998) {
           throw new FieldError(at, 'a line is over 998 octets: put folding white space into it');
         }
       });
       const folded = lines.join('\r\n');
-      fields.push(/^[\x20-\x7e\t\r\n]*$/.test(folded) ? `${name}: ${folded.trimStart()}\r\n` : foldHeader(name, encodeWords(lines.map((l) => l.trim()).join(' '))));
+      fields.push(
+        /^[\x20-\x7e\t\r\n]*$/.test(folded)
+          ? `${name}: ${folded.trimStart()}\r\n`
+          : foldHeader(name, encodeWords(lines.map((l) => l.trim()).join(' '))),
+      );
     });
   }
   return fields;
@@ -147,34 +175,49 @@ function content(input: ComposeInput, random: Random): Buffer {
   const body = input.body.replace(/\r\n|\r|\n/g, '\r\n');
   const attachments = input.attachments ?? [];
   if (type.major === 'multipart') {
-    if (attachments.length > 0) throw new FieldError('arguments.attachments', 'cannot be given with a multipart content_type');
+    if (attachments.length > 0)
+      throw new FieldError('arguments.attachments', 'cannot be given with a multipart content_type');
     const boundary = type.parameters.get('boundary');
-    if (boundary === undefined || boundary === '') throw new FieldError('arguments.content_type', 'multipart needs a boundary parameter');
-    if (/[^\x01-\x7f]/.test(body)) throw new FieldError('arguments.body', 'of a multipart message is already encoded: ASCII without NUL');
-    if (!`\r\n${body}`.includes(`\r\n--${boundary}`)) throw new FieldError('arguments.body', `does not contain the boundary ${boundary}`);
+    if (boundary === undefined || boundary === '')
+      throw new FieldError('arguments.content_type', 'multipart needs a boundary parameter');
+    if (/[^\x01-\x7f]/.test(body))
+      throw new FieldError('arguments.body', 'of a multipart message is already encoded: ASCII without NUL');
+    if (!`\r\n${body}`.includes(`\r\n--${boundary}`))
+      throw new FieldError('arguments.body', `does not contain the boundary ${boundary}`);
     const long = body.split('\r\n').findIndex((line) => line.length > 998);
     if (long !== -1) throw new FieldError('arguments.body', `line ${long + 1} is over 998 octets`);
-    return Buffer.from(`${foldHeader('Content-Type', type.text)}\r\n${body.endsWith('\r\n') ? body : `${body}\r\n`}`, 'latin1');
+    return Buffer.from(
+      `${foldHeader('Content-Type', type.text)}\r\n${body.endsWith('\r\n') ? body : `${body}\r\n`}`,
+      'latin1',
+    );
   }
   if (type.major !== 'text') throw new FieldError('arguments.content_type', 'must be text/* or multipart/*');
   const charset = type.parameters.get('charset');
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
     throw new FieldError('arguments.content_type', 'body is UTF-8: charset must be UTF-8 or left out');
   }
-  if (/[\ud800-\udfff]/u.test(input.body) || input.body.includes('\0')) throw new FieldError('arguments.body', 'is not valid UTF-8 text without NUL');
+  if (/[\ud800-\udfff]/u.test(input.body) || input.body.includes('\0'))
+    throw new FieldError('arguments.body', 'is not valid UTF-8 text without NUL');
   const ascii = /^[\x00-\x7f]*$/.test(body);
   const named = !ascii && !/^utf-?8$/i.test(charset ?? '') ? withCharset(type.text) : type.text;
   const encoded = encodeText(body);
   const part = `${foldHeader('Content-Type', named)}Content-Transfer-Encoding: ${encoded.encoding}\r\n\r\n${encoded.text}`;
   if (attachments.length === 0) return Buffer.from(part, 'latin1');
   const boundary = `=_${random.bytes(18).toString('hex')}`;
-  const parts: Buffer[] = [Buffer.from(`${foldHeader('Content-Type', `multipart/mixed; boundary="${boundary}"`)}\r\n--${boundary}\r\n${part}\r\n`, 'latin1')];
+  const parts: Buffer[] = [
+    Buffer.from(
+      `${foldHeader('Content-Type', `multipart/mixed; boundary="${boundary}"`)}\r\n--${boundary}\r\n${part}\r\n`,
+      'latin1',
+    ),
+  ];
   attachments.forEach((attachment, i) => {
     const path = `arguments.attachments[${i}]`;
     const attached = contentTypeOf(attachment.content_type);
-    if (attached === null) throw new FieldError(`${path}.content_type`, 'is not a media type with parameters');
+    if (attached === null)
+      throw new FieldError(`${path}.content_type`, 'is not a media type with parameters');
     const base64 = attachment.content.replace(/[\r\n\t ]/g, '');
-    if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw new FieldError(`${path}.content`, 'is not base64');
+    if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
+      throw new FieldError(`${path}.content`, 'is not base64');
     const filename = attachment.filename ?? '';
     if (LINE_ENDS.test(filename) || /[\u0000-\u001f\u007f]/.test(filename)) {
       throw new FieldError(`${path}.filename`, 'must not hold line ends or control characters');

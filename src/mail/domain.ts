@@ -9,7 +9,7 @@ export type Domain = string & { readonly [brand]: 'Domain' };
 
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 /** What IDNA would silently fold or drop: full stops of other scripts, soft hyphens, joiners, full-width ASCII. */
-const FOLDED = /[\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3002\ufe00-\ufe0f\ufeff\uff00-\uff65]/;
+const FOLDED = /[\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3002\ufeff\uff00-\uff65]|[\ufe00-\ufe0f]/;
 
 /** A domain of at least two labels ('localhost' excepted), or null (RFC 1035 §2.3, RFC 5890). One trailing dot is refused. */
 export function parseDomain(text: string): Domain | null {
@@ -43,7 +43,10 @@ export function domainToDisplay(domain: Domain): string {
     const used = scripts.filter((script) => new RegExp(`\\p{Script=${script}}`, 'u').test(label));
     const eastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(label) ? 1 : 0;
     if (used.filter((script) => script !== 'Latin' || eastAsian === 0).length + eastAsian > 1) return domain;
-    if (used.some((script) => script === 'Cyrillic' || script === 'Greek') && domain.split('.').some((l) => !l.startsWith('xn--') && l.length > 3)) {
+    if (
+      used.some((script) => script === 'Cyrillic' || script === 'Greek') &&
+      domain.split('.').some((l) => !l.startsWith('xn--') && l.length > 3)
+    ) {
       return domain;
     }
   }

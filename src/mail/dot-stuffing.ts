@@ -9,7 +9,11 @@ export function dotStuff(message: Buffer): Buffer {
   if (message[0] === DOT) {
     parts.push(Buffer.from('.'));
   }
-  for (let at = message.indexOf('\r\n.', 0, 'latin1'); at !== -1; at = message.indexOf('\r\n.', at + 3, 'latin1')) {
+  for (
+    let at = message.indexOf('\r\n.', 0, 'latin1');
+    at !== -1;
+    at = message.indexOf('\r\n.', at + 3, 'latin1')
+  ) {
     parts.push(message.subarray(from, at + 3));
     from = at + 2;
   }

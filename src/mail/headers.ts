@@ -71,18 +71,25 @@ export function foldHeader(name: string, value: string): string {
 /** RFC 2047: encoded-words decoded, white space between neighbours dropped; unknown charsets stay as they are. */
 export function decodeHeaderText(value: string): string {
   const text = unfold(value).replace(/(\?=)[ \t]+(?==\?)/g, '$1');
-  return text.replace(/=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z-]{1,20})?\?([BbQq])\?([^? ]{0,1000})\?=/g, (whole, charset, encoding, data) => {
-    const bytes =
-      encoding === 'B' || encoding === 'b'
-        ? Buffer.from(data, 'base64')
-        : Buffer.from(
-            data.replaceAll('_', ' ').replace(/=([0-9A-Fa-f]{2})/g, (_: string, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
-            'latin1',
-          );
-    try {
-      return new TextDecoder(charset).decode(bytes);
-    } catch {
-      return whole;
-    }
-  });
+  return text.replace(
+    /=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z-]{1,20})?\?([BbQq])\?([^? ]{0,1000})\?=/g,
+    (whole, charset, encoding, data) => {
+      const bytes =
+        encoding === 'B' || encoding === 'b'
+          ? Buffer.from(data, 'base64')
+          : Buffer.from(
+              data
+                .replaceAll('_', ' ')
+                .replace(/=([0-9A-Fa-f]{2})/g, (_: string, hex: string) =>
+                  String.fromCharCode(Number.parseInt(hex, 16)),
+                ),
+              'latin1',
+            );
+      try {
+        return new TextDecoder(charset).decode(bytes);
+      } catch {
+        return whole;
+      }
+    },
+  );
 }

@@ -9,5 +9,8 @@ export function newMessageId(random: Random, domain: string): string {
 /** The identifier with its angle brackets, or null where the text is not exactly one. */
 export function parseMessageId(text: string): string | null {
   const trimmed = text.trim();
-  return trimmed.length <= 996 && /^<[^\s<>@\u0000-\u001f\u007f]+@[^\s<>@\u0000-\u001f\u007f]+>$/.test(trimmed) ? trimmed : null;
+  return trimmed.length <= 996 &&
+    /^<[^\s<>@\u0000-\u001f\u007f]+@[^\s<>@\u0000-\u001f\u007f]+>$/.test(trimmed)
+    ? trimmed
+    : null;
 }

@@ -11,7 +11,9 @@ export interface ContentType {
 }
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,127}";
 const MEDIA_TYPE = new RegExp(`^(${TOKEN})/(${TOKEN})`);
-const PARAMETER = new RegExp(`^\\s*;\\s*(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\x00-\\x1f\\x7f-\\uffff]|\\\\[\\x20-\\x7e]){0,200})")`);
+const PARAMETER = new RegExp(
+  `^\\s*;\\s*(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\x00-\\x1f\\x7f-\\uffff]|\\\\[\\x20-\\x7e]){0,200})")`,
+);
 
 /** RFC 2045 §5.1; null for anything else, line ends and control characters included. */
 export function contentTypeOf(value: string): ContentType | null {
@@ -36,11 +38,13 @@ export function contentTypeOf(value: string): ContentType | null {
 /** CRLF text in the plainest encoding that carries it: 7bit, else quoted-printable, or base64 where that is shorter. */
 export function encodeText(body: string): { encoding: '7bit' | 'quoted-printable' | 'base64'; text: string } {
   const ended = body === '' || body.endsWith('\r\n') ? body : `${body}\r\n`;
-  if (/^[\x01-\x7f]*$/.test(ended) && ended.split('\r\n').every((line) => line.length <= 998)) return { encoding: '7bit', text: ended };
+  if (/^[\x01-\x7f]*$/.test(ended) && ended.split('\r\n').every((line) => line.length <= 998))
+    return { encoding: '7bit', text: ended };
   const octets = Buffer.from(ended, 'utf8');
   let high = 0;
   for (const octet of octets) if (octet > 126) high++;
-  if (high > octets.length / 6) return { encoding: 'base64', text: wrapBase64(octets.toString('base64')).toString('latin1') };
+  if (high > octets.length / 6)
+    return { encoding: 'base64', text: wrapBase64(octets.toString('base64')).toString('latin1') };
   return { encoding: 'quoted-printable', text: quotedPrintable(octets) };
 }
 
@@ -53,7 +57,8 @@ function quotedPrintable(octets: Buffer): string {
       let width = 0;
       for (let i = 0; i < line.length; i++) {
         const code = line.charCodeAt(i);
-        const plain = (code >= 33 && code <= 126 && code !== 61) || ((code === 32 || code === 9) && i < line.length - 1);
+        const plain =
+          (code >= 33 && code <= 126 && code !== 61) || ((code === 32 || code === 9) && i < line.length - 1);
         const piece = plain ? line[i]! : `=${code.toString(16).toUpperCase().padStart(2, '0')}`;
         if (width + piece.length > 75) {
           out += '=\r\n';
@@ -80,6 +85,9 @@ export function filenameParameters(filename: string): string {
   if (/^[\x20-\x7e]{1,60}$/.test(filename)) return `;\r\n filename="${filename.replace(/["\\]/g, '\\$&')}"`;
   return libmime
     .buildHeaderParam('filename', filename, 50)
-    .map(({ key, value }: { key: string; value: string }) => `;\r\n ${key}=${value.startsWith('"') || /^[A-Za-z0-9!#$%&'*+.^_`{|}~-]+$/.test(value) ? value : `"${value}"`}`)
+    .map(
+      ({ key, value }: { key: string; value: string }) =>
+        `;\r\n ${key}=${value.startsWith('"') || /^[A-Za-z0-9!#$%&'*+.^_`{|}~-]+$/.test(value) ? value : `"${value}"`}`,
+    )
     .join('');
 }

@@ -81,13 +81,21 @@ export function cut(text: string, most: number): string {
   return octets.toString('utf8', 0, end);
 }
 
-async function readMime(message: Buffer, body: Buffer): Promise<{ text: string; attachments: RenderedAttachment[] }> {
+async function readMime(
+  message: Buffer,
+  body: Buffer,
+): Promise<{ text: string; attachments: RenderedAttachment[] }> {
   const flat = { text: body.subarray(0, MAX_SUMMARY * 2).toString('utf8'), attachments: [] };
   // What has more boundary lines than any mail is a bomb: shown flat.
   let boundaries = 0;
-  for (let at = body.indexOf('\n--'); at !== -1; at = body.indexOf('\n--', at + 3)) if (++boundaries > MAX_BOUNDARIES) return flat;
+  for (let at = body.indexOf('\n--'); at !== -1; at = body.indexOf('\n--', at + 3))
+    if (++boundaries > MAX_BOUNDARIES) return flat;
   try {
-    const parsed = await PostalMime.parse(message, { maxNestingDepth: 50, maxHeadersSize: 512 * 1024, attachmentEncoding: 'arraybuffer' });
+    const parsed = await PostalMime.parse(message, {
+      maxNestingDepth: 50,
+      maxHeadersSize: 512 * 1024,
+      attachmentEncoding: 'arraybuffer',
+    });
     return {
       text: parsed.text ?? textOfHtml(parsed.html ?? ''),
       attachments: parsed.attachments.slice(0, MAX_PARTS).map((attachment) => ({
@@ -110,6 +118,8 @@ function textOfHtml(html: string): string {
     .replace(/<(br|\/p|\/div|\/tr|\/h[1-6]|\/li)\b[^<>]{0,200}>/gi, '\n')
     .replace(/<[^<>]{0,2000}>/g, '')
     .replace(/&(amp|lt|gt|quot|apos|nbsp);/g, (_, name: string) => entities[name]!)
-    .replace(/&#(\d{1,7});/g, (_, n: string) => (Number(n) <= 0x10ffff ? String.fromCodePoint(Number(n)) : '\ufffd'))
+    .replace(/&#(\d{1,7});/g, (_, n: string) =>
+      Number(n) <= 0x10ffff ? String.fromCodePoint(Number(n)) : '\ufffd',
+    )
     .trim();
 }

@@ -74,7 +74,12 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
       }
       const host = url.hostname.replace(/^\[|\]$/g, '');
       // A literal address is connected to without a look-up: judged here.
-      if (isIP(host) !== 0 && !allowPrivate && isPrivateAddress(host) && !(allowLoopback && isLoopbackAddress(host))) {
+      if (
+        isIP(host) !== 0 &&
+        !allowPrivate &&
+        isPrivateAddress(host) &&
+        !(allowLoopback && isLoopbackAddress(host))
+      ) {
         throw new HttpError('blocked-address', 'the address is not allowed');
       }
       const signal = AbortSignal.timeout(timeoutMs);
@@ -96,7 +101,8 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
           if (read >= maxResponseBytes) break;
         }
         const flat: Record<string, string> = {};
-        for (const [name, value] of Object.entries(answer.headers)) flat[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
+        for (const [name, value] of Object.entries(answer.headers))
+          flat[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
         return { status: answer.statusCode, headers: flat, bodyText: Buffer.concat(parts).toString('utf8') };
       } catch (error) {
         throw httpError(error, signal);
@@ -113,6 +119,7 @@ function httpError(error: unknown, signal: AbortSignal): HttpError {
   if (signal.aborted || /TIMEOUT/.test(code)) return new HttpError('timeout', 'no answer in time');
   if (code === 'EBLOCKED') return new HttpError('blocked-address', 'the address is not allowed');
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new HttpError('tls', `TLS failed: ${code}`);
-  if (/^E[A-Z]+$/.test(code) || code === 'UND_ERR_SOCKET') return new HttpError('connect', `connection failed: ${code}`);
+  if (/^E[A-Z]+$/.test(code) || code === 'UND_ERR_SOCKET')
+    return new HttpError('connect', `connection failed: ${code}`);
   return new HttpError('protocol', `HTTP failed: ${code || message}`.slice(0, 200));
 }

@@ -23,10 +23,26 @@ export function createMetrics(): Metrics {
     registers,
   });
   const settled = {
-    delivered: new Counter({ name: 'hikyaku_recipients_delivered_total', help: 'Recipients delivered', registers }),
-    deferred: new Counter({ name: 'hikyaku_recipients_deferred_total', help: 'Attempts that ended deferred', registers }),
-    bounced: new Counter({ name: 'hikyaku_recipients_bounced_total', help: 'Recipients refused for good', registers }),
-    expired: new Counter({ name: 'hikyaku_recipients_expired_total', help: 'Recipients given up', registers }),
+    delivered: new Counter({
+      name: 'hikyaku_recipients_delivered_total',
+      help: 'Recipients delivered',
+      registers,
+    }),
+    deferred: new Counter({
+      name: 'hikyaku_recipients_deferred_total',
+      help: 'Attempts that ended deferred',
+      registers,
+    }),
+    bounced: new Counter({
+      name: 'hikyaku_recipients_bounced_total',
+      help: 'Recipients refused for good',
+      registers,
+    }),
+    expired: new Counter({
+      name: 'hikyaku_recipients_expired_total',
+      help: 'Recipients given up',
+      registers,
+    }),
   };
   const hooks = new Counter({
     name: 'hikyaku_hook_deliveries_total',

@@ -20,7 +20,10 @@ export const systemNetwork: Network = {
       const socket = connect({ host: address, port, noDelay: true });
       const abort = () => socket.destroy(Object.assign(new Error('aborted'), { code: 'ABORT_ERR' }));
       const timer = setTimeout(
-        () => socket.destroy(Object.assign(new Error(`connect to ${address}:${port} timed out`), { code: 'ETIMEDOUT' })),
+        () =>
+          socket.destroy(
+            Object.assign(new Error(`connect to ${address}:${port} timed out`), { code: 'ETIMEDOUT' }),
+          ),
         timeoutMs,
       );
       const settle = () => {

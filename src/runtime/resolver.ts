@@ -5,7 +5,12 @@ export interface MxRecord {
   readonly exchange: string;
 }
 export type DnsAnswer<T> =
-  | { readonly kind: 'found'; readonly records: readonly T[]; /** seconds */ readonly ttl: number; /** AD bit */ readonly authenticated: boolean }
+  | {
+      readonly kind: 'found';
+      readonly records: readonly T[] /** seconds */;
+      readonly ttl: number /** AD bit */;
+      readonly authenticated: boolean;
+    }
   | { readonly kind: 'nodata'; readonly ttl: number }
   | { readonly kind: 'nxdomain'; readonly ttl: number }
   /** SERVFAIL, REFUSED, time-out, malformed: try again later. */

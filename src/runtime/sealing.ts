@@ -33,11 +33,15 @@ export function createSealer(secretKey: Buffer): Sealer {
       return Buffer.concat([Buffer.from([VERSION]), nonce, cipher.getAuthTag(), body]);
     },
     open(sealed, context) {
-      if (sealed.length < 29 || sealed[0] !== VERSION) throw new Error('not a sealed value of a known version');
+      if (sealed.length < 29 || sealed[0] !== VERSION)
+        throw new Error('not a sealed value of a known version');
       const decipher = createDecipheriv('aes-256-gcm', keyFor(context), sealed.subarray(1, 13));
       decipher.setAuthTag(sealed.subarray(13, 29));
       return Buffer.concat([decipher.update(sealed.subarray(29)), decipher.final()]);
     },
-    mac: (data, context) => createHmac('sha256', keyFor(`mac ${context}`)).update(data).digest(),
+    mac: (data, context) =>
+      createHmac('sha256', keyFor(`mac ${context}`))
+        .update(data)
+        .digest(),
   };
 }

@@ -3,10 +3,15 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
+
 import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls';
 
 /** Throws where the PEM texts are no certificate and key, or do not belong together. */
-export function createTlsContext(options: { cert: string | Buffer; key: string | Buffer; minVersion: SecureVersion }): SecureContext {
+export function createTlsContext(options: {
+  cert: string | Buffer;
+  key: string | Buffer;
+  minVersion: SecureVersion;
+}): SecureContext {
   const old = options.minVersion === 'TLSv1' || options.minVersion === 'TLSv1.1';
   return createSecureContext({
     ...options,

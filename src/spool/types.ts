@@ -6,7 +6,15 @@
  */
 import type { DomainId, MessageId, ProjectId, RecipientId } from '../runtime/ids.ts';
 
-export type RecipientState = 'queued' | 'deferred' | 'held' | 'delivered' | 'bounced' | 'expired' | 'suppressed' | 'cancelled';
+export type RecipientState =
+  | 'queued'
+  | 'deferred'
+  | 'held'
+  | 'delivered'
+  | 'bounced'
+  | 'expired'
+  | 'suppressed'
+  | 'cancelled';
 export type MessageSource = 'smtp' | 'api' | 'mx' | 'hosted' | 'dsn' | 'edj';
 
 export interface StoredMessage {
@@ -102,7 +110,10 @@ export interface SpoolReader {
   messages(
     project: ProjectId,
     page: { limit: number; cursor: string | null; domainId?: DomainId; messageIdHeader?: string },
-  ): Promise<{ items: readonly (Omit<StoredMessage, 'raw' | 'prefix'> & { size: number })[]; nextCursor: string | null }>;
+  ): Promise<{
+    items: readonly (Omit<StoredMessage, 'raw' | 'prefix'> & { size: number })[];
+    nextCursor: string | null;
+  }>;
 }
 export interface SpoolTx {
   insertMessage(message: StoredMessage): void;

@@ -10,7 +10,10 @@ function refuse(what: string): never {
 
 const connect = net.Socket.prototype.connect;
 net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
-  const first = (Array.isArray(args[0]) ? args[0][0] : args[0]) as { host?: string; path?: string } | number | string;
+  const first = (Array.isArray(args[0]) ? args[0][0] : args[0]) as
+    | { host?: string; path?: string }
+    | number
+    | string;
   const host =
     typeof first === 'object' && first !== null
       ? first.path !== undefined

@@ -9,7 +9,15 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { bootstrap, type Bootstrapped, eventually, type Running, startService, startSink, temporaryDirectory } from '../journeys/harness.ts';
+import {
+  type Bootstrapped,
+  bootstrap,
+  eventually,
+  type Running,
+  startService,
+  startSink,
+  temporaryDirectory,
+} from '../journeys/harness.ts';
 import { openSmtp, plain } from '../journeys/raw-smtp.ts';
 
 const { values } = parseArgs({
@@ -51,12 +59,15 @@ async function smtpLoad(): Promise<void> {
   while (!stopping) {
     try {
       await using client = await openSmtp(service.ready.submissions, 'implicit');
-      if (!(await client.command(plain(who.key.id, who.key.secret))).startsWith('235')) throw new Error('AUTH refused');
+      if (!(await client.command(plain(who.key.id, who.key.secret))).startsWith('235'))
+        throw new Error('AUTH refused');
       while (!stopping) {
         const address = `r${counter++}@out.test`;
         await client.command('MAIL FROM:<sender@sender.test>');
         await client.command(`RCPT TO:<${address}>`);
-        const answer = await client.data(Buffer.from(`From: <sender@sender.test>\r\nSubject: ${address}\r\n\r\nbody\r\n`));
+        const answer = await client.data(
+          Buffer.from(`From: <sender@sender.test>\r\nSubject: ${address}\r\n\r\nbody\r\n`),
+        );
         if (answer.startsWith('250')) acked.add(address);
       }
     } catch {
@@ -97,7 +108,8 @@ async function httpLoad(): Promise<void> {
 /** Recipients the sink has by now, with how often. */
 async function received(): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  for (const { rcpt_to } of await sink.messages()) for (const address of rcpt_to) counts.set(address, (counts.get(address) ?? 0) + 1);
+  for (const { rcpt_to } of await sink.messages())
+    for (const address of rcpt_to) counts.set(address, (counts.get(address) ?? 0) + 1);
   return counts;
 }
 function unsettled(): string[] {
@@ -127,10 +139,14 @@ for (let kill = 1; kill <= KILLS; kill++) {
 }
 stopping = true;
 await Promise.all(loads);
-await eventually('everything is delivered', async () => {
-  const taken = await received();
-  return [...acked].every((address) => taken.has(address));
-}, 120).catch(() => undefined);
+await eventually(
+  'everything is delivered',
+  async () => {
+    const taken = await received();
+    return [...acked].every((address) => taken.has(address));
+  },
+  120,
+).catch(() => undefined);
 await eventually('nothing waits', async () => unsettled().length === 0, 120).catch(() => undefined);
 const taken = await received();
 const lost = [...acked].filter((address) => !taken.has(address));

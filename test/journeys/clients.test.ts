@@ -65,8 +65,24 @@ for (const mechanism of ['PLAIN', 'LOGIN']) {
       const to = `swaks-${mechanism}-${port}@out.test`.toLowerCase();
       const { status, output } = await execute('swaks', [
         ...['--server', '127.0.0.1', '--port', String(portOf(journey.service.ready[port])), tls],
-        ...['--auth', mechanism, '--auth-user', journey.who.key.id, '--auth-password', journey.who.key.secret],
-        ...['--from', 'sender@sender.test', '--to', to, '--h-From', '<sender@sender.test>', '--body', 'swaks'],
+        ...[
+          '--auth',
+          mechanism,
+          '--auth-user',
+          journey.who.key.id,
+          '--auth-password',
+          journey.who.key.secret,
+        ],
+        ...[
+          '--from',
+          'sender@sender.test',
+          '--to',
+          to,
+          '--h-From',
+          '<sender@sender.test>',
+          '--body',
+          'swaks',
+        ],
       ]);
       assert.equal(status, 0, output);
       await atSink(to);
@@ -107,8 +123,16 @@ test('curl in the shape of the published examples', async (t) => {
 test("Python's smtplib, STARTTLS and implicit TLS", async (t) => {
   if (!(await has('python3'))) return t.skip('python3 is not installed');
   const { ready } = journey.service;
-  const { status, output } = await execute('python3', ['-', ...[ready.submission, ready.submissions].map((a) => String(portOf(a))), journey.who.key.id, journey.who.key.secret], {
-    input: `
+  const { status, output } = await execute(
+    'python3',
+    [
+      '-',
+      ...[ready.submission, ready.submissions].map((a) => String(portOf(a))),
+      journey.who.key.id,
+      journey.who.key.secret,
+    ],
+    {
+      input: `
 import smtplib, ssl, sys
 from email.message import EmailMessage
 context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
@@ -121,7 +145,8 @@ for kind in ('starttls', 'implicit'):
         s = smtplib.SMTP_SSL('127.0.0.1', int(sys.argv[2]), context=context)
     s.login(sys.argv[3], sys.argv[4]); s.send_message(m); s.quit()
 `,
-  });
+    },
+  );
   assert.equal(status, 0, output);
   await atSink('python-starttls@out.test');
   await atSink('python-implicit@out.test');
@@ -148,7 +173,13 @@ func main() {
   );
   const { status, output } = await execute(
     'go',
-    ['run', file, String(portOf(journey.service.ready.submission)), journey.who.key.id, journey.who.key.secret],
+    [
+      'run',
+      file,
+      String(portOf(journey.service.ready.submission)),
+      journey.who.key.id,
+      journey.who.key.secret,
+    ],
     { env: { GO111MODULE: 'off', GOFLAGS: '', GOCACHE: join(journey.service.directory, 'go-cache') } },
   );
   assert.equal(status, 0, output);
@@ -160,8 +191,18 @@ test('msmtp, a mail client', async (t) => {
   const { status, output } = await execute(
     'msmtp',
     [
-      ...['--host=127.0.0.1', `--port=${portOf(journey.service.ready.submission)}`, '--tls=on', '--tls-starttls=on'],
-      ...['--tls-certcheck=off', '--auth=plain', `--user=${journey.who.key.id}`, '--passwordeval=printenv SECRET'],
+      ...[
+        '--host=127.0.0.1',
+        `--port=${portOf(journey.service.ready.submission)}`,
+        '--tls=on',
+        '--tls-starttls=on',
+      ],
+      ...[
+        '--tls-certcheck=off',
+        '--auth=plain',
+        `--user=${journey.who.key.id}`,
+        '--passwordeval=printenv SECRET',
+      ],
       ...['--from=sender@sender.test', 'msmtp@out.test'],
     ],
     {
@@ -174,7 +215,10 @@ test('msmtp, a mail client', async (t) => {
 });
 
 test('a secret with colons signs in by PLAIN, LOGIN and Basic', async (t) => {
-  assert.ok(journey.who.key.secret.includes(':'), 'generated secrets hold a colon, like the ones people know');
+  assert.ok(
+    journey.who.key.secret.includes(':'),
+    'generated secrets hold a colon, like the ones people know',
+  );
   const { status } = await journey.call('GET', '/mta/v1/domains');
   assert.equal(status, 200);
   if (!(await has('openssl'))) return t.skip('openssl is not installed');

@@ -1,8 +1,16 @@
 /** The journey `npm run first-mail` walks: sender instance, receiver instance, hook; every step is told. */
 import assert from 'node:assert/strict';
-import { bootstrap, type Bootstrapped, eventually, type Running, startDns, startService, startSink } from './harness.ts';
-import { messageOfSize, type RealMessage, realMessages } from './real-mail.ts';
+import {
+  type Bootstrapped,
+  bootstrap,
+  eventually,
+  type Running,
+  startDns,
+  startService,
+  startSink,
+} from './harness.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
+import { messageOfSize, type RealMessage, realMessages } from './real-mail.ts';
 
 export interface Trace {
   step(text: string): void;
@@ -47,11 +55,14 @@ export async function generateTrace(trace: Trace, nonce: string): Promise<Figure
     HIKYAKU_ROUTES: `*=smtp://${receiver.ready.mx}`,
     HIKYAKU_LIMIT_PER_MINUTE: '0',
   });
-  trace.step(`sending instance ready: submission ${sender.ready.submission}, submissions ${sender.ready.submissions}`);
+  trace.step(
+    `sending instance ready: submission ${sender.ready.submission}, submissions ${sender.ready.submissions}`,
+  );
 
   const from = await bootstrap(sender.env, 'sender.test', '--project', 'sender');
   const to = await bootstrap(receiver.env, 'receiver.test', '--project', 'receiver');
-  for (const domain of ['second.test', 'third.test']) await bootstrap(receiver.env, domain, '--project', 'receiver');
+  for (const domain of ['second.test', 'third.test'])
+    await bootstrap(receiver.env, domain, '--project', 'receiver');
   trace.step('projects, domains, topics and keys made by `hikyaku bootstrap`, beside the running services');
 
   const senderApi = `http://${sender.ready.http}`;
@@ -83,14 +94,25 @@ export async function generateTrace(trace: Trace, nonce: string): Promise<Figure
   let recipients = 0;
   for (const [index, message] of messages.entries()) {
     const tls = index % 2 === 0 ? 'implicit' : 'starttls';
-    await using client = await openSmtp(tls === 'implicit' ? sender.ready.submissions : sender.ready.submission, tls);
+    await using client = await openSmtp(
+      tls === 'implicit' ? sender.ready.submissions : sender.ready.submission,
+      tls,
+    );
     assert.match(await client.command(plain(from.key.id, from.key.secret)), /^235/);
     const parameters = `${message.smtputf8 ? ' SMTPUTF8' : ''}${message.eightBit ? ' BODY=8BITMIME' : ''} SIZE=${message.raw.length}`;
-    const answer = await send(client, encoded(message.from ?? 'sender@sender.test'), message.recipients.map(encoded), message.raw, parameters);
+    const answer = await send(
+      client,
+      encoded(message.from ?? 'sender@sender.test'),
+      message.recipients.map(encoded),
+      message.raw,
+      parameters,
+    );
     assert.match(answer, /^250 2\.0\.0 accepted /, `${message.name}: ${answer}`);
     octets += message.raw.length;
     recipients += message.recipients.length;
-    trace.step(`sent by ${tls === 'implicit' ? 'submissions (implicit TLS)' : 'submission (STARTTLS)'}: ${message.name}, ${message.raw.length} octets, ${message.recipients.length} recipient(s): ${answer}`);
+    trace.step(
+      `sent by ${tls === 'implicit' ? 'submissions (implicit TLS)' : 'submission (STARTTLS)'}: ${message.name}, ${message.raw.length} octets, ${message.recipients.length} recipient(s): ${answer}`,
+    );
   }
   await oversize(trace, sender, receiver, from);
 
@@ -104,7 +126,13 @@ export async function generateTrace(trace: Trace, nonce: string): Promise<Figure
       subject: `飛脚 ${nonce}`,
       content_type: 'text/plain; charset=UTF-8',
       body: '本文\n.dot\n',
-      attachments: [{ filename: '請求書.pdf', content_type: 'application/pdf', content: Buffer.from('%PDF-1.4').toString('base64') }],
+      attachments: [
+        {
+          filename: '請求書.pdf',
+          content_type: 'application/pdf',
+          content: Buffer.from('%PDF-1.4').toString('base64'),
+        },
+      ],
     },
   });
   assert.equal(api.status, 200, JSON.stringify(api.json));
@@ -126,15 +154,18 @@ export async function generateTrace(trace: Trace, nonce: string): Promise<Figure
   await arrived(trace, sink, receiverApi, to, messages);
   const composed = await eventually('the HTTP messages reach the hook', async () => {
     const events = await sink.events();
-    const found = ['api-text@receiver.test', 'api-bcc@second.test', 'api-multipart@receiver.test'].map((address) =>
-      events.find((event) => event.body.content?.envelope?.recipients?.includes(address)),
+    const found = ['api-text@receiver.test', 'api-bcc@second.test', 'api-multipart@receiver.test'].map(
+      (address) => events.find((event) => event.body.content?.envelope?.recipients?.includes(address)),
     );
     return found.every((event) => event !== undefined) ? found : null;
   });
   assert.match(composed[0]!.body.summary, new RegExp(`Subject: 飛脚 ${nonce}`));
   assert.match(composed[0]!.body.summary, /本文\n\.dot\n/);
   assert.equal(composed[0]!.body.attachments[0].filename, '請求書.pdf');
-  assert.ok(!JSON.stringify(composed[0]!.body.content.header_map).toLowerCase().includes('api-bcc'), 'Bcc left');
+  assert.ok(
+    !JSON.stringify(composed[0]!.body.content.header_map).toLowerCase().includes('api-bcc'),
+    'Bcc left',
+  );
   trace.step('composed messages: subject, text and filename read back in Japanese; Bcc stayed hidden');
 
   const spool = await eventually('the sender has settled everything', async () => {
@@ -163,7 +194,13 @@ async function oversize(trace: Trace, sender: Running, receiver: Running, from: 
   ] as const) {
     await using client = await openSmtp(address, tls);
     assert.match(await client.command(plain(from.key.id, from.key.secret)), /^235/);
-    const announced = await send(client, 'sender@sender.test', ['big@receiver.test'], tooBig, ` SIZE=${tooBig.length}`);
+    const announced = await send(
+      client,
+      'sender@sender.test',
+      ['big@receiver.test'],
+      tooBig,
+      ` SIZE=${tooBig.length}`,
+    );
     assert.match(announced, /^552 5\.3\.4/, name);
     const found = await send(client, 'sender@sender.test', ['big@receiver.test'], tooBig);
     assert.match(found, /^552 5\.3\.4/, name);
@@ -188,11 +225,21 @@ async function oversize(trace: Trace, sender: Running, receiver: Running, from: 
     });
   const probe = await make(78 * 1000);
   assert.equal(probe.status, 200, JSON.stringify(probe.json));
-  const stored = await call(`http://${sender.ready.http}`, from, 'GET', `/mta/v1/messages/${probe.json.result.id}`);
+  const stored = await call(
+    `http://${sender.ready.http}`,
+    from,
+    'GET',
+    `/mta/v1/messages/${probe.json.result.id}`,
+  );
   const base = LIMIT - (stored.json.size - 78 * 1000);
   const fits = await make(base);
   assert.equal(fits.status, 200, JSON.stringify(fits.json));
-  const exact = await call(`http://${sender.ready.http}`, from, 'GET', `/mta/v1/messages/${fits.json.result.id}`);
+  const exact = await call(
+    `http://${sender.ready.http}`,
+    from,
+    'GET',
+    `/mta/v1/messages/${fits.json.result.id}`,
+  );
   assert.equal(exact.json.size, LIMIT);
   const over = await make(base + 1);
   assert.equal(over.status, 413, JSON.stringify(over.json));
@@ -208,29 +255,48 @@ async function arrived(
 ): Promise<void> {
   for (const message of messages) {
     for (const recipient of message.recipients) {
-      const event = await eventually(`${message.name} for ${recipient} at the hook`, async () => {
-        // biome-ignore lint/suspicious/noExplicitAny: event JSON
-        const all = (await sink.events()) as { headers: Record<string, string>; body: any }[];
-        return all.find((one) => one.body.name === 'incoming' && one.body.content?.envelope?.recipients?.includes(recipient));
-      }, 60);
+      const event = await eventually(
+        `${message.name} for ${recipient} at the hook`,
+        async () => {
+          // biome-ignore lint/suspicious/noExplicitAny: event JSON
+          const all = (await sink.events()) as { headers: Record<string, string>; body: any }[];
+          return all.find(
+            (one) =>
+              one.body.name === 'incoming' && one.body.content?.envelope?.recipients?.includes(recipient),
+          );
+        },
+        60,
+      );
       assert.ok(event.headers['webhook-signature'], 'the hook is signed');
       if (recipient !== message.recipients[0]) continue;
       const { authentication, raw_url: rawUrl } = event.body.content;
       const raw = Buffer.from(
-        await (await fetch(`${receiverApi}${new URL(rawUrl).pathname}`, { headers: basic(to) })).arrayBuffer(),
+        await (
+          await fetch(`${receiverApi}${new URL(rawUrl).pathname}`, { headers: basic(to) })
+        ).arrayBuffer(),
       );
       const tail = raw.subarray(raw.length - message.expected.length);
       assert.ok(tail.equals(message.expected), `${message.name}: the octets differ`);
       const added = raw.subarray(0, raw.length - message.expected.length).toString('latin1');
       for (const field of added.split(/\r\n(?![ \t])/).filter((line) => line !== '')) {
-        assert.match(field, /^(Return-Path|Authentication-Results|Received|DKIM-Signature|Date|Message-ID):/i, message.name);
+        assert.match(
+          field,
+          /^(Return-Path|Authentication-Results|Received|DKIM-Signature|Date|Message-ID):/i,
+          message.name,
+        );
       }
       const passed = authentication.dkim.filter((one: { result: string }) => one.result === 'pass');
       const algorithms = new Set(passed.map((one: { algorithm: string }) => one.algorithm));
-      assert.deepEqual([...algorithms].sort(), ['ed25519-sha256', 'rsa-sha256'], `${message.name}: ${JSON.stringify(authentication)}`);
+      assert.deepEqual(
+        [...algorithms].sort(),
+        ['ed25519-sha256', 'rsa-sha256'],
+        `${message.name}: ${JSON.stringify(authentication)}`,
+      );
       assert.equal(authentication.spf.result, 'pass', message.name);
       assert.equal(authentication.dmarc.result, 'pass', message.name);
-      trace.step(`arrived: ${message.name}: ${message.expected.length} octets equal; DKIM rsa-sha256 pass, ed25519-sha256 pass; SPF pass; DMARC pass; event ${event.body.id} at the hook`);
+      trace.step(
+        `arrived: ${message.name}: ${message.expected.length} octets equal; DKIM rsa-sha256 pass, ed25519-sha256 pass; SPF pass; DMARC pass; event ${event.body.id} at the hook`,
+      );
     }
   }
 }

@@ -57,7 +57,9 @@ async function waitForLine(
 ): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => reject(new Error(`ended early (${code ?? signal}):\n${log.join('\n')}`)));
+    child.once('exit', (code, signal) =>
+      reject(new Error(`ended early (${code ?? signal}):\n${log.join('\n')}`)),
+    );
     createInterface({ input: child.stdout! }).on('line', (line) => {
       log.push(line);
       if (!line.startsWith('{')) return;
@@ -124,8 +126,15 @@ export interface Bootstrapped {
   readonly api_client_id: string;
   readonly key: { readonly id: string; readonly secret: string };
 }
-export async function bootstrap(env: Record<string, string>, domain: string, ...more: string[]): Promise<Bootstrapped> {
-  const { status, stdout, stderr } = await hikyaku(['bootstrap', '--domain', domain, '--verified', '--json', ...more], env);
+export async function bootstrap(
+  env: Record<string, string>,
+  domain: string,
+  ...more: string[]
+): Promise<Bootstrapped> {
+  const { status, stdout, stderr } = await hikyaku(
+    ['bootstrap', '--domain', domain, '--verified', '--json', ...more],
+    env,
+  );
   if (status !== 0) throw new Error(`bootstrap failed: ${stderr}`);
   return JSON.parse(stdout) as Bootstrapped;
 }
@@ -149,9 +158,13 @@ export interface SinkEvent {
   readonly body: any;
 }
 export async function startSink(...args: string[]): Promise<Sink> {
-  const child = spawn(process.execPath, [HIKYAKU, 'sink', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [HIKYAKU, 'sink', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', ...args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const log: string[] = [];
   const ready = await waitForLine(child, log, (line) => line['msg'] === 'ready');
   child.removeAllListeners('exit');

@@ -1,12 +1,19 @@
 /** What most journeys begin with: a service whose mail all goes to a recording sink, and one verified domain. */
-import { bootstrap, type Bootstrapped, type Running, type Sink, startService, startSink } from './harness.ts';
+import { type Bootstrapped, bootstrap, type Running, type Sink, startService, startSink } from './harness.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
+export type Json = any;
 
 export interface Journey extends AsyncDisposable {
   readonly service: Running;
   readonly sink: Sink;
   readonly who: Bootstrapped;
-  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
-  call(method: string, path: string, body?: unknown, who?: Bootstrapped): Promise<{ status: number; json: any; headers: Headers }>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    who?: Bootstrapped,
+  ): Promise<{ status: number; json: Json; headers: Headers }>;
 }
 
 export function authorization(who: Bootstrapped): string {
@@ -32,7 +39,11 @@ export async function startJourney(more: Record<string, string> = {}, role = 'ad
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, json: text === '' ? null : JSON.parse(text) };
+      return {
+        status: response.status,
+        headers: response.headers,
+        json: text === '' ? null : JSON.parse(text),
+      };
     },
     async [Symbol.asyncDispose]() {
       await service[Symbol.asyncDispose]();

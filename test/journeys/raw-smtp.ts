@@ -13,7 +13,10 @@ export interface RawClient extends AsyncDisposable {
   data(message: Buffer): Promise<string>;
 }
 
-export async function openSmtp(address: string, tls: 'implicit' | 'starttls' | 'none' = 'none'): Promise<RawClient> {
+export async function openSmtp(
+  address: string,
+  tls: 'implicit' | 'starttls' | 'none' = 'none',
+): Promise<RawClient> {
   const port = portOf(address);
   let socket: Socket =
     tls === 'implicit'
@@ -68,7 +71,9 @@ export async function openSmtp(address: string, tls: 'implicit' | 'starttls' | '
       if (!go.startsWith('354')) return go;
       const stuffed = Buffer.from(message.toString('latin1').replace(/(^|\r\n)\./g, '$1..'), 'latin1');
       socket.write(stuffed);
-      socket.write(stuffed.subarray(-2).toString('latin1') === '\r\n' || stuffed.length === 0 ? '.\r\n' : '\r\n.\r\n');
+      socket.write(
+        stuffed.subarray(-2).toString('latin1') === '\r\n' || stuffed.length === 0 ? '.\r\n' : '\r\n.\r\n',
+      );
       return client.reply();
     },
     async [Symbol.asyncDispose]() {

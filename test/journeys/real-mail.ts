@@ -56,10 +56,7 @@ export function realMessages(): RealMessage[] {
   };
   add(
     'iso-2022-jp',
-    header(
-      '=?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=',
-      'Content-Type: multipart/mixed; boundary="jp"',
-    ) +
+    header('=?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=', 'Content-Type: multipart/mixed; boundary="jp"') +
       CRLF +
       lines(
         '--jp',
@@ -162,7 +159,10 @@ export function realMessages(): RealMessage[] {
   add('line-of-998', `${header('long line')}${CRLF}${'x'.repeat(998)}${CRLF}`);
   add('empty-body', `${header('empty')}${CRLF}`);
   add('fifty-recipients', `${header('fifty')}${CRLF}to many${CRLF}`, {
-    recipients: Array.from({ length: 50 }, (_, i) => `fifty-${i}@${['receiver.test', 'second.test', 'third.test'][i % 3]}`),
+    recipients: Array.from(
+      { length: 50 },
+      (_, i) => `fifty-${i}@${['receiver.test', 'second.test', 'third.test'][i % 3]}`,
+    ),
   });
   {
     const head = header('bcc');
@@ -186,6 +186,11 @@ export function realMessages(): RealMessage[] {
     `${header('Re: long', `References: ${Array.from({ length: 60 }, () => `<${randomBytes(12).toString('hex')}@sender.test>`).join(`${CRLF} `)}`)}${CRLF}threaded${CRLF}`,
   );
   add('no-date-no-id', lines('From: <sender@sender.test>', 'Subject: bare') + CRLF + lines('bare'));
-  add('quoted-printable', header('qp', 'Content-Type: text/plain; charset=UTF-8', 'Content-Transfer-Encoding: quoted-printable') + CRLF + lines('=E9=A3=9B=E8=84=9A trailing=20', 'soft=', 'break'));
+  add(
+    'quoted-printable',
+    header('qp', 'Content-Type: text/plain; charset=UTF-8', 'Content-Transfer-Encoding: quoted-printable') +
+      CRLF +
+      lines('=E9=A3=9B=E8=84=9A trailing=20', 'soft=', 'break'),
+  );
   return list;
 }

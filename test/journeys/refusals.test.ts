@@ -1,11 +1,20 @@
 /** Bad input over real sockets: each gets a clear error, and nothing is taken. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { bootstrap, environment, execute, has, hikyaku, portOf, startService, temporaryDirectory } from './harness.ts';
+import { after, before, test } from 'node:test';
+import {
+  bootstrap,
+  environment,
+  execute,
+  has,
+  hikyaku,
+  portOf,
+  startService,
+  temporaryDirectory,
+} from './harness.ts';
 import { type Journey, startJourney } from './journey.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
 
@@ -96,13 +105,23 @@ test('foreign and malformed senders and authors', async () => {
 test('malformed recipients; carrier addresses leave quoted', async () => {
   await using client = await signedIn();
   await client.command('MAIL FROM:<sender@sender.test>');
-  for (const bad of ['no-at-sign', 'x@', '@out.test', 'x@-bad-.test', 'x y@out.test', 'x@[127.0.0.1]', '@a,@b:x@out.test']) {
+  for (const bad of [
+    'no-at-sign',
+    'x@',
+    '@out.test',
+    'x@-bad-.test',
+    'x y@out.test',
+    'x@[127.0.0.1]',
+    '@a,@b:x@out.test',
+  ]) {
     assert.match(await client.command(`RCPT TO:<${bad}>`), /^5\d\d 5\./, bad);
   }
   assert.match(await client.command('RCPT TO:<a..b.@docomo.ne.jp>'), /^250/);
   assert.match(await client.data(LETTER), /^250/);
   for (let tries = 0; ; tries++) {
-    const got = (await journey.sink.messages()).find(({ rcpt_to }) => rcpt_to.some((address) => address.includes('docomo')));
+    const got = (await journey.sink.messages()).find(({ rcpt_to }) =>
+      rcpt_to.some((address) => address.includes('docomo')),
+    );
     if (got !== undefined) {
       assert.deepEqual(got.rcpt_to, ['"a..b."@docomo.ne.jp']);
       break;
@@ -200,7 +219,10 @@ for (const [name, change] of Object.entries(fields)) {
     assert.ok(status >= 400 && status < 500, `${status} ${JSON.stringify(json)}`);
     assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/);
     const key = Object.keys(change)[0]!;
-    assert.ok(`${json.field} ${json.detail}`.includes(key) || /arguments/.test(`${json.field}`), JSON.stringify(json));
+    assert.ok(
+      `${json.field} ${json.detail}`.includes(key) || /arguments/.test(`${json.field}`),
+      JSON.stringify(json),
+    );
   });
 }
 
@@ -243,20 +265,29 @@ test('an occupied port, an unreadable certificate, an unknown setting, a second 
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const occupied = await hikyaku(['serve'], environment(directory, { HIKYAKU_MX_LISTEN: `127.0.0.1:${port}` }));
+  const occupied = await hikyaku(
+    ['serve'],
+    environment(directory, { HIKYAKU_MX_LISTEN: `127.0.0.1:${port}` }),
+  );
   server.close();
   assert.equal(occupied.status, 1);
   assert.match(occupied.stderr, new RegExp(`${port}`));
   const unreadable = await hikyaku(
     ['serve'],
-    environment(directory, { HIKYAKU_TLS_CERT: join(directory, 'no.pem'), HIKYAKU_TLS_KEY: join(directory, 'no.key') }),
+    environment(directory, {
+      HIKYAKU_TLS_CERT: join(directory, 'no.pem'),
+      HIKYAKU_TLS_KEY: join(directory, 'no.key'),
+    }),
   );
   assert.equal(unreadable.status, 1);
   assert.match(unreadable.stderr, /HIKYAKU_TLS_CERT/);
   writeFileSync(join(directory, 'bad.pem'), 'not a certificate');
   const garbage = await hikyaku(
     ['serve'],
-    environment(directory, { HIKYAKU_TLS_CERT: join(directory, 'bad.pem'), HIKYAKU_TLS_KEY: join(directory, 'bad.pem') }),
+    environment(directory, {
+      HIKYAKU_TLS_CERT: join(directory, 'bad.pem'),
+      HIKYAKU_TLS_KEY: join(directory, 'bad.pem'),
+    }),
   );
   assert.equal(garbage.status, 1);
   assert.match(garbage.stderr, /HIKYAKU_TLS_CERT/);
@@ -278,7 +309,10 @@ test('TLS versions as configured, tried with openssl s_client per listener', asy
     ['TLSv1.2', 'TLSv1'],
     ['TLSv1', 'TLSv1.3'],
   ] as const) {
-    await using service = await startService({ HIKYAKU_TLS_MIN_VERSION: minimum, HIKYAKU_MX_TLS_MIN_VERSION: mxMinimum });
+    await using service = await startService({
+      HIKYAKU_TLS_MIN_VERSION: minimum,
+      HIKYAKU_MX_TLS_MIN_VERSION: mxMinimum,
+    });
     for (const [listener, least] of [
       ['submissions', minimum],
       ['submission', minimum],
@@ -294,8 +328,14 @@ test('TLS versions as configured, tried with openssl s_client per listener', asy
           { input: 'QUIT\r\n' },
         );
         const allowed = VERSIONS.indexOf(version) >= VERSIONS.indexOf(least);
-        const connected = new RegExp(`^\\s*(New, ${version}|Protocol\\s*: ${version}$)`, 'm').test(output) && !/Cipher is \(NONE\)/.test(output);
-        assert.equal(connected, allowed, `${listener} with least ${least}, tried ${version}:\n${output.slice(-1500)}`);
+        const connected =
+          new RegExp(`^\\s*(New, ${version}|Protocol\\s*: ${version}$)`, 'm').test(output) &&
+          !/Cipher is \(NONE\)/.test(output);
+        assert.equal(
+          connected,
+          allowed,
+          `${listener} with least ${least}, tried ${version}:\n${output.slice(-1500)}`,
+        );
       }
     }
   }

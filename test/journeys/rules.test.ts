@@ -51,7 +51,9 @@ async function receive(where: Place, locals: readonly string[]) {
   const subject = `rules ${made++}`;
   const any = Object.values(replies).some((answer) => answer.startsWith('250'));
   if (any) {
-    const done = await client.data(Buffer.from(`From: <writer@elsewhere.test>\r\nSubject: ${subject}\r\n\r\nhello\r\n`));
+    const done = await client.data(
+      Buffer.from(`From: <writer@elsewhere.test>\r\nSubject: ${subject}\r\n\r\nhello\r\n`),
+    );
     assert.match(done, /^250 2\.0\.0 accepted /);
   }
   const events: Record<string, string[][]> = {};
@@ -79,10 +81,32 @@ const table: {
   refused?: string[];
   events: Record<string, string[][]>;
 }[] = [
-  { name: 'one account rule takes its local part', rules: { a: ACCOUNT_A }, to: ['a'], events: { a: [['a']] } },
-  { name: 'the local part is compared without case', rules: { a: ACCOUNT_A }, to: ['A'], events: { a: [['A']] } },
-  { name: 'the plus tag is kept', rules: { a: ACCOUNT_A }, to: ['a+tag'], refused: ['a+tag'], events: { a: [] } },
-  { name: 'an unknown local part is refused', rules: { a: ACCOUNT_A }, to: ['nobody'], refused: ['nobody'], events: { a: [] } },
+  {
+    name: 'one account rule takes its local part',
+    rules: { a: ACCOUNT_A },
+    to: ['a'],
+    events: { a: [['a']] },
+  },
+  {
+    name: 'the local part is compared without case',
+    rules: { a: ACCOUNT_A },
+    to: ['A'],
+    events: { a: [['A']] },
+  },
+  {
+    name: 'the plus tag is kept',
+    rules: { a: ACCOUNT_A },
+    to: ['a+tag'],
+    refused: ['a+tag'],
+    events: { a: [] },
+  },
+  {
+    name: 'an unknown local part is refused',
+    rules: { a: ACCOUNT_A },
+    to: ['nobody'],
+    refused: ['nobody'],
+    events: { a: [] },
+  },
   {
     name: 'two account rules for one local part both run',
     rules: { a: ACCOUNT_A, a2: ACCOUNT_A2 },
@@ -115,7 +139,12 @@ const table: {
     to: ['a', 'x'],
     events: { a: [['a']], c: [['x']] },
   },
-  { name: 'catch-all never runs beside all', rules: { all: ALL, c: CATCH }, to: ['x'], events: { all: [['x']], c: [] } },
+  {
+    name: 'catch-all never runs beside all',
+    rules: { all: ALL, c: CATCH },
+    to: ['x'],
+    events: { all: [['x']], c: [] },
+  },
   {
     name: 'account, all and catch-all',
     rules: { a: ACCOUNT_A, all: ALL, c: CATCH },
@@ -155,9 +184,14 @@ for (const { name, rules, to, refused = [], events } of table) {
     const where = await place(rules);
     const result = await receive(where, to);
     for (const local of to) {
-      assert.match(result.replies[local]!, refused.includes(local) ? /^550 5\.1\.1 / : /^250 /, `${local}: ${result.replies[local]}`);
+      assert.match(
+        result.replies[local]!,
+        refused.includes(local) ? /^550 5\.1\.1 / : /^250 /,
+        `${local}: ${result.replies[local]}`,
+      );
     }
-    for (const [topic, expected] of Object.entries(events)) assert.deepEqual(result.events[topic], expected, topic);
+    for (const [topic, expected] of Object.entries(events))
+      assert.deepEqual(result.events[topic], expected, topic);
   });
 }
 
@@ -198,7 +232,9 @@ test('mail from a hosted domain to itself and to another project goes to the rec
   });
   assert.equal(sent.status, 200, JSON.stringify(sent.json));
   await eventually('the outside gets its copy', async () =>
-    (await journey.sink.messages()).some(({ rcpt_to }) => rcpt_to.length === 1 && rcpt_to[0] === 'far@out.test'),
+    (await journey.sink.messages()).some(
+      ({ rcpt_to }) => rcpt_to.length === 1 && rcpt_to[0] === 'far@out.test',
+    ),
   );
   for (const [who, address] of [
     [journey.who, 'own@sender.test'],

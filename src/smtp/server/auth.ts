@@ -3,7 +3,9 @@ import type { Reply } from '../reply.ts';
 import { AUTH_CANCELLED, AUTH_MALFORMED, AUTH_UNKNOWN } from './replies.ts';
 
 /** Where an exchange stands: what the next line from the client will be. */
-export type Exchange = { readonly waitsFor: 'plain' | 'login-name' } | { readonly waitsFor: 'login-password'; readonly username: string };
+export type Exchange =
+  | { readonly waitsFor: 'plain' | 'login-name' }
+  | { readonly waitsFor: 'login-password'; readonly username: string };
 export type AuthStep =
   | { readonly kind: 'challenge'; readonly text: string; readonly next: Exchange }
   | { readonly kind: 'credentials'; readonly username: string; readonly password: string }
@@ -20,7 +22,8 @@ export function startAuth(mechanism: string, initial: string): AuthStep {
       if (initial === '') return { kind: 'challenge', text: '', next: { waitsFor: 'plain' } };
       return decodeAuth({ waitsFor: 'plain' }, initial === '=' ? '' : initial);
     case 'LOGIN':
-      if (initial === '') return { kind: 'challenge', text: USERNAME_PROMPT, next: { waitsFor: 'login-name' } };
+      if (initial === '')
+        return { kind: 'challenge', text: USERNAME_PROMPT, next: { waitsFor: 'login-name' } };
       return decodeAuth({ waitsFor: 'login-name' }, initial === '=' ? '' : initial);
     default:
       return { kind: 'failed', reply: AUTH_UNKNOWN };
@@ -43,7 +46,11 @@ export function decodeAuth(exchange: Exchange, line: string): AuthStep {
     }
     case 'login-name':
       if (text === '') return MALFORMED;
-      return { kind: 'challenge', text: PASSWORD_PROMPT, next: { waitsFor: 'login-password', username: text } };
+      return {
+        kind: 'challenge',
+        text: PASSWORD_PROMPT,
+        next: { waitsFor: 'login-password', username: text },
+      };
     case 'login-password':
       return text === '' ? MALFORMED : credentials(exchange.username, text);
   }

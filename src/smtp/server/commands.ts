@@ -47,10 +47,15 @@ const nothing = () => null;
 function hello(esmtp: boolean): Command {
   return {
     junk: true,
-    check: (_state, rest) => (rest === '' || rest.length > 255 || /\s/.test(rest) ? reply(501, '5.5.4', 'a host name is needed') : null),
+    check: (_state, rest) =>
+      rest === '' || rest.length > 255 || /\s/.test(rest)
+        ? reply(501, '5.5.4', 'a host name is needed')
+        : null,
     proceed(state, rest) {
       state.hello(rest, esmtp);
-      return esmtp ? reply(250, null, state.hostname, ...extensions(state)) : reply(250, null, state.hostname);
+      return esmtp
+        ? reply(250, null, state.hostname, ...extensions(state))
+        : reply(250, null, state.hostname);
     },
   };
 }
@@ -168,10 +173,20 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ],
   ['NOOP', { junk: true, check: nothing, proceed: () => replies.OK }],
   ['QUIT', { junk: false, check: noArgument, proceed: () => replies.BYE }],
-  ['VRFY', { junk: true, check: (_s, rest) => (rest === '' ? replies.SYNTAX : null), proceed: () => replies.CANNOT_VRFY }],
+  [
+    'VRFY',
+    {
+      junk: true,
+      check: (_s, rest) => (rest === '' ? replies.SYNTAX : null),
+      proceed: () => replies.CANNOT_VRFY,
+    },
+  ],
   ['HELP', { junk: true, check: nothing, proceed: () => replies.HELP }],
   ...['EXPN', 'ETRN', 'TURN', 'SEND', 'SOML', 'SAML', 'BDAT', 'BURL', 'ATRN'].map(
-    (verb): [string, Command] => [verb, { junk: true, check: () => replies.NOT_IMPLEMENTED, proceed: nothing }],
+    (verb): [string, Command] => [
+      verb,
+      { junk: true, check: () => replies.NOT_IMPLEMENTED, proceed: nothing },
+    ],
   ),
 ]);
 

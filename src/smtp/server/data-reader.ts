@@ -53,7 +53,10 @@ export function createDataReader(limit: number, maxLine: number): DataReader {
       const taken = end === -1 ? chunk : chunk.subarray(0, end);
       keep(taken);
       if (end === -1) {
-        tail = chunk.length >= 4 ? Buffer.from(chunk.subarray(-4)) : Buffer.from(Buffer.concat([tail, chunk]).subarray(-4));
+        tail =
+          chunk.length >= 4
+            ? Buffer.from(chunk.subarray(-4))
+            : Buffer.from(Buffer.concat([tail, chunk]).subarray(-4));
       }
       return end;
     },
@@ -72,7 +75,11 @@ export function createDataReader(limit: number, maxLine: number): DataReader {
 export function unstuff(message: Buffer): Buffer {
   const parts: Buffer[] = [];
   let from = message[0] === 46 ? 1 : 0;
-  for (let at = message.indexOf('\r\n.', 0, 'latin1'); at !== -1; at = message.indexOf('\r\n.', at + 3, 'latin1')) {
+  for (
+    let at = message.indexOf('\r\n.', 0, 'latin1');
+    at !== -1;
+    at = message.indexOf('\r\n.', at + 3, 'latin1')
+  ) {
     parts.push(message.subarray(from, at + 2));
     from = at + 3;
   }

@@ -115,7 +115,11 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     } else begin(one, socket, { ...facts, tls: null });
   }
 
-  function secure(one: Live, plain: Socket, then: (socket: TLSSocket, tls: { version: string; cipher: string }) => void): void {
+  function secure(
+    one: Live,
+    plain: Socket,
+    then: (socket: TLSSocket, tls: { version: string; cipher: string }) => void,
+  ): void {
     enter(one, 'handshake');
     const secured = new TLSSocket(plain, { isServer: true, secureContext: options.secureContext!() });
     secured.on('error', (error) => {
@@ -125,7 +129,10 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     secured.once('close', () => plain.destroy());
     one.socket = secured;
     secured.once('secure', () => {
-      then(secured, { version: secured.getProtocol() ?? 'unknown', cipher: secured.getCipher().standardName ?? secured.getCipher().name });
+      then(secured, {
+        version: secured.getProtocol() ?? 'unknown',
+        cipher: secured.getCipher().standardName ?? secured.getCipher().name,
+      });
     });
   }
 
@@ -206,7 +213,9 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       const late = clock.after(STOP_MS, () => {
         for (const one of live) one.socket.destroy();
       });
-      await Promise.all([...live].map((one) => (one.socket.destroyed ? null : once(one.socket, 'close').catch(() => null))));
+      await Promise.all(
+        [...live].map((one) => (one.socket.destroyed ? null : once(one.socket, 'close').catch(() => null))),
+      );
       late.cancel();
       await closed;
     },

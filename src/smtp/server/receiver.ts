@@ -35,7 +35,9 @@ export interface RcptParameters {
   /** As given, without angle brackets; bare 'postmaster' is possible. */
   readonly address: string;
 }
-export type Verdict<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reply: Reply };
+export type Verdict<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly reply: Reply };
 
 export interface Receiver {
   /** At connection: whether to greet, and a principal for trusted networks (or null). A refusal is sent instead of the greeting. */

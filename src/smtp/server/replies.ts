@@ -9,7 +9,11 @@ export const BYE = closing(221, '2.0.0', 'bye');
 export const READY_FOR_TLS = reply(220, '2.0.0', 'ready to start TLS');
 export const AUTHENTICATED = reply(235, '2.7.0', 'authentication succeeded');
 export const CANNOT_VRFY = reply(252, '2.5.0', 'cannot verify, but will take mail for valid recipients');
-export const HELP = reply(214, '2.0.0', 'commands: EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT VRFY HELP');
+export const HELP = reply(
+  214,
+  '2.0.0',
+  'commands: EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT VRFY HELP',
+);
 export const UNKNOWN_COMMAND = reply(500, '5.5.1', 'command not recognized');
 export const LINE_TOO_LONG = reply(500, '5.5.2', 'line too long');
 export const BARE_LINE_END = reply(500, '5.5.2', 'bare CR or LF, or control characters, in a command');

@@ -7,8 +7,8 @@ import type { Logger } from '../../runtime/logger.ts';
 import { formatReply, type Reply, reply } from '../reply.ts';
 import { decodeAuth, type Exchange, startAuth } from './auth.ts';
 import { type ByteBudget, type Grant, SMALL } from './byte-budget.ts';
+import { type CommandState, commands, splitCommand } from './commands.ts';
 import { createDataReader, type DataReader } from './data-reader.ts';
-import { commands, type CommandState, splitCommand } from './commands.ts';
 import type { Connection, ListenerRole, MailParameters, Receiver, Transaction } from './receiver.ts';
 import * as replies from './replies.ts';
 
@@ -62,7 +62,10 @@ const MX_MAX_LINE = 64 * 1024;
 const SUBMISSION_MAX_LINE = 998;
 
 export function createSession(
-  facts: Pick<Connection, 'id' | 'role' | 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort' | 'tls'>,
+  facts: Pick<
+    Connection,
+    'id' | 'role' | 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort' | 'tls'
+  >,
   options: SessionOptions,
   output: Output,
 ): Session {
@@ -139,7 +142,11 @@ export function createSession(
       return options.tlsAvailable;
     },
     get authOffered() {
-      return connection.tls !== null && connection.principal === null && options.authAllowed(connection.tls.version);
+      return (
+        connection.tls !== null &&
+        connection.principal === null &&
+        options.authAllowed(connection.tls.version)
+      );
     },
     get announcedSize() {
       return options.announcedSize(connection);
@@ -179,7 +186,10 @@ export function createSession(
         grant = budget.take(parameters.size);
         if (grant === null) return replies.NO_MEMORY;
       }
-      const verdict = await ask(() => receiver.mail(connection, parameters), { ok: false, reply: replies.LOCAL_ERROR } as const);
+      const verdict = await ask(() => receiver.mail(connection, parameters), {
+        ok: false,
+        reply: replies.LOCAL_ERROR,
+      } as const);
       if (mode === 'closed') {
         if (verdict.ok) verdict.value.abort();
         return null;
@@ -195,13 +205,19 @@ export function createSession(
     async rcpt(address) {
       const open = transaction;
       if (open === null) return replies.BAD_SEQUENCE;
-      const verdict = await ask(() => open.rcpt({ address }), { ok: false, reply: replies.LOCAL_ERROR } as const);
+      const verdict = await ask(() => open.rcpt({ address }), {
+        ok: false,
+        reply: replies.LOCAL_ERROR,
+      } as const);
       if (!verdict.ok) return verdict.reply;
       recipients++;
       return replies.RECIPIENT_OK;
     },
     data() {
-      reader = createDataReader(transaction!.sizeLimit, connection.role === 'mx' && connection.principal === null ? MX_MAX_LINE : SUBMISSION_MAX_LINE);
+      reader = createDataReader(
+        transaction!.sizeLimit,
+        connection.role === 'mx' && connection.principal === null ? MX_MAX_LINE : SUBMISSION_MAX_LINE,
+      );
       mode = 'data';
       flush();
       pending += formatReply(replies.GO_AHEAD);
@@ -293,7 +309,12 @@ export function createSession(
         await finishData(reader!);
       } else {
         const lf = input.indexOf(10);
-        const most = mode === 'auth' ? MAX_AUTH_LINE : input.subarray(0, 5).toString('latin1').toUpperCase() === 'AUTH ' ? MAX_AUTH_LINE : MAX_LINE;
+        const most =
+          mode === 'auth'
+            ? MAX_AUTH_LINE
+            : input.subarray(0, 5).toString('latin1').toUpperCase() === 'AUTH '
+              ? MAX_AUTH_LINE
+              : MAX_LINE;
         if (lf === -1) {
           if (input[0] === 0x16 && connection.helo === null && !skippingLine) {
             say(replies.NOT_SMTP);
@@ -318,7 +339,8 @@ export function createSession(
           say(replies.BARE_LINE_END);
         } else await line(raw.subarray(0, -1));
       }
-      if (ending !== null && transaction === null && (mode as string) !== 'closed' && reader === null) say(ending);
+      if (ending !== null && transaction === null && (mode as string) !== 'closed' && reader === null)
+        say(ending);
       if ((mode as string) === 'command') output.phase('command');
     }
     flush();
@@ -341,7 +363,10 @@ export function createSession(
         mode = 'command';
         return say(replies.EARLY);
       }
-      const verdict = await ask(() => receiver.connect(connection), { ok: false, reply: replies.LOCAL_ERROR } as const);
+      const verdict = await ask(() => receiver.connect(connection), {
+        ok: false,
+        reply: replies.LOCAL_ERROR,
+      } as const);
       if (mode === 'closed') return;
       mode = 'command';
       if (!verdict.ok) {
