@@ -52,6 +52,12 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   const idempotency = createIdempotency({ read: deps.read, transactor: deps.transactor, clock: deps.clock });
   const documents: Partial<Record<Document, () => object>> = {};
 
+  // Clients that set the content type on every call send it with no body, too.
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
   app.decorateRequest('principal', null);
   app.decorateRequest('idempotencyKey', null);
   app.setErrorHandler<FastifyError | Error>((error, request, reply) =>

@@ -66,9 +66,9 @@ export function createHostedDelivery(deps: HostedDeps) {
     const now = deps.clock.now();
     // RFC 8601 §2.7.4: what is known of mail that never left this machine is that its sender authenticated.
     const authentication = {
-      spf: { result: 'none', domain: null, scope: null },
+      spf: { result: 'none', domain: '', scope: 'mfrom' },
       dkim: [],
-      dmarc: { result: 'none', policy: null, domain: null, alignment: null },
+      dmarc: { result: 'none', policy: null, domain: '', alignment: { spf: false, dkim: false } },
       arc: { result: 'none' },
       auth: { result: 'pass', mail_from: message.mailFrom },
     };

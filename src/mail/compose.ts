@@ -2,11 +2,10 @@
  * `send_message`: from a caller's fields to an RFC 5322 message and its envelope. Nothing a caller gives can make a
  * header field of its own; Bcc is in the envelope only. Fails with FieldError, which names the JSON path.
  */
-import type { Random } from '../runtime/random.ts';
 import { type Address, encodeWords, formatMailbox, type Mailbox, parseMailbox } from './address.ts';
 import { formatDate } from './dates.ts';
 import { foldHeader } from './headers.ts';
-import { newMessageId, parseMessageId } from './message-id.ts';
+import { type IdSource, newMessageId, parseMessageId } from './message-id.ts';
 import { contentTypeOf, encodeText, filenameParameters, wrapBase64 } from './mime-parts.ts';
 
 /** The `arguments` of send_message, without `self`. */
@@ -44,10 +43,14 @@ export interface Composed {
   readonly messageId: string;
   readonly envelope: { readonly from: Address; readonly recipients: Address[] };
 }
+/** Ids and octets for boundaries. */
+export interface ComposeRandom extends IdSource {
+  bytes(length: number): Buffer;
+}
 export interface ComposeContext {
   /** Wall ms; becomes Date. */
   readonly now: number;
-  readonly random: Random;
+  readonly random: ComposeRandom;
   /** Right-hand side of a Message-ID made here. */
   readonly messageIdDomain: string;
 }
@@ -169,7 +172,7 @@ function additional(header: Readonly<Record<string, readonly string[]>>): string
 }
 
 /** Content-Type and Content-Transfer-Encoding fields, the empty line and the body. */
-function content(input: ComposeInput, random: Random): Buffer {
+function content(input: ComposeInput, random: ComposeRandom): Buffer {
   const type = contentTypeOf(input.content_type);
   if (type === null) throw new FieldError('arguments.content_type', 'is not a media type with parameters');
   const body = input.body.replace(/\r\n|\r|\n/g, '\r\n');

@@ -1,8 +1,11 @@
 /** Message identifiers (RFC 5322 §3.6.4). */
-import type { Random } from '../runtime/random.ts';
+/** Where unique ids come from (runtime's Random is one). */
+export interface IdSource {
+  id(): string;
+}
 
 /** A new `<id@domain>`. */
-export function newMessageId(random: Random, domain: string): string {
+export function newMessageId(random: IdSource, domain: string): string {
   return `<${random.id()}@${domain}>`;
 }
 

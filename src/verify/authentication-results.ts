@@ -2,7 +2,7 @@
  * The Authentication-Results field value (RFC 8601), built by ourselves. Whatever came from the peer (HELO, MAIL FROM,
  * d=, s=) is written as a dot-atom or a quoted string of printable ASCII: it can neither end a property nor the field.
  */
-import type { Authentication } from './verify-message.ts';
+import type { Authentication } from './authentication.ts';
 
 const MAX_VALUE = 254;
 

@@ -1,11 +1,7 @@
 /** Forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
 import { first } from './001-first.ts';
+import type { Migration } from './migration.ts';
 
-export interface Migration {
-  readonly version: number;
-  readonly oldestCompatible: number;
-  readonly sql: string;
-}
 export const MIGRATIONS: readonly Migration[] = [first];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;
