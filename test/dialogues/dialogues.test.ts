@@ -71,7 +71,10 @@ function parse(text: string): Script {
   return { tls, steps, expected: expected.join('\n') };
 }
 
-async function play(script: Script, cuts: (whole: Buffer) => Buffer[]): Promise<{ said: string; messages: string[] }> {
+async function play(
+  script: Script,
+  cuts: (whole: Buffer) => Buffer[],
+): Promise<{ said: string; messages: string[] }> {
   const messages: string[] = [];
   let said = '';
   const session = createSession(
@@ -130,14 +133,27 @@ for (const file of files) {
   test(`${file}: cut in two at every octet`, async () => {
     const longest = Math.max(...script.steps.map(({ send }) => send.length));
     for (let at = 1; at < longest; at++) {
-      const { said } = await play(script, (whole) => [whole.subarray(0, at), whole.subarray(at)].filter((b) => b.length > 0));
+      const { said } = await play(script, (whole) =>
+        [whole.subarray(0, at), whole.subarray(at)].filter((b) => b.length > 0),
+      );
       assert.equal(said, script.expected, `cut at ${at}`);
     }
   });
 }
 
 /** Everything that is not CRLF.CRLF but has been taken for it somewhere. */
-const FALSE_ENDS = ['\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r.\r\n', '\n.\r', '\r\n.\r', '\r\r\n.\r\r\n', '\r\n.\0\r\n', '\r\n. \r\n'];
+const FALSE_ENDS = [
+  '\n.\n',
+  '\n.\r\n',
+  '\r\n.\n',
+  '\r.\r',
+  '\r.\r\n',
+  '\n.\r',
+  '\r\n.\r',
+  '\r\r\n.\r\r\n',
+  '\r\n.\0\r\n',
+  '\r\n. \r\n',
+];
 for (const end of FALSE_ENDS) {
   test(`smuggling with ${JSON.stringify(end)}: one message or none, at every cut`, async () => {
     const whole = Buffer.from(
@@ -148,7 +164,10 @@ for (const end of FALSE_ENDS) {
     for (let at = 1; at < whole.length; at++) {
       const { messages } = await play(script, (b) => [b.subarray(0, at), b.subarray(at)]);
       assert.ok(messages.length <= 1, `cut at ${at}: ${JSON.stringify(messages)}`);
-      assert.ok(messages.every((message) => !/[^\r]\n|\r[^\n]/.test(message)), 'a bare line end passed');
+      assert.ok(
+        messages.every((message) => !/[^\r]\n|\r[^\n]/.test(message)),
+        'a bare line end passed',
+      );
     }
   });
 }

@@ -1,0 +1,202 @@
+/** Real hooks on loopback, the real store in memory, a clock moved by hand. */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { test } from 'node:test';
+import { createHttpClient } from '../runtime/http-client.ts';
+import type { EventId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { createRandom } from '../runtime/random.ts';
+import { createSealer } from '../runtime/sealing.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createDispatcher, secretContext } from './dispatcher.ts';
+import { recordPublish } from './publish.ts';
+import { makeWebhookSecret } from './webhook-signature.ts';
+
+interface Call {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+async function hook(answers: (nth: number) => { status: number; headers?: Record<string, string> }) {
+  const calls: Call[] = [];
+  const arrivals: (() => void)[] = [];
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const { status, headers = {} } = answers(calls.length);
+    calls.push({ headers: request.headers, body: Buffer.concat(parts) });
+    response.writeHead(status, headers).end();
+    for (const arrived of arrivals.splice(0)) arrived();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  return {
+    calls,
+    url: `http://127.0.0.1:${port}/`,
+    async until(count: number) {
+      while (calls.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function setUp(urls: string[], allowPrivate = true) {
+  const clock = createFakeClock();
+  const random = createRandom();
+  const sealer = createSealer(Buffer.alloc(32, 7));
+  const store = await openSqliteStore({ directory: ':memory:', clock, random, logger: silentLogger });
+  const project = random.id() as ProjectId;
+  const topic = random.id() as TopicId;
+  const secret = makeWebhookSecret(random);
+  const ids: SubscriberId[] = urls.map(() => random.id());
+  await store.transact(project, (tx) => {
+    tx.insertProject({ id: project, name: 'p', sandbox: false, createdAt: clock.now() });
+    tx.insertTopic({ id: topic, projectId: project, name: 't', createdAt: clock.now() });
+    for (const [i, url] of urls.entries()) {
+      const id = ids[i]!;
+      const sealedSecret = sealer.seal(Buffer.from(secret), secretContext({ id }));
+      tx.insertSubscriber({
+        id,
+        projectId: project,
+        topicId: topic,
+        type: 'http',
+        url,
+        inline: false,
+        sealedSecret,
+        createdAt: clock.now(),
+      });
+    }
+  });
+  const http = createHttpClient({ allowPrivate });
+  const dispatcher = createDispatcher({
+    transactor: store,
+    read: store.read,
+    http,
+    sealer,
+    render: { loadMessage: (p, id) => store.read.message(p, id), publicUrl: 'http://x', shown: (m) => m.raw },
+    clock,
+    random,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    allowLoopback: async () => false,
+  });
+  const abort = new AbortController();
+  await dispatcher.start(abort.signal);
+  return {
+    clock,
+    secret,
+    async publish(): Promise<EventId> {
+      let id: EventId | null = null;
+      await store.transact(project, (tx) => {
+        id = recordPublish(
+          tx,
+          { random, now: clock.now() },
+          {
+            project,
+            topicId: topic,
+            service: 'edj',
+            name: 'publish',
+            content: { message: 'hi' },
+            summary: 'hi',
+          },
+        );
+      });
+      dispatcher.nudge();
+      return id!;
+    },
+    async settled(subscriber: number, state: string) {
+      for (;;) {
+        const page = await store.read.deliveries(project, ids[subscriber]!, { limit: 10, cursor: null });
+        if (page.items.length > 0 && page.items.every((item) => item.state === state)) return page.items;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      abort.abort();
+      await dispatcher[Symbol.asyncDispose]();
+      await http[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('an event reaches its hook, in format v1, signed', async () => {
+  await using target = await hook(() => ({ status: 204 }));
+  await using edj = await setUp([target.url]);
+  const id = await edj.publish();
+  await edj.settled(0, 'done');
+  const { headers, body } = target.calls[0]!;
+  const event = JSON.parse(body.toString());
+  assert.deepEqual(Object.keys(event), [
+    '@version',
+    'id',
+    'service',
+    'name',
+    'summary',
+    'content',
+    'attachments',
+    'created_at',
+    'short',
+    'raw',
+    'topic_id',
+  ]);
+  assert.equal(event.id, id);
+  const key = Buffer.from(edj.secret.replace('whsec_', ''), 'base64');
+  const signed = createHmac('sha256', key)
+    .update(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`)
+    .update(body)
+    .digest('base64');
+  assert.equal(headers['webhook-signature'], `v1,${signed}`);
+});
+
+test('a failing hook is asked again, with the same octets, until it takes the event', async () => {
+  await using target = await hook((nth) => ({ status: nth < 3 ? 500 : 200 }));
+  await using edj = await setUp([target.url]);
+  await edj.publish();
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    await target.until(attempt);
+    await edj.settled(0, 'retry');
+    await edj.clock.advance(60_000);
+  }
+  const [row] = await edj.settled(0, 'done');
+  assert.equal(row!.attempts, 4);
+  for (const { body } of target.calls) assert.deepEqual(body, target.calls[0]!.body);
+});
+
+test('410 ends it; a redirect is not followed; a dead hook does not hold up another', async () => {
+  await using gone = await hook(() => ({ status: 410 }));
+  await using moved = await hook(() => ({ status: 302, headers: { location: 'http://127.0.0.1:1/' } }));
+  await using well = await hook(() => ({ status: 200 }));
+  await using edj = await setUp([gone.url, moved.url, 'http://127.0.0.1:1/', well.url]);
+  await edj.publish();
+  await edj.settled(3, 'done');
+  await edj.settled(0, 'dead');
+  await edj.settled(1, 'retry');
+  const [row] = await edj.settled(2, 'retry');
+  assert.match(JSON.stringify(row!.lastResult), /connect/);
+  assert.equal(moved.calls.length, 1);
+});
+
+test('private addresses are not connected to, in any spelling', async () => {
+  await using target = await hook(() => ({ status: 200 }));
+  const port = new URL(target.url).port;
+  const spellings = ['127.0.0.1', 'localhost', '2130706433', '0x7f.1', '[::ffff:127.0.0.1]', '①②⑦.⓪.⓪.①'];
+  await using edj = await setUp(
+    spellings.map((host) => `http://${host}:${port}/`),
+    false,
+  );
+  await edj.publish();
+  for (const [i] of spellings.entries()) {
+    const [row] = await edj.settled(i, 'retry');
+    assert.match(JSON.stringify(row!.lastResult), /blocked-address/, spellings[i]);
+  }
+  assert.equal(target.calls.length, 0);
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatMailbox, parseAddress, parseMailbox, parseMailboxList } from './address.ts';
+import { parseDomain } from './domain.ts';
+
+const good: [text: string, wire: string, local: string][] = [
+  ['a@b.test', 'a@b.test', 'a'],
+  ['A.b+c@B.Test', 'A.b+c@b.test', 'A.b+c'],
+  ['a..b.@docomo.ne.jp', '"a..b."@docomo.ne.jp', 'a..b.'],
+  ['.a@docomo.ne.jp', '".a"@docomo.ne.jp', '.a'],
+  ['"a b"@b.test', '"a b"@b.test', 'a b'],
+  ['"a\\"b"@b.test', '"a\\"b"@b.test', 'a"b'],
+  ['"plain"@b.test', 'plain@b.test', 'plain'],
+  ['"x@evil.example"@good.example', '"x@evil.example"@good.example', 'x@evil.example'],
+  ['user%evil.example@good.example', 'user%evil.example@good.example', 'user%evil.example'],
+  ['x@日本語.jp', 'x@xn--wgv71a119e.jp', 'x'],
+];
+for (const [text, wire, local] of good) {
+  test(`address ${text}`, () => {
+    const address = parseAddress(text);
+    assert.equal(address?.wire, wire);
+    assert.equal(address?.localPart, local);
+  });
+}
+for (const text of [
+  '',
+  'a',
+  '@b.test',
+  'a@',
+  'a@b',
+  'a b@b.test',
+  'a@[127.0.0.1]',
+  '@x.test,@y.test:a@b.test',
+  'a@b.test.',
+  'a@b..test',
+  'a@-b.test',
+  'a@1.2.3.4',
+  'a@0x7f.1',
+  'a@b。test',
+  'a@ｂ.test',
+  'a@so\u00adft.test',
+  'a\0@b.test',
+  'a\r\n@b.test',
+  '"a\r\nb"@b.test',
+  '"open@b.test',
+  `${'x'.repeat(65)}@b.test`,
+  '..@b.test',
+]) {
+  test(`no address: ${JSON.stringify(text)}`, () => assert.equal(parseAddress(text), null));
+}
+
+test('any address that parses survives its own wire form', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), (local) => {
+      const address = parseAddress(`"${local.replace(/["\\]/g, '\\$&')}"@b.test`);
+      if (address === null) return;
+      const again = parseAddress(address.wire);
+      assert.deepEqual(again, address);
+      assert.ok(!/[\r\n\0]/.test(address.wire));
+    }),
+  );
+});
+
+const mailboxes: [text: string, name: string | null, wire: string][] = [
+  ['a@b.test', null, 'a@b.test'],
+  ['John Smith <j@b.test>', 'John Smith', 'j@b.test'],
+  ['"Smith, John" <j@b.test>', 'Smith, John', 'j@b.test'],
+  ['=?UTF-8?B?6aOb6ISa?= <j@b.test>', '飛脚', 'j@b.test'],
+  ['飛脚 <j@b.test> (a comment)', '飛脚', 'j@b.test'],
+  ['"x@evil.example" <j@b.test>', 'x@evil.example', 'j@b.test'],
+];
+for (const [text, name, wire] of mailboxes) {
+  test(`mailbox ${text}`, () => {
+    const mailbox = parseMailbox(text);
+    assert.equal(mailbox?.displayName, name);
+    assert.equal(mailbox?.address.wire, wire);
+    assert.deepEqual(parseMailbox(formatMailbox(mailbox!).replaceAll('\r\n', '')), mailbox);
+  });
+}
+for (const text of [
+  'a@b.test, c@d.test',
+  'friends: a@b.test;',
+  '<a@b.test',
+  'x@evil.example <j@b.test>',
+  'a@b.test <c@d.test> e@f.test',
+  'a\r\nBcc: x@y.test',
+  '',
+]) {
+  test(`no mailbox: ${JSON.stringify(text)}`, () => assert.equal(parseMailbox(text), null));
+}
+
+test('lists are read whole or not at all', () => {
+  assert.equal(parseMailboxList('a@b.test, "x, y" <c@d.test>')?.length, 2);
+  assert.equal(parseMailboxList('a@b.test, nonsense'), null);
+});
+
+test('a formatted name makes no line of its own', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (displayName) => {
+      const address = parseAddress('a@b.test')!;
+      const text = formatMailbox({ displayName, address });
+      assert.ok(!/[\r\n](?![\n ])|\0/.test(text.replaceAll('\r\n ', '')), JSON.stringify(text));
+    }),
+  );
+});
+
+test('domains: one key', () => {
+  assert.equal(parseDomain('EXAMPLE.test'), 'example.test');
+  assert.equal(parseDomain('XN--WGV71A119E.jp'), 'xn--wgv71a119e.jp');
+  for (const bad of [
+    '',
+    '.',
+    'a',
+    'a.test.',
+    '2130706433',
+    '127.1',
+    'a b.test',
+    'a\0.test',
+    'xn--\u00e4.test',
+    `${'a'.repeat(64)}.test`,
+  ]) {
+    assert.equal(parseDomain(bad), null, bad);
+  }
+});
