@@ -69,11 +69,11 @@ curl -sS -u '${id}:${secret}' -H 'Content-Type: application/json' -d '${body}' '
 
 and by SMTP:
 
-curl -sS -k --url smtps://127.0.0.1:${port} --user '${id}:${secret}' --mail-from me@sandbox.test --mail-rcpt you@sandbox.test -T - <<< $'From: me@sandbox.test\\nTo: you@sandbox.test\\nSubject: First mail by SMTP\\n\\nHello!'
+printf 'From: me@sandbox.test\\r\\nTo: you@sandbox.test\\r\\nSubject: First mail by SMTP\\r\\n\\r\\nHello!\\r\\n' | curl -sS -k --url smtps://127.0.0.1:${port} --user '${id}:${secret}' --mail-from me@sandbox.test --mail-rcpt you@sandbox.test -T -
 
 What arrived:
 
-curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events'
+  curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events'
 
 The key is shown only now; \`hikyaku bootstrap\` makes new ones.
 `;

@@ -200,8 +200,10 @@ for (const [index, installed, what] of [
   test(`dkimpy verifies the ${what} signature`, {
     skip: installed ? false : 'python3 dkim (or nacl) is not installed',
   }, async () => {
+    // dkimpy does not read the obsolete blank before a colon.
+    const strict = Buffer.from(MESSAGE.toString('latin1').replace('Subject :', 'Subject:'), 'latin1');
     const fields = await signDkim({
-      message: MESSAGE,
+      message: strict,
       domain: 'example.com',
       keys: [KEYS[index]!],
       now: NOW,
@@ -211,7 +213,7 @@ for (const [index, installed, what] of [
       'ok = dkim.DKIM(sys.stdin.buffer.read()).verify(dnsfunc=lambda name, timeout=5: zone.get(name.decode().rstrip("."), "").encode())\n' +
       'print("pass" if ok else "fail")\n';
     const out = execFileSync(PYTHON, ['-c', program, JSON.stringify(ZONE)], {
-      input: Buffer.concat([Buffer.from(fields), MESSAGE]),
+      input: Buffer.concat([Buffer.from(fields), strict]),
     });
     assert.equal(out.toString().trim(), 'pass');
   });
