@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ApiClientId, ProjectId } from '../runtime/ids.ts';
+import { createRandom } from '../runtime/random.ts';
+import { createSealer } from '../runtime/sealing.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { isRole, operationsOf } from './policy.ts';
+import { createStaticKey } from './static-keys.ts';
+import type { IamReader } from './types.ts';
+
+async function setUp(expiresAt: number | null = null) {
+  const clock = createFakeClock();
+  const random = createRandom();
+  const sealer = createSealer(Buffer.alloc(32, 1));
+  const project = { id: random.id() as ProjectId, name: 'p', sandbox: false, createdAt: 0 };
+  const client = {
+    id: random.id() as ApiClientId,
+    projectId: project.id,
+    name: 'c',
+    roles: ['sender'],
+    createdAt: 0,
+  };
+  const { key, secret } = await createStaticKey(
+    { random, sealer, now: clock.now() },
+    { projectId: project.id, apiClientId: client.id, expiresAt },
+  );
+  const iam = {
+    findKey: async (id: string) => (id === key.id ? { key, client, project } : null),
+  } as unknown as IamReader;
+  return { clock, key, secret, authenticator: createAuthenticator({ iam, sealer, clock }) };
+}
+
+test('the right secret signs in, with the operations of its roles; it holds a colon and is stored nowhere', async () => {
+  const { key, secret, authenticator } = await setUp();
+  const result = await authenticator.authenticate(key.id, secret, '192.0.2.1');
+  assert.equal(result.kind, 'ok');
+  if (result.kind === 'ok')
+    assert.deepEqual(
+      [...result.principal.operations],
+      ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'],
+    );
+  assert.match(secret, /^[\w-]{30}:\d{18}$/);
+  assert.ok(!JSON.stringify(key).includes(secret));
+});
+
+test('a wrong secret, an unknown id and an expired key are refused alike', async () => {
+  const { key, secret, authenticator } = await setUp();
+  assert.deepEqual(await authenticator.authenticate(key.id, `${secret}x`, '192.0.2.1'), { kind: 'refused' });
+  assert.deepEqual(
+    await authenticator.authenticate('00000000-0000-7000-8000-000000000000', secret, '192.0.2.1'),
+    { kind: 'refused' },
+  );
+  assert.deepEqual(await authenticator.authenticate('no id', secret, '192.0.2.1'), { kind: 'refused' });
+  const old = await setUp(Date.UTC(2025, 0, 1));
+  assert.deepEqual(await old.authenticator.authenticate(old.key.id, old.secret, '192.0.2.1'), {
+    kind: 'refused',
+  });
+});
+
+test('ten failures a minute per address, fifty a day; other addresses are not locked out', async () => {
+  const { clock, key, secret, authenticator } = await setUp();
+  const fail = (i: number) =>
+    authenticator.authenticate(`00000000-0000-7000-8000-${String(i).padStart(12, '0')}`, 'x', '192.0.2.1');
+  for (let i = 0; i < 10; i++) assert.equal((await fail(i)).kind, 'refused');
+  const eleventh = await fail(10);
+  assert.ok(eleventh.kind === 'throttled' && eleventh.retryAfterMs > 0 && eleventh.retryAfterMs <= 60_000);
+  assert.equal((await authenticator.authenticate(key.id, secret, '192.0.2.2')).kind, 'ok');
+  for (let minute = 1; minute < 5; minute++) {
+    await clock.advance(61_000);
+    for (let i = 0; i < 10; i++) assert.equal((await fail(minute * 100 + i)).kind, 'refused');
+  }
+  await clock.advance(61_000);
+  assert.equal((await fail(999)).kind, 'throttled');
+});
+
+test('an address that signed in with the key today is not locked out by what else came from it', async () => {
+  const { key, secret, authenticator } = await setUp();
+  assert.equal((await authenticator.authenticate(key.id, secret, '192.0.2.1')).kind, 'ok');
+  for (let i = 0; i < 12; i++) await authenticator.authenticate('someone', 'x', '192.0.2.1');
+  assert.equal((await authenticator.authenticate(key.id, secret, '192.0.2.1')).kind, 'ok');
+});
+
+test('roles: names, single operations, nothing else', () => {
+  assert.ok(
+    isRole('admin') && isRole('mta.domains.send') && !isRole('mta.domains.fly') && !isRole('constructor'),
+  );
+  assert.equal(operationsOf(['constructor', 'nobody']).size, 0);
+  assert.ok(!operationsOf(['reader']).has('mta.domains.send'));
+});

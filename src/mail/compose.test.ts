@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createRandom } from '../runtime/random.ts';
+import { type ComposeInput, compose, FieldError } from './compose.ts';
+import { parseHeaders } from './headers.ts';
+import { summarize } from './render.ts';
+
+const CONTEXT = { now: Date.UTC(2026, 10, 3, 1), random: createRandom(), messageIdDomain: 'b.test' };
+const BASE: ComposeInput = {
+  from: ['a@b.test'],
+  to: ['x@y.test'],
+  subject: 's',
+  content_type: 'text/plain',
+  body: 'b',
+};
+const made = (change: Partial<ComposeInput> = {}) => compose({ ...BASE, ...change }, CONTEXT);
+
+function headerOf(raw: Buffer): Map<string, string[]> {
+  const map = new Map<string, string[]>();
+  for (const { rawName, rawValue } of parseHeaders(raw).fields) {
+    map.set(rawName.toLowerCase(), [...(map.get(rawName.toLowerCase()) ?? []), rawValue]);
+  }
+  return map;
+}
+
+const refused: [name: string, change: Partial<ComposeInput>, field: string][] = [
+  ['no recipient', { to: [] }, 'arguments.to'],
+  ['two authors without sender', { from: ['a@b.test', 'c@b.test'] }, 'arguments.from'],
+  ['a group', { to: ['f: a@b.test;'] }, 'arguments.to[0]'],
+  ['the second of the list', { cc: ['a@b.test', 'nonsense'] }, 'arguments.cc[1]'],
+  ['line ends in the subject', { subject: 'a\r\nBcc: x@y.test' }, 'arguments.subject'],
+  ['NEL in the subject', { subject: 'a\u0085b' }, 'arguments.subject'],
+  ['LINE SEPARATOR in the subject', { subject: 'a\u2028b' }, 'arguments.subject'],
+  ['NUL in the subject', { subject: 'a\0b' }, 'arguments.subject'],
+  ['a media type with a line end', { content_type: 'text/plain;\r\n charset=x' }, 'arguments.content_type'],
+  ['an image as body', { content_type: 'image/png' }, 'arguments.content_type'],
+  ['another charset', { content_type: 'text/plain; charset=iso-2022-jp' }, 'arguments.content_type'],
+  ['multipart without boundary', { content_type: 'multipart/mixed' }, 'arguments.content_type'],
+  [
+    'multipart that is not ASCII',
+    { content_type: 'multipart/mixed; boundary=b', body: '--b\nあ' },
+    'arguments.body',
+  ],
+  [
+    'multipart without its boundary',
+    { content_type: 'multipart/mixed; boundary=b', body: 'x' },
+    'arguments.body',
+  ],
+  [
+    'multipart with attachments',
+    {
+      content_type: 'multipart/mixed; boundary=b',
+      body: '--b',
+      attachments: [{ content_type: 'a/b', content: '' }],
+    },
+    'arguments.attachments',
+  ],
+  ['no base64', { attachments: [{ content_type: 'a/b', content: 'a' }] }, 'arguments.attachments[0].content'],
+  [
+    'a filename with a line end',
+    { attachments: [{ filename: 'a\nb', content_type: 'a/b', content: '' }] },
+    'arguments.attachments[0].filename',
+  ],
+  ['a header name with a colon', { additional_header: { 'X:Y': ['a'] } }, 'arguments.additional_header.X:Y'],
+  [
+    'a header value with a field in it',
+    { additional_header: { X: ['a\r\nBcc: b'] } },
+    'arguments.additional_header.X[0]',
+  ],
+  ['a blank folded line', { additional_header: { X: ['a\r\n \r\n b'] } }, 'arguments.additional_header.X[0]'],
+  [
+    'a line over 998 octets',
+    { additional_header: { X: ['a'.repeat(999)] } },
+    'arguments.additional_header.X[0]',
+  ],
+  ['a bad message id', { in_reply_to: ['<a@b>', 'x'] }, 'arguments.in_reply_to[1]'],
+];
+for (const [name, change, field] of refused) {
+  test(`refused: ${name}`, () =>
+    assert.throws(
+      () => made(change),
+      (error) => error instanceof FieldError && error.field === field,
+    ));
+}
+
+test('Bcc is in the envelope alone; recipients are not doubled', () => {
+  const { raw, envelope } = made({ cc: ['x@y.test'], bcc: ['hidden@y.test'] });
+  assert.deepEqual(
+    envelope.recipients.map(({ wire }) => wire),
+    ['x@y.test', 'hidden@y.test'],
+  );
+  assert.ok(!raw.includes('hidden'));
+});
+
+test('mail to Bcc alone names nobody', () => {
+  assert.match(made({ to: [], bcc: ['h@y.test'] }).raw.toString(), /^To: undisclosed-recipients:;\r$/m);
+});
+
+test('our own fields cannot be given as additional ones; others can, folded by the caller', () => {
+  const { raw } = made({
+    additional_header: {
+      Bcc: ['q@y.test'],
+      'message-id': ['<x@y>'],
+      'X-Long': ['a\r\n b'],
+      'X-': ['c', 'd'],
+    },
+  });
+  const header = headerOf(raw);
+  assert.equal(header.get('bcc'), undefined);
+  assert.equal(header.get('message-id')?.length, 1);
+  assert.deepEqual(header.get('x-long'), [' a\r\n b']);
+  assert.deepEqual(header.get('x-'), [' c', ' d']);
+});
+
+test('several authors with a sender', () => {
+  const { raw, envelope } = made({ from: ['a@b.test', 'c@b.test'], sender: 's@b.test' });
+  assert.equal(envelope.from.wire, 's@b.test');
+  assert.match(raw.toString(), /^Sender: s@b\.test\r$/m);
+});
+
+test('any text survives: body, subject and filename read back as given', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'grapheme', maxLength: 200 }), fc.boolean(), async (text, attach) => {
+      const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ').toWellFormed();
+      const { raw } = made({
+        subject: clean,
+        body: `${clean}\n.`,
+        ...(attach
+          ? {
+              attachments: [
+                { filename: `f${clean.slice(0, 40).toWellFormed()}`, content_type: 'a/b', content: 'eA==' },
+              ],
+            }
+          : {}),
+      });
+      assert.ok(
+        raw
+          .toString('latin1')
+          .split('\r\n')
+          .every((line) => line.length <= 998 && !/[\r\n]/.test(line)),
+      );
+      const header = headerOf(raw);
+      for (const values of header.values()) assert.equal(values.length, 1);
+      const event = await summarize(raw);
+      assert.ok(event.summary.includes(clean.trimEnd()), JSON.stringify([event.summary, clean]));
+      assert.equal(event.attachments.length, attach ? 1 : 0);
+    }),
+    { numRuns: 60 },
+  );
+});
