@@ -5,10 +5,10 @@ import { webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemNetwork } from '../../runtime/network.ts';
+import { type Say, type ScriptOptions, scriptedServer } from '../../testing/scripted-server.ts';
 import type { Candidate } from './connection.ts';
 import type { OutgoingTransaction } from './dialogue.ts';
 import { createPool, type PoolOptions, type Target } from './pool.ts';
-import { type Say, type ScriptOptions, scriptedServer } from './scripted-server.ts';
 
 const mail: OutgoingTransaction = {
   mailFrom: 'a@example.com',
