@@ -10,12 +10,9 @@ import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { invalid } from './problems.ts';
-import { AnyObject, EdjTask, IdParams, List, PageQuery } from './schemas.ts';
+import { AnyObject, EdjTask, IdParams, List, PageQuery, ResourceName, TaskQuery } from './schemas.ts';
 
-const Name = Type.Object(
-  { name: Type.String({ minLength: 1, maxLength: 200 }) },
-  { additionalProperties: false },
-);
+const Name = Type.Object({ name: ResourceName }, { additionalProperties: false });
 const SubscriberParams = Type.Object({ id: Type.String(), subscriber: Type.String() });
 const SubscriberBody = Type.Object(
   {
@@ -39,7 +36,7 @@ const EventQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
+export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, stopping: () => boolean): void {
   const { read, transactor, random, clock } = deps;
   const topicOf = async (request: FastifyRequest, project: ProjectId): Promise<Topic> =>
     found(await read.topic(project, pathId(request)));
@@ -174,7 +171,12 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       if (id === null && after !== undefined && after !== '') throw invalid('after', 'is not an event id');
       let events = await read.eventsAfter(projectId, topic.id, id, limit);
       const deadline = clock.monotonic() + wait * 1000;
-      while (events.length === 0 && clock.monotonic() < deadline) {
+      while (
+        events.length === 0 &&
+        clock.monotonic() < deadline &&
+        !stopping() &&
+        !request.raw.socket.destroyed
+      ) {
         await deps.eventSignal.wait(topic.id, Math.min(1000, deadline - clock.monotonic()), clock);
         events = await read.eventsAfter(projectId, topic.id, id, limit);
       }
@@ -184,7 +186,7 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
 
   app.post(
     '/tasks',
-    { schema: { body: EdjTask, response: { 200: AnyObject, 202: AnyObject } } },
+    { schema: { querystring: TaskQuery, body: EdjTask, response: { 200: AnyObject, 202: AnyObject } } },
     async (request, reply) => {
       const { projectId } = permitted(request, 'edj.topics.publish');
       const { self, message } = (request.body as { arguments: { self: string; message: string } }).arguments;
@@ -221,7 +223,7 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       });
       deps.published([topic.id]);
       return reply
-        .code((request.query as { is_sync?: string }).is_sync === 'true' ? 200 : 202)
+        .code((request.query as { is_sync?: boolean }).is_sync === true ? 200 : 202)
         .send(views.task(published));
     },
   );

@@ -1,21 +1,37 @@
 /** /iam/v1: the caller's project, API clients, static keys, domain ownership. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { isRole } from '../iam/policy.ts';
+import { isRole, operationsOf } from '../iam/policy.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
+import type { Principal } from '../iam/types.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { conflict, invalid } from './problems.ts';
-import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
+import { conflict, invalid, Problem } from './problems.ts';
+import { AnyObject, IdParams, List, PageQuery, ResourceName } from './schemas.ts';
 
 const ClientBody = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 200 }),
+    name: ResourceName,
     roles: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 }),
   },
   { additionalProperties: false },
 );
+/** RFC 3339, with its zone. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i;
+
+/** Nobody hands out what they do not hold themselves. */
+function mayGrant(principal: Principal, roles: readonly string[]): void {
+  for (const operation of operationsOf(roles)) {
+    if (!principal.operations.has(operation))
+      throw new Problem(
+        403,
+        'operation-not-permitted',
+        'Not permitted',
+        `the role lacks the operation ${operation}, so it cannot be granted`,
+      );
+  }
+}
 const KeyParams = Type.Object({ id: Type.String(), key: Type.String() });
 
 export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
@@ -47,11 +63,13 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
     '/api_clients',
     { schema: { body: ClientBody, response: { 201: AnyObject } } },
     async (request, reply) => {
-      const { projectId } = permitted(request, 'iam.api_clients.create');
+      const principal = permitted(request, 'iam.api_clients.create');
+      const { projectId } = principal;
       const { name, roles } = request.body as { name: string; roles: string[] };
       roles.forEach((role, i) => {
         if (!isRole(role)) throw invalid(`roles[${i}]`, 'is neither a role nor an operation');
       });
+      mayGrant(principal, roles);
       const client = { id: random.id<'api-client'>(), projectId, name, roles, createdAt: clock.now() };
       await transactor.transact(projectId, (tx) => tx.insertApiClient(client));
       return reply.code(201).send(views.apiClient(client));
@@ -93,11 +111,14 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       },
     },
     async (request, reply) => {
-      const { projectId } = permitted(request, 'iam.static_keys.create');
+      const principal = permitted(request, 'iam.static_keys.create');
+      const { projectId } = principal;
       const client = found(await read.apiClient(projectId, pathId(request)));
+      mayGrant(principal, client.roles);
       const { expires_at: text } = request.body as { expires_at?: string };
-      const expiresAt = text === undefined ? null : Date.parse(text);
-      if (Number.isNaN(expiresAt)) throw invalid('expires_at', 'is not an ISO 8601 time');
+      const expiresAt = text === undefined ? null : TIME.test(text) ? Date.parse(text) : Number.NaN;
+      if (Number.isNaN(expiresAt)) throw invalid('expires_at', 'is not an ISO 8601 time with a zone');
+      if (expiresAt !== null && expiresAt <= clock.now()) throw invalid('expires_at', 'has passed');
       const { key, secret } = await createStaticKey(
         { random, sealer: deps.sealer, now: clock.now() },
         { projectId, apiClientId: client.id, expiresAt },

@@ -159,9 +159,16 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       };
     },
   );
+  const checkView = ({ dns }: MtaDomain) => {
+    if (dns === null) return null;
+    const { checkedAt, ...items } = dns;
+    return { checked_at: new Date(checkedAt).toISOString(), ...items };
+  };
   const dnsView = async (domain: MtaDomain) => ({
-    records: expectedRecords(domain.name, await read.dkimKeys(domain.projectId, domain.id), deps.dns),
-    last_check: domain.dns,
+    records: expectedRecords(domain.name, await read.dkimKeys(domain.projectId, domain.id), deps.dns).map(
+      ({ zoneValue, ...record }) => ({ ...record, zone_value: zoneValue }),
+    ),
+    last_check: checkView(domain),
     mx_seen: domain.mxSeen,
     dkim_enabled: domain.dkimEnabled,
   });

@@ -6,7 +6,7 @@ import type { StoredMessage } from '../spool/types.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { Problem, problemBody } from './problems.ts';
-import { AnyObject, IdParams, List, MtaTask, PageQuery } from './schemas.ts';
+import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery } from './schemas.ts';
 
 export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
@@ -75,11 +75,11 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
 
   app.post(
     '/tasks',
-    { schema: { body: MtaTask, response: { 200: AnyObject, 202: AnyObject } } },
+    { schema: { querystring: TaskQuery, body: MtaTask, response: { 200: AnyObject, 202: AnyObject } } },
     async (request, reply) => {
       const principal = permitted(request, 'mta.domains.send');
       const { self, ...input } = (request.body as { arguments: ComposeInput & { self: string } }).arguments;
-      const sync = (request.query as { is_sync?: string }).is_sync === 'true';
+      const sync = (request.query as { is_sync?: boolean }).is_sync === true;
       const result = await deps.submit(principal, selfId(self, '/mta/v1/domains', 'arguments.self'), input);
       const problem =
         result.kind === 'refused'

@@ -12,6 +12,18 @@ export const PageQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+export const TaskQuery = Type.Object(
+  {
+    is_sync: Type.Optional(Type.Boolean({ description: 'true: answer when the outcome is durable' })),
+  },
+  { additionalProperties: false },
+);
+/** Shown to people and put into logs: no control characters, no line or paragraph separators. */
+export const ResourceName = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+});
 export const IdParams = Type.Object({ id: Type.String() });
 export const AnyObject = Type.Object({}, { additionalProperties: true });
 export const List = Type.Object({

@@ -3,6 +3,7 @@
  * Invariants: every route but health, metrics and documents needs a static key; every error is a problem.
  */
 import fastifySwagger from '@fastify/swagger';
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -29,6 +30,8 @@ export interface ApiOptions {
 export interface Api extends Service {
   readonly port: number;
 }
+/** How long answers under way may take once the service stops, ms. */
+const STOP_MS = 5_000;
 const BODY_LIMIT = 16 * 1024 * 1024;
 const TITLES: Record<Document, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
 
@@ -39,15 +42,14 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     connectionTimeout: 120_000,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
-    ajv: {
-      customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: true, allErrors: false },
-    },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     ...(options.tls === null
       ? {}
       : { https: { ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
   } as object) as unknown as FastifyInstance;
+  // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
+  app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency({ read: deps.read, transactor: deps.transactor, clock: deps.clock });
   const documents: Partial<Record<Document, () => object>> = {};
@@ -56,7 +58,18 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
-    else parseJson(request, body as string, done);
+    else
+      parseJson(request, body as string, (error: Error | null, value?: unknown) =>
+        error === null ? done(null, value) : done(badJson(body as string)),
+      );
+  });
+  const stop = { asked: false };
+  app.addHook('preClose', async () => {
+    stop.asked = true;
+  });
+  app.addHook('onSend', async (_request, reply, payload) => {
+    if (stop.asked) reply.header('connection', 'close');
+    return payload;
   });
   app.decorateRequest('principal', null);
   app.decorateRequest('idempotencyKey', null);
@@ -114,7 +127,7 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     mtaDomainRoutes(scope, deps, views);
     mtaMessageRoutes(scope, deps, views);
   });
-  await part('edj', (scope) => edjRoutes(scope, deps, views));
+  await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
   await part('iam', (scope) => iamRoutes(scope, deps, views));
   await app.ready();
 
@@ -127,7 +140,10 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
       await app.listen({ host: options.host, port: options.port });
     },
     async [Symbol.asyncDispose]() {
+      // A connection that never asked anything counts as busy to Node: after a while all are ended.
+      const timer = deps.clock.after(STOP_MS, () => app.server.closeAllConnections());
       await app.close();
+      timer.cancel();
     },
   };
 }
@@ -214,6 +230,17 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
   });
 }
 
+/** Says where the text breaks off being JSON; a text that is JSON was refused for its keys. */
+function badJson(text: string): Problem {
+  let detail = 'the keys __proto__ and constructor.prototype are refused';
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    detail = (error as Error).message.slice(0, 300);
+  }
+  return new Problem(400, 'invalid-json', 'Invalid JSON', detail);
+}
+
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
 function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string): Problem {
   if (error instanceof Problem) return error;
@@ -239,8 +266,9 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
   const { validation, validationContext, statusCode, message } = error as FastifyError;
   if (validation !== undefined) {
     const first = validation[0];
-    const missing = (first?.params as { missingProperty?: string; additionalProperty?: string }) ?? {};
-    const tail = missing.missingProperty ?? missing.additionalProperty;
+    const named =
+      (first?.params as { requiredProperties?: string[]; additionalProperties?: string[] } | undefined) ?? {};
+    const tail = named.requiredProperties?.[0] ?? named.additionalProperties?.[0];
     const path = `${first?.instancePath ?? ''}${tail === undefined ? '' : `/${tail}`}`;
     const field =
       path
@@ -248,9 +276,15 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
         .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
         .replaceAll('/', '.') ||
       (validationContext ?? 'body');
-    return new Problem(400, 'validation', 'Validation failed', `${field}: ${first?.message ?? message}`, {
-      field,
-    });
+    return new Problem(
+      400,
+      'validation',
+      'Validation failed',
+      `${field}: ${named.additionalProperties === undefined ? (first?.message ?? message) : 'is not a known field'}`,
+      {
+        field,
+      },
+    );
   }
   if (statusCode === 413)
     return new Problem(413, 'body-too-large', 'Body too large', `at most ${BODY_LIMIT} octets are taken`);

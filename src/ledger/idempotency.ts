@@ -19,6 +19,7 @@ export interface Idempotency {
   finish(project: ProjectId, key: string, status: number, body: string): Promise<void>;
 }
 const KEPT_MS = 24 * 3_600_000;
+const PRUNE_EVERY_MS = 3_600_000;
 /** A first call that left no answer for this long has died with its process. */
 const ABANDONED_MS = 10 * 60_000;
 
@@ -28,6 +29,7 @@ export function createIdempotency(deps: {
   clock: Clock;
 }): Idempotency {
   const { read, transactor, clock } = deps;
+  let prunedAt = Number.NEGATIVE_INFINITY;
   return {
     async begin(project, key, body) {
       const requestHash = createHash('sha256').update(body).digest();
@@ -44,6 +46,10 @@ export function createIdempotency(deps: {
       try {
         await transactor.transact(project, (tx) => {
           if (existing !== null) tx.deleteIdempotency(project, key);
+          if (clock.monotonic() - prunedAt >= PRUNE_EVERY_MS) {
+            prunedAt = clock.monotonic();
+            tx.pruneIdempotency(now - KEPT_MS);
+          }
           tx.insertIdempotency({ projectId: project, key, requestHash, response: null, createdAt: now });
         });
         return { kind: 'first' };
