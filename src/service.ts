@@ -186,7 +186,7 @@ export async function startService(
   const sealer = await openSealer(config);
   const store = starting.use(await openStore(config, logger, true, (info) => metrics.groupCommit(info)));
   const { read } = store;
-  metrics.setQueueDepthSource(() => read.depth());
+  metrics.setQueueDepthSource(() => read.depth(null));
   const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();

@@ -11,6 +11,10 @@ import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a POST asks of the role; checked before an earlier answer is repeated. */
+    operation?: string;
+  }
   interface FastifyRequest {
     principal: Principal | null;
     idempotencyKey: string | null;

@@ -45,17 +45,21 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
     const { projectId } = permitted(request, 'edj.topics.list');
     return views.list(await read.topics(projectId, pageOf(request)), views.topic);
   });
-  app.post('/topics', { schema: { body: Name, response: { 201: AnyObject } } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'edj.topics.create');
-    const topic = {
-      id: random.id<'topic'>(),
-      projectId,
-      name: (request.body as { name: string }).name,
-      createdAt: clock.now(),
-    };
-    await transactor.transact(projectId, (tx) => tx.insertTopic(topic));
-    return reply.code(201).send(views.topic(topic));
-  });
+  app.post(
+    '/topics',
+    { config: { operation: 'edj.topics.create' }, schema: { body: Name, response: { 201: AnyObject } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'edj.topics.create');
+      const topic = {
+        id: random.id<'topic'>(),
+        projectId,
+        name: (request.body as { name: string }).name,
+        createdAt: clock.now(),
+      };
+      await transactor.transact(projectId, (tx) => tx.insertTopic(topic));
+      return reply.code(201).send(views.topic(topic));
+    },
+  );
   app.get('/topics/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
     const { projectId } = permitted(request, 'edj.topics.get');
     return views.topic(await topicOf(request, projectId));
@@ -88,7 +92,10 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
   );
   app.post(
     '/topics/:id/subscribers',
-    { schema: { params: IdParams, body: SubscriberBody, response: { 201: AnyObject } } },
+    {
+      config: { operation: 'edj.subscribers.create' },
+      schema: { params: IdParams, body: SubscriberBody, response: { 201: AnyObject } },
+    },
     async (request, reply) => {
       const { projectId } = permitted(request, 'edj.subscribers.create');
       const topic = await topicOf(request, projectId);
@@ -186,7 +193,10 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
 
   app.post(
     '/tasks',
-    { schema: { querystring: TaskQuery, body: EdjTask, response: { 200: AnyObject, 202: AnyObject } } },
+    {
+      config: { operation: 'edj.topics.publish' },
+      schema: { querystring: TaskQuery, body: EdjTask, response: { 200: AnyObject, 202: AnyObject } },
+    },
     async (request, reply) => {
       const { projectId } = permitted(request, 'edj.topics.publish');
       const { self, message } = (request.body as { arguments: { self: string; message: string } }).arguments;

@@ -61,7 +61,10 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   );
   app.post(
     '/api_clients',
-    { schema: { body: ClientBody, response: { 201: AnyObject } } },
+    {
+      config: { operation: 'iam.api_clients.create' },
+      schema: { body: ClientBody, response: { 201: AnyObject } },
+    },
     async (request, reply) => {
       const principal = permitted(request, 'iam.api_clients.create');
       const { projectId } = principal;
@@ -101,6 +104,7 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   app.post(
     '/api_clients/:id/static_keys',
     {
+      config: { operation: 'iam.static_keys.create' },
       schema: {
         params: IdParams,
         body: Type.Object(
@@ -147,6 +151,7 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   app.post(
     '/domains',
     {
+      config: { operation: 'iam.domains.create' },
       schema: {
         body: Type.Object({ name: Type.String({ maxLength: 1000 }) }, { additionalProperties: false }),
         response: { 201: AnyObject },
@@ -174,7 +179,10 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   });
   app.post(
     '/domains/:id/verify',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    {
+      config: { operation: 'iam.domains.update' },
+      schema: { params: IdParams, response: { 200: AnyObject } },
+    },
     async (request) => {
       const { projectId } = permitted(request, 'iam.domains.update');
       const owned = found(await read.ownedDomain(projectId, pathId(request)));

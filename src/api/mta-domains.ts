@@ -77,41 +77,45 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     const { projectId } = permitted(request, 'mta.domains.list');
     return views.list(await read.domains(projectId, pageOf(request)), views.domain);
   });
-  app.post('/domains', { schema: { body: Create, response: { 201: AnyObject } } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'mta.domains.create');
-    const body = request.body as Changes & { domain: { self: string }; default_topic: { self: string } };
-    const owned = await read.ownedDomain(
-      projectId,
-      selfId(body.domain.self, '/iam/v1/domains', 'domain.self'),
-    );
-    if (owned === null) throw invalid('domain.self', 'there is no such domain');
-    if (owned.verifiedAt === null)
-      throw conflict('domain-not-verified', `the ownership of ${owned.name} is not proved yet`);
-    const id = random.id<'mta-domain'>();
-    const domain = apply(
-      {
-        id,
+  app.post(
+    '/domains',
+    { config: { operation: 'mta.domains.create' }, schema: { body: Create, response: { 201: AnyObject } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'mta.domains.create');
+      const body = request.body as Changes & { domain: { self: string }; default_topic: { self: string } };
+      const owned = await read.ownedDomain(
         projectId,
-        ownedDomainId: owned.id,
-        name: owned.name,
-        defaultTopicId: await topicOf(projectId, body.default_topic, 'default_topic'),
-        receiving: true,
-        mxSeen: false,
-        dkimEnabled: false,
-        limitPerMinute: null,
-        limitPerDay: null,
-        dns: null,
-        createdAt: clock.now(),
-      },
-      body,
-    );
-    const keys = await makeDkimKeys(random, deps.sealer, clock, projectId, id);
-    await transactor.transact(projectId, (tx) => {
-      tx.insertDomain(domain);
-      for (const key of keys) tx.insertDkimKey(key);
-    });
-    return reply.code(201).send(views.domain(domain));
-  });
+        selfId(body.domain.self, '/iam/v1/domains', 'domain.self'),
+      );
+      if (owned === null) throw invalid('domain.self', 'there is no such domain');
+      if (owned.verifiedAt === null)
+        throw conflict('domain-not-verified', `the ownership of ${owned.name} is not proved yet`);
+      const id = random.id<'mta-domain'>();
+      const domain = apply(
+        {
+          id,
+          projectId,
+          ownedDomainId: owned.id,
+          name: owned.name,
+          defaultTopicId: await topicOf(projectId, body.default_topic, 'default_topic'),
+          receiving: true,
+          mxSeen: false,
+          dkimEnabled: false,
+          limitPerMinute: null,
+          limitPerDay: null,
+          dns: null,
+          createdAt: clock.now(),
+        },
+        body,
+      );
+      const keys = await makeDkimKeys(random, deps.sealer, clock, projectId, id);
+      await transactor.transact(projectId, (tx) => {
+        tx.insertDomain(domain);
+        for (const key of keys) tx.insertDkimKey(key);
+      });
+      return reply.code(201).send(views.domain(domain));
+    },
+  );
   app.get('/domains/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
     const { projectId } = permitted(request, 'mta.domains.get');
     return views.domain(await domainOf(request, projectId));
@@ -182,7 +186,10 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
   );
   app.post(
     '/domains/:id/dns/check',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
+    {
+      config: { operation: 'mta.domains.update' },
+      schema: { params: IdParams, response: { 200: AnyObject } },
+    },
     async (request) => {
       const { projectId } = permitted(request, 'mta.domains.update');
       const { id } = await domainOf(request, projectId);
@@ -224,7 +231,10 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     });
     app.post(
       path,
-      { schema: { ...listParams, body: RULE_BODIES[family], response: { 201: AnyObject } } },
+      {
+        config: { operation: `${policy}.create` },
+        schema: { ...listParams, body: RULE_BODIES[family], response: { 201: AnyObject } },
+      },
       async (request, reply) => {
         const { projectId } = permitted(request, `${policy}.create`);
         const domainId = await place(request, projectId);

@@ -69,13 +69,16 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     },
   );
   app.get('/queues', { schema: { response: { 200: AnyObject } } }, async (request) => {
-    permitted(request, 'mta.queues.list');
-    return { depth: await read.depth() };
+    const { projectId } = permitted(request, 'mta.queues.list');
+    return { depth: await read.depth(projectId) };
   });
 
   app.post(
     '/tasks',
-    { schema: { querystring: TaskQuery, body: MtaTask, response: { 200: AnyObject, 202: AnyObject } } },
+    {
+      config: { operation: 'mta.domains.send' },
+      schema: { querystring: TaskQuery, body: MtaTask, response: { 200: AnyObject, 202: AnyObject } },
+    },
     async (request, reply) => {
       const principal = permitted(request, 'mta.domains.send');
       const { self, ...input } = (request.body as { arguments: ComposeInput & { self: string } }).arguments;

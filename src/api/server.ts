@@ -8,7 +8,7 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
-import { createViews, type Document } from './context.ts';
+import { createViews, type Document, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
@@ -173,6 +173,10 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
     }
     request.principal = result.principal;
   });
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (method === 'POST' && config?.operation === undefined)
+      throw new Error(`POST ${url} names no operation`);
+  });
   app.addHook('preHandler', async (request, reply) => {
     const key = request.headers['idempotency-key'];
     if (request.method !== 'POST' || key === undefined || request.principal === null) return;
@@ -185,6 +189,8 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
         { field: 'Idempotency-Key' },
       );
     }
+    // An earlier answer is told only to whom the call itself is permitted.
+    permitted(request, request.routeOptions.config.operation!);
     const scoped = `http:${request.url}:${key}`;
     const begun = await idempotency.begin(
       request.principal.projectId,

@@ -104,8 +104,8 @@ export interface SpoolReader {
   due(now: number, limit: number, exclude: ReadonlySet<RecipientId>): Promise<readonly DueRecipient[]>;
   /** Earliest next_attempt_at of any unsettled recipient after `now`, or null. */
   nextDueAfter(now: number): Promise<number | null>;
-  /** Counts of recipients in queued, deferred and held. */
-  depth(): Promise<Readonly<Record<'queued' | 'deferred' | 'held', number>>>;
+  /** Counts of recipients in queued, deferred and held: of one project, or (null) of the instance. */
+  depth(project: ProjectId | null): Promise<Readonly<Record<'queued' | 'deferred' | 'held', number>>>;
   /** Messages of a project, newest first, without bytes. */
   messages(
     project: ProjectId,

@@ -271,7 +271,7 @@ export function storeConformance({
       );
       assert.equal((await store.read.due(NOW + 50, 1, new Set())).length, 1);
       assert.equal(await store.read.nextDueAfter(NOW), NOW + 50);
-      assert.deepEqual(await store.read.depth(), { queued: 1, deferred: 1, held: 0 });
+      assert.deepEqual(await store.read.depth(null), { queued: 1, deferred: 1, held: 0 });
       const move = {
         projectId: p.id,
         recipientId: now.id,
