@@ -112,6 +112,23 @@ async function setUp(urls: string[], allowPrivate = true) {
       dispatcher.nudge();
       return id!;
     },
+    async subscribe(url: string): Promise<void> {
+      const id: SubscriberId = random.id();
+      ids.push(id);
+      const sealedSecret = sealer.seal(Buffer.from(secret), secretContext({ id }));
+      await store.transact(project, (tx) =>
+        tx.insertSubscriber({
+          id,
+          projectId: project,
+          topicId: topic,
+          type: 'http',
+          url,
+          inline: false,
+          sealedSecret,
+          createdAt: clock.now(),
+        }),
+      );
+    },
     async settled(subscriber: number, state: string) {
       for (;;) {
         const page = await store.read.deliveries(project, ids[subscriber]!, { limit: 10, cursor: null });
@@ -199,4 +216,21 @@ test('private addresses are not connected to, in any spelling', async () => {
     assert.match(JSON.stringify(row!.lastResult), /blocked-address/, spellings[i]);
   }
   assert.equal(target.calls.length, 0);
+});
+
+test('hundreds waiting for a hook that hangs do not hide another subscriber', async () => {
+  const held: (() => void)[] = [];
+  const hanging = createServer((_request, response) => void held.push(() => response.writeHead(200).end()));
+  hanging.listen(0, '127.0.0.1');
+  await once(hanging, 'listening');
+  const { port } = hanging.address() as { port: number };
+  await using well = await hook(() => ({ status: 200 }));
+  await using edj = await setUp([`http://127.0.0.1:${port}/`]);
+  for (let i = 0; i < 300; i++) await edj.publish();
+  await edj.subscribe(well.url);
+  await edj.publish();
+  await edj.settled(1, 'done');
+  assert.equal(well.calls.length, 1);
+  hanging.closeAllConnections();
+  hanging.close();
 });

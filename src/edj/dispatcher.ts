@@ -13,6 +13,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { createBodyGate } from './body-gate.ts';
 import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
 import { dead, done, retryLater } from './transitions.ts';
 import type { DueDelivery, EdjReader, EdjTx, Subscriber, SubscriberDeliveryMove } from './types.ts';
@@ -37,14 +38,14 @@ export interface Dispatcher extends Service {
 }
 const PER_SUBSCRIBER = 4;
 const ALL = 64;
-const CLAIM = 256;
-const PAGES = 20;
 const POLL_MS = 30_000;
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 64 * 1024;
 /** 5 s, doubling to 4 h: 34 attempts reach beyond three days. */
 const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
 const GIVE_UP_MS = 4 * 86_400_000;
+/** However old: a service that was down for a week has not tried yet. */
+const FEWEST_ATTEMPTS = 8;
 const STORE_RETRY_MS = 1_000;
 
 /** Context a subscriber's secret is sealed for. */
@@ -56,6 +57,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { clock, read, logger } = deps;
   const inFlight = new Map<DeliveryId, Promise<void>>();
   const perSubscriber = new Map<SubscriberId, number>();
+  /** Whose turn was last: the next look begins behind it. */
+  const turn: { last: SubscriberId | null } = { last: null };
+  const gate = createBodyGate();
   let timer: Timer | null = null;
   let looking: Promise<void> | null = null;
   let again = false;
@@ -87,20 +91,18 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   async function look(): Promise<void> {
     const now = clock.now();
-    const seen = new Set(inFlight.keys());
-    let passed = 0;
-    // A subscriber with thousands waiting must not hide the others: look behind those whose places are taken.
-    for (let page = 0; page < PAGES; page++) {
-      const due = await read.dueDeliveries(now, CLAIM, seen);
-      for (const item of due) {
-        seen.add(item.delivery.id);
-        const busy = perSubscriber.get(item.delivery.subscriberId) ?? 0;
-        if (stopped || inFlight.size >= ALL || busy >= PER_SUBSCRIBER) passed++;
-        else begin(item, busy);
-      }
-      if (due.length < CLAIM || inFlight.size >= ALL || stopped) break;
+    const due = await read.dueDeliveries(now, {
+      perSubscriber: PER_SUBSCRIBER,
+      limit: ALL - inFlight.size,
+      after: turn.last,
+      exclude: new Set(inFlight.keys()),
+    });
+    for (const item of due) {
+      const busy = perSubscriber.get(item.delivery.subscriberId) ?? 0;
+      if (stopped || busy >= PER_SUBSCRIBER) continue; // the one that ends looks again
+      turn.last = item.delivery.subscriberId;
+      begin(item, busy);
     }
-    if (passed > 0) return; // the next one to end looks again
     const next = await read.nextDeliveryAfter(now);
     arm(next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now())));
   }
@@ -153,28 +155,32 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const { delivery, event, subscriber } = item;
     if (event.expiresAt !== null && event.expiresAt <= clock.now())
       return dead(delivery, { error: 'the event has expired' });
-    let body: Buffer;
+    let secret: string;
     try {
-      body = await renderEvent(event, { inline: subscriber.inline, deprecated: true }, deps.render);
-    } catch (error) {
-      if (error instanceof MessageGone) return dead(delivery, { error: error.message });
-      throw error;
+      secret = deps.sealer.open(subscriber.sealedSecret, secretContext(subscriber)).toString('utf8');
+    } catch {
+      return dead(delivery, { error: 'the signing secret cannot be opened: was the secret key changed?' });
     }
-    const secret = deps.sealer.open(subscriber.sealedSecret, secretContext(subscriber)).toString('utf8');
+    const allowLoopback = await deps.allowLoopback(delivery.projectId);
     try {
-      const answer = await deps.http.post(subscriber.url, {
-        headers: {
-          'content-type': 'application/json',
-          'user-agent': 'Hikyaku',
-          ...webhookHeaders(event.id, Math.floor(clock.now() / 1000), body, [secret]),
-        },
-        body,
-        timeoutMs: TIMEOUT_MS,
-        maxResponseBytes: MAX_ANSWER,
-        allowLoopback: await deps.allowLoopback(delivery.projectId),
-      });
+      const answer = await gate.pass(
+        () => renderEvent(event, { inline: subscriber.inline, deprecated: true }, deps.render),
+        (body) =>
+          deps.http.post(subscriber.url, {
+            headers: {
+              'content-type': 'application/json',
+              'user-agent': 'Hikyaku',
+              ...webhookHeaders(event.id, Math.floor(clock.now() / 1000), body, [secret]),
+            },
+            body,
+            timeoutMs: TIMEOUT_MS,
+            maxResponseBytes: MAX_ANSWER,
+            allowLoopback,
+          }),
+      );
       return judge(item, answer);
     } catch (error) {
+      if (error instanceof MessageGone) return dead(delivery, { error: error.message });
       if (!(error instanceof HttpError)) throw error;
       return failed(item, { error: error.code, detail: error.message }, null);
     }
@@ -191,7 +197,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     retryAfter: string | null,
   ): SubscriberDeliveryMove {
     const now = clock.now();
-    if (now - delivery.createdAt >= GIVE_UP_MS) return dead(delivery, result);
+    if (now - delivery.createdAt >= GIVE_UP_MS && delivery.attempts + 1 >= FEWEST_ATTEMPTS)
+      return dead(delivery, result);
     const asked =
       retryAfter !== null && /^\d{1,6}$/.test(retryAfter)
         ? Math.min(Number(retryAfter) * 1000, RETRY.maxMs)

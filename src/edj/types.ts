@@ -84,10 +84,20 @@ export interface EdjReader {
     subscriber: SubscriberId,
     page: PageRequest,
   ): Promise<Page<SubscriberDelivery>>;
+  /**
+   * Of each subscriber its earliest due deliveries, subscriber after subscriber beginning behind `after` and round once.
+   * What one subscriber has waiting costs nothing to the others.
+   */
   dueDeliveries(
     now: number,
-    limit: number,
-    exclude: ReadonlySet<DeliveryId>,
+    claim: {
+      /** At most this many of one subscriber, those in `exclude` counted. */
+      readonly perSubscriber: number;
+      /** At most this many in all. */
+      readonly limit: number;
+      readonly after: SubscriberId | null;
+      readonly exclude: ReadonlySet<DeliveryId>;
+    },
   ): Promise<readonly DueDelivery[]>;
   nextDeliveryAfter(now: number): Promise<number | null>;
 }

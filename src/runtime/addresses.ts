@@ -14,5 +14,6 @@ export function isPrivateAddress(ip: string): boolean {
     const inner = range === '6to4' ? octets.slice(2, 6) : octets.slice(12, 16);
     return isPrivateAddress(inner.join('.'));
   }
-  return range !== 'unicast';
+  // RFC 4291 §2.4: what is assigned as global unicast lies in 2000::/3; IPv4-compatible and unassigned space do not.
+  return range !== 'unicast' || (v6.toByteArray()[0]! & 0xe0) !== 0x20;
 }

@@ -363,7 +363,12 @@ export function storeConformance({
       assert.deepEqual((await store.read.events(p.id, t.id, { limit: 1, cursor: page.nextCursor })).items, [
         first,
       ]);
-      const due = await store.read.dueDeliveries(NOW, 9, new Set());
+      const due = await store.read.dueDeliveries(NOW, {
+        perSubscriber: 9,
+        limit: 9,
+        after: null,
+        exclude: new Set(),
+      });
       assert.equal(due.length, 3);
       const d = due.find((each) => each.event.id === first.id)!;
       assert.deepEqual([d.event, d.subscriber], [first, s]);
@@ -377,14 +382,28 @@ export function storeConformance({
         lastResult: { status: 500 },
       } as const;
       await store.transact(p.id, (tx) => tx.moveDelivery(move));
-      assert.equal((await store.read.dueDeliveries(NOW, 9, new Set())).length, 2);
+      assert.equal(
+        (await store.read.dueDeliveries(NOW, { perSubscriber: 9, limit: 9, after: null, exclude: new Set() }))
+          .length,
+        2,
+      );
       assert.equal(await store.read.nextDeliveryAfter(NOW), NOW + 9);
       await assert.rejects(
         store.transact(p.id, (tx) => tx.moveDelivery({ ...move, from: ['pending'] })),
         StaleError,
       );
       await store.transact(p.id, (tx) => tx.deleteTopic(p.id, t.id));
-      assert.equal((await store.read.dueDeliveries(NOW + 9, 9, new Set())).length, 0);
+      assert.equal(
+        (
+          await store.read.dueDeliveries(NOW + 9, {
+            perSubscriber: 9,
+            limit: 9,
+            after: null,
+            exclude: new Set(),
+          })
+        ).length,
+        0,
+      );
       await assert.rejects(
         store.transact(p.id, (tx) => tx.insertEvent(make.event(t))),
         StaleError,

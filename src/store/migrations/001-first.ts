@@ -96,6 +96,7 @@ CREATE TABLE subscriber_delivery (project_id TEXT NOT NULL, id TEXT NOT NULL, su
   CONSTRAINT delivery_waits CHECK ((state IN ('pending', 'retry')) = (next_attempt_at IS NOT NULL))) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_subscriber ON subscriber_delivery (project_id, subscriber_id, id);
 CREATE INDEX delivery_due ON subscriber_delivery (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX delivery_due_of ON subscriber_delivery (subscriber_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 CREATE TABLE task (project_id TEXT NOT NULL, id TEXT NOT NULL, service TEXT NOT NULL, procedure TEXT NOT NULL, status TEXT NOT NULL CHECK (status IN ('queued', 'succeeded', 'failed')),
   result TEXT, error TEXT, created_at INTEGER NOT NULL, completed_at INTEGER, PRIMARY KEY (project_id, id)) STRICT, WITHOUT ROWID;

@@ -113,28 +113,47 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       const rows = statements.all<DeliveryCells>(sql, project, subscriber, decodeCursor(cursor), limit + 1);
       return toPage(rows, limit, (r) => r.id, toDelivery);
     },
-    async dueDeliveries(now, limit, exclude) {
+    async dueDeliveries(now, { perSubscriber, limit, after, exclude }) {
       const found: DueDelivery[] = [];
-      if (limit <= 0) return found;
-      const sql =
-        'SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due WHERE next_attempt_at <= ? ORDER BY next_attempt_at';
-      for (const key of statements.get(sql).iterate(now) as Iterable<unknown> as Iterable<{
-        project_id: string;
-        id: string;
-      }>) {
-        if (exclude.has(key.id as SubscriberDelivery['id']) || shelf.has('subscriber_delivery', key.id))
-          continue;
-        const row = statements.all<DeliveryCells>(
-          'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
-          key.project_id,
-          key.id,
-        )[0]!;
-        try {
-          found.push(readDue(row));
-        } catch (error) {
-          shelf.put('subscriber_delivery', key.id, error);
+      const next =
+        'SELECT min(subscriber_id) AS id FROM subscriber_delivery INDEXED BY delivery_due_of WHERE next_attempt_at IS NOT NULL AND subscriber_id > ?';
+      const due =
+        'SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due_of WHERE subscriber_id = ? AND next_attempt_at <= ? ORDER BY next_attempt_at';
+      function take(subscriber: string): void {
+        let counted = 0;
+        for (const key of statements.get(due).iterate(subscriber, now) as Iterable<unknown> as Iterable<{
+          project_id: string;
+          id: string;
+        }>) {
+          if (counted >= perSubscriber || found.length >= limit) break;
+          if (shelf.has('subscriber_delivery', key.id)) continue;
+          counted++;
+          if (exclude.has(key.id as SubscriberDelivery['id'])) continue;
+          const row = statements.all<DeliveryCells>(
+            'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
+            key.project_id,
+            key.id,
+          )[0]!;
+          try {
+            found.push(readDue(row));
+          } catch (error) {
+            shelf.put('subscriber_delivery', key.id, error);
+          }
         }
-        if (found.length >= limit) break;
+      }
+      const start = after ?? '';
+      let at = start;
+      let wrapped = start === '';
+      while (found.length < limit) {
+        const id = statements.all<{ id: string | null }>(next, at)[0]?.id ?? null;
+        if (id === null || (wrapped && start !== '' && id > start)) {
+          if (wrapped) break;
+          wrapped = true;
+          at = '';
+        } else {
+          take(id);
+          at = id;
+        }
       }
       return found;
     },
