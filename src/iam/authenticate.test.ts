@@ -40,7 +40,7 @@ test('the right secret signs in, with the operations of its roles; it holds a co
       [...result.principal.operations],
       ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'],
     );
-  assert.match(secret, /^[\w-]{30}:\d{18}$/);
+  assert.match(secret, /^[A-Za-z0-9]{30}:\d{18}$/);
   assert.ok(!JSON.stringify(key).includes(secret));
 });
 
@@ -87,4 +87,18 @@ test('roles: names, single operations, nothing else', () => {
   );
   assert.equal(operationsOf(['constructor', 'nobody']).size, 0);
   assert.ok(!operationsOf(['reader']).has('mta.domains.send'));
+});
+
+test('no secret needs quoting, and none looks like an option of a command', async () => {
+  const deps = { random: createRandom(), sealer: createSealer(Buffer.alloc(32, 1)), now: 0 };
+  const wanted = {
+    projectId: deps.random.id<'project'>(),
+    apiClientId: deps.random.id<'api-client'>(),
+    expiresAt: null,
+  };
+  const secrets = await Promise.all(
+    Array.from({ length: 300 }, async () => (await createStaticKey(deps, wanted)).secret),
+  );
+  assert.equal(new Set(secrets).size, 300);
+  for (const secret of secrets) assert.match(secret, /^[A-Za-z0-9]{30}:[0-9]{18}$/);
 });

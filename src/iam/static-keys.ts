@@ -1,6 +1,6 @@
 /**
  * Static keys: a token id (UUID) and a secret shown once. What is stored instead of the secret are a keyed hash, for
- * PLAIN, LOGIN and Basic, and a SCRAM-SHA-256 verifier. A generated secret has 180 bits, so the fast hash loses nothing.
+ * PLAIN, LOGIN and Basic, and a SCRAM-SHA-256 verifier. A generated secret has over 200 bits, so the fast hash loses nothing.
  */
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -20,14 +20,17 @@ export interface NewKey {
   readonly expiresAt: number | null;
 }
 
-/** A new key and its secret: 30 characters, a colon, digits. Only the caller ever sees the secret. */
+/**
+ * A new key and its secret: 30 letters and digits, a colon, 18 digits. Only the caller ever sees the secret.
+ * No other characters: a secret that began with '-' would be an option to command-line clients.
+ */
 export async function createStaticKey(
   deps: { readonly random: Random; readonly sealer: Sealer; readonly now: number },
   wanted: NewKey,
 ): Promise<{ key: StaticKey; secret: string }> {
   const { random, sealer, now } = deps;
   const digits = String(random.bytes(8).readBigUInt64BE() % 10n ** 18n).padStart(18, '0');
-  const secret = `${random.bytes(23).toString('base64url').slice(0, 30)}:${digits}`;
+  const secret = `${lettersAndDigits(random, 30)}:${digits}`;
   const key: StaticKey = {
     id: random.id(),
     ...wanted,
@@ -38,6 +41,19 @@ export async function createStaticKey(
     },
   };
   return { key, secret };
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Uniform over the alphabet: octets beyond its largest multiple are thrown away. */
+function lettersAndDigits(random: Random, length: number): string {
+  const bound = 256 - (256 % ALPHABET.length);
+  let text = '';
+  while (text.length < length) {
+    for (const octet of random.bytes(length)) {
+      if (octet < bound && text.length < length) text += ALPHABET[octet % ALPHABET.length];
+    }
+  }
+  return text;
 }
 
 /** RFC 5802 §3. */
