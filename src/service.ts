@@ -9,7 +9,7 @@ import { type Config, isLoopback } from './config/config.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
 import { createScheduler } from './delivery/scheduler.ts';
 import { createChecker } from './domains/checker.ts';
-import { openDkimKeys } from './domains/dkim-keys.ts';
+import { createKeyRing } from './domains/dkim-keys.ts';
 import { checkOwnership } from './domains/ownership.ts';
 import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
@@ -235,6 +235,7 @@ export async function startService(
     enqueue: (message, rows) => scheduler.enqueue(message, rows),
   });
   const deliverHosted = createHostedDelivery({ read, intake, clock, random, hostname: config.hostname });
+  const keyRing = createKeyRing(sealer);
   const scheduler = createScheduler({
     transactor: store,
     read,
@@ -263,7 +264,7 @@ export async function startService(
       const domain =
         message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
       if (domain === null || !domain.dkimEnabled) return '';
-      const keys = openDkimKeys(await read.dkimKeys(message.projectId, domain.id), sealer);
+      const keys = keyRing(await read.dkimKeys(message.projectId, domain.id));
       return signDkim({
         message: Buffer.concat([message.prefix, message.raw]),
         domain: domain.name,

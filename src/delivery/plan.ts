@@ -41,21 +41,11 @@ export interface PlanDeps extends RouteDeps {
 }
 
 const PER_JOB = 100;
-/** ms for which "is it hosted here?" is remembered: long enough for a burst, too short to be noticed. */
-const REMEMBER_MS = 250;
 
 export function createPlanner(deps: PlanDeps): (work: Work) => Promise<Plans> {
-  const hostedDomains = new Map<string, { readonly until: number; readonly hosted: Promise<boolean> }>();
-
-  function hostedHere(domain: string): Promise<boolean> {
-    const now = deps.clock.monotonic();
-    const known = hostedDomains.get(domain);
-    if (known !== undefined && known.until > now) return known.hosted;
-    if (hostedDomains.size > 10_000) hostedDomains.clear();
-    const hosted = deps.read.findDomain(domain as Domain).then((found) => found !== null && isHosted(found));
-    hosted.catch(() => hostedDomains.delete(domain));
-    hostedDomains.set(domain, { until: now + REMEMBER_MS, hosted });
-    return hosted;
+  async function hostedHere(domain: string): Promise<boolean> {
+    const found = await deps.read.findDomain(domain as Domain);
+    return found !== null && isHosted(found);
   }
 
   /** Rejects where the store does. */

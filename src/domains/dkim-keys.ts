@@ -65,6 +65,19 @@ export function openDkimKeys(keys: readonly DkimKey[], sealer: Sealer): OpenDkim
     }));
 }
 
+/** Opens keys once for as long as the very same rows are asked for. */
+export function createKeyRing(sealer: Sealer): (keys: readonly DkimKey[]) => readonly OpenDkimKey[] {
+  const opened = new WeakMap<readonly DkimKey[], readonly OpenDkimKey[]>();
+  return (keys) => {
+    let ring = opened.get(keys);
+    if (ring === undefined) {
+      ring = openDkimKeys(keys, sealer);
+      opened.set(keys, ring);
+    }
+    return ring;
+  };
+}
+
 function sealingContext({ projectId, domainId, id }: Pick<DkimKey, 'projectId' | 'domainId' | 'id'>): string {
   return `dkim-key:${projectId}:${domainId}:${id}`;
 }

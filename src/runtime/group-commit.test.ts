@@ -12,21 +12,18 @@ function setUp(over: Partial<GroupCommitOptions<number>> = {}) {
       return batch.map((item) => (item < 0 ? new RangeError('negative') : null));
     },
     weigh: (item) => item,
-    monotonic: () => 0,
     ...over,
   });
   return { batches, writer };
 }
 test('what gathers in one turn is one batch, in order, and one failure is its own', async () => {
-  const ops: number[] = [];
-  const { batches, writer } = setUp({ onCommit: (info) => ops.push(info.ops) });
+  const { batches, writer } = setUp();
   const results = await Promise.allSettled([1, -2, 3].map((n) => writer.submit(n)));
   assert.deepEqual(batches, [[1, -2, 3]]);
   assert.deepEqual(
     results.map((r) => r.status),
     ['fulfilled', 'rejected', 'fulfilled'],
   );
-  assert.deepEqual(ops, [3]);
 });
 test('a batch is bounded by items and by octets; an item above the bound goes alone', async () => {
   const { batches, writer } = setUp({ maxItems: 3, maxBytes: 10 });
@@ -58,4 +55,27 @@ test('closing commits what has gathered and refuses the rest', async () => {
   await waiting;
   assert.deepEqual(batches, [[1]]);
   await assert.rejects(writer.submit(2), StoreError);
+});
+test('no more batches than allowed are under way, and order is kept', async () => {
+  const begun: number[][] = [];
+  const release: (() => void)[] = [];
+  const { writer } = setUp({
+    maxInFlight: 2,
+    maxItems: 1,
+    async commit(batch) {
+      begun.push([...batch]);
+      await new Promise<void>((resolve) => release.push(resolve));
+      return batch.map(() => null);
+    },
+  });
+  const all = [1, 2, 3].map((n) => writer.submit(n));
+  while (begun.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(begun, [[1], [2]]);
+  release.shift()!();
+  await all[0];
+  while (begun.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(begun, [[1], [2], [3]]);
+  for (const free of release) free();
+  await Promise.all(all);
 });

@@ -1,7 +1,7 @@
 /**
  * Group commit: many transactions, one writer, one fsync. What has gathered by the end of the event loop's turn is
  * committed as one batch; a lone transaction waits for nothing but that turn.
- * Invariants: order of submission is order of commit; one batch is in flight at a time; one item's failure is its own.
+ * Invariants: order of submission is order of commit; at most `maxInFlight` batches are under way; one item's failure is its own.
  * Fails: `commit` throwing rejects its whole batch; a StoreError that is not retryable refuses all later ones too.
  */
 import { StoreError } from './transactor.ts';
@@ -14,11 +14,10 @@ export interface GroupCommitOptions<T> {
   readonly commit: (batch: readonly T[]) => readonly ItemOutcome[] | Promise<readonly ItemOutcome[]>;
   /** Octets an item brings along, for the batch's bound. */
   readonly weigh: (item: T) => number;
-  /** Monotonic ms. */
-  readonly monotonic: () => number;
   readonly maxItems?: number;
   readonly maxBytes?: number;
-  readonly onCommit?: (info: { ops: number; ms: number }) => void;
+  /** Batches given to `commit` and not yet answered; 1. */
+  readonly maxInFlight?: number;
 }
 export interface GroupCommit<T> {
   /** Resolves after the commit. Rejects with the item's own error, or with StoreError. */
@@ -34,9 +33,11 @@ interface Waiting<T> {
 }
 
 export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
-  const { commit, weigh, monotonic, maxItems = 200, maxBytes = 8 * 1024 * 1024, onCommit } = options;
+  const { commit, weigh, maxItems = 200, maxBytes = 8 * 1024 * 1024, maxInFlight = 1 } = options;
   let queue: Waiting<T>[] = [];
-  let running: Promise<void> | null = null;
+  const idle: (() => void)[] = [];
+  let inFlight = 0;
+  let scheduled = false;
   let closed = false;
   let broken: StoreError | null = null;
 
@@ -54,11 +55,9 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
   }
 
   async function commitOne(batch: Waiting<T>[]): Promise<void> {
-    const began = monotonic();
     try {
       if (broken !== null) throw broken;
       const outcomes = await commit(batch.map((waiting) => waiting.item));
-      onCommit?.({ ops: batch.length, ms: monotonic() - began });
       batch.forEach((waiting, i) => {
         const outcome = outcomes[i];
         if (outcome === null) waiting.resolve();
@@ -70,13 +69,22 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
       for (const waiting of batch) waiting.reject(failure);
     }
   }
-
-  async function run(): Promise<void> {
-    while (queue.length > 0) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      await commitOne(takeBatch());
-    }
-    running = null;
+  function pump(): void {
+    if (scheduled || inFlight >= maxInFlight || queue.length === 0) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      inFlight += 1;
+      void commitOne(takeBatch()).finally(() => {
+        inFlight -= 1;
+        if (inFlight === 0 && queue.length === 0)
+          idle.splice(0).forEach((resolve) => {
+            resolve();
+          });
+        pump();
+      });
+      pump();
+    });
   }
 
   return {
@@ -85,12 +93,12 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
       if (broken !== null) return Promise.reject(broken);
       return new Promise<void>((resolve, reject) => {
         queue.push({ item, resolve, reject });
-        running ??= run();
+        pump();
       });
     },
     async close() {
       closed = true;
-      await running;
+      if (inFlight > 0 || queue.length > 0) await new Promise<void>((resolve) => idle.push(resolve));
     },
   };
 }

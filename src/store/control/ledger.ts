@@ -59,12 +59,12 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & Ledger
   };
 }
 
-export function ledgerTx(db: Kysely<Tables>, push: Push): LimitTx & LedgerTx {
+export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): LimitTx {
   return {
     setProjectLimits(project, { perMinute, perDay }) {
       const limits = { per_minute: perMinute, per_day: perDay };
       const query = db.insertInto('project_limits').values({ project_id: project, ...limits });
-      push(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
+      pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
     },
     addUsage(project, domain, atSeconds, recipients) {
       for (const width of [1, 60]) {
@@ -72,6 +72,7 @@ export function ledgerTx(db: Kysely<Tables>, push: Push): LimitTx & LedgerTx {
         push({
           sql: 'INSERT INTO usage (project_id, domain_id, width, start, count) VALUES (?, ?, ?, ?, ?) ON CONFLICT (project_id, domain_id, width, start) DO UPDATE SET count = count + excluded.count',
           params: [project, domain ?? '', width, start, recipients],
+          tally: true,
         });
       }
     },
@@ -80,6 +81,11 @@ export function ledgerTx(db: Kysely<Tables>, push: Push): LimitTx & LedgerTx {
       push(command(of().where('width', '=', 1).where('start', '<', beforeSecond)));
       push(command(of().where('width', '=', 60).where('start', '<', beforeMinute)));
     },
+  };
+}
+
+export function ledgerTx(db: Kysely<Tables>, push: Push): LedgerTx {
+  return {
     insertTask: (t) =>
       push(
         command(

@@ -1,5 +1,6 @@
 /**
- * The store on an embedded SQLite file: WAL, every commit synced, one writer with group commit.
+ * The store on an embedded SQLite file: WAL, every commit synced, one writer with group commit, on a thread of its own
+ * where it serves; reads stay on the caller's thread and see every commit that has been answered.
  * Invariants: a resolved `transact` survives a kill; a rejected one left nothing; one server per directory.
  * Fails: StoreLocked, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
  */
@@ -11,16 +12,18 @@ import type { Random } from '../../runtime/random.ts';
 import type { Ask, Command, Push, SqlValue } from '../command.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
-import { ledgerReader, ledgerTx } from '../control/ledger.ts';
+import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
+import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
 import type { Store, StoreTx } from '../store.ts';
-import { commitBatch, type Recorded } from './commit.ts';
+import type { Recorded } from './commit.ts';
 import { createShelf } from './corrupt.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
 import { migrate, openDatabase, takeLock } from './files.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
-import { createStatements } from './statements.ts';
+import { createStatements, type Statements } from './statements.ts';
+import { createOwnWriter, createThreadWriter } from './writer.ts';
 
 export interface SqliteStoreOptions {
   /** Made with mode 0700 where missing; ':memory:' keeps nothing. */
@@ -44,6 +47,34 @@ function weigh(command: Command): number {
     if (typeof value === 'string' || value instanceof Uint8Array) bytes += value.length;
   }
   return bytes;
+}
+
+const BUMP = `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1`;
+/** ms after which another process's change of the directory is seen at the latest */
+const LOOK_MS = 20;
+
+/** Tells changes of the directory: this process's at once, those of commands run beside it after LOOK_MS. */
+function createStamp(statements: Statements, clock: Clock) {
+  const ask = () =>
+    statements.all<{ value: number }>("SELECT value FROM meta WHERE key = 'directory'")[0]?.value ?? 0;
+  let own = 0;
+  let seen = ask();
+  let lookedAt = clock.monotonic();
+  return {
+    changed() {
+      own += 1;
+    },
+    read() {
+      const now = clock.monotonic();
+      if (now - lookedAt >= LOOK_MS) {
+        lookedAt = now;
+        const value = ask();
+        if (value !== seen) own += 1;
+        seen = value;
+      }
+      return own;
+    },
+  };
 }
 
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
@@ -72,49 +103,67 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const { sql, parameters } = query.compile();
     return statements.all<R>(sql, ...(parameters as SqlValue[]));
   };
+  const onCommit = options.onCommit ?? (() => {});
+  const threaded = directory !== ':memory:' && options.lock !== false;
+  const committer = threaded
+    ? await createThreadWriter(directory, options.maxPages ?? null, onCommit)
+    : createOwnWriter(db, statements, () => clock.monotonic(), onCommit);
+  opening.defer(() => committer.close());
   const writer = createGroupCommit<Recorded>({
-    commit: (batch) => commitBatch(db, statements, batch),
+    commit: committer.commit,
     weigh: (recorded) => recorded.bytes,
-    monotonic: () => clock.monotonic(),
-    ...(options.onCommit === undefined ? {} : { onCommit: options.onCommit }),
+    maxInFlight: threaded ? 16 : 1,
   });
-  let recording: { commands: Command[]; bytes: number } | null = null;
+  let recording: { commands: Command[]; bytes: number; directory: boolean } | null = null;
   const push: Push = (command) => {
     if (recording === null) throw new Error('a transaction records only during its callback');
     recording.commands.push(command);
     recording.bytes += weigh(command);
   };
+  const pushDirectory: Push = (command) => {
+    push(command);
+    recording!.directory = true;
+  };
+  const directoryStamp = createStamp(statements, clock);
   async function write(record: () => void): Promise<void> {
     const outer = recording;
-    const mine = { commands: [], bytes: 0 };
+    const mine = { commands: [] as Command[], bytes: 0, directory: false };
     recording = mine;
     try {
       record();
+      if (mine.directory) push({ sql: BUMP, params: [] });
     } finally {
       recording = outer;
     }
-    if (mine.commands.length > 0) await writer.submit(mine);
+    if (mine.commands.length === 0) return;
+    try {
+      await writer.submit(mine);
+    } finally {
+      if (mine.directory) directoryStamp.changed();
+    }
   }
   const shelf = createShelf({ statements, clock, logger, write: (record) => write(() => record(push)) });
   const tx: StoreTx = {
-    ...iamTx(queries, push),
-    ...domainTx(queries, push),
-    ...topicTx(queries, push),
+    ...iamTx(queries, pushDirectory),
+    ...domainTx(queries, pushDirectory),
+    ...topicTx(queries, pushDirectory),
+    ...limitTx(queries, push, pushDirectory),
     ...ledgerTx(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
   };
+  const read = {
+    ...iamReader(queries, ask),
+    ...domainReader(queries, ask),
+    ...topicReader(queries, ask),
+    ...ledgerReader(queries, ask),
+    ...sqliteSpoolReader(statements, shelf),
+    ...sqliteEventReader(statements, shelf),
+  };
   const held = opening.move();
   return {
     version,
-    read: {
-      ...iamReader(queries, ask),
-      ...domainReader(queries, ask),
-      ...topicReader(queries, ask),
-      ...ledgerReader(queries, ask),
-      ...sqliteSpoolReader(statements, shelf),
-      ...sqliteEventReader(statements, shelf),
-    },
+    read: cacheDirectory(read, directoryStamp.read),
     transact: (_project, record) => write(() => record(tx)),
     async [Symbol.asyncDispose]() {
       await writer.close();

@@ -1,0 +1,123 @@
+/** What is measured: each case says how its service and its peer are set up and which load they get. */
+import { join } from 'node:path';
+import {
+  bootstrap,
+  environment,
+  portOf,
+  type Running,
+  startService,
+  temporaryDirectory,
+} from '../test/journeys/harness.ts';
+import type { Load } from './generator.ts';
+import { type CountingSink, startPostfix } from './processes.ts';
+
+export const CASES = ['line', 'accept', 'relay', 'relay-dkim', 'submission', 'http'] as const;
+export type CaseName = (typeof CASES)[number];
+export interface Shape {
+  readonly sessions: number;
+  readonly persistent: boolean;
+}
+/** A thing under load: ours or the peer. */
+export interface Subject extends AsyncDisposable {
+  load(shape: Shape, count: number): Load;
+  /** Process whose CPU is counted; null where it is many. */
+  readonly pid: number | null;
+}
+export const SIZE = 4096;
+const SENDER = 'sender@sender.test';
+const OUT = 'someone@out.test';
+const base = { host: '127.0.0.1', size: SIZE, sender: SENDER, recipient: OUT } as const;
+const anonymous = { tls: 'none', user: null, secret: null } as const;
+
+/** The straight line: generator into sink, nothing between. */
+export function line(sink: CountingSink): Subject {
+  return {
+    pid: null,
+    load: (shape, count) => ({ ...base, ...anonymous, ...shape, kind: 'smtp', port: sink.port, count }),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+export async function ours(name: CaseName, sink: CountingSink): Promise<Subject & { service: Running }> {
+  const directory = temporaryDirectory();
+  const settings = { HIKYAKU_LIMIT_PER_MINUTE: '0', HIKYAKU_LIMIT_PER_DAY: '0', HIKYAKU_LOG_LEVEL: 'warn' };
+  const who = await bootstrap(environment(directory, settings), 'sender.test');
+  const service = await startService(
+    {
+      ...settings,
+      HIKYAKU_LOG_LEVEL: 'info',
+      ...(process.env['NODE_OPTIONS'] === undefined ? {} : { NODE_OPTIONS: process.env['NODE_OPTIONS'] }),
+      HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${sink.port}`,
+      HIKYAKU_TRUSTED_NETWORKS: `127.0.0.0/8=${who.api_client_id}`,
+    },
+    directory,
+  );
+  const authorization = `Basic ${Buffer.from(`${who.key.id}:${who.key.secret}`).toString('base64')}`;
+  if (name !== 'relay-dkim') {
+    const response = await fetch(`http://${service.ready.http}/mta/v1/domains/${who.domain_id}`, {
+      method: 'PATCH',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ dkim_enabled: false }),
+    });
+    if (!response.ok)
+      throw new Error(`DKIM could not be turned off: ${response.status} ${await response.text()}`);
+  }
+  const credentials = { user: who.key.id, secret: who.key.secret };
+  return {
+    service,
+    pid: service.child.pid ?? null,
+    load(shape, count) {
+      const common = { ...base, ...shape, count };
+      if (name === 'http')
+        return {
+          ...common,
+          ...credentials,
+          kind: 'http',
+          tls: 'none',
+          port: portOf(service.ready.http),
+          self: who.domain_url,
+        };
+      if (name === 'submission')
+        return {
+          ...common,
+          ...credentials,
+          kind: 'smtp',
+          tls: 'implicit',
+          port: portOf(service.ready.submissions),
+        };
+      const recipient = name === 'accept' ? 'inbox@sender.test' : OUT;
+      return { ...common, ...anonymous, recipient, kind: 'smtp', port: portOf(service.ready.submission) };
+    },
+    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+  };
+}
+
+/** Postfix under the same load; null where it has no such thing. `certificate`: the one our service uses. */
+export async function peer(name: CaseName, sink: CountingSink, directory: string): Promise<Subject | null> {
+  if (name === 'http' || name === 'line' || name === 'relay-dkim') return null;
+  const postfix = await startPostfix({
+    sinkPort: sink.port,
+    discard: name === 'accept',
+    certificate: {
+      cert: join(directory, 'self-signed.cert.pem'),
+      key: join(directory, 'self-signed.key.pem'),
+    },
+  });
+  return {
+    pid: null,
+    load(shape, count) {
+      const common = { ...base, ...shape, count, kind: 'smtp' } as const;
+      if (name !== 'submission') return { ...common, ...anonymous, port: postfix.smtp };
+      if (postfix.submissions === null)
+        throw new Error('saslpasswd2 is absent: install sasl2-bin and libsasl2-modules');
+      return {
+        ...common,
+        tls: 'implicit',
+        user: postfix.user,
+        secret: postfix.secret,
+        port: postfix.submissions,
+      };
+    },
+    [Symbol.asyncDispose]: () => postfix[Symbol.asyncDispose](),
+  };
+}

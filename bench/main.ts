@@ -1,0 +1,157 @@
+/**
+ * `npm run bench [case …] [-- --peers --runs N --sessions 1,20,100 --mode one|persistent --record]`: messages a second,
+ * end to end (until the sink has them all; for `accept`, until the last 250). With --peers the same load goes through
+ * a private Postfix right after each of our runs; the ratio is the median of the paired ratios. One JSON line per case.
+ */
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { CASES, type CaseName, line, ours, peer, type Shape, type Subject } from './cases.ts';
+import { type CountingSink, cpuSeconds, hasProgram, runLoad, startCountingSink } from './processes.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '5' },
+    sessions: { type: 'string', default: '1,20,100' },
+    mode: { type: 'string' },
+    count: { type: 'string' },
+  },
+});
+const runs = Number(values.runs);
+const unknown = positionals.find((name) => !CASES.includes(name as CaseName));
+if (unknown !== undefined) {
+  process.stderr.write(`no such case: ${unknown}; there are ${CASES.join(', ')}\n`);
+  process.exit(2);
+}
+const chosen = (positionals.length === 0 ? CASES : positionals) as readonly CaseName[];
+const smtpSource = hasProgram('smtp-source');
+if (!hasProgram('smtp-sink')) {
+  process.stderr.write('smtp-sink is absent: install the package postfix\n');
+  process.exit(1);
+}
+if (!smtpSource) process.stderr.write('smtp-source is absent: the own generator is used instead\n');
+
+const median = (numbers: readonly number[]) =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+const round = (n: number, digits = 0) => Number(n.toFixed(digits));
+
+interface Measured {
+  readonly rate: number;
+  /** CPU ms per message of the one process, where it is one. */
+  readonly cpu: number | null;
+}
+async function measure(
+  subject: Subject,
+  sink: CountingSink,
+  shape: Shape,
+  count: number,
+  toSink: boolean,
+): Promise<Measured> {
+  const before = sink.count;
+  const cpu = subject.pid === null ? 0 : cpuSeconds(subject.pid);
+  const began = performance.now();
+  const arrived = toSink ? sink.reached(before + count) : null;
+  await runLoad(subject.load(shape, count), smtpSource);
+  await arrived;
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    rate: count / seconds,
+    cpu: subject.pid === null ? null : ((cpuSeconds(subject.pid) - cpu) / count) * 1000,
+  };
+}
+function counts(shape: Shape): { ours: number; peer: number } {
+  if (values.count !== undefined) return { ours: Number(values.count), peer: Number(values.count) };
+  if (shape.sessions === 1) return { ours: 1000, peer: 300 };
+  return shape.persistent ? { ours: 8000, peer: 2000 } : { ours: 5000, peer: 1500 };
+}
+function report(result: Record<string, unknown>): void {
+  const text = JSON.stringify(result);
+  process.stdout.write(`${text}\n`);
+  if (values.record) appendFileSync(new URL('./RESULTS.md', import.meta.url), `${text}\n`);
+}
+if (values.record) {
+  const cpu = cpus();
+  appendFileSync(
+    new URL('./RESULTS.md', import.meta.url),
+    `\n## ${new Date().toISOString().slice(0, 10)}, ${cpu.length} × ${cpu[0]?.model ?? 'unknown'}, ${round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}\n\n`,
+  );
+}
+
+const shapes: Shape[] = values.sessions
+  .split(',')
+  .map(Number)
+  .flatMap((sessions) => [
+    { sessions, persistent: false },
+    { sessions, persistent: true },
+  ])
+  .filter(({ persistent }) => values.mode === undefined || persistent === (values.mode === 'persistent'));
+
+for (const name of chosen) {
+  await using sink = await startCountingSink();
+  if (name === 'line') {
+    for (const shape of shapes) {
+      const rates: number[] = [];
+      for (let run = 0; run < runs; run++)
+        rates.push((await measure(line(sink), sink, shape, counts(shape).ours, true)).rate);
+      report({ case: name, ...shape, ours: round(median(rates)), peer: null, ratio: null, runs });
+    }
+    continue;
+  }
+  await using subject = await ours(name, sink);
+  // DKIM is paired with the same relay without it, and with the two bare signatures.
+  await using plain = name === 'relay-dkim' ? await ours('relay', sink) : null;
+  await using other = values.peers ? await peer(name, sink, subject.service.directory) : null;
+  const toSink = name !== 'accept';
+  for (const s of [subject, plain, other]) {
+    if (s !== null) await measure(s, sink, { sessions: 20, persistent: true }, 1000, toSink);
+  }
+  for (const shape of shapes) {
+    const count = counts(shape);
+    const mine: Measured[] = [];
+    const without: Measured[] = [];
+    const theirs: Measured[] = [];
+    for (let run = 0; run < runs; run++) {
+      mine.push(await measure(subject, sink, shape, count.ours, toSink));
+      if (plain !== null) without.push(await measure(plain, sink, shape, count.ours, toSink));
+      if (other !== null) theirs.push(await measure(other, sink, shape, count.peer, toSink));
+    }
+    report({
+      case: name,
+      ...shape,
+      ours: round(median(mine.map(({ rate }) => rate))),
+      peer: theirs.length === 0 ? null : round(median(theirs.map(({ rate }) => rate))),
+      ratio: theirs.length === 0 ? null : round(median(mine.map(({ rate }, i) => rate / theirs[i]!.rate)), 2),
+      runs,
+      cpu_ms: round(median(mine.map(({ cpu }) => cpu!)), 3),
+      ...(without.length === 0 ? {} : dkimCost(mine, without)),
+    });
+  }
+}
+
+/** Added CPU of signing against the two bare signatures, made here and now on one core. */
+function dkimCost(mine: readonly Measured[], without: readonly Measured[]) {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  const ed25519 = generateKeyPairSync('ed25519').privateKey;
+  const data = Buffer.alloc(600, 'x');
+  const bare = () => {
+    const before = process.cpuUsage();
+    for (let i = 0; i < 500; i++) {
+      sign('sha256', data, rsa);
+      sign(null, data.subarray(0, 32), ed25519);
+    }
+    const used = process.cpuUsage(before);
+    return (used.user + used.system) / 500 / 1000;
+  };
+  const signatures = median([bare(), bare(), bare(), bare(), bare()]);
+  const added = median(mine.map(({ cpu }, i) => cpu! - without[i]!.cpu!));
+  return {
+    without: round(median(without.map(({ rate }) => rate))),
+    added_cpu_ms: round(added, 3),
+    bare_signatures_ms: round(signatures, 3),
+    added_to_bare: round(added / signatures, 2),
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * What nearly every message asks and hardly anything changes (keys, projects, domains, rules), kept in memory.
+ * Invariants: a commit that changes any of it, made by this process, is seen by the very next question; one made by
+ * another process is seen as soon as `stamp` tells. A failed question is not kept; the size is bounded.
+ */
+import type { StoreReader } from './store.ts';
+
+const CACHED = [
+  'findKey',
+  'findApiClient',
+  'project',
+  'projectLimits',
+  'findDomain',
+  'domain',
+  'dkimKeys',
+  'rules',
+] as const satisfies readonly (keyof StoreReader)[];
+const MOST = 20_000;
+
+/** `stamp`: a number that differs as soon as the directory may have changed. */
+export function cacheDirectory(read: StoreReader, stamp: () => number): StoreReader {
+  let seen = stamp();
+  const kept = new Map<string, Promise<unknown>>();
+  function cached(name: (typeof CACHED)[number]) {
+    const ask = read[name] as (...args: readonly unknown[]) => Promise<unknown>;
+    return (...args: readonly unknown[]): Promise<unknown> => {
+      const now = stamp();
+      if (now !== seen || kept.size >= MOST) {
+        kept.clear();
+        seen = now;
+      }
+      const key = `${name} ${args.join(' ')}`;
+      const known = kept.get(key);
+      if (known !== undefined) return known;
+      const asked = ask(...args);
+      kept.set(key, asked);
+      asked.catch(() => {
+        if (kept.get(key) === asked) kept.delete(key);
+      });
+      return asked;
+    };
+  }
+  return { ...read, ...Object.fromEntries(CACHED.map((name) => [name, cached(name)])) };
+}

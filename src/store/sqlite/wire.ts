@@ -1,0 +1,113 @@
+/**
+ * Batches on their way to the writer's thread. A statement's text travels once and is a number from then on; all
+ * octets of a batch travel in one block of memory that is handed over, not copied again.
+ */
+import { ConflictError, StaleError, StoreError } from '../../runtime/transactor.ts';
+import type { Command, SqlValue } from '../command.ts';
+import type { Recorded } from './commit.ts';
+
+export type WireStatement = Omit<Command, 'params'>;
+/** Octets stand in the block: [begin, end]. */
+type WireValue = string | number | null | readonly [begin: number, end: number];
+export interface WireBatch {
+  readonly seq: number;
+  /** Statements not sent before, in the order of their numbers. */
+  readonly news: readonly WireStatement[];
+  readonly items: readonly { readonly bytes: number; readonly commands: readonly WireCommand[] }[];
+  readonly block: ArrayBuffer;
+}
+export type WireCommand = readonly [statement: number, ...params: WireValue[]];
+export type WireError =
+  | { readonly kind: 'stale'; readonly message: string }
+  | { readonly kind: 'conflict'; readonly what: string }
+  | { readonly kind: 'store'; readonly message: string; readonly retryable: boolean }
+  | { readonly kind: 'other'; readonly message: string };
+/** The fate of the batches of one commit. */
+export interface WireAnswer {
+  readonly ops: number;
+  readonly ms: number;
+  readonly batches: readonly {
+    readonly seq: number;
+    /** One per item, or why nothing of the batch was written. */
+    readonly outcomes: readonly (WireError | null)[] | WireError;
+  }[];
+}
+
+export function createEncoder(): (seq: number, batch: readonly Recorded[]) => WireBatch {
+  const known = new Map<string, { statement: WireStatement; number: number }[]>();
+  let next = 0;
+  return (seq, batch) => {
+    const news: WireStatement[] = [];
+    let octets = 0;
+    for (const { commands } of batch)
+      for (const { params } of commands)
+        for (const value of params) if (value instanceof Uint8Array) octets += value.length;
+    const block = new ArrayBuffer(octets);
+    const room = new Uint8Array(block);
+    let at = 0;
+    function numberOf({ sql, must, foreign, tally }: Command): number {
+      let same = known.get(sql);
+      if (same === undefined) {
+        same = [];
+        known.set(sql, same);
+      }
+      for (const { statement, number } of same)
+        if (statement.must === must && statement.foreign === foreign && statement.tally === tally)
+          return number;
+      const statement = { sql, must, foreign, tally };
+      same.push({ statement, number: next });
+      news.push(statement);
+      return next++;
+    }
+    function pack(value: SqlValue): WireValue {
+      if (!(value instanceof Uint8Array)) return value;
+      const begin = at;
+      room.set(value, begin);
+      at += value.length;
+      return [begin, at];
+    }
+    const items = batch.map(({ commands, bytes }) => ({
+      bytes,
+      commands: commands.map((command): WireCommand => [numberOf(command), ...command.params.map(pack)]),
+    }));
+    return { seq, news, items, block };
+  };
+}
+
+export function createDecoder(): (batch: WireBatch) => Recorded[] {
+  const statements: WireStatement[] = [];
+  return ({ news, items, block }) => {
+    statements.push(...news);
+    return items.map(({ commands, bytes }) => ({
+      bytes,
+      commands: commands.map(([statement, ...params]) => ({
+        ...statements[statement]!,
+        params: params.map((value) =>
+          Array.isArray(value)
+            ? new Uint8Array(block, value[0], value[1] - value[0])
+            : (value as Exclude<SqlValue, Uint8Array>),
+        ),
+      })),
+    }));
+  };
+}
+
+export function encodeError(error: Error): WireError {
+  const { message } = error;
+  if (error instanceof StaleError) return { kind: 'stale', message };
+  if (error instanceof ConflictError) return { kind: 'conflict', what: error.what };
+  if (error instanceof StoreError) return { kind: 'store', message, retryable: error.retryable };
+  return { kind: 'other', message };
+}
+export function decodeError(error: WireError): Error {
+  switch (error.kind) {
+    case 'stale':
+      return new StaleError(error.message);
+    case 'conflict':
+      return new ConflictError(error.what);
+    case 'store':
+      return new StoreError(error.message, error.retryable);
+    case 'other':
+      return new Error(error.message);
+  }
+}

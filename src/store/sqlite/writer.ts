@@ -1,0 +1,90 @@
+/**
+ * Who commits: a thread of its own (a server), or the caller's thread (commands, stores in memory). Both take batches
+ * in order and give one outcome per item. Fails with StoreError; a thread that dies fails what was under way and
+ * everything after it.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { ItemOutcome } from '../../runtime/group-commit.ts';
+import { StoreError } from '../../runtime/transactor.ts';
+import { commitBatch, type Recorded } from './commit.ts';
+import type { Statements } from './statements.ts';
+import { createEncoder, decodeError, type WireAnswer } from './wire.ts';
+import type { WriterData } from './writer-thread.ts';
+
+export interface Writer {
+  commit(batch: readonly Recorded[]): Promise<readonly ItemOutcome[]>;
+  close(): Promise<void>;
+}
+type OnCommit = (info: { ops: number; ms: number }) => void;
+
+export function createOwnWriter(
+  db: DatabaseSync,
+  statements: Statements,
+  monotonic: () => number,
+  onCommit: OnCommit,
+): Writer {
+  return {
+    async commit(batch) {
+      const began = monotonic();
+      const outcomes = commitBatch(db, statements, batch);
+      onCommit({ ops: batch.length, ms: monotonic() - began });
+      return outcomes;
+    },
+    async close() {},
+  };
+}
+
+export async function createThreadWriter(
+  directory: string,
+  maxPages: number | null,
+  onCommit: OnCommit,
+): Promise<Writer> {
+  const { port1: port, port2 } = new MessageChannel();
+  const data: WriterData = { directory, maxPages, port: port2 };
+  const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
+    workerData: data,
+    transferList: [port2],
+    // flags of the process itself (test runners, profilers) are not the writer's business
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  const encode = createEncoder();
+  const waiting = new Map<
+    number,
+    { resolve: (outcomes: readonly ItemOutcome[]) => void; reject: (error: Error) => void }
+  >();
+  let seq = 0;
+  let dead: StoreError | null = null;
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  function die(error: unknown): void {
+    dead ??= new StoreError('the writer thread has ended', false, error);
+    for (const { reject } of waiting.values()) reject(dead);
+    waiting.clear();
+  }
+  worker.on('error', die);
+  worker.on('exit', () => die(null));
+  port.on('message', ({ ops, ms, batches }: WireAnswer) => {
+    onCommit({ ops, ms });
+    for (const { seq: id, outcomes } of batches) {
+      const asker = waiting.get(id);
+      waiting.delete(id);
+      if ('kind' in outcomes) asker?.reject(decodeError(outcomes));
+      else asker?.resolve(outcomes.map((error) => (error === null ? null : decodeError(error))));
+    }
+  });
+  return {
+    commit(batch) {
+      if (dead !== null) return Promise.reject(dead);
+      return new Promise((resolve, reject) => {
+        const wire = encode(seq++, batch);
+        waiting.set(wire.seq, { resolve, reject });
+        port.postMessage(wire, [wire.block]);
+      });
+    },
+    async close() {
+      port.postMessage(null);
+      await exited;
+      port.close();
+    },
+  };
+}
