@@ -8,9 +8,11 @@ import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
 import { createScheduler } from './delivery/scheduler.ts';
+import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
 import { createChecker } from './domains/checker.ts';
 import { createKeyRing } from './domains/dkim-keys.ts';
 import { checkOwnership } from './domains/ownership.ts';
+import { isHosted } from './domains/types.ts';
 import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
 import { recordPublish } from './edj/publish.ts';
@@ -18,12 +20,13 @@ import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
-import { createHostedDelivery } from './intake/hosted.ts';
+import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
 import { createLimiter } from './limits/limiter.ts';
+import type { Domain } from './mail/domain.ts';
 import { systemClock } from './runtime/clock.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createHttpClient } from './runtime/http-client.ts';
@@ -226,7 +229,24 @@ export async function startService(
     dispatcher.nudge();
     eventSignal.notify(topics);
   };
+  const planHosted = createHostedPlanner({ read, clock, random, hostname: config.hostname });
   const intake = createIntake({
+    planHosted,
+    async isHosted(name) {
+      const domain = await read.findDomain(name as Domain);
+      return domain !== null && isHosted(domain);
+    },
+    async prepareSettle(message) {
+      const settlement = await prepareSettle(message, { read, clock, random, retry: DEFAULT_RETRY });
+      return {
+        record: (tx, { row, reply }) => settlement.record(tx, row, outcomeOfReply(reply)),
+        committed() {
+          const settled = [...settlement.recorded.values()];
+          for (const { result } of settled) metrics.recipientSettled(result);
+          if (settled.some(({ events }) => events > 0)) dispatcher.nudge();
+        },
+      };
+    },
     transactor: store,
     clock,
     random,
@@ -234,7 +254,7 @@ export async function startService(
     published,
     enqueue: (message, rows) => scheduler.enqueue(message, rows),
   });
-  const deliverHosted = createHostedDelivery({ read, intake, clock, random, hostname: config.hostname });
+  const deliverHosted = createHostedDelivery(planHosted, intake);
   const keyRing = createKeyRing(sealer);
   const scheduler = createScheduler({
     transactor: store,

@@ -20,7 +20,7 @@ import { type CommitDeps, commitOutcomes, type Item } from './commit.ts';
 import { createLanes, fifo } from './lanes.ts';
 import { deferredHere } from './outcome.ts';
 import { createPlanner, type Job, type PlanDeps, type Work } from './plan.ts';
-import { prepareSettle, type Settled, type SettleRecorder } from './settle.ts';
+import { DEFAULT_RETRY, prepareSettle, type Settled, type SettleRecorder } from './settle.ts';
 
 /**
  * Accepts the message for recipients whose domain is hosted here and settles them in the same commit, by calling
@@ -69,7 +69,7 @@ const FRESH_MS = 2000;
 
 export function createScheduler(deps: SchedulerDeps): Scheduler {
   const { clock, logger, read } = deps;
-  const retry = deps.retry ?? { baseMs: 300_000, maxMs: 4_000_000 };
+  const retry = deps.retry ?? DEFAULT_RETRY;
   const window = deps.window ?? 20_000;
   const memory = deps.memory ?? 64 * 1024 * 1024;
   const perSite = deps.client?.perSite ?? 20;

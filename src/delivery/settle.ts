@@ -29,6 +29,8 @@ export interface Settlement {
   /** What was recorded last for each recipient id: true once its transaction has been committed. */
   readonly recorded: ReadonlyMap<string, Settled>;
 }
+/** ms: first and longest wait between attempts */
+export const DEFAULT_RETRY = { baseMs: 300_000, maxMs: 4_000_000 } as const;
 export interface SettleDeps {
   readonly read: RuleReader & DomainReader;
   readonly clock: Clock;

@@ -10,8 +10,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { EventId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Transactor } from '../runtime/transactor.ts';
+import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { PlanHosted, RecordOutcome } from './hosted.ts';
 
 export type IntakeTx = SpoolTx & EdjTx & LimitTx;
 
@@ -36,6 +37,11 @@ export interface AcceptRequest {
 }
 export interface Intake {
   accept(request: AcceptRequest): Promise<void>;
+  /**
+   * Accepts a message that a project sends. Recipients hosted here are taken by their receive rules and settled in
+   * the very same commit; where that cannot be (a topic vanished), all go to the scheduler like any others.
+   */
+  send(planned: PlannedMessage, also: (tx: IntakeTx) => void): Promise<void>;
 }
 export interface IntakeDeps {
   readonly transactor: Transactor<IntakeTx>;
@@ -44,33 +50,74 @@ export interface IntakeDeps {
   readonly metrics: Metrics;
   /** The scheduler's hand: outgoing recipients, already committed. */
   readonly enqueue: (message: StoredMessage, rows: readonly RecipientRow[]) => void;
+  readonly planHosted: PlanHosted;
+  /** How the outcomes of a message's recipients are recorded, and what to do once that is committed. */
+  readonly prepareSettle: (
+    message: StoredMessage,
+  ) => Promise<{ readonly record: RecordOutcome; readonly committed: () => void }>;
+  readonly isHosted: (domain: string) => Promise<boolean>;
   /** After commit: these topics have new events. */
   readonly published: (topics: readonly TopicId[]) => void;
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
   const { transactor, clock, random, metrics } = deps;
+  async function commit(
+    messages: readonly PlannedMessage[],
+    also: ((tx: IntakeTx) => void) | undefined,
+    enqueued: (row: RecipientRow) => boolean,
+  ): Promise<void> {
+    const first = messages[0];
+    if (first === undefined) throw new RangeError('accept needs at least one message');
+    const topics: TopicId[] = [];
+    await transactor.transact(first.message.projectId, (tx) => {
+      for (const { message, recipients, events } of messages) {
+        tx.insertMessage(message);
+        for (const row of recipients) tx.insertRecipient(row);
+        for (const event of events) {
+          tx.insertEvent(eventRow(message.projectId, message, event, random.id<'event'>(), clock.now()));
+          topics.push(event.topicId);
+        }
+      }
+      also?.(tx);
+    });
+    for (const { message, recipients } of messages) {
+      metrics.messagesAccepted(message.source);
+      const waiting = recipients.filter(enqueued);
+      if (waiting.length > 0) deps.enqueue(message, waiting);
+    }
+    if (topics.length > 0) deps.published(topics);
+  }
+
   return {
-    async accept({ messages, also }) {
-      const first = messages[0];
-      if (first === undefined) throw new RangeError('accept needs at least one message');
-      const topics: TopicId[] = [];
-      await transactor.transact(first.message.projectId, (tx) => {
-        for (const { message, recipients, events } of messages) {
-          tx.insertMessage(message);
-          for (const row of recipients) tx.insertRecipient(row);
-          for (const event of events) {
-            tx.insertEvent(eventRow(message.projectId, message, event, random.id<'event'>(), clock.now()));
-            topics.push(event.topicId);
+    accept: ({ messages, also }) => commit(messages, also, () => true),
+    async send(planned, also) {
+      const hosted: RecipientRow[] = [];
+      for (const row of planned.recipients)
+        if (row.state === 'queued' && (await deps.isHosted(row.domain))) hosted.push(row);
+      if (hosted.length > 0) {
+        const { messages, outcomes } = await deps.planHosted(planned.message, hosted);
+        const taken = outcomes.filter(({ reply }) => reply.code === 250);
+        if (messages.length > 0) {
+          const settled = new Set(taken.map(({ row }) => row.id));
+          const { record, committed } = await deps.prepareSettle(planned.message);
+          try {
+            await commit(
+              [planned, ...messages],
+              (tx) => {
+                also(tx);
+                for (const outcome of taken) record(tx, outcome);
+              },
+              (row) => !settled.has(row.id),
+            );
+            committed();
+            return;
+          } catch (error) {
+            if (!(error instanceof StaleError)) throw error;
           }
         }
-        also?.(tx);
-      });
-      for (const { message, recipients } of messages) {
-        metrics.messagesAccepted(message.source);
-        if (recipients.length > 0) deps.enqueue(message, recipients);
       }
-      if (topics.length > 0) deps.published(topics);
+      await commit([planned], also, () => true);
     },
   };
 }

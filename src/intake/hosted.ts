@@ -11,14 +11,13 @@ import type { Clock } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
-import type { Intake } from './accept.ts';
+import type { Intake, PlannedMessage } from './accept.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_QUEUE_MS } from './limits.ts';
 import { receivedField, returnPathField } from './trace.ts';
 
 export interface HostedDeps {
   readonly read: DomainReader & RuleReader;
-  readonly intake: Intake;
   readonly clock: Clock;
   readonly random: Random;
   readonly hostname: string;
@@ -31,16 +30,16 @@ export interface HostedOutcome {
 /** Notes the settlement of one recipient in the transaction that takes its mail. */
 export type RecordOutcome = (tx: SpoolTx & EdjTx, outcome: HostedOutcome) => void;
 
-/**
- * Takes the message for those recipients that receive rules match and settles all of them, in one commit.
- * Returns the outcomes that found nobody to take them, for the caller to settle, when not a single one was taken.
- */
-export function createHostedDelivery(deps: HostedDeps) {
-  return async function deliverHosted(
-    message: StoredMessage,
-    rows: readonly RecipientRow[],
-    record: RecordOutcome,
-  ): Promise<readonly HostedOutcome[]> {
+export interface HostedPlan {
+  /** What is to be accepted for the projects of the recipients; empty where nobody takes the message. */
+  readonly messages: readonly PlannedMessage[];
+  readonly outcomes: readonly HostedOutcome[];
+}
+export type PlanHosted = (message: StoredMessage, rows: readonly RecipientRow[]) => Promise<HostedPlan>;
+
+/** Asks the receive rules of each row's domain. */
+export function createHostedPlanner(deps: HostedDeps): PlanHosted {
+  return async (message, rows) => {
     const taken: TakenRecipient[] = [];
     const outcomes: HostedOutcome[] = [];
     for (const row of rows) {
@@ -62,7 +61,7 @@ export function createHostedDelivery(deps: HostedDeps) {
         outcomes.push({ row, reply: { code: 250, enhanced: '2.0.0', text: 'taken by its receive rules' } });
       }
     }
-    if (taken.length === 0) return outcomes;
+    if (taken.length === 0) return { messages: [], outcomes };
     const now = deps.clock.now();
     // RFC 8601 §2.7.4: what is known of mail that never left this machine is that its sender authenticated.
     const authentication = {
@@ -96,7 +95,23 @@ export function createHostedDelivery(deps: HostedDeps) {
         events: share.events,
       };
     });
-    await deps.intake.accept({
+    return { messages, outcomes };
+  };
+}
+
+/**
+ * Takes the message for those recipients that receive rules match and settles all of them, in one commit.
+ * Returns the outcomes that found nobody to take them, for the caller to settle, when not a single one was taken.
+ */
+export function createHostedDelivery(plan: PlanHosted, intake: Intake) {
+  return async function deliverHosted(
+    message: StoredMessage,
+    rows: readonly RecipientRow[],
+    record: RecordOutcome,
+  ): Promise<readonly HostedOutcome[]> {
+    const { messages, outcomes } = await plan(message, rows);
+    if (messages.length === 0) return outcomes;
+    await intake.accept({
       messages,
       also: (tx) => {
         for (const outcome of outcomes) record(tx, outcome);

@@ -180,11 +180,8 @@ async function beginSubmission(
           deps,
         );
         const counted = held;
-        await deps.intake.accept({
-          messages: [planned],
-          also: (tx) => {
-            for (const reservation of counted) reservation.commit(tx);
-          },
+        await deps.intake.send(planned, (tx) => {
+          for (const reservation of counted) reservation.commit(tx);
         });
         held = [];
         return reply(250, '2.0.0', `accepted ${id}`);

@@ -137,7 +137,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
         },
         deps,
       );
-      await deps.intake.accept({ messages: [planned], also: (tx) => reserved.commit(tx) });
+      await deps.intake.send(planned, (tx) => reserved.commit(tx));
       return {
         kind: 'accepted',
         id,
