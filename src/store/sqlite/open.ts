@@ -112,7 +112,6 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const writer = createGroupCommit<Recorded>({
     commit: committer.commit,
     weigh: (recorded) => recorded.bytes,
-    maxInFlight: threaded ? 16 : 1,
   });
   let recording: { commands: Command[]; bytes: number; directory: boolean } | null = null;
   const push: Push = (command) => {

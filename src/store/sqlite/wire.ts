@@ -22,15 +22,13 @@ export type WireError =
   | { readonly kind: 'conflict'; readonly what: string }
   | { readonly kind: 'store'; readonly message: string; readonly retryable: boolean }
   | { readonly kind: 'other'; readonly message: string };
-/** The fate of the batches of one commit. */
+/** The fate of a batch. */
 export interface WireAnswer {
+  readonly seq: number;
+  /** One per item, or why nothing of the batch was written. */
+  readonly outcomes: readonly (WireError | null)[] | WireError;
   readonly ops: number;
   readonly ms: number;
-  readonly batches: readonly {
-    readonly seq: number;
-    /** One per item, or why nothing of the batch was written. */
-    readonly outcomes: readonly (WireError | null)[] | WireError;
-  }[];
 }
 
 export function createEncoder(): (seq: number, batch: readonly Recorded[]) => WireBatch {

@@ -63,14 +63,12 @@ export async function createThreadWriter(
   }
   worker.on('error', die);
   worker.on('exit', () => die(null));
-  port.on('message', ({ ops, ms, batches }: WireAnswer) => {
+  port.on('message', ({ seq: id, outcomes, ops, ms }: WireAnswer) => {
     onCommit({ ops, ms });
-    for (const { seq: id, outcomes } of batches) {
-      const asker = waiting.get(id);
-      waiting.delete(id);
-      if ('kind' in outcomes) asker?.reject(decodeError(outcomes));
-      else asker?.resolve(outcomes.map((error) => (error === null ? null : decodeError(error))));
-    }
+    const asker = waiting.get(id);
+    waiting.delete(id);
+    if ('kind' in outcomes) asker?.reject(decodeError(outcomes));
+    else asker?.resolve(outcomes.map((error) => (error === null ? null : decodeError(error))));
   });
   return {
     commit(batch) {
