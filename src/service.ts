@@ -6,7 +6,9 @@ import type { SecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
+import { newsOf } from './delivery/news.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
+import { matchesGlob } from './delivery/route.ts';
 import { createScheduler } from './delivery/scheduler.ts';
 import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
 import { createChecker } from './domains/checker.ts';
@@ -20,8 +22,9 @@ import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
-import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
+import { createHostedDelivery, createHostedPlanner, type HostedOutcome } from './intake/hosted.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
+import { planNotice } from './intake/notices.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
@@ -189,7 +192,6 @@ export async function startService(
   const sealer = await openSealer(config);
   const store = starting.use(await openStore(config, logger, true, (info) => metrics.groupCommit(info)));
   const { read } = store;
-  metrics.setQueueDepthSource(() => read.depth(null));
   const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();
@@ -237,9 +239,15 @@ export async function startService(
       return domain !== null && isHosted(domain);
     },
     async prepareSettle(message) {
-      const settlement = await prepareSettle(message, { read, clock, random, retry: DEFAULT_RETRY });
+      const settlement = await prepareSettle(message, {
+        read,
+        clock,
+        random,
+        retry: DEFAULT_RETRY,
+        timeIsTrusted: () => true,
+      });
       return {
-        record: (tx, { row, reply }) => settlement.record(tx, row, outcomeOfReply(reply)),
+        record: (tx, { row, reply }) => settlement.record(tx, { row, outcome: outcomeOfReply(reply) }),
         committed() {
           const settled = [...settlement.recorded.values()];
           for (const { result } of settled) metrics.recipientSettled(result);
@@ -255,6 +263,14 @@ export async function startService(
     enqueue: (message, rows) => scheduler.enqueue(message, rows),
   });
   const deliverHosted = createHostedDelivery(planHosted, intake);
+  const limiter = createLimiter({
+    reader: read,
+    clock,
+    defaults: { perMinute: config.limitPerMinute, perDay: config.limitPerDay },
+  });
+  const siteConnections = (site: string) =>
+    config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
+  const noticeDeps = { read, clock, random, hostname: config.hostname };
   const keyRing = createKeyRing(sealer);
   const scheduler = createScheduler({
     transactor: store,
@@ -270,15 +286,25 @@ export async function startService(
     routes: config.routes,
     allowPrivate: config.allowPrivateTargets,
     sandboxed,
+    limiter,
+    perSite: (site) => siteConnections(site),
+    async notices(message, items, settlement) {
+      const { failed, done } = newsOf(items, settlement);
+      const made = await Promise.all([failed, done].map((news) => planNotice(message, news, noticeDeps)));
+      return made.filter((notice) => notice !== null);
+    },
+    accept: (notices, also) =>
+      intake.accept({ messages: notices.map((notice) => ({ ...notice, events: [] })), also }),
     nudgeEvents: () => dispatcher.nudge(),
-    async hosted(message, rows, settle) {
-      const left = await deliverHosted(message, rows, (tx, { row, reply }) =>
-        settle(tx, row, outcomeOfReply(reply)),
+    async hosted(message, rows, settle, notices) {
+      const itemOf = ({ row, reply }: HostedOutcome) => ({ row, outcome: outcomeOfReply(reply) });
+      const left = await deliverHosted(
+        message,
+        rows,
+        (tx, outcome) => settle(tx, itemOf(outcome)),
+        (taken) => notices(taken.map(itemOf)),
       );
-      if (left.length === 0) return;
-      await store.transact(message.projectId, (tx) => {
-        for (const { row, reply } of left) settle(tx, row, outcomeOfReply(reply));
-      });
+      return left.map(itemOf);
     },
     async sign(message) {
       const domain =
@@ -293,6 +319,7 @@ export async function startService(
       });
     },
   });
+  metrics.setQueueDepthSource(async () => scheduler.depth);
   const dns = {
     mxHosts: config.mxHosts,
     spfInclude: config.spfInclude,
@@ -321,11 +348,6 @@ export async function startService(
     },
   });
   const authenticator = createAuthenticator({ iam: read, sealer, clock });
-  const limiter = createLimiter({
-    reader: read,
-    clock,
-    defaults: { perMinute: config.limitPerMinute, perDay: config.limitPerDay },
-  });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
   const receiver = createReceiver({
     read,

@@ -32,6 +32,11 @@ export interface TrustedNetwork {
   readonly prefix: number;
   readonly apiClientId: string;
 }
+export interface SiteConnections {
+  /** Glob on the site's name. */
+  readonly pattern: string;
+  readonly connections: number;
+}
 export interface Config {
   readonly store: { readonly kind: 'sqlite'; readonly directory: string };
   readonly hostname: string;
@@ -55,6 +60,8 @@ export interface Config {
   readonly secretKey: Buffer | null;
   readonly dnsServers: readonly string[];
   readonly routes: readonly RouteConfig[];
+  /** First match wins; the last one matches every site. */
+  readonly siteConnections: readonly SiteConnections[];
   readonly trustedNetworks: readonly TrustedNetwork[];
   readonly limitPerMinute: number;
   readonly limitPerDay: number;
@@ -194,6 +201,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     secretKey: read<Buffer | null>('HIKYAKU_SECRET_KEY', null, parseSecretKey, '32 octets in base64 or hex'),
     dnsServers: readList('HIKYAKU_DNS_SERVERS', [], parseDnsServer, 'ip:port, comma-separated'),
     routes: readList('HIKYAKU_ROUTES', [], parseRoute, 'pattern=smtp://host:port, comma-separated'),
+    siteConnections: readList(
+      'HIKYAKU_SITE_CONNECTIONS',
+      [{ pattern: '*', connections: 20 }],
+      parseSiteConnections,
+      'a number from 1 to 1000, or pattern=number, comma-separated',
+    ),
     trustedNetworks: readList(
       'HIKYAKU_TRUSTED_NETWORKS',
       [],
@@ -271,6 +284,12 @@ function parseRoute(text: string): RouteConfig | null {
         : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
     },
   };
+}
+
+function parseSiteConnections(text: string): SiteConnections | null {
+  const match = /^(?:([^=\s]+)=)?([1-9]\d{0,3})$/.exec(text);
+  if (match === null || Number(match[2]) > 1000) return null;
+  return { pattern: (match[1] ?? '*').toLowerCase(), connections: Number(match[2]) };
 }
 
 function parseTrustedNetwork(text: string): TrustedNetwork | null {

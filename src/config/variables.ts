@@ -32,6 +32,10 @@ export const VARIABLES = {
     'none',
     'comma-separated `pattern=url`, first match wins; `smtp://host:port`, `smtp+starttls://user:pass@host:port`, `smtps://user:pass@host:port`',
   ],
+  HIKYAKU_SITE_CONNECTIONS: [
+    '20',
+    'connections at once to one destination site; `pattern=n` for some sites before the number for all others: `*.example.com=50,20`',
+  ],
   HIKYAKU_TRUSTED_NETWORKS: [
     'none',
     'comma-separated `cidr=api_client_id` inside 127.0.0.0/8 and ::1: the submission port takes mail from there without TLS and AUTH, as that API client',

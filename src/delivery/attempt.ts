@@ -1,12 +1,13 @@
 /**
- * One job tried: bytes, signature, pooled transaction, outcomes. Also remembers servers that cannot be reached:
- * after three failures in a row the rest of their mail waits without each item spending a time-out of its own.
- * Never rejects: what fails on this side becomes a deferral.
+ * One job tried: bytes, signature, pooled transaction, outcomes. Also remembers servers that cannot be reached: after
+ * three failures in a row their mail is put off without spending a time-out of its own, and one connection at a time
+ * looks whether they are back. Never rejects: what fails on this side becomes a deferral.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Pool } from '../smtp/client/pool.ts';
+import type { Pool, Report } from '../smtp/client/pool.ts';
 import type { SpoolReader, StoredMessage } from '../spool/types.ts';
+import type { Feedback } from './lanes.ts';
 import { deferredHere, type Outcome, outcomesOf } from './outcome.ts';
 import type { Job, Work } from './plan.ts';
 
@@ -20,52 +21,116 @@ export interface AttemptDeps {
   /** ms for which unreachable servers are left alone */
   readonly restMs: number;
 }
+export interface Attempted {
+  /** One per row of the job, in order. */
+  readonly outcomes: readonly Outcome[];
+  readonly feedback: Feedback;
+}
+export interface DeadSite {
+  readonly key: string;
+  readonly failures: number;
+  readonly cause: string;
+  /** Monotonic ms of the next look. */
+  readonly until: number;
+}
+export interface Attempts {
+  attempt(job: RemoteJob): Promise<Attempted>;
+  /** Servers that are left alone. */
+  dead(): readonly DeadSite[];
+}
 type RemoteJob = Extract<Job, { kind: 'remote' }>;
+interface Rest {
+  failures: number;
+  until: number;
+  outcome: Outcome;
+  probing: boolean;
+}
 const FAILURES = 3;
+const MOST_REMEMBERED = 10_000;
 
 /** The message with its bytes, from memory or from the store; null when it is gone. */
 export async function bytesOf(work: Work, read: SpoolReader): Promise<StoredMessage | null> {
   return work.message ?? (await read.message(work.head.projectId, work.head.id));
 }
 
-/** The attempt function: one outcome per row of the job, in order. */
-export function createAttempt(deps: AttemptDeps): (job: RemoteJob) => Promise<readonly Outcome[]> {
-  const unreachable = new Map<string, { failures: number; until: number; outcome: Outcome }>();
+export function createAttempts(deps: AttemptDeps): Attempts {
+  const resting = new Map<string, Rest>();
 
-  return async function attempt(job) {
-    const { target, rows, work } = job;
-    const rest = unreachable.get(target.key);
-    if (rest !== undefined && rest.failures >= FAILURES && rest.until > deps.clock.monotonic())
-      return rows.map(() => rest.outcome);
-    try {
-      const message = await bytesOf(work, deps.read);
-      if (message === null) return rows.map(() => deferredHere('4.3.0', 'the message is not in the store'));
-      const signature = await deps.sign(message);
-      const header =
-        signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
-      const report = await deps.pool.deliver(target, {
-        mailFrom: message.mailFrom,
-        recipients: rows.map((row) => row.address),
-        header,
-        raw: message.raw,
-        smtputf8: message.smtputf8,
-        eightBit: message.eightBit,
-      });
-      const outcomes = outcomesOf(report);
-      if (report.reached) unreachable.delete(target.key);
-      else if (report.remote !== null) {
-        if (unreachable.size > 10_000) unreachable.clear();
-        const failures = (rest?.failures ?? 0) + 1;
-        unreachable.set(target.key, {
-          failures,
-          until: deps.clock.monotonic() + deps.restMs,
-          outcome: outcomes[0]!,
-        });
-      }
-      return outcomes;
-    } catch (error) {
-      deps.logger.error({ error, message: work.head.id }, 'attempt failed on this side');
-      return rows.map(() => deferredHere('4.3.0', 'internal error'));
+  function learn(key: string, rest: Rest | undefined, report: Report, outcomes: readonly Outcome[]): void {
+    if (report.reached) {
+      resting.delete(key);
+      return;
     }
+    if (report.remote === null) return; // nothing was tried
+    resting.delete(key);
+    if (resting.size >= MOST_REMEMBERED) resting.delete(resting.keys().next().value!);
+    const failures = (rest?.failures ?? 0) + 1;
+    const until = deps.clock.monotonic() + deps.restMs;
+    resting.set(key, { failures, until, outcome: outcomes[0]!, probing: false });
+  }
+
+  return {
+    async attempt(job) {
+      const { target, rows, work } = job;
+      const rest = resting.get(target.key);
+      if (rest !== undefined && rest.failures >= FAILURES) {
+        if (rest.probing || rest.until > deps.clock.monotonic())
+          return { outcomes: rows.map(() => rest.outcome), feedback: 'neutral' };
+        rest.probing = true;
+      }
+      try {
+        const message = await bytesOf(work, deps.read);
+        if (message === null) return here(rows, 'the message is not in the store');
+        const signature = await deps.sign(message);
+        const header =
+          signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
+        const report = await deps.pool.deliver(target, {
+          mailFrom: message.mailFrom,
+          recipients: rows.map(({ address }) => address),
+          header,
+          raw: message.raw,
+          smtputf8: message.smtputf8,
+          eightBit: message.eightBit,
+          dsn: {
+            ret: message.facts.ret,
+            envid: message.facts.envid,
+            recipients: rows.map(({ dsn }) => dsn ?? {}),
+          },
+        });
+        const outcomes = outcomesOf(report);
+        learn(target.key, rest, report, outcomes);
+        return { outcomes, feedback: feedbackOf(report, outcomes) };
+      } catch (error) {
+        deps.logger.error({ err: error, message: work.head.id }, 'attempt failed on this side');
+        return here(rows, 'internal error');
+      } finally {
+        if (rest !== undefined) rest.probing = false;
+      }
+    },
+    dead: () =>
+      [...resting]
+        .filter(([, { failures }]) => failures >= FAILURES)
+        .map(([key, { failures, until, outcome }]) => ({
+          key,
+          failures,
+          until,
+          cause: outcome.kind === 'delivered' ? '' : outcome.cause,
+        })),
   };
+}
+
+function here(rows: readonly unknown[], cause: string): Attempted {
+  return { outcomes: rows.map(() => deferredHere('4.3.0', cause)), feedback: 'neutral' };
+}
+
+/** 421 and 4.7.x say "too much"; so does silence. Other refusals are about the mail, not about the site. */
+function feedbackOf(report: Report, outcomes: readonly Outcome[]): Feedback {
+  if (outcomes.some(({ kind }) => kind === 'delivered')) return 'good';
+  if (!report.reached) return report.remote === null ? 'neutral' : 'overloaded';
+  const pushedBack = outcomes.some(
+    (outcome) =>
+      outcome.kind === 'deferred' &&
+      (outcome.reply === null || outcome.reply.code === 421 || outcome.status.startsWith('4.7.')),
+  );
+  return pushedBack ? 'overloaded' : 'neutral';
 }

@@ -2,24 +2,34 @@
  * Outcomes made durable. A store that cannot take them is asked again, waiting longer each time, for as long as the
  * process lives: an outcome once known is not forgotten. A transaction that is stale is replayed recipient by
  * recipient, so that one cancelled row costs the others nothing; a stale single row has been settled by someone else.
+ * A notification the sender is owed (RFC 3461) is accepted in the very commit that settles what it tells of.
  */
 import type { EdjTx } from '../edj/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { RecipientRow, SpoolTx } from '../spool/types.ts';
-import type { Outcome } from './outcome.ts';
-import type { MessageHead, Settled, Settlement } from './settle.ts';
+import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { Item, MessageHead, Settled, Settlement } from './settle.ts';
 
-export interface Item {
-  readonly row: RecipientRow;
-  readonly outcome: Outcome;
+export type { Item } from './settle.ts';
+/** A message to be accepted together with what it tells of. */
+export interface Notice {
+  readonly message: StoredMessage;
+  readonly recipients: readonly RecipientRow[];
 }
 export interface CommitDeps {
   readonly transactor: Transactor<SpoolTx & EdjTx>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly prepare: (message: MessageHead) => Promise<Settlement>;
+  /** The notifications owed for these items. */
+  readonly notices: (
+    message: MessageHead,
+    items: readonly Item[],
+    settlement: Settlement,
+  ) => Promise<readonly Notice[]>;
+  /** The one door: accepts the notices and records the rest in the same commit. */
+  readonly accept: (notices: readonly Notice[], also: (tx: SpoolTx & EdjTx) => void) => Promise<void>;
   /** Give up waiting for the store: the process is going down. */
   readonly abandoned: AbortSignal;
 }
@@ -36,9 +46,12 @@ export async function commitOutcomes(
   for (let tries = 0; !deps.abandoned.aborted; tries++) {
     try {
       const settlement = await (first ?? deps.prepare(head));
-      await deps.transactor.transact(head.projectId, (tx) => {
-        for (const { row, outcome } of items) settlement.record(tx, row, outcome);
-      });
+      const recordAll = (tx: SpoolTx & EdjTx) => {
+        for (const item of items) settlement.record(tx, item);
+      };
+      const notices = await deps.notices(head, items, settlement);
+      if (notices.length === 0) await deps.transactor.transact(head.projectId, recordAll);
+      else await deps.accept(notices, recordAll);
       return settlement.recorded;
     } catch (error) {
       first = null; // rules may have changed meanwhile
@@ -52,7 +65,7 @@ export async function commitOutcomes(
         );
         return new Map();
       }
-      deps.logger.error({ error, message: head.id, tries }, 'outcome not committed, trying again');
+      deps.logger.error({ err: error, message: head.id, tries }, 'outcome not committed, trying again');
       await pause(Math.min(100 * 2 ** Math.min(tries, 10), 10_000), deps);
     }
   }

@@ -14,7 +14,12 @@ interface Facts {
   readonly tls: TlsFacts | null;
 }
 export type Outcome =
-  | ({ readonly kind: 'delivered'; readonly reply: ReplyFacts } & Facts)
+  | ({
+      readonly kind: 'delivered';
+      readonly reply: ReplyFacts;
+      /** The next hop took over the duty to notify (RFC 3461 §5.2.1). */
+      readonly dsnPassed?: boolean;
+    } & Facts)
   | ({
       readonly kind: 'deferred';
       readonly reply: ReplyFacts | null;
@@ -60,7 +65,7 @@ function fromVerdict(verdict: Verdict, facts: Facts): Outcome {
   const reply = verdict.reply === null ? null : factsOf(verdict.reply);
   switch (verdict.kind) {
     case 'delivered':
-      return { kind: 'delivered', reply: factsOf(verdict.reply), ...facts };
+      return { kind: 'delivered', reply: factsOf(verdict.reply), dsnPassed: verdict.dsn, ...facts };
     case 'bounced':
       return { kind: 'bounced', reply, cause: verdict.cause, status: verdict.status, ...facts };
     case 'deferred': {

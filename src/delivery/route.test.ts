@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
-import { createLanes } from './lanes.ts';
 import { findRoute, matchesGlob, type Route, type RouteDeps } from './route.ts';
 import { siteOf } from './site.ts';
 
@@ -100,23 +99,4 @@ test('globs', () => {
 test('sites fold the names of large providers', () => {
   assert.equal(siteOf(['x-com.mail.protection.outlook.com']), siteOf(['y-net.mail.protection.outlook.com']));
   assert.notEqual(siteOf(['mx.a.example']), siteOf(['mx.b.example']));
-});
-test('lanes: one project cannot starve another, caps hold, nothing is lost', () => {
-  const lanes = createLanes<string>({ perSite: 2, perLane: 2, total: 3 });
-  for (let i = 0; i < 5; i++) lanes.push('s', 'p', `p${i}`);
-  lanes.push('s', 'q', 'q0');
-  lanes.push('t', 'p', 't0');
-  const first = [lanes.take()!, lanes.take()!, lanes.take()!];
-  assert.deepEqual(
-    first.map((t) => t.job),
-    ['p0', 'q0', 't0'],
-  );
-  assert.equal(lanes.take(), null);
-  const order: string[] = [];
-  for (let taken = first.shift(); taken !== undefined; taken = first.shift() ?? lanes.take() ?? undefined) {
-    order.push(taken.job);
-    taken.done();
-  }
-  assert.deepEqual(order.slice(3), ['p1', 'p2', 'p3', 'p4']);
-  assert.equal(lanes.waiting + lanes.active, 0);
 });

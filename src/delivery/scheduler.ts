@@ -1,69 +1,117 @@
 /**
  * The queue's motor: holds a bounded window of due recipients, hands them out over fair lanes, settles outcomes.
  * Invariants: a recipient is leased in memory from being taken until its outcome is committed, and is never tried
- * twice at once; the store is the truth, memory is a hint: what does not fit waits there. Freshly accepted mail comes
- * with its bytes and is not read back. A store that cannot be read is asked again after a second.
+ * twice at once; the store is the truth, memory is a hint: what does not fit waits there and is found by its lane.
+ * Freshly accepted mail comes with its bytes and is not read back. A store that cannot be read is asked again.
  */
 import type { DomainReader } from '../domains/types.ts';
 import type { EdjTx } from '../edj/types.ts';
+import type { Limiter } from '../limits/limiter.ts';
+import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Timer } from '../runtime/clock.ts';
-import type { RecipientId } from '../runtime/ids.ts';
+import type { RecipientId, SuspensionId } from '../runtime/ids.ts';
+import { watchJumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Network } from '../runtime/network.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { createPool, type PoolOptions } from '../smtp/client/pool.ts';
-import type { DueRecipient, RecipientRow, SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
-import { bytesOf, createAttempt } from './attempt.ts';
-import { type CommitDeps, commitOutcomes, type Item } from './commit.ts';
-import { createLanes, fifo } from './lanes.ts';
-import { deferredHere } from './outcome.ts';
+import {
+  type DueRecipient,
+  HELD_LANES,
+  type RecipientRow,
+  type SpoolReader,
+  type SpoolTx,
+  type StoredMessage,
+  type Suspension,
+} from '../spool/types.ts';
+import { bytesOf, createAttempts, type DeadSite } from './attempt.ts';
+import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
+import { type CommitDeps, commitOutcomes, type Item, type Notice } from './commit.ts';
+import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
+import { createLanes, fifo, type JobClass, type SiteState } from './lanes.ts';
+import { deferredHere, type Outcome } from './outcome.ts';
 import { createPlanner, type Job, type PlanDeps, type Work } from './plan.ts';
 import { DEFAULT_RETRY, prepareSettle, type Settled, type SettleRecorder } from './settle.ts';
+import { createSuspensions } from './suspensions.ts';
 
 /**
  * Accepts the message for recipients whose domain is hosted here and settles them in the same commit, by calling
- * `settle` for each row inside its transactions. Where it throws, or leaves a row out, that row is deferred.
+ * `settle` for each inside its transaction, with the notices those items are owed. Gives back the items that nobody
+ * takes, to be settled like any other. Where it throws, or leaves a row out, that row is deferred.
  */
 export type HostedDelivery = (
   message: StoredMessage,
   rows: readonly RecipientRow[],
   settle: SettleRecorder,
-) => Promise<void>;
+  notices: (taken: readonly Item[]) => Promise<readonly Notice[]>,
+) => Promise<readonly Item[]>;
 
 export interface SchedulerDeps extends PlanDeps {
-  readonly transactor: Transactor<SpoolTx & EdjTx>;
-  readonly read: SpoolReader & RuleReader & DomainReader;
+  readonly transactor: Transactor<SpoolTx & EdjTx & LimitTx>;
+  readonly read: SpoolReader & RuleReader & DomainReader & LimitReader;
+  readonly limiter: Pick<Limiter, 'reserve'>;
   readonly network: Network;
   readonly logger: Logger;
-  readonly metrics: { recipientSettled(result: Settled['result']): void };
+  readonly metrics: {
+    recipientSettled(result: Settled['result']): void;
+    /** The link broke after the final dot: the mail may arrive twice. */
+    ambiguousEnd(): void;
+  };
   /** DKIM-Signature fields, each CRLF-ended; '' for none. */
   readonly sign: (message: StoredMessage) => Promise<string>;
   readonly hosted: HostedDelivery;
+  readonly notices: CommitDeps['notices'];
+  readonly accept: CommitDeps['accept'];
   /** Events were committed: the dispatcher may look. */
   readonly nudgeEvents: () => void;
   /** ms; first wait and longest wait between attempts: 300,000 and 4,000,000 */
   readonly retry?: { readonly baseMs: number; readonly maxMs: number };
-  readonly client?: Partial<Pick<PoolOptions, 'timeouts' | 'perSite' | 'idleMs' | 'maxUses' | 'extraCa'>>;
+  /** Transactions and connections at once, per site; 20 for each. */
+  readonly perSite?: (site: string) => number;
+  readonly client?: Partial<Pick<PoolOptions, 'timeouts' | 'idleMs' | 'maxUses' | 'extraCa'>>;
   /** Recipients held in memory; 20,000. */
   readonly window?: number;
   /** Octets of messages held in memory; 64 MiB. */
   readonly memory?: number;
 }
+/** A lane as the queue list shows it. */
+export interface LaneView {
+  readonly project: BacklogLane['project'];
+  readonly lane: string;
+  readonly queued: number;
+  readonly deferred: number;
+  readonly held: number;
+  /** Rows of it in memory: being tried, or about to be. */
+  readonly active: number;
+  /** Wall ms; null: only what is in memory. */
+  readonly nextDue: number | null;
+}
 export interface Scheduler extends Service {
   /** Takes freshly committed recipients; those that do not fit are found in the store later. */
   enqueue(message: StoredMessage, rows: readonly RecipientRow[]): void;
-  /** Something in the store may have become due. */
-  wake(): void;
   /** Recipients held in memory. */
   readonly held: number;
+  readonly depth: Readonly<Record<'queued' | 'deferred' | 'held', number>>;
+  lanes(): Iterable<LaneView>;
+  sites(): Iterable<SiteState>;
+  dead(): readonly DeadSite[];
+  /** Keeps the rows from being tried until `letGo`; gives back those that are not being tried right now. */
+  seize(rows: readonly RecipientRow[]): readonly RecipientRow[];
+  /** Ends the seizure; `after`: the row as committed, or the row itself where nothing was changed. */
+  letGo(before: RecipientRow, after: RecipientRow): void;
+  suspend(suspension: Suspension): void;
+  /** The suspension is lifted: what it held flows out. */
+  resume(id: SuspensionId): void;
 }
 
-const CLAIM = 1000;
+const CLAIM = 500;
 const POLL_MS = 60_000;
 const PLANNING = 128;
 const STOP_MS = 20_000;
+const TOTAL = 1000;
+const PER_SITE = 20;
 /** Rows so young are still on their way from the accepting commit to `enqueue`. */
 const FRESH_MS = 2000;
 
@@ -71,26 +119,34 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const { clock, logger, read } = deps;
   const retry = deps.retry ?? DEFAULT_RETRY;
   const window = deps.window ?? 20_000;
+  const share = Math.max(1, Math.floor(window / 10));
   const memory = deps.memory ?? 64 * 1024 * 1024;
-  const perSite = deps.client?.perSite ?? 20;
-  const pool = createPool({ network: deps.network, clock, hostname: deps.hostname, ...deps.client });
+  const perSite = deps.perSite ?? (() => PER_SITE);
+  const pool = createPool({ network: deps.network, clock, hostname: deps.hostname, perSite, ...deps.client });
   const plan = createPlanner(deps);
   const restMs = Math.min(retry.baseMs / 5, 60_000);
-  const attempt = createAttempt({ pool, read, clock, logger, sign: deps.sign, restMs });
+  const attempts = createAttempts({ pool, read, clock, logger, sign: deps.sign, restMs });
+  const suspensions = createSuspensions();
+  const jumps = watchJumps(clock, retry.maxMs);
   const abandon = new AbortController();
-  const settleDeps = { read, clock, random: deps.random, retry };
+  const settleDeps = { read, clock, random: deps.random, retry, timeIsTrusted: jumps.trusted };
   const prepare: CommitDeps['prepare'] = (message) => prepareSettle(message, settleDeps);
   const commitDeps: CommitDeps = {
     transactor: deps.transactor,
     clock,
     logger,
     prepare,
+    notices: deps.notices,
+    accept: deps.accept,
     abandoned: abandon.signal,
   };
 
-  const lanes = createLanes<Job>({ perSite, perLane: perSite, total: 400 });
+  const backlog = createBacklog();
+  const lanes = createLanes<Job>({ perSite, total: TOTAL });
   const unplanned = fifo<Work>();
   const leased = new Set<RecipientId>();
+  const sending = new Set<RecipientId>();
+  const seized = new Set<RecipientId>();
   const releasedMeanwhile = new Set<RecipientId>();
   const running = new Set<Promise<void>>();
   const open = new Map<Work, number>();
@@ -106,25 +162,38 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   function track(task: Promise<void>): void {
     const watched = task
-      .catch((error: unknown) => logger.error({ error }, 'delivery task failed'))
+      .catch((error: unknown) => logger.error({ err: error }, 'delivery task failed'))
       .finally(() => running.delete(watched));
     running.add(watched);
   }
+  const laneOf = (row: RecipientRow) => backlog.lane(row.projectId, row.lane);
   function lease(work: Work): void {
-    for (const row of work.rows) leased.add(row.id);
+    for (const row of work.rows) {
+      leased.add(row.id);
+      laneOf(row).inMemory += 1;
+    }
     open.set(work, work.rows.length);
     if (work.message !== null) bytes += work.message.raw.length;
     unplanned.push(work);
     pump();
   }
-  function release(work: Work, rows: readonly RecipientRow[]): void {
+  /** The rows leave memory; those that still wait in the store are looked for again at `again`. */
+  function release(work: Work, rows: readonly RecipientRow[], again: number | null): void {
     for (const row of rows) {
-      leased.delete(row.id);
+      if (!leased.delete(row.id)) continue;
       if (claiming) releasedMeanwhile.add(row.id);
+      const lane = laneOf(row);
+      lane.inMemory -= 1;
+      if (again !== null) backlog.schedule(lane, again);
+      if (lane.blocked && lane.inMemory <= share / 2) {
+        backlog.unblock(lane);
+        arm(lane.nextDue);
+      }
     }
     const left = (open.get(work) ?? 0) - rows.length;
     if (left > 0) open.set(work, left);
     else if (open.delete(work) && work.message !== null) bytes -= work.message.raw.length;
+    if (again !== null) arm(again);
     if (starved && leased.size < window / 4) void claim();
   }
 
@@ -140,60 +209,130 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       track(run(taken.job, taken.done));
     }
   }
+  function classOf({ head, rows }: Work): JobClass {
+    if (head.facts.priority === true) return 'priority';
+    return rows.some(({ attempts: made }) => made > 0) ? 'deferred' : 'new';
+  }
+  function push(job: Job): void {
+    lanes.push(
+      job.kind === 'remote' ? job.target.site : 'hosted',
+      job.work.head.projectId,
+      job,
+      classOf(job.work),
+    );
+  }
   async function planOne(work: Work): Promise<void> {
     try {
       const { jobs, settled } = await plan(work);
-      for (const job of jobs)
-        lanes.push(job.kind === 'remote' ? job.target.site : 'hosted', work.head.projectId, job);
+      for (const job of jobs) push(job);
       if (settled.length > 0) track(settle(work, settled, null));
     } catch (error) {
       // Without an outcome nothing is written: the rows are let go and found again by the next claim.
-      logger.error({ error, message: work.head.id }, 'planning failed');
-      release(work, work.rows);
-      arm(clock.now() + FRESH_MS);
+      logger.error({ err: error, message: work.head.id }, 'planning failed');
+      release(work, work.rows, clock.now() + FRESH_MS);
     } finally {
       planning -= 1;
       pump();
     }
   }
-  async function run(job: Job, done: () => void): Promise<void> {
-    if (job.kind === 'hosted') {
-      try {
-        await runHosted(job);
-      } finally {
-        done();
-        pump();
+  /** The rows of the job that are to be tried now: not taken away meanwhile, not suspended. */
+  async function admit(job: Job): Promise<Job | null> {
+    const gone = job.rows.filter((row) => seized.has(row.id));
+    if (gone.length > 0) release(job.work, gone, null);
+    let rows = gone.length === 0 ? job.rows : job.rows.filter((row) => !seized.has(row.id));
+    if (!suspensions.none) {
+      const now = clock.now();
+      const message = { ...job.work.head, size: 0 };
+      const held: Item[] = [];
+      for (const row of rows) {
+        const lane = job.kind === 'remote' ? job.target.site : row.lane;
+        const stop =
+          suspensions.match({ row: { ...row, lane }, message }, now) ??
+          suspensions.match({ row, message }, now);
+        if (stop === null) continue;
+        const until = Math.min(stop.expiresAt, now + LONGEST_HOLD_MS);
+        held.push({
+          row,
+          outcome: { kind: 'held', until, lane: HELD_LANES.suspended, cause: `suspended: ${stop.reason}` },
+        });
       }
+      if (held.length > 0) {
+        const stopped = new Set(held.map(({ row }) => row.id));
+        rows = rows.filter((row) => !stopped.has(row.id));
+        await settle(job.work, held, null);
+      }
+    }
+    return rows.length === 0 ? null : { ...job, rows };
+  }
+  async function run(job: Job, done: (feedback: 'good' | 'overloaded' | 'neutral') => void): Promise<void> {
+    const admitted = suspensions.none && seized.size === 0 ? job : await admit(job);
+    if (admitted === null) {
+      done('neutral');
+      pump();
       return;
     }
-    const prepared = prepare(job.work.head);
+    for (const row of admitted.rows) sending.add(row.id);
+    try {
+      if (admitted.kind === 'hosted') {
+        try {
+          await runHosted(admitted);
+        } finally {
+          done('good');
+          pump();
+        }
+      } else await runRemote(admitted, done);
+    } finally {
+      for (const row of admitted.rows) sending.delete(row.id);
+    }
+  }
+  async function runRemote(
+    job: Extract<Job, { kind: 'remote' }>,
+    done: (feedback: 'good' | 'overloaded' | 'neutral') => void,
+  ): Promise<void> {
+    const { work, target } = job;
+    const prepared = prepare(work.head);
     prepared.catch(() => {}); // looked at when settling
-    const outcomes = await attempt(job);
+    const { outcomes, feedback } = await attempts.attempt(job);
+    const items: Item[] = [];
+    const rest: RecipientRow[] = [];
+    let taken = 0;
+    for (const outcome of outcomes) if (outcome.kind === 'delivered') taken += 1;
+    job.rows.forEach((row, i) => {
+      const outcome = outcomes[i]!;
+      if (outcome.kind === 'deferred' && outcome.ambiguous) deps.metrics.ambiguousEnd();
+      // RFC 5321 §4.5.3.1.10: too many recipients for one transaction; the rest goes in the next ones, now.
+      if (taken > 0 && isTooMany(outcome)) rest.push(row);
+      else items.push({ row, outcome, site: target.site });
+    });
+    for (let at = 0; at < rest.length; at += taken) {
+      for (const row of rest.slice(at, at + taken)) sending.delete(row.id);
+      push({ ...job, rows: rest.slice(at, at + taken) });
+    }
     // The connection's place is free before the outcome is on disk; the rows stay leased until it is.
-    done();
+    done(feedback);
     pump();
-    await settle(
-      job.work,
-      job.rows.map((row, i) => ({ row, outcome: outcomes[i]! })),
-      prepared,
-    );
+    await settle(work, items, prepared);
   }
   async function runHosted({ work, rows }: Job): Promise<void> {
+    let left: readonly Item[] = [];
     let missing: readonly RecipientRow[] = rows;
     let cause = 'left out by the receive rules';
     try {
       const message = await bytesOf(work, read);
       if (message === null) throw new Error('the message is not in the store');
       const settlement = await prepare(work.head);
-      await deps.hosted(message, rows, settlement.record);
+      left = await deps.hosted(message, rows, settlement.record, (taken) =>
+        deps.notices(work.head, taken, settlement),
+      );
       const taken = rows.filter((row) => settlement.recorded.has(row.id));
-      missing = rows.filter((row) => !settlement.recorded.has(row.id));
+      const known = new Set([...taken, ...left.map(({ row }) => row)].map(({ id }) => id));
+      missing = rows.filter((row) => !known.has(row.id));
       after(work, taken, settlement.recorded);
     } catch (error) {
-      logger.warn({ error, message: work.head.id }, 'hosted delivery failed');
+      logger.warn({ err: error, message: work.head.id }, 'hosted delivery failed');
       cause = 'could not be taken here';
     }
-    const items = missing.map((row) => ({ row, outcome: deferredHere('4.3.0', cause) }));
+    const items = [...left, ...missing.map((row) => ({ row, outcome: deferredHere('4.3.0', cause) }))];
     if (items.length > 0) await settle(work, items, null);
   }
   async function settle(
@@ -208,26 +347,32 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       done,
     );
   }
-  /** Behind a commit: leases end, figures and wake-ups. */
+  /** Behind a commit: leases end, the backlog is kept, figures and wake-ups. */
   function after(work: Work, rows: readonly RecipientRow[], done: ReadonlyMap<string, Settled>): void {
     let events = 0;
     for (const row of rows) {
       const settled = done.get(row.id);
-      if (settled === undefined) continue;
+      if (settled === undefined) continue; // whoever settled it meanwhile has counted it
+      if (isWaiting(row.state)) backlog.count(laneOf(row), row.state, -1);
       events += settled.events;
       deps.metrics.recipientSettled(settled.result);
-      if (settled.nextAttemptAt !== null) arm(settled.nextAttemptAt);
+      if (settled.nextAttemptAt !== null && isWaiting(settled.result as RecipientRow['state'])) {
+        const lane = backlog.lane(row.projectId, settled.lane);
+        backlog.count(lane, settled.result as 'deferred' | 'held', 1);
+        backlog.schedule(lane, settled.nextAttemptAt);
+        arm(settled.nextAttemptAt);
+      }
     }
-    release(work, rows);
+    release(work, rows, null);
     if (events > 0) deps.nudgeEvents();
   }
 
-  /** Looks into the store at wall time `at`, or earlier where that was arranged already. */
+  /** Looks for due lanes at wall time `at`, or earlier where that was arranged already. */
   function arm(at: number): void {
     if (state !== 'running' || at >= timerAt) return;
     timer?.cancel();
     timerAt = at;
-    timer = clock.after(Math.max(0, at - clock.now()), () => {
+    timer = clock.after(Math.min(POLL_MS, Math.max(0, at - clock.now())), () => {
       timer = null;
       timerAt = Number.POSITIVE_INFINITY;
       void claim();
@@ -238,71 +383,172 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     if (claiming || state !== 'running') return;
     claiming = true;
     try {
-      let young = false;
       while (claimAgain && state === 'running') {
         claimAgain = false;
         // Half of the window is kept for new mail.
-        const limit = Math.min(CLAIM, Math.floor(window / 2) - leased.size);
-        starved = limit <= 0;
+        const room = Math.floor(window / 2) - leased.size;
+        starved = room <= 0;
         if (starved) break;
         releasedMeanwhile.clear();
-        const now = clock.now();
-        const due = await read.due(now, limit, leased);
-        const free = due.filter(({ row }) => !leased.has(row.id) && !releasedMeanwhile.has(row.id));
-        const ripe = free.filter(({ row }) => !isYoung(row, now));
-        young ||= ripe.length < free.length;
-        for (const work of worksOf(ripe)) lease(work);
-        if (due.length >= limit && ripe.length > 0) claimAgain = true;
+        const lane = backlog.due(clock.now());
+        if (lane === null) break;
+        claimAgain = true;
+        await claimLane(lane, room);
       }
-      const now = clock.now();
-      const next = await read.nextDueAfter(now);
-      arm(Math.min(next ?? Number.POSITIVE_INFINITY, now + (young ? FRESH_MS : POLL_MS)));
-    } catch (error) {
-      logger.error({ error }, 'claiming failed');
-      arm(clock.now() + 1000);
     } finally {
       claiming = false;
       releasedMeanwhile.clear();
     }
-    if (claimAgain && !starved) void claim();
+    if (!starved) arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
+  }
+  async function claimLane(lane: BacklogLane, room: number): Promise<void> {
+    const now = clock.now();
+    try {
+      if (lane.lane === HELD_LANES.quota || lane.lane === HELD_LANES.suspended) {
+        await flowLane(lane);
+        return;
+      }
+      const limit = Math.min(CLAIM, room, share - lane.inMemory);
+      if (limit <= 0) {
+        lane.blocked = true;
+        backlog.schedule(lane, now);
+        return;
+      }
+      const due = await read.due(lane, now, limit, leased);
+      const free = due.filter(
+        ({ row }) => !leased.has(row.id) && !releasedMeanwhile.has(row.id) && !seized.has(row.id),
+      );
+      const ripe = free.filter(({ row }) => !isYoung(row, now));
+      for (const work of worksOf(ripe)) lease(work);
+      if (due.length >= limit && ripe.length > 0) backlog.schedule(lane, now);
+      else if (ripe.length < due.length) backlog.schedule(lane, now + FRESH_MS);
+      else {
+        const next = await read.nextDueAfter(lane, now);
+        if (next !== null) backlog.schedule(lane, next);
+      }
+    } catch (error) {
+      logger.error({ err: error, lane: lane.lane, project: lane.project }, 'claiming failed');
+      backlog.schedule(lane, now + 1000);
+    }
+  }
+  async function flowLane(lane: BacklogLane): Promise<void> {
+    const { released, overheld, again } = await flowHeld(lane, {
+      read,
+      transactor: deps.transactor,
+      limiter: deps.limiter,
+      suspensions,
+      clock,
+    });
+    for (const { row, message } of released) {
+      backlog.count(lane, 'held', -1);
+      backlog.count(laneOf(row), 'queued', 1);
+      lease({ head: message, message: null, rows: [row] });
+    }
+    for (const { row, message } of overheld) {
+      const work: Work = { head: message, message: null, rows: [row] };
+      leased.add(row.id);
+      laneOf(row).inMemory += 1;
+      open.set(work, 1);
+      track(
+        settle(work, [{ row, outcome: { kind: 'overheld', cause: 'held for longer than 7 days' } }], null),
+      );
+    }
+    if (again !== null) backlog.schedule(lane, again);
   }
   function isYoung(row: RecipientRow, now: number): boolean {
     return (
       row.attempts === 0 &&
       row.state === 'queued' &&
+      row.heldMs === 0 &&
       row.createdAt >= startedAt &&
       Math.abs(now - row.createdAt) < FRESH_MS
     );
   }
+  function stop(): void {
+    state = 'stopped';
+    timer?.cancel();
+    timer = null;
+  }
 
   return {
     enqueue(message, rows) {
-      const wanted = rows.filter(
-        (row) => !leased.has(row.id) && row.nextAttemptAt !== null && row.nextAttemptAt <= clock.now(),
-      );
-      if (state === 'stopped' || wanted.length === 0) return;
-      if (leased.size + wanted.length > window) {
-        starved = true;
-        return;
+      const now = clock.now();
+      const fresh: RecipientRow[] = [];
+      for (const row of rows) {
+        if (!isWaiting(row.state) || row.nextAttemptAt === null) continue;
+        const lane = laneOf(row);
+        backlog.count(lane, row.state, 1);
+        const fits =
+          state !== 'stopped' &&
+          row.state !== 'held' &&
+          row.nextAttemptAt <= now &&
+          leased.size + fresh.length < window &&
+          lane.inMemory < share * 2;
+        if (fits) fresh.push(row);
+        else if (!leased.has(row.id)) {
+          backlog.schedule(lane, row.nextAttemptAt);
+          starved ||= leased.size + fresh.length >= window;
+          arm(row.nextAttemptAt);
+        }
       }
-      const fits = bytes + message.raw.length <= memory;
+      const wanted = fresh.filter((row) => !leased.has(row.id));
+      if (wanted.length === 0) return;
       const { raw: _raw, prefix: _prefix, ...head } = message;
+      const fits = bytes + message.raw.length <= memory;
       lease({ head, message: fits ? message : null, rows: wanted });
     },
-    wake: () => void claim(),
     get held() {
       return leased.size;
     },
+    depth: backlog.totals,
+    *lanes() {
+      for (const { project, lane, counts, inMemory, nextDue } of backlog.lanes)
+        yield {
+          project,
+          lane,
+          ...counts,
+          active: inMemory,
+          nextDue: nextDue === Number.POSITIVE_INFINITY ? null : nextDue,
+        };
+    },
+    sites: () => lanes.sites(),
+    dead: () => attempts.dead(),
+    seize(rows) {
+      const free = rows.filter((row) => !sending.has(row.id) && !seized.has(row.id));
+      for (const row of free) seized.add(row.id);
+      return free;
+    },
+    letGo(before, row) {
+      seized.delete(before.id);
+      if (before !== row) {
+        if (isWaiting(before.state)) backlog.count(laneOf(before), before.state, -1);
+        if (isWaiting(row.state)) backlog.count(laneOf(row), row.state, 1);
+      }
+      if (!isWaiting(row.state) || row.nextAttemptAt === null) return;
+      backlog.schedule(laneOf(row), row.nextAttemptAt);
+      arm(row.nextAttemptAt);
+    },
+    suspend: suspensions.add,
+    resume(id) {
+      suspensions.remove(id);
+      for (const lane of backlog.lanes)
+        if (lane.lane === HELD_LANES.suspended) backlog.schedule(lane, clock.now());
+      arm(clock.now());
+    },
     async start(signal) {
       if (signal.aborted || state !== 'new') return;
-      state = 'running';
       startedAt = clock.now();
+      backlog.load(await read.lanes());
+      suspensions.load(await read.suspensions());
+      state = 'running';
+      jumps.start(logger);
       signal.addEventListener('abort', stop, { once: true });
       pump();
       void claim();
     },
     async [Symbol.asyncDispose]() {
       stop();
+      jumps.stop();
       // A task may start another (an outcome to settle): until none is left, or time is up.
       const limit = new Promise<void>((resolve) => {
         const wait = clock.after(STOP_MS, resolve);
@@ -319,12 +565,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       open.clear();
     },
   };
+}
 
-  function stop(): void {
-    state = 'stopped';
-    timer?.cancel();
-    timer = null;
-  }
+function isTooMany(outcome: Outcome): boolean {
+  return outcome.kind === 'deferred' && outcome.reply?.code === 452 && !outcome.ambiguous;
 }
 
 /** Claimed rows by message, in the order they came. */

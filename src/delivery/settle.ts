@@ -7,19 +7,40 @@ import { classifyReply, classifyStatus } from '../bounces/classify.ts';
 import type { DomainReader } from '../domains/types.ts';
 import type { EdjTx } from '../edj/types.ts';
 import type { DeliveryEventContent, DeliveryEventName } from '../events/catalogue.ts';
+import { DEFAULT_SENDING, type LimitReader, type SendingSettings } from '../limits/types.ts';
 import type { EventRule, RuleReader } from '../rules/types.ts';
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { toBounced, toDeferred, toDelivered, toExpired } from '../spool/transitions.ts';
-import type { RecipientMove, RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import { toBounced, toCancelled, toDeferred, toDelivered, toExpired, toHeld } from '../spool/transitions.ts';
+import type { HELD_LANES, RecipientMove, RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The message without its bytes is enough to settle. */
 export type MessageHead = Omit<StoredMessage, 'raw' | 'prefix'>;
-export type SettleRecorder = (tx: SpoolTx & EdjTx, row: RecipientRow, outcome: Outcome) => void;
+/** What happens to a recipient without an attempt. */
+export type Change =
+  | {
+      readonly kind: 'held';
+      readonly until: number;
+      readonly lane: (typeof HELD_LANES)[keyof typeof HELD_LANES];
+      readonly cause: string;
+    }
+  | { readonly kind: 'cancelled' | 'returned' | 'overheld'; readonly cause: string };
+export interface Item {
+  readonly row: RecipientRow;
+  readonly outcome: Outcome | Change;
+  /** The site the row turned out to belong to; its lane from now on. */
+  readonly site?: string;
+}
+export type SettleRecorder = (tx: SpoolTx & EdjTx, item: Item) => void;
+type Result = Extract<
+  DeliveryEventName,
+  'delivered' | 'deferred' | 'bounced' | 'expired' | 'held' | 'cancelled'
+>;
 export interface Settled {
-  readonly result: 'delivered' | 'deferred' | 'bounced' | 'expired';
+  readonly result: Result;
+  readonly lane: string;
   /** Wall ms of the next attempt, where there is one. */
   readonly nextAttemptAt: number | null;
   readonly events: number;
@@ -28,55 +49,92 @@ export interface Settlement {
   readonly record: SettleRecorder;
   /** What was recorded last for each recipient id: true once its transaction has been committed. */
   readonly recorded: ReadonlyMap<string, Settled>;
+  /** How the item will end, without recording it. */
+  foresee(item: Item): Result;
 }
-/** ms: first and longest wait between attempts */
-export const DEFAULT_RETRY = { baseMs: 300_000, maxMs: 4_000_000 } as const;
 export interface SettleDeps {
-  readonly read: RuleReader & DomainReader;
+  readonly read: RuleReader & DomainReader & Pick<LimitReader, 'sendingSettings'>;
   readonly clock: Clock;
   readonly random: Random;
   /** ms */
   readonly retry: { readonly baseMs: number; readonly maxMs: number };
+  /** False for a while after the wall clock jumped: nothing expires by it. */
+  readonly timeIsTrusted: () => boolean;
+}
+/** ms: first and longest wait between attempts */
+export const DEFAULT_RETRY = { baseMs: 300_000, maxMs: 4_000_000 } as const;
+
+function isAttempt(outcome: Outcome | Change): outcome is Outcome {
+  return outcome.kind === 'delivered' || outcome.kind === 'deferred' || outcome.kind === 'bounced';
 }
 
-/** Reads the domain and its event rules. Rejects where the store does. */
+/** Reads the domain, its event rules and the project's settings. Rejects where the store does. */
 export async function prepareSettle(message: MessageHead, deps: SettleDeps): Promise<Settlement> {
   const { projectId, domainId } = message;
-  const [rules, domain] =
-    domainId === null
-      ? [[] as readonly EventRule[], null]
-      : await Promise.all([
-          deps.read.rules(projectId, domainId, 'event'),
-          deps.read.domain(projectId, domainId),
-        ]);
+  const [rules, domain, settings] = await Promise.all([
+    domainId === null ? ([] as readonly EventRule[]) : deps.read.rules(projectId, domainId, 'event'),
+    domainId === null ? null : deps.read.domain(projectId, domainId),
+    deps.read.sendingSettings(projectId),
+  ]);
+  const { deferredAges }: SendingSettings = settings ?? DEFAULT_SENDING;
   const recorded = new Map<string, Settled>();
 
-  function record(tx: SpoolTx & EdjTx, row: RecipientRow, outcome: Outcome): void {
-    const now = deps.clock.now();
-    const number = row.attempts + 1;
-    const { move, name } = decide(row, outcome, now);
-    const classification = classify(outcome);
-    const nextAt = move.nextAttemptAt;
-    tx.moveRecipient(move);
-    const detail = {
-      remote: outcome.remote,
-      tls: outcome.tls,
-      reply: outcome.reply,
-      ...(outcome.kind === 'delivered'
-        ? {}
-        : { cause: outcome.cause, status: outcome.status, classification }),
-      ...(outcome.kind === 'deferred' && outcome.ambiguous ? { ambiguous: true } : {}),
-    };
-    tx.insertAttempt({
-      projectId,
-      messageId: message.id,
-      recipientId: row.id,
-      number,
+  function decide(item: Item, now: number): { move: RecipientMove; name: Result } {
+    const { row, outcome } = item;
+    if (!isAttempt(outcome)) {
+      const result = { ...outcome, at: now };
+      switch (outcome.kind) {
+        case 'held':
+          return { move: toHeld(row, now, outcome.until, outcome.lane, result), name: 'held' };
+        case 'cancelled':
+          return { move: toCancelled(row, now, result), name: 'cancelled' };
+        case 'returned':
+          return { move: withoutAttempt(row, toBounced(row, now, result)), name: 'bounced' };
+        case 'overheld':
+          return { move: withoutAttempt(row, toExpired(row, now, result)), name: 'expired' };
+      }
+    }
+    const result = {
+      ...outcome,
       at: now,
-      outcome: outcome.kind,
-      detail,
-    });
-    const wanted = rules.filter((rule) => rule.names.includes(name));
+      classification: outcome.kind === 'delivered' ? undefined : classify(outcome),
+    };
+    if (outcome.kind === 'delivered') return { move: toDelivered(row, now, result), name: 'delivered' };
+    if (outcome.kind === 'bounced') return { move: toBounced(row, now, result), name: 'bounced' };
+    const expiresAt = message.expiresAt + row.heldMs;
+    if (now >= expiresAt && deps.timeIsTrusted())
+      return { move: toExpired(row, now, result), name: 'expired' };
+    const wait = Math.round(backoff({ attempt: row.attempts + 1, ...deps.retry, random: deps.random }));
+    // The last try falls on the very end of the message's time: nothing expires untried.
+    const next = now < expiresAt ? Math.min(now + wait, expiresAt) : now + wait;
+    return { move: toDeferred(row, now, next, item.site ?? row.lane, result), name: 'deferred' };
+  }
+
+  /** A deferral is told at the first attempt, and then once at each of the ages the project chose. */
+  function isTold(row: RecipientRow, name: Result, now: number): boolean {
+    if (name === 'held') return row.heldSince === null;
+    if (name !== 'deferred') return true;
+    const before = row.attempts === 0 ? -1 : (lastAt(row) ?? now) - message.acceptedAt;
+    return deferredAges.some((age) => age * 1000 > before && age * 1000 <= now - message.acceptedAt);
+  }
+
+  function record(tx: SpoolTx & EdjTx, item: Item): void {
+    const { row, outcome } = item;
+    const now = deps.clock.now();
+    const { move, name } = decide(item, now);
+    tx.moveRecipient(move);
+    if (isAttempt(outcome)) {
+      tx.insertAttempt({
+        projectId,
+        messageId: message.id,
+        recipientId: row.id,
+        number: move.attempts,
+        at: now,
+        outcome: outcome.kind,
+        detail: attemptDetail(outcome),
+      });
+    }
+    const wanted = isTold(row, name, now) ? rules.filter((rule) => rule.names.includes(name)) : [];
     if (wanted.length > 0) {
       const content: DeliveryEventContent = {
         id: message.id,
@@ -84,11 +142,16 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
         domain: domain === null ? null : { id: domain.id, name: domain.name },
         recipient: { id: row.id, address: row.address },
         sender: message.mailFrom,
-        attempt: number,
-        ...(outcome.remote === null ? {} : { remote: outcome.remote, tls: outcome.tls }),
-        ...(outcome.reply === null ? {} : { reply: outcome.reply }),
-        ...(outcome.kind === 'delivered' ? {} : { classification, cause: outcome.cause }),
-        ...(nextAt === null ? {} : { next_attempt_at: new Date(nextAt).toISOString() }),
+        attempt: move.attempts,
+        ...(isAttempt(outcome) && outcome.remote !== null
+          ? { remote: outcome.remote, tls: outcome.tls }
+          : {}),
+        ...(isAttempt(outcome) && outcome.reply !== null ? { reply: outcome.reply } : {}),
+        ...(isAttempt(outcome) && outcome.kind !== 'delivered' ? { classification: classify(outcome) } : {}),
+        ...(outcome.kind === 'delivered' ? {} : { cause: outcome.cause }),
+        ...(move.nextAttemptAt === null
+          ? {}
+          : { next_attempt_at: new Date(move.nextAttemptAt).toISOString() }),
       };
       for (const rule of wanted)
         tx.insertEvent({
@@ -104,36 +167,39 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
           summary: `${name} ${row.address}: ${saying(outcome)}`.slice(0, 500),
         });
     }
-    recorded.set(row.id, { result: name, nextAttemptAt: nextAt, events: wanted.length });
+    const { nextAttemptAt, lane } = move;
+    recorded.set(row.id, { result: name, lane, nextAttemptAt, events: wanted.length });
   }
-
-  function decide(
-    row: RecipientRow,
-    outcome: Outcome,
-    now: number,
-  ): { move: RecipientMove; name: Settled['result'] & DeliveryEventName } {
-    const result = {
-      ...outcome,
-      classification: outcome.kind === 'delivered' ? undefined : classify(outcome),
-    };
-    if (outcome.kind === 'delivered') return { move: toDelivered(row, now, result), name: 'delivered' };
-    if (outcome.kind === 'bounced') return { move: toBounced(row, now, result), name: 'bounced' };
-    if (now >= message.expiresAt) return { move: toExpired(row, now, result), name: 'expired' };
-    const wait = backoff({ attempt: row.attempts + 1, ...deps.retry, random: deps.random });
-    // The last try falls on the very end of the message's time: nothing expires untried.
-    const next = Math.min(now + Math.round(wait), message.expiresAt);
-    return { move: toDeferred(row, next, result), name: 'deferred' };
-  }
-  return { record, recorded };
+  return { record, recorded, foresee: (item) => decide(item, deps.clock.now()).name };
 }
 
+function attemptDetail(outcome: Outcome): Record<string, unknown> {
+  return {
+    remote: outcome.remote,
+    tls: outcome.tls,
+    reply: outcome.reply,
+    ...(outcome.kind === 'delivered'
+      ? {}
+      : { cause: outcome.cause, status: outcome.status, classification: classify(outcome) }),
+    ...(outcome.kind === 'deferred' && outcome.ambiguous ? { ambiguous: true } : {}),
+  };
+}
+/** What no server was asked about is no attempt. */
+function withoutAttempt(row: RecipientRow, move: RecipientMove): RecipientMove {
+  return { ...move, attempts: row.attempts };
+}
+function lastAt({ lastResult }: RecipientRow): number | null {
+  const at = (lastResult as { at?: unknown } | null)?.at;
+  return typeof at === 'number' ? at : null;
+}
 function classify(outcome: Outcome): string {
   if (outcome.kind === 'delivered') return 'undetermined';
   return outcome.reply === null ? classifyStatus(outcome.status) : classifyReply(outcome.reply);
 }
 /** For people: the server's words, else our cause. */
-function saying(outcome: Outcome): string {
-  if (outcome.reply === null) return outcome.kind === 'delivered' ? '' : outcome.cause;
-  const { code, enhanced, text } = outcome.reply;
+export function saying(outcome: Outcome | Change): string {
+  const reply = isAttempt(outcome) ? outcome.reply : null;
+  if (reply === null) return outcome.kind === 'delivered' ? '' : outcome.cause;
+  const { code, enhanced, text } = reply;
   return [code, enhanced, text].filter((part) => part !== null && part !== '').join(' ');
 }

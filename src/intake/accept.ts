@@ -18,7 +18,7 @@ export type IntakeTx = SpoolTx & EdjTx & LimitTx;
 
 export interface PlannedEvent {
   readonly topicId: TopicId;
-  readonly name: 'incoming' | 'outgoing' | 'accepted';
+  readonly name: 'incoming' | 'outgoing' | 'accepted' | 'held';
   readonly content: unknown;
   /** null: rendered from the message */
   readonly summary: string | null;
@@ -94,7 +94,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     async send(planned, also) {
       const hosted: RecipientRow[] = [];
       for (const row of planned.recipients)
-        if (row.state === 'queued' && (await deps.isHosted(row.domain))) hosted.push(row);
+        if (goesAtOnce(row) && (await deps.isHosted(row.domain))) hosted.push(row);
       if (hosted.length > 0) {
         const { messages, outcomes } = await deps.planHosted(planned.message, hosted);
         const taken = outcomes.filter(({ reply }) => reply.code === 250);
@@ -120,6 +120,11 @@ export function createIntake(deps: IntakeDeps): Intake {
       await commit([planned], also, () => true);
     },
   };
+}
+
+/** Whoever asked to be told of the success gets his notification from the scheduler. */
+function goesAtOnce({ state, dsn }: RecipientRow): boolean {
+  return state === 'queued' && dsn?.notify?.includes('SUCCESS') !== true;
 }
 
 function eventRow(

@@ -100,23 +100,27 @@ export function createHostedPlanner(deps: HostedDeps): PlanHosted {
 }
 
 /**
- * Takes the message for those recipients that receive rules match and settles all of them, in one commit.
- * Returns the outcomes that found nobody to take them, for the caller to settle, when not a single one was taken.
+ * Takes the message for those recipients that receive rules match and settles them in the same commit, together with
+ * what their sender is to be told. Returns the outcomes of those that nobody takes, for the caller to settle.
  */
 export function createHostedDelivery(plan: PlanHosted, intake: Intake) {
   return async function deliverHosted(
     message: StoredMessage,
     rows: readonly RecipientRow[],
     record: RecordOutcome,
+    notices: (taken: readonly HostedOutcome[]) => Promise<readonly Omit<PlannedMessage, 'events'>[]>,
   ): Promise<readonly HostedOutcome[]> {
     const { messages, outcomes } = await plan(message, rows);
-    if (messages.length === 0) return outcomes;
-    await intake.accept({
-      messages,
-      also: (tx) => {
-        for (const outcome of outcomes) record(tx, outcome);
-      },
-    });
-    return [];
+    const taken = outcomes.filter(({ reply }) => reply.code === 250);
+    if (messages.length > 0) {
+      const told = (await notices(taken)).map((notice) => ({ ...notice, events: [] }));
+      await intake.accept({
+        messages: [...messages, ...told],
+        also: (tx) => {
+          for (const outcome of taken) record(tx, outcome);
+        },
+      });
+    }
+    return outcomes.filter(({ reply }) => reply.code !== 250);
   };
 }

@@ -5,18 +5,19 @@
 import type { DomainReader, MtaDomain } from '../domains/types.ts';
 import { SEND_OPERATIONS } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
+import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
 import { type Address, parseAddress, parseMailboxList } from '../mail/address.ts';
 import { formatDate } from '../mail/dates.ts';
 import type { Domain } from '../mail/domain.ts';
-import { findHeader, parseHeaders, unfold } from '../mail/headers.ts';
+import { findHeader, type HeaderField, parseHeaders, unfold } from '../mail/headers.ts';
 import { newMessageId, parseMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { MessageFacts, RecipientRow } from '../spool/types.ts';
+import { type DsnRequest, HELD_LANES, type MessageFacts, type RecipientRow } from '../spool/types.ts';
 import { stripForgedResults } from '../verify/forged-results.ts';
 import type { PlannedEvent, PlannedMessage } from './accept.ts';
-import { MAX_HOPS, MAX_QUEUE_MS } from './limits.ts';
+import { MAX_HOPS } from './limits.ts';
 import { cutSpans, fieldSpans } from './trace.ts';
 
 /** Why a sender or message is refused; the door (SMTP, HTTP) words it in its own form. */
@@ -28,6 +29,7 @@ export type SendRefusal =
   | { readonly kind: 'author-several' }
   | { readonly kind: 'author-invalid'; readonly field: string }
   | { readonly kind: 'author-foreign'; readonly field: string; readonly domain: string }
+  | { readonly kind: 'idempotency-key-invalid' }
   | { readonly kind: 'loop' };
 
 export type Checked<T> =
@@ -56,7 +58,7 @@ export async function checkSender(
   return { ok: true, value: { address, domain } };
 }
 
-const NEVER_LEAVES = new Set(['bcc', 'resent-bcc']);
+const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'idempotency-key']);
 /** Fields that claim an author or sender: their domains must be the project's. */
 const CLAIMS = ['from', 'sender', 'resent-from', 'resent-sender'];
 
@@ -67,6 +69,10 @@ export interface OutgoingMessage {
   readonly messageIdHeader: string;
   readonly eightBit: boolean;
   readonly utf8Header: boolean;
+  /** The project marked it to go first: MT-Priority above 0 (RFC 6758). */
+  readonly priority: boolean;
+  /** The Idempotency-Key field, which does not leave with the message. */
+  readonly idempotencyKey: string | null;
 }
 
 /** Judges the header of a message to be sent, and makes it ready: Bcc and forged results cut, Date and Message-ID added. */
@@ -103,6 +109,9 @@ export async function prepareOutgoing(
       seen.add(address.domain);
     }
   }
+  const key = fieldValue(fields, 'Idempotency-Key');
+  if (key !== null && !/^[\x21-\x7e]{1,255}$/.test(key))
+    return { ok: false, refusal: { kind: 'idempotency-key-invalid' } };
   const existing = findHeader(fields, 'Message-ID');
   const given = existing === undefined ? null : unfold(existing.rawValue);
   const messageIdHeader = given ?? newMessageId(context.random, domain.name);
@@ -122,8 +131,16 @@ export async function prepareOutgoing(
       messageIdHeader: parseMessageId(messageIdHeader) ?? messageIdHeader,
       eightBit: hasHighOctet(message),
       utf8Header: hasHighOctet(header),
+      priority: /^\+?[1-9]$/.test(fieldValue(fields, 'MT-Priority') ?? ''),
+      idempotencyKey: fieldValue(fields, 'Idempotency-Key'),
     },
   };
+}
+
+/** The unfolded value of a field, or null. */
+function fieldValue(fields: readonly HeaderField[], name: string): string | null {
+  const field = findHeader(fields, name);
+  return field === undefined ? null : unfold(field.rawValue).trim();
 }
 
 function hasHighOctet(bytes: Buffer): boolean {
@@ -131,13 +148,19 @@ function hasHighOctet(bytes: Buffer): boolean {
   return false;
 }
 
+export interface OutgoingRecipient {
+  readonly address: Address;
+  readonly dsn: DsnRequest | null;
+  /** Over the limit: taken, and sent when the window allows; null: goes at once. */
+  readonly held: { readonly until: number; readonly cause: string } | null;
+}
 export interface OutgoingPlan {
   readonly id: PlannedMessage['message']['id'];
   readonly principal: Principal;
   readonly domain: MtaDomain;
   readonly source: 'smtp' | 'api';
   readonly mailFrom: Address;
-  readonly recipients: readonly Address[];
+  readonly recipients: readonly OutgoingRecipient[];
   readonly message: OutgoingMessage;
   /** The Received field, CRLF-ended. */
   readonly received: string;
@@ -147,32 +170,35 @@ export interface OutgoingPlan {
 
 /** The rows and events of a message to be sent: `outgoing` per send rule, `accepted` per event rule and recipient. */
 export async function planOutgoing(
-  read: RuleReader,
+  read: RuleReader & Pick<LimitReader, 'sendingSettings'>,
   plan: OutgoingPlan,
   context: { readonly clock: Clock; readonly random: Random },
 ): Promise<PlannedMessage> {
   const { clock, random } = context;
   const { domain, principal, message, mailFrom } = plan;
   const now = clock.now();
+  const { retrySeconds } = (await read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
   const rows = plan.recipients.map(
-    (address): RecipientRow => ({
+    ({ address, dsn, held }): RecipientRow => ({
       id: random.id(),
       messageId: plan.id,
       projectId: principal.projectId,
       address: address.wire,
       domain: address.domain,
-      state: 'queued',
+      lane: held === null ? address.domain : HELD_LANES.quota,
+      state: held === null ? 'queued' : 'held',
       attempts: 0,
-      nextAttemptAt: now,
-      lastResult: null,
+      nextAttemptAt: held === null ? now : held.until,
+      heldSince: held === null ? null : now,
+      heldMs: 0,
+      dsn,
+      lastResult: held === null ? null : { kind: 'held', cause: held.cause, at: now },
       createdAt: now,
       settledAt: null,
     }),
   );
   const sendRules = await read.rules(principal.projectId, domain.id, 'outgoing');
-  const eventRules = (await read.rules(principal.projectId, domain.id, 'event')).filter((rule) =>
-    rule.names.includes('accepted'),
-  );
+  const eventRules = await read.rules(principal.projectId, domain.id, 'event');
   const events: PlannedEvent[] = sendRules.map((rule) => ({
     topicId: rule.topicId,
     name: 'outgoing',
@@ -184,11 +210,15 @@ export async function planOutgoing(
     },
   }));
   for (const rule of eventRules) {
-    for (const row of rows) {
+    for (const { row, name } of rows.flatMap((row) => [
+      { row, name: 'accepted' as const },
+      ...(row.state === 'held' ? [{ row, name: 'held' as const }] : []),
+    ])) {
+      if (!rule.names.includes(name)) continue;
       events.push({
         topicId: rule.topicId,
-        name: 'accepted',
-        summary: `Accepted: mail from ${mailFrom.wire} to ${row.address}`,
+        name,
+        summary: `${name === 'held' ? 'Held' : 'Accepted'}: mail from ${mailFrom.wire} to ${row.address}`,
         content: {
           id: plan.id,
           message_id: message.messageIdHeader,
@@ -196,6 +226,7 @@ export async function planOutgoing(
           recipient: { id: row.id, address: row.address },
           sender: mailFrom.wire,
           attempt: 0,
+          ...(name === 'held' ? { cause: (row.lastResult as { cause: string }).cause } : {}),
         },
       });
     }
@@ -211,11 +242,15 @@ export async function planOutgoing(
       messageIdHeader: message.messageIdHeader,
       prefix: Buffer.from(plan.received + message.added, 'utf8'),
       raw: message.raw,
-      smtputf8: mailFrom.utf8 || message.utf8Header || plan.recipients.some((address) => address.utf8),
+      smtputf8: mailFrom.utf8 || message.utf8Header || plan.recipients.some(({ address }) => address.utf8),
       eightBit: message.eightBit,
       acceptedAt: now,
-      expiresAt: now + MAX_QUEUE_MS,
-      facts: { ...plan.facts, recipients: rows.map((row) => row.address) },
+      expiresAt: now + retrySeconds * 1000,
+      facts: {
+        ...plan.facts,
+        recipients: rows.map((row) => row.address),
+        ...(message.priority || plan.facts.priority === true ? { priority: true } : {}),
+      },
     },
     recipients: rows,
     events,

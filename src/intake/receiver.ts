@@ -7,7 +7,8 @@ import type { DomainReader, MtaDomain } from '../domains/types.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { Principal } from '../iam/types.ts';
 import type { Limiter, Reservation } from '../limits/limiter.ts';
-import { type Address, parseAddress } from '../mail/address.ts';
+import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
+import { parseAddress } from '../mail/address.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { findHeader, parseHeaders, unfold } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
@@ -17,18 +18,25 @@ import type { MessageId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
-import { StoreError } from '../runtime/transactor.ts';
+import { ConflictError, StoreError } from '../runtime/transactor.ts';
 import { closing, type Reply, reply } from '../smtp/reply.ts';
 import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
+import type { SpoolReader } from '../spool/types.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import type { Intake } from './accept.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
-import { checkSender, planOutgoing, prepareOutgoing, type SendRefusal } from './outgoing.ts';
+import {
+  checkSender,
+  type OutgoingRecipient,
+  planOutgoing,
+  prepareOutgoing,
+  type SendRefusal,
+} from './outgoing.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
 export interface ReceiverDeps {
-  readonly read: DomainReader & RuleReader;
+  readonly read: DomainReader & RuleReader & LimitReader & SpoolReader;
   readonly intake: Intake;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
@@ -43,6 +51,8 @@ export interface ReceiverDeps {
   readonly hasSpace: () => boolean;
 }
 
+/** ms for which an Idempotency-Key is remembered. */
+export const SENT_KEY_MS = 24 * 3600 * 1000;
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const AUTH_REQUIRED = reply(530, '5.7.0', 'authentication required');
@@ -105,6 +115,8 @@ export function refusalReply(refusal: SendRefusal): Reply {
         '5.7.1',
         `domain ${refusal.domain} in ${refusal.field} is not set up in this project`,
       );
+    case 'idempotency-key-invalid':
+      return reply(554, '5.6.0', 'the Idempotency-Key header field is not 1 to 255 printable characters');
     case 'loop':
       return LOOP;
   }
@@ -120,7 +132,8 @@ async function beginSubmission(
   if (!sender.ok) return refuse(refusalReply(sender.refusal));
   if (mail.size !== null && mail.size > SUBMISSION_SIZE_LIMIT) return refuse(TOO_LARGE);
   const { address: mailFrom, domain } = sender.value;
-  const recipients = new Map<string, Address>();
+  const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
+  const recipients = new Map<string, OutgoingRecipient>();
   let held: Reservation[] = [];
   const release = () => {
     for (const reservation of held) reservation.release();
@@ -128,12 +141,19 @@ async function beginSubmission(
   };
   return take<Transaction>({
     sizeLimit: SUBMISSION_SIZE_LIMIT,
-    async rcpt({ address: text }) {
+    async rcpt({ address: text, notify, orcpt }) {
       const address = parseAddress(text);
       if (address === null) return refuse(BAD_RECIPIENT);
       if (address.utf8 && !mail.smtputf8) return refuse(reply(553, '5.6.7', 'address needs SMTPUTF8'));
       if (recipients.has(address.wire)) return take(null);
+      const dsn = notify === undefined && orcpt === undefined ? null : { notify, orcpt };
       const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, 1);
+      if (reserved.kind === 'over' && overLimit === 'hold') {
+        const until = deps.clock.now() + reserved.retryAfterSeconds * 1000;
+        const cause = `over the sending limit of ${reserved.limit} recipients per ${reserved.window}`;
+        recipients.set(address.wire, { address, dsn, held: { until, cause } });
+        return take(null);
+      }
       if (reserved.kind === 'over') {
         return refuse(
           reply(
@@ -144,7 +164,7 @@ async function beginSubmission(
         );
       }
       held.push(reserved);
-      recipients.set(address.wire, address);
+      recipients.set(address.wire, { address, dsn, held: null });
       return take(null);
     },
     async data(raw) {
@@ -152,6 +172,13 @@ async function beginSubmission(
         if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
         const prepared = await prepareOutgoing(deps.read, principal, domain, raw, deps);
         if (!prepared.ok) return refusalReply(prepared.refusal);
+        const { idempotencyKey } = prepared.value;
+        if (idempotencyKey !== null) {
+          const known = await sentBefore(deps, principal.projectId, idempotencyKey);
+          const first = [...recipients.keys()].map((wire) => known.get(wire)).find((id) => id !== undefined);
+          for (const wire of known.keys()) recipients.delete(wire);
+          if (recipients.size === 0) return reply(250, '2.0.0', `accepted ${first}`);
+        }
         const id: MessageId = deps.random.id();
         const planned = await planOutgoing(
           deps.read,
@@ -175,6 +202,8 @@ async function beginSubmission(
               peerAddress: connection.remoteAddress,
               helo: connection.helo ?? '',
               tls: connection.tls?.version ?? null,
+              ...(mail.ret === undefined ? {} : { ret: mail.ret }),
+              ...(mail.envid === undefined ? {} : { envid: mail.envid }),
             },
           },
           deps,
@@ -182,6 +211,16 @@ async function beginSubmission(
         const counted = held;
         await deps.intake.send(planned, (tx) => {
           for (const reservation of counted) reservation.commit(tx);
+          if (idempotencyKey === null) return;
+          const createdAt = deps.clock.now();
+          for (const { address } of planned.recipients)
+            tx.insertSentKey({
+              projectId: principal.projectId,
+              key: idempotencyKey,
+              address,
+              messageId: id,
+              createdAt,
+            });
         });
         held = [];
         return reply(250, '2.0.0', `accepted ${id}`);
@@ -193,6 +232,19 @@ async function beginSubmission(
     },
     abort: release,
   });
+}
+
+/** Who got a message under this Idempotency-Key in the last 24 h, and which one. */
+async function sentBefore(
+  deps: ReceiverDeps,
+  project: Principal['projectId'],
+  key: string,
+): Promise<Map<string, MessageId>> {
+  const since = deps.clock.now() - SENT_KEY_MS;
+  const sent = await deps.read.sentKeys(project, key);
+  return new Map(
+    sent.filter(({ createdAt }) => createdAt > since).map((one) => [one.address, one.messageId]),
+  );
 }
 
 async function beginIncoming(
@@ -320,6 +372,8 @@ async function acceptIncoming(
 }
 
 function storeReply(logger: Logger, connection: Connection, error: unknown): Reply {
+  // Two copies at once under one Idempotency-Key: the second one is told to come again, and then finds the first.
+  if (error instanceof ConflictError) return TRY_LATER;
   logger.error({ connection: connection.id, err: error }, 'mail could not be taken');
   return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
 }

@@ -5,13 +5,14 @@
 import type { DomainReader } from '../domains/types.ts';
 import type { Principal } from '../iam/types.ts';
 import type { Limiter } from '../limits/limiter.ts';
+import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
 import { type ComposeInput, compose, FieldError } from '../mail/compose.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import { StoreError } from '../runtime/transactor.ts';
-import type { Intake } from './accept.ts';
+import type { Intake, IntakeTx } from './accept.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import {
   checkSender,
@@ -23,7 +24,7 @@ import {
 import { receivedField } from './trace.ts';
 
 export interface SubmitDeps {
-  readonly read: DomainReader & RuleReader;
+  readonly read: DomainReader & RuleReader & LimitReader;
   readonly intake: Intake;
   readonly limiter: Limiter;
   readonly clock: Clock;
@@ -47,10 +48,12 @@ export interface Submitted {
   readonly messageIdHeader: string;
   readonly recipients: readonly { readonly id: string; readonly address: string; readonly state: string }[];
 }
+/** `also`: what else belongs into the accepting commit. */
 export type Submit = (
   principal: Principal,
   domainId: DomainId,
-  input: ComposeInput,
+  input: SubmitInput,
+  also?: (tx: IntakeTx, accepted: Submitted) => void,
 ) => Promise<Submitted | SubmitRefusal>;
 
 const problem = (
@@ -68,8 +71,12 @@ const problem = (
   ...more,
 });
 
+export interface SubmitInput extends ComposeInput {
+  readonly priority?: 'high' | 'normal';
+}
+
 export function createSubmit(deps: SubmitDeps): Submit {
-  return async (principal, domainId, input) => {
+  return async (principal, domainId, input, also) => {
     const operation = missingSendOperation(principal);
     if (operation !== null) {
       return problem(
@@ -110,7 +117,8 @@ export function createSubmit(deps: SubmitDeps): Submit {
       domain,
       envelope.recipients.length,
     );
-    if (reserved.kind === 'over') {
+    const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
+    if (reserved.kind === 'over' && overLimit === 'reject') {
       return problem(
         429,
         'limit-exceeded',
@@ -119,6 +127,13 @@ export function createSubmit(deps: SubmitDeps): Submit {
         { retryAfterSeconds: reserved.retryAfterSeconds },
       );
     }
+    const held =
+      reserved.kind === 'over'
+        ? {
+            until: deps.clock.now() + reserved.retryAfterSeconds * 1000,
+            cause: `over the sending limit of ${reserved.limit} recipients per ${reserved.window}`,
+          }
+        : null;
     const id: MessageId = deps.random.id();
     try {
       const planned = await planOutgoing(
@@ -129,21 +144,25 @@ export function createSubmit(deps: SubmitDeps): Submit {
           domain,
           source: 'api',
           mailFrom: envelope.from,
-          recipients: envelope.recipients,
+          recipients: envelope.recipients.map((address) => ({ address, dsn: { notify: ['NEVER'] }, held })),
           message: prepared.value,
           received: receivedField({ by: deps.hostname, with: 'HTTP', tls: null, id, now: deps.clock.now() }),
           smtputf8: false,
-          facts: {},
+          facts: input.priority === 'high' ? { priority: true } : {},
         },
         deps,
       );
-      await deps.intake.send(planned, (tx) => reserved.commit(tx));
-      return {
+      const accepted: Submitted = {
         kind: 'accepted',
         id,
         messageIdHeader: planned.message.messageIdHeader,
         recipients: planned.recipients.map((row) => ({ id: row.id, address: row.address, state: row.state })),
       };
+      await deps.intake.send(planned, (tx) => {
+        if (reserved.kind === 'ok') reserved.commit(tx);
+        also?.(tx, accepted);
+      });
+      return accepted;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return error.retryable
@@ -160,7 +179,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
             'the store does not take writes, try again later',
           );
     } finally {
-      reserved.release();
+      if (reserved.kind === 'ok') reserved.release();
     }
   };
 }
@@ -213,6 +232,16 @@ function refusalProblem(refusal: SendRefusal): SubmitRefusal {
         `${refusal.domain} in ${refusal.field} is not set up in this project`,
         {
           field: `arguments.${refusal.field.toLowerCase()}`,
+        },
+      );
+    case 'idempotency-key-invalid':
+      return problem(
+        422,
+        'header-invalid',
+        'Header invalid',
+        'the Idempotency-Key header field is not valid',
+        {
+          field: 'arguments.headers',
         },
       );
     case 'loop':

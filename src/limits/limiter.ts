@@ -56,7 +56,11 @@ interface Book {
 /** Books kept at the most; the ones longest unused are loaded again when needed. */
 const MAX_BOOKS = 10_000;
 
-export function createLimiter(deps: { reader: LimitReader; clock: Clock; defaults: ProjectLimits }): Limiter {
+export function createLimiter(deps: {
+  reader: Pick<LimitReader, 'projectLimits' | 'usage'>;
+  clock: Clock;
+  defaults: ProjectLimits;
+}): Limiter {
   const { reader, clock, defaults } = deps;
   const books = new Map<string, Promise<Book>>();
 

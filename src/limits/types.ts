@@ -7,6 +7,21 @@ export interface ProjectLimits {
   /** recipients per 24 h; 0 = none */
   readonly perDay: number;
 }
+/** How a project wants its mail to be tried. */
+export interface SendingSettings {
+  /** Seconds for which delivery is tried. */
+  readonly retrySeconds: number;
+  /** Ages (s) of a message at which a deferral becomes an event: the first one at or after each. */
+  readonly deferredAges: readonly number[];
+  /** What happens to mail over the limit: refused at once, or taken and sent as the window allows. */
+  readonly overLimit: 'reject' | 'hold';
+}
+/** 5 days (RFC 5321 §4.5.4.1 asks for 4-5). */
+export const DEFAULT_SENDING: SendingSettings = {
+  retrySeconds: 5 * 24 * 3600,
+  deferredAges: [0, 3600, 4 * 3600, 24 * 3600, 48 * 3600, 72 * 3600, 96 * 3600],
+  overLimit: 'reject',
+};
 /** One bucket's count: `width` 1 (second) or 60 (minute); `start` in whole seconds of wall time. */
 export interface UsageBucket {
   readonly width: 1 | 60;
@@ -16,6 +31,8 @@ export interface UsageBucket {
 export interface LimitReader {
   /** null: the instance's defaults. */
   projectLimits(project: ProjectId): Promise<ProjectLimits | null>;
+  /** null: DEFAULT_SENDING. */
+  sendingSettings(project: ProjectId): Promise<SendingSettings | null>;
   /** Buckets with start >= since (s), for the project as a whole (domain null) or one domain. */
   usage(
     project: ProjectId,
@@ -26,6 +43,7 @@ export interface LimitReader {
 }
 export interface LimitTx {
   setProjectLimits(project: ProjectId, limits: ProjectLimits): void;
+  setSendingSettings(project: ProjectId, settings: SendingSettings): void;
   /** Adds to the second's and the minute's bucket, of the project (domain null) or one domain. */
   addUsage(project: ProjectId, domain: DomainId | null, atSeconds: number, recipients: number): void;
   /** Drops buckets no window reaches any more. */

@@ -17,6 +17,8 @@ export type DeliveryId = Id<'subscriber-delivery'>;
 export type MessageId = Id<'message'>;
 export type RecipientId = Id<'recipient'>;
 export type TaskId = Id<'task'>;
+export type SuspensionId = Id<'suspension'>;
+export type QueueOperationId = Id<'queue-operation'>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -3,7 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export interface Metrics {
   messagesAccepted(source: string): void;
-  recipientSettled(outcome: 'delivered' | 'deferred' | 'bounced' | 'expired'): void;
+  recipientSettled(outcome: 'delivered' | 'deferred' | 'bounced' | 'expired' | 'held' | 'cancelled'): void;
+  /** The link broke after the final dot: the mail may arrive twice. */
+  ambiguousEnd(): void;
   hookDelivery(result: 'done' | 'retry' | 'dead'): void;
   groupCommit(info: { readonly ops: number; readonly ms: number }): void;
   /** Asked at each scrape. */
@@ -43,7 +45,18 @@ export function createMetrics(): Metrics {
       help: 'Recipients given up',
       registers,
     }),
+    held: new Counter({ name: 'hikyaku_recipients_held_total', help: 'Recipients held', registers }),
+    cancelled: new Counter({
+      name: 'hikyaku_recipients_cancelled_total',
+      help: 'Recipients taken back',
+      registers,
+    }),
   };
+  const ambiguous = new Counter({
+    name: 'hikyaku_ambiguous_ends_total',
+    help: 'Recipients whose link broke after the final dot: tried again, and perhaps delivered twice',
+    registers,
+  });
   const hooks = new Counter({
     name: 'hikyaku_hook_deliveries_total',
     help: 'Attempts to hand an event to a hook',
@@ -75,6 +88,7 @@ export function createMetrics(): Metrics {
   return {
     messagesAccepted: (from) => accepted.inc({ source: from }),
     recipientSettled: (outcome) => settled[outcome].inc(),
+    ambiguousEnd: () => ambiguous.inc(),
     hookDelivery: (result) => hooks.inc({ result }),
     groupCommit({ ops, ms }) {
       commitOps.observe(ops);

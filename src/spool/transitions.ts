@@ -3,11 +3,15 @@
  * only while the row is still in one of `from`; any other state makes the transaction stale.
  * States and their meaning: spool/types.ts. Times are wall ms.
  */
-import type { RecipientMove, RecipientRow, RecipientState } from './types.ts';
+import type { HELD_LANES, RecipientMove, RecipientRow, RecipientState } from './types.ts';
 
 /** Not yet settled; a held row whose time has come is tried like any other. */
 const OPEN: readonly RecipientState[] = ['queued', 'deferred', 'held'];
 
+/** What it was held so far, at `now`. */
+function heldMs(row: RecipientRow, now: number): number {
+  return row.heldMs + (row.heldSince === null ? 0 : Math.max(0, now - row.heldSince));
+}
 function settle(
   row: RecipientRow,
   to: RecipientState,
@@ -20,29 +24,24 @@ function settle(
     recipientId: row.id,
     from: OPEN,
     to,
+    lane: row.lane,
     attempts,
+    heldSince: null,
+    heldMs: heldMs(row, now),
     nextAttemptAt: null,
     lastResult,
     settledAt: now,
   };
 }
-function wait(
-  row: RecipientRow,
-  from: readonly RecipientState[],
-  to: RecipientState,
-  attempts: number,
-  nextAttemptAt: number,
-  lastResult: unknown,
-): RecipientMove {
+type Waiting = Pick<RecipientMove, 'from' | 'to' | 'lane' | 'attempts' | 'nextAttemptAt' | 'lastResult'>;
+function wait(row: RecipientRow, now: number, waiting: Waiting): RecipientMove {
   return {
     projectId: row.projectId,
     recipientId: row.id,
-    from,
-    to,
-    attempts,
-    nextAttemptAt,
-    lastResult,
+    heldSince: waiting.to === 'held' ? (row.heldSince ?? now) : null,
+    heldMs: waiting.to === 'held' ? row.heldMs : heldMs(row, now),
     settledAt: null,
+    ...waiting,
   };
 }
 
@@ -50,9 +49,16 @@ function wait(
 export function toDelivered(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'delivered', now, row.attempts + 1, result);
 }
-/** It could not be delivered now; once more at `nextAttemptAt`. */
-export function toDeferred(row: RecipientRow, nextAttemptAt: number, result: unknown): RecipientMove {
-  return wait(row, OPEN, 'deferred', row.attempts + 1, nextAttemptAt, result);
+/** It could not be delivered now; once more at `nextAttemptAt`, in the lane of the site it turned out to belong to. */
+export function toDeferred(
+  row: RecipientRow,
+  now: number,
+  nextAttemptAt: number,
+  lane: string,
+  result: unknown,
+): RecipientMove {
+  const attempts = row.attempts + 1;
+  return wait(row, now, { from: OPEN, to: 'deferred', lane, attempts, nextAttemptAt, lastResult: result });
 }
 /** Refused for good. */
 export function toBounced(row: RecipientRow, now: number, result: unknown): RecipientMove {
@@ -71,14 +77,32 @@ export function toSuppressed(row: RecipientRow, now: number, result: unknown): R
   return settle(row, 'suppressed', now, row.attempts, result);
 }
 /** Over quota or suspended: looked at again at `until`. No attempt is counted. */
-export function toHeld(row: RecipientRow, until: number, result: unknown): RecipientMove {
-  return wait(row, ['queued', 'deferred'], 'held', row.attempts, until, result);
+export function toHeld(
+  row: RecipientRow,
+  now: number,
+  until: number,
+  lane: (typeof HELD_LANES)[keyof typeof HELD_LANES],
+  result: unknown,
+): RecipientMove {
+  return wait(row, now, {
+    from: OPEN,
+    to: 'held',
+    lane,
+    attempts: row.attempts,
+    nextAttemptAt: until,
+    lastResult: result,
+  });
 }
 /** The hold is over: due at `now`. */
 export function release(row: RecipientRow, now: number): RecipientMove {
-  return wait(row, ['held'], 'queued', row.attempts, now, row.lastResult);
+  return again(row, now, ['held']);
 }
 /** Someone asked for a try at once: due at `now`. */
 export function retryNow(row: RecipientRow, now: number): RecipientMove {
-  return wait(row, ['deferred', 'held'], 'queued', row.attempts, now, row.lastResult);
+  return again(row, now, OPEN);
+}
+function again(row: RecipientRow, now: number, from: readonly RecipientState[]): RecipientMove {
+  const lane = row.state === 'held' ? row.domain : row.lane;
+  const { attempts, lastResult } = row;
+  return wait(row, now, { from, to: 'queued', lane, attempts, nextAttemptAt: now, lastResult });
 }

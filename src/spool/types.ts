@@ -4,7 +4,14 @@
  * spool/transitions.ts, applied "if still in that state"; message bytes live until nothing refers to them.
  * `sending` lives in memory under the lease and is never a row's state.
  */
-import type { DomainId, MessageId, ProjectId, RecipientId } from '../runtime/ids.ts';
+import type {
+  DomainId,
+  MessageId,
+  ProjectId,
+  QueueOperationId,
+  RecipientId,
+  SuspensionId,
+} from '../runtime/ids.ts';
 
 export type RecipientState =
   | 'queued'
@@ -51,7 +58,19 @@ export interface MessageFacts {
   /** RFC 3461 parameters */
   readonly envid?: string;
   readonly ret?: 'FULL' | 'HDRS';
+  /** Goes ahead of the project's other mail. */
+  readonly priority?: boolean;
 }
+/** RFC 3461 parameters of one recipient. */
+export interface DsnRequest {
+  /** NEVER, or any of the others; absent: FAILURE and DELAY (§4.1 leaves it to us). */
+  readonly notify?: readonly ('NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY')[];
+  /** As given: `addr-type;xtext`. */
+  readonly orcpt?: string;
+}
+/** Lanes of held rows, by why they are held; no site has such a name. */
+export const HELD_LANES = { quota: 'held:quota', suspended: 'held:suspended' } as const;
+
 export interface RecipientRow {
   readonly id: RecipientId;
   readonly messageId: MessageId;
@@ -60,8 +79,14 @@ export interface RecipientRow {
   readonly address: string;
   /** A-label domain of the address: what is routed and grouped. */
   readonly domain: string;
+  /** What its waiting is grouped by: the destination site once that is known, before it the domain; see HELD_LANES. */
+  readonly lane: string;
   readonly state: RecipientState;
   readonly attempts: number;
+  /** Wall ms since when it is held, else null; ms it was held before. Neither counts toward its time in the queue. */
+  readonly heldSince: number | null;
+  readonly heldMs: number;
+  readonly dsn: DsnRequest | null;
   /** ms; set exactly when state is queued, deferred or held */
   readonly nextAttemptAt: number | null;
   /** Last outcome for the reader: reply text, cause, remote. JSON. */
@@ -86,7 +111,10 @@ export interface RecipientMove {
   readonly recipientId: RecipientId;
   readonly from: readonly RecipientState[];
   readonly to: RecipientState;
+  readonly lane: string;
   readonly attempts: number;
+  readonly heldSince: number | null;
+  readonly heldMs: number;
   readonly nextAttemptAt: number | null;
   readonly lastResult: unknown;
   readonly settledAt: number | null;
@@ -96,14 +124,84 @@ export interface DueRecipient {
   readonly row: RecipientRow;
   readonly message: Omit<StoredMessage, 'raw' | 'prefix'> & { readonly size: number };
 }
+export interface LaneKey {
+  readonly project: ProjectId;
+  readonly lane: string;
+}
+export interface LaneSummary extends LaneKey {
+  readonly queued: number;
+  readonly deferred: number;
+  readonly held: number;
+  /** Earliest next_attempt_at, wall ms. */
+  readonly nextDue: number;
+}
+/** Which waiting recipients are meant; what is left out matches all. */
+export interface WaitingFilter {
+  /** null: of all projects (operators). */
+  readonly project: ProjectId | null;
+  /** Site or domain, as shown in the queue list. */
+  readonly lane?: string;
+  /** Domain of the recipient. */
+  readonly domain?: string;
+  /** Envelope sender. */
+  readonly sender?: string;
+  /** Wall ms: accepted before. */
+  readonly acceptedBefore?: number;
+  readonly states?: readonly ('queued' | 'deferred' | 'held')[];
+}
+/** Mail that matches waits until it is lifted or its time is over. */
+export interface Suspension {
+  readonly id: SuspensionId;
+  readonly filter: WaitingFilter;
+  readonly reason: string;
+  readonly actor: string;
+  readonly createdAt: number;
+  /** Wall ms. */
+  readonly expiresAt: number;
+}
+/** Audit record of what was done to the queue by hand. */
+export interface QueueOperation {
+  readonly id: QueueOperationId;
+  readonly action: 'retry' | 'cancel' | 'bounce' | 'suspend' | 'resume';
+  readonly filter: WaitingFilter;
+  readonly actor: string;
+  readonly at: number;
+  /** Recipients changed. */
+  readonly changed: number;
+}
 export interface SpoolReader {
   message(project: ProjectId, id: MessageId): Promise<StoredMessage | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;
   attempts(project: ProjectId, message: MessageId): Promise<readonly AttemptRow[]>;
-  /** Unsettled recipients due at or before `now`, earliest first, at most `limit`, leaving out those in `exclude`. By index only. */
-  due(now: number, limit: number, exclude: ReadonlySet<RecipientId>): Promise<readonly DueRecipient[]>;
-  /** Earliest next_attempt_at of any unsettled recipient after `now`, or null. */
-  nextDueAfter(now: number): Promise<number | null>;
+  /** Recipients of a lane due at or before `now`, earliest first, at most `limit`, leaving out those in `exclude`. */
+  due(
+    lane: LaneKey,
+    now: number,
+    limit: number,
+    exclude: ReadonlySet<RecipientId>,
+  ): Promise<readonly DueRecipient[]>;
+  /** Earliest next_attempt_at after `now` of any unsettled recipient of the lane, or null. */
+  nextDueAfter(lane: LaneKey, now: number): Promise<number | null>;
+  /** All lanes with unsettled recipients. */
+  lanes(): Promise<readonly LaneSummary[]>;
+  /**
+   * Unsettled recipients in the order of project, lane and time, with their messages. Looks at a bounded number of rows
+   * per call, so that a page may be short or empty before the end: it is over when `nextCursor` is null.
+   */
+  waiting(
+    filter: WaitingFilter,
+    page: { readonly limit: number; readonly cursor: string | null },
+  ): Promise<{ readonly items: readonly DueRecipient[]; readonly nextCursor: string | null }>;
+  recipient(project: ProjectId, id: RecipientId): Promise<RecipientRow | null>;
+  sentKeys(project: ProjectId, key: string): Promise<readonly SentKey[]>;
+  suspensions(): Promise<readonly Suspension[]>;
+  operations(
+    page: { limit: number; cursor: string | null },
+    project: ProjectId | null,
+  ): Promise<{
+    readonly items: readonly QueueOperation[];
+    readonly nextCursor: string | null;
+  }>;
   /** Counts of recipients in queued, deferred and held: of one project, or (null) of the instance. */
   depth(project: ProjectId | null): Promise<Readonly<Record<'queued' | 'deferred' | 'held', number>>>;
   /** Messages of a project, newest first, without bytes. */
@@ -120,4 +218,19 @@ export interface SpoolTx {
   insertRecipient(row: RecipientRow): void;
   moveRecipient(move: RecipientMove): void;
   insertAttempt(attempt: AttemptRow): void;
+  insertSuspension(suspension: Suspension): void;
+  /** StaleError when it is gone. */
+  deleteSuspension(id: SuspensionId): void;
+  insertOperation(operation: QueueOperation): void;
+  /** ConflictError 'sent_key.address' where the project has used the key for the recipient before. */
+  insertSentKey(sent: SentKey): void;
+  pruneSentKeys(before: number): void;
+}
+/** An Idempotency-Key header field once used for a recipient. */
+export interface SentKey {
+  readonly projectId: ProjectId;
+  readonly key: string;
+  readonly address: string;
+  readonly messageId: MessageId;
+  readonly createdAt: number;
 }

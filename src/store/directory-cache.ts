@@ -10,6 +10,7 @@ const CACHED = [
   'findApiClient',
   'project',
   'projectLimits',
+  'sendingSettings',
   'findDomain',
   'domain',
   'dkimKeys',

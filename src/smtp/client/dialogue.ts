@@ -48,6 +48,7 @@ export interface Capabilities {
   /** octets; null where not announced or unlimited */
   readonly size: number | null;
   readonly authPlain: boolean;
+  readonly dsn: boolean;
 }
 export interface SessionOptions {
   /** Our name in EHLO. */
@@ -70,9 +71,21 @@ export interface OutgoingTransaction {
   readonly raw: Buffer;
   readonly smtputf8: boolean;
   readonly eightBit: boolean;
+  /** What the sender asked to be told (RFC 3461), passed on where the server offers DSN; one per recipient, in order. */
+  readonly dsn?: {
+    readonly ret?: 'FULL' | 'HDRS';
+    /** xtext */
+    readonly envid?: string;
+    readonly recipients: readonly { readonly notify?: readonly string[]; readonly orcpt?: string }[];
+  };
 }
 export type Verdict =
-  | { readonly kind: 'delivered'; readonly reply: ServerReply }
+  | {
+      readonly kind: 'delivered';
+      readonly reply: ServerReply;
+      /** The duty to notify was passed on (RFC 3461 §5.2.1). */
+      readonly dsn: boolean;
+    }
   | {
       readonly kind: 'deferred';
       readonly reply: ServerReply | null;
@@ -102,6 +115,7 @@ const NO_EXTENSIONS: Capabilities = {
   smtputf8: false,
   size: null,
   authPlain: false,
+  dsn: false,
 };
 
 function* ask(send: string | readonly Buffer[] | null, phase: Phase): Dialogue<ServerReply> {
@@ -171,6 +185,7 @@ export function readCapabilities(lines: readonly string[]): Capabilities {
     smtputf8: found.has('SMTPUTF8'),
     size: size > 0 ? size : null, // RFC 1870 §4: 0 is no fixed limit
     authPlain: found.get('AUTH')?.includes(' PLAIN ') === true,
+    dsn: found.has('DSN'),
   };
 }
 
@@ -197,7 +212,7 @@ export function* sendMail(
   }
   const commands = [
     mailCommand(mail, capabilities),
-    ...mail.recipients.map((r) => `RCPT TO:<${r}>\r\n`),
+    ...mail.recipients.map((_, i) => rcptCommand(mail, i, capabilities)),
     'DATA\r\n',
   ];
   const { pipelining } = capabilities;
@@ -240,7 +255,7 @@ export function* sendMail(
     bodyHanded = true;
     const last = yield* ask([mail.header, dotStuff(mail.raw)], 'final');
     open = false;
-    if (positive(last)) return end({ kind: 'delivered', reply: last }, true);
+    if (positive(last)) return end({ kind: 'delivered', reply: last, dsn: capabilities.dsn }, true);
     return end(judge(last, 'message refused'), last.code !== 421);
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
@@ -292,5 +307,12 @@ function preflight(mail: OutgoingTransaction, capabilities: Capabilities): Verdi
 function mailCommand(mail: OutgoingTransaction, capabilities: Capabilities): string {
   const size = capabilities.size === null ? '' : ` SIZE=${mail.header.length + mail.raw.length}`;
   const body = mail.eightBit ? ' BODY=8BITMIME' : '';
-  return `MAIL FROM:<${mail.mailFrom}>${size}${body}${mail.smtputf8 ? ' SMTPUTF8' : ''}\r\n`;
+  const { ret, envid } = (capabilities.dsn ? mail.dsn : undefined) ?? {};
+  const dsn = `${ret === undefined ? '' : ` RET=${ret}`}${envid === undefined ? '' : ` ENVID=${envid}`}`;
+  return `MAIL FROM:<${mail.mailFrom}>${size}${body}${mail.smtputf8 ? ' SMTPUTF8' : ''}${dsn}\r\n`;
+}
+function rcptCommand(mail: OutgoingTransaction, index: number, capabilities: Capabilities): string {
+  const { notify, orcpt } = (capabilities.dsn ? mail.dsn?.recipients[index] : undefined) ?? {};
+  const dsn = `${notify === undefined ? '' : ` NOTIFY=${notify.join(',')}`}${orcpt === undefined ? '' : ` ORCPT=${orcpt}`}`;
+  return `RCPT TO:<${mail.recipients[index]}>${dsn}\r\n`;
 }

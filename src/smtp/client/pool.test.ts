@@ -236,7 +236,7 @@ test('connections are reused, retired after maxUses, and a dead idle one costs n
 });
 test('never more than the cap per site', async () => {
   await using server = await scriptedServer();
-  await using client = pool({ perSite: 2 });
+  await using client = pool({ perSite: () => 2 });
   await Promise.all(Array.from({ length: 12 }, () => client.deliver(targetOf(server.port), mail)));
   assert.equal(server.messages.length, 12);
   assert.ok(server.connections <= 2, String(server.connections));

@@ -1,6 +1,6 @@
 /**
  * Connections per site: reused while warm, capped, closed when idle, used up or broken.
- * Invariants: a site never has more than `perSite` connections, idle ones included; a connection serves one
+ * Invariants: a site never has more than its cap of connections, idle ones included; a connection serves one
  * transaction at a time and is reused only for the very same target; disposing closes every socket.
  * A kept connection that turns out to be dead before it answered anything costs nothing: a fresh one is tried.
  */
@@ -48,8 +48,8 @@ export interface PoolOptions {
   /** Our name in EHLO. */
   readonly hostname: string;
   readonly timeouts?: Partial<Timeouts>;
-  /** Connections per site; 20. */
-  readonly perSite?: number;
+  /** Connections per site; 20 each. */
+  readonly perSite?: (site: string) => number;
   /** ms a connection is kept without work; 10,000. */
   readonly idleMs?: number;
   /** Transactions per connection; 100. */
@@ -65,6 +65,7 @@ interface Idle {
   readonly timer: Timer;
 }
 interface Site {
+  readonly cap: number;
   active: number;
   readonly idle: Idle[];
   readonly waiters: (() => void)[];
@@ -72,7 +73,7 @@ interface Site {
 
 export function createPool(options: PoolOptions): Pool {
   const { network, clock, hostname } = options;
-  const { perSite = 20, idleMs = 10_000, maxUses = 100, maxTries = 5 } = options;
+  const { perSite = () => 20, idleMs = 10_000, maxUses = 100, maxTries = 5 } = options;
   const sites = new Map<string, Site>();
   const stop = new AbortController();
   const open = new Set<ClientConnection>();
@@ -93,7 +94,7 @@ export function createPool(options: PoolOptions): Pool {
   function siteOf(name: string): Site {
     let site = sites.get(name);
     if (site === undefined) {
-      site = { active: 0, idle: [], waiters: [] };
+      site = { cap: perSite(name), active: 0, idle: [], waiters: [] };
       sites.set(name, site);
     }
     return site;
@@ -169,7 +170,7 @@ export function createPool(options: PoolOptions): Pool {
         return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
     }
     // An idle connection to another server of the site makes room for this one.
-    while (site.idle.length > 0 && site.active + site.idle.length > perSite) {
+    while (site.idle.length > 0 && site.active + site.idle.length > site.cap) {
       const oldest = site.idle[0]!;
       forget(site, oldest);
       retire(oldest.connection);
@@ -215,7 +216,7 @@ export function createPool(options: PoolOptions): Pool {
     async deliver(target, mail) {
       const site = siteOf(target.site);
       // The place is handed over by the one that leaves, so that no newcomer slips in between.
-      if (site.active >= perSite) await new Promise<void>((resolve) => site.waiters.push(resolve));
+      if (site.active >= site.cap) await new Promise<void>((resolve) => site.waiters.push(resolve));
       else site.active += 1;
       try {
         return await attempt(site, target, mail);

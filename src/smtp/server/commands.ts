@@ -4,7 +4,7 @@
  */
 import { type Reply, reply } from '../reply.ts';
 import { parsePath } from './path.ts';
-import type { Connection, MailParameters } from './receiver.ts';
+import type { Connection, MailParameters, RcptParameters } from './receiver.ts';
 import * as replies from './replies.ts';
 
 /** What commands may see and do of a session. */
@@ -24,7 +24,7 @@ export interface CommandState {
   auth(mechanism: string, initial: string): Promise<void>;
   /** null: the connection has gone meanwhile */
   mail(parameters: MailParameters): Promise<Reply | null>;
-  rcpt(address: string): Promise<Reply>;
+  rcpt(parameters: RcptParameters): Promise<Reply>;
   data(): void;
 }
 export interface Command {
@@ -60,7 +60,7 @@ function hello(esmtp: boolean): Command {
   };
 }
 
-/** EHLO keywords: RFC 2920, 1870, 6152, 6531, 2034, 3207, 4954. */
+/** EHLO keywords: RFC 2920, 1870, 6152, 6531, 2034, 3461, 3207, 4954. */
 function extensions(state: CommandState): string[] {
   return [
     'PIPELINING',
@@ -68,6 +68,7 @@ function extensions(state: CommandState): string[] {
     '8BITMIME',
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
+    ...(offersDsn(state) ? ['DSN'] : []),
     ...(state.connection.tls === null && state.tlsAvailable ? ['STARTTLS'] : []),
     ...(state.authOffered ? ['AUTH PLAIN LOGIN'] : []),
     'HELP',
@@ -120,12 +121,12 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       check(state, rest) {
         if (state.connection.helo === null) return replies.NEED_HELLO;
         if (state.inTransaction) return replies.BAD_SEQUENCE;
-        const parsed = mailParameters(rest);
+        const parsed = mailParameters(rest, offersDsn(state));
         if ('code' in parsed) return parsed;
         return parsed.size !== null && parsed.size > state.announcedSize ? replies.TOO_LARGE : null;
       },
       proceed(state, rest) {
-        return state.mail(mailParameters(rest) as MailParameters);
+        return state.mail(mailParameters(rest, true) as MailParameters);
       },
     },
   ],
@@ -135,14 +136,12 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       junk: false,
       check(state, rest) {
         if (!state.inTransaction) return replies.BAD_SEQUENCE;
-        const match = /^TO:(.*)$/i.exec(rest);
-        const path = match === null ? null : parsePath(match[1]!);
-        if (path === null || path.address === '') return replies.BAD_RECIPIENT;
-        if (path.parameters.size > 0) return replies.UNKNOWN_PARAMETER;
-        if (hasUtf8(path.address) && !state.smtputf8) return replies.NEED_SMTPUTF8;
+        const parsed = rcptParameters(rest, offersDsn(state));
+        if ('code' in parsed) return parsed;
+        if (hasUtf8(parsed.address) && !state.smtputf8) return replies.NEED_SMTPUTF8;
         return state.recipients >= state.maxRecipients ? replies.TOO_MANY_RECIPIENTS : null;
       },
-      proceed: (state, rest) => state.rcpt(parsePath(rest.slice(3))!.address),
+      proceed: (state, rest) => state.rcpt(rcptParameters(rest, true) as RcptParameters),
     },
   ],
   [
@@ -194,14 +193,57 @@ function hasUtf8(text: string): boolean {
   return /[^\x00-\x7f]/.test(text);
 }
 
-/** `FROM:<path> [SIZE=n] [BODY=…] [SMTPUTF8] [AUTH=…]`; a refusal where it is not. */
-function mailParameters(rest: string): MailParameters | Reply {
+/** Notifications are offered to those who send, never to the Internet: anyone could have them sent to anyone. */
+function offersDsn({ connection }: CommandState): boolean {
+  return connection.role !== 'mx' || connection.principal !== null;
+}
+
+/** xtext (RFC 3461 §4) of at most `most` characters. */
+function isXtext(text: string, most: number): boolean {
+  return text.length <= most && /^(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+$/.test(text);
+}
+
+/** `TO:<path> [NOTIFY=…] [ORCPT=…]`; a refusal where it is not. */
+function rcptParameters(rest: string, dsn: boolean): RcptParameters | Reply {
+  const match = /^TO:(.*)$/i.exec(rest);
+  const path = match === null ? null : parsePath(match[1]!);
+  if (path === null || path.address === '') return replies.BAD_RECIPIENT;
+  let notify: RcptParameters['notify'];
+  let orcpt: string | undefined;
+  for (const [keyword, value] of path.parameters) {
+    if (!dsn) return replies.UNKNOWN_PARAMETER;
+    if (keyword === 'NOTIFY') {
+      const wanted = value.toUpperCase().split(',');
+      const known = /^(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*)$/.test(
+        wanted.join(','),
+      );
+      if (!known || new Set(wanted).size !== wanted.length) return replies.SYNTAX;
+      notify = wanted as unknown as RcptParameters['notify'];
+    } else if (keyword === 'ORCPT') {
+      const [type = '', ...words] = value.split(';');
+      // RFC 6533 §3: a utf-8 address may stand here as it is
+      if (!/^[A-Za-z0-9-]{1,50}$/.test(type) || !isXtext(words.join(';').replace(/[^\x00-\x7f]/g, 'x'), 500))
+        return replies.SYNTAX;
+      orcpt = value;
+    } else return replies.UNKNOWN_PARAMETER;
+  }
+  return {
+    address: path.address,
+    ...(notify === undefined ? {} : { notify }),
+    ...(orcpt === undefined ? {} : { orcpt }),
+  };
+}
+
+/** `FROM:<path> [SIZE=n] [BODY=…] [SMTPUTF8] [AUTH=…] [RET=…] [ENVID=…]`; a refusal where it is not. */
+function mailParameters(rest: string, dsn: boolean): MailParameters | Reply {
   const match = /^FROM:(.*)$/i.exec(rest);
   const path = match === null ? null : parsePath(match[1]!);
   if (path === null) return replies.BAD_SENDER;
   let size: number | null = null;
   let body: MailParameters['body'] = '7BIT';
   let smtputf8 = false;
+  let ret: MailParameters['ret'];
+  let envid: string | undefined;
   for (const [keyword, value] of path.parameters) {
     switch (keyword) {
       case 'SIZE':
@@ -220,10 +262,27 @@ function mailParameters(rest: string): MailParameters | Reply {
       case 'AUTH':
         // RFC 4954 §5: taken, and not believed.
         break;
+      case 'RET':
+        if (!dsn) return replies.UNKNOWN_PARAMETER;
+        if (!/^(FULL|HDRS)$/i.test(value)) return replies.SYNTAX;
+        ret = value.toUpperCase() as 'FULL' | 'HDRS';
+        break;
+      case 'ENVID':
+        if (!dsn) return replies.UNKNOWN_PARAMETER;
+        if (!isXtext(value, 100)) return replies.SYNTAX;
+        envid = value;
+        break;
       default:
         return replies.UNKNOWN_PARAMETER;
     }
   }
   if (hasUtf8(path.address) && !smtputf8) return replies.NEED_SMTPUTF8;
-  return { address: path.address, size, body, smtputf8 };
+  return {
+    address: path.address,
+    size,
+    body,
+    smtputf8,
+    ...(ret === undefined ? {} : { ret }),
+    ...(envid === undefined ? {} : { envid }),
+  };
 }

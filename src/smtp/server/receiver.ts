@@ -30,10 +30,16 @@ export interface MailParameters {
   readonly size: number | null;
   readonly body: '7BIT' | '8BITMIME';
   readonly smtputf8: boolean;
+  /** RFC 3461 §4.3, §4.4; envid as given (xtext). */
+  readonly ret?: 'FULL' | 'HDRS';
+  readonly envid?: string;
 }
 export interface RcptParameters {
   /** As given, without angle brackets; bare 'postmaster' is possible. */
   readonly address: string;
+  /** RFC 3461 §4.1, §4.2; orcpt as given. */
+  readonly notify?: readonly ('NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY')[];
+  readonly orcpt?: string;
 }
 export type Verdict<T> =
   | { readonly ok: true; readonly value: T }

@@ -202,10 +202,10 @@ export function createSession(
       mail = parameters;
       return replies.SENDER_OK;
     },
-    async rcpt(address) {
+    async rcpt(parameters) {
       const open = transaction;
       if (open === null) return replies.BAD_SEQUENCE;
-      const verdict = await ask(() => open.rcpt({ address }), {
+      const verdict = await ask(() => open.rcpt(parameters), {
         ok: false,
         reply: replies.LOCAL_ERROR,
       } as const);

@@ -11,6 +11,14 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & Ledger
       const [row] = await ask(db.selectFrom('project_limits').selectAll().where('project_id', '=', project));
       return row === undefined ? null : { perMinute: row.per_minute, perDay: row.per_day };
     },
+    async sendingSettings(project) {
+      const [row] = await ask(
+        db.selectFrom('sending_settings').selectAll().where('project_id', '=', project),
+      );
+      if (row === undefined) return null;
+      const deferredAges = fromJson(row.deferred_ages) as readonly number[];
+      return { retrySeconds: row.retry_seconds, deferredAges, overLimit: row.over_limit };
+    },
     async usage(project, domain, width, since) {
       const query = db
         .selectFrom('usage')
@@ -65,6 +73,15 @@ export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): Li
       const limits = { per_minute: perMinute, per_day: perDay };
       const query = db.insertInto('project_limits').values({ project_id: project, ...limits });
       pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
+    },
+    setSendingSettings(project, { retrySeconds, deferredAges, overLimit }) {
+      const settings = {
+        retry_seconds: retrySeconds,
+        deferred_ages: JSON.stringify(deferredAges),
+        over_limit: overLimit,
+      };
+      const query = db.insertInto('sending_settings').values({ project_id: project, ...settings });
+      pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(settings))));
     },
     addUsage(project, domain, atSeconds, recipients) {
       for (const width of [1, 60]) {

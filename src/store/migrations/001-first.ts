@@ -72,12 +72,22 @@ CREATE TABLE message_body (project_id TEXT NOT NULL, message_id TEXT NOT NULL, p
 
 CREATE TABLE recipient (project_id TEXT NOT NULL, id TEXT NOT NULL, message_id TEXT NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL,
   state TEXT NOT NULL CONSTRAINT recipient_state CHECK (state IN ('queued', 'deferred', 'held', 'delivered', 'bounced', 'expired', 'suppressed', 'cancelled')),
-  attempts INTEGER NOT NULL, next_attempt_at INTEGER, last_result TEXT, created_at INTEGER NOT NULL, settled_at INTEGER,
+  lane TEXT NOT NULL, attempts INTEGER NOT NULL, next_attempt_at INTEGER, held_since INTEGER, held_ms INTEGER NOT NULL, dsn TEXT,
+  last_result TEXT, created_at INTEGER NOT NULL, settled_at INTEGER,
   PRIMARY KEY (project_id, id),
   FOREIGN KEY (project_id, message_id) REFERENCES message (project_id, id) ON DELETE CASCADE,
+  CONSTRAINT recipient_held CHECK ((state = 'held') = (held_since IS NOT NULL)),
   CONSTRAINT recipient_waits CHECK ((state IN ('queued', 'deferred', 'held')) = (next_attempt_at IS NOT NULL))) STRICT, WITHOUT ROWID;
 CREATE INDEX recipient_message ON recipient (project_id, message_id);
-CREATE INDEX recipient_due ON recipient (next_attempt_at, state) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX recipient_lane ON recipient (project_id, lane, next_attempt_at, state) WHERE next_attempt_at IS NOT NULL;
+CREATE TABLE suspension (id TEXT PRIMARY KEY, project_id TEXT, filter TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+CREATE TABLE queue_operation (id TEXT PRIMARY KEY, project_id TEXT, action TEXT NOT NULL CHECK (action IN ('retry', 'cancel', 'bounce', 'suspend', 'resume')),
+  filter TEXT NOT NULL, actor TEXT NOT NULL, at INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
+CREATE TABLE sent_key (project_id TEXT NOT NULL, key TEXT NOT NULL, address TEXT NOT NULL, message_id TEXT NOT NULL, created_at INTEGER NOT NULL,
+  PRIMARY KEY (project_id, key, address)) STRICT, WITHOUT ROWID;
+CREATE INDEX sent_key_age ON sent_key (created_at);
+CREATE TABLE sending_settings (project_id TEXT PRIMARY KEY REFERENCES project (id), retry_seconds INTEGER NOT NULL, deferred_ages TEXT NOT NULL,
+  over_limit TEXT NOT NULL CHECK (over_limit IN ('reject', 'hold'))) STRICT;
 CREATE TABLE attempt (project_id TEXT NOT NULL, message_id TEXT NOT NULL, recipient_id TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,
   outcome TEXT NOT NULL CHECK (outcome IN ('delivered', 'deferred', 'bounced')), detail TEXT,
   PRIMARY KEY (project_id, message_id, recipient_id, number)) STRICT, WITHOUT ROWID;

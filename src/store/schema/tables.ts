@@ -92,6 +92,12 @@ export interface ProjectLimitsTable {
   per_minute: number;
   per_day: number;
 }
+export interface SendingSettingsTable {
+  project_id: string;
+  retry_seconds: number;
+  deferred_ages: string;
+  over_limit: 'reject' | 'hold';
+}
 export interface UsageTable {
   project_id: string;
   domain_id: string;
@@ -133,6 +139,7 @@ export interface Tables {
   rule: RuleTable;
   subscriber: SubscriberTable;
   project_limits: ProjectLimitsTable;
+  sending_settings: SendingSettingsTable;
   usage: UsageTable;
   task: TaskTable;
   idempotency: IdempotencyTable;

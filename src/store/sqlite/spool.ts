@@ -6,12 +6,18 @@ import { StoreError } from '../../runtime/transactor.ts';
 import type {
   AttemptRow,
   DueRecipient,
+  LaneSummary,
   MessageFacts,
+  QueueOperation,
   RecipientRow,
+  SentKey,
   SpoolReader,
   SpoolTx,
   StoredMessage,
+  Suspension,
+  WaitingFilter,
 } from '../../spool/types.ts';
+import { matchesWaiting } from '../../spool/waiting.ts';
 import {
   decodeCursor,
   fromJson,
@@ -50,9 +56,13 @@ interface RecipientCells {
   message_id: string;
   address: string;
   domain: string;
+  lane: string;
   state: string;
   attempts: number;
   next_attempt_at: number | null;
+  held_since: number | null;
+  held_ms: number;
+  dsn: string | null;
   last_result: string | null;
   created_at: number;
   settled_at: number | null;
@@ -83,8 +93,12 @@ function toRecipient(r: RecipientCells): RecipientRow {
     projectId: r.project_id as RecipientRow['projectId'],
     address: r.address,
     domain: r.domain,
+    lane: r.lane,
     state: r.state as RecipientRow['state'],
     attempts: r.attempts,
+    heldSince: r.held_since,
+    heldMs: r.held_ms,
+    dsn: fromJson(r.dsn) as RecipientRow['dsn'],
     nextAttemptAt: r.next_attempt_at,
     lastResult: fromJson(r.last_result),
     createdAt: r.created_at,
@@ -92,11 +106,67 @@ function toRecipient(r: RecipientCells): RecipientRow {
   };
 }
 
+interface WaitingKey {
+  project_id: string;
+  lane: string;
+  next_attempt_at: number;
+  state: 'queued' | 'deferred' | 'held';
+  id: string;
+}
+interface SuspensionCells {
+  id: string;
+  filter: string;
+  reason: string;
+  actor: string;
+  created_at: number;
+  expires_at: number;
+}
+interface OperationCells {
+  id: string;
+  action: QueueOperation['action'];
+  filter: string;
+  actor: string;
+  at: number;
+  changed: number;
+}
+/** Rows looked at for one page of waiting recipients: a bound of the time it takes. */
+const MOST_LOOKED_AT = 2000;
+
+function writeCursor(key: WaitingKey): string {
+  const cells = [key.project_id, key.lane, key.next_attempt_at, key.state, key.id];
+  return Buffer.from(JSON.stringify(cells)).toString('base64url');
+}
+/** What is no cursor of ours begins at the start. */
+function readCursor(cursor: string | null): SqlValue[] | null {
+  if (cursor === null) return null;
+  try {
+    const cells: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    const [project, lane, at, state, id] = cells as unknown[];
+    const texts = [project, lane, state, id].every((cell) => typeof cell === 'string');
+    return texts && typeof at === 'number' ? (cells as SqlValue[]) : null;
+  } catch {
+    return null;
+  }
+}
+
 export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
   const messageOf = (project: string, id: string) =>
     statements.get('SELECT * FROM message WHERE project_id = ? AND id = ?').get(project, id) as unknown as
       | MessageCells
       | undefined;
+  function readDue(project: string, id: string): DueRecipient | null {
+    try {
+      const row = statements
+        .get('SELECT * FROM recipient WHERE project_id = ? AND id = ?')
+        .get(project, id) as unknown as RecipientCells;
+      const message = messageOf(project, row.message_id);
+      if (message === undefined) throw new Error('its message is gone');
+      return { row: toRecipient(row), message: toSummary(message) };
+    } catch (error) {
+      shelf.put('recipient', id, error);
+      return null;
+    }
+  }
   return {
     async message(project, id) {
       const row = messageOf(project, id);
@@ -142,41 +212,136 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         detail: fromJson(r.detail),
       }));
     },
-    async due(now, limit, exclude) {
+    async due({ project, lane }, now, limit, exclude) {
       const found: DueRecipient[] = [];
       if (limit <= 0) return found;
-      const sql =
-        'SELECT project_id, id FROM recipient INDEXED BY recipient_due WHERE next_attempt_at <= ? ORDER BY next_attempt_at';
-      // only the index is walked while skipping, so that a large `exclude` costs little
-      for (const key of statements.get(sql).iterate(now) as Iterable<unknown> as Iterable<{
-        project_id: string;
+      const sql = `SELECT id FROM recipient INDEXED BY recipient_lane
+        WHERE project_id = ? AND lane = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
+      const keys = statements.get(sql).iterate(project, lane, now) as Iterable<unknown> as Iterable<{
         id: string;
-      }>) {
-        if (exclude.has(key.id as RecipientRow['id']) || shelf.has('recipient', key.id)) continue;
-        const row = statements
-          .get('SELECT * FROM recipient WHERE project_id = ? AND id = ?')
-          .get(key.project_id, key.id) as unknown as RecipientCells;
-        try {
-          const message = messageOf(row.project_id, row.message_id);
-          if (message === undefined) throw new Error('its message is gone');
-          found.push({ row: toRecipient(row), message: toSummary(message) });
-        } catch (error) {
-          shelf.put('recipient', key.id, error);
-        }
+      }>;
+      // only the index is walked while skipping
+      for (const { id } of keys) {
+        if (exclude.has(id as RecipientRow['id']) || shelf.has('recipient', id)) continue;
+        const due = readDue(project, id);
+        if (due !== null) found.push(due);
         if (found.length >= limit) break;
       }
       return found;
     },
-    async nextDueAfter(now) {
-      const sql = 'SELECT min(next_attempt_at) AS at FROM recipient WHERE next_attempt_at > ?';
-      return statements.all<{ at: number | null }>(sql, now)[0]?.at ?? null;
+    async nextDueAfter({ project, lane }, now) {
+      const sql =
+        'SELECT min(next_attempt_at) AS at FROM recipient INDEXED BY recipient_lane WHERE project_id = ? AND lane = ? AND next_attempt_at > ?';
+      return statements.all<{ at: number | null }>(sql, project, lane, now)[0]?.at ?? null;
+    },
+    async lanes() {
+      const sql = `SELECT project_id, lane, sum(state = 'queued') AS queued, sum(state = 'deferred') AS deferred,
+        sum(state = 'held') AS held, min(next_attempt_at) AS next_due
+        FROM recipient INDEXED BY recipient_lane WHERE next_attempt_at IS NOT NULL GROUP BY project_id, lane`;
+      type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {
+        project_id: string;
+        next_due: number;
+      };
+      return statements.all<Cells>(sql).map(({ project_id, next_due, ...lane }) => ({
+        project: project_id as LaneSummary['project'],
+        nextDue: next_due,
+        ...lane,
+      }));
+    },
+    async waiting(filter, { limit, cursor }) {
+      const at = readCursor(cursor);
+      const params: SqlValue[] = [];
+      let where = 'next_attempt_at IS NOT NULL';
+      if (filter.project !== null) {
+        where += ' AND project_id = ?';
+        params.push(filter.project);
+        if (filter.lane !== undefined) {
+          where += ' AND lane = ?';
+          params.push(filter.lane);
+        }
+      }
+      if (at !== null) {
+        where += ' AND (project_id, lane, next_attempt_at, state, id) > (?, ?, ?, ?, ?)';
+        params.push(...at);
+      }
+      const keys = statements.all<WaitingKey>(
+        `SELECT project_id, lane, next_attempt_at, state, id FROM recipient INDEXED BY recipient_lane
+          WHERE ${where} ORDER BY project_id, lane, next_attempt_at, state, id LIMIT ${MOST_LOOKED_AT}`,
+        ...params,
+      );
+      const items: DueRecipient[] = [];
+      let last: WaitingKey | null = null;
+      for (const key of keys) {
+        if (items.length >= limit) break;
+        last = key;
+        if (filter.lane !== undefined && key.lane !== filter.lane) continue;
+        if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
+        if (shelf.has('recipient', key.id)) continue;
+        const due = readDue(key.project_id, key.id);
+        if (due !== null && matchesWaiting(filter, due)) items.push(due);
+      }
+      const over = last === keys.at(-1) && keys.length < MOST_LOOKED_AT;
+      return { items, nextCursor: over || last === null ? null : writeCursor(last) };
+    },
+    async recipient(project, id) {
+      const [row] = statements.all<RecipientCells>(
+        'SELECT * FROM recipient WHERE project_id = ? AND id = ?',
+        project,
+        id,
+      );
+      return row === undefined ? null : toRecipient(row);
+    },
+    async sentKeys(project, key) {
+      const sql = 'SELECT * FROM sent_key WHERE project_id = ? AND key = ?';
+      const rows = statements.all<{ address: string; message_id: string; created_at: number }>(
+        sql,
+        project,
+        key,
+      );
+      return rows.map((r) => ({
+        projectId: project,
+        key,
+        address: r.address,
+        messageId: r.message_id as SentKey['messageId'],
+        createdAt: r.created_at,
+      }));
+    },
+    async suspensions() {
+      const rows = statements.all<SuspensionCells>('SELECT * FROM suspension ORDER BY id');
+      return rows.map((r) => ({
+        id: r.id as Suspension['id'],
+        filter: fromJson(r.filter) as WaitingFilter,
+        reason: r.reason,
+        actor: r.actor,
+        createdAt: r.created_at,
+        expiresAt: r.expires_at,
+      }));
+    },
+    async operations({ limit, cursor }, project) {
+      const sql =
+        'SELECT * FROM queue_operation WHERE id < ?1 AND (?2 IS NULL OR project_id = ?2) ORDER BY id DESC LIMIT ?3';
+      const rows = statements.all<OperationCells>(sql, decodeCursor(cursor), project, limit + 1);
+      return toPage(
+        rows,
+        limit,
+        (r) => r.id,
+        (r) => ({
+          id: r.id as QueueOperation['id'],
+          action: r.action,
+          filter: fromJson(r.filter) as WaitingFilter,
+          actor: r.actor,
+          at: r.at,
+          changed: r.changed,
+        }),
+      );
     },
     async depth(project) {
       const depth = { queued: 0, deferred: 0, held: 0 };
-      // The index ends in the primary key, so that it covers the project too.
-      const sql = `SELECT state, count(*) AS n FROM recipient INDEXED BY recipient_due
-        WHERE next_attempt_at IS NOT NULL AND (?1 IS NULL OR project_id = ?1) GROUP BY state`;
-      for (const row of statements.all<{ state: keyof typeof depth; n: number }>(sql, project))
+      const of = project === null ? '' : 'AND project_id = ?';
+      const sql = `SELECT state, count(*) AS n FROM recipient INDEXED BY recipient_lane
+        WHERE next_attempt_at IS NOT NULL ${of} GROUP BY state`;
+      const params = project === null ? [] : [project];
+      for (const row of statements.all<{ state: keyof typeof depth; n: number }>(sql, ...params))
         depth[row.state] = row.n;
       return depth;
     },
@@ -231,17 +396,21 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
     },
     insertRecipient: (r) =>
       push({
-        sql: `INSERT INTO recipient (project_id, id, message_id, address, domain, state, attempts, next_attempt_at, last_result, created_at, settled_at)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        sql: `INSERT INTO recipient (project_id, id, message_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn,
+          last_result, created_at, settled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         params: [
           r.projectId,
           r.id,
           r.messageId,
           r.address,
           r.domain,
+          r.lane,
           r.state,
           r.attempts,
           r.nextAttemptAt,
+          r.heldSince,
+          r.heldMs,
+          toJson(r.dsn),
           toJson(r.lastResult),
           r.createdAt,
           r.settledAt,
@@ -249,12 +418,15 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
       }),
     moveRecipient: (move) =>
       push({
-        sql: `UPDATE recipient SET state = ?, attempts = ?, next_attempt_at = ?, last_result = ?, settled_at = ?
+        sql: `UPDATE recipient SET state = ?, lane = ?, attempts = ?, next_attempt_at = ?, held_since = ?, held_ms = ?, last_result = ?, settled_at = ?
           WHERE project_id = ? AND id = ? AND instr(?, ',' || state || ',') > 0`,
         params: [
           move.to,
+          move.lane,
           move.attempts,
           move.nextAttemptAt,
+          move.heldSince,
+          move.heldMs,
           toJson(move.lastResult),
           move.settledAt,
           move.projectId,
@@ -268,5 +440,22 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
         sql: 'INSERT INTO attempt (project_id, message_id, recipient_id, number, at, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)',
         params: [a.projectId, a.messageId, a.recipientId, a.number, a.at, a.outcome, toJson(a.detail)],
       }),
+    insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
+      push({
+        sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        params: [id, filter.project, toJson(filter), reason, actor, createdAt, expiresAt],
+      }),
+    deleteSuspension: (id) => push({ sql: 'DELETE FROM suspension WHERE id = ?', params: [id], must: true }),
+    insertOperation: ({ id, action, filter, actor, at, changed }) =>
+      push({
+        sql: 'INSERT INTO queue_operation (id, project_id, action, filter, actor, at, changed) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        params: [id, filter.project, action, toJson(filter), actor, at, changed],
+      }),
+    insertSentKey: ({ projectId, key, address, messageId, createdAt }) =>
+      push({
+        sql: 'INSERT INTO sent_key (project_id, key, address, message_id, created_at) VALUES (?, ?, ?, ?, ?)',
+        params: [projectId, key, address, messageId, createdAt],
+      }),
+    pruneSentKeys: (before) => push({ sql: 'DELETE FROM sent_key WHERE created_at < ?', params: [before] }),
   };
 }
