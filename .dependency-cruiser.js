@@ -15,7 +15,7 @@ const MAY = {
   ledger: EVERYWHERE,
   edj: [...EVERYWHERE, 'iam', 'spool'],
   bounces: [...EVERYWHERE, 'spool', 'edj'],
-  intake: [...EVERYWHERE, 'smtp', 'spool', 'verify', 'rules', 'limits', 'iam', 'domains', 'edj', 'bounces'],
+  intake: [...EVERYWHERE, 'smtp', 'spool', 'verify', 'rules', 'limits', 'iam', 'domains', 'edj', 'bounces', 'ledger'],
   delivery: [...EVERYWHERE, 'smtp', 'spool', 'verify', 'domains', 'rules', 'edj', 'bounces', 'limits'],
   store: [...EVERYWHERE, 'spool', 'edj', 'iam', 'domains', 'rules', 'limits', 'ledger', 'bounces'],
 };

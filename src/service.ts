@@ -4,9 +4,12 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statfsSync, statSync, w
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import { pino } from 'pino';
+import { createControl } from './api/control.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
+import type { CommitDeps } from './delivery/commit.ts';
 import { newsOf } from './delivery/news.ts';
+import { createOperator } from './delivery/operate.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
 import { matchesGlob } from './delivery/route.ts';
 import { createScheduler } from './delivery/scheduler.ts';
@@ -22,9 +25,10 @@ import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
-import { createHostedDelivery, createHostedPlanner, type HostedOutcome } from './intake/hosted.ts';
+import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
 import { planNotice } from './intake/notices.ts';
+import type { HostedOutcome } from './intake/planned.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
@@ -271,6 +275,15 @@ export async function startService(
   const siteConnections = (site: string) =>
     config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
   const noticeDeps = { read, clock, random, hostname: config.hostname };
+  const telling: Pick<CommitDeps, 'notices' | 'accept'> = {
+    async notices(message, items, settlement) {
+      const { failed, done } = newsOf(items, settlement);
+      const made = await Promise.all([failed, done].map((news) => planNotice(message, news, noticeDeps)));
+      return made.filter((notice) => notice !== null);
+    },
+    accept: (notices, also) =>
+      intake.accept({ messages: notices.map((notice) => ({ ...notice, events: [] })), also }),
+  };
   const keyRing = createKeyRing(sealer);
   const scheduler = createScheduler({
     transactor: store,
@@ -288,13 +301,7 @@ export async function startService(
     sandboxed,
     limiter,
     perSite: (site) => siteConnections(site),
-    async notices(message, items, settlement) {
-      const { failed, done } = newsOf(items, settlement);
-      const made = await Promise.all([failed, done].map((news) => planNotice(message, news, noticeDeps)));
-      return made.filter((notice) => notice !== null);
-    },
-    accept: (notices, also) =>
-      intake.accept({ messages: notices.map((notice) => ({ ...notice, events: [] })), also }),
+    ...telling,
     nudgeEvents: () => dispatcher.nudge(),
     async hosted(message, rows, settle, notices) {
       const itemOf = ({ row, reply }: HostedOutcome) => ({ row, outcome: outcomeOfReply(reply) });
@@ -318,6 +325,18 @@ export async function startService(
         now: clock.now(),
       });
     },
+  });
+  const operate = createOperator({
+    ...telling,
+    read,
+    transactor: store,
+    scheduler,
+    prepare: (message) =>
+      prepareSettle(message, { read, clock, random, retry: DEFAULT_RETRY, timeIsTrusted: () => true }),
+    clock,
+    random,
+    logger,
+    nudgeEvents: () => dispatcher.nudge(),
   });
   metrics.setQueueDepthSource(async () => scheduler.depth);
   const dns = {
@@ -418,6 +437,12 @@ export async function startService(
       checkDomain: (project, id) => checker.checkNow(project, id),
       verifyOwnership: (owned) => checkOwnership(resolver, owned),
       submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
+      operate,
+      queue: {
+        lanes: () => [...scheduler.lanes()],
+        dead: () => scheduler.dead(),
+        isActive: scheduler.isSending,
+      },
       notReady: () => ready.reason,
     },
     {
@@ -430,7 +455,8 @@ export async function startService(
     },
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
-  for (const service of [dispatcher, scheduler, checker]) {
+  const control = createControl(config.dataDir, { operate, clock, logger });
+  for (const service of [dispatcher, scheduler, checker, control]) {
     starting.use(service);
     await service.start(signal);
   }

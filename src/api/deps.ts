@@ -1,4 +1,8 @@
 /** What the API needs of the service; wired in service.ts. */
+
+import type { DeadSite } from '../delivery/attempt.ts';
+import type { Operate } from '../delivery/operate.ts';
+import type { LaneView } from '../delivery/scheduler.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { OwnershipResult } from '../domains/ownership.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
@@ -12,7 +16,7 @@ import type { Limiter } from '../limits/limiter.ts';
 import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
@@ -43,6 +47,13 @@ export interface ApiDeps {
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;
   readonly verifyOwnership: (owned: OwnedDomain) => Promise<OwnershipResult>;
   readonly submit: Submit;
+  readonly operate: Operate;
+  readonly queue: {
+    lanes(): readonly LaneView[];
+    dead(): readonly DeadSite[];
+    /** It is being tried right now. */
+    isActive(recipient: RecipientId): boolean;
+  };
   /** What hinders serving, or null. */
   readonly notReady: () => string | null;
 }

@@ -1,7 +1,7 @@
-/** /mta/v1: messages and their trace, queue depth, tasks. */
+/** /mta/v1: messages and their trace, tasks. */
 import type { FastifyInstance } from 'fastify';
+import type { SubmitInput } from '../intake/submit.ts';
 import type { Task } from '../ledger/types.ts';
-import type { ComposeInput } from '../mail/compose.ts';
 import type { StoredMessage } from '../spool/types.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
@@ -68,11 +68,6 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
         .send(deps.shown(message));
     },
   );
-  app.get('/queues', { schema: { response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.queues.list');
-    return { depth: await read.depth(projectId) };
-  });
-
   app.post(
     '/tasks',
     {
@@ -81,39 +76,50 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     },
     async (request, reply) => {
       const principal = permitted(request, 'mta.domains.send');
-      const { self, ...input } = (request.body as { arguments: ComposeInput & { self: string } }).arguments;
+      const { self, ...input } = (request.body as { arguments: SubmitInput & { self: string } }).arguments;
       const sync = (request.query as { is_sync?: boolean }).is_sync === true;
-      const result = await deps.submit(principal, selfId(self, '/mta/v1/domains', 'arguments.self'), input);
-      const problem =
-        result.kind === 'refused'
-          ? new Problem(result.status, result.type, result.title, result.detail, {
-              ...(result.field === undefined ? {} : { field: result.field }),
-              ...(result.retryAfterSeconds === undefined
-                ? {}
-                : { headers: { 'retry-after': String(result.retryAfterSeconds) } }),
-            })
-          : null;
-      if (problem !== null && sync) throw problem;
       const now = clock.now();
-      const task: Task = {
+      const status = sync ? 200 : 202;
+      const taskOf = (over: Pick<Task, 'status' | 'result' | 'error'>): Task => ({
         id: random.id(),
         projectId: principal.projectId,
         service: 'mta',
         procedure: 'send_message',
-        status: problem === null ? 'succeeded' : 'failed',
-        result:
-          result.kind === 'accepted'
-            ? { id: result.id, message_id: result.messageIdHeader, recipients: result.recipients }
-            : null,
-        error: problem === null ? null : JSON.parse(problemBody(problem)),
         createdAt: now,
         completedAt: now,
-      };
-      // The mail is accepted by now: a task row that cannot be written must not make the caller send it again.
-      await transactor
-        .transact(principal.projectId, (tx) => tx.insertTask(task))
-        .catch((error) => deps.logger.error({ task: task.id, err: error }, 'a task could not be kept'));
-      return reply.code(sync ? 200 : 202).send(views.task(task));
+        ...over,
+      });
+      let task: Task | null = null;
+      const domainId = selfId<'mta-domain'>(self, '/mta/v1/domains', 'arguments.self');
+      const result = await deps.submit(
+        principal,
+        domainId,
+        input,
+        (tx, { id, messageIdHeader, recipients }) => {
+          const accepted = { id, message_id: messageIdHeader, recipients };
+          task ??= taskOf({ status: 'succeeded', result: accepted, error: null });
+          // The task and the answer for the Idempotency-Key are as durable as the mail itself.
+          tx.insertTask(task);
+          if (request.idempotencyKey !== null)
+            tx.completeIdempotency(principal.projectId, request.idempotencyKey, {
+              status,
+              body: JSON.stringify(views.task(task)),
+            });
+        },
+      );
+      if (result.kind === 'refused') {
+        const problem = new Problem(result.status, result.type, result.title, result.detail, {
+          ...(result.field === undefined ? {} : { field: result.field }),
+          ...(result.retryAfterSeconds === undefined
+            ? {}
+            : { headers: { 'retry-after': String(result.retryAfterSeconds) } }),
+        });
+        if (sync) throw problem;
+        const refused = taskOf({ status: 'failed', result: null, error: JSON.parse(problemBody(problem)) });
+        task = refused;
+        await transactor.transact(principal.projectId, (tx) => tx.insertTask(refused));
+      }
+      return reply.code(status).send(views.task(task!));
     },
   );
   app.get('/tasks/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {

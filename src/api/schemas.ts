@@ -55,6 +55,11 @@ export const SendMessage = Type.Object(
     in_reply_to: Type.Optional(Ids),
     references: Type.Optional(Ids),
     subject: Type.String({ maxLength: 10_000 }),
+    priority: Type.Optional(
+      Type.Union([Type.Literal('high'), Type.Literal('normal')], {
+        description: "high: ahead of the project's other mail",
+      }),
+    ),
     content_type: Type.String({ maxLength: 1000, description: 'text/* or multipart/*' }),
     additional_header: Type.Optional(
       Type.Record(Type.String(), Type.Array(Type.String({ maxLength: 100_000 }), { maxItems: 100 }), {

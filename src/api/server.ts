@@ -15,6 +15,7 @@ import { edjRoutes } from './edj.ts';
 import { iamRoutes } from './iam.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
+import { mtaQueueRoutes } from './mta-queues.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
 
 export interface ApiOptions {
@@ -126,6 +127,7 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   await part('mta', (scope) => {
     mtaDomainRoutes(scope, deps, views);
     mtaMessageRoutes(scope, deps, views);
+    mtaQueueRoutes(scope, deps);
   });
   await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
   await part('iam', (scope) => iamRoutes(scope, deps, views));

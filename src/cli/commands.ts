@@ -14,6 +14,11 @@ export const commands: Readonly<Record<string, Command>> = {
   ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
+  queue: lazy(
+    'what waits and why; retry, cancel, bounce, suspend, resume',
+    '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--json]',
+    () => import('./queue.ts'),
+  ),
   sink: lazy(
     'a recording SMTP server and HTTP hook for development',
     '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Pool, Report } from '../smtp/client/pool.ts';
+import type { Pool, Report, Target } from '../smtp/client/pool.ts';
 import type { SpoolReader, StoredMessage } from '../spool/types.ts';
 import type { Feedback } from './lanes.ts';
 import { deferredHere, type Outcome, outcomesOf } from './outcome.ts';
@@ -28,6 +28,7 @@ export interface Attempted {
 }
 export interface DeadSite {
   readonly key: string;
+  readonly site: string;
   readonly failures: number;
   readonly cause: string;
   /** Monotonic ms of the next look. */
@@ -44,6 +45,7 @@ interface Rest {
   until: number;
   outcome: Outcome;
   probing: boolean;
+  readonly site: string;
 }
 const FAILURES = 3;
 const MOST_REMEMBERED = 10_000;
@@ -56,7 +58,12 @@ export async function bytesOf(work: Work, read: SpoolReader): Promise<StoredMess
 export function createAttempts(deps: AttemptDeps): Attempts {
   const resting = new Map<string, Rest>();
 
-  function learn(key: string, rest: Rest | undefined, report: Report, outcomes: readonly Outcome[]): void {
+  function learn(
+    { key, site }: Target,
+    rest: Rest | undefined,
+    report: Report,
+    outcomes: readonly Outcome[],
+  ): void {
     if (report.reached) {
       resting.delete(key);
       return;
@@ -66,7 +73,7 @@ export function createAttempts(deps: AttemptDeps): Attempts {
     if (resting.size >= MOST_REMEMBERED) resting.delete(resting.keys().next().value!);
     const failures = (rest?.failures ?? 0) + 1;
     const until = deps.clock.monotonic() + deps.restMs;
-    resting.set(key, { failures, until, outcome: outcomes[0]!, probing: false });
+    resting.set(key, { failures, until, outcome: outcomes[0]!, probing: false, site });
   }
 
   return {
@@ -98,7 +105,7 @@ export function createAttempts(deps: AttemptDeps): Attempts {
           },
         });
         const outcomes = outcomesOf(report);
-        learn(target.key, rest, report, outcomes);
+        learn(target, rest, report, outcomes);
         return { outcomes, feedback: feedbackOf(report, outcomes) };
       } catch (error) {
         deps.logger.error({ err: error, message: work.head.id }, 'attempt failed on this side');
@@ -110,8 +117,9 @@ export function createAttempts(deps: AttemptDeps): Attempts {
     dead: () =>
       [...resting]
         .filter(([, { failures }]) => failures >= FAILURES)
-        .map(([key, { failures, until, outcome }]) => ({
+        .map(([key, { failures, until, outcome, site }]) => ({
           key,
+          site,
           failures,
           until,
           cause: outcome.kind === 'delivered' ? '' : outcome.cause,

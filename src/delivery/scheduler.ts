@@ -97,6 +97,7 @@ export interface Scheduler extends Service {
   lanes(): Iterable<LaneView>;
   sites(): Iterable<SiteState>;
   dead(): readonly DeadSite[];
+  isSending(id: RecipientId): boolean;
   /** Keeps the rows from being tried until `letGo`; gives back those that are not being tried right now. */
   seize(rows: readonly RecipientRow[]): readonly RecipientRow[];
   /** Ends the seizure; `after`: the row as committed, or the row itself where nothing was changed. */
@@ -513,6 +514,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     },
     sites: () => lanes.sites(),
     dead: () => attempts.dead(),
+    isSending: (id) => sending.has(id),
     seize(rows) {
       const free = rows.filter((row) => !sending.has(row.id) && !seized.has(row.id));
       for (const row of free) seized.add(row.id);

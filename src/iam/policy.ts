@@ -17,6 +17,8 @@ export const OPERATIONS: readonly string[] = [
   ...resource('mta.dkim_keys'),
   ...resource('mta.messages'),
   ...resource('mta.queues'),
+  'mta.settings.get',
+  'mta.settings.update',
   ...resource('mta.tasks'),
   ...resource('edj.topics', 'publish', 'replay'),
   ...resource('edj.subscribers'),

@@ -4,45 +4,14 @@
  * Fails with StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
  * written and nothing was handed on.
  */
-import type { EdjTx } from '../edj/types.ts';
-import type { LimitTx } from '../limits/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
-import type { PlanHosted, RecordOutcome } from './hosted.ts';
+import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { Intake, IntakeTx, PlanHosted, PlannedEvent, PlannedMessage, RecordOutcome } from './planned.ts';
 
-export type IntakeTx = SpoolTx & EdjTx & LimitTx;
-
-export interface PlannedEvent {
-  readonly topicId: TopicId;
-  readonly name: 'incoming' | 'outgoing' | 'accepted' | 'held';
-  readonly content: unknown;
-  /** null: rendered from the message */
-  readonly summary: string | null;
-}
-/** One project's share of an envelope. */
-export interface PlannedMessage {
-  readonly message: StoredMessage;
-  readonly recipients: readonly RecipientRow[];
-  readonly events: readonly PlannedEvent[];
-}
-export interface AcceptRequest {
-  /** At least one; several where an envelope reaches several projects. */
-  readonly messages: readonly PlannedMessage[];
-  /** What else belongs into the same commit: usage, or the settlement of the recipients this one answers for. */
-  readonly also?: (tx: IntakeTx) => void;
-}
-export interface Intake {
-  accept(request: AcceptRequest): Promise<void>;
-  /**
-   * Accepts a message that a project sends. Recipients hosted here are taken by their receive rules and settled in
-   * the very same commit; where that cannot be (a topic vanished), all go to the scheduler like any others.
-   */
-  send(planned: PlannedMessage, also: (tx: IntakeTx) => void): Promise<void>;
-}
 export interface IntakeDeps {
   readonly transactor: Transactor<IntakeTx>;
   readonly clock: Clock;

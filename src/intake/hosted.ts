@@ -4,16 +4,15 @@
  */
 import type { DomainReader } from '../domains/types.ts';
 import { isHosted } from '../domains/types.ts';
-import type { EdjTx } from '../edj/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
-import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
-import type { Intake, PlannedMessage } from './accept.ts';
+import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_QUEUE_MS } from './limits.ts';
+import type { HostedOutcome, Intake, PlanHosted, PlannedMessage, RecordOutcome } from './planned.ts';
 import { receivedField, returnPathField } from './trace.ts';
 
 export interface HostedDeps {
@@ -22,21 +21,6 @@ export interface HostedDeps {
   readonly random: Random;
   readonly hostname: string;
 }
-export interface HostedOutcome {
-  readonly row: RecipientRow;
-  /** 250 and taken; 550 5.1.1 for nobody; 451 where the domain is no longer hosted here. */
-  readonly reply: { readonly code: number; readonly enhanced: string; readonly text: string };
-}
-/** Notes the settlement of one recipient in the transaction that takes its mail. */
-export type RecordOutcome = (tx: SpoolTx & EdjTx, outcome: HostedOutcome) => void;
-
-export interface HostedPlan {
-  /** What is to be accepted for the projects of the recipients; empty where nobody takes the message. */
-  readonly messages: readonly PlannedMessage[];
-  readonly outcomes: readonly HostedOutcome[];
-}
-export type PlanHosted = (message: StoredMessage, rows: readonly RecipientRow[]) => Promise<HostedPlan>;
-
 /** Asks the receive rules of each row's domain. */
 export function createHostedPlanner(deps: HostedDeps): PlanHosted {
   return async (message, rows) => {

@@ -6,7 +6,7 @@ import type { MtaDomain } from '../domains/types.ts';
 import { matchReceiveRules } from '../rules/match.ts';
 import type { ReceiveRule } from '../rules/types.ts';
 import type { ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
-import type { PlannedEvent } from './accept.ts';
+import type { PlannedEvent } from './planned.ts';
 
 /** An envelope recipient and what takes it. */
 export interface TakenRecipient {

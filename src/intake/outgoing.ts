@@ -16,8 +16,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type DsnRequest, HELD_LANES, type MessageFacts, type RecipientRow } from '../spool/types.ts';
 import { stripForgedResults } from '../verify/forged-results.ts';
-import type { PlannedEvent, PlannedMessage } from './accept.ts';
 import { MAX_HOPS } from './limits.ts';
+import type { PlannedEvent, PlannedMessage } from './planned.ts';
 import { cutSpans, fieldSpans } from './trace.ts';
 
 /** Why a sender or message is refused; the door (SMTP, HTTP) words it in its own form. */

@@ -23,7 +23,6 @@ import { closing, type Reply, reply } from '../smtp/reply.ts';
 import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
 import type { SpoolReader } from '../spool/types.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
-import type { Intake } from './accept.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import {
@@ -33,6 +32,7 @@ import {
   prepareOutgoing,
   type SendRefusal,
 } from './outgoing.ts';
+import type { Intake } from './planned.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
 export interface ReceiverDeps {

@@ -12,7 +12,6 @@ import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import { StoreError } from '../runtime/transactor.ts';
-import type { Intake, IntakeTx } from './accept.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import {
   checkSender,
@@ -21,6 +20,7 @@ import {
   prepareOutgoing,
   type SendRefusal,
 } from './outgoing.ts';
+import type { Intake, IntakeTx } from './planned.ts';
 import { receivedField } from './trace.ts';
 
 export interface SubmitDeps {

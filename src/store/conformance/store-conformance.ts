@@ -337,9 +337,7 @@ export function storeConformance({
           ],
         ] as const) {
           const m = make.message(project, { mailFrom: `${lane}@example.com`, acceptedAt: NOW + at });
-          const row = make.recipient(m, { lane, nextAttemptAt: NOW + at, ...over } as Partial<
-            typeof m
-          > as object);
+          const row = make.recipient(m, { lane, nextAttemptAt: NOW + at, ...over });
           await store.transact(project.id, (tx) => {
             tx.insertMessage(m);
             tx.insertRecipient(row);

@@ -1,0 +1,193 @@
+/**
+ * What people do to the queue by hand: retry, cancel, return, suspend, resume, by filter. Every change is a named move in
+ * a transaction of its message, and an audit record says who did what to how many. A recipient that is being tried this
+ * very moment is left alone and counted as in flight.
+ */
+import type { EdjTx } from '../edj/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { SuspensionId } from '../runtime/ids.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
+import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { retryNow } from '../spool/transitions.ts';
+import type {
+  DueRecipient,
+  QueueOperation,
+  RecipientRow,
+  SpoolReader,
+  SpoolTx,
+  Suspension,
+  WaitingFilter,
+} from '../spool/types.ts';
+import { type CommitDeps, commitOutcomes } from './commit.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Change } from './settle.ts';
+
+export interface QueueRequest {
+  readonly action: QueueOperation['action'];
+  readonly filter: WaitingFilter;
+  /** Only count. */
+  readonly dryRun: boolean;
+  /** For people: goes into events, rows and the record. */
+  readonly reason: string;
+  readonly actor: string;
+  /** suspend: wall ms at which it ends. */
+  readonly expiresAt?: number;
+  /** resume: which one. */
+  readonly suspension?: SuspensionId;
+}
+export interface QueueResult {
+  /** Waiting recipients the filter means. */
+  readonly matched: number;
+  readonly changed: number;
+  /** Being tried right now, and therefore left alone. */
+  readonly inFlight: number;
+  readonly suspension: SuspensionId | null;
+}
+export interface OperatorDeps {
+  readonly read: SpoolReader;
+  readonly transactor: Transactor<SpoolTx & EdjTx>;
+  readonly scheduler: Pick<Scheduler, 'seize' | 'letGo' | 'suspend' | 'resume'>;
+  readonly prepare: CommitDeps['prepare'];
+  readonly notices: CommitDeps['notices'];
+  readonly accept: CommitDeps['accept'];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly nudgeEvents: () => void;
+}
+/** null: there is no such suspension in the filter's project. */
+export type Operate = (request: QueueRequest) => Promise<QueueResult | null>;
+
+const PAGE = 200;
+
+export function createOperator(deps: OperatorDeps): Operate {
+  const { read, transactor, scheduler, clock, random } = deps;
+  const commitDeps: CommitDeps = { ...deps, abandoned: new AbortController().signal };
+
+  async function* pages(filter: WaitingFilter): AsyncGenerator<readonly DueRecipient[]> {
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<SpoolReader['waiting']>> = await read.waiting(filter, {
+        limit: PAGE,
+        cursor,
+      });
+      if (page.items.length > 0) yield page.items;
+      cursor = page.nextCursor;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    } while (cursor !== null);
+  }
+  async function count(filter: WaitingFilter): Promise<number> {
+    let matched = 0;
+    for await (const page of pages(filter)) matched += page.length;
+    return matched;
+  }
+  /** Puts one row forward; false where it has moved on meanwhile. */
+  async function retry({ row }: DueRecipient, now: number): Promise<RecipientRow | null> {
+    const { to, lane, heldSince, heldMs, nextAttemptAt } = retryNow(row, now);
+    try {
+      await transactor.transact(row.projectId, (tx) => tx.moveRecipient(retryNow(row, now)));
+      return { ...row, state: to, lane, heldSince, heldMs, nextAttemptAt };
+    } catch (error) {
+      if (error instanceof StaleError) return null;
+      throw error;
+    }
+  }
+  async function settle({ row, message }: DueRecipient, change: Change): Promise<RecipientRow | null> {
+    const settled = (await commitOutcomes(message, [{ row, outcome: change }], null, commitDeps)).get(row.id);
+    if (settled === undefined) return null;
+    if (settled.events > 0) deps.nudgeEvents();
+    return { ...row, state: settled.result as RecipientRow['state'], nextAttemptAt: null };
+  }
+  async function changeAll(
+    filter: WaitingFilter,
+    change: (due: DueRecipient) => Promise<RecipientRow | null>,
+    wanted: (row: RecipientRow) => boolean,
+  ): Promise<Omit<QueueResult, 'suspension'>> {
+    let matched = 0;
+    let changed = 0;
+    let inFlight = 0;
+    for await (const page of pages(filter)) {
+      matched += page.length;
+      const candidates = page.filter(({ row }) => wanted(row));
+      const free = new Set(scheduler.seize(candidates.map(({ row }) => row)).map(({ id }) => id));
+      inFlight += candidates.length - free.size;
+      await Promise.all(
+        candidates
+          .filter(({ row }) => free.has(row.id))
+          .map(async (due) => {
+            let after: RecipientRow | null = null;
+            try {
+              after = await change(due);
+              if (after !== null) changed += 1;
+            } finally {
+              scheduler.letGo(due.row, after ?? due.row);
+            }
+          }),
+      );
+    }
+    return { matched, changed, inFlight };
+  }
+  async function act(request: QueueRequest, now: number): Promise<QueueResult | null> {
+    const { action, filter, reason, actor } = request;
+    switch (action) {
+      case 'retry': {
+        // What is due already needs no help; it would only come up again in the walk.
+        const waits = (row: RecipientRow) => row.state !== 'queued' && (row.nextAttemptAt ?? 0) > now;
+        return { ...(await changeAll(filter, (due) => retry(due, now), waits)), suspension: null };
+      }
+      case 'cancel':
+      case 'bounce': {
+        const kind = action === 'cancel' ? 'cancelled' : 'returned';
+        const change: Change = { kind, cause: reason };
+        return {
+          ...(await changeAll(
+            filter,
+            (due) => settle(due, change),
+            () => true,
+          )),
+          suspension: null,
+        };
+      }
+      case 'suspend': {
+        const suspension: Suspension = {
+          id: random.id(),
+          filter,
+          reason,
+          actor,
+          createdAt: now,
+          expiresAt: request.expiresAt ?? now + 24 * 3_600_000,
+        };
+        const matched = await count(filter);
+        await transactor.transact(filter.project ?? (suspension.id as never), (tx) =>
+          tx.insertSuspension(suspension),
+        );
+        scheduler.suspend(suspension);
+        return { matched, changed: 0, inFlight: 0, suspension: suspension.id };
+      }
+      case 'resume': {
+        const known = (await read.suspensions()).find(({ id }) => id === request.suspension);
+        if (known === undefined || (filter.project !== null && known.filter.project !== filter.project))
+          return null;
+        await transactor.transact(filter.project ?? (known.id as never), (tx) =>
+          tx.deleteSuspension(known.id),
+        );
+        scheduler.resume(known.id);
+        return { matched: 0, changed: 0, inFlight: 0, suspension: known.id };
+      }
+    }
+  }
+  return async (request) => {
+    const { action, filter, actor } = request;
+    const now = clock.now();
+    if (request.dryRun) return { matched: await count(filter), changed: 0, inFlight: 0, suspension: null };
+    const result = await act(request, now);
+    if (result === null) return null;
+    const id = random.id<'queue-operation'>();
+    deps.logger.info({ operation: id, action, actor, ...result }, 'the queue was changed by hand');
+    await transactor.transact(filter.project ?? (id as never), (tx) =>
+      tx.insertOperation({ id, action, filter, actor, at: now, changed: result.changed }),
+    );
+    return result;
+  };
+}

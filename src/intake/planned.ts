@@ -1,0 +1,50 @@
+/** What goes through the one door, and how: planned messages and events, and what a hosted recipient came to. Types only. */
+import type { EdjTx } from '../edj/types.ts';
+import type { LedgerTx } from '../ledger/types.ts';
+import type { LimitTx } from '../limits/types.ts';
+import type { TopicId } from '../runtime/ids.ts';
+import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+
+export type IntakeTx = SpoolTx & EdjTx & LimitTx & LedgerTx;
+
+export interface PlannedEvent {
+  readonly topicId: TopicId;
+  readonly name: 'incoming' | 'outgoing' | 'accepted' | 'held';
+  readonly content: unknown;
+  /** null: rendered from the message */
+  readonly summary: string | null;
+}
+/** One project's share of an envelope. */
+export interface PlannedMessage {
+  readonly message: StoredMessage;
+  readonly recipients: readonly RecipientRow[];
+  readonly events: readonly PlannedEvent[];
+}
+export interface AcceptRequest {
+  /** At least one; several where an envelope reaches several projects. */
+  readonly messages: readonly PlannedMessage[];
+  /** What else belongs into the same commit: usage, or the settlement of the recipients this one answers for. */
+  readonly also?: (tx: IntakeTx) => void;
+}
+export interface Intake {
+  accept(request: AcceptRequest): Promise<void>;
+  /**
+   * Accepts a message that a project sends. Recipients hosted here are taken by their receive rules and settled in
+   * the very same commit; where that cannot be (a topic vanished), all go to the scheduler like any others.
+   */
+  send(planned: PlannedMessage, also: (tx: IntakeTx) => void): Promise<void>;
+}
+export interface HostedOutcome {
+  readonly row: RecipientRow;
+  /** 250 and taken; 550 5.1.1 for nobody; 451 where the domain is no longer hosted here. */
+  readonly reply: { readonly code: number; readonly enhanced: string; readonly text: string };
+}
+/** Notes the settlement of one recipient in the transaction that takes its mail. */
+export type RecordOutcome = (tx: SpoolTx & EdjTx, outcome: HostedOutcome) => void;
+
+export interface HostedPlan {
+  /** What is to be accepted for the projects of the recipients; empty where nobody takes the message. */
+  readonly messages: readonly PlannedMessage[];
+  readonly outcomes: readonly HostedOutcome[];
+}
+export type PlanHosted = (message: StoredMessage, rows: readonly RecipientRow[]) => Promise<HostedPlan>;
