@@ -182,19 +182,53 @@ function spaceGate(directory: string): () => boolean {
   };
 }
 
+/** What tests may put in place of the real thing. */
+export interface Seams {
+  /** Told of named moments on a message's way; crash tests end the process at one of them. */
+  readonly probe?: (moment: Moment) => void;
+  readonly retry?: { readonly baseMs: number; readonly maxMs: number };
+}
+export const MOMENTS = [
+  'accept.before',
+  'accept.after',
+  'attempt.begun',
+  'settle.before',
+  'settle.after',
+  'hooks.before',
+  'hooks.after',
+  'commit.answered',
+] as const;
+export type Moment = (typeof MOMENTS)[number];
+
 /** Starts everything; rejects, having undone what it began, where anything cannot start. */
 export async function startService(
   config: Config,
   logger: Logger,
   signal: AbortSignal,
+  { probe = () => {}, retry = DEFAULT_RETRY }: Seams = {},
 ): Promise<RunningService> {
+  /** The store as one of the rooms writes to it, with its moments. */
+  function writing(room: 'accept' | 'settle' | 'hooks'): Pick<Store, 'transact'> {
+    return {
+      async transact(project, record) {
+        probe(`${room}.before`);
+        await store.transact(project, record);
+        probe(`${room}.after`);
+      },
+    };
+  }
   await using starting = new AsyncDisposableStack();
   const clock = systemClock;
   const random = createRandom();
   const metrics = createMetrics();
   const certificate = await openCertificate(config, logger);
   const sealer = await openSealer(config);
-  const store = starting.use(await openStore(config, logger, true, (info) => metrics.groupCommit(info)));
+  const store = starting.use(
+    await openStore(config, logger, true, (info) => {
+      metrics.groupCommit(info);
+      probe('commit.answered');
+    }),
+  );
   const { read } = store;
   const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
@@ -220,7 +254,7 @@ export async function startService(
   const sandboxed = async (project: Principal['projectId']) =>
     (await read.project(project))?.sandbox ?? false;
   const dispatcher = createDispatcher({
-    transactor: store,
+    transactor: writing('hooks'),
     read,
     http,
     sealer,
@@ -247,7 +281,7 @@ export async function startService(
         read,
         clock,
         random,
-        retry: DEFAULT_RETRY,
+        retry,
         timeIsTrusted: () => true,
       });
       return {
@@ -259,7 +293,7 @@ export async function startService(
         },
       };
     },
-    transactor: store,
+    transactor: writing('accept'),
     clock,
     random,
     metrics,
@@ -286,7 +320,7 @@ export async function startService(
   };
   const keyRing = createKeyRing(sealer);
   const scheduler = createScheduler({
-    transactor: store,
+    transactor: writing('settle'),
     read,
     resolver,
     network: systemNetwork,
@@ -302,6 +336,7 @@ export async function startService(
     limiter,
     perSite: (site) => siteConnections(site),
     ...telling,
+    retry,
     nudgeEvents: () => dispatcher.nudge(),
     async hosted(message, rows, settle, notices) {
       const itemOf = ({ row, reply }: HostedOutcome) => ({ row, outcome: outcomeOfReply(reply) });
@@ -314,6 +349,7 @@ export async function startService(
       return left.map(itemOf);
     },
     async sign(message) {
+      probe('attempt.begun');
       const domain =
         message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
       if (domain === null || !domain.dkimEnabled) return '';
@@ -329,10 +365,9 @@ export async function startService(
   const operate = createOperator({
     ...telling,
     read,
-    transactor: store,
+    transactor: writing('settle'),
     scheduler,
-    prepare: (message) =>
-      prepareSettle(message, { read, clock, random, retry: DEFAULT_RETRY, timeIsTrusted: () => true }),
+    prepare: (message) => prepareSettle(message, { read, clock, random, retry, timeIsTrusted: () => true }),
     clock,
     random,
     logger,

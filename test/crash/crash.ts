@@ -1,24 +1,28 @@
 /**
  * `npm run crash -- --kills N --seed S`: mail goes in by SMTP and HTTP while the service is killed with -9 at random
- * moments and started again. A ledger holds every recipient whose acceptance was answered (250 or 2xx); at the end each
+ * moments, or ends itself at a named one, and is started again; the sink refuses some for now and is slow for some. A ledger holds every recipient whose acceptance was answered (250 or 2xx); at the end each
  * must have reached the recording sink. Duplicates are allowed only for recipients the sink had taken whose row was
  * not yet settled at a kill. Ends with: acked N delivered N lost N duplicates N in-flight-at-kills N
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { MOMENTS, type Moment } from '../../src/service.ts';
 import {
   type Bootstrapped,
   bootstrap,
+  environment,
   eventually,
   type Running,
   startService,
-  startSink,
   temporaryDirectory,
 } from '../journeys/harness.ts';
 import { openSmtp, plain } from '../journeys/raw-smtp.ts';
+import { startCrashSink } from './sink.ts';
 
 const { values } = parseArgs({
   options: { kills: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' } },
@@ -44,21 +48,56 @@ const acked = new Set<string>();
 let counter = 0;
 let stopping = false;
 
-const sink = await startSink();
+const sink = await startCrashSink(random);
 const settings = {
-  HIKYAKU_ROUTES: `*=smtp://${sink.smtp}`,
+  HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${sink.port}`,
   HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true',
   HIKYAKU_LIMIT_PER_MINUTE: '0',
   HIKYAKU_LIMIT_PER_DAY: '0',
   HIKYAKU_LOG_LEVEL: 'info',
+  HIKYAKU_HTTP_LISTEN: '127.0.0.1:0',
 };
-let service: Running = await startService(settings, directory, true);
-const who: Bootstrapped = await bootstrap(service.env, 'sender.test', '--project', 'crash');
+const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
+interface Child {
+  readonly running: Running;
+  /** The named moment at which it will end itself; null: it is killed from outside. */
+  readonly moment: Moment | null;
+  readonly ended: Promise<void>;
+}
+async function start(moment: Moment | null): Promise<Child> {
+  const nth = 1 + Math.floor(random() * 60);
+  const crash: Record<string, string> = moment === null ? {} : { HIKYAKU_TEST_CRASH: `${moment}:${nth}` };
+  for (;;) {
+    try {
+      const running = await startService({ ...settings, ...crash }, directory, true, CHILD);
+      const ended = once(running.child, 'exit').then(() => undefined);
+      return { running, moment, ended };
+    } catch (error) {
+      // It may reach its moment before it is ready: that was the kill.
+      if (moment === null || !String(error).includes('SIGKILL')) throw error;
+      delete crash['HIKYAKU_TEST_CRASH'];
+    }
+  }
+}
+/** Every second kill falls on a named moment, each of them in turn; hooks have none here. */
+let turn = 0;
+const NAMED = MOMENTS.filter((moment) => !moment.startsWith('hooks'));
+function pick(): Moment | null {
+  turn += 1;
+  return turn % 2 === 0 ? null : NAMED[((turn - 1) / 2) % NAMED.length]!;
+}
+const who: Bootstrapped = await bootstrap(
+  environment(directory, settings),
+  'sender.test',
+  '--project',
+  'crash',
+);
+let service = await start(pick());
 
 async function smtpLoad(): Promise<void> {
   while (!stopping) {
     try {
-      await using client = await openSmtp(service.ready.submissions, 'implicit');
+      await using client = await openSmtp(service.running.ready.submissions, 'implicit');
       if (!(await client.command(plain(who.key.id, who.key.secret))).startsWith('235'))
         throw new Error('AUTH refused');
       while (!stopping) {
@@ -79,7 +118,7 @@ async function httpLoad(): Promise<void> {
   while (!stopping) {
     const address = `r${counter++}@out.test`;
     try {
-      const response = await fetch(`http://${service.ready.http}/mta/v1/tasks?is_sync=true`, {
+      const response = await fetch(`http://${service.running.ready.http}/mta/v1/tasks?is_sync=true`, {
         method: 'POST',
         headers: {
           authorization: `Basic ${Buffer.from(`${who.key.id}:${who.key.secret}`).toString('base64')}`,
@@ -105,20 +144,11 @@ async function httpLoad(): Promise<void> {
   }
 }
 
-/** Recipients the sink has by now, with how often. */
-async function received(): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  for (const { rcpt_to } of await sink.messages())
-    for (const address of rcpt_to) counts.set(address, (counts.get(address) ?? 0) + 1);
-  return counts;
-}
 function unsettled(): string[] {
-  const file = readdirSync(directory).find((name) => name === 'hikyaku.sqlite');
-  if (file === undefined) throw new Error('the store has no file');
-  const database = new DatabaseSync(join(directory, file), { readOnly: true });
+  const database = new DatabaseSync(join(directory, 'hikyaku.sqlite'), { readOnly: true });
   try {
     return database
-      .prepare('SELECT address FROM recipient WHERE settled_at IS NULL')
+      .prepare('SELECT address FROM recipient WHERE next_attempt_at IS NOT NULL')
       .all()
       .map((row) => String(row['address']));
   } finally {
@@ -129,29 +159,28 @@ function unsettled(): string[] {
 const loads = [...Array.from({ length: SENDERS }, smtpLoad), httpLoad(), httpLoad()];
 let inFlight = 0;
 for (let kill = 1; kill <= KILLS; kill++) {
-  const enough = acked.size + 1 + Math.floor(random() * 40);
-  await eventually('mail goes in', async () => acked.size >= enough, 60);
-  await delay(random() * 30);
-  await service.kill();
-  const taken = await received();
-  inFlight += unsettled().filter((address) => taken.has(address)).length;
-  service = await startService(settings, directory, true);
+  if (service.moment === null) {
+    const enough = acked.size + 1 + Math.floor(random() * 40);
+    await eventually('mail goes in', async () => acked.size >= enough, 60);
+    await delay(random() * 30);
+    await service.running.kill();
+  } else await service.ended;
+  for (const address of unsettled()) if (sink.taken.has(address)) inFlight += 1;
+  service = await start(kill === KILLS ? null : pick());
+  if (kill % 50 === 0)
+    process.stderr.write(`kill ${kill}: acked ${acked.size}, in flight so far ${inFlight}\n`);
 }
 stopping = true;
 await Promise.all(loads);
 await eventually(
   'everything is delivered',
-  async () => {
-    const taken = await received();
-    return [...acked].every((address) => taken.has(address));
-  },
+  async () => [...acked].every((address) => sink.taken.has(address)),
   120,
 ).catch(() => undefined);
 await eventually('nothing waits', async () => unsettled().length === 0, 120).catch(() => undefined);
-const taken = await received();
-const lost = [...acked].filter((address) => !taken.has(address));
-const duplicates = [...taken.values()].reduce((sum, count) => sum + count - 1, 0);
-await service[Symbol.asyncDispose]();
+const lost = [...acked].filter((address) => !sink.taken.has(address));
+const duplicates = [...sink.taken.values()].reduce((sum, count) => sum + count - 1, 0);
+await service.running[Symbol.asyncDispose]();
 await sink[Symbol.asyncDispose]();
 rmSync(directory, { recursive: true, force: true });
 for (const address of lost.slice(0, 20)) process.stderr.write(`lost: ${address}\n`);

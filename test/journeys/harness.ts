@@ -75,9 +75,11 @@ export async function startService(
   more: Record<string, string> = {},
   directory = temporaryDirectory(),
   keep = false,
+  program: string | null = null,
 ): Promise<Running> {
   const env = environment(directory, more);
-  const child = spawn(process.execPath, [HIKYAKU, 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = program === null ? [HIKYAKU, 'serve'] : ['--disable-warning=ExperimentalWarning', program];
+  const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const log: string[] = [];
   const ready = (await waitForLine(child, log, (line) => line['msg'] === 'ready')) as unknown as Ready;
   child.removeAllListeners('exit');
