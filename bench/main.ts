@@ -7,8 +7,9 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { CASES, type CaseName, line, ours, peer, type Shape, type Subject } from './cases.ts';
+import { CASES, line, ours, peer, type Shape, type Subject } from './cases.ts';
 import { type CountingSink, cpuSeconds, hasProgram, runLoad, startCountingSink } from './processes.ts';
+import { runScenario, SCENARIOS } from './scenarios.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -19,15 +20,18 @@ const { values, positionals } = parseArgs({
     sessions: { type: 'string', default: '1,20,100' },
     mode: { type: 'string' },
     count: { type: 'string' },
+    kind: { type: 'string' },
   },
 });
 const runs = Number(values.runs);
-const unknown = positionals.find((name) => !CASES.includes(name as CaseName));
+const all: readonly string[] = [...CASES, ...SCENARIOS];
+const unknown = positionals.find((name) => !all.includes(name));
 if (unknown !== undefined) {
-  process.stderr.write(`no such case: ${unknown}; there are ${CASES.join(', ')}\n`);
+  process.stderr.write(`no such case: ${unknown}; there are ${all.join(', ')}\n`);
   process.exit(2);
 }
-const chosen = (positionals.length === 0 ? CASES : positionals) as readonly CaseName[];
+const names = positionals.length === 0 ? all : positionals;
+const chosen = CASES.filter((name) => names.includes(name));
 const smtpSource = hasProgram('smtp-source');
 if (!hasProgram('smtp-sink')) {
   process.stderr.write('smtp-sink is absent: install the package postfix\n');
@@ -90,6 +94,15 @@ const shapes: Shape[] = values.sessions
   ])
   .filter(({ persistent }) => values.mode === undefined || persistent === (values.mode === 'persistent'));
 
+for (const name of SCENARIOS) {
+  if (!names.includes(name)) continue;
+  const options = {
+    runs,
+    count: values.count === undefined ? null : Number(values.count),
+    kind: values.kind ?? null,
+  };
+  for (const result of await runScenario(name, options)) report({ case: name, ...result });
+}
 for (const name of chosen) {
   await using sink = await startCountingSink();
   if (name === 'line') {

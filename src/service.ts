@@ -35,6 +35,7 @@ import { cutSpans } from './intake/trace.ts';
 import { createLimiter } from './limits/limiter.ts';
 import type { Domain } from './mail/domain.ts';
 import { systemClock } from './runtime/clock.ts';
+import { createCollector } from './runtime/collect.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, TopicId } from './runtime/ids.ts';
@@ -50,8 +51,9 @@ import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts
 import type { StoredMessage } from './spool/types.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { Store } from './store/store.ts';
+import { bodyOffset } from './verify/canonical.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
-import { signDkim } from './verify/sign.ts';
+import { bodyHash, signDkim } from './verify/sign.ts';
 
 export interface RunningService extends AsyncDisposable {
   readonly http: string;
@@ -221,6 +223,7 @@ export async function startService(
   const clock = systemClock;
   const random = createRandom();
   const metrics = createMetrics();
+  const collector = createCollector();
   const certificate = await openCertificate(config, logger);
   const sealer = await openSealer(config);
   const store = starting.use(
@@ -337,6 +340,7 @@ export async function startService(
     perSite: (site) => siteConnections(site),
     ...telling,
     retry,
+    released: collector.released,
     nudgeEvents: () => dispatcher.nudge(),
     async hosted(message, rows, settle, notices) {
       const itemOf = ({ row, reply }: HostedOutcome) => ({ row, outcome: outcomeOfReply(reply) });
@@ -355,7 +359,8 @@ export async function startService(
       if (domain === null || !domain.dkimEnabled) return '';
       const keys = keyRing(await read.dkimKeys(message.projectId, domain.id));
       return signDkim({
-        message: Buffer.concat([message.prefix, message.raw]),
+        message: Buffer.concat([message.prefix, message.raw.subarray(0, bodyOffset(message.raw))]),
+        bodyHash: bodyHash(message.raw),
         domain: domain.name,
         keys,
         now: clock.now(),
@@ -421,7 +426,7 @@ export async function startService(
       return found === null ? null : principalOf(found.client, found.project, null);
     },
   });
-  const budget = createByteBudget();
+  const budget = createByteBudget(collector.released);
   const listeners: Record<'mx' | 'submission' | 'submissions', SmtpListener[]> = {
     mx: [],
     submission: [],

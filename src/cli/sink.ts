@@ -115,7 +115,7 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
     secureContext: () => context,
     clock: systemClock,
     logger: silentLogger,
-    budget: createByteBudget(256 * 1024 * 1024),
+    budget: createByteBudget(undefined, 256 * 1024 * 1024),
     announcedSize: () => SIZE_LIMIT,
     authAllowed: () => true,
     exempt: () => true,

@@ -18,6 +18,8 @@ export interface AttemptDeps {
   readonly logger: Logger;
   /** DKIM-Signature fields, each CRLF-ended; '' for none. */
   readonly sign: (message: StoredMessage) => Promise<string>;
+  /** The octets of a large message were let go. */
+  readonly released: (octets: number) => void;
   /** ms for which unreachable servers are left alone */
   readonly restMs: number;
 }
@@ -47,6 +49,10 @@ interface Rest {
   probing: boolean;
   readonly site: string;
 }
+/** Octets of a message from which on it is sent under a bound of its own: so many at once, and of one site. */
+export const LARGE = 1024 * 1024;
+const LARGE_AT_ONCE = 2;
+const LARGE_PER_SITE = 2;
 const FAILURES = 3;
 const MOST_REMEMBERED = 10_000;
 
@@ -58,6 +64,20 @@ export async function bytesOf(work: Work, read: SpoolReader): Promise<StoredMess
 export function createAttempts(deps: AttemptDeps): Attempts {
   const resting = new Map<string, Rest>();
 
+  const large = { active: 0, bySite: new Map<string, number>(), waiting: [] as (() => void)[] };
+  async function enterLarge(site: string): Promise<() => void> {
+    while (large.active >= LARGE_AT_ONCE || (large.bySite.get(site) ?? 0) >= LARGE_PER_SITE)
+      await new Promise<void>((resolve) => large.waiting.push(resolve));
+    large.active += 1;
+    large.bySite.set(site, (large.bySite.get(site) ?? 0) + 1);
+    return () => {
+      large.active -= 1;
+      const left = large.bySite.get(site)! - 1;
+      if (left === 0) large.bySite.delete(site);
+      else large.bySite.set(site, left);
+      for (const wake of large.waiting.splice(0)) wake();
+    };
+  }
   function learn(
     { key, site }: Target,
     rest: Rest | undefined,
@@ -85,6 +105,8 @@ export function createAttempts(deps: AttemptDeps): Attempts {
           return { outcomes: rows.map(() => rest.outcome), feedback: 'neutral' };
         rest.probing = true;
       }
+      // A message still in memory is small.
+      const leave = work.message === null && work.size > LARGE ? await enterLarge(target.site) : null;
       try {
         const message = await bytesOf(work, deps.read);
         if (message === null) return here(rows, 'the message is not in the store');
@@ -111,6 +133,10 @@ export function createAttempts(deps: AttemptDeps): Attempts {
         deps.logger.error({ err: error, message: work.head.id }, 'attempt failed on this side');
         return here(rows, 'internal error');
       } finally {
+        if (leave !== null) {
+          leave();
+          deps.released(work.size);
+        }
         if (rest !== undefined) rest.probing = false;
       }
     },

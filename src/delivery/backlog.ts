@@ -26,6 +26,9 @@ export interface Backlog {
   lane(project: ProjectId, lane: string): BacklogLane;
   /** A row came to wait (+1) or ceased to (-1). */
   count(lane: BacklogLane, state: WaitingState, by: 1 | -1): void;
+  /** A row of the lane came into memory, or left it. */
+  enter(lane: BacklogLane): void;
+  leave(lane: BacklogLane): void;
   /** Something of the lane is due at `at`. */
   schedule(lane: BacklogLane, at: number): void;
   /** The lanes due at `now` that are not blocked, earliest first; each must be scheduled again or left empty. */
@@ -46,9 +49,12 @@ export function createBacklog(): Backlog {
   const totals = { queued: 0, deferred: 0, held: 0 };
   let heap = createHeap<BacklogLane>();
   const keyOf = (project: ProjectId, lane: string) => `${project} ${lane}`;
-  const isEmpty = ({ counts, inMemory }: BacklogLane) =>
-    counts.queued + counts.deferred + counts.held <= 0 && inMemory === 0;
 
+  function forgetEmpty(lane: BacklogLane): void {
+    const { counts, inMemory, project, lane: name } = lane;
+    if (counts.queued + counts.deferred + counts.held <= 0 && inMemory === 0)
+      lanes.delete(keyOf(project, name));
+  }
   function push(lane: BacklogLane, at: number): void {
     lane.nextDue = at;
     heap.push(at, lane);
@@ -98,7 +104,14 @@ export function createBacklog(): Backlog {
     count(lane, state, by) {
       lane.counts[state] += by;
       totals[state] += by;
-      if (by === -1 && isEmpty(lane)) lanes.delete(keyOf(lane.project, lane.lane));
+      if (by === -1) forgetEmpty(lane);
+    },
+    enter(lane) {
+      lane.inMemory += 1;
+    },
+    leave(lane) {
+      lane.inMemory -= 1;
+      forgetEmpty(lane);
     },
     schedule(lane, at) {
       if (at < lane.nextDue) {

@@ -19,6 +19,8 @@ export interface Work {
   readonly head: MessageHead;
   /** The message with its bytes while the memory budget allows; else read again at the attempt. */
   readonly message: StoredMessage | null;
+  /** Octets of the message. */
+  readonly size: number;
   readonly rows: readonly RecipientRow[];
 }
 export type Job =

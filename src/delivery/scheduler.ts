@@ -26,7 +26,7 @@ import {
   type StoredMessage,
   type Suspension,
 } from '../spool/types.ts';
-import { bytesOf, createAttempts, type DeadSite } from './attempt.ts';
+import { bytesOf, createAttempts, type DeadSite, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice } from './commit.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
@@ -64,6 +64,8 @@ export interface SchedulerDeps extends PlanDeps {
   readonly hosted: HostedDelivery;
   readonly notices: CommitDeps['notices'];
   readonly accept: CommitDeps['accept'];
+  /** The octets of a large message were let go. */
+  readonly released?: (octets: number) => void;
   /** Events were committed: the dispatcher may look. */
   readonly nudgeEvents: () => void;
   /** ms; first wait and longest wait between attempts: 300,000 and 4,000,000 */
@@ -73,7 +75,7 @@ export interface SchedulerDeps extends PlanDeps {
   readonly client?: Partial<Pick<PoolOptions, 'timeouts' | 'idleMs' | 'maxUses' | 'extraCa'>>;
   /** Recipients held in memory; 20,000. */
   readonly window?: number;
-  /** Octets of messages held in memory; 64 MiB. */
+  /** Octets of messages held in memory; 32 MiB. Larger ones than 1 MiB are read back when their turn comes. */
   readonly memory?: number;
 }
 /** A lane as the queue list shows it. */
@@ -121,12 +123,20 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const retry = deps.retry ?? DEFAULT_RETRY;
   const window = deps.window ?? 20_000;
   const share = Math.max(1, Math.floor(window / 10));
-  const memory = deps.memory ?? 64 * 1024 * 1024;
+  const memory = deps.memory ?? 32 * 1024 * 1024;
   const perSite = deps.perSite ?? (() => PER_SITE);
   const pool = createPool({ network: deps.network, clock, hostname: deps.hostname, perSite, ...deps.client });
   const plan = createPlanner(deps);
   const restMs = Math.min(retry.baseMs / 5, 60_000);
-  const attempts = createAttempts({ pool, read, clock, logger, sign: deps.sign, restMs });
+  const attempts = createAttempts({
+    pool,
+    read,
+    clock,
+    logger,
+    sign: deps.sign,
+    released: deps.released ?? (() => {}),
+    restMs,
+  });
   const suspensions = createSuspensions();
   const jumps = watchJumps(clock, retry.maxMs);
   const abandon = new AbortController();
@@ -171,7 +181,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   function lease(work: Work): void {
     for (const row of work.rows) {
       leased.add(row.id);
-      laneOf(row).inMemory += 1;
+      backlog.enter(laneOf(row));
     }
     open.set(work, work.rows.length);
     if (work.message !== null) bytes += work.message.raw.length;
@@ -184,8 +194,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (!leased.delete(row.id)) continue;
       if (claiming) releasedMeanwhile.add(row.id);
       const lane = laneOf(row);
-      lane.inMemory -= 1;
       if (again !== null) backlog.schedule(lane, again);
+      backlog.leave(lane);
       if (lane.blocked && lane.inMemory <= share / 2) {
         backlog.unblock(lane);
         arm(lane.nextDue);
@@ -243,7 +253,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     let rows = gone.length === 0 ? job.rows : job.rows.filter((row) => !seized.has(row.id));
     if (!suspensions.none) {
       const now = clock.now();
-      const message = { ...job.work.head, size: 0 };
+      const message = { ...job.work.head, size: job.work.size };
       const held: Item[] = [];
       for (const row of rows) {
         const lane = job.kind === 'remote' ? job.target.site : row.lane;
@@ -443,12 +453,12 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     for (const { row, message } of released) {
       backlog.count(lane, 'held', -1);
       backlog.count(laneOf(row), 'queued', 1);
-      lease({ head: message, message: null, rows: [row] });
+      lease({ head: message, message: null, size: message.size, rows: [row] });
     }
     for (const { row, message } of overheld) {
-      const work: Work = { head: message, message: null, rows: [row] };
+      const work: Work = { head: message, message: null, size: message.size, rows: [row] };
       leased.add(row.id);
-      laneOf(row).inMemory += 1;
+      backlog.enter(laneOf(row));
       open.set(work, 1);
       track(
         settle(work, [{ row, outcome: { kind: 'overheld', cause: 'held for longer than 7 days' } }], null),
@@ -495,8 +505,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       const wanted = fresh.filter((row) => !leased.has(row.id));
       if (wanted.length === 0) return;
       const { raw: _raw, prefix: _prefix, ...head } = message;
-      const fits = bytes + message.raw.length <= memory;
-      lease({ head, message: fits ? message : null, rows: wanted });
+      const fits = message.raw.length <= LARGE && bytes + message.raw.length <= memory;
+      lease({ head, message: fits ? message : null, size: message.raw.length, rows: wanted });
     },
     get held() {
       return leased.size;
@@ -578,6 +588,7 @@ function worksOf(due: readonly DueRecipient[]): Work[] {
   return [...Map.groupBy(due, ({ row }) => row.messageId).values()].map((group) => ({
     head: group[0]!.message,
     message: null,
+    size: group[0]!.message.size,
     rows: group.map(({ row }) => row),
   }));
 }

@@ -3,7 +3,7 @@
  * resumed with it. The driver (connection.ts) owns bytes, TLS and deadlines; it throws a LinkFault into the generator
  * when the link breaks. Invariant: a transaction always ends with one verdict per recipient.
  */
-import { dotStuff } from '../../mail/dot-stuffing.ts';
+import { dotStuffed } from '../../mail/dot-stuffing.ts';
 import type { ServerReply } from './reply-parser.ts';
 
 /** What is waited for; each has its time-out (RFC 5321 §4.5.3.2). */
@@ -253,7 +253,7 @@ export function* sendMail(
       return end(deferred(null, 'no recipient taken'), true);
     }
     bodyHanded = true;
-    const last = yield* ask([mail.header, dotStuff(mail.raw)], 'final');
+    const last = yield* ask([mail.header, ...dotStuffed(mail.raw)], 'final');
     open = false;
     if (positive(last)) return end({ kind: 'delivered', reply: last, dsn: capabilities.dsn }, true);
     return end(judge(last, 'message refused'), last.code !== 421);

@@ -13,7 +13,11 @@ export interface Grant {
 }
 export const SMALL = 256 * 1024;
 
-export function createByteBudget(total = 128 * 1024 * 1024, reservedForSmall = 32 * 1024 * 1024): ByteBudget {
+export function createByteBudget(
+  released: (octets: number) => void = () => {},
+  total = 64 * 1024 * 1024,
+  reservedForSmall = 32 * 1024 * 1024,
+): ByteBudget {
   let used = 0;
   return {
     get used() {
@@ -25,8 +29,10 @@ export function createByteBudget(total = 128 * 1024 * 1024, reservedForSmall = 3
       let open = true;
       return {
         release() {
-          if (open) used -= octets;
+          if (!open) return;
           open = false;
+          used -= octets;
+          released(octets);
         },
       };
     },

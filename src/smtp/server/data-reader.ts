@@ -21,9 +21,16 @@ export interface DataReader {
 }
 const END = Buffer.from('\r\n.\r\n');
 
-/** `limit`: octets after unstuffing. `maxLine`: octets of a line without its CRLF (RFC 5322 §2.1.1 asks for 998). */
-export function createDataReader(limit: number, maxLine: number): DataReader {
-  const chunks: Buffer[] = [];
+/** Octets up to which chunks are kept as they came; beyond, they are copied into one room, so that nothing is there twice. */
+const SMALL = 128 * 1024;
+
+/**
+ * `limit`: octets after unstuffing. `maxLine`: octets of a line without its CRLF (RFC 5322 §2.1.1 asks for 998).
+ * `expected`: what SIZE= announced, for the room to be made at once.
+ */
+export function createDataReader(limit: number, maxLine: number, expected: number | null = null): DataReader {
+  let chunks: Buffer[] = [];
+  let room: Buffer | null = null;
   // The CRLF of the DATA command itself stands before the message: ".CRLF" at once is an empty message.
   let tail = Buffer.from('\r\n');
   let received = 0;
@@ -31,14 +38,29 @@ export function createDataReader(limit: number, maxLine: number): DataReader {
   let dropped = false;
   const mostStuffed = Math.ceil(limit * 1.5) + 64;
 
+  function makeRoom(needed: number): Buffer {
+    const known = expected === null ? 0 : Math.min(expected, limit) + 4096;
+    if (room !== null && room.length >= needed) return room;
+    const wanted = Math.min(mostStuffed, Math.max(needed, known, (room?.length ?? 0) * 2, 4 * SMALL));
+    const made = Buffer.allocUnsafeSlow(wanted);
+    if (room !== null) room.copy(made);
+    let at = 0;
+    for (const chunk of chunks) at += chunk.copy(made, at);
+    chunks = [];
+    room = made;
+    return made;
+  }
   function keep(octets: Buffer): void {
     received += octets.length;
     if (dropped) return;
+    const before = kept;
     kept += octets.length;
     if (kept > mostStuffed) {
       dropped = true;
-      chunks.length = 0;
-    } else if (octets.length > 0) chunks.push(octets);
+      chunks = [];
+      room = null;
+    } else if (kept > SMALL) octets.copy(makeRoom(kept), before);
+    else if (octets.length > 0) chunks.push(octets);
   }
 
   return {
@@ -62,7 +84,10 @@ export function createDataReader(limit: number, maxLine: number): DataReader {
     },
     result() {
       if (dropped) return { kind: 'too-large' };
-      const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      const whole =
+        room !== null ? room.subarray(0, kept) : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      chunks = [];
+      room = null;
       const message = unstuff(whole.subarray(0, Math.max(0, whole.length - 3)));
       if (message.length > limit) return { kind: 'too-large' };
       if (findBareLineEnd(message) !== -1) return { kind: 'bare-line-end' };

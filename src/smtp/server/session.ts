@@ -217,6 +217,7 @@ export function createSession(
       reader = createDataReader(
         transaction!.sizeLimit,
         connection.role === 'mx' && connection.principal === null ? MX_MAX_LINE : SUBMISSION_MAX_LINE,
+        mail?.size ?? null,
       );
       mode = 'data';
       flush();

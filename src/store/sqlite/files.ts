@@ -19,7 +19,7 @@ export function openDatabase(directory: string): DatabaseSync {
   db.exec(
     'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON',
   );
-  db.exec('PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY');
+  db.exec('PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY');
   return db;
 }
 /**

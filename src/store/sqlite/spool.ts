@@ -171,18 +171,24 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     async message(project, id) {
       const row = messageOf(project, id);
       if (row === undefined) return null;
-      const parts = statements.all<{ prefix: unknown; data: unknown }>(
-        'SELECT prefix, data FROM message_body WHERE project_id = ? AND message_id = ? ORDER BY part',
-        project,
-        id,
-      );
+      const parts = statements
+        .get('SELECT prefix, data FROM message_body WHERE project_id = ? AND message_id = ? ORDER BY part')
+        .iterate(project, id) as Iterable<unknown> as Iterable<{ prefix: unknown; data: unknown }>;
       try {
-        const blobs = parts.map((part) => toBuffer(part.data));
-        const raw = blobs.length === 1 ? blobs[0]! : Buffer.concat(blobs);
-        if (parts.length === 0 || raw.length !== row.size)
-          throw new Error(`the body has ${raw.length} of ${row.size} octets`);
+        // One part at a time into its place: a large message is not there twice.
+        const raw = Buffer.allocUnsafeSlow(row.size);
+        let prefix: Buffer | null = null;
+        let octets = 0;
+        for (const part of parts) {
+          prefix ??= toBuffer(part.prefix);
+          const data = toBuffer(part.data);
+          data.copy(raw, octets);
+          octets += data.length;
+        }
+        if (prefix === null || octets !== row.size)
+          throw new Error(`the body has ${octets} of ${row.size} octets`);
         const { size: _, ...message } = toSummary(row);
-        return { ...message, prefix: toBuffer(parts[0]!.prefix), raw };
+        return { ...message, prefix, raw };
       } catch (error) {
         shelf.put('message', id, error);
         throw new StoreError(`message ${id} cannot be read`, false, error);

@@ -42,6 +42,8 @@ function commit(batch: WireBatch): WireAnswer {
 port.on('message', (batch: WireBatch | null) => {
   if (batch !== null) {
     port.postMessage(commit(batch));
+    // Freed at once: this thread's heap is so small that its garbage would be collected much too late.
+    batch.block.transfer(0);
     return;
   }
   db.close();
