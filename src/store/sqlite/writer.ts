@@ -3,6 +3,8 @@
  * in order and give one outcome per item. Fails with StoreError; a thread that dies fails what was under way and
  * everything after it.
  */
+
+import { getCompileCacheDir } from 'node:module';
 import type { DatabaseSync } from 'node:sqlite';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
@@ -41,12 +43,17 @@ export async function createThreadWriter(
   onCommit: OnCommit,
 ): Promise<Writer> {
   const { port1: port, port2 } = new MessageChannel();
+  // with what the process has compiled already, the thread need not load the compiler
+  const cache = getCompileCacheDir();
   const data: WriterData = { directory, maxPages, port: port2 };
   const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
     workerData: data,
     transferList: [port2],
     // flags of the process itself (test runners, profilers) are not the writer's business
     execArgv: ['--disable-warning=ExperimentalWarning'],
+    env: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
+    // batches are short-lived and few: a large nursery would only stay resident
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
   const encode = createEncoder();
   const waiting = new Map<
