@@ -36,10 +36,34 @@ export interface Flow {
   readonly again: number | null;
 }
 
+/** Rows of the lane that nothing suspends at `now`, or that were held for too long; at most AT_ONCE. */
+async function noLongerSuspended(lane: LaneKey, deps: HeldDeps, now: number): Promise<DueRecipient[]> {
+  const free: DueRecipient[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<SpoolReader['waiting']>> = await deps.read.waiting(lane, {
+      limit: AT_ONCE,
+      cursor,
+    });
+    for (const one of page.items) {
+      const lifted = { ...one, row: { ...one.row, lane: one.row.domain } };
+      const tooLong = one.row.heldMs + (now - (one.row.heldSince ?? now)) >= LONGEST_HOLD_MS;
+      if (tooLong || deps.suspensions.match(lifted, now) === null) free.push(one);
+      if (free.length >= AT_ONCE) return free;
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return free;
+}
+
 /** Looks at the due rows of a held lane. Rejects where the store does. */
 export async function flowHeld(lane: LaneKey, deps: HeldDeps): Promise<Flow> {
   const now = deps.clock.now();
-  const due = await deps.read.due(lane, now, AT_ONCE, new Set());
+  // A suspension may be lifted before its time: what it held is looked at whenever the lane is.
+  const due =
+    lane.lane === HELD_LANES.suspended
+      ? await noLongerSuspended(lane, deps, now)
+      : await deps.read.due(lane, now, AT_ONCE, new Set());
   const overheld = due.filter(({ row }) => row.heldMs + (now - (row.heldSince ?? now)) >= LONGEST_HOLD_MS);
   const candidates = due.filter((one) => !overheld.includes(one));
   const free: DueRecipient[] = [];
@@ -47,10 +71,7 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps): Promise<Flow> {
   let again = due.length === AT_ONCE ? now : await deps.read.nextDueAfter(lane, now);
   for (const one of candidates) {
     if (lane.lane === HELD_LANES.suspended) {
-      const lifted = { ...one, row: { ...one.row, lane: one.row.domain } };
-      const suspension = deps.suspensions.match(lifted, now);
-      if (suspension === null) free.push(one);
-      else again = Math.min(again ?? Number.POSITIVE_INFINITY, suspension.expiresAt);
+      free.push(one);
       continue;
     }
     const { projectId, domainId } = one.message;

@@ -102,3 +102,12 @@ test('no secret needs quoting, and none looks like an option of a command', asyn
   assert.equal(new Set(secrets).size, 300);
   for (const secret of secrets) assert.match(secret, /^[A-Za-z0-9]{30}:[0-9]{18}$/);
 });
+
+test('a hundred wrong secrets at once are no more than one after the other', async () => {
+  const { key, authenticator } = await setUp();
+  const all = await Promise.all(
+    Array.from({ length: 100 }, () => authenticator.authenticate(key.id, 'wrong', '192.0.2.9')),
+  );
+  assert.equal(all.filter(({ kind }) => kind === 'refused').length, 10);
+  assert.equal(all.filter(({ kind }) => kind === 'throttled').length, 90);
+});

@@ -62,28 +62,49 @@ export function createAuthenticator(deps: { iam: IamReader; sealer: Sealer; cloc
     if (failures.size > MOST_COUNTERS) failures.delete(failures.keys().next().value!);
   }
 
+  /** One attempt of an address after the other: what is asked together is counted together. */
+  const last = new Map<string, Promise<void>>();
+  async function turn(address: string): Promise<() => void> {
+    const before = last.get(address);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    last.set(address, promise);
+    await before;
+    return () => {
+      if (last.get(address) === promise) last.delete(address);
+      resolve();
+    };
+  }
+  async function judge(username: string, secret: string, remoteAddress: string): Promise<Authentication> {
+    const now = clock.monotonic();
+    const pair = `${username.slice(0, 64)} ${remoteAddress}`;
+    const known = (lastSuccess.get(pair) ?? Number.NEGATIVE_INFINITY) > now - DAY;
+    const wait = known
+      ? waitFor(pair, KEY_CAPS, now)
+      : Math.max(waitFor(remoteAddress, ADDRESS_CAPS, now), waitFor(pair, KEY_CAPS, now));
+    if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
+    const id = parseId<'static-key'>(username);
+    const found = id === null ? null : await iam.findKey(id);
+    const matches = verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret);
+    const expired = found !== null && found.key.expiresAt !== null && found.key.expiresAt <= clock.now();
+    if (found === null || !matches || expired) {
+      note(remoteAddress, now);
+      note(pair, now);
+      return { kind: 'refused' };
+    }
+    lastSuccess.delete(pair);
+    lastSuccess.set(pair, now);
+    if (lastSuccess.size > MOST_COUNTERS) lastSuccess.delete(lastSuccess.keys().next().value!);
+    return { kind: 'ok', principal: principalOf(found.client, found.project, found.key.id) };
+  }
+
   return {
     async authenticate(username, secret, remoteAddress) {
-      const now = clock.monotonic();
-      const pair = `${username.slice(0, 64)} ${remoteAddress}`;
-      const known = (lastSuccess.get(pair) ?? Number.NEGATIVE_INFINITY) > now - DAY;
-      const wait = known
-        ? waitFor(pair, KEY_CAPS, now)
-        : Math.max(waitFor(remoteAddress, ADDRESS_CAPS, now), waitFor(pair, KEY_CAPS, now));
-      if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
-      const id = parseId<'static-key'>(username);
-      const found = id === null ? null : await iam.findKey(id);
-      const matches = verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret);
-      const expired = found !== null && found.key.expiresAt !== null && found.key.expiresAt <= clock.now();
-      if (found === null || !matches || expired) {
-        note(remoteAddress, now);
-        note(pair, now);
-        return { kind: 'refused' };
+      const over = await turn(remoteAddress);
+      try {
+        return await judge(username, secret, remoteAddress);
+      } finally {
+        over();
       }
-      lastSuccess.delete(pair);
-      lastSuccess.set(pair, now);
-      if (lastSuccess.size > MOST_COUNTERS) lastSuccess.delete(lastSuccess.keys().next().value!);
-      return { kind: 'ok', principal: principalOf(found.client, found.project, found.key.id) };
     },
   };
 }

@@ -58,6 +58,8 @@ export function foldHeader(name: string, value: string): string {
   const lines: string[] = [];
   let line = `${name}:`;
   for (const word of value.split(/(?:\r\n)?[ \t]+/)) {
+    // RFC 5322 §2.2.3: no line of white space alone
+    if (word === '') continue;
     if (line.length + 1 + word.length > 78 && line !== `${name}:`) {
       lines.push(line);
       line = '';

@@ -30,7 +30,7 @@ export function bodyHash(raw: Buffer): string {
  */
 export function relaxBody(body: Buffer, write: (octets: Buffer) => void): void {
   // A piece never grows: 64 KiB of room and one line end or space more per step.
-  const out = Buffer.allocUnsafe(FLUSH_AT + 8);
+  const out = Buffer.allocUnsafe(Math.min(FLUSH_AT, body.length) + 8);
   let used = 0;
   let emptyLines = 0;
   let space = false;

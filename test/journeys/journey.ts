@@ -20,8 +20,12 @@ export function authorization(who: Bootstrapped): string {
   return `Basic ${Buffer.from(`${who.key.id}:${who.key.secret}`).toString('base64')}`;
 }
 
-export async function startJourney(more: Record<string, string> = {}, role = 'admin'): Promise<Journey> {
-  const sink = await startSink();
+export async function startJourney(
+  more: Record<string, string> = {},
+  role = 'admin',
+  sinkOptions: readonly string[] = [],
+): Promise<Journey> {
+  const sink = await startSink(...sinkOptions);
   const service = await startService({
     HIKYAKU_ROUTES: `*=smtp://${sink.smtp}`,
     HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true',
