@@ -324,3 +324,113 @@ test('stopping: what runs is finished, the rest stays in the store, and nothing 
   assert.equal(b.server.messages.length, delivered);
   assert.equal(b.clock.pending, 0);
 });
+
+const BAD_SITES: readonly {
+  name: string;
+  script: ScriptOptions;
+  state: string;
+  reason: RegExp;
+  wait?: number;
+}[] = [
+  {
+    name: 'no banner',
+    script: { say: (_i, k) => (k === 'connect' ? null : (undefined as never)) },
+    state: 'deferred',
+    reason: /timed out \(greeting\)/,
+    wait: 360_000,
+  },
+  {
+    name: 'a banner of lines without end',
+    script: { say: (_i, k) => (k === 'connect' ? '220-and\r\n'.repeat(500) : (undefined as never)) },
+    state: 'deferred',
+    reason: /too many lines/,
+  },
+  {
+    name: 'one line without end',
+    script: { say: (_i, k) => (k === 'connect' ? 'x'.repeat(10_000) : (undefined as never)) },
+    state: 'deferred',
+    reason: /line too long/,
+  },
+  {
+    name: '250 before the dot',
+    script: { say: (i) => (i === 'DATA' ? '354 go\r\n250 taken\r\n' : (undefined as never)) },
+    state: 'deferred',
+    reason: /before it was sent/,
+  },
+  {
+    name: 'rubbish for a banner',
+    script: { say: (_i, k) => (k === 'connect' ? 'HTTP/1.1 400 Bad Request\r\n' : (undefined as never)) },
+    state: 'deferred',
+    reason: /not an SMTP reply/,
+  },
+  {
+    name: 'NULs in a refusal',
+    script: { say: (i) => (i.startsWith('RCPT') ? '550 5.1.1 no\0body\r\n' : (undefined as never)) },
+    state: 'bounced',
+    reason: /recipient refused/,
+  },
+  {
+    name: '354 to everything',
+    script: { say: (_i, k) => (k === 'command' ? '354 go\r\n' : (undefined as never)) },
+    state: 'deferred',
+    reason: /EHLO refused/,
+  },
+  {
+    name: '599 to the message',
+    script: { say: (_i, k) => (k === 'message' ? '599 no\r\n' : (undefined as never)) },
+    state: 'bounced',
+    reason: /message refused/,
+  },
+  {
+    name: 'codes that change within a reply',
+    script: { say: (i) => (i.startsWith('MAIL') ? '250-ok\r\n451 no\r\n' : (undefined as never)) },
+    state: 'deferred',
+    reason: /code changes/,
+  },
+  {
+    name: 'cut in the middle of the message',
+    script: { say: (i) => (i === 'DATA' ? 'drop' : (undefined as never)) },
+    state: 'deferred',
+    reason: /connection lost|ECONNRESET/,
+  },
+  {
+    name: 'silence behind the dot',
+    script: { say: (_i, k) => (k === 'message' ? null : (undefined as never)) },
+    state: 'deferred',
+    reason: /timed out \(final\)/,
+    wait: 660_000,
+  },
+  {
+    name: '421 to everything',
+    script: { say: () => '421 4.3.2 busy\r\n' },
+    state: 'deferred',
+    reason: /greeting refused/,
+  },
+  {
+    name: 'STARTTLS that is none, and nothing in clear',
+    script: {
+      extensions: ['STARTTLS'],
+      say: (i, _k, nth) => (nth > 1 ? 'drop' : i === 'STARTTLS' ? '220 go\r\n' : (undefined as never)),
+    },
+    state: 'deferred',
+    reason: /lost|ECONNRESET|TLS/,
+  },
+];
+for (const { name, script, state, reason, wait } of BAD_SITES) {
+  test(`a bad site: ${name}`, async () => {
+    await using b = await bench(script);
+    const { message, rows } = b.accept('x@good.test');
+    b.scheduler.enqueue(message, rows);
+    if (wait !== undefined) {
+      while (b.server.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+      for (let waited = 0; b.settled.length === 0 && waited < 2 * wait; waited += 10_000)
+        await b.clock.advance(10_000);
+    }
+    await b.until(1);
+    assert.equal(b.stateOf(rows[0]!), state);
+    assert.match((b.rows.get(rows[0]!.id)!.lastResult as { cause: string }).cause, reason);
+    await b.scheduler[Symbol.asyncDispose]();
+    while (b.server.open > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(b.clock.pending, 0);
+  });
+}

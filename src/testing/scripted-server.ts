@@ -17,6 +17,8 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly heard: string[][];
   readonly messages: string[];
   readonly connections: number;
+  /** Connections still open. */
+  readonly open: number;
 }
 export interface ScriptOptions {
   readonly say?: Say;
@@ -111,6 +113,9 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
     messages,
     get connections() {
       return heard.length;
+    },
+    get open() {
+      return sockets.size;
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

@@ -212,6 +212,11 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
         const reply = parser.next();
         if (reply === null) return;
         waiting = false;
+        // A message that has not been sent yet cannot have been taken.
+        if (writing && reply.code < 300) {
+          broken(new LinkFault('protocol', 'the server took the message before it was sent', true));
+          return;
+        }
         running.answer({ kind: 'reply', reply });
       }
     } catch (error) {
@@ -336,6 +341,10 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
           return;
         }
         expect(step.phase);
+        if (step.phase === 'final' && parser.buffered > 0) {
+          broken(new LinkFault('protocol', 'the server answered the message before it was sent', true));
+          return;
+        }
         if (step.send !== null) write(step.send, step.phase);
         waiting = true;
       }

@@ -19,6 +19,8 @@ export interface ReplyParser {
   push(chunk: Buffer): void;
   /** The next whole reply, or null. Throws ProtocolFault. */
   next(): ServerReply | null;
+  /** Octets that no reply has been made of yet. */
+  readonly buffered: number;
   /** Forgets all buffered octets (RFC 3207 §4.2) and says how many there were. */
   drop(): number;
 }
@@ -66,6 +68,9 @@ export function createReplyParser(): ReplyParser {
         lines = [];
         return makeReply(code, whole);
       }
+    },
+    get buffered() {
+      return buffer.length - at;
     },
     drop() {
       const dropped = buffer.length - at;
