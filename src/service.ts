@@ -46,6 +46,7 @@ import { systemNetwork } from './runtime/network.ts';
 import { createRandom } from './runtime/random.ts';
 import { createSealer, type Sealer } from './runtime/sealing.ts';
 import { createTlsContext, makeSelfSigned } from './runtime/tls.ts';
+import { StoreError } from './runtime/transactor.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
 import type { StoredMessage } from './spool/types.ts';
@@ -184,6 +185,8 @@ function spaceGate(directory: string): () => boolean {
   };
 }
 
+const STORE_ENDED = 'the store takes no writes: check the disk, then restart';
+
 /** What tests may put in place of the real thing. */
 export interface Seams {
   /** Told of named moments on a message's way; crash tests end the process at one of them. */
@@ -209,12 +212,23 @@ export async function startService(
   signal: AbortSignal,
   { probe = () => {}, retry = DEFAULT_RETRY }: Seams = {},
 ): Promise<RunningService> {
+  /** After an I/O error nothing can be promised any more: no mail is taken or tried, and the operator is told. */
+  function storeEnded(error: StoreError): void {
+    if (ready.reason === STORE_ENDED || ready.reason === 'stopping') return;
+    ready.reason = STORE_ENDED;
+    logger.error({ err: error }, 'the store takes no writes any more: check the disk, then restart');
+  }
   /** The store as one of the rooms writes to it, with its moments. */
   function writing(room: 'accept' | 'settle' | 'hooks'): Pick<Store, 'transact'> {
     return {
       async transact(project, record) {
         probe(`${room}.before`);
-        await store.transact(project, record);
+        try {
+          await store.transact(project, record);
+        } catch (error) {
+          if (error instanceof StoreError && !error.retryable) storeEnded(error);
+          throw error;
+        }
         probe(`${room}.after`);
       },
     };

@@ -30,6 +30,8 @@ export interface CommitDeps {
   ) => Promise<readonly Notice[]>;
   /** The one door: accepts the notices and records the rest in the same commit. */
   readonly accept: (notices: readonly Notice[], also: (tx: SpoolTx & EdjTx) => void) => Promise<void>;
+  /** An outcome cannot be written for now (+1), or could be after all (-1): meanwhile nothing new should be tried. */
+  readonly stuck: (by: 1 | -1) => void;
   /** Give up waiting for the store: the process is going down. */
   readonly abandoned: AbortSignal;
 }
@@ -43,6 +45,7 @@ export async function commitOutcomes(
 ): Promise<ReadonlyMap<string, Settled>> {
   let first = prepared;
   let stale = 0;
+  let waited = false;
   for (let tries = 0; !deps.abandoned.aborted; tries++) {
     try {
       const settlement = await (first ?? deps.prepare(head));
@@ -52,10 +55,13 @@ export async function commitOutcomes(
       const notices = await deps.notices(head, items, settlement);
       if (notices.length === 0) await deps.transactor.transact(head.projectId, recordAll);
       else await deps.accept(notices, recordAll);
+      if (waited) deps.stuck(-1);
       return settlement.recorded;
     } catch (error) {
       first = null; // rules may have changed meanwhile
       if (error instanceof StaleError || error instanceof ConflictError) {
+        if (waited) deps.stuck(-1);
+        waited = false;
         if (items.length > 1) return commitSingly(head, items, deps);
         stale += 1;
         if (stale < 2) continue;
@@ -66,6 +72,8 @@ export async function commitOutcomes(
         return new Map();
       }
       deps.logger.error({ err: error, message: head.id, tries }, 'outcome not committed, trying again');
+      if (!waited) deps.stuck(1);
+      waited = true;
       await pause(Math.min(100 * 2 ** Math.min(tries, 10), 10_000), deps);
     }
   }

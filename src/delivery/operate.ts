@@ -63,7 +63,7 @@ const PAGE = 200;
 
 export function createOperator(deps: OperatorDeps): Operate {
   const { read, transactor, scheduler, clock, random } = deps;
-  const commitDeps: CommitDeps = { ...deps, abandoned: new AbortController().signal };
+  const commitDeps: CommitDeps = { ...deps, stuck: () => {}, abandoned: new AbortController().signal };
 
   async function* pages(filter: WaitingFilter): AsyncGenerator<readonly DueRecipient[]> {
     let cursor: string | null = null;

@@ -258,6 +258,19 @@ test('an outcome outlives a store that fails for a while; nothing is sent twice'
   assert.equal(b.stateOf(rows[0]!), 'delivered');
   assert.equal(b.server.messages.length, 1);
 });
+test('while an outcome cannot be written nothing more is tried', async () => {
+  await using b = await bench();
+  b.store.failing = 5;
+  const first = b.accept('x@good.test');
+  b.scheduler.enqueue(first.message, first.rows);
+  while (b.store.failing === 5) await new Promise((resolve) => setImmediate(resolve));
+  const more = Array.from({ length: 20 }, () => b.accept('x@good.test'));
+  for (const { message, rows } of more) b.scheduler.enqueue(message, rows);
+  for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(b.server.messages.length, 1);
+  while (b.settled.length < 21) await b.clock.advance(1000);
+  assert.equal(b.server.messages.length, 21);
+});
 test('a row cancelled meanwhile costs its fellows nothing', async () => {
   await using b = await bench();
   const { message, rows } = b.accept('x@good.test', 'y@good.test');

@@ -149,6 +149,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     prepare,
     notices: deps.notices,
     accept: deps.accept,
+    stuck(by) {
+      stuck += by;
+      if (stuck === 0) pump();
+    },
     abandoned: abandon.signal,
   };
 
@@ -168,6 +172,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   let claiming = false;
   let claimAgain = false;
   let starved = false;
+  /** Outcomes that cannot be written now. Trying more mail meanwhile would only make more that is delivered and not known to be. */
+  let stuck = 0;
   let timer: Timer | null = null;
   let timerAt = Number.POSITIVE_INFINITY;
 
@@ -214,7 +220,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       planning += 1;
       track(planOne(unplanned.shift()!));
     }
-    for (;;) {
+    while (stuck === 0) {
       const taken = lanes.take();
       if (taken === null) return;
       track(run(taken.job, taken.done));
