@@ -328,8 +328,8 @@ export async function startService(
   const noticeDeps = { read, clock, random, hostname: config.hostname };
   const telling: Pick<CommitDeps, 'notices' | 'accept'> = {
     async notices(message, items, settlement) {
-      const { failed, done } = newsOf(items, settlement);
-      const made = await Promise.all([failed, done].map((news) => planNotice(message, news, noticeDeps)));
+      const groups = newsOf(items, settlement);
+      const made = await Promise.all(groups.map((news) => planNotice(message, news, noticeDeps)));
       return made.filter((notice) => notice !== null);
     },
     accept: (notices, also) =>

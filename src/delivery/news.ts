@@ -4,20 +4,19 @@ import { saying } from './settle.ts';
 
 export interface ItemNews {
   readonly row: Item['row'];
-  readonly action: 'failed' | 'delivered' | 'relayed';
+  readonly action: 'failed' | 'delayed' | 'delivered' | 'relayed';
   readonly status: string;
   readonly remoteMta?: string;
   readonly diagnostic?: string;
   readonly explanation: string;
+  readonly willRetryUntil?: number;
 }
 
-/** The items a sender may want to hear of, failures and successes apart; what still waits is no news. */
-export function newsOf(
-  items: readonly Item[],
-  settlement: Settlement,
-): { failed: ItemNews[]; done: ItemNews[] } {
+/** The items a sender may want to hear of, in groups of one kind. */
+export function newsOf(items: readonly Item[], settlement: Settlement): readonly ItemNews[][] {
   const failed: ItemNews[] = [];
   const done: ItemNews[] = [];
+  const delayed: ItemNews[] = [];
   for (const item of items) {
     const { row, outcome } = item;
     const result = settlement.foresee(item);
@@ -31,23 +30,26 @@ export function newsOf(
         ...(outcome.remote === null ? {} : { remoteMta: outcome.remote.host }),
         explanation: here ? 'delivered' : `handed on to ${outcome.remote!.host}`,
       });
-    } else if (result === 'bounced' || result === 'expired') {
+    } else if (result === 'bounced' || result === 'expired' || result === 'deferred') {
+      const until = result === 'deferred' ? settlement.delayedUntil(item) : null;
+      if (result === 'deferred' && until === null) continue;
       const remote = 'remote' in outcome ? outcome.remote : null;
       const status = 'status' in outcome ? outcome.status : '5.0.0';
       const words = saying(outcome);
       const refused = 'reply' in outcome && outcome.reply !== null;
-      failed.push({
+      (until === null ? failed : delayed).push({
         row,
-        action: 'failed',
+        action: until === null ? 'failed' : 'delayed',
         // RFC 3463 §3.5: given up after trying for too long
-        status: result === 'expired' ? (status.startsWith('4.') ? status : '4.4.7') : status,
+        status: result === 'expired' && !status.startsWith('4.') ? '4.4.7' : status,
         ...(remote === null ? {} : { remoteMta: remote.host }),
         ...(refused ? { diagnostic: words } : {}),
+        ...(until === null ? {} : { willRetryUntil: until }),
         explanation:
           (result === 'expired' ? 'given up after trying for too long; at last: ' : '') +
           (refused && remote !== null ? `the server ${remote.host} said: ${words}` : words),
       });
     }
   }
-  return { failed, done };
+  return [failed, delayed, done];
 }

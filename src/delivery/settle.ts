@@ -51,7 +51,11 @@ export interface Settlement {
   readonly recorded: ReadonlyMap<string, Settled>;
   /** How the item will end, without recording it. */
   foresee(item: Item): Result;
+  /** The deferral after which a sender who asked for it is told of the delay; wall ms until which it is tried, or null. */
+  delayedUntil(item: Item): number | null;
 }
+/** s: age at which a delay is worth telling (RFC 3461 §6.2 leaves it to us). */
+const DELAY_AGE = 4 * 3600;
 export interface SettleDeps {
   readonly read: RuleReader & DomainReader & Pick<LimitReader, 'sendingSettings'>;
   readonly clock: Clock;
@@ -114,8 +118,12 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
   function isTold(row: RecipientRow, name: Result, now: number): boolean {
     if (name === 'held') return row.heldSince === null;
     if (name !== 'deferred') return true;
+    return passes(row, deferredAges, now);
+  }
+  /** This attempt is the first one at or after one of the ages (s). */
+  function passes(row: RecipientRow, ages: readonly number[], now: number): boolean {
     const before = row.attempts === 0 ? -1 : (lastAt(row) ?? now) - message.acceptedAt;
-    return deferredAges.some((age) => age * 1000 > before && age * 1000 <= now - message.acceptedAt);
+    return ages.some((age) => age * 1000 > before && age * 1000 <= now - message.acceptedAt);
   }
 
   function record(tx: SpoolTx & EdjTx, item: Item): void {
@@ -170,7 +178,16 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     const { nextAttemptAt, lane } = move;
     recorded.set(row.id, { result: name, lane, nextAttemptAt, events: wanted.length });
   }
-  return { record, recorded, foresee: (item) => decide(item, deps.clock.now()).name };
+  return {
+    record,
+    recorded,
+    foresee: (item) => decide(item, deps.clock.now()).name,
+    delayedUntil(item) {
+      const now = deps.clock.now();
+      const delayed = decide(item, now).name === 'deferred' && passes(item.row, [DELAY_AGE], now);
+      return delayed ? message.expiresAt + item.row.heldMs : null;
+    },
+  };
 }
 
 function attemptDetail(outcome: Outcome): Record<string, unknown> {

@@ -64,18 +64,18 @@ interface Child {
   readonly moment: Moment | null;
   readonly ended: Promise<void>;
 }
-async function start(moment: Moment | null): Promise<Child> {
+async function start(wanted: Moment | null): Promise<Child> {
+  let moment = wanted;
   const nth = 1 + Math.floor(random() * 60);
-  const crash: Record<string, string> = moment === null ? {} : { HIKYAKU_TEST_CRASH: `${moment}:${nth}` };
   for (;;) {
+    const crash: Record<string, string> = moment === null ? {} : { HIKYAKU_TEST_CRASH: `${moment}:${nth}` };
     try {
       const running = await startService({ ...settings, ...crash }, directory, true, CHILD);
-      const ended = once(running.child, 'exit').then(() => undefined);
-      return { running, moment, ended };
+      return { running, moment, ended: once(running.child, 'exit').then(() => undefined) };
     } catch (error) {
-      // It may reach its moment before it is ready: that was the kill.
+      // It may reach its moment before it is ready: that was the kill, and the next one comes from outside.
       if (moment === null || !String(error).includes('SIGKILL')) throw error;
-      delete crash['HIKYAKU_TEST_CRASH'];
+      moment = null;
     }
   }
 }
@@ -164,7 +164,12 @@ for (let kill = 1; kill <= KILLS; kill++) {
     await eventually('mail goes in', async () => acked.size >= enough, 60);
     await delay(random() * 30);
     await service.running.kill();
-  } else await service.ended;
+  } else {
+    // A moment that does not come is a kill from outside.
+    await Promise.race([service.ended, delay(20_000)]);
+    if (service.running.child.exitCode === null && service.running.child.signalCode === null)
+      await service.running.kill();
+  }
   for (const address of unsettled()) if (sink.taken.has(address)) inFlight += 1;
   service = await start(kill === KILLS ? null : pick());
   if (kill % 50 === 0)
