@@ -42,11 +42,11 @@ test('a lane without rows is forgotten, in the store and in memory', () => {
   const backlog = createBacklog();
   const lane = backlog.lane(p, 'a');
   backlog.count(lane, 'queued', 1);
-  backlog.enter(lane);
+  backlog.enter(lane, true);
   backlog.schedule(lane, 5);
   backlog.count(lane, 'queued', -1);
   assert.equal([...backlog.lanes].length, 1);
-  backlog.leave(lane);
+  backlog.leave(lane, true);
   assert.deepEqual([...backlog.lanes], []);
   assert.equal(backlog.due(10), null);
   assert.notEqual(backlog.lane(p, 'a'), lane);

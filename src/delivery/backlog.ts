@@ -15,8 +15,9 @@ export interface BacklogLane {
   readonly counts: Record<WaitingState, number>;
   /** Wall ms at which something may be due; Infinity: nothing but what is in memory. */
   nextDue: number;
-  /** Rows of it held in memory. */
-  inMemory: number;
+  /** Rows of it held in memory: fresh ones straight from their accepting commit, and ones read back from the store. */
+  fresh: number;
+  readBack: number;
   /** Its share of memory is full: looked at again when rows leave. */
   blocked: boolean;
 }
@@ -27,8 +28,8 @@ export interface Backlog {
   /** A row came to wait (+1) or ceased to (-1). */
   count(lane: BacklogLane, state: WaitingState, by: 1 | -1): void;
   /** A row of the lane came into memory, or left it. */
-  enter(lane: BacklogLane): void;
-  leave(lane: BacklogLane): void;
+  enter(lane: BacklogLane, fresh: boolean): void;
+  leave(lane: BacklogLane, fresh: boolean): void;
   /** Something of the lane is due at `at`. */
   schedule(lane: BacklogLane, at: number): void;
   /** The lanes due at `now` that are not blocked, earliest first; each must be scheduled again or left empty. */
@@ -51,7 +52,8 @@ export function createBacklog(): Backlog {
   const keyOf = (project: ProjectId, lane: string) => `${project} ${lane}`;
 
   function forgetEmpty(lane: BacklogLane): void {
-    const { counts, inMemory, project, lane: name } = lane;
+    const { counts, fresh, readBack, project, lane: name } = lane;
+    const inMemory = fresh + readBack;
     if (counts.queued + counts.deferred + counts.held <= 0 && inMemory === 0)
       lanes.delete(keyOf(project, name));
   }
@@ -76,7 +78,8 @@ export function createBacklog(): Backlog {
           lane,
           counts: { queued, deferred, held },
           nextDue,
-          inMemory: 0,
+          fresh: 0,
+          readBack: 0,
           blocked: false,
         });
         totals.queued += queued;
@@ -94,7 +97,8 @@ export function createBacklog(): Backlog {
           lane: name,
           counts: { queued: 0, deferred: 0, held: 0 },
           nextDue: Number.POSITIVE_INFINITY,
-          inMemory: 0,
+          fresh: 0,
+          readBack: 0,
           blocked: false,
         };
         lanes.set(key, lane);
@@ -106,11 +110,11 @@ export function createBacklog(): Backlog {
       totals[state] += by;
       if (by === -1) forgetEmpty(lane);
     },
-    enter(lane) {
-      lane.inMemory += 1;
+    enter(lane, fresh) {
+      lane[fresh ? 'fresh' : 'readBack'] += 1;
     },
-    leave(lane) {
-      lane.inMemory -= 1;
+    leave(lane, fresh) {
+      lane[fresh ? 'fresh' : 'readBack'] -= 1;
       forgetEmpty(lane);
     },
     schedule(lane, at) {

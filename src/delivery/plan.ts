@@ -19,6 +19,8 @@ export interface Work {
   readonly head: MessageHead;
   /** The message with its bytes while the memory budget allows; else read again at the attempt. */
   readonly message: StoredMessage | null;
+  /** Straight from its accepting commit, not read back from the store. */
+  readonly fresh: boolean;
   /** Octets of the message. */
   readonly size: number;
   readonly rows: readonly RecipientRow[];

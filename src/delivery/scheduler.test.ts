@@ -323,6 +323,21 @@ test('a window too small: the rest is found in the store', async () => {
   assert.ok(all.every(({ rows }) => b.stateOf(rows[0]!) === 'delivered'));
 });
 
+test('what waits in the store is not shut out by new mail that keeps coming', async () => {
+  await using b = await bench({}, { window: 60, perSite: () => 1 });
+  const first = Array.from({ length: 30 }, () => b.accept('x@good.test'));
+  for (const { message, rows } of first) b.scheduler.enqueue(message, rows);
+  for (let n = 1; n <= 90; n++) {
+    const { message, rows } = b.accept('y@good.test');
+    b.scheduler.enqueue(message, rows);
+    while (b.settled.length < n) await b.clock.advance(1000);
+  }
+  assert.deepEqual(
+    first.filter(({ rows }) => b.stateOf(rows[0]!) !== 'delivered'),
+    [],
+  );
+});
+
 test('stopping: what runs is finished, the rest stays in the store, and nothing runs afterwards', async () => {
   await using b = await bench({}, { perSite: () => 2 });
   const all = Array.from({ length: 30 }, () => b.accept('x@good.test'));

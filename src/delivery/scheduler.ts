@@ -187,7 +187,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   function lease(work: Work): void {
     for (const row of work.rows) {
       leased.add(row.id);
-      backlog.enter(laneOf(row));
+      backlog.enter(laneOf(row), work.fresh);
     }
     open.set(work, work.rows.length);
     if (work.message !== null) bytes += work.message.raw.length;
@@ -201,8 +201,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (claiming) releasedMeanwhile.add(row.id);
       const lane = laneOf(row);
       if (again !== null) backlog.schedule(lane, again);
-      backlog.leave(lane);
-      if (lane.blocked && lane.inMemory <= share / 2) {
+      backlog.leave(lane, work.fresh);
+      if (lane.blocked && lane.readBack <= share / 2) {
         backlog.unblock(lane);
         arm(lane.nextDue);
       }
@@ -425,7 +425,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         await flowLane(lane);
         return;
       }
-      const limit = Math.min(CLAIM, room, share - lane.inMemory);
+      const limit = Math.min(CLAIM, room, share - lane.readBack);
       if (limit <= 0) {
         lane.blocked = true;
         backlog.schedule(lane, now);
@@ -459,12 +459,12 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     for (const { row, message } of released) {
       backlog.count(lane, 'held', -1);
       backlog.count(laneOf(row), 'queued', 1);
-      lease({ head: message, message: null, size: message.size, rows: [row] });
+      lease({ head: message, message: null, fresh: false, size: message.size, rows: [row] });
     }
     for (const { row, message } of overheld) {
-      const work: Work = { head: message, message: null, size: message.size, rows: [row] };
+      const work: Work = { head: message, message: null, fresh: false, size: message.size, rows: [row] };
       leased.add(row.id);
-      backlog.enter(laneOf(row));
+      backlog.enter(laneOf(row), false);
       open.set(work, 1);
       track(
         settle(work, [{ row, outcome: { kind: 'overheld', cause: 'held for longer than 7 days' } }], null),
@@ -500,7 +500,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
           row.state !== 'held' &&
           row.nextAttemptAt <= now &&
           leased.size + fresh.length < window &&
-          lane.inMemory < share * 2;
+          lane.fresh < share;
         if (fits) fresh.push(row);
         else if (!leased.has(row.id)) {
           backlog.schedule(lane, row.nextAttemptAt);
@@ -512,19 +512,19 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (wanted.length === 0) return;
       const { raw: _raw, prefix: _prefix, ...head } = message;
       const fits = message.raw.length <= LARGE && bytes + message.raw.length <= memory;
-      lease({ head, message: fits ? message : null, size: message.raw.length, rows: wanted });
+      lease({ head, message: fits ? message : null, fresh: true, size: message.raw.length, rows: wanted });
     },
     get held() {
       return leased.size;
     },
     depth: backlog.totals,
     *lanes() {
-      for (const { project, lane, counts, inMemory, nextDue } of backlog.lanes)
+      for (const { project, lane, counts, fresh, readBack, nextDue } of backlog.lanes)
         yield {
           project,
           lane,
           ...counts,
-          active: inMemory,
+          active: fresh + readBack,
           nextDue: nextDue === Number.POSITIVE_INFINITY ? null : nextDue,
         };
     },
@@ -594,6 +594,7 @@ function worksOf(due: readonly DueRecipient[]): Work[] {
   return [...Map.groupBy(due, ({ row }) => row.messageId).values()].map((group) => ({
     head: group[0]!.message,
     message: null,
+    fresh: false,
     size: group[0]!.message.size,
     rows: group.map(({ row }) => row),
   }));
