@@ -24,7 +24,10 @@ export interface ParsedForEvent {
 /** Event format: a summary has at most 8 KiB. */
 const MAX_SUMMARY = 8 * 1024;
 const MAX_PARTS = 1000;
-const MAX_BOUNDARIES = 5000;
+const MAX_BOUNDARIES = 1000;
+/** The parser takes some microseconds per line: a whole 10 MiB attachment in base64 has 134,000. */
+const MAX_LINES = 160_000;
+const MAX_MESSAGES = 50;
 
 export async function summarize(message: Buffer): Promise<ParsedForEvent> {
   const { fields, bodyStart } = parseHeaders(message);
@@ -86,10 +89,7 @@ async function readMime(
   body: Buffer,
 ): Promise<{ text: string; attachments: RenderedAttachment[] }> {
   const flat = { text: body.subarray(0, MAX_SUMMARY * 2).toString('utf8'), attachments: [] };
-  // What has more boundary lines than any mail is a bomb: shown flat.
-  let boundaries = 0;
-  for (let at = body.indexOf('\n--'); at !== -1; at = body.indexOf('\n--', at + 3))
-    if (++boundaries > MAX_BOUNDARIES) return flat;
+  if (isBomb(message, body)) return flat;
   try {
     const parsed = await PostalMime.parse(message, {
       maxNestingDepth: 50,
@@ -108,6 +108,23 @@ async function readMime(
   } catch {
     return flat;
   }
+}
+
+function tooManyMessages(message: Buffer): boolean {
+  const nested = /message\/(?:rfc822|global)/gi;
+  const text = message.toString('latin1');
+  for (let count = 0; nested.exec(text) !== null; ) if (++count > MAX_MESSAGES) return true;
+  return false;
+}
+/** More boundaries, lines or messages within messages than any mail has: parsing it would stop everyone else for seconds. */
+function isBomb(message: Buffer, body: Buffer): boolean {
+  const over = (octets: Buffer, text: string, most: number) => {
+    let count = 0;
+    for (let at = octets.indexOf(text); at !== -1; at = octets.indexOf(text, at + text.length))
+      if (++count > most) return true;
+    return false;
+  };
+  return over(body, '\n--', MAX_BOUNDARIES) || over(message, '\n', MAX_LINES) || tooManyMessages(message);
 }
 
 /** Readable text of an HTML part; for the summary only. Linear: one pass over the tags. */
