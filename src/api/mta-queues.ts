@@ -228,7 +228,10 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
   );
   app.get('/queues/suspensions', { schema: { response: { 200: List } } }, async (request) => {
     const { projectId } = permitted(request, 'mta.queues.list');
-    const own = (await read.suspensions()).filter(({ filter }) => filter.project === projectId);
+    const now = deps.clock.now();
+    const own = (await read.suspensions()).filter(
+      ({ filter, expiresAt }) => filter.project === projectId && expiresAt > now,
+    );
     return { items: own.map(showSuspension), next_cursor: null };
   });
   const settingsOf = async (request: FastifyRequest, operation: string) => {

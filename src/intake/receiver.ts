@@ -213,6 +213,7 @@ async function beginSubmission(
           for (const reservation of counted) reservation.commit(tx);
           if (idempotencyKey === null) return;
           const createdAt = deps.clock.now();
+          tx.pruneSentKeys(createdAt - SENT_KEY_MS);
           for (const { address } of planned.recipients)
             tx.insertSentKey({
               projectId: principal.projectId,
