@@ -170,6 +170,7 @@ for (let kill = 1; kill <= KILLS; kill++) {
     if (service.running.child.exitCode === null && service.running.child.signalCode === null)
       await service.running.kill();
   }
+  await sink.quiet();
   for (const address of unsettled()) if (sink.taken.has(address)) inFlight += 1;
   service = await start(kill === KILLS ? null : pick());
   if (kill % 50 === 0)

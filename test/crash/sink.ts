@@ -4,16 +4,20 @@
  */
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface CrashSink extends AsyncDisposable {
   readonly port: number;
   /** How often each recipient was taken. */
   readonly taken: ReadonlyMap<string, number>;
+  /** Resolves when all that was sent has been read and every slow answer given: what was in flight has been taken or not. */
+  quiet(): Promise<void>;
 }
 
 export async function startCrashSink(random: () => number): Promise<CrashSink> {
   const taken = new Map<string, number>();
   const sockets = new Set<Socket>();
+  let pending = 0;
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy());
@@ -25,7 +29,9 @@ export async function startCrashSink(random: () => number): Promise<CrashSink> {
     function finish(): void {
       const mine = recipients;
       recipients = [];
+      pending += 1;
       const answer = () => {
+        pending -= 1;
         if (random() < 0.05) return say('451 4.3.0 later');
         // Taken is taken, whether or not the client lives to hear it.
         for (const address of mine) taken.set(address, (taken.get(address) ?? 0) + 1);
@@ -79,6 +85,9 @@ export async function startCrashSink(random: () => number): Promise<CrashSink> {
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     taken,
+    async quiet() {
+      for (let tries = 0; (pending > 0 || sockets.size > 0) && tries < 400; tries++) await delay(5);
+    },
     async [Symbol.asyncDispose]() {
       server.close();
       for (const socket of sockets) socket.destroy();
