@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, has, startService } from './harness.ts';
 import { type Journey, startJourney } from './journey.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
@@ -30,7 +29,6 @@ async function failing(pid: number, calls: string, error: string): Promise<Async
     said = (said + text).slice(0, 10_000);
   });
   await eventually('strace is attached', async () => said.includes('attached'));
-  await delay(100);
   return {
     async [Symbol.asyncDispose]() {
       strace.kill('SIGINT');
