@@ -38,7 +38,7 @@ import { systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createHttpClient } from './runtime/http-client.ts';
-import type { ApiClientId, TopicId } from './runtime/ids.ts';
+import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { parseId } from './runtime/ids.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
@@ -282,9 +282,12 @@ export async function startService(
     metrics,
     allowLoopback: async (project) => isLoopback(config.httpListen.host) && (await sandboxed(project)),
   });
-  const published = (topics: readonly TopicId[]) => {
-    dispatcher.nudge();
+  const published = (project: ProjectId, topics: readonly TopicId[]) => {
     eventSignal.notify(topics);
+    Promise.all(topics.map((topic) => read.isHeard(project, topic))).then(
+      (heard) => heard.includes(true) && dispatcher.nudge(),
+      dispatcher.nudge,
+    );
   };
   const planHosted = createHostedPlanner({ read, clock, random, hostname: config.hostname });
   const intake = createIntake({

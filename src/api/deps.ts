@@ -39,7 +39,7 @@ export interface ApiDeps {
   readonly dns: DnsExpectations;
   readonly eventSignal: EventSignal;
   /** Events were committed to these topics. */
-  readonly published: (topics: readonly EventRow['topicId'][]) => void;
+  readonly published: (project: EventRow['projectId'], topics: readonly EventRow['topicId'][]) => void;
   /** Event JSON without the deprecated fields. */
   readonly renderEvent: (event: EventRow) => Promise<Buffer>;
   /** Prefix + raw as it is shown: forged results taken out. */

@@ -231,7 +231,7 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
         published = { ...task, result: { event_id: id } };
         tx.insertTask(published);
       });
-      deps.published([topic.id]);
+      deps.published(projectId, [topic.id]);
       return reply
         .code((request.query as { is_sync?: boolean }).is_sync === true ? 200 : 202)
         .send(views.task(published));

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { SubmitInput } from '../intake/submit.ts';
 import type { Task } from '../ledger/types.ts';
+import { attemptsAt } from '../spool/attempts.ts';
 import type { StoredMessage } from '../spool/types.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
@@ -46,9 +47,12 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
           id: row.id,
           address: row.address,
           state: row.state,
-          attempts: attempts
-            .filter((attempt) => attempt.recipientId === row.id)
-            .map(({ number, at, outcome, detail }) => ({ number, at: iso(at), outcome, detail })),
+          attempts: attemptsAt(row, attempts).map(({ number, at, outcome, detail }) => ({
+            number,
+            at: iso(at),
+            outcome,
+            detail,
+          })),
           next_attempt_at: iso(row.nextAttemptAt),
           last_result: row.lastResult,
           settled_at: iso(row.settledAt),

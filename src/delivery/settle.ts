@@ -5,15 +5,16 @@
  */
 import { classifyReply, classifyStatus } from '../bounces/classify.ts';
 import type { DomainReader } from '../domains/types.ts';
-import type { EdjTx } from '../edj/types.ts';
+import type { SettleTx } from '../edj/types.ts';
 import type { DeliveryEventContent, DeliveryEventName } from '../events/catalogue.ts';
 import { DEFAULT_SENDING, type LimitReader, type SendingSettings } from '../limits/types.ts';
 import type { EventRule, RuleReader } from '../rules/types.ts';
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { attemptDetail } from '../spool/attempts.ts';
 import { toBounced, toCancelled, toDeferred, toDelivered, toExpired, toHeld } from '../spool/transitions.ts';
-import type { HELD_LANES, RecipientMove, RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { HELD_LANES, RecipientMove, RecipientRow, StoredMessage } from '../spool/types.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The message without its bytes is enough to settle. */
@@ -33,7 +34,7 @@ export interface Item {
   /** The site the row turned out to belong to; its lane from now on. */
   readonly site?: string;
 }
-export type SettleRecorder = (tx: SpoolTx & EdjTx, item: Item) => void;
+export type SettleRecorder = (tx: SettleTx, item: Item) => void;
 type Result = Extract<
   DeliveryEventName,
   'delivered' | 'deferred' | 'bounced' | 'expired' | 'held' | 'cancelled'
@@ -126,12 +127,13 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     return ages.some((age) => age * 1000 > before && age * 1000 <= now - message.acceptedAt);
   }
 
-  function record(tx: SpoolTx & EdjTx, item: Item): void {
+  function record(tx: SettleTx, item: Item): void {
     const { row, outcome } = item;
     const now = deps.clock.now();
     const { move, name } = decide(item, now);
     tx.moveRecipient(move);
-    if (isAttempt(outcome)) {
+    // The last attempt of a settled row is its last result (spool/attempts.ts); only those before it are kept apart.
+    if (isAttempt(outcome) && move.to === 'deferred') {
       tx.insertAttempt({
         projectId,
         messageId: message.id,
@@ -139,7 +141,7 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
         number: move.attempts,
         at: now,
         outcome: outcome.kind,
-        detail: attemptDetail(outcome),
+        detail: attemptDetail(move.lastResult),
       });
     }
     const wanted = isTold(row, name, now) ? rules.filter((rule) => rule.names.includes(name)) : [];
@@ -190,17 +192,6 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
   };
 }
 
-function attemptDetail(outcome: Outcome): Record<string, unknown> {
-  return {
-    remote: outcome.remote,
-    tls: outcome.tls,
-    reply: outcome.reply,
-    ...(outcome.kind === 'delivered'
-      ? {}
-      : { cause: outcome.cause, status: outcome.status, classification: classify(outcome) }),
-    ...(outcome.kind === 'deferred' && outcome.ambiguous ? { ambiguous: true } : {}),
-  };
-}
 /** What no server was asked about is no attempt. */
 function withoutAttempt(row: RecipientRow, move: RecipientMove): RecipientMove {
   return { ...move, attempts: row.attempts };

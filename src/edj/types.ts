@@ -1,6 +1,7 @@
 /** Topics, subscribers, events and their deliveries, as rows; the interfaces the store implements. */
 import type { DeliveryId, EventId, MessageId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
+import type { SpoolTx } from '../spool/types.ts';
 
 export interface Topic {
   readonly id: TopicId;
@@ -69,6 +70,8 @@ export interface EdjReader {
   topicByName(project: ProjectId, name: string): Promise<Topic | null>;
   subscriber(project: ProjectId, id: SubscriberId): Promise<Subscriber | null>;
   subscribers(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<Subscriber>>;
+  /** Whether the topic has any subscriber. */
+  isHeard(project: ProjectId, topic: TopicId): Promise<boolean>;
   event(project: ProjectId, id: EventId): Promise<EventRow | null>;
   /** Oldest first after the event id `after` (null: from the beginning), at most `limit`; ids are UUIDv7 and commit order within a topic. */
   eventsAfter(
@@ -114,3 +117,5 @@ export interface EdjTx {
   insertEvent(event: EventRow): void;
   moveDelivery(move: SubscriberDeliveryMove): void;
 }
+/** What the settlement of a recipient writes: its move, the attempt, and the events that tell of it. */
+export type SettleTx = Pick<SpoolTx, 'moveRecipient' | 'insertAttempt'> & Pick<EdjTx, 'insertEvent'>;

@@ -4,13 +4,23 @@
  * Fails with StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
  * written and nothing was handed on.
  */
+import type { SettleTx } from '../edj/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EventId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { moved } from '../spool/transitions.ts';
 import type { RecipientRow, StoredMessage } from '../spool/types.ts';
-import type { Intake, IntakeTx, PlanHosted, PlannedEvent, PlannedMessage, RecordOutcome } from './planned.ts';
+import type {
+  HostedOutcome,
+  Intake,
+  IntakeTx,
+  PlanHosted,
+  PlannedEvent,
+  PlannedMessage,
+  RecordOutcome,
+} from './planned.ts';
 
 export interface IntakeDeps {
   readonly transactor: Transactor<IntakeTx>;
@@ -25,8 +35,8 @@ export interface IntakeDeps {
     message: StoredMessage,
   ) => Promise<{ readonly record: RecordOutcome; readonly committed: () => void }>;
   readonly isHosted: (domain: string) => Promise<boolean>;
-  /** After commit: these topics have new events. */
-  readonly published: (topics: readonly TopicId[]) => void;
+  /** After commit: these topics of the project have new events. */
+  readonly published: (project: ProjectId, topics: readonly TopicId[]) => void;
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
@@ -34,32 +44,39 @@ export function createIntake(deps: IntakeDeps): Intake {
   async function commit(
     messages: readonly PlannedMessage[],
     also: ((tx: IntakeTx) => void) | undefined,
-    enqueued: (row: RecipientRow) => boolean,
+    settled: {
+      readonly outcomes: readonly HostedOutcome[];
+      readonly record: RecordOutcome;
+    } = NOTHING_SETTLED,
   ): Promise<void> {
     const first = messages[0];
     if (first === undefined) throw new RangeError('accept needs at least one message');
-    const topics: TopicId[] = [];
+    const ids = new Set(settled.outcomes.map(({ row }) => row.id));
+    const enqueued = ({ id }: RecipientRow) => !ids.has(id);
     await transactor.transact(first.message.projectId, (tx) => {
       for (const { message, recipients, events } of messages) {
         tx.insertMessage(message);
-        for (const row of recipients) tx.insertRecipient(row);
-        for (const event of events) {
+        for (const row of recipients.filter(enqueued)) tx.insertRecipient(row);
+        for (const event of events)
           tx.insertEvent(eventRow(message.projectId, message, event, random.id<'event'>(), clock.now()));
-          topics.push(event.topicId);
-        }
       }
       also?.(tx);
+      for (const outcome of settled.outcomes) settled.record(settling(tx, outcome.row), outcome);
     });
-    for (const { message, recipients } of messages) {
+    for (const { message, recipients, events } of messages) {
       metrics.messagesAccepted(message.source);
       const waiting = recipients.filter(enqueued);
       if (waiting.length > 0) deps.enqueue(message, waiting);
+      if (events.length > 0)
+        deps.published(
+          message.projectId,
+          events.map(({ topicId }) => topicId),
+        );
     }
-    if (topics.length > 0) deps.published(topics);
   }
 
   return {
-    accept: ({ messages, also }) => commit(messages, also, () => true),
+    accept: ({ messages, also }) => commit(messages, also),
     async send(planned, also) {
       const hosted: RecipientRow[] = [];
       for (const row of planned.recipients)
@@ -68,17 +85,9 @@ export function createIntake(deps: IntakeDeps): Intake {
         const { messages, outcomes } = await deps.planHosted(planned.message, hosted);
         const taken = outcomes.filter(({ reply }) => reply.code === 250);
         if (messages.length > 0) {
-          const settled = new Set(taken.map(({ row }) => row.id));
           const { record, committed } = await deps.prepareSettle(planned.message);
           try {
-            await commit(
-              [planned, ...messages],
-              (tx) => {
-                also(tx);
-                for (const outcome of taken) record(tx, outcome);
-              },
-              (row) => !settled.has(row.id),
-            );
+            await commit([planned, ...messages], also, { outcomes: taken, record });
             committed();
             return;
           } catch (error) {
@@ -86,8 +95,19 @@ export function createIntake(deps: IntakeDeps): Intake {
           }
         }
       }
-      await commit([planned], also, () => true);
+      await commit([planned], also);
     },
+  };
+}
+
+const NOTHING_SETTLED = { outcomes: [], record: () => {} };
+
+/** A row that is settled in the very commit that inserts it is written once, as what it came to. */
+function settling(tx: IntakeTx, row: RecipientRow): SettleTx {
+  return {
+    moveRecipient: (move) => tx.insertRecipient(moved(row, move)),
+    insertAttempt: tx.insertAttempt,
+    insertEvent: tx.insertEvent,
   };
 }
 

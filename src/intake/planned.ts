@@ -1,5 +1,5 @@
 /** What goes through the one door, and how: planned messages and events, and what a hosted recipient came to. Types only. */
-import type { EdjTx } from '../edj/types.ts';
+import type { EdjTx, SettleTx } from '../edj/types.ts';
 import type { LedgerTx } from '../ledger/types.ts';
 import type { LimitTx } from '../limits/types.ts';
 import type { TopicId } from '../runtime/ids.ts';
@@ -40,7 +40,7 @@ export interface HostedOutcome {
   readonly reply: { readonly code: number; readonly enhanced: string; readonly text: string };
 }
 /** Notes the settlement of one recipient in the transaction that takes its mail. */
-export type RecordOutcome = (tx: SpoolTx & EdjTx, outcome: HostedOutcome) => void;
+export type RecordOutcome = (tx: SettleTx, outcome: HostedOutcome) => void;
 
 export interface HostedPlan {
   /** What is to be accepted for the projects of the recipients; empty where nobody takes the message. */

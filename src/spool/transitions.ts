@@ -45,6 +45,21 @@ function wait(row: RecipientRow, now: number, waiting: Waiting): RecipientMove {
   };
 }
 
+/** The row after the move. */
+export function moved(row: RecipientRow, move: RecipientMove): RecipientRow {
+  const { lane, attempts, heldSince, heldMs: held, nextAttemptAt, lastResult, settledAt } = move;
+  return {
+    ...row,
+    state: move.to,
+    lane,
+    attempts,
+    heldSince,
+    heldMs: held,
+    nextAttemptAt,
+    lastResult,
+    settledAt,
+  };
+}
 /** The next hop (or the receive rules) took it. */
 export function toDelivered(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'delivered', now, row.attempts + 1, result);

@@ -1,5 +1,5 @@
 /**
- * What nearly every message asks and hardly anything changes (keys, projects, domains, rules), kept in memory.
+ * What nearly every message asks and hardly anything changes (keys, projects, domains, rules, who listens), kept in memory.
  * Invariants: a commit that changes any of it, made by this process, is seen by the very next question; one made by
  * another process is seen as soon as `stamp` tells. A failed question is not kept; the size is bounded.
  */
@@ -15,6 +15,7 @@ const CACHED = [
   'domain',
   'dkimKeys',
   'rules',
+  'isHeard',
 ] as const satisfies readonly (keyof StoreReader)[];
 const MOST = 20_000;
 

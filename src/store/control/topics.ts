@@ -20,7 +20,10 @@ export const toSubscriber = (r: SubscriberTable): Subscriber => ({
   sealedSecret: toBuffer(r.sealed_secret),
   createdAt: r.created_at,
 });
-export type TopicReader = Pick<EdjReader, 'topic' | 'topics' | 'topicByName' | 'subscriber' | 'subscribers'>;
+export type TopicReader = Pick<
+  EdjReader,
+  'topic' | 'topics' | 'topicByName' | 'subscriber' | 'subscribers' | 'isHeard'
+>;
 export type TopicTx = Omit<EdjTx, 'insertEvent' | 'moveDelivery'>;
 
 export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
@@ -64,6 +67,17 @@ export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
           .limit(limit + 1),
       );
       return toPage(rows, limit, (r) => r.id, toSubscriber);
+    },
+    async isHeard(project, topic) {
+      const rows = await ask(
+        db
+          .selectFrom('subscriber')
+          .select('id')
+          .where('project_id', '=', project)
+          .where('topic_id', '=', topic)
+          .limit(1),
+      );
+      return rows.length > 0;
     },
   };
 }
