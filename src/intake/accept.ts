@@ -6,7 +6,7 @@
  */
 import type { SettleTx } from '../edj/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { EventId, ProjectId, TopicId } from '../runtime/ids.ts';
+import type { EventId, MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
@@ -55,7 +55,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     const enqueued = ({ id }: RecipientRow) => !ids.has(id);
     await transactor.transact(first.message.projectId, (tx) => {
       for (const { message, recipients, events } of messages) {
-        tx.insertMessage(message);
+        tx.insertMessage(message, holderOf(message, messages));
         for (const row of recipients.filter(enqueued)) tx.insertRecipient(row);
         for (const event of events)
           tx.insertEvent(eventRow(message.projectId, message, event, random.id<'event'>(), clock.now()));
@@ -98,6 +98,14 @@ export function createIntake(deps: IntakeDeps): Intake {
       await commit([planned], also);
     },
   };
+}
+
+/** The earlier message of the commit whose octets these are too, where it is of the same project. */
+function holderOf(message: StoredMessage, messages: readonly PlannedMessage[]): MessageId | undefined {
+  const holder = messages.find(
+    (one) => one.message.raw === message.raw && one.message.projectId === message.projectId,
+  )?.message;
+  return holder === message ? undefined : holder?.id;
 }
 
 const NOTHING_SETTLED = { outcomes: [], record: () => {} };

@@ -214,7 +214,8 @@ export interface SpoolReader {
   }>;
 }
 export interface SpoolTx {
-  insertMessage(message: StoredMessage): void;
+  /** `bodyOf`: a message of the same project and transaction whose octets these are, so that they are stored once. */
+  insertMessage(message: StoredMessage, bodyOf?: MessageId): void;
   insertRecipient(row: RecipientRow): void;
   moveRecipient(move: RecipientMove): void;
   insertAttempt(attempt: AttemptRow): void;

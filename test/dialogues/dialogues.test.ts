@@ -83,8 +83,6 @@ async function play(
       role: 'mx',
       remoteAddress: '192.0.2.1',
       remotePort: 1,
-      localAddress: '192.0.2.2',
-      localPort: 25,
       tls: script.tls ? TLS : null,
     },
     {

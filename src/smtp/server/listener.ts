@@ -107,8 +107,6 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       role,
       remoteAddress: address,
       remotePort: socket.remotePort ?? 0,
-      localAddress: (socket.localAddress ?? '').replace(/^::ffff:/, ''),
-      localPort: socket.localPort ?? 0,
     };
     if (implicit) {
       secure(one, socket, (secured, tls) => begin(one, secured, { ...facts, tls }));

@@ -14,8 +14,6 @@ export interface Connection {
   readonly role: ListenerRole;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
   /** Set by EHLO/HELO. */
   readonly helo: string | null;
   readonly esmtp: boolean;

@@ -62,10 +62,7 @@ const MX_MAX_LINE = 64 * 1024;
 const SUBMISSION_MAX_LINE = 998;
 
 export function createSession(
-  facts: Pick<
-    Connection,
-    'id' | 'role' | 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort' | 'tls'
-  >,
+  facts: Pick<Connection, 'id' | 'role' | 'remoteAddress' | 'remotePort' | 'tls'>,
   options: SessionOptions,
   output: Output,
 ): Session {

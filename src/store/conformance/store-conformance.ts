@@ -261,6 +261,14 @@ export function storeConformance({
         tx.insertRecipient(later);
       });
       assert.deepEqual(await store.read.message(p.id, m.id), m);
+      const whole = make.message(p, { prefix: Buffer.from('Received: whole\r\n') });
+      const shared = make.message(p, { raw: whole.raw, prefix: Buffer.from('Received: shared\r\n') });
+      await store.transact(p.id, (tx) => {
+        tx.insertMessage(whole);
+        tx.insertMessage(shared, whole.id);
+      });
+      assert.deepEqual(await store.read.message(p.id, shared.id), shared);
+      assert.deepEqual(await store.read.message(p.id, whole.id), whole);
       assert.equal(await store.read.message(newId(), m.id), null);
       assert.deepEqual(
         (await store.read.due({ project: p.id, lane: 'example.net' }, NOW, 5, new Set())).map((d) => [

@@ -1,7 +1,8 @@
 /** Forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
 import { first } from './001-first.ts';
+import { sharedBody } from './002-shared-body.ts';
 import type { Migration } from './migration.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first];
+export const MIGRATIONS: readonly Migration[] = [first, sharedBody];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

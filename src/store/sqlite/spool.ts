@@ -49,6 +49,7 @@ interface MessageCells {
   accepted_at: number;
   expires_at: number;
   facts: string;
+  body_of: string | null;
 }
 interface RecipientCells {
   project_id: string;
@@ -172,21 +173,24 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const row = messageOf(project, id);
       if (row === undefined) return null;
       const parts = statements
-        .get('SELECT prefix, data FROM message_body WHERE project_id = ? AND message_id = ? ORDER BY part')
-        .iterate(project, id) as Iterable<unknown> as Iterable<{ prefix: unknown; data: unknown }>;
+        .get('SELECT data FROM message_body WHERE project_id = ? AND message_id = ? ORDER BY part')
+        .iterate(project, row.body_of ?? id) as Iterable<unknown> as Iterable<{ data: unknown }>;
       try {
+        const [first] = statements.all<{ prefix: unknown }>(
+          'SELECT prefix FROM message_body WHERE project_id = ? AND message_id = ? AND part = 0',
+          project,
+          id,
+        );
+        const prefix = toBuffer(first?.prefix);
         // One part at a time into its place: a large message is not there twice.
         const raw = Buffer.allocUnsafeSlow(row.size);
-        let prefix: Buffer | null = null;
         let octets = 0;
         for (const part of parts) {
-          prefix ??= toBuffer(part.prefix);
           const data = toBuffer(part.data);
           data.copy(raw, octets);
           octets += data.length;
         }
-        if (prefix === null || octets !== row.size)
-          throw new Error(`the body has ${octets} of ${row.size} octets`);
+        if (octets !== row.size) throw new Error(`the body has ${octets} of ${row.size} octets`);
         const { size: _, ...message } = toSummary(row);
         return { ...message, prefix, raw };
       } catch (error) {
@@ -369,19 +373,19 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
 }
 
 export function sqliteSpoolTx(push: Push): SpoolTx {
-  function insertBody(m: StoredMessage): void {
+  function insertBody(m: StoredMessage, raw: Buffer): void {
     const sql =
       'INSERT INTO message_body (project_id, message_id, part, prefix, data) VALUES (?, ?, ?, ?, ?)';
-    for (let part = 0; part === 0 || part * PART < m.raw.length; part += 1) {
-      const data = m.raw.length === 0 ? NOTHING : m.raw.subarray(part * PART, (part + 1) * PART);
+    for (let part = 0; part === 0 || part * PART < raw.length; part += 1) {
+      const data = raw.length === 0 ? NOTHING : raw.subarray(part * PART, (part + 1) * PART);
       push({ sql, params: [m.projectId, m.id, part, part === 0 ? m.prefix : null, data] });
     }
   }
   return {
-    insertMessage(m) {
+    insertMessage(m, bodyOf) {
       push({
         sql: `INSERT INTO message (project_id, id, domain_id, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit,
-          accepted_at, expires_at, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          accepted_at, expires_at, facts, body_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         params: [
           m.projectId,
           m.id,
@@ -396,9 +400,10 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           m.acceptedAt,
           m.expiresAt,
           JSON.stringify(m.facts),
+          bodyOf ?? null,
         ],
       });
-      insertBody(m);
+      insertBody(m, bodyOf === undefined ? m.raw : NOTHING);
     },
     insertRecipient: (r) =>
       push({

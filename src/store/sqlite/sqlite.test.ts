@@ -15,6 +15,7 @@ import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import * as make from '../conformance/samples.ts';
 import { storeConformance } from '../conformance/store-conformance.ts';
+import { OUR_VERSION } from '../migrations/index.ts';
 import { openSqliteStore, type SqliteStoreOptions } from './open.ts';
 
 const open = (directory: string, over: Partial<SqliteStoreOptions> = {}) =>
@@ -70,7 +71,7 @@ test('a store that needs a newer program is refused, naming both versions', asyn
   await store[Symbol.asyncDispose]();
   db.exec("UPDATE meta SET value = 98 WHERE key = 'oldest_compatible'");
   db.close();
-  await assert.rejects(open(directory), { name: 'StoreTooNew', oldestCompatible: 98, ours: 1 });
+  await assert.rejects(open(directory), { name: 'StoreTooNew', oldestCompatible: 98, ours: OUR_VERSION });
 });
 
 test('a full store refuses with a retryable error, keeps what it has and takes small writes again', async (t) => {
