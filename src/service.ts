@@ -33,6 +33,7 @@ import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
 import { createLimiter } from './limits/limiter.ts';
+import { keptMs } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
 import { systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
@@ -291,6 +292,7 @@ export async function startService(
   };
   const planHosted = createHostedPlanner({ read, clock, random, hostname: config.hostname });
   const intake = createIntake({
+    read,
     planHosted,
     async isHosted(name) {
       const domain = await read.findDomain(name as Domain);
@@ -408,19 +410,23 @@ export async function startService(
     expectations: dns,
     clock,
     logger,
-    publish(tx, name, domain, content) {
-      recordPublish(
-        tx,
-        { random, now: clock.now() },
-        {
-          project: domain.projectId,
-          topicId: domain.defaultTopicId,
-          service: 'mta',
-          name,
-          content,
-          summary: `${name}: ${domain.name}`,
-        },
-      );
+    async preparePublish(project) {
+      const kept = keptMs(await read.sendingSettings(project));
+      return (tx, name, domain, content) => {
+        recordPublish(
+          tx,
+          { random, now: clock.now() },
+          {
+            project,
+            topicId: domain.defaultTopicId,
+            service: 'mta',
+            name,
+            content,
+            summary: `${name}: ${domain.name}`,
+            keptMs: kept,
+          },
+        );
+      };
     },
   });
   const authenticator = createAuthenticator({ iam: read, sealer, clock });

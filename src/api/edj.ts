@@ -6,6 +6,7 @@ import { recordPublish } from '../edj/publish.ts';
 import type { Topic } from '../edj/types.ts';
 import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import type { Task } from '../ledger/types.ts';
+import { keptMs } from '../limits/types.ts';
 import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
@@ -214,6 +215,7 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
         createdAt: now,
         completedAt: now,
       };
+      const kept = keptMs(await read.sendingSettings(projectId));
       let published = task;
       await transactor.transact(projectId, (tx) => {
         const id = recordPublish(
@@ -226,6 +228,7 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
             name: 'publish',
             content: { message },
             summary: message,
+            keptMs: kept,
           },
         );
         published = { ...task, result: { event_id: id } };

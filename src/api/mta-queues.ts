@@ -2,7 +2,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { reasonOf } from '../delivery/reason.ts';
-import { DEFAULT_SENDING, type SendingSettings } from '../limits/types.ts';
+import {
+  DEFAULT_SENDING,
+  MAX_RETENTION_DAYS,
+  MIN_RETENTION_DAYS,
+  type SendingSettings,
+} from '../limits/types.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
 import { pageOf, permitted } from './context.ts';
@@ -57,6 +62,14 @@ const Settings = Type.Object(
       Type.Array(Type.Integer({ minimum: 0, maximum: 7 * 24 * 3600 }), { maxItems: 50 }),
     ),
     over_limit: Type.Optional(Type.Union([Type.Literal('reject'), Type.Literal('hold')])),
+    retention_days: Type.Optional(
+      Type.Integer({
+        minimum: MIN_RETENTION_DAYS,
+        maximum: MAX_RETENTION_DAYS,
+        description:
+          'days for which what comes from now on (messages, events and their deliveries, tasks) is kept; mail that may still wait is kept until it no longer can',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -139,6 +152,7 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
     retry_for_seconds: s.retrySeconds,
     deferred_event_ages: s.deferredAges,
     over_limit: s.overLimit,
+    retention_days: s.retentionDays,
   });
 
   app.get(
@@ -247,11 +261,13 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
       retry_for_seconds?: number;
       deferred_event_ages?: number[];
       over_limit?: SendingSettings['overLimit'];
+      retention_days?: number;
     };
     const changed: SendingSettings = {
       retrySeconds: body.retry_for_seconds ?? settings.retrySeconds,
       deferredAges: body.deferred_event_ages ?? settings.deferredAges,
       overLimit: body.over_limit ?? settings.overLimit,
+      retentionDays: body.retention_days ?? settings.retentionDays,
     };
     await transactor.transact(projectId, (tx) => tx.setSendingSettings(projectId, changed));
     return showSettings(changed);

@@ -8,13 +8,13 @@ import type { EdjTx } from '../edj/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, SpoolTx } from '../spool/types.ts';
 import type { Item, MessageHead, Settled, Settlement } from './settle.ts';
 
 export type { Item } from './settle.ts';
 /** A message to be accepted together with what it tells of. */
 export interface Notice {
-  readonly message: StoredMessage;
+  readonly message: NewMessage;
   readonly recipients: readonly RecipientRow[];
 }
 export interface CommitDeps {

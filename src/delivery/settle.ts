@@ -7,7 +7,7 @@ import { classifyReply, classifyStatus } from '../bounces/classify.ts';
 import type { DomainReader } from '../domains/types.ts';
 import type { SettleTx } from '../edj/types.ts';
 import type { DeliveryEventContent, DeliveryEventName } from '../events/catalogue.ts';
-import { DEFAULT_SENDING, type LimitReader, type SendingSettings } from '../limits/types.ts';
+import { DEFAULT_SENDING, keptMs, type LimitReader, type SendingSettings } from '../limits/types.ts';
 import type { EventRule, RuleReader } from '../rules/types.ts';
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -172,6 +172,8 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
           name,
           createdAt: now,
           expiresAt: null,
+          // it tells all by itself and does not need the message
+          keepUntil: now + keptMs(settings),
           messageId: message.id,
           content,
           summary: `${name} ${row.address}: ${saying(outcome)}`.slice(0, 500),

@@ -73,7 +73,7 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
     },
     clock,
     logger: silentLogger,
-    publish: (_tx, name, _domain, content) =>
+    preparePublish: async () => (_tx, name, _domain, content) =>
       void events.push([name, ...content.problems.map(({ item }) => item)].join(' ')),
   });
   const become = (next: Zone) => {

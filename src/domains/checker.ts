@@ -23,9 +23,16 @@ export interface CheckerDeps<Tx extends DomainTx> {
   readonly expectations: DnsExpectations;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called inside the recording; `domain` is as it will be stored. */
-  readonly publish: (tx: Tx, name: DomainEventName, domain: MtaDomain, content: DomainEventContent) => void;
+  /** Reads what publishing needs; what it gives is called inside the recording. */
+  readonly preparePublish: (project: ProjectId) => Promise<PublishDomainEvent<Tx>>;
 }
+/** `domain` is as it will be stored. */
+export type PublishDomainEvent<Tx> = (
+  tx: Tx,
+  name: DomainEventName,
+  domain: MtaDomain,
+  content: DomainEventContent,
+) => void;
 export interface DomainEventContent {
   readonly domain: string;
   /** Items that are missing or wrong; empty in dns_recovered. */
@@ -50,7 +57,7 @@ const AT_ONCE = 4;
 const PAGE = 100;
 
 export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Checker {
-  const { transactor, reader, resolver, expectations, clock, logger, publish } = deps;
+  const { transactor, reader, resolver, expectations, clock, logger, preparePublish } = deps;
   /** Last clear verdict of domains whose latest check was unclear, so that a gap makes no event. */
   const lastClear = new Map<DomainId, boolean>();
   let timer: Timer | null = null;
@@ -89,10 +96,11 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
         : now.length === 0 && !unclear && wasBroken === true
           ? 'domain.dns_recovered'
           : null;
+    const publish = event === null ? null : await preparePublish(project);
     await transactor.transact(project, (tx) => {
       tx.updateDomain(next);
       if (event !== null)
-        publish(tx, event, next, {
+        publish?.(tx, event, next, {
           domain: next.name,
           problems: now,
           checked_at: new Date(dns.checkedAt).toISOString(),

@@ -106,6 +106,7 @@ async function setUp(urls: string[], allowPrivate = true) {
             name: 'publish',
             content: { message: 'hi' },
             summary: 'hi',
+            keptMs: 30 * 86_400_000,
           },
         );
       });

@@ -13,6 +13,8 @@ export interface Publication {
   /** At most 8 KiB. */
   readonly summary: string;
   readonly messageId?: MessageId;
+  /** ms for which it is kept at least: the project's setting. */
+  readonly keptMs: number;
   /** ms */
   readonly expiresAt?: number;
 }
@@ -32,6 +34,7 @@ export function recordPublish(
     name: publication.name,
     createdAt: deps.now,
     expiresAt: publication.expiresAt ?? null,
+    keepUntil: deps.now + publication.keptMs,
     messageId: publication.messageId ?? null,
     content: publication.content,
     summary: publication.summary,

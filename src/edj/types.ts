@@ -30,6 +30,8 @@ export interface EventRow {
   readonly name: string;
   readonly createdAt: number;
   readonly expiresAt: number | null;
+  /** Wall ms: the event and its deliveries are not removed before. Covered by the message's where the event shows it. */
+  readonly keepUntil: number;
   /** incoming and outgoing show the message itself; others only name it in `content`. */
   readonly messageId: MessageId | null;
   /** What rendering needs beside the message: for incoming/outgoing `{rule, envelope, authentication}`; else the whole `content`. JSON. */

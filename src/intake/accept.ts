@@ -1,28 +1,29 @@
 /**
  * The one door into the spool. Bytes, recipient rows, events and usage of one envelope go into one transaction;
- * `accept` resolves only after its commit, then hands the recipients to the scheduler in memory and nudges EDJ.
+ * How long it is kept is decided here. `accept` resolves only after its commit, then hands the recipients to the scheduler in memory and nudges EDJ.
  * Fails with StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
  * written and nothing was handed on.
  */
 import type { SettleTx } from '../edj/types.ts';
+import { DAY_MS, keptMs, type LimitReader } from '../limits/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { EventId, MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
+import type { MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { moved } from '../spool/transitions.ts';
-import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, StoredMessage } from '../spool/types.ts';
 import type {
   HostedOutcome,
   Intake,
   IntakeTx,
   PlanHosted,
-  PlannedEvent,
   PlannedMessage,
   RecordOutcome,
 } from './planned.ts';
 
 export interface IntakeDeps {
+  readonly read: Pick<LimitReader, 'sendingSettings'>;
   readonly transactor: Transactor<IntakeTx>;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,9 +41,28 @@ export interface IntakeDeps {
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
-  const { transactor, clock, random, metrics } = deps;
+  const { transactor, clock, random, metrics, read } = deps;
+
+  /** How long each is kept; whoever holds the octets of others, as long as they are. */
+  async function keep(
+    planned: readonly PlannedMessage[],
+    outcomes: readonly HostedOutcome[] = [],
+  ): Promise<readonly KeptMessage[]> {
+    const settled = new Set(outcomes.map(({ row }) => row.id));
+    const kept: KeptMessage[] = [];
+    for (const one of planned) {
+      const forMs = keptMs(await read.sendingSettings(one.message.projectId));
+      kept.push({ ...one, forMs, message: { ...one.message, keepUntil: keepUntil(one, settled, forMs) } });
+    }
+    return kept.map((one) => {
+      const shown = kept.filter(({ message }) => holderOf(message, kept) === one.message.id);
+      if (shown.length === 0) return one;
+      const latest = Math.max(...[one, ...shown].map(({ message }) => message.keepUntil));
+      return { ...one, message: { ...one.message, keepUntil: latest } };
+    });
+  }
   async function commit(
-    messages: readonly PlannedMessage[],
+    messages: readonly KeptMessage[],
     also: ((tx: IntakeTx) => void) | undefined,
     settled: {
       readonly outcomes: readonly HostedOutcome[];
@@ -54,11 +74,27 @@ export function createIntake(deps: IntakeDeps): Intake {
     const ids = new Set(settled.outcomes.map(({ row }) => row.id));
     const enqueued = ({ id }: RecipientRow) => !ids.has(id);
     await transactor.transact(first.message.projectId, (tx) => {
-      for (const { message, recipients, events } of messages) {
+      for (const { message, recipients, events, forMs } of messages) {
         tx.insertMessage(message, holderOf(message, messages));
         for (const row of recipients.filter(enqueued)) tx.insertRecipient(row);
-        for (const event of events)
-          tx.insertEvent(eventRow(message.projectId, message, event, random.id<'event'>(), clock.now()));
+        for (const event of events) {
+          const createdAt = clock.now();
+          const over = createdAt + forMs;
+          tx.insertEvent({
+            id: random.id(),
+            projectId: message.projectId,
+            topicId: event.topicId,
+            service: 'mta',
+            name: event.name,
+            createdAt,
+            expiresAt: null,
+            // what is rendered from the message is not shown without it
+            keepUntil: event.summary === null ? Math.min(over, message.keepUntil) : over,
+            messageId: message.id,
+            content: event.content,
+            summary: event.summary,
+          });
+        }
       }
       also?.(tx);
       for (const outcome of settled.outcomes) settled.record(settling(tx, outcome.row), outcome);
@@ -76,7 +112,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 
   return {
-    accept: ({ messages, also }) => commit(messages, also),
+    accept: async ({ messages, also }) => commit(await keep(messages), also),
     async send(planned, also) {
       const hosted: RecipientRow[] = [];
       for (const row of planned.recipients)
@@ -85,9 +121,10 @@ export function createIntake(deps: IntakeDeps): Intake {
         const { messages, outcomes } = await deps.planHosted(planned.message, hosted);
         const taken = outcomes.filter(({ reply }) => reply.code === 250);
         if (messages.length > 0) {
-          const { record, committed } = await deps.prepareSettle(planned.message);
+          const all = await keep([planned, ...messages], taken);
+          const { record, committed } = await deps.prepareSettle(all[0]!.message);
           try {
-            await commit([planned, ...messages], also, { outcomes: taken, record });
+            await commit(all, also, { outcomes: taken, record });
             committed();
             return;
           } catch (error) {
@@ -95,13 +132,35 @@ export function createIntake(deps: IntakeDeps): Intake {
           }
         }
       }
-      await commit([planned], also);
+      await commit(await keep([planned]), also);
     },
   };
 }
 
+interface KeptMessage extends PlannedMessage {
+  readonly message: StoredMessage;
+  /** ms: its project's setting. */
+  readonly forMs: number;
+}
+
+/**
+ * Beyond its time in the queue a recipient may be held for 7 days; 2 more are room for a last attempt and for those who
+ * ask what became of it.
+ */
+const AFTER_QUEUE_MS = 9 * DAY_MS;
+
+function keepUntil(
+  { message, recipients }: PlannedMessage,
+  settled: ReadonlySet<RecipientRow['id']>,
+  forMs: number,
+): number {
+  const wanted = message.acceptedAt + forMs;
+  const waits = recipients.some(({ id }) => !settled.has(id));
+  return waits ? Math.max(wanted, message.expiresAt + AFTER_QUEUE_MS) : wanted;
+}
+
 /** The earlier message of the commit whose octets these are too, where it is of the same project. */
-function holderOf(message: StoredMessage, messages: readonly PlannedMessage[]): MessageId | undefined {
+function holderOf(message: NewMessage, messages: readonly PlannedMessage[]): MessageId | undefined {
   const holder = messages.find(
     (one) => one.message.raw === message.raw && one.message.projectId === message.projectId,
   )?.message;
@@ -122,25 +181,4 @@ function settling(tx: IntakeTx, row: RecipientRow): SettleTx {
 /** Whoever asked to be told of the success gets his notification from the scheduler. */
 function goesAtOnce({ state, dsn }: RecipientRow): boolean {
   return state === 'queued' && dsn?.notify?.includes('SUCCESS') !== true;
-}
-
-function eventRow(
-  projectId: ProjectId,
-  message: StoredMessage,
-  event: PlannedEvent,
-  id: EventId,
-  now: number,
-) {
-  return {
-    id,
-    projectId,
-    topicId: event.topicId,
-    service: 'mta' as const,
-    name: event.name,
-    createdAt: now,
-    expiresAt: null,
-    messageId: message.id,
-    content: event.content,
-    summary: event.summary,
-  };
 }

@@ -9,7 +9,7 @@ import { parseHeaders } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { RecipientRow, SpoolReader, StoredMessage } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, SpoolReader, StoredMessage } from '../spool/types.ts';
 import { MAX_QUEUE_MS } from './limits.ts';
 
 export interface NoticeDeps {
@@ -29,7 +29,7 @@ export interface News {
   readonly willRetryUntil?: number;
 }
 export interface PlannedNotice {
-  readonly message: StoredMessage;
+  readonly message: NewMessage;
   readonly recipients: readonly RecipientRow[];
 }
 /** The whole original is returned up to this many octets; beyond it, its header. */

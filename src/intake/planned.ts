@@ -3,7 +3,7 @@ import type { EdjTx, SettleTx } from '../edj/types.ts';
 import type { LedgerTx } from '../ledger/types.ts';
 import type { LimitTx } from '../limits/types.ts';
 import type { TopicId } from '../runtime/ids.ts';
-import type { RecipientRow, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, SpoolTx } from '../spool/types.ts';
 
 export type IntakeTx = SpoolTx & EdjTx & LimitTx & LedgerTx;
 
@@ -16,7 +16,7 @@ export interface PlannedEvent {
 }
 /** One project's share of an envelope. */
 export interface PlannedMessage {
-  readonly message: StoredMessage;
+  readonly message: NewMessage;
   readonly recipients: readonly RecipientRow[];
   readonly events: readonly PlannedEvent[];
 }
@@ -47,4 +47,4 @@ export interface HostedPlan {
   readonly messages: readonly PlannedMessage[];
   readonly outcomes: readonly HostedOutcome[];
 }
-export type PlanHosted = (message: StoredMessage, rows: readonly RecipientRow[]) => Promise<HostedPlan>;
+export type PlanHosted = (message: NewMessage, rows: readonly RecipientRow[]) => Promise<HostedPlan>;

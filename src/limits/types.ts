@@ -15,13 +15,23 @@ export interface SendingSettings {
   readonly deferredAges: readonly number[];
   /** What happens to mail over the limit: refused at once, or taken and sent as the window allows. */
   readonly overLimit: 'reject' | 'hold';
+  /** Days for which messages, events and what is known of them are kept: MIN_RETENTION_DAYS to MAX_RETENTION_DAYS. */
+  readonly retentionDays: number;
 }
+export const MIN_RETENTION_DAYS = 1;
+export const MAX_RETENTION_DAYS = 400;
 /** 5 days (RFC 5321 §4.5.4.1 asks for 4-5). */
 export const DEFAULT_SENDING: SendingSettings = {
   retrySeconds: 5 * 24 * 3600,
   deferredAges: [0, 3600, 4 * 3600, 24 * 3600, 48 * 3600, 72 * 3600, 96 * 3600],
   overLimit: 'reject',
+  retentionDays: 30,
 };
+export const DAY_MS = 24 * 3600 * 1000;
+/** ms for which a project wants things kept. */
+export function keptMs(settings: SendingSettings | null): number {
+  return (settings ?? DEFAULT_SENDING).retentionDays * DAY_MS;
+}
 /** One bucket's count: `width` 1 (second) or 60 (minute); `start` in whole seconds of wall time. */
 export interface UsageBucket {
   readonly width: 1 | 60;

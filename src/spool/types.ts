@@ -46,9 +46,13 @@ export interface StoredMessage {
   readonly acceptedAt: number;
   /** Delivery is given up at this wall time (ms). */
   readonly expiresAt: number;
+  /** Wall ms: before it nothing of the message is removed; given at the one door (intake/accept). */
+  readonly keepUntil: number;
   /** Facts about the session or call: envelope recipients, peer, TLS, authentication results. JSON, without raw addresses' secrets. */
   readonly facts: MessageFacts;
 }
+/** A message on its way to the one door, which alone knows how long it will be kept. */
+export type NewMessage = Omit<StoredMessage, 'keepUntil'>;
 export interface MessageFacts {
   readonly recipients?: readonly string[];
   readonly peerAddress?: string;

@@ -89,6 +89,7 @@ export const event = (t: Topic, over: Partial<EventRow> = {}): EventRow => ({
   name: 'accepted',
   createdAt: NOW,
   expiresAt: null,
+  keepUntil: NOW + 30 * 86_400_000,
   messageId: null,
   content: { a: 1 },
   summary: 'text',
@@ -108,6 +109,7 @@ export const message = (p: Pick<Project, 'id'>, over: Partial<StoredMessage> = {
   eightBit: false,
   acceptedAt: NOW,
   expiresAt: NOW + 1000,
+  keepUntil: NOW + 30 * 86_400_000,
   facts: { recipients: ['b@example.net'] },
   ...over,
 });

@@ -409,7 +409,12 @@ export function storeConformance({
         tx.insertOperation(operation);
         tx.insertSentKey(sent);
         tx.insertSentKey({ ...sent, address: 'y@a.test' });
-        tx.setSendingSettings(p.id, { retrySeconds: 60, deferredAges: [0, 60], overLimit: 'hold' });
+        tx.setSendingSettings(p.id, {
+          retrySeconds: 60,
+          deferredAges: [0, 60],
+          overLimit: 'hold',
+          retentionDays: 7,
+        });
       });
       assert.deepEqual(await store.read.suspensions(), [suspension]);
       assert.deepEqual((await store.read.operations(ALL, p.id)).items, [operation]);
@@ -423,6 +428,7 @@ export function storeConformance({
         retrySeconds: 60,
         deferredAges: [0, 60],
         overLimit: 'hold',
+        retentionDays: 7,
       });
       await assert.rejects(
         store.transact(p.id, (tx) => tx.insertSentKey(sent)),

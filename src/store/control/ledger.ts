@@ -17,7 +17,12 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & Ledger
       );
       if (row === undefined) return null;
       const deferredAges = fromJson(row.deferred_ages) as readonly number[];
-      return { retrySeconds: row.retry_seconds, deferredAges, overLimit: row.over_limit };
+      return {
+        retrySeconds: row.retry_seconds,
+        deferredAges,
+        overLimit: row.over_limit,
+        retentionDays: row.retention_days,
+      };
     },
     async usage(project, domain, width, since) {
       const query = db
@@ -74,11 +79,12 @@ export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): Li
       const query = db.insertInto('project_limits').values({ project_id: project, ...limits });
       pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
     },
-    setSendingSettings(project, { retrySeconds, deferredAges, overLimit }) {
+    setSendingSettings(project, { retrySeconds, deferredAges, overLimit, retentionDays }) {
       const settings = {
         retry_seconds: retrySeconds,
         deferred_ages: JSON.stringify(deferredAges),
         over_limit: overLimit,
+        retention_days: retentionDays,
       };
       const query = db.insertInto('sending_settings').values({ project_id: project, ...settings });
       pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(settings))));

@@ -97,6 +97,7 @@ export interface SendingSettingsTable {
   retry_seconds: number;
   deferred_ages: string;
   over_limit: 'reject' | 'hold';
+  retention_days: number;
 }
 export interface UsageTable {
   project_id: string;

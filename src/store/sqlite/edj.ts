@@ -18,6 +18,7 @@ interface EventCells {
   name: string;
   created_at: number;
   expires_at: number | null;
+  keep_until: number;
   message_id: string | null;
   content: string | null;
   summary: string | null;
@@ -42,6 +43,7 @@ function toEvent(r: EventCells): EventRow {
     name: r.name,
     createdAt: r.created_at,
     expiresAt: r.expires_at,
+    keepUntil: r.keep_until,
     messageId: r.message_id as EventRow['messageId'],
     content: fromJson(r.content),
     summary: r.summary,
@@ -169,8 +171,8 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
   return {
     insertEvent(e) {
       push({
-        sql: `INSERT INTO event (project_id, id, topic_id, service, name, created_at, expires_at, message_id, content, summary)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        sql: `INSERT INTO event (project_id, id, topic_id, service, name, created_at, expires_at, keep_until, message_id, content, summary)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         params: [
           e.projectId,
           e.id,
@@ -179,6 +181,7 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
           e.name,
           e.createdAt,
           e.expiresAt,
+          e.keepUntil,
           e.messageId,
           toJson(e.content),
           e.summary,

@@ -48,6 +48,7 @@ interface MessageCells {
   eight_bit: number;
   accepted_at: number;
   expires_at: number;
+  keep_until: number;
   facts: string;
   body_of: string | null;
 }
@@ -83,6 +84,7 @@ function toSummary(r: MessageCells): Summary {
     eightBit: r.eight_bit === 1,
     acceptedAt: r.accepted_at,
     expiresAt: r.expires_at,
+    keepUntil: r.keep_until,
     facts: fromJson(r.facts) as MessageFacts,
     size: r.size,
   };
@@ -385,7 +387,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
     insertMessage(m, bodyOf) {
       push({
         sql: `INSERT INTO message (project_id, id, domain_id, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit,
-          accepted_at, expires_at, facts, body_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          accepted_at, expires_at, keep_until, facts, body_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         params: [
           m.projectId,
           m.id,
@@ -399,6 +401,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           toBit(m.eightBit),
           m.acceptedAt,
           m.expiresAt,
+          m.keepUntil,
           JSON.stringify(m.facts),
           bodyOf ?? null,
         ],

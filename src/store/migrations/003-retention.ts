@@ -1,0 +1,25 @@
+/**
+ * How long each message and event is kept, with what finds those whose time is over: `*_keep` in the order of time,
+ * `message_body_of` the messages that show another one's octets, `delivery_event` the deliveries of an event.
+ * An older program would write rows that may go at once, so that none may use the result.
+ */
+import type { Migration } from './migration.ts';
+
+/** 30 days: what projects without a setting of their own have. */
+const KEPT_MS = 30 * 24 * 3600 * 1000;
+
+export const retention: Migration = {
+  version: 3,
+  oldestCompatible: 3,
+  sql: `
+ALTER TABLE sending_settings ADD COLUMN retention_days INTEGER NOT NULL DEFAULT 30;
+ALTER TABLE message ADD COLUMN keep_until INTEGER NOT NULL DEFAULT 0;
+UPDATE message SET keep_until = accepted_at + ${KEPT_MS};
+CREATE INDEX message_keep ON message (keep_until);
+CREATE INDEX message_body_of ON message (project_id, body_of) WHERE body_of IS NOT NULL;
+ALTER TABLE event ADD COLUMN keep_until INTEGER NOT NULL DEFAULT 0;
+UPDATE event SET keep_until = created_at + ${KEPT_MS};
+CREATE INDEX event_keep ON event (keep_until);
+CREATE INDEX delivery_event ON subscriber_delivery (project_id, event_id);
+`,
+};
