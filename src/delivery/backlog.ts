@@ -23,6 +23,10 @@ export interface BacklogLane {
 }
 export interface Backlog {
   load(lanes: readonly LaneSummary[]): void;
+  /** Rows that were another's are ours from now on. */
+  add(lanes: readonly LaneSummary[]): void;
+  /** The store's counts, where ours may be wrong; what is in memory stays. */
+  recount(lanes: readonly LaneSummary[]): void;
   /** The lane of a row, made where it is new. */
   lane(project: ProjectId, lane: string): BacklogLane;
   /** A row came to wait (+1) or ceased to (-1). */
@@ -40,6 +44,8 @@ export interface Backlog {
   readonly lanes: Iterable<BacklogLane>;
   readonly totals: Readonly<Record<WaitingState, number>>;
 }
+
+const STATES = ['queued', 'deferred', 'held'] as const;
 
 export function isWaiting(state: RecipientState): state is WaitingState {
   return state === 'queued' || state === 'deferred' || state === 'held';
@@ -72,21 +78,24 @@ export function createBacklog(): Backlog {
     load(summaries) {
       lanes.clear();
       Object.assign(totals, { queued: 0, deferred: 0, held: 0 });
-      for (const { project, lane, nextDue, queued, deferred, held } of summaries) {
-        lanes.set(keyOf(project, lane), {
-          project,
-          lane,
-          counts: { queued, deferred, held },
-          nextDue,
-          fresh: 0,
-          readBack: 0,
-          blocked: false,
-        });
-        totals.queued += queued;
-        totals.deferred += deferred;
-        totals.held += held;
+      heap = createHeap();
+      backlog.add(summaries);
+    },
+    add(summaries) {
+      for (const { project, lane: name, nextDue, ...counts } of summaries) {
+        const lane = backlog.lane(project, name);
+        for (const state of STATES) {
+          lane.counts[state] += counts[state];
+          totals[state] += counts[state];
+        }
+        backlog.schedule(lane, nextDue);
       }
-      rebuild();
+    },
+    recount(summaries) {
+      Object.assign(totals, { queued: 0, deferred: 0, held: 0 });
+      for (const lane of lanes.values()) Object.assign(lane.counts, totals);
+      backlog.add(summaries);
+      for (const lane of [...lanes.values()]) forgetEmpty(lane);
     },
     lane(project, name) {
       const key = keyOf(project, name);

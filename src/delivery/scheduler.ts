@@ -15,11 +15,13 @@ import { watchJumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Network } from '../runtime/network.ts';
+import type { ConnectionPermits } from '../runtime/permits.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { createPool, type PoolOptions } from '../smtp/client/pool.ts';
 import {
   type DueRecipient,
   HELD_LANES,
+  type LaneSummary,
   type RecipientRow,
   type SpoolReader,
   type SpoolTx,
@@ -72,6 +74,8 @@ export interface SchedulerDeps extends PlanDeps {
   readonly retry?: { readonly baseMs: number; readonly maxMs: number };
   /** Transactions and connections at once, per site; 20 for each. */
   readonly perSite?: (site: string) => number;
+  /** Where connections to a site are shared with other nodes. */
+  readonly permits?: ConnectionPermits | null;
   readonly client?: Partial<Pick<PoolOptions, 'timeouts' | 'idleMs' | 'maxUses' | 'extraCa'>>;
   /** Recipients held in memory; 20,000. */
   readonly window?: number;
@@ -104,6 +108,13 @@ export interface Scheduler extends Service {
   seize(rows: readonly RecipientRow[]): readonly RecipientRow[];
   /** Ends the seizure; `after`: the row as committed, or the row itself where nothing was changed. */
   letGo(before: RecipientRow, after: RecipientRow): void;
+  /** Rows that were another node's are served here from now on. */
+  adopt(lanes: readonly LaneSummary[]): void;
+  /** Rows may wait in the store that nobody here knows of (a commit whose end was not seen): they are looked for. */
+  resync(): Promise<void>;
+  /** Breaks off what is under way and tries nothing more, until `proceed`: another node may take it for its own. */
+  pause(): void;
+  proceed(): void;
   suspend(suspension: Suspension): void;
   /** The suspension is lifted: what it held flows out. */
   resume(id: SuspensionId): void;
@@ -125,7 +136,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const share = Math.max(1, Math.floor(window / 10));
   const memory = deps.memory ?? 32 * 1024 * 1024;
   const perSite = deps.perSite ?? (() => PER_SITE);
-  const pool = createPool({ network: deps.network, clock, hostname: deps.hostname, perSite, ...deps.client });
+  const pool = createPool({
+    network: deps.network,
+    clock,
+    hostname: deps.hostname,
+    perSite,
+    permits: deps.permits ?? null,
+    ...deps.client,
+  });
   const plan = createPlanner(deps);
   const restMs = Math.min(retry.baseMs / 5, 60_000);
   const attempts = createAttempts({
@@ -174,6 +192,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   let starved = false;
   /** Outcomes that cannot be written now. Trying more mail meanwhile would only make more that is delivered and not known to be. */
   let stuck = 0;
+  let paused = false;
   let timer: Timer | null = null;
   let timerAt = Number.POSITIVE_INFINITY;
 
@@ -220,7 +239,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       planning += 1;
       track(planOne(unplanned.shift()!));
     }
-    while (stuck === 0) {
+    while (stuck === 0 && !paused) {
       const taken = lanes.take();
       if (taken === null) return;
       track(run(taken.job, taken.done));
@@ -545,6 +564,22 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (!isWaiting(row.state) || row.nextAttemptAt === null) return;
       backlog.schedule(laneOf(row), row.nextAttemptAt);
       arm(row.nextAttemptAt);
+    },
+    adopt(summaries) {
+      backlog.add(summaries);
+      arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
+    },
+    async resync() {
+      backlog.recount(await read.lanes());
+      arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
+    },
+    pause() {
+      paused = true;
+      pool.breakOff();
+    },
+    proceed() {
+      paused = false;
+      pump();
     },
     suspend: suspensions.add,
     resume(id) {

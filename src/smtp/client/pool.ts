@@ -7,6 +7,7 @@
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
+import type { ConnectionPermits } from '../../runtime/permits.ts';
 import {
   type Candidate,
   type ClientConnection,
@@ -18,6 +19,7 @@ import {
   type TlsFacts,
 } from './connection.ts';
 import type { OutgoingTransaction, Verdict } from './dialogue.ts';
+import { createLeasing } from './leasing.ts';
 
 export interface Target {
   /** Connections are shared by those with the same key: the same servers, TLS demands and credentials. */
@@ -41,6 +43,8 @@ export interface Pool extends AsyncDisposable {
   deliver(target: Target, mail: OutgoingTransaction): Promise<Report>;
   /** Open connections, idle ones included. */
   readonly size: number;
+  /** Ends every connection at once: what was under way is broken off. New ones may be opened afterwards. */
+  breakOff(): void;
 }
 export interface PoolOptions {
   readonly network: Network;
@@ -50,6 +54,8 @@ export interface PoolOptions {
   readonly timeouts?: Partial<Timeouts>;
   /** Connections per site; 20 each. */
   readonly perSite?: (site: string) => number;
+  /** Where connections to a site are shared with other nodes. */
+  readonly permits?: ConnectionPermits | null;
   /** ms a connection is kept without work; 10,000. */
   readonly idleMs?: number;
   /** Transactions per connection; 100. */
@@ -65,6 +71,7 @@ interface Idle {
   readonly timer: Timer;
 }
 interface Site {
+  readonly name: string;
   readonly cap: number;
   active: number;
   readonly idle: Idle[];
@@ -73,7 +80,7 @@ interface Site {
 
 export function createPool(options: PoolOptions): Pool {
   const { network, clock, hostname } = options;
-  const { perSite = () => 20, idleMs = 10_000, maxUses = 100, maxTries = 5 } = options;
+  const { permits = null, perSite = () => 20, idleMs = 10_000, maxUses = 100, maxTries = 5 } = options;
   const sites = new Map<string, Site>();
   const stop = new AbortController();
   const open = new Set<ClientConnection>();
@@ -94,7 +101,7 @@ export function createPool(options: PoolOptions): Pool {
   function siteOf(name: string): Site {
     let site = sites.get(name);
     if (site === undefined) {
-      site = { cap: perSite(name), active: 0, idle: [], waiters: [] };
+      site = { name, cap: perSite(name), active: 0, idle: [], waiters: [] };
       sites.set(name, site);
     }
     return site;
@@ -127,7 +134,7 @@ export function createPool(options: PoolOptions): Pool {
       connection.destroy();
       return;
     }
-    if (connection.uses >= maxUses || stop.signal.aborted) {
+    if (connection.uses >= maxUses || stop.signal.aborted || permits?.mayKeep(site.name) === false) {
       retire(connection);
       return;
     }
@@ -148,8 +155,8 @@ export function createPool(options: PoolOptions): Pool {
     for (const [name, candidate] of sites) if (candidate === site) sites.delete(name);
   }
 
-  async function openFresh(candidate: Candidate) {
-    const result = await openConnection(candidate, deps);
+  async function openFresh(candidate: Candidate, dialling: ConnectionDeps) {
+    const result = await openConnection(candidate, dialling);
     // Opportunistic: a handshake that fails must not be worse than no TLS at all; once more, in clear.
     if (
       result.kind === 'failed' &&
@@ -157,7 +164,7 @@ export function createPool(options: PoolOptions): Pool {
       candidate.tls === 'opportunistic' &&
       candidate.auth === null
     )
-      return openConnection({ ...candidate, tls: 'none' }, deps);
+      return openConnection({ ...candidate, tls: 'none' }, dialling);
     return result;
   }
   async function attempt(site: Site, target: Target, mail: OutgoingTransaction): Promise<Report> {
@@ -170,15 +177,31 @@ export function createPool(options: PoolOptions): Pool {
         return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
     }
     // An idle connection to another server of the site makes room for this one.
-    while (site.idle.length > 0 && site.active + site.idle.length > site.cap) {
+    while (site.idle.length > 0 && (permits !== null || site.active + site.idle.length > site.cap)) {
       const oldest = site.idle[0]!;
       forget(site, oldest);
       retire(oldest.connection);
     }
+    if (permits === null) return tryCandidates(site, target, mail, deps);
+    const leasing = createLeasing(permits, site.name, network, clock);
+    if (!(await leasing.ready()))
+      return nothingTried(mail, 'other nodes use all connections allowed to the site');
+    try {
+      return await tryCandidates(site, target, mail, { ...deps, network: leasing.network });
+    } finally {
+      leasing.end();
+    }
+  }
+  async function tryCandidates(
+    site: Site,
+    target: Target,
+    mail: OutgoingTransaction,
+    dialling: ConnectionDeps,
+  ): Promise<Report> {
     let last: Report | null = null;
     for (const candidate of target.candidates.slice(0, maxTries)) {
       if (stop.signal.aborted) break;
-      const result = await openFresh(candidate);
+      const result = await openFresh(candidate, dialling);
       const { host, address, port } = candidate;
       if (result.kind === 'failed') {
         const verdict: Verdict = {
@@ -202,14 +225,7 @@ export function createPool(options: PoolOptions): Pool {
       last = { verdicts: sent.verdicts, remote: connection.remote, tls: connection.tls, reached: true };
       if (!sent.untouched) return last;
     }
-    if (last !== null) return last;
-    const verdict: Verdict = {
-      kind: 'deferred',
-      reply: null,
-      cause: 'stopped before a server was tried',
-      ambiguous: false,
-    };
-    return { verdicts: mail.recipients.map(() => verdict), remote: null, tls: null, reached: false };
+    return last ?? nothingTried(mail, 'stopped before a server was tried');
   }
 
   return {
@@ -231,6 +247,11 @@ export function createPool(options: PoolOptions): Pool {
     get size() {
       return open.size;
     },
+    breakOff() {
+      for (const site of sites.values()) for (const idle of [...site.idle]) forget(site, idle);
+      for (const connection of open) connection.destroy();
+      open.clear();
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       for (const site of sites.values()) for (const idle of [...site.idle]) forget(site, idle);
@@ -239,4 +260,9 @@ export function createPool(options: PoolOptions): Pool {
       sites.clear();
     },
   };
+}
+
+function nothingTried(mail: OutgoingTransaction, cause: string): Report {
+  const verdict: Verdict = { kind: 'deferred', reply: null, cause, ambiguous: false };
+  return { verdicts: mail.recipients.map(() => verdict), remote: null, tls: null, reached: false };
 }

@@ -1,0 +1,67 @@
+/**
+ * One connection of one's own, made when it is needed and made again after it broke; queries one after the other.
+ * A query that fails for the connection's sake rejects at once; the next one connects anew. Time limits: 3 s each.
+ */
+import pg from 'pg';
+
+export interface Line {
+  query<R extends pg.QueryResultRow>(sql: string, params?: readonly unknown[]): Promise<R[]>;
+  close(): Promise<void>;
+}
+const LIMIT_MS = 3000;
+
+/** `connected` runs first on every new connection; where it rejects, so does the query that asked for it. */
+export function createLine(
+  url: string,
+  connected: (query: Line['query']) => Promise<void> = async () => {},
+): Line {
+  let current: Promise<pg.Client> | null = null;
+  async function connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: LIMIT_MS,
+      statement_timeout: LIMIT_MS,
+      query_timeout: LIMIT_MS + 500,
+      keepAlive: true,
+      application_name: 'hikyaku cluster',
+    });
+    client.on('error', () => drop(client));
+    await client.connect();
+    try {
+      await connected(async (sql, params = []) => (await client.query(sql, [...params])).rows);
+    } catch (error) {
+      drop(client);
+      throw error;
+    }
+    return client;
+  }
+  function drop(client: pg.Client): void {
+    current = null;
+    void client.end().catch(() => {});
+  }
+  return {
+    async query(sql, params = []) {
+      current ??= connect();
+      const mine = current;
+      let client: pg.Client;
+      try {
+        client = await mine;
+      } catch (error) {
+        if (current === mine) current = null;
+        throw error;
+      }
+      try {
+        return (await client.query(sql, [...params])).rows as never;
+      } catch (error) {
+        // With a SQLSTATE the server is well and refused the statement; without, the connection is of no use any more.
+        if (!/^[0-9A-Z]{5}$/.test(String((error as { code?: unknown }).code))) drop(client);
+        throw error;
+      }
+    },
+    async close() {
+      const client = await current?.catch(() => null);
+      current = null;
+      await client?.end().catch(() => {});
+    },
+  };
+}

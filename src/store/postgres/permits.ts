@@ -1,0 +1,201 @@
+/**
+ * Connections to a site, shared by all members: a permit per open connection, leased from the store in small blocks and
+ * given back when the peer's close has been seen. Invariant: the permits of living members never sum up to more than the
+ * site's cap. A member that has none while others have some asks for one (`wanting`), and whoever has had its turn
+ * gives one up. What a dead member held is freed by the one that takes it over.
+ */
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Service } from '../../runtime/lifecycle.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { ConnectionPermits } from '../../runtime/permits.ts';
+import type { Line } from './line.ts';
+
+const LOOK_MS = 500;
+/** Permits without a connection are given back after this long. */
+const SPARE_MS = 3000;
+/** A waiting connection is told to come again after this long. */
+const PATIENCE_MS = 30_000;
+const BLOCK = 4;
+
+interface Site {
+  readonly name: string;
+  granted: number;
+  used: number;
+  readonly waiters: { readonly give: (granted: boolean) => void; readonly since: number }[];
+  asking: boolean;
+  /** Others want a permit: the next connections that can be ended are. */
+  wanted: boolean;
+  spareSince: number;
+}
+
+export function createPermits(deps: {
+  readonly line: Line;
+  readonly member: string;
+  readonly cap: (site: string) => number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): ConnectionPermits & Service {
+  const { line, member, cap, clock, logger } = deps;
+  const sites = new Map<string, Site>();
+  let timer: Timer | null = null;
+  let stopped = false;
+  let looking: Promise<void> | null = null;
+
+  function siteOf(name: string): Site {
+    let site = sites.get(name);
+    if (site === undefined) {
+      site = {
+        name,
+        granted: 0,
+        used: 0,
+        waiters: [],
+        asking: false,
+        wanted: false,
+        spareSince: clock.monotonic(),
+      };
+      sites.set(name, site);
+    }
+    return site;
+  }
+  function hand(site: Site): void {
+    while (site.used < site.granted) {
+      const waiter = site.waiters.shift();
+      if (waiter === undefined) break;
+      site.used += 1;
+      waiter.give(true);
+    }
+    if (site.waiters.length > 0) void ask(site);
+  }
+  /** Takes what is free of the site's permits, as many as are waited for and a few more. */
+  async function ask(site: Site): Promise<void> {
+    if (site.asking || stopped) return;
+    site.asking = true;
+    try {
+      const most = cap(site.name);
+      const wish = Math.min(
+        most - site.granted,
+        Math.max(site.waiters.length, Math.min(BLOCK, Math.floor(most / 4))),
+      );
+      if (wish <= 0) return;
+      const [row] = await line.query<{ got: number }>('SELECT hikyaku_permits($1, $2, $3, $4) AS got', [
+        site.name,
+        member,
+        most,
+        wish,
+      ]);
+      site.granted += row?.got ?? 0;
+      site.spareSince = clock.monotonic();
+      if ((row?.got ?? 0) > 0) hand(site);
+    } catch (error) {
+      logger.warn({ err: error, site: site.name }, 'no permits to be had: the store does not answer');
+    } finally {
+      site.asking = false;
+    }
+  }
+  async function giveBack(site: Site, count: number): Promise<void> {
+    site.granted -= count;
+    try {
+      await line.query('SELECT hikyaku_permits($1, $2, 0, $3)', [site.name, member, -count]);
+    } catch (error) {
+      site.granted += count;
+      throw error;
+    }
+  }
+  async function look(): Promise<void> {
+    const now = clock.monotonic();
+    for (const site of sites.values()) {
+      while (site.waiters.length > 0 && now - site.waiters[0]!.since > PATIENCE_MS)
+        site.waiters.shift()!.give(false);
+      if (site.waiters.length > 0) await ask(site);
+    }
+    const mine = [...sites.values()].filter((site) => site.granted > 0).map((site) => site.name);
+    const wanted = new Set(
+      mine.length === 0
+        ? []
+        : (
+            await line.query<{ site: string }>(
+              'SELECT DISTINCT site FROM site_permit WHERE site = ANY($1) AND holder <> $2 AND wanting > 0',
+              [mine, member],
+            )
+          ).map((row) => row.site),
+    );
+    for (const site of [...sites.values()]) {
+      site.wanted = wanted.has(site.name);
+      const spare = site.granted - site.used;
+      if (spare > 0 && site.waiters.length === 0 && (site.wanted || now - site.spareSince > SPARE_MS))
+        await giveBack(site, spare);
+      if (site.granted === 0 && site.used === 0 && site.waiters.length === 0) {
+        await giveBack(site, 0); // nor does it want any more
+        sites.delete(site.name);
+      }
+    }
+  }
+  function loop(): void {
+    if (stopped) return;
+    looking = look()
+      .catch((error: unknown) => logger.warn({ err: error }, 'permits could not be looked after'))
+      .finally(() => {
+        looking = null;
+        if (!stopped) timer = clock.after(LOOK_MS, loop);
+      });
+  }
+
+  return {
+    acquire(name) {
+      const site = siteOf(name);
+      if (site.used < site.granted && site.waiters.length === 0) {
+        site.used += 1;
+        return Promise.resolve(true);
+      }
+      return new Promise((resolve) => {
+        site.waiters.push({ give: resolve, since: clock.monotonic() });
+        void ask(site);
+      });
+    },
+    mayKeep: (name) => sites.get(name)?.wanted !== true,
+    release(name) {
+      const site = siteOf(name);
+      site.used -= 1;
+      site.spareSince = clock.monotonic();
+      if (!site.wanted) return hand(site);
+      // Someone without any goes first.
+      void giveBack(site, 1)
+        .catch(() => {})
+        .finally(() => hand(site));
+    },
+    async start() {
+      loop();
+    },
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      timer?.cancel();
+      for (const site of sites.values()) for (const { give } of site.waiters.splice(0)) give(false);
+      await looking;
+      await line.query('DELETE FROM site_permit WHERE holder = $1', [member]).catch(() => {});
+    },
+  };
+}
+
+/**
+ * One transaction under the site's lock. `wish` > 0: as many as are free, at most so many; what is missing is noted as
+ * wanting. `wish` <= 0: so many come back, and none is wanted. Returns what was granted.
+ */
+export const PERMITS_FUNCTION = `
+CREATE OR REPLACE FUNCTION hikyaku_permits(the_site TEXT, me TEXT, cap INT, wish INT) RETURNS INT LANGUAGE plpgsql AS $$
+DECLARE taken INT; got INT;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('hikyaku site ' || the_site, 0));
+  IF wish <= 0 THEN
+    UPDATE site_permit SET granted = granted + wish, wanting = 0 WHERE site = the_site AND holder = me;
+    DELETE FROM site_permit WHERE site = the_site AND holder = me AND granted <= 0;
+    RETURN wish;
+  END IF;
+  DELETE FROM site_permit p WHERE p.site = the_site AND NOT EXISTS (SELECT 1 FROM node n WHERE n.id = p.holder AND n.holder = n.id);
+  SELECT coalesce(sum(granted), 0) INTO taken FROM site_permit WHERE site = the_site;
+  got := least(wish, greatest(0, cap - taken));
+  INSERT INTO site_permit (site, holder, granted, wanting) VALUES (the_site, me, got, CASE WHEN got = 0 THEN 1 ELSE 0 END)
+    ON CONFLICT (site, holder) DO UPDATE SET granted = site_permit.granted + got,
+      wanting = CASE WHEN site_permit.granted + got = 0 THEN 1 ELSE 0 END;
+  RETURN got;
+END $$;
+`;
