@@ -116,7 +116,7 @@ export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleR
         .selectFrom('rule')
         .selectAll()
         .where('project_id', '=', project)
-        .where('domain_id', 'is', domain);
+        .where('domain_id', domain === null ? 'is' : '=', domain);
       const rows = await ask(query.where('family', '=', family).orderBy('created_at').orderBy('id'));
       return rows.map((row) => toRule(row) as Extract<Rule, { family: typeof family }>);
     },

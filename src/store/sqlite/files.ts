@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { MIGRATIONS, OUR_VERSION } from '../migrations/index.ts';
+import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { StoreLocked, StoreTooNew } from '../store.ts';
 import { isBusy } from './errors.ts';
 

@@ -15,7 +15,7 @@ import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import * as make from '../conformance/samples.ts';
 import { storeConformance } from '../conformance/store-conformance.ts';
-import { OUR_VERSION } from '../migrations/index.ts';
+import { OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { openSqliteStore, type SqliteStoreOptions } from './open.ts';
 
 const open = (directory: string, over: Partial<SqliteStoreOptions> = {}) =>

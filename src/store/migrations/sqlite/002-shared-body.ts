@@ -1,5 +1,5 @@
 /** A message may show the octets of another one of its project that was accepted with it: they are stored once. */
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 export const sharedBody: Migration = {
   version: 2,

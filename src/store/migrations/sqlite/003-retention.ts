@@ -3,7 +3,7 @@
  * `message_body_of` the messages that show another one's octets, `delivery_event` the deliveries of an event.
  * An older program would write rows that may go at once, so that none may use the result.
  */
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 /** 30 days: what projects without a setting of their own have. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;

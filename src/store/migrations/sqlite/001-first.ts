@@ -3,7 +3,7 @@
  * domain name and ids to project) are the unique indexes named `directory_*`. Event order is `seq`: commit order.
  * The CHECKs repeat the state charts: a row waits (has next_attempt_at) exactly while its state is a waiting one.
  */
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 export const first: Migration = {
   version: 1,

@@ -2,7 +2,7 @@
 import { first } from './001-first.ts';
 import { sharedBody } from './002-shared-body.ts';
 import { retention } from './003-retention.ts';
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
 export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention];
 /** The schema version this program knows. */
