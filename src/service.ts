@@ -51,7 +51,9 @@ import { StoreError } from './runtime/transactor.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
 import type { StoredMessage } from './spool/types.ts';
+import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
+import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import type { Store } from './store/store.ts';
 import { bodyOffset } from './verify/canonical.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
@@ -73,6 +75,9 @@ export function createLogger(config: Config): Logger {
   }) as unknown as Logger;
 }
 
+/** In the data directory, where the environment gives no key. */
+export const SECRET_KEY_FILE = 'secret.key';
+
 /** A file of the data directory, made by `make` where it is missing; readable by the owner alone. */
 async function ownFile(
   config: Config,
@@ -93,7 +98,7 @@ async function ownFile(
 
 /** The instance's sealer: its key from the environment, or made at first start in the data directory. */
 export async function openSealer(config: Config): Promise<Sealer> {
-  return createSealer(config.secretKey ?? (await ownFile(config, 'secret.key', () => randomBytes(32))));
+  return createSealer(config.secretKey ?? (await ownFile(config, SECRET_KEY_FILE, () => randomBytes(32))));
 }
 
 /** The store of the configuration; `lock: false` opens it beside a running service. */
@@ -111,6 +116,22 @@ export function openStore(
     lock,
     ...(onCommit === undefined ? {} : { onCommit }),
   });
+}
+
+function embeddedDirectory({ store }: Config): string {
+  if (store.kind !== 'sqlite')
+    throw new Error(
+      "HIKYAKU_STORE is no embedded store: back PostgreSQL up by its own means (pg_dump, the provider's snapshots)",
+    );
+  return store.directory;
+}
+/** A backup of the embedded store, also beside a running service. Throws BackupError. */
+export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): BackupFacts {
+  return backUpSqlite({ ...options, directory: embeddedDirectory(config) });
+}
+/** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */
+export function restoreStore(config: Config, options: Omit<RestoreOptions, 'directory'>): BackupFacts {
+  return restoreSqlite({ ...options, directory: embeddedDirectory(config) });
 }
 
 interface Certificate {

@@ -19,6 +19,16 @@ export const commands: Readonly<Record<string, Command>> = {
     '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--json]',
     () => import('./queue.ts'),
   ),
+  backup: lazy(
+    'copy the embedded store into one file, beside a running service',
+    'FILE [--with-secret-key] [--json]',
+    () => import('./backup.ts'),
+  ),
+  restore: lazy(
+    'make a backup the store of this configuration',
+    'FILE [--force] [--json]',
+    () => import('./restore.ts'),
+  ),
   sink: lazy(
     'a recording SMTP server and HTTP hook for development',
     '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',

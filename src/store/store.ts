@@ -45,3 +45,10 @@ export class StoreLocked extends Error {
     super(`the store in ${directory} is in use by another process`);
   }
 }
+/** A backup cannot be made or restored; the message says why, and what would help. */
+export class BackupError extends Error {
+  override name = 'BackupError';
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+  }
+}

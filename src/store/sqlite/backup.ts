@@ -1,0 +1,146 @@
+/**
+ * A backup: the embedded store as of one moment in one SQLite file, taken beside a running server (VACUUM INTO reads
+ * one snapshot and stops no writer), with a table that says what it is. Invariants: the file appears under its name
+ * only whole, checked and synced; it is the owner's alone; the secret key is in it only where it was given.
+ * Fails with BackupError, and leaves nothing behind; a process that is killed leaves `<file>.partial-<pid>`.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { OUR_VERSION } from '../migrations/sqlite/index.ts';
+import { BackupError, StoreTooNew } from '../store.ts';
+
+/** "HIKB" in the header of every backup (https://www.sqlite.org/fileformat.html, 1.3.15); a store in use has 0. */
+export const APPLICATION_ID = 0x48494b42;
+/** The form of the table `backup`. */
+const FORMAT = 1;
+const MAGIC = 'SQLite format 3\0';
+/** ms to wait for another process's transaction */
+const BUSY_TIMEOUT = 5000;
+
+export interface BackupOptions {
+  /** of the store */
+  readonly directory: string;
+  /** Replaced where it is a backup itself; refused where it is anything else. */
+  readonly file: string;
+  /** Goes into the file where it is given. */
+  readonly secretKey: Buffer | null;
+  /** Names the key without giving it away; null where there is none. */
+  readonly keyId: string | null;
+  /** wall time, ms */
+  readonly takenAt: number;
+}
+export interface BackupFacts {
+  readonly version: number;
+  readonly takenAt: number;
+  /** octets */
+  readonly size: number;
+  /** recipients that wait for an attempt */
+  readonly waiting: number;
+  readonly secretKey: Buffer | null;
+  readonly keyId: string | null;
+}
+
+export function backUpSqlite(options: BackupOptions): BackupFacts {
+  const { directory, file, secretKey, keyId, takenAt } = options;
+  const source = join(directory, 'hikyaku.sqlite');
+  if (!existsSync(source)) throw new BackupError(`there is no store in ${directory}`);
+  if (existsSync(file) && !isBackup(file))
+    throw new BackupError(`${file} exists and is no backup: it is not replaced`);
+  const partial = `${file}.partial-${process.pid}`;
+  try {
+    // VACUUM INTO takes an empty file: this is how the copy never has another mode.
+    closeSync(openSync(partial, 'wx', 0o600));
+    const store = new DatabaseSync(source, { timeout: BUSY_TIMEOUT });
+    try {
+      store.prepare('VACUUM INTO ?').run(partial);
+    } finally {
+      store.close();
+    }
+    const copy = new DatabaseSync(partial);
+    try {
+      copy.exec(
+        `CREATE TABLE backup (format INTEGER NOT NULL, taken_at INTEGER NOT NULL, key_id TEXT, secret_key BLOB) STRICT; PRAGMA application_id = ${APPLICATION_ID}`,
+      );
+      copy.prepare('INSERT INTO backup VALUES (?, ?, ?, ?)').run(FORMAT, takenAt, keyId, secretKey);
+      checkIntegrity(copy, source);
+    } finally {
+      copy.close();
+    }
+    const facts = readFacts(partial);
+    syncPath(partial);
+    renameSync(partial, file);
+    syncPath(dirname(file));
+    return facts;
+  } catch (error) {
+    throw backupError(error);
+  } finally {
+    rmSync(partial, { force: true });
+    rmSync(`${partial}-journal`, { force: true });
+  }
+}
+
+/** Whether the file's header says that it is a backup; false where it cannot be told. */
+export function isBackup(file: string): boolean {
+  const header = Buffer.alloc(100);
+  let descriptor: number | null = null;
+  try {
+    descriptor = openSync(file, 'r');
+    readSync(descriptor, header, 0, header.length, 0);
+  } catch {
+    return false;
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
+  }
+  return header.toString('latin1', 0, 16) === MAGIC && header.readInt32BE(68) === APPLICATION_ID;
+}
+
+/** What a backup says of itself. Throws BackupError, StoreTooNew. */
+export function readFacts(file: string): BackupFacts {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const about = db.prepare('SELECT format, taken_at, key_id, secret_key FROM backup').get();
+    if (about === undefined || Number(about['format']) > FORMAT)
+      throw new BackupError(`${file} has a form that this program does not know`);
+    const meta = db.prepare('SELECT value FROM meta WHERE key = ?');
+    const oldest = Number(meta.get('oldest_compatible')?.['value'] ?? 0);
+    if (oldest > OUR_VERSION) throw new StoreTooNew(oldest, OUR_VERSION);
+    const waiting = db
+      .prepare('SELECT count(*) AS n FROM recipient WHERE next_attempt_at IS NOT NULL')
+      .get()?.['n'];
+    const key = about['secret_key'];
+    return {
+      version: Number(meta.get('version')?.['value'] ?? 0),
+      takenAt: Number(about['taken_at']),
+      size: statSync(file).size,
+      waiting: Number(waiting),
+      secretKey: key instanceof Uint8Array ? Buffer.from(key) : null,
+      keyId: typeof about['key_id'] === 'string' ? about['key_id'] : null,
+    };
+  } finally {
+    db.close();
+  }
+}
+
+/** Throws BackupError, with SQLite's first complaints. */
+export function checkIntegrity(db: DatabaseSync, what: string): void {
+  const found = db.prepare('PRAGMA integrity_check(5)').all();
+  const complaints = found.map((row) => String(row['integrity_check'])).filter((text) => text !== 'ok');
+  if (complaints.length > 0) throw new BackupError(`${what} is damaged: ${complaints.join('; ')}`);
+}
+
+/** A file's octets, or a directory's names, are on the disk when this returns. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What the system or SQLite said, as a failure of this backup. */
+export function backupError(error: unknown): Error {
+  if (error instanceof BackupError || error instanceof StoreTooNew) return error;
+  return new BackupError(error instanceof Error ? error.message : String(error), error);
+}

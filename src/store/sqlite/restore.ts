@@ -1,0 +1,88 @@
+/**
+ * Restoring a backup: it becomes the store of a directory that no server serves. Invariants: the copy is checked and
+ * synced before anything here is touched, then takes the store's name in one step, so that a kill leaves the old store
+ * or the new one; without `force` nothing is ever replaced. Fails with StoreLocked, StoreTooNew, BackupError.
+ */
+import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { BackupError } from '../store.ts';
+import { type BackupFacts, backupError, checkIntegrity, isBackup, readFacts, syncPath } from './backup.ts';
+import { isBusy } from './errors.ts';
+import { takeLock } from './files.ts';
+
+// https://www.sqlite.org/rescode.html
+const CORRUPT = 11;
+const NOTADB = 26;
+
+export interface RestoreOptions {
+  readonly directory: string;
+  readonly file: string;
+  /** Replaces the store that is there. */
+  readonly force: boolean;
+  /** Called when the copy is ready and nothing has been touched: throws to stop, or returns what puts the key in place. */
+  planKey(facts: BackupFacts): () => void;
+}
+
+export function restoreSqlite({ directory, file, force, planKey }: RestoreOptions): BackupFacts {
+  if (!existsSync(file)) throw new BackupError(`there is no file ${file}`);
+  if (!isBackup(file)) throw new BackupError(`${file} is not a backup of ours`);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const store = join(directory, 'hikyaku.sqlite');
+  // Under the lock, so its name can be fixed, and what a killed restore left is taken away by the next.
+  const copy = join(directory, 'hikyaku.sqlite.restoring');
+  const lock = takeLock(directory);
+  try {
+    const replaces = existsSync(store);
+    if (replaces && !force)
+      throw new BackupError(`there is a store in ${directory}; --force replaces it, and all of its mail`);
+    rmSync(copy, { force: true });
+    copyFileSync(file, copy, constants.COPYFILE_FICLONE);
+    chmodSync(copy, 0o600);
+    const db = new DatabaseSync(copy);
+    let facts: BackupFacts;
+    try {
+      checkIntegrity(db, file);
+      facts = readFacts(copy);
+      // The key must not stay in the store, in freed pages either. A crash in here costs only the copy.
+      db.exec(
+        'PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DROP TABLE backup; PRAGMA incremental_vacuum; PRAGMA application_id = 0',
+      );
+    } finally {
+      db.close();
+    }
+    syncPath(copy);
+    const placeKey = planKey(facts);
+    if (replaces) quiesce(store);
+    placeKey();
+    renameSync(copy, store);
+    syncPath(directory);
+    return facts;
+  } catch (error) {
+    throw backupError(error);
+  } finally {
+    rmSync(copy, { force: true });
+    lock.close();
+  }
+}
+
+/**
+ * Folds the old store's log into its file: beside the new file it would be taken for the new one's. Throws where a
+ * command still has the store open. A store that SQLite cannot read any more has nothing in its log that could be kept.
+ */
+function quiesce(store: string): void {
+  try {
+    const old = new DatabaseSync(store, { timeout: 1000 });
+    try {
+      old.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      old.exec('PRAGMA journal_mode = DELETE');
+    } finally {
+      old.close();
+    }
+  } catch (error) {
+    if (isBusy(error)) throw new BackupError('the store is in use by another command; try again');
+    const code = (error as { errcode?: number }).errcode ?? 0;
+    if (code !== CORRUPT && code !== NOTADB) throw error;
+  }
+  for (const suffix of ['-wal', '-shm', '-journal']) rmSync(`${store}${suffix}`, { force: true });
+}

@@ -1,0 +1,140 @@
+/** Backup beside a service under load, restore elsewhere: all that was queued when the backup began is delivered. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { scriptedServer } from '../../src/testing/scripted-server.ts';
+import {
+  type Bootstrapped,
+  bootstrap,
+  environment,
+  eventually,
+  hikyaku,
+  type Running,
+  startService,
+  temporaryDirectory,
+} from './harness.ts';
+import { openSmtp, plain, send } from './raw-smtp.ts';
+
+const SETTINGS = {
+  HIKYAKU_LIMIT_PER_MINUTE: '0',
+  HIKYAKU_LIMIT_PER_DAY: '0',
+  HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true',
+};
+const route = (port: number) => ({ ...SETTINGS, HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${port}` });
+
+/** Numbered mail over four sessions until it is stopped. */
+function load(service: Running, who: Bootstrapped) {
+  const acked = new Set<string>();
+  const state = { next: 0, stopped: false };
+  const sessions = Array.from({ length: 4 }, async () => {
+    await using client = await openSmtp(service.ready.submissions, 'implicit');
+    await client.command(plain(who.key.id, who.key.secret));
+    while (!state.stopped) {
+      const address = `r${state.next++}@out.test`;
+      const message = Buffer.from(`From: <a@sender.test>\r\nSubject: ${address}\r\n\r\nbody\r\n`);
+      const answer = await send(client, 'a@sender.test', [address], message);
+      assert.match(answer, /^250/);
+      acked.add(address);
+    }
+  });
+  return {
+    acked,
+    async stop() {
+      state.stopped = true;
+      await Promise.all(sessions);
+    },
+  };
+}
+
+test('a backup under load, restored elsewhere: all that was queued when it began is delivered, signed, once', async () => {
+  // Its peer says nothing: whatever is accepted stays queued.
+  await using silent = await scriptedServer({ say: () => null });
+  const elsewhere = temporaryDirectory();
+  await using service = await startService(route(silent.port));
+  const who = await bootstrap(service.env, 'sender.test');
+  const file = join(elsewhere, 'today.backup');
+  const mail = load(service, who);
+  await eventually('mail waits', async () => mail.acked.size >= 200);
+  const queued = new Set(mail.acked);
+  const backup = await hikyaku(['backup', file, '--with-secret-key', '--json'], service.env);
+  const during = mail.acked.size;
+  await mail.stop();
+  assert.equal(backup.status, 0, backup.stderr);
+  assert.match(backup.stderr, /secret key is inside/);
+  assert.ok(during > queued.size, 'mail was taken while the backup was made');
+  const about = JSON.parse(backup.stdout);
+  assert.ok(about.waiting >= queued.size);
+  assert.equal(about.secret_key, true);
+  await service.kill();
+
+  const directory = join(elsewhere, 'data');
+  const restored = await hikyaku(['restore', file, '--json'], environment(directory));
+  assert.equal(restored.status, 0, restored.stderr);
+  assert.deepEqual(JSON.parse(restored.stdout), {
+    store: directory,
+    version: about.version,
+    taken_at: about.taken_at,
+    waiting: about.waiting,
+    secret_key: 'restored',
+  });
+  await using good = await scriptedServer();
+  await using again = await startService(route(good.port), directory);
+  const delivered = () => good.messages.map((text) => /Subject: (\S+)/.exec(text)![1]!);
+  await eventually('all is delivered', async () => good.messages.length >= about.waiting, 60);
+  const seen = new Set(delivered());
+  assert.deepEqual(
+    [...queued].filter((address) => !seen.has(address)),
+    [],
+  );
+  assert.equal(seen.size, good.messages.length);
+  // Signing needs the secret key, and so does the static key.
+  for (const text of good.messages) assert.match(text, /^DKIM-Signature:/m);
+  await using client = await openSmtp(again.ready.submissions, 'implicit');
+  assert.match(await client.command(plain(who.key.id, who.key.secret)), /^235/);
+  rmSync(elsewhere, { recursive: true, force: true });
+});
+
+test('backup and restore refuse what would lose something, and say what became of the key', async () => {
+  const root = temporaryDirectory();
+  await using service = await startService(SETTINGS);
+  await bootstrap(service.env, 'sender.test');
+  const file = join(root, 'backup');
+  const key = readFileSync(join(service.directory, 'secret.key'));
+  assert.equal((await hikyaku(['backup'], service.env)).status, 2);
+  assert.equal((await hikyaku(['restore', file, file], service.env)).status, 2);
+  const made = await hikyaku(['backup', file], service.env);
+  assert.equal(made.status, 0, made.stderr);
+  assert.match(made.stderr, /not inside: without it DKIM keys and hook secrets cannot be read/);
+  assert.ok(!readFileSync(file).includes(key));
+
+  const locked = await hikyaku(['restore', file, '--force'], service.env);
+  assert.equal(locked.status, 1);
+  assert.match(locked.stderr, /in use by another process/);
+  assert.equal((await fetch(`http://${service.ready.http}/readyz`)).status, 200);
+
+  const env = environment(join(root, 'data'));
+  const missing = await hikyaku(['restore', file, '--json'], env);
+  assert.equal(missing.status, 0, missing.stderr);
+  assert.equal(JSON.parse(missing.stdout).secret_key, 'missing');
+  assert.match(missing.stderr, /no secret key here/);
+  assert.ok(!existsSync(join(root, 'data', 'secret.key')));
+  const there = await hikyaku(['restore', file], env);
+  assert.equal(there.status, 1);
+  assert.match(there.stderr, /--force/);
+
+  const other = Buffer.alloc(32, 7);
+  writeFileSync(join(root, 'data', 'secret.key'), other);
+  const complete = join(root, 'complete');
+  assert.equal((await hikyaku(['backup', complete, '--with-secret-key'], service.env)).status, 0);
+  const forced = await hikyaku(['restore', complete, '--force', '--json'], env);
+  assert.equal(JSON.parse(forced.stdout).secret_key, 'restored');
+  assert.deepEqual(readFileSync(join(root, 'data', 'secret.key')), key);
+  const environmentKey = { ...env, HIKYAKU_SECRET_KEY: other.toString('hex') };
+  const clash = await hikyaku(['restore', complete, '--force'], environmentKey);
+  assert.equal(clash.status, 1);
+  assert.match(clash.stderr, /HIKYAKU_SECRET_KEY is not the key of this backup/);
+  const same = await hikyaku(['restore', file, '--force', '--json'], env);
+  assert.equal(JSON.parse(same.stdout).secret_key, 'same');
+  rmSync(root, { recursive: true, force: true });
+});
