@@ -35,6 +35,7 @@ const bad: Record<string, Record<string, string>> = {
   'a port over 65535': { HIKYAKU_MX_LISTEN: '127.0.0.1:70000' },
   'a listener without port': { HIKYAKU_HTTP_LISTEN: '127.0.0.1' },
   'an unknown store': { HIKYAKU_STORE: 'mysql://x' },
+  'a PostgreSQL store without a database': { HIKYAKU_STORE: 'postgres://user@host' },
   'an unknown TLS version': { HIKYAKU_TLS_MIN_VERSION: 'SSLv3' },
   'a short secret key': { HIKYAKU_SECRET_KEY: 'abcd' },
   'a certificate without key': { HIKYAKU_TLS_CERT: '/x.pem' },
@@ -43,6 +44,10 @@ const bad: Record<string, Record<string, string>> = {
   'a trusted network beyond loopback': {
     HIKYAKU_TRUSTED_NETWORKS: '10.0.0.0/8=00000000-0000-7000-8000-000000000000',
   },
+  'a proxy that is a name': { HIKYAKU_TRUSTED_PROXIES: '10.0.0.1,proxy.example' },
+  'a network of proxies wider than its family': { HIKYAKU_TRUSTED_PROXIES: '10.0.0.0/33' },
+  'everyone as a proxy': { HIKYAKU_TRUSTED_PROXIES: '0.0.0.0/0' },
+  'everyone with IPv6 as a proxy': { HIKYAKU_TRUSTED_PROXIES: '::/0' },
   'plain HTTP beyond loopback': { HIKYAKU_HTTP_LISTEN: '0.0.0.0:80' },
   'a resolver that is a name': { HIKYAKU_DNS_SERVERS: 'dns.example:53' },
 };
@@ -65,6 +70,7 @@ test('routes, networks and listeners are parsed', () => {
     HIKYAKU_ROUTES: 'example.com=smtp://127.0.0.1:2526,*=smtps://u%40x:p%3Aw@[::1]:465',
     HIKYAKU_TRUSTED_NETWORKS: '127.0.0.0/8=00000000-0000-7000-8000-000000000000',
     HIKYAKU_MX_LISTEN: '127.0.0.1:0,[::1]:25',
+    HIKYAKU_TRUSTED_PROXIES: '192.0.2.7, 10.0.0.0/8,2001:db8::/32',
   });
   assert.deepEqual(config.routes[0], {
     pattern: 'example.com',
@@ -78,5 +84,6 @@ test('routes, networks and listeners are parsed', () => {
     password: 'p:w',
   });
   assert.equal(config.trustedNetworks[0]!.prefix, 8);
+  assert.deepEqual(config.trustedProxies, ['192.0.2.7', '10.0.0.0/8', '2001:db8::/32']);
   assert.deepEqual(parseHostPort('[::1]:25'), { host: '::1', port: 25 });
 });

@@ -38,7 +38,9 @@ export interface SiteConnections {
   readonly connections: number;
 }
 export interface Config {
-  readonly store: { readonly kind: 'sqlite'; readonly directory: string };
+  readonly store:
+    | { readonly kind: 'sqlite'; readonly directory: string }
+    | { readonly kind: 'postgres'; readonly url: string };
   readonly hostname: string;
   readonly submissionHost: string;
   readonly mxHosts: readonly string[];
@@ -47,6 +49,7 @@ export interface Config {
   readonly publicUrl: string;
   readonly publicUrlGiven: boolean;
   readonly httpListen: HostPort;
+  /** Each an address or `address/prefix`. */
   readonly trustedProxies: readonly string[];
   readonly dataDir: string;
   readonly node: string;
@@ -152,11 +155,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const machine = host(machineName()) ?? 'localhost';
   const hostname = read('HIKYAKU_HOSTNAME', machine, host, 'a host name such as mail.example.com');
   const dataDir = resolve(get('HIKYAKU_DATA_DIR') ?? './data');
-  const directory = read(
+  const store = read(
     'HIKYAKU_STORE',
-    resolve('./data'),
-    (text) => (text.startsWith('sqlite:') && text.length > 7 ? resolve(text.slice(7)) : null),
-    'sqlite:<directory>',
+    { kind: 'sqlite', directory: resolve('./data') },
+    parseStore,
+    'sqlite:<directory> or postgres://user:password@host/database',
   );
   const listen = (name: keyof typeof VARIABLES, port: number) =>
     readList(name, [{ host: '127.0.0.1', port }], parseHostPort, 'address:port, comma-separated');
@@ -166,7 +169,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     problems.push('HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY: set both or neither');
   }
   const config: Config = {
-    store: { kind: 'sqlite', directory },
+    store,
     hostname,
     submissionHost: read('HIKYAKU_SUBMISSION_HOST', hostname, host, 'a host name'),
     mxHosts: readList('HIKYAKU_MX_HOSTS', [hostname], host, 'host names, comma-separated'),
@@ -187,8 +190,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     trustedProxies: readList(
       'HIKYAKU_TRUSTED_PROXIES',
       [],
-      (t) => (isIP(t) ? t : null),
-      'IP addresses, comma-separated',
+      parseProxy,
+      'IP addresses or CIDR networks (not /0), comma-separated',
     ),
     dataDir,
     node: get('HIKYAKU_NODE') ?? hostname,
@@ -233,12 +236,33 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       'HIKYAKU_HTTP_LISTEN: plain HTTP beyond loopback is refused; set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY, or HIKYAKU_TRUSTED_PROXIES',
     );
   }
+  if (config.store.kind === 'postgres' && config.secretKey === null) {
+    problems.push(
+      'HIKYAKU_SECRET_KEY: required with PostgreSQL, the same on every node: 32 octets in base64 or hex (openssl rand -base64 32)',
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** /0 would believe everyone, whoever connects; a zone is of no use in a list of proxies. */
+function parseProxy(text: string): string | null {
+  const match = /^([0-9a-fA-F.:]+)(?:\/([1-9]\d{0,2}))?$/.exec(text);
+  const family = match === null ? 0 : isIP(match[1]!);
+  if (family === 0 || Number(match![2] ?? 1) > (family === 4 ? 32 : 128)) return null;
+  return text;
+}
+
+function parseStore(text: string): Config['store'] | null {
+  if (text.startsWith('sqlite:'))
+    return text.length > 7 ? { kind: 'sqlite', directory: resolve(text.slice(7)) } : null;
+  const url = URL.parse(text);
+  const named = url !== null && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname);
+  return named && /^postgres(ql)?:$/.test(url.protocol) ? { kind: 'postgres', url: text } : null;
 }
 
 function parsePublicUrl(text: string): string | null {

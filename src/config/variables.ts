@@ -1,6 +1,6 @@
 /** Every environment variable there is: name, default as shown to people, meaning. The README's table is tested against it. */
 export const VARIABLES = {
-  HIKYAKU_STORE: ['sqlite:./data', 'where everything durable lives: `sqlite:<directory>`'],
+  HIKYAKU_STORE: ['sqlite:./data', 'where everything durable lives: `sqlite:<directory>`, or `postgres://user:password@host/database` for many nodes'],
   HIKYAKU_HOSTNAME: ["the machine's name", 'greeting, EHLO, Received'],
   HIKYAKU_SUBMISSION_HOST: ['the host name', 'the one sending host customers are told'],
   HIKYAKU_MX_HOSTS: ['the host name', 'the receiving hosts customers are told, comma-separated'],
@@ -9,7 +9,7 @@ export const VARIABLES = {
   HIKYAKU_HTTP_LISTEN: ['127.0.0.1:8025', 'API; TLS when a certificate is set'],
   HIKYAKU_TRUSTED_PROXIES: [
     'none',
-    'addresses that terminate TLS for HTTP; without one, plain HTTP beyond loopback is refused',
+    'addresses or CIDR networks: they terminate TLS for HTTP, else plain HTTP beyond loopback is refused; their SMTP begins with a PROXY header (v1, v2)',
   ],
   HIKYAKU_DATA_DIR: ['./data', 'local files: the secret key, the self-signed certificate'],
   HIKYAKU_NODE: ['the host name', "this node's name"],

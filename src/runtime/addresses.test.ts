@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPrivateAddress } from './addresses.ts';
+import { createNetworkList, isPrivateAddress } from './addresses.ts';
 
 const closed = [
   '127.0.0.1',
@@ -44,3 +44,12 @@ for (const address of [
 ]) {
   test(`the Internet: ${address}`, () => assert.ok(!isPrivateAddress(address)));
 }
+
+test('a list of networks holds its addresses and networks, mapped forms of them, and nothing else', () => {
+  const holds = createNetworkList(['192.0.2.7', '10.2.0.9/16', '2001:db8::/32', '::1']);
+  for (const inside of ['192.0.2.7', '::ffff:192.0.2.7', '10.2.255.1', '2001:db8:1::1', '::1'])
+    assert.equal(holds(inside), true, inside);
+  for (const outside of ['192.0.2.8', '10.3.0.1', '2001:db9::1', '::2', 'fe80::1%eth0', '', 'localhost'])
+    assert.equal(holds(outside), false, outside);
+  assert.equal(createNetworkList([])('127.0.0.1'), false);
+});
