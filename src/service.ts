@@ -51,6 +51,7 @@ import { StoreError } from './runtime/transactor.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
 import type { StoredMessage } from './spool/types.ts';
+import { createSweeper } from './store/retention.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
@@ -540,7 +541,8 @@ export async function startService(
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
   const control = createControl(config.dataDir, { operate, clock, logger });
-  for (const service of [dispatcher, scheduler, checker, control]) {
+  const sweeper = createSweeper({ store, clock, logger });
+  for (const service of [dispatcher, scheduler, checker, control, sweeper]) {
     starting.use(service);
     await service.start(signal);
   }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { secretContext } from '../edj/dispatcher.ts';
 import { recordPublish } from '../edj/publish.ts';
+import { MessageGone } from '../edj/render-event.ts';
 import type { Topic } from '../edj/types.ts';
 import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import type { Task } from '../ledger/types.ts';
@@ -168,7 +169,14 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
         JSON.parse((await deps.renderEvent(event)).toString('utf8'));
       const inTurn = async (events: readonly Parameters<typeof deps.renderEvent>[0][]) => {
         const items = [];
-        for (const event of events) items.push(await json(event));
+        for (const event of events) {
+          try {
+            items.push(await json(event));
+          } catch (error) {
+            // removed between two of the questions: the event goes with what it shows
+            if (!(error instanceof MessageGone)) throw error;
+          }
+        }
         return items;
       };
       if (after === undefined && wait === 0) {

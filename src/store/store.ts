@@ -10,6 +10,7 @@ import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader, RuleTx } from '../rules/types.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
+import type { Retention } from './retention.ts';
 
 export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
 export type StoreReader = IamReader &
@@ -20,7 +21,7 @@ export type StoreReader = IamReader &
   EdjReader &
   LedgerReader;
 
-export interface Store extends Transactor<StoreTx>, AsyncDisposable {
+export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;
   /** The schema's version in the store. */
   readonly version: number;

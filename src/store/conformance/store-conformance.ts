@@ -10,6 +10,7 @@ import type { EventRule, ReceiveRule } from '../../rules/types.ts';
 import { ConflictError, StaleError } from '../../runtime/transactor.ts';
 import type { WaitingFilter } from '../../spool/types.ts';
 import type { Store } from '../store.ts';
+import { retentionConformance } from './retention-conformance.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
 
@@ -587,6 +588,7 @@ export function storeConformance({
       assert.equal(await store.read.message(p.id, thrown.id), null);
       await store.transact(p.id, () => {});
     });
+    retentionConformance(with_);
     test('closing commits what has gathered, and opening again finds it', async (t) => {
       const directory = directoryFor(t);
       const p = make.project();

@@ -1,4 +1,7 @@
-/** The corrupt shelf: rows that cannot be read are noted, reported once, and left out; they stop nobody and are never deleted. */
+/**
+ * The corrupt shelf: rows that cannot be read are noted, reported once, and left out; they stop nobody and go like any
+ * others, when their time is over.
+ */
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Push } from '../command.ts';

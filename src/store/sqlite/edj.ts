@@ -72,6 +72,12 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
     statements.get('SELECT * FROM event WHERE project_id = ? AND id = ?').get(project, id) as unknown as
       | EventCells
       | undefined;
+  const deliveryOf = (key: { project_id: string; id: string }) =>
+    statements.all<DeliveryCells>(
+      'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
+      key.project_id,
+      key.id,
+    )[0];
   function readDue(delivery: DeliveryCells): DueDelivery {
     const event = eventOf(delivery.project_id, delivery.event_id);
     if (event === undefined) throw new Error('its event is gone');
@@ -131,14 +137,13 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
           if (shelf.has('subscriber_delivery', key.id)) continue;
           counted++;
           if (exclude.has(key.id as SubscriberDelivery['id'])) continue;
-          const row = statements.all<DeliveryCells>(
-            'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
-            key.project_id,
-            key.id,
-          )[0]!;
+          const row = deliveryOf(key);
+          if (row === undefined) continue;
           try {
             found.push(readDue(row));
           } catch (error) {
+            // removed with its event or subscriber between two of the questions
+            if (deliveryOf(key) === undefined) continue;
             shelf.put('subscriber_delivery', key.id, error);
           }
         }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { StoreLocked, StoreTooNew } from '../store.ts';
-import { isBusy } from './errors.ts';
+import { isBusy, storeError } from './errors.ts';
 
 /** ms a writer waits for another process's transaction */
 const BUSY_TIMEOUT = 5000;
@@ -35,6 +35,18 @@ export function takeLock(directory: string): DatabaseSync {
     lock.close();
     if (isBusy(error)) throw new StoreLocked(directory);
     throw error;
+  }
+}
+/**
+ * Gives up to so many free pages at the end of the file back: the file shrinks with the next checkpoint. By `exec`,
+ * since one step of the statement frees one page. Throws StoreError; settles nothing.
+ */
+export function shrinkFile(db: DatabaseSync, pages: number): readonly [] {
+  try {
+    db.exec(`PRAGMA incremental_vacuum(${Math.floor(pages)})`);
+    return [];
+  } catch (error) {
+    throw storeError(error);
   }
 }
 /** Runs the migrations that are missing, in one transaction; returns the version. Throws StoreTooNew. */

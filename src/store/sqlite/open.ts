@@ -23,6 +23,7 @@ import { sqliteEventReader, sqliteEventTx } from './edj.ts';
 import { migrate, openDatabase, takeLock } from './files.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
 import { createStatements, type Statements } from './statements.ts';
+import { sqliteRetention } from './sweep.ts';
 import { createOwnWriter, createThreadWriter } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -164,6 +165,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     version,
     read: cacheDirectory(read, directoryStamp.read),
     transact: (_project, record) => write(() => record(tx)),
+    ...sqliteRetention({
+      statements,
+      write: (record) => write(() => record(push)),
+      shrink: committer.shrink,
+    }),
     async [Symbol.asyncDispose]() {
       await writer.close();
       await held.disposeAsync();

@@ -13,6 +13,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import { sweepAll } from '../conformance/retention-conformance.ts';
 import * as make from '../conformance/samples.ts';
 import { storeConformance } from '../conformance/store-conformance.ts';
 import { OUR_VERSION } from '../migrations/sqlite/index.ts';
@@ -85,6 +86,34 @@ test('a full store refuses with a retryable error, keeps what it has and takes s
   );
   assert.equal(await store.read.message(p.id, m.id), null);
   await store.transact(p.id, (tx) => tx.insertMessage(make.message(p)));
+});
+
+test('retention: the file gets smaller when what is over has gone, and what stays is whole', async (t) => {
+  const directory = directoryFor(t);
+  const file = join(directory, 'hikyaku.sqlite');
+  const store = await open(directory);
+  const p = await make.withProject(store);
+  const raw = Buffer.alloc(500_000, 'x');
+  const kept = make.message(p, { raw, keepUntil: make.NOW + 1e9 });
+  for (let i = 0; i < 30; i += 1)
+    await store.transact(p.id, (tx) => tx.insertMessage(make.message(p, { raw, keepUntil: make.NOW })));
+  await store.transact(p.id, (tx) => tx.insertMessage(kept));
+  const shrunk = async () => {
+    const db = new DatabaseSync(file);
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const check = db.prepare('PRAGMA integrity_check').get()?.['integrity_check'];
+    db.close();
+    assert.equal(check, 'ok');
+    return statSync(file).size;
+  };
+  const before = await shrunk();
+  assert.ok(before > 30 * raw.length);
+  const { removed } = await sweepAll(store, make.NOW + 1);
+  assert.equal(removed.messages, 30);
+  assert.deepEqual(await store.read.message(p.id, kept.id), kept);
+  const after = await shrunk();
+  assert.ok(after < before / 5, `${before} octets became ${after}`);
+  await store[Symbol.asyncDispose]();
 });
 
 test('rows that cannot be read go to the corrupt shelf and stop nobody', async (t) => {

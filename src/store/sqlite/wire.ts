@@ -16,6 +16,11 @@ export interface WireBatch {
   readonly items: readonly { readonly bytes: number; readonly commands: readonly WireCommand[] }[];
   readonly block: ArrayBuffer;
 }
+/** Asks for free pages at the end of the file to be given back; answered like a batch of nothing. */
+export interface WireShrink {
+  readonly seq: number;
+  readonly shrink: number;
+}
 export type WireCommand = readonly [statement: number, ...params: WireValue[]];
 export type WireError =
   | { readonly kind: 'stale'; readonly message: string }

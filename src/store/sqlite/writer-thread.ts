@@ -3,12 +3,13 @@
  * event loop. One message is one batch is one commit. After an error that is not to be tried again it refuses everything.
  */
 import { type MessagePort, workerData } from 'node:worker_threads';
+import type { ItemOutcome } from '../../runtime/group-commit.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import { commitBatch } from './commit.ts';
-import { openDatabase } from './files.ts';
+import { openDatabase, shrinkFile } from './files.ts';
 import { createStatements } from './statements.ts';
-import { createDecoder, encodeError, type WireAnswer, type WireBatch } from './wire.ts';
+import { createDecoder, encodeError, type WireAnswer, type WireBatch, type WireShrink } from './wire.ts';
 
 export interface WriterData {
   readonly directory: string;
@@ -24,28 +25,29 @@ const statements = createStatements(db);
 const decode = createDecoder();
 const state = { broken: null as StoreError | null };
 
-function commit(batch: WireBatch): WireAnswer {
+function answer(seq: number, ops: number, work: () => readonly ItemOutcome[]): WireAnswer {
   const began = performance.now();
   let outcomes: WireAnswer['outcomes'];
   try {
     if (state.broken !== null) throw state.broken;
-    const done = commitBatch(db, statements, decode(batch));
-    outcomes = done.map((outcome) => (outcome === null ? null : encodeError(outcome)));
+    outcomes = work().map((outcome) => (outcome === null ? null : encodeError(outcome)));
   } catch (error) {
     const failure = error instanceof StoreError ? error : new StoreError('the commit failed', false, error);
     if (!failure.retryable) state.broken = failure;
     outcomes = encodeError(failure);
   }
-  return { seq: batch.seq, outcomes, ops: batch.items.length, ms: performance.now() - began };
+  return { seq, outcomes, ops, ms: performance.now() - began };
 }
 
-port.on('message', (batch: WireBatch | null) => {
-  if (batch !== null) {
-    port.postMessage(commit(batch));
+port.on('message', (asked: WireBatch | WireShrink | null) => {
+  if (asked === null) {
+    db.close();
+    port.close();
+  } else if ('shrink' in asked) {
+    port.postMessage(answer(asked.seq, 0, () => shrinkFile(db, asked.shrink)));
+  } else {
+    port.postMessage(answer(asked.seq, asked.items.length, () => commitBatch(db, statements, decode(asked))));
     // Freed at once: this thread's heap is so small that its garbage would be collected much too late.
-    batch.block.transfer(0);
-    return;
+    asked.block.transfer(0);
   }
-  db.close();
-  port.close();
 });

@@ -10,12 +10,15 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import { commitBatch, type Recorded } from './commit.ts';
+import { shrinkFile } from './files.ts';
 import type { Statements } from './statements.ts';
-import { createEncoder, decodeError, type WireAnswer } from './wire.ts';
+import { createEncoder, decodeError, type WireAnswer, type WireBatch, type WireShrink } from './wire.ts';
 import type { WriterData } from './writer-thread.ts';
 
 export interface Writer {
   commit(batch: readonly Recorded[]): Promise<readonly ItemOutcome[]>;
+  /** See shrinkFile. */
+  shrink(pages: number): Promise<void>;
   close(): Promise<void>;
 }
 type OnCommit = (info: { ops: number; ms: number }) => void;
@@ -32,6 +35,9 @@ export function createOwnWriter(
       const outcomes = commitBatch(db, statements, batch);
       onCommit({ ops: batch.length, ms: monotonic() - began });
       return outcomes;
+    },
+    async shrink(pages) {
+      shrinkFile(db, pages);
     },
     async close() {},
   };
@@ -71,20 +77,27 @@ export async function createThreadWriter(
   worker.on('error', die);
   worker.on('exit', () => die(null));
   port.on('message', ({ seq: id, outcomes, ops, ms }: WireAnswer) => {
-    onCommit({ ops, ms });
+    if (ops > 0) onCommit({ ops, ms });
     const asker = waiting.get(id);
     waiting.delete(id);
     if ('kind' in outcomes) asker?.reject(decodeError(outcomes));
     else asker?.resolve(outcomes.map((error) => (error === null ? null : decodeError(error))));
   });
+  function ask(wire: WireBatch | WireShrink, hands: readonly ArrayBuffer[]): Promise<readonly ItemOutcome[]> {
+    return new Promise((resolve, reject) => {
+      waiting.set(wire.seq, { resolve, reject });
+      port.postMessage(wire, [...hands]);
+    });
+  }
   return {
-    commit(batch) {
-      if (dead !== null) return Promise.reject(dead);
-      return new Promise((resolve, reject) => {
-        const wire = encode(seq++, batch);
-        waiting.set(wire.seq, { resolve, reject });
-        port.postMessage(wire, [wire.block]);
-      });
+    async commit(batch) {
+      if (dead !== null) throw dead;
+      const wire = encode(seq++, batch);
+      return ask(wire, [wire.block]);
+    },
+    async shrink(pages) {
+      if (dead !== null) throw dead;
+      await ask({ seq: seq++, shrink: pages }, []);
     },
     async close() {
       port.postMessage(null);

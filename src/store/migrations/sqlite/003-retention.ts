@@ -18,7 +18,8 @@ UPDATE message SET keep_until = accepted_at + ${KEPT_MS};
 CREATE INDEX message_keep ON message (keep_until);
 CREATE INDEX message_body_of ON message (project_id, body_of) WHERE body_of IS NOT NULL;
 ALTER TABLE event ADD COLUMN keep_until INTEGER NOT NULL DEFAULT 0;
-UPDATE event SET keep_until = created_at + ${KEPT_MS};
+UPDATE event SET keep_until = ${KEPT_MS} +
+  coalesce((SELECT accepted_at FROM message m WHERE m.project_id = event.project_id AND m.id = event.message_id), created_at);
 CREATE INDEX event_keep ON event (keep_until);
 CREATE INDEX delivery_event ON subscriber_delivery (project_id, event_id);
 `,

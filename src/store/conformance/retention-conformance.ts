@@ -1,0 +1,199 @@
+/** What every engine must do about what is over: it goes, with all that hangs on it; what waits or is not over stays. */
+import assert from 'node:assert/strict';
+import type { Task } from '../../ledger/types.ts';
+import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import { createRandom } from '../../runtime/random.ts';
+import type { QueueOperation } from '../../spool/types.ts';
+import { NOTHING_REMOVED, type Removed, type Swept } from '../retention.ts';
+import type { Store } from '../store.ts';
+import * as make from './samples.ts';
+import { NOW, newId } from './samples.ts';
+
+const ALL = { limit: 500, cursor: null };
+/** Steps within which everything these tests write must have gone. */
+const MOST_STEPS = 2000;
+
+/** A whole round of sweeping. */
+export async function sweepAll(store: Store, now: number): Promise<Omit<Swept, 'more'>> {
+  const removed: Record<keyof Removed, number> = { ...NOTHING_REMOVED };
+  const waiting: Swept['waiting'][number][] = [];
+  for (let step = 0; step < MOST_STEPS; step += 1) {
+    const swept = await store.sweep(now);
+    for (const kind of Object.keys(removed) as (keyof Removed)[]) removed[kind] += swept.removed[kind];
+    waiting.push(...swept.waiting);
+    if (!swept.more) return { removed, waiting };
+  }
+  throw new Error(`the round was not over after ${MOST_STEPS} steps`);
+}
+
+export function retentionConformance(
+  with_: (title: string, body: (store: Store) => Promise<void>) => void,
+): void {
+  with_(
+    'retention: messages and events go when their time is over, with all that hangs on them',
+    async (store) => {
+      const p = await make.withProject(store);
+      const topic = make.topic(p);
+      const subscriber = make.subscriber(topic);
+      const [soon, late] = [{ keepUntil: NOW + 2 * DAY_MS }, { keepUntil: NOW + 40 * DAY_MS }];
+      const [over, stays] = [make.message(p, soon), make.message(p, late)];
+      const settled = { state: 'delivered', nextAttemptAt: null, settledAt: NOW } as const;
+      const [told, kept] = [
+        make.event(topic, { ...soon, messageId: over.id }),
+        make.event(topic, { ...late, messageId: stays.id }),
+      ];
+      const rows = [over, stays].map((m) => make.recipient(m, settled));
+      await store.transact(p.id, (tx) => {
+        tx.insertTopic(topic);
+        tx.insertSubscriber(subscriber);
+        for (const m of [over, stays]) tx.insertMessage(m);
+        for (const row of rows) {
+          tx.insertRecipient(row);
+          tx.insertAttempt({
+            projectId: p.id,
+            messageId: row.messageId,
+            recipientId: row.id,
+            number: 1,
+            at: NOW,
+            outcome: 'deferred',
+            detail: null,
+          });
+        }
+        for (const event of [told, kept]) tx.insertEvent(event);
+      });
+
+      const early = await sweepAll(store, NOW + DAY_MS);
+      assert.deepEqual(early, { removed: NOTHING_REMOVED, waiting: [] });
+      assert.deepEqual(await store.read.message(p.id, over.id), over);
+
+      const { removed, waiting } = await sweepAll(store, NOW + 10 * DAY_MS);
+      assert.ok(removed.messages >= 1 && removed.events >= 1, JSON.stringify(removed));
+      assert.deepEqual(waiting, []);
+      assert.equal(await store.read.message(p.id, over.id), null);
+      assert.equal(await store.read.recipient(p.id, rows[0]!.id), null);
+      assert.deepEqual(await store.read.attempts(p.id, over.id), []);
+      assert.equal(await store.read.event(p.id, told.id), null);
+      assert.deepEqual(await store.read.message(p.id, stays.id), stays);
+      assert.deepEqual(await store.read.recipient(p.id, rows[1]!.id), rows[1]);
+      assert.equal((await store.read.attempts(p.id, stays.id)).length, 1);
+      assert.deepEqual(
+        (await store.read.messages(p.id, ALL)).items.map(({ id }) => id),
+        [stays.id],
+      );
+      assert.deepEqual(await store.read.eventsAfter(p.id, topic.id, null, 9), [kept]);
+      // whoever had read up to the removed one goes on behind it
+      assert.deepEqual(await store.read.eventsAfter(p.id, topic.id, told.id, 9), [kept]);
+      const deliveries = (await store.read.deliveries(p.id, subscriber.id, ALL)).items;
+      assert.deepEqual(
+        deliveries.map(({ eventId }) => eventId),
+        [kept.id],
+      );
+      const due = { perSubscriber: 9, limit: 9, after: null, exclude: new Set<never>() };
+      const owed = await store.read.dueDeliveries(NOW + 10 * DAY_MS, due);
+      assert.deepEqual(
+        owed.map(({ event }) => event.id),
+        [kept.id],
+      );
+    },
+  );
+  with_('retention: a message stays while a recipient waits, and is told of; then it goes', async (store) => {
+    const p = await make.withProject(store);
+    const m = make.message(p, { keepUntil: NOW + DAY_MS });
+    const row = make.recipient(m, { lane: 'held:suspended', state: 'held', heldSince: NOW });
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(m);
+      tx.insertRecipient(row);
+    });
+    const first = await sweepAll(store, NOW + 3 * DAY_MS);
+    assert.deepEqual(first, { removed: NOTHING_REMOVED, waiting: [m.id] });
+    assert.deepEqual((await store.read.message(p.id, m.id))?.raw, m.raw);
+    const { id: recipientId, projectId, lane, attempts, heldMs, lastResult } = row;
+    await store.transact(p.id, (tx) =>
+      tx.moveRecipient({
+        ...{ recipientId, projectId, lane, attempts, heldMs, lastResult },
+        from: ['held'],
+        to: 'cancelled',
+        heldSince: null,
+        nextAttemptAt: null,
+        settledAt: NOW + 3 * DAY_MS,
+      }),
+    );
+    const second = await sweepAll(store, NOW + 5 * DAY_MS);
+    assert.deepEqual(second.waiting, []);
+    assert.equal(await store.read.message(p.id, m.id), null);
+    assert.equal(await store.read.recipient(p.id, row.id), null);
+  });
+  with_('retention: octets that two messages show stay as long as one of them', async (store) => {
+    const p = await make.withProject(store);
+    const holder = make.message(p, { keepUntil: NOW + DAY_MS });
+    const shown = make.message(p, { raw: holder.raw, keepUntil: NOW + 20 * DAY_MS });
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(holder);
+      tx.insertMessage(shown, holder.id);
+    });
+    await sweepAll(store, NOW + 10 * DAY_MS);
+    assert.deepEqual(await store.read.message(p.id, shown.id), shown);
+    await sweepAll(store, NOW + 30 * DAY_MS);
+    assert.equal(await store.read.message(p.id, shown.id), null);
+    assert.equal(await store.read.message(p.id, holder.id), null);
+  });
+  with_('retention: tasks, audit records and usage go by the setting of their project', async (store) => {
+    const short = await make.withProject(store);
+    const long = await make.withProject(store, { name: 'two' });
+    const made = createRandom(() => NOW);
+    const seconds = NOW / 1000;
+    const written = [short, long].map(({ id: projectId }) => {
+      const task: Task = {
+        id: made.id(),
+        projectId,
+        service: 'mta',
+        procedure: 'send_message',
+        status: 'succeeded',
+        result: {},
+        error: null,
+        createdAt: NOW,
+        completedAt: NOW,
+      };
+      const operation: QueueOperation = {
+        id: newId(),
+        action: 'retry',
+        filter: { project: projectId },
+        actor: 'a test',
+        at: NOW,
+        changed: 0,
+      };
+      return { projectId, task, operation };
+    });
+    for (const { projectId, task, operation } of written) {
+      await store.transact(projectId, (tx) => {
+        const retentionDays = projectId === short.id ? 1 : 400;
+        tx.setSendingSettings(projectId, { ...DEFAULT_SENDING, retentionDays });
+        tx.insertTask(task);
+        tx.insertOperation(operation);
+        tx.addUsage(projectId, null, seconds, 1);
+      });
+    }
+    const bucketsOf = async (width: 1 | 60) => (await store.read.usage(short.id, null, width, 0)).length;
+    await sweepAll(store, NOW + DAY_MS / 2);
+    assert.notEqual(await store.read.task(short.id, written[0]!.task.id), null);
+    assert.deepEqual([await bucketsOf(1), await bucketsOf(60)], [0, 1]);
+    const { removed } = await sweepAll(store, NOW + 3 * DAY_MS);
+    assert.deepEqual([removed.tasks >= 1, removed.operations >= 1], [true, true]);
+    assert.equal(await store.read.task(short.id, written[0]!.task.id), null);
+    assert.deepEqual(await store.read.task(long.id, written[1]!.task.id), written[1]!.task);
+    assert.deepEqual((await store.read.operations(ALL, null)).items, [written[1]!.operation]);
+    assert.deepEqual([await bucketsOf(1), await bucketsOf(60)], [0, 0]);
+  });
+  with_('retention: what is more than a step goes in several, each bounded', async (store) => {
+    const p = await make.withProject(store);
+    const many = 700;
+    for (let i = 0; i < many; i += 100)
+      await store.transact(p.id, (tx) => {
+        for (let j = 0; j < 100; j += 1) tx.insertMessage(make.message(p, { keepUntil: NOW + i + j }));
+      });
+    const step = await store.sweep(NOW + DAY_MS);
+    assert.ok(step.more);
+    await sweepAll(store, NOW + DAY_MS);
+    assert.deepEqual((await store.read.messages(p.id, ALL)).items, []);
+  });
+}
