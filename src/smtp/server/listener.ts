@@ -1,7 +1,9 @@
 /**
- * The one thin place where SMTP sessions meet sockets: accepts, counts, upgrades to TLS, keeps deadlines, stops.
+ * The one thin place where SMTP sessions meet sockets: accepts, learns who the peer is, counts, upgrades to TLS, keeps
+ * deadlines, stops.
  * Invariants: every socket has a deadline that counts from the beginning of its phase, not from its last octet; input
- * is paused while more than 64 KiB wait; after disposal no socket and no timer is left.
+ * is paused while more than 64 KiB wait in either direction; only a trusted proxy's PROXY header is believed, and
+ * from a trusted proxy nothing is served without one; after disposal no socket and no timer is left.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -9,8 +11,9 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Service } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { formatReply } from '../reply.ts';
-import type { ListenerRole } from './receiver.ts';
+import { formatReply, type Reply } from '../reply.ts';
+import { type Peer, peerBehind, readProxyHeader } from './proxy-peer.ts';
+import type { Connection, ListenerRole, Receiver } from './receiver.ts';
 import { SHUTTING_DOWN, TIMED_OUT, TOO_MANY_CONNECTIONS } from './replies.ts';
 import { createSession, type Session, type SessionOptions } from './session.ts';
 
@@ -25,6 +28,8 @@ export interface ListenerOptions extends Omit<SessionOptions, 'tlsAvailable'> {
   readonly logger: Logger;
   /** Addresses without a cap (trusted networks). */
   readonly exempt?: (address: string) => boolean;
+  /** Addresses whose connections begin with a PROXY header. */
+  readonly trustedProxy?: (address: string) => boolean;
   readonly maxPerAddress?: number;
   readonly maxConnections?: number;
 }
@@ -34,14 +39,23 @@ export interface SmtpListener extends Service {
 }
 
 /** ms: RFC 5321 §4.5.3.2.7 asks for 5 minutes between commands; DATA has 10 in all and 500 octets a second at least. */
-const DEADLINES = { handshake: 60_000, command: 300_000, data: 600_000, busy: 600_000 } as const;
-const SWEEP_MS = 5_000;
+const DEADLINES = {
+  proxy: 10_000,
+  handshake: 60_000,
+  command: 300_000,
+  data: 600_000,
+  busy: 600_000,
+  // The last reply has been written: a client that does not read it is not waited for.
+  closing: 10_000,
+} as const;
+const SWEEP_MS = 1_000;
 const SLOWEST = 500;
 const SLOW_GRACE_MS = 60_000;
 const HIGH_WATER = 64 * 1024;
 const STOP_MS = 20_000;
 
 interface Live {
+  /** TLS once it has begun. */
   socket: Socket;
   session: Session | null;
   phase: keyof typeof DEADLINES;
@@ -60,11 +74,24 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
   let sweeper: Timer | null = null;
   let server: Server | null = null;
   let stopping = false;
+  let unhook = () => {};
 
   function enter(one: Live, phase: Live['phase']): void {
+    if (one.phase === 'closing') return;
     one.phase = phase;
     one.since = clock.monotonic();
     one.octets = 0;
+  }
+  /** Writes what is left and closes; the deadline is for a client that does not take it. */
+  function finish(one: Live, last: Reply | null = null): void {
+    if (last !== null && one.socket.writable) one.socket.write(formatReply(last));
+    one.session?.closed();
+    enter(one, 'closing');
+    one.socket.destroySoon();
+  }
+  /** Nobody is told anything before a session, nor inside a handshake. */
+  function mute(one: Live): boolean {
+    return one.session === null || one.phase === 'handshake' || one.phase === 'closing';
   }
   function sweep(): void {
     const now = clock.monotonic();
@@ -72,32 +99,56 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       const age = now - one.since;
       const slow = one.phase === 'data' && age > SLOW_GRACE_MS && one.octets < (age / 1000) * SLOWEST;
       if (age <= DEADLINES[one.phase] && !slow) continue;
-      if (one.session === null || one.phase === 'handshake') one.socket.destroy();
-      else {
-        one.socket.write(formatReply(TIMED_OUT));
-        one.session.closed();
-        one.socket.destroySoon();
-      }
+      if (one.phase === 'proxy') logger.warn({ role }, 'a trusted proxy sent no PROXY header in time');
+      if (mute(one)) one.socket.destroy();
+      else finish(one, TIMED_OUT);
     }
     sweeper = clock.after(SWEEP_MS, sweep);
   }
 
   function accept(socket: Socket): void {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    const count = (perAddress.get(address) ?? 0) + 1;
-    const capped = !(options.exempt?.(address) ?? false);
     socket.on('error', () => socket.destroy());
-    if (stopping || live.size >= maxConnections || (capped && count > maxPerAddress)) {
-      if (!implicit) socket.write(formatReply(stopping ? SHUTTING_DOWN : TOO_MANY_CONNECTIONS));
-      socket.destroySoon();
+    if (socket.remoteAddress === undefined) {
+      socket.destroy(); // it has gone already
       return;
     }
-    perAddress.set(address, count);
+    const address = socket.remoteAddress.replace(/^::ffff:/, '');
+    const direct: Peer = { address, port: socket.remotePort ?? 0, kind: 'direct' };
     const one: Live = { socket, session: null, phase: 'handshake', since: clock.monotonic(), octets: 0 };
     live.add(one);
     socket.once('close', () => {
       live.delete(one);
       one.session?.closed();
+    });
+    if (stopping) turnAway(one, SHUTTING_DOWN);
+    else if (live.size > maxConnections) turnAway(one, TOO_MANY_CONNECTIONS);
+    else if (!(options.trustedProxy?.(address) ?? false)) admit(one, direct);
+    else {
+      enter(one, 'proxy');
+      readProxyHeader(socket, (header) => {
+        if (header.kind !== 'invalid') return admit(one, peerBehind(direct, header));
+        logger.warn({ role, proxy: address, reason: header.reason }, 'a trusted proxy sent no PROXY header');
+        socket.destroy();
+      });
+    }
+  }
+  function turnAway(one: Live, why: Reply): void {
+    finish(one, implicit ? null : why);
+  }
+
+  /** The peer is known: whether it may have one more connection. */
+  function admit(one: Live, peer: Peer): void {
+    const { socket } = one;
+    const { address } = peer;
+    const count = (perAddress.get(address) ?? 0) + 1;
+    // A proxy's own health checks are not to fail because of what comes through it.
+    const capped = peer.kind !== 'self' && !(options.exempt?.(address) ?? false);
+    if (capped && count > maxPerAddress) {
+      turnAway(one, TOO_MANY_CONNECTIONS);
+      return;
+    }
+    perAddress.set(address, count);
+    socket.once('close', () => {
       const left = perAddress.get(address)! - 1;
       if (left === 0) perAddress.delete(address);
       else perAddress.set(address, left);
@@ -106,11 +157,12 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       id: `${role}-${process.pid}-${++serial}`,
       role,
       remoteAddress: address,
-      remotePort: socket.remotePort ?? 0,
+      remotePort: peer.port,
     };
+    const receiver = peer.kind === 'unknown' ? withoutNetworks(options.receiver) : options.receiver;
     if (implicit) {
-      secure(one, socket, (secured, tls) => begin(one, secured, { ...facts, tls }));
-    } else begin(one, socket, { ...facts, tls: null });
+      secure(one, socket, (secured, tls) => begin(one, secured, { ...facts, tls }, receiver));
+    } else begin(one, socket, { ...facts, tls: null }, receiver);
   }
 
   function secure(
@@ -134,16 +186,20 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     });
   }
 
-  function begin(one: Live, socket: Socket, facts: Parameters<typeof createSession>[0]): void {
-    function write(text: string): void {
-      if (one.socket.writable) one.socket.write(text, 'utf8');
-    }
+  function begin(
+    one: Live,
+    socket: Socket,
+    facts: Parameters<typeof createSession>[0],
+    receiver: Receiver,
+  ): void {
     const session = createSession(
       facts,
-      { ...options, tlsAvailable: options.secureContext !== null },
+      { ...options, receiver, tlsAvailable: options.secureContext !== null },
       {
-        write,
-        close: () => one.socket.destroySoon(),
+        write(text) {
+          if (one.socket.writable) one.socket.write(text, 'utf8');
+        },
+        close: () => finish(one),
         phase: (name) => enter(one, name),
         startTls() {
           const plain = one.socket;
@@ -160,19 +216,36 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       on.on('data', (chunk: Buffer) => {
         one.octets += chunk.length;
         session.feed(chunk);
-        if (session.waiting <= HIGH_WATER) return;
-        on.pause();
-        session.settled().then(() => on.resume());
+        if (session.waiting > HIGH_WATER || on.writableLength > HIGH_WATER) {
+          on.pause();
+          void resumeWhenTaken(on);
+        }
       });
       on.on('end', () => {
         session.settled().then(() => on.end());
       });
+      on.resume();
+    }
+    async function resumeWhenTaken(on: Socket): Promise<void> {
+      await session.settled();
+      if (one.socket !== on || on.destroyed) return;
+      // A client that sends without reading the answers gets to send no more; its deadline goes on.
+      if (on.writableLength > HIGH_WATER) on.once('drain', () => on.resume());
+      else on.resume();
     }
     one.session = session;
     enter(one, 'command');
     listen(socket);
+    // Octets that came together with the connection are read in the next turn of the loop: whoever sent them without
+    // waiting for the greeting is seen, and nobody waits longer than that turn.
     if (stopping) session.end(SHUTTING_DOWN);
-    else void session.begin();
+    else setImmediate(() => setImmediate(() => void session.begin()));
+  }
+
+  function dismiss(one: Live): void {
+    if (one.phase === 'closing') return;
+    if (mute(one)) one.socket.destroy();
+    else one.session!.end(SHUTTING_DOWN);
   }
 
   return {
@@ -187,27 +260,29 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: false }, accept);
       server.listen({ host: options.host, port: options.port, backlog: 1024 });
       await once(server, 'listening');
+      server.on('error', (error) => logger.error({ role, err: error }, 'a connection could not be accepted'));
       sweeper = clock.after(SWEEP_MS, sweep);
       const stop = () => {
         stopping = true;
         server?.close();
-        for (const one of live) one.session?.end(SHUTTING_DOWN);
+        for (const one of live) dismiss(one);
       };
       if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
+      else {
+        signal.addEventListener('abort', stop, { once: true });
+        unhook = () => signal.removeEventListener('abort', stop);
+      }
     },
     async [Symbol.asyncDispose]() {
       stopping = true;
+      unhook();
       sweeper?.cancel();
       sweeper = null;
       const closing = server;
       if (closing === null) return;
       const closed = closing.listening ? once(closing, 'close') : Promise.resolve();
       closing.close();
-      for (const one of live) {
-        if (one.session === null) one.socket.destroy();
-        else one.session.end(SHUTTING_DOWN);
-      }
+      for (const one of live) dismiss(one);
       const late = clock.after(STOP_MS, () => {
         for (const one of live) one.socket.destroy();
       });
@@ -217,5 +292,15 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       late.cancel();
       await closed;
     },
+  };
+}
+
+/** The proxy's own network says nothing about the client behind it: no principal comes from the address. */
+function withoutNetworks(receiver: Receiver): Receiver {
+  return {
+    connect: async () => ({ ok: true, value: null }),
+    authenticate: (connection: Connection, username, password) =>
+      receiver.authenticate(connection, username, password),
+    mail: (connection, mail) => receiver.mail(connection, mail),
   };
 }

@@ -38,8 +38,8 @@ export interface SessionOptions {
   readonly maxJunk?: number;
 }
 export interface Session {
-  /** Greets, or refuses. */
-  begin(early?: boolean): Promise<void>;
+  /** Greets, or refuses; whoever has spoken by then is told so. */
+  begin(): Promise<void>;
   feed(chunk: Buffer): void;
   /** The TLS handshake after STARTTLS is done. */
   secured(tls: { version: string; cipher: string }): void;
@@ -84,6 +84,7 @@ export function createSession(
   let skippingLine = false;
   let errors = 0;
   let junk = 0;
+  let opening: Promise<void> | null = null;
   let running: Promise<void> | null = null;
   let ending: Reply | null = null;
 
@@ -249,11 +250,14 @@ export function createSession(
       const { next } = { next: exchange! };
       return authStep(decodeAuth(next, text));
     }
+    // Nobody greets with NUL: a binary protocol, such as a PROXY header that nobody here asked for.
+    if (connection.helo === null && text.includes('\0')) return say(replies.NOT_SMTP);
     if (/[\x00-\x08\x0a-\x1f\x7f\ufffd]/.test(text)) return say(replies.BARE_LINE_END);
     const { verb, rest } = splitCommand(text);
     const command = commands.get(verb);
     if (command === undefined) {
-      if (/^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE)$/.test(verb)) return say(replies.NOT_SMTP);
+      if (/^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PROXY)$/.test(verb))
+        return say(replies.NOT_SMTP);
       return say(replies.UNKNOWN_COMMAND);
     }
     if (command.junk && ++junk > maxJunk) return say(replies.TOO_MANY_ERRORS);
@@ -351,32 +355,33 @@ export function createSession(
     });
   }
 
+  async function open(): Promise<void> {
+    const verdict = await ask(() => receiver.connect(connection), {
+      ok: false,
+      reply: replies.LOCAL_ERROR,
+    } as const);
+    if (mode === 'closed') return;
+    mode = 'command';
+    if (!verdict.ok) {
+      say({ ...verdict.reply, close: true });
+      return;
+    }
+    connection.principal = verdict.value;
+    if (input.length > 0 && connection.tls === null) return say(replies.EARLY);
+    say(reply(220, null, `${options.hostname} ESMTP Hikyaku`));
+    flush();
+    output.phase('command');
+    run();
+  }
+
   return {
     connection,
     get waiting() {
       return input.length;
     },
-    async begin(early = false) {
-      if (early) {
-        mode = 'command';
-        return say(replies.EARLY);
-      }
-      const verdict = await ask(() => receiver.connect(connection), {
-        ok: false,
-        reply: replies.LOCAL_ERROR,
-      } as const);
-      if (mode === 'closed') return;
-      mode = 'command';
-      if (!verdict.ok) {
-        say({ ...verdict.reply, close: true });
-        return;
-      }
-      connection.principal = verdict.value;
-      if (input.length > 0 && connection.tls === null) return say(replies.EARLY);
-      say(reply(220, null, `${options.hostname} ESMTP Hikyaku`));
-      flush();
-      output.phase('command');
-      run();
+    begin() {
+      opening ??= mode === 'closed' ? Promise.resolve() : open();
+      return opening;
     },
     feed(chunk) {
       if (mode === 'closed' || mode === 'tls') return;
@@ -402,6 +407,7 @@ export function createSession(
       input = Buffer.alloc(0);
     },
     async settled() {
+      await opening;
       while (running !== null) await running;
     },
   };
