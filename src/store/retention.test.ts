@@ -1,0 +1,88 @@
+/** When the sweeper sweeps, what it says, and that it stops. The store is a script of answers. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MessageId } from '../runtime/ids.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createSweeper, NOTHING_REMOVED, type Swept } from './retention.ts';
+
+const HOUR = 3_600_000;
+const step = (over: Partial<Swept> = {}): Swept => ({
+  removed: NOTHING_REMOVED,
+  waiting: [],
+  more: false,
+  ...over,
+});
+
+function setUp(answers: (Swept | Error)[]) {
+  const clock = createFakeClock();
+  const asked: number[] = [];
+  const said: { level: string; facts: object }[] = [];
+  const say = (level: string) => (facts: object) => void said.push({ level, facts });
+  const logger = { info: say('info'), warn: say('warn'), error: say('error') } as unknown as Logger;
+  const store = {
+    async sweep(now: number) {
+      asked.push(now);
+      const answer = answers.shift() ?? step();
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  };
+  return {
+    clock,
+    asked,
+    said,
+    stop: new AbortController(),
+    sweeper: createSweeper({ store, clock, logger }),
+  };
+}
+
+test('a round begins a minute after the start and then every hour, and goes on while there is more', async () => {
+  const removed = { ...NOTHING_REMOVED, messages: 2 };
+  const { clock, asked, said, stop, sweeper } = setUp([step({ removed, more: true }), step({ removed })]);
+  await using _ = sweeper;
+  await sweeper.start(stop.signal);
+  const began = clock.now();
+  await clock.advance(59_999);
+  assert.deepEqual(asked, []);
+  await clock.advance(1);
+  assert.deepEqual(asked, [began + 60_000]);
+  // the second step of the round comes after a pause, by the time the round began with
+  await clock.advance(1000);
+  assert.deepEqual(asked, [began + 60_000, began + 60_000]);
+  assert.deepEqual(said, [{ level: 'info', facts: { removed: { ...NOTHING_REMOVED, messages: 4 } } }]);
+  await clock.advance(HOUR);
+  assert.equal(asked.length, 3);
+  assert.equal(said.length, 1);
+});
+
+test('a message kept beyond its time is told once; a failing store is asked again in the next round', async () => {
+  const waiting = ['m' as MessageId];
+  const { clock, asked, said, stop, sweeper } = setUp([
+    step({ waiting }),
+    new Error('full'),
+    step({ waiting: [...waiting, 'n' as MessageId] }),
+  ]);
+  await using _ = sweeper;
+  await sweeper.start(stop.signal);
+  for (let round = 0; round < 3; round += 1) await clock.advance(HOUR + 60_000);
+  assert.ok(asked.length >= 3);
+  assert.deepEqual(
+    said.map(({ level }) => level),
+    ['warn', 'error', 'warn'],
+  );
+  assert.deepEqual(said[0]!.facts, { messages: ['m'] });
+  assert.deepEqual(said[2]!.facts, { messages: ['n'] });
+});
+
+test('stopping ends a round in its pause and leaves no timer', async () => {
+  const { clock, asked, stop, sweeper } = setUp(Array.from({ length: 9 }, () => step({ more: true })));
+  await sweeper.start(stop.signal);
+  await clock.advance(60_000);
+  assert.equal(asked.length, 1);
+  stop.abort();
+  await sweeper[Symbol.asyncDispose]();
+  await clock.advance(2 * HOUR);
+  assert.equal(asked.length, 1);
+  assert.equal(clock.pending, 0);
+});
