@@ -101,8 +101,11 @@ export function createAttempts(deps: AttemptDeps): Attempts {
       const { target, rows, work } = job;
       const rest = resting.get(target.key);
       if (rest !== undefined && rest.failures >= FAILURES) {
-        if (rest.probing || rest.until > deps.clock.monotonic())
+        if (rest.probing || rest.until > deps.clock.monotonic()) {
+          // Thousands may be put off in a row, and nothing here waits for anything: others get their turn in between.
+          await new Promise<void>((resolve) => setImmediate(resolve));
           return { outcomes: rows.map(() => rest.outcome), feedback: 'neutral' };
+        }
         rest.probing = true;
       }
       // A message still in memory is small.

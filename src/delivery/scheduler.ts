@@ -120,7 +120,8 @@ export interface Scheduler extends Service {
   resume(id: SuspensionId): void;
 }
 
-const CLAIM = 500;
+/** Rows read back at once: the event loop is free between two reads. */
+const CLAIM = 100;
 const POLL_MS = 60_000;
 const PLANNING = 128;
 const STOP_MS = 20_000;
@@ -430,6 +431,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         if (lane === null) break;
         claimAgain = true;
         await claimLane(lane, room);
+        await new Promise<void>((resolve) => setImmediate(resolve));
       }
     } finally {
       claiming = false;

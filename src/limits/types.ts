@@ -59,3 +59,27 @@ export interface LimitTx {
   /** Drops buckets no window reaches any more. */
   pruneUsage(project: ProjectId, beforeSecond: number, beforeMinute: number): void;
 }
+/** Limits of one request; 0 = none. */
+export interface UsageRequest {
+  readonly project: ProjectId;
+  readonly domain: DomainId;
+  /** Whole seconds of wall time. */
+  readonly second: number;
+  readonly recipients: number;
+  readonly limits: { readonly project: ProjectLimits; readonly domain: ProjectLimits };
+}
+export type UsageDecision =
+  | { readonly kind: 'ok' }
+  | {
+      readonly kind: 'over';
+      readonly scope: 'project' | 'domain';
+      readonly window: 'minute' | 'day';
+      readonly limit: number;
+      readonly retryAfterSeconds: number;
+    };
+/** Windows that several nodes share: places are taken in the store, at once and exactly. */
+export interface SharedUsage {
+  take(request: UsageRequest): Promise<UsageDecision>;
+  /** What was taken and not used. */
+  giveBack(project: ProjectId, domain: DomainId, second: number, recipients: number): Promise<void>;
+}

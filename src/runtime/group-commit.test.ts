@@ -79,3 +79,14 @@ test('no more batches than allowed are under way, and order is kept', async () =
   for (const free of release) free();
   await Promise.all(all);
 });
+test('the urgent go first and leave a part of the batch to the others', async () => {
+  const { batches, writer } = setUp({ maxItems: 4 });
+  await Promise.all([
+    ...[1, 2, 3].map((n) => writer.submit(n)),
+    ...[11, 12, 13, 14].map((n) => writer.submit(n, true)),
+  ]);
+  assert.deepEqual(batches, [
+    [11, 12, 13, 1],
+    [14, 2, 3],
+  ]);
+});

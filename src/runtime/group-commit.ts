@@ -1,7 +1,8 @@
 /**
  * Group commit: many transactions, one writer, one fsync. What has gathered by the end of the event loop's turn is
  * committed as one batch; a lone transaction waits for nothing but that turn.
- * Invariants: order of submission is order of commit; at most `maxInFlight` batches are under way; one item's failure is its own.
+ * Invariants: order of submission is order of commit, among the urgent ones and among the others; the urgent go first,
+ * but never take a whole batch while others wait; at most `maxInFlight` batches are under way; one item's failure is its own.
  * Fails: `commit` throwing rejects its whole batch; a StoreError that is not retryable refuses all later ones too.
  */
 import { StoreError } from './transactor.ts';
@@ -20,11 +21,14 @@ export interface GroupCommitOptions<T> {
   readonly maxInFlight?: number;
 }
 export interface GroupCommit<T> {
-  /** Resolves after the commit. Rejects with the item's own error, or with StoreError. */
-  submit(item: T): Promise<void>;
+  /** Resolves after the commit. Rejects with the item's own error, or with StoreError. `urgent`: someone waits for it. */
+  submit(item: T, urgent?: boolean): Promise<void>;
   /** Commits what has gathered, then refuses everything. */
   close(): Promise<void>;
 }
+
+/** Of a batch, while others wait. */
+const URGENT_SHARE = 0.75;
 
 interface Waiting<T> {
   readonly item: T;
@@ -34,6 +38,7 @@ interface Waiting<T> {
 
 export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   const { commit, weigh, maxItems = 200, maxBytes = 8 * 1024 * 1024, maxInFlight = 1 } = options;
+  let urgent: Waiting<T>[] = [];
   let queue: Waiting<T>[] = [];
   const idle: (() => void)[] = [];
   let inFlight = 0;
@@ -41,16 +46,24 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
   let closed = false;
   let broken: StoreError | null = null;
 
+  const idleNow = () => queue.length === 0 && urgent.length === 0;
   function takeBatch(): Waiting<T>[] {
+    const batch: Waiting<T>[] = [];
     let bytes = 0;
-    let count = 0;
-    for (const waiting of queue) {
-      bytes += weigh(waiting.item);
-      if (count > 0 && (count >= maxItems || bytes > maxBytes)) break;
-      count += 1;
+    /** Moves items into the batch until it has `most`; what is left. */
+    function take(from: Waiting<T>[], most: number): Waiting<T>[] {
+      let count = 0;
+      for (const waiting of from) {
+        const weight = weigh(waiting.item);
+        if (batch.length >= most || (batch.length > 0 && bytes + weight > maxBytes)) break;
+        bytes += weight;
+        count += 1;
+        batch.push(waiting);
+      }
+      return from.slice(count);
     }
-    const batch = queue.slice(0, count);
-    queue = queue.slice(count);
+    urgent = take(urgent, queue.length === 0 ? maxItems : Math.ceil(maxItems * URGENT_SHARE));
+    queue = take(queue, maxItems);
     return batch;
   }
 
@@ -70,14 +83,14 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
     }
   }
   function pump(): void {
-    if (scheduled || inFlight >= maxInFlight || queue.length === 0) return;
+    if (scheduled || inFlight >= maxInFlight || idleNow()) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
       inFlight += 1;
       void commitOne(takeBatch()).finally(() => {
         inFlight -= 1;
-        if (inFlight === 0 && queue.length === 0)
+        if (inFlight === 0 && idleNow())
           idle.splice(0).forEach((resolve) => {
             resolve();
           });
@@ -88,17 +101,17 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
   }
 
   return {
-    submit(item) {
+    submit(item, isUrgent = false) {
       if (closed) return Promise.reject(new StoreError('the store is closed', false));
       if (broken !== null) return Promise.reject(broken);
       return new Promise<void>((resolve, reject) => {
-        queue.push({ item, resolve, reject });
+        (isUrgent ? urgent : queue).push({ item, resolve, reject });
         pump();
       });
     },
     async close() {
       closed = true;
-      if (inFlight > 0 || queue.length > 0) await new Promise<void>((resolve) => idle.push(resolve));
+      if (inFlight > 0 || !idleNow()) await new Promise<void>((resolve) => idle.push(resolve));
     },
   };
 }

@@ -125,7 +125,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     recording!.directory = true;
   };
   const directoryStamp = createStamp(statements, clock);
-  async function write(record: () => void): Promise<void> {
+  async function write(record: () => void, urgent = false): Promise<void> {
     const outer = recording;
     const mine = { commands: [] as Command[], bytes: 0, directory: false };
     recording = mine;
@@ -137,7 +137,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     }
     if (mine.commands.length === 0) return;
     try {
-      await writer.submit(mine);
+      await writer.submit(mine, urgent);
     } finally {
       if (mine.directory) directoryStamp.changed();
     }
@@ -164,7 +164,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   return {
     version,
     read: cacheDirectory(read, directoryStamp.read),
-    transact: (_project, record) => write(() => record(tx)),
+    transact: (_project, record, urgent) => write(() => record(tx), urgent),
     ...sqliteRetention({
       statements,
       write: (record) => write(() => record(push)),
