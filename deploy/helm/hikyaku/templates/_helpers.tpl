@@ -1,0 +1,11 @@
+{{- define "hikyaku.labels" -}}
+app.kubernetes.io/name: hikyaku
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+{{- define "hikyaku.name" -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- /* The service speaks TLS on HTTP where it has a certificate and no proxy ends TLS for it. */ -}}
+{{- define "hikyaku.scheme" -}}
+{{- if and .Values.tls.secretName (not .Values.trustedProxies) -}}HTTPS{{- else -}}HTTP{{- end -}}
+{{- end -}}
