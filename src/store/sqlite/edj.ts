@@ -2,75 +2,20 @@
  * Events and subscriber deliveries on SQLite. Invariants: an event fans out, in its own transaction, to the subscribers
  * its topic has then; order within a topic is commit order (`seq`). Unreadable due rows go to the corrupt shelf.
  */
-import type { DueDelivery, EdjReader, EdjTx, EventRow, SubscriberDelivery } from '../../edj/types.ts';
-import { decodeCursor, fromJson, type Push, toJson, toPage } from '../command.ts';
+import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
+import { decodeCursor, type Push, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
+import { type DeliveryCells, type EventCells, type EventReader, toDelivery, toEvent } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
-import type { Shelf } from './corrupt.ts';
+import type { Shelf } from '../shelf.ts';
 import type { Statements } from './statements.ts';
 
-interface EventCells {
-  seq: number;
-  project_id: string;
-  id: string;
-  topic_id: string;
-  service: string;
-  name: string;
-  created_at: number;
-  expires_at: number | null;
-  keep_until: number;
-  message_id: string | null;
-  content: string | null;
-  summary: string | null;
-}
-interface DeliveryCells {
-  project_id: string;
-  id: string;
-  subscriber_id: string;
-  event_id: string;
-  state: string;
-  attempts: number;
-  next_attempt_at: number | null;
-  last_result: string | null;
-  created_at: number;
-}
-function toEvent(r: EventCells): EventRow {
-  return {
-    id: r.id as EventRow['id'],
-    projectId: r.project_id as EventRow['projectId'],
-    topicId: r.topic_id as EventRow['topicId'],
-    service: r.service as EventRow['service'],
-    name: r.name,
-    createdAt: r.created_at,
-    expiresAt: r.expires_at,
-    keepUntil: r.keep_until,
-    messageId: r.message_id as EventRow['messageId'],
-    content: fromJson(r.content),
-    summary: r.summary,
-  };
-}
-function toDelivery(r: DeliveryCells): SubscriberDelivery {
-  return {
-    id: r.id as SubscriberDelivery['id'],
-    projectId: r.project_id as SubscriberDelivery['projectId'],
-    subscriberId: r.subscriber_id as SubscriberDelivery['subscriberId'],
-    eventId: r.event_id as SubscriberDelivery['eventId'],
-    state: r.state as SubscriberDelivery['state'],
-    attempts: r.attempts,
-    nextAttemptAt: r.next_attempt_at,
-    lastResult: fromJson(r.last_result),
-    createdAt: r.created_at,
-  };
-}
-type EventReader = Pick<
-  EdjReader,
-  'event' | 'eventsAfter' | 'events' | 'deliveries' | 'dueDeliveries' | 'nextDeliveryAfter'
->;
+type SqliteEvent = EventCells & { readonly seq: number };
 
 export function sqliteEventReader(statements: Statements, shelf: Shelf): EventReader {
   const eventOf = (project: string, id: string) =>
     statements.get('SELECT * FROM event WHERE project_id = ? AND id = ?').get(project, id) as unknown as
-      | EventCells
+      | SqliteEvent
       | undefined;
   const deliveryOf = (key: { project_id: string; id: string }) =>
     statements.all<DeliveryCells>(
@@ -96,12 +41,18 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       const known = after === null ? undefined : eventOf(project, after);
       if (after === null || known !== undefined) {
         return statements
-          .all<EventCells>(`${base} AND seq > ? ORDER BY seq LIMIT ?`, project, topic, known?.seq ?? 0, limit)
+          .all<SqliteEvent>(
+            `${base} AND seq > ? ORDER BY seq LIMIT ?`,
+            project,
+            topic,
+            known?.seq ?? 0,
+            limit,
+          )
           .map(toEvent);
       }
       // the event itself is gone: its id still tells the time
       return statements
-        .all<EventCells>(`${base} AND id > ? ORDER BY seq LIMIT ?`, project, topic, after, limit)
+        .all<SqliteEvent>(`${base} AND id > ? ORDER BY seq LIMIT ?`, project, topic, after, limit)
         .map(toEvent);
     },
     async events(project, topic, { limit, cursor }) {
@@ -109,7 +60,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       const sql =
         'SELECT * FROM event WHERE project_id = ? AND topic_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?';
       return toPage(
-        statements.all<EventCells>(sql, project, topic, below, limit + 1),
+        statements.all<SqliteEvent>(sql, project, topic, below, limit + 1),
         limit,
         (r) => r.seq,
         toEvent,

@@ -16,9 +16,9 @@ import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
+import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreTx } from '../store.ts';
 import type { Recorded } from './commit.ts';
-import { createShelf } from './corrupt.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
 import { migrate, openDatabase, takeLock } from './files.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
@@ -38,6 +38,8 @@ export interface SqliteStoreOptions {
   readonly maxPages?: number;
   readonly onCommit?: (info: { ops: number; ms: number }) => void;
 }
+
+const SHELVE = 'INSERT INTO corrupt (table_name, key, reason, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
 
 /** Octets a command weighs beside its long values. */
 const COMMAND_BYTES = 256;
@@ -142,7 +144,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       if (mine.directory) directoryStamp.changed();
     }
   }
-  const shelf = createShelf({ statements, clock, logger, write: (record) => write(() => record(push)) });
+  const shelf = createShelf({
+    rows: statements.all<ShelvedRow>('SELECT table_name, key FROM corrupt'),
+    clock,
+    logger,
+    note: (...params) => write(() => push({ sql: SHELVE, params })),
+  });
   const tx: StoreTx = {
     ...iamTx(queries, pushDirectory),
     ...domainTx(queries, pushDirectory),

@@ -4,153 +4,38 @@
  */
 import { StoreError } from '../../runtime/transactor.ts';
 import type {
-  AttemptRow,
   DueRecipient,
   LaneSummary,
-  MessageFacts,
-  QueueOperation,
   RecipientRow,
-  SentKey,
   SpoolReader,
   SpoolTx,
   StoredMessage,
-  Suspension,
-  WaitingFilter,
 } from '../../spool/types.ts';
 import { matchesWaiting } from '../../spool/waiting.ts';
+import { decodeCursor, type Push, type SqlValue, toBit, toBuffer, toJson, toPage } from '../command.ts';
 import {
-  decodeCursor,
-  fromJson,
-  type Push,
-  type SqlValue,
-  toBit,
-  toBuffer,
-  toJson,
-  toPage,
-} from '../command.ts';
-import type { Shelf } from './corrupt.ts';
+  type AttemptCells,
+  BODY_PART,
+  type MessageCells,
+  MOST_LOOKED_AT,
+  type OperationCells,
+  type RecipientCells,
+  readCursor,
+  type SentKeyCells,
+  type SuspensionCells,
+  toAttempt,
+  toOperation,
+  toRecipient,
+  toSentKey,
+  toSummary,
+  toSuspension,
+  type WaitingKey,
+  writeCursor,
+} from '../rows/spool.ts';
+import type { Shelf } from '../shelf.ts';
 import type { Statements } from './statements.ts';
 
-/** Octets of body in one row. */
-const PART = 256 * 1024;
 const NOTHING = Buffer.alloc(0);
-
-interface MessageCells {
-  project_id: string;
-  id: string;
-  domain_id: string | null;
-  direction: string;
-  source: string;
-  mail_from: string;
-  message_id_header: string;
-  size: number;
-  smtputf8: number;
-  eight_bit: number;
-  accepted_at: number;
-  expires_at: number;
-  keep_until: number;
-  facts: string;
-  body_of: string | null;
-}
-interface RecipientCells {
-  project_id: string;
-  id: string;
-  message_id: string;
-  address: string;
-  domain: string;
-  lane: string;
-  state: string;
-  attempts: number;
-  next_attempt_at: number | null;
-  held_since: number | null;
-  held_ms: number;
-  dsn: string | null;
-  last_result: string | null;
-  created_at: number;
-  settled_at: number | null;
-}
-type Summary = DueRecipient['message'];
-
-function toSummary(r: MessageCells): Summary {
-  return {
-    id: r.id as Summary['id'],
-    projectId: r.project_id as Summary['projectId'],
-    domainId: r.domain_id as Summary['domainId'],
-    direction: r.direction as Summary['direction'],
-    source: r.source as Summary['source'],
-    mailFrom: r.mail_from,
-    messageIdHeader: r.message_id_header,
-    smtputf8: r.smtputf8 === 1,
-    eightBit: r.eight_bit === 1,
-    acceptedAt: r.accepted_at,
-    expiresAt: r.expires_at,
-    keepUntil: r.keep_until,
-    facts: fromJson(r.facts) as MessageFacts,
-    size: r.size,
-  };
-}
-function toRecipient(r: RecipientCells): RecipientRow {
-  return {
-    id: r.id as RecipientRow['id'],
-    messageId: r.message_id as RecipientRow['messageId'],
-    projectId: r.project_id as RecipientRow['projectId'],
-    address: r.address,
-    domain: r.domain,
-    lane: r.lane,
-    state: r.state as RecipientRow['state'],
-    attempts: r.attempts,
-    heldSince: r.held_since,
-    heldMs: r.held_ms,
-    dsn: fromJson(r.dsn) as RecipientRow['dsn'],
-    nextAttemptAt: r.next_attempt_at,
-    lastResult: fromJson(r.last_result),
-    createdAt: r.created_at,
-    settledAt: r.settled_at,
-  };
-}
-
-interface WaitingKey {
-  project_id: string;
-  lane: string;
-  next_attempt_at: number;
-  state: 'queued' | 'deferred' | 'held';
-  id: string;
-}
-interface SuspensionCells {
-  id: string;
-  filter: string;
-  reason: string;
-  actor: string;
-  created_at: number;
-  expires_at: number;
-}
-interface OperationCells {
-  id: string;
-  action: QueueOperation['action'];
-  filter: string;
-  actor: string;
-  at: number;
-  changed: number;
-}
-/** Rows looked at for one page of waiting recipients: a bound of the time it takes. */
-const MOST_LOOKED_AT = 2000;
-
-function writeCursor(key: WaitingKey): string {
-  const cells = [key.project_id, key.lane, key.next_attempt_at, key.state, key.id];
-  return Buffer.from(JSON.stringify(cells)).toString('base64url');
-}
-/** What is no cursor of ours begins at the start. */
-function readCursor(cursor: string | null): SqlValue[] | null {
-  if (cursor === null) return null;
-  try {
-    const cells: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    const [project, lane, at, state, id] = cells as unknown[];
-    const texts = [project, lane, state, id].every((cell) => typeof cell === 'string');
-    return texts && typeof at === 'number' ? (cells as SqlValue[]) : null;
-  } catch {
-    return null;
-  }
-}
 
 export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
   const messageOf = (project: string, id: string) =>
@@ -209,22 +94,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     async attempts(project, message) {
       const sql =
         'SELECT * FROM attempt WHERE project_id = ? AND message_id = ? ORDER BY at, recipient_id, number';
-      const rows = statements.all<{
-        recipient_id: string;
-        number: number;
-        at: number;
-        outcome: string;
-        detail: string | null;
-      }>(sql, project, message);
-      return rows.map((r) => ({
-        projectId: project,
-        messageId: message,
-        recipientId: r.recipient_id as AttemptRow['recipientId'],
-        number: r.number,
-        at: r.at,
-        outcome: r.outcome as AttemptRow['outcome'],
-        detail: fromJson(r.detail),
-      }));
+      return statements.all<AttemptCells>(sql, project, message).map((r) => toAttempt(project, message, r));
     },
     async due({ project, lane }, now, limit, exclude) {
       const found: DueRecipient[] = [];
@@ -307,47 +177,16 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     },
     async sentKeys(project, key) {
       const sql = 'SELECT * FROM sent_key WHERE project_id = ? AND key = ?';
-      const rows = statements.all<{ address: string; message_id: string; created_at: number }>(
-        sql,
-        project,
-        key,
-      );
-      return rows.map((r) => ({
-        projectId: project,
-        key,
-        address: r.address,
-        messageId: r.message_id as SentKey['messageId'],
-        createdAt: r.created_at,
-      }));
+      return statements.all<SentKeyCells>(sql, project, key).map((r) => toSentKey(project, key, r));
     },
     async suspensions() {
-      const rows = statements.all<SuspensionCells>('SELECT * FROM suspension ORDER BY id');
-      return rows.map((r) => ({
-        id: r.id as Suspension['id'],
-        filter: fromJson(r.filter) as WaitingFilter,
-        reason: r.reason,
-        actor: r.actor,
-        createdAt: r.created_at,
-        expiresAt: r.expires_at,
-      }));
+      return statements.all<SuspensionCells>('SELECT * FROM suspension ORDER BY id').map(toSuspension);
     },
     async operations({ limit, cursor }, project) {
       const sql =
         'SELECT * FROM queue_operation WHERE id < ?1 AND (?2 IS NULL OR project_id = ?2) ORDER BY id DESC LIMIT ?3';
       const rows = statements.all<OperationCells>(sql, decodeCursor(cursor), project, limit + 1);
-      return toPage(
-        rows,
-        limit,
-        (r) => r.id,
-        (r) => ({
-          id: r.id as QueueOperation['id'],
-          action: r.action,
-          filter: fromJson(r.filter) as WaitingFilter,
-          actor: r.actor,
-          at: r.at,
-          changed: r.changed,
-        }),
-      );
+      return toPage(rows, limit, (r) => r.id, toOperation);
     },
     async depth(project) {
       const depth = { queued: 0, deferred: 0, held: 0 };
@@ -380,8 +219,8 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
   function insertBody(m: StoredMessage, raw: Buffer): void {
     const sql =
       'INSERT INTO message_body (project_id, message_id, part, prefix, data) VALUES (?, ?, ?, ?, ?)';
-    for (let part = 0; part === 0 || part * PART < raw.length; part += 1) {
-      const data = raw.length === 0 ? NOTHING : raw.subarray(part * PART, (part + 1) * PART);
+    for (let part = 0; part === 0 || part * BODY_PART < raw.length; part += 1) {
+      const data = raw.length === 0 ? NOTHING : raw.subarray(part * BODY_PART, (part + 1) * BODY_PART);
       push({ sql, params: [m.projectId, m.id, part, part === 0 ? m.prefix : null, data] });
     }
   }

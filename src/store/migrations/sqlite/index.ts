@@ -1,8 +1,9 @@
-/** Forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
+/** SQLite's forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
+
+import type { Migration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { sharedBody } from './002-shared-body.ts';
 import { retention } from './003-retention.ts';
-import type { Migration } from '../migration.ts';
 
 export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention];
 /** The schema version this program knows. */

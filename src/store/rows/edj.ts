@@ -1,0 +1,60 @@
+/** Events and subscriber deliveries as both engines read them; see spool.ts. */
+import type { EdjReader, EventRow, SubscriberDelivery } from '../../edj/types.ts';
+import { fromJson } from '../command.ts';
+
+export interface EventCells {
+  project_id: string;
+  id: string;
+  topic_id: string;
+  service: string;
+  name: string;
+  created_at: number;
+  expires_at: number | null;
+  keep_until: number;
+  message_id: string | null;
+  content: string | null;
+  summary: string | null;
+}
+export interface DeliveryCells {
+  project_id: string;
+  id: string;
+  subscriber_id: string;
+  event_id: string;
+  state: string;
+  attempts: number;
+  next_attempt_at: number | null;
+  last_result: string | null;
+  created_at: number;
+}
+export function toEvent(r: EventCells): EventRow {
+  return {
+    id: r.id as EventRow['id'],
+    projectId: r.project_id as EventRow['projectId'],
+    topicId: r.topic_id as EventRow['topicId'],
+    service: r.service as EventRow['service'],
+    name: r.name,
+    createdAt: r.created_at,
+    expiresAt: r.expires_at,
+    keepUntil: r.keep_until,
+    messageId: r.message_id as EventRow['messageId'],
+    content: fromJson(r.content),
+    summary: r.summary,
+  };
+}
+export function toDelivery(r: DeliveryCells): SubscriberDelivery {
+  return {
+    id: r.id as SubscriberDelivery['id'],
+    projectId: r.project_id as SubscriberDelivery['projectId'],
+    subscriberId: r.subscriber_id as SubscriberDelivery['subscriberId'],
+    eventId: r.event_id as SubscriberDelivery['eventId'],
+    state: r.state as SubscriberDelivery['state'],
+    attempts: r.attempts,
+    nextAttemptAt: r.next_attempt_at,
+    lastResult: fromJson(r.last_result),
+    createdAt: r.created_at,
+  };
+}
+export type EventReader = Pick<
+  EdjReader,
+  'event' | 'eventsAfter' | 'events' | 'deliveries' | 'dueDeliveries' | 'nextDeliveryAfter'
+>;

@@ -1,0 +1,38 @@
+/** The corrupt shelf: rows that cannot be read are noted, reported once, and left out; they stop nobody and are never deleted. */
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+export interface ShelvedRow {
+  readonly table_name: string;
+  readonly key: string;
+}
+export interface Shelf {
+  has(table: string, key: string): boolean;
+  put(table: string, key: string, error: unknown): void;
+  /** Keys of a table's shelved rows. */
+  of(table: string): string[];
+}
+export function createShelf(options: {
+  /** What is on it already. */
+  rows: readonly ShelvedRow[];
+  clock: Clock;
+  logger: Logger;
+  note: (table: string, key: string, reason: string, at: number) => Promise<void>;
+}): Shelf {
+  const { rows, clock, logger, note } = options;
+  const known = new Set(rows.map((row) => `${row.table_name}/${row.key}`));
+  return {
+    has: (table, key) => known.has(`${table}/${key}`),
+    of: (table) =>
+      [...known].filter((row) => row.startsWith(`${table}/`)).map((row) => row.slice(table.length + 1)),
+    put(table, key, error) {
+      if (known.has(`${table}/${key}`)) return;
+      known.add(`${table}/${key}`);
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error({ table, key, reason }, 'a row cannot be read and is put on the corrupt shelf');
+      note(table, key, reason, clock.now()).catch((failure: unknown) => {
+        logger.error({ table, key, failure: String(failure) }, 'the corrupt shelf could not be written');
+      });
+    },
+  };
+}
