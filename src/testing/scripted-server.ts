@@ -3,8 +3,7 @@
  * from what the client sent (a command line, or the whole message after 354) to raw bytes, null for silence, or
  * 'drop' to cut the link. Imported by tests only.
  */
-import { createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { openFarEnd, type Pair } from './far-end.ts';
 
 export type Say = (
   input: string,
@@ -25,7 +24,7 @@ export interface ScriptOptions {
   /** Extension keywords in EHLO. */
   readonly extensions?: readonly string[];
   /** PEM; without it a STARTTLS is followed by rubbish. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: Pair;
   readonly implicit?: boolean;
 }
 
@@ -49,77 +48,45 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
   const extensions = options.extensions ?? ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 1000000'];
   const heard: string[][] = [];
   const messages: string[] = [];
-  const sockets = new Set<Socket>();
-
-  function serve(plain: Socket): void {
-    const lines: string[] = [];
-    const nth = heard.push(lines);
-    let buffer = '';
-    let inData = false;
-    let socket: Socket = plain;
-    sockets.add(plain);
-    plain.setNoDelay(true);
-    plain.on('close', () => sockets.delete(plain));
-    function answer(input: string, kind: 'connect' | 'command' | 'message'): string | Buffer | null | 'drop' {
-      const own = options.say?.(input, kind, nth);
-      const out = own === undefined ? politely(input, kind, extensions) : own;
-      if (out === 'drop') socket.destroy();
-      else if (out !== null) socket.write(out);
-      return out;
-    }
-    function secure(): void {
-      plain.removeAllListeners('data');
-      if (options.tls === undefined) {
-        plain.end('this is no TLS\r\n');
-        return;
+  const farEnd = await openFarEnd({
+    ...(options.implicit === true && options.tls !== undefined ? { implicit: options.tls } : {}),
+    meet(session) {
+      const lines: string[] = [];
+      heard.push(lines);
+      function answer(input: string, kind: 'connect' | 'command' | 'message'): string {
+        const own = options.say?.(input, kind, session.nth);
+        const out = own === undefined ? politely(input, kind, extensions) : own;
+        if (out === 'drop') session.drop();
+        else if (out !== null) session.say(out);
+        return String(out);
       }
-      socket = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(options.tls) });
-      listen(socket);
-    }
-    function listen(on: Socket): void {
-      on.on('error', () => {});
-      on.on('data', (chunk) => {
-        buffer += chunk.toString('latin1');
-        for (;;) {
-          // An empty message is the dot alone: the CRLF in front of it ended the DATA command.
-          const end = inData ? `\r\n${buffer}`.indexOf('\r\n.\r\n') : buffer.indexOf('\r\n');
-          if (end === -1) return;
-          const input = buffer.slice(0, Math.max(0, inData ? end - 2 : end));
-          buffer = buffer.slice(inData ? end + 3 : end + 2);
-          if (inData) {
-            inData = false;
-            messages.push(`${input}\r\n`);
-            answer(input, 'message');
-            continue;
-          }
-          lines.push(input);
-          const out = answer(input, 'command');
-          inData = input.toUpperCase() === 'DATA' && String(out).startsWith('354');
-          if (input.toUpperCase() === 'STARTTLS' && String(out).startsWith('220')) return secure();
+      answer('', 'connect');
+      return (input, kind) => {
+        if (kind === 'message') {
+          messages.push(`${input}\r\n`);
+          answer(input, kind);
+          return;
         }
-      });
-    }
-    if (options.implicit === true) {
-      socket = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(options.tls) });
-      listen(socket);
-    } else listen(plain);
-    answer('', 'connect');
-  }
-  const server: Server = createServer(serve);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        lines.push(input);
+        const out = answer(input, kind);
+        const line = input.toUpperCase();
+        if (line === 'DATA' && out.startsWith('354')) session.expectMessage();
+        if (line !== 'STARTTLS' || !out.startsWith('220')) return;
+        if (options.tls === undefined) session.end('this is no TLS\r\n');
+        else session.secure(options.tls);
+      };
+    },
+  });
   return {
-    port: (server.address() as { port: number }).port,
+    port: farEnd.port,
     heard,
     messages,
     get connections() {
-      return heard.length;
+      return farEnd.connections;
     },
     get open() {
-      return sockets.size;
+      return farEnd.open;
     },
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    [Symbol.asyncDispose]: () => farEnd[Symbol.asyncDispose](),
   };
 }

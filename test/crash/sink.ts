@@ -2,9 +2,9 @@
  * The far end of the crash test: an SMTP server that counts recipients it has taken (250 after the final dot written),
  * refuses some for now, and is slow for some. It outlives every kill.
  */
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openFarEnd } from '../../src/testing/far-end.ts';
+import { politely } from '../../src/testing/scripted-server.ts';
 
 export interface CrashSink extends AsyncDisposable {
   readonly port: number;
@@ -16,82 +16,49 @@ export interface CrashSink extends AsyncDisposable {
 
 export async function startCrashSink(random: () => number): Promise<CrashSink> {
   const taken = new Map<string, number>();
-  const sockets = new Set<Socket>();
   let pending = 0;
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy());
-    let text = '';
-    let recipients: string[] = [];
-    let inData = false;
-    const say = (line: string) => void (socket.writable && socket.write(`${line}\r\n`));
-    say('220 sink.test');
-    function finish(): void {
-      const mine = recipients;
-      recipients = [];
-      pending += 1;
-      const answer = () => {
-        pending -= 1;
-        if (random() < 0.05) return say('451 4.3.0 later');
-        // Taken is taken, whether or not the client lives to hear it.
-        for (const address of mine) taken.set(address, (taken.get(address) ?? 0) + 1);
-        say('250 2.0.0 taken');
-      };
-      if (random() < 0.1) setTimeout(answer, 20 + random() * 200);
-      else answer();
-    }
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      for (;;) {
-        if (inData) {
-          const end = text.indexOf('\r\n.\r\n');
-          if (end === -1) return;
-          text = text.slice(end + 5);
-          inData = false;
-          finish();
-          continue;
-        }
-        const end = text.indexOf('\r\n');
-        if (end === -1) return;
-        const line = text.slice(0, end);
-        text = text.slice(end + 2);
-        const verb = line.slice(0, 4).toUpperCase();
-        if (verb === 'EHLO') say('250-sink.test\r\n250 PIPELINING');
-        else if (verb === 'RCPT') {
-          if (random() < 0.08) say('451 4.2.0 greylisted');
-          else {
-            recipients.push(/<(.*)>/.exec(line)![1]!);
-            say('250 ok');
-          }
-        } else if (verb === 'DATA') {
-          if (recipients.length === 0) say('554 no recipients');
-          else {
-            inData = true;
-            say('354 go');
-          }
-        } else if (verb === 'QUIT') {
-          say('221 bye');
-          socket.end();
-        } else {
-          if (verb === 'MAIL' || verb === 'RSET') recipients = [];
-          say('250 ok');
-        }
+  const farEnd = await openFarEnd({
+    meet(session) {
+      let recipients: string[] = [];
+      function finish(): void {
+        const mine = recipients;
+        recipients = [];
+        pending += 1;
+        const answer = () => {
+          pending -= 1;
+          if (random() < 0.05) return session.say('451 4.3.0 later\r\n');
+          // Taken is taken, whether or not the client lives to hear it.
+          for (const address of mine) taken.set(address, (taken.get(address) ?? 0) + 1);
+          session.say('250 2.0.0 taken\r\n');
+        };
+        if (random() < 0.1) setTimeout(answer, 20 + random() * 200);
+        else answer();
       }
-    });
+      session.say('220 sink.test\r\n');
+      return (input, kind) => {
+        if (kind === 'message') return finish();
+        const verb = input.slice(0, 4).toUpperCase();
+        if (verb === 'RCPT') {
+          if (random() < 0.08) return session.say('451 4.2.0 greylisted\r\n');
+          recipients.push(/<(.*)>/.exec(input)![1]!);
+        }
+        if (verb === 'DATA') {
+          if (recipients.length === 0) return session.say('554 no recipients\r\n');
+          session.expectMessage();
+        }
+        if (verb === 'MAIL' || verb === 'RSET') recipients = [];
+        const answer = politely(input, kind, ['PIPELINING']);
+        if (verb === 'QUIT') session.end(answer);
+        else session.say(answer);
+      };
+    },
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
   return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
+    port: farEnd.port,
     taken,
     async quiet() {
-      for (let tries = 0; (pending > 0 || sockets.size > 0) && tries < 400; tries++) await delay(5);
+      for (let tries = 0; (pending > 0 || farEnd.open > 0) && tries < 400; tries++) await delay(5);
     },
-    async [Symbol.asyncDispose]() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => farEnd[Symbol.asyncDispose](),
   };
 }
