@@ -9,7 +9,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CASES, line, ours, peer, type Shape, type Subject } from './cases.ts';
 import { type CountingSink, cpuSeconds, hasProgram, runLoad, startCountingSink } from './processes.ts';
-import { runScenario, SCENARIOS } from './scenarios.ts';
+import { runScenario, SCENARIOS } from './scenarios/index.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

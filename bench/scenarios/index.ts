@@ -1,0 +1,21 @@
+/** Cases that are no plain rate, by name; one file each. */
+import { isolation } from './isolation.ts';
+import { large } from './large.ts';
+import { million } from './million.ts';
+import { onceOnly } from './once.ts';
+import type { Result, ScenarioOptions } from './scenario.ts';
+import { stops } from './stops.ts';
+
+export const SCENARIOS = ['million', 'isolation', 'large', 'once', 'stops'] as const;
+export type ScenarioName = (typeof SCENARIOS)[number];
+
+const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<readonly Result[]>>> = {
+  million: async (options) => [await million(options)],
+  isolation,
+  large: async () => [await large()],
+  once: async (options) => [await onceOnly(options)],
+  stops: async (options) => [await stops(options)],
+};
+export function runScenario(name: ScenarioName, options: ScenarioOptions): Promise<readonly Result[]> {
+  return scenarios[name](options);
+}
