@@ -21,6 +21,7 @@ const LOOK_MS = 100;
 const REQUEST_AGE_MS = 60_000;
 /** The beat of a member that left in order. */
 const GONE = '-1';
+const REFRESH_EVERY = 5;
 /** Beats between two looks for members of which nothing waits any more. */
 const TIDY_EVERY = 300;
 
@@ -157,6 +158,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     await answerAll();
     await measure();
     beats += 1;
+    if (beats % REFRESH_EVERY === 0) await listener?.refresh();
     if (beats % TIDY_EVERY === 0) await tidy();
   }
   /** Members we hold and of which nothing waits any more are forgotten. */

@@ -76,6 +76,7 @@ CREATE TABLE message (project_id ${ID}, id ${ID}, domain_id TEXT COLLATE "C", di
 CREATE INDEX message_header ON message (project_id, left(message_id_header, 200));
 CREATE INDEX message_domain ON message (project_id, domain_id, id) WHERE domain_id IS NOT NULL;
 CREATE INDEX message_drop ON message (drop_day);
+CREATE INDEX message_body_of ON message (project_id, body_of) WHERE body_of IS NOT NULL;
 CREATE TABLE message_body (project_id ${ID}, message_id ${ID}, part BIGINT NOT NULL, prefix BYTEA, data BYTEA NOT NULL, drop_day INT NOT NULL,
   PRIMARY KEY (project_id, message_id, part, drop_day)) PARTITION BY RANGE (drop_day);
 ALTER TABLE message_body ALTER COLUMN data SET STORAGE EXTERNAL;

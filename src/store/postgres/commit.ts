@@ -1,0 +1,159 @@
+/**
+ * One batch of recorded transactions as one commit, sent without waiting for answers. Like SQLite's it is written
+ * without savepoints first; where one of its transactions fails, it is undone and written again with a savepoint each.
+ * Invariants: COMMIT is sent only after every statement has been answered and the fence has held; while COMMIT is not
+ * sent nothing can have been written, and after it the transaction id tells whether it was.
+ */
+import type pg from 'pg';
+import type { ItemOutcome } from '../../runtime/group-commit.ts';
+import { StaleError, type StoreError } from '../../runtime/transactor.ts';
+import { destroy, streamOf } from './connect.ts';
+import { isLost, isOutdatedPlan, isTransient, isUnpartitioned, itemError, storeError } from './errors.ts';
+import type { Hot } from './hot.ts';
+import { LOCK_SPACE } from './migrate.ts';
+import { plan, type Recorded, type Statement, sharedRows } from './plan.ts';
+
+export type Attempt =
+  | { readonly kind: 'done'; readonly outcomes: readonly ItemOutcome[] }
+  /** Nothing was written; the same again may succeed. */
+  | { readonly kind: 'again'; readonly error: StoreError; readonly unpartitioned: boolean }
+  | { readonly kind: 'failed'; readonly error: StoreError }
+  /** The connection broke after COMMIT was sent. */
+  | { readonly kind: 'unknown'; readonly xid: string; readonly outcomes: readonly ItemOutcome[] }
+  | { readonly kind: 'fenced' };
+
+type Answer =
+  | { readonly ok: true; readonly result: pg.QueryResult }
+  | { readonly ok: false; readonly error: Error };
+
+/** Held, shared, by every transaction that inserts events: whoever reads in their order must know of those under way. */
+export const EVENT_LOCK = 1;
+const FENCE = 'SELECT 1 FROM node WHERE id = $1 AND holder = $1 FOR SHARE';
+const XID = 'SELECT pg_current_xact_id()::text AS xid';
+// The lock is taken before the id, so that no id is ever without it (event-order.ts).
+const XID_OF_EVENTS = `SELECT pg_advisory_xact_lock_shared(${LOCK_SPACE}, ${EVENT_LOCK}), pg_current_xact_id()::text AS xid`;
+
+export interface Committer {
+  /** Null where the batch went through, else why the connection or the batch did not. */
+  commit(client: pg.Client, batch: readonly Recorded[]): Promise<Attempt>;
+}
+
+export function createCommitter(hot: Hot, member: string | null): Committer {
+  const names = new Map<string, string>();
+  function nameOf(text: string): string {
+    let name = names.get(text);
+    if (name === undefined) {
+      name = `h${names.size}`;
+      names.set(text, name);
+    }
+    return name;
+  }
+  function send(client: pg.Client, text: string, values?: readonly unknown[]): Promise<Answer> {
+    return new Promise((resolve) => {
+      const query =
+        values === undefined ? { text } : { name: nameOf(text), text, values: values as unknown[] };
+      client.query(query, (error: Error | null, result: pg.QueryResult) =>
+        resolve(error ? { ok: false, error } : { ok: true, result }),
+      );
+    });
+  }
+  const sendAll = (client: pg.Client, statements: readonly Statement[]) =>
+    statements.map(({ text, values }) => send(client, text, values));
+  /** BEGIN, the fence and the transaction's id. */
+  function sendHead(client: pg.Client, batch: readonly Recorded[]) {
+    const begun = send(client, 'BEGIN');
+    const fence = member === null ? null : send(client, FENCE, [member]);
+    const id = send(client, batch.some(({ hasEvents }) => hasEvents) ? XID_OF_EVENTS : XID, []);
+    return async (): Promise<Attempt | string> => {
+      for (const answer of [await begun, await fence, await id]) {
+        if (answer === null || answer.ok) continue;
+        return undo(client, answer.error);
+      }
+      const [held, xid] = [await fence, await id];
+      if (held?.ok && held.result.rowCount === 0) {
+        void send(client, 'ROLLBACK');
+        return { kind: 'fenced' };
+      }
+      return xid.ok ? (xid.result.rows[0] as { xid: string }).xid : undo(client, xid.error);
+    };
+  }
+  function undo(client: pg.Client, error: unknown): Attempt {
+    if (isLost(error) || isOutdatedPlan(error)) destroy(client);
+    else void send(client, 'ROLLBACK');
+    const unpartitioned = isUnpartitioned(error);
+    if (isLost(error) || isTransient(error) || isOutdatedPlan(error) || unpartitioned)
+      return { kind: 'again', error: storeError(error), unpartitioned };
+    return { kind: 'failed', error: storeError(error) };
+  }
+  /** The first failure of these: an item's own, or one of the whole batch. */
+  async function fateOf(
+    statements: readonly Statement[],
+    answers: readonly Promise<Answer>[],
+  ): Promise<{ own: Error } | { whole: Error } | null> {
+    let fate: { own: Error } | { whole: Error } | null = null;
+    for (const [i, answer] of (await Promise.all(answers)).entries()) {
+      const statement = statements[i]!;
+      if (fate !== null && !('own' in fate && !answer.ok && isLost(answer.error))) continue;
+      if (answer.ok) {
+        if (statement.stale(answer.result)) fate = { own: new StaleError('the row has moved on or is gone') };
+        continue;
+      }
+      const own = isUnpartitioned(answer.error) ? null : itemError(answer.error, statement.foreign);
+      fate = own === null ? { whole: answer.error } : { own };
+    }
+    return fate;
+  }
+  async function finish(client: pg.Client, xid: string, outcomes: readonly ItemOutcome[]): Promise<Attempt> {
+    const answer = await send(client, 'COMMIT');
+    if (answer.ok) {
+      if (answer.result.command === 'COMMIT') return { kind: 'done', outcomes };
+      return { kind: 'again', error: storeError(new Error('the commit was undone')), unpartitioned: false };
+    }
+    if (!isLost(answer.error)) return undo(client, answer.error);
+    destroy(client);
+    return { kind: 'unknown', xid, outcomes };
+  }
+
+  async function oneByOne(client: pg.Client, batch: readonly Recorded[]): Promise<Attempt> {
+    const xid = await sendHead(client, batch)();
+    if (typeof xid !== 'string') return xid;
+    const outcomes: ItemOutcome[] = [];
+    for (const item of batch) {
+      const statements = plan([item], hot);
+      void send(client, 'SAVEPOINT item');
+      const fate = await fateOf(statements, sendAll(client, statements));
+      if (fate !== null && 'whole' in fate) return undo(client, fate.whole);
+      if (fate !== null) void send(client, 'ROLLBACK TO item');
+      void send(client, 'RELEASE item');
+      outcomes.push(fate === null ? null : fate.own);
+    }
+    const written = batch.filter((_, i) => outcomes[i] === null);
+    for (const answer of await Promise.all(sendAll(client, sharedRows(written))))
+      if (!answer.ok) return undo(client, answer.error);
+    return finish(client, xid, outcomes);
+  }
+
+  return {
+    async commit(client, batch) {
+      const statements = [...plan(batch, hot), ...sharedRows(batch)];
+      const stream = streamOf(client);
+      stream.cork();
+      const head = sendHead(client, batch);
+      const answers = sendAll(client, statements);
+      stream.uncork();
+      const xid = await head();
+      const fate = await fateOf(statements, answers);
+      if (typeof xid !== 'string') return xid;
+      if (fate !== null && 'whole' in fate) return undo(client, fate.whole);
+      if (fate === null)
+        return finish(
+          client,
+          xid,
+          batch.map(() => null),
+        );
+      void send(client, 'ROLLBACK');
+      if (batch.length === 1) return { kind: 'done', outcomes: [fate.own] };
+      return oneByOne(client, batch);
+    },
+  };
+}

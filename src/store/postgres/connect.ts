@@ -1,0 +1,92 @@
+/**
+ * How a connection is made and what its values become. Invariants: no message of ours holds the password; int8 is a
+ * number; every look-up goes by an index whatever the statistics say, for a plan is kept for the session's life and
+ * tables grow under it. Fails: StoreError that says what is wrong and what would help.
+ */
+import pg from 'pg';
+import { StoreError } from '../../runtime/transactor.ts';
+import { stateOf } from './errors.ts';
+
+const PLANS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off';
+const INT8 = 20;
+const BYTEA = 17;
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (format === 'binary') {
+      if (oid === BYTEA) return (value: Buffer) => value;
+      throw new TypeError(`no column of type ${oid} is asked for in binary`);
+    }
+    if (oid === INT8) return Number;
+    return pg.types.getTypeParser(oid, 'text') as never;
+  },
+};
+
+/** `role` is shown in pg_stat_activity. Throws StoreError where the text is no URL. */
+export function connectConfig(url: string, role: string): pg.ClientConfig {
+  try {
+    const { protocol } = new URL(url);
+    if (protocol !== 'postgres:' && protocol !== 'postgresql:') throw new TypeError(protocol);
+  } catch {
+    // The cause would quote the URL, password and all.
+    throw new StoreError(
+      'postgres: the store is not of the form postgres://user:password@host/database',
+      false,
+    );
+  }
+  return {
+    connectionString: url,
+    application_name: `hikyaku ${role}`,
+    connectionTimeoutMillis: 1500,
+    keepAlive: true,
+    types,
+    options: PLANS,
+  };
+}
+/** user@host:port/database, for messages. */
+function placeOf(url: string): string {
+  const { username, host, pathname } = new URL(url);
+  return `${username === '' ? '' : `${username}@`}${host}${pathname}`;
+}
+/** What kept the store from being opened, in words. */
+export function openingError(url: string, error: unknown): Error {
+  if (error instanceof StoreError) return error;
+  const place = placeOf(url);
+  const say = (text: string, retryable = false) => new StoreError(`postgres: ${text}`, retryable, error);
+  const message = error instanceof Error && error.message !== '' ? error.message : String(error);
+  switch (stateOf(error)) {
+    case '3D000':
+      return say(`there is no such database: ${place}; create it (CREATE DATABASE … ENCODING 'UTF8')`);
+    case '28P01':
+    case '28000':
+      return say(`${place} refuses the user or the password`);
+    case '42501':
+      return say(
+        `the user of ${place} lacks a right: ${message}; it must own the database's schema and the tables in it`,
+      );
+    case '25006':
+      return say(`${place} is a read-only replica: name the primary`);
+    case '53300':
+      return say(`${place} has no connection left: ${message}`, true);
+    case null: {
+      const codes = error instanceof AggregateError ? error.errors : [error];
+      const code = codes.map((one: { code?: unknown }) => one.code).find((one) => typeof one === 'string');
+      return say(`${place} cannot be reached: ${typeof code === 'string' ? `${code} ` : ''}${message}`, true);
+    }
+    default:
+      return say(`${place}: ${message}`);
+  }
+}
+/** Ends a connection whatever it is doing; what was asked of it rejects. */
+export function destroy(client: pg.Client): void {
+  streamOf(client).destroy();
+}
+interface Stream {
+  destroy(): void;
+  cork(): void;
+  uncork(): void;
+}
+/** The socket below: pg has no public way to end a busy connection, nor to send many statements in one write. */
+export function streamOf(client: pg.Client): Stream {
+  return (client as unknown as { connection: { stream: Stream } }).connection.stream;
+}

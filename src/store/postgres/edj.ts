@@ -1,0 +1,200 @@
+/**
+ * Events and subscriber deliveries on PostgreSQL. Invariants: an event fans out, in its own transaction, to the
+ * subscribers its topic has then; order within a topic is that of event-order.ts; what feeds the dispatcher is only what
+ * this member owns. An event of a topic that is gone is gone, though its row stays until its day is dropped.
+ * Unreadable due rows go to the corrupt shelf.
+ */
+import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
+import { decodeCursor, toJson, toPage } from '../command.ts';
+import { toSubscriber } from '../control/topics.ts';
+import { type DeliveryCells, type EventCells, type EventReader, toDelivery, toEvent } from '../rows/edj.ts';
+import type { SubscriberTable } from '../schema/tables.ts';
+import type { Shelf } from '../shelf.ts';
+import { columnsOf, partOf } from './cells.ts';
+import type { EventOrder } from './event-order.ts';
+import type { Owners } from './owners.ts';
+import { dropDayOf } from './partitions.ts';
+import type { Reading } from './reading.ts';
+import type { Recorder } from './recorder.ts';
+
+interface Place {
+  readonly era: number;
+  readonly xid: string;
+  readonly seq: number;
+}
+const EVENT_COLUMNS =
+  'project_id id topic_id service name created_at expires_at keep_until message_id content summary';
+const EVENT = EVENT_COLUMNS.replaceAll(' ', ', ');
+const DELIVERY_COLUMNS =
+  'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
+const SUBSCRIBER_COLUMNS = 'project_id id topic_id type url inline sealed_secret created_at';
+
+/** Settled events of a topic that is there: see event-order.ts. $3 the era, $4 the bound. */
+const OF_TOPIC = `SELECT ${EVENT}, era, xid::text AS xid, seq FROM event WHERE project_id = $1 AND topic_id = $2
+  AND (era, xid) < ($3::int8, $4::xid8) AND EXISTS (SELECT FROM topic t WHERE t.project_id = $1 AND t.id = $2)`;
+const ONE = `SELECT ${EVENT}, era, xid::text AS xid, seq FROM event e WHERE project_id = $1 AND id = $2
+  AND EXISTS (SELECT FROM topic t WHERE t.project_id = e.project_id AND t.id = e.topic_id)`;
+
+/** Subscribers looked at in one question. */
+const CHUNK = 100;
+/** The next subscribers behind $2 for which something waits, one index look-up each, with the first due of each. */
+const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
+    SELECT $2::text COLLATE "C", 0
+    UNION ALL
+    SELECT (SELECT min(m.id) FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+        SELECT d.subscriber_id AS id FROM subscriber_delivery d WHERE d.owner = o.owner AND d.next_attempt_at IS NOT NULL
+          AND d.subscriber_id > walk.id ORDER BY d.subscriber_id LIMIT 1) m), n + 1
+      FROM walk WHERE walk.id IS NOT NULL AND n < ${CHUNK}
+  )
+  SELECT walk.id AS subscriber, k.project_id, k.id FROM walk LEFT JOIN LATERAL (
+      SELECT c.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+          SELECT d.project_id, d.id, d.next_attempt_at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.subscriber_id = walk.id
+            AND d.next_attempt_at <= $3 AND NOT d.id = ANY ($5::text[]) ORDER BY d.next_attempt_at LIMIT $4) c
+        ORDER BY c.next_attempt_at LIMIT $4) k ON true
+    WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at`;
+const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
+  JOIN subscriber_delivery d ON d.project_id = k.project_id AND d.id = k.id AND d.next_attempt_at <= $3
+  JOIN subscriber s ON s.project_id = d.project_id AND s.id = d.subscriber_id
+  LEFT JOIN event e ON e.project_id = d.project_id AND e.id = d.event_id AND e.drop_day = d.drop_day
+  ORDER BY k.n`;
+const NEXT = `SELECT min(m.at) AS at FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT d.next_attempt_at AS at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.next_attempt_at > $2 ORDER BY d.next_attempt_at LIMIT 1) m`;
+
+export function postgresEventReader(deps: {
+  readonly all: Reading;
+  readonly owners: Owners;
+  readonly order: EventOrder;
+  readonly era: number;
+  readonly shelf: Shelf;
+}): EventReader {
+  const { all, owners, order, era, shelf } = deps;
+  interface Key {
+    subscriber: string;
+    project_id: string | null;
+    id: string | null;
+  }
+  async function rowsOf(keys: readonly Key[], now: number): Promise<DueDelivery[]> {
+    const found: DueDelivery[] = [];
+    const ids = [keys.map((key) => key.project_id ?? ''), keys.map((key) => key.id ?? '')];
+    for (const row of await all<Record<string, unknown>>(DUE_ROWS, [...ids, now])) {
+      const delivery = partOf<DeliveryCells>(row, 'd')!;
+      try {
+        const event = partOf<EventCells>(row, 'e');
+        if (event === null) throw new Error('its event is gone');
+        const subscriber = partOf<SubscriberTable>(row, 's')!;
+        found.push({
+          delivery: toDelivery(delivery),
+          event: toEvent(event),
+          subscriber: toSubscriber(subscriber),
+        });
+      } catch (error) {
+        shelf.put('subscriber_delivery', delivery.id, error);
+      }
+    }
+    return found;
+  }
+  return {
+    async event(project, id) {
+      const [row] = await all<EventCells>(ONE, [project, id]);
+      return row === undefined ? null : toEvent(row);
+    },
+    async eventsAfter(project, topic, after, limit) {
+      const bound = String(await order(project, topic));
+      const [known] = after === null ? [] : await all<Place>(ONE, [project, after]);
+      const base = [project, topic, era, bound, limit];
+      const inOrder = 'ORDER BY era, xid, seq LIMIT $5';
+      const rows =
+        after === null
+          ? await all<EventCells>(`${OF_TOPIC} ${inOrder}`, base)
+          : known !== undefined
+            ? await all<EventCells>(
+                `${OF_TOPIC} AND (era, xid, seq) > ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
+                [...base, known.era, known.xid, known.seq],
+              )
+            : // the event itself is gone: its id still tells the time
+              await all<EventCells>(`${OF_TOPIC} AND id > $6 ${inOrder}`, [...base, after]);
+      return rows.map(toEvent);
+    },
+    async events(project, topic, { limit, cursor }) {
+      const bound = String(await order(project, topic));
+      const base = [project, topic, era, bound, limit + 1];
+      const inOrder = 'ORDER BY era DESC, xid DESC, seq DESC LIMIT $5';
+      const place = cursor === null ? null : /^(\d{1,9})-(\d{1,18})-(\d{1,15})$/.exec(decodeCursor(cursor));
+      if (cursor !== null && place === null) return { items: [], nextCursor: null };
+      const rows = await all<EventCells & Place>(
+        place === null
+          ? `${OF_TOPIC} ${inOrder}`
+          : `${OF_TOPIC} AND (era, xid, seq) < ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
+        place === null ? base : [...base, ...place.slice(1)],
+      );
+      return toPage(rows, limit, (r) => `${r.era}-${r.xid}-${r.seq}`, toEvent);
+    },
+    async deliveries(project, subscriber, { limit, cursor }) {
+      const rows = await all<DeliveryCells>(
+        `SELECT ${DELIVERY_COLUMNS.replaceAll(' ', ', ')} FROM subscriber_delivery
+          WHERE project_id = $1 AND subscriber_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4`,
+        [project, subscriber, decodeCursor(cursor), limit + 1],
+      );
+      return toPage(rows, limit, (r) => r.id, toDelivery);
+    },
+    async dueDeliveries(now, { perSubscriber, limit, after, exclude }) {
+      const found: DueDelivery[] = [];
+      const mine = await owners.mine('subscriber_delivery');
+      const start = after ?? '';
+      let [at, wrapped] = [start as string, false];
+      while (mine.length > 0 && found.length < limit) {
+        const shelved = shelf.of('subscriber_delivery');
+        const keys = await all<Key>(DUE_KEYS, [mine, at, now, perSubscriber, shelved]);
+        const ofTurn = wrapped ? keys.filter((key) => start !== '' && key.subscriber <= start) : keys;
+        const free = ofTurn.filter(({ id }) => id !== null && !exclude.has(id as SubscriberDelivery['id']));
+        found.push(...(await rowsOf(free.slice(0, limit - found.length), now)));
+        const seen = new Set(keys.map((key) => key.subscriber));
+        if (seen.size === CHUNK && ofTurn.length === keys.length) at = keys.at(-1)!.subscriber;
+        else if (wrapped || start === '') break;
+        else [at, wrapped] = ['', true];
+      }
+      return found;
+    },
+    async nextDeliveryAfter(now) {
+      const [row] = await all<{ at: number | null }>(NEXT, [await owners.mine('subscriber_delivery'), now]);
+      return row?.at ?? null;
+    },
+  };
+}
+
+export function postgresEventTx(recorder: Recorder): Pick<EdjTx, 'insertEvent' | 'moveDelivery'> {
+  const state = { seq: 0 };
+  return {
+    insertEvent(e) {
+      const dropDay = dropDayOf(e.keepUntil);
+      recorder.day(dropDay);
+      state.seq += 1;
+      recorder.hot('event', [
+        e.projectId,
+        e.id,
+        e.topicId,
+        e.service,
+        e.name,
+        e.createdAt,
+        e.expiresAt,
+        e.keepUntil,
+        dropDay,
+        e.messageId,
+        toJson(e.content),
+        e.summary,
+        state.seq,
+      ]);
+    },
+    moveDelivery: (move) =>
+      recorder.hot('deliveryMove', [
+        move.projectId,
+        move.id,
+        `,${move.from.join(',')},`,
+        move.to,
+        move.attempts,
+        move.nextAttemptAt,
+        toJson(move.lastResult),
+      ]),
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * The store on PostgreSQL, for one node of many: one writing connection with group commit, a pool for reads, one
+ * connection that hears of others' changes. All come back by themselves after the database was away.
+ * Invariants: a resolved `transact` is on the database's disk and seen by the next read; every `transact` is answered
+ * within 4.5 s, every read that does not look at everything within 4 s; waiting rows carry the member that inserted them.
+ * Fails: StoreTooNew, StoreError on opening; later retryable StoreErrors only, except for a member that was fenced.
+ */
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import pg from 'pg';
+import type { Clock } from '../../runtime/clock.ts';
+import { createGroupCommit } from '../../runtime/group-commit.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { Ask, SqlValue } from '../command.ts';
+import { domainReader, domainTx } from '../control/domains.ts';
+import { iamReader, iamTx } from '../control/iam.ts';
+import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
+import { topicReader, topicTx } from '../control/topics.ts';
+import { cacheDirectory } from '../directory-cache.ts';
+import type { Tables } from '../schema/tables.ts';
+import { createShelf, type ShelvedRow } from '../shelf.ts';
+import type { Store, StoreReader, StoreTx } from '../store.ts';
+import { createCommitter } from './commit.ts';
+import { connectConfig, openingError } from './connect.ts';
+import { postgresEventReader, postgresEventTx } from './edj.ts';
+import { createEventOrder } from './event-order.ts';
+import { createHot } from './hot.ts';
+import { migratePostgres } from './migrate.ts';
+import { createOwners, type Member } from './owners.ts';
+import { createPartitions } from './partitions.ts';
+import type { Recorded } from './plan.ts';
+import { createReading } from './reading.ts';
+import { createRecorder } from './recorder.ts';
+import { postgresSpoolReader } from './spool.ts';
+import { postgresSpoolTx } from './spool-tx.ts';
+import { createStamp } from './stamp.ts';
+import { createSteadyConnection } from './steady.ts';
+import { postgresRetention } from './sweep.ts';
+import { ANSWER_MS, createWriter } from './writer.ts';
+
+export interface PostgresStoreOptions {
+  /** postgres://user:password@host/database */
+  readonly url: string;
+  /** null: a command beside the nodes, for which every waiting row is its own. */
+  readonly member: Member | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly onCommit?: (info: { ops: number; ms: number }) => void;
+  /** A batch's end could not be learnt in time and it was committed: rows exist that nobody in memory knows. */
+  readonly onUncertain?: () => void;
+  /** This member was declared dead by another: nothing may be written any more. */
+  readonly onFenced?: () => void;
+}
+export type PostgresStore = Store & { readonly pool: pg.Pool };
+
+const READERS = 8;
+/** With connectionTimeoutMillis of connect.ts less than 4 s. */
+const READ_MS = 2300;
+/** The server gives up what nobody waits for any more. */
+const LONGEST_READ_MS = 30_000;
+const WRITER_LIMITS = {
+  statement_timeout: 4000,
+  lock_timeout: 3000,
+  // of a session that the node has lost and the server has not noticed
+  idle_in_transaction_session_timeout: 10_000,
+};
+const SHELVE =
+  'INSERT INTO corrupt (table_name, key, reason, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING';
+
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  const { url, member, clock, random, logger } = options;
+  const { version, era } = await migratePostgres(url);
+  await using opening = new AsyncDisposableStack();
+  const pool = new pg.Pool({
+    ...connectConfig(url, 'reader'),
+    max: READERS,
+    query_timeout: READ_MS,
+    statement_timeout: LONGEST_READ_MS,
+  });
+  pool.on('error', (error) => logger.debug({ err: error }, 'an idle connection to the database broke'));
+  opening.defer(() => pool.end());
+  const all = createReading(pool);
+  const owners = createOwners(all, member);
+
+  const closing = new AbortController();
+  const connection = createSteadyConnection({
+    config: { ...connectConfig(url, 'writer'), ...WRITER_LIMITS, pipeline: true } as pg.ClientConfig,
+    async prepare(client) {
+      const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica');
+      if (rows[0]!.replica) throw new Error('the server is a read-only replica now');
+    },
+    clock,
+    random,
+    logger,
+  });
+  opening.defer(() => connection.close());
+  opening.defer(() => closing.abort());
+  const partitions = createPartitions();
+  const writer = createGroupCommit<Recorded>({
+    commit: createWriter({
+      connection,
+      committer: createCommitter(createHot(member?.id ?? '', era), member?.id ?? null),
+      partitions,
+      clock,
+      logger,
+      onCommit: options.onCommit ?? (() => {}),
+      onUncertain: options.onUncertain ?? (() => {}),
+      onFenced: options.onFenced ?? (() => {}),
+      signal: closing.signal,
+    }),
+    weigh: (recorded) => recorded.bytes,
+  });
+
+  const rows = await all<ShelvedRow>('SELECT table_name, key FROM corrupt').catch((error: unknown) => {
+    throw openingError(url, error);
+  });
+  const stamp = opening.use(await createStamp({ url, all, clock, random, logger }));
+  const recorder = createRecorder();
+  async function write(record: () => void, urgent = false): Promise<void> {
+    const recorded = recorder.record(record, clock.monotonic() + ANSWER_MS);
+    if (recorded === null) return;
+    try {
+      await writer.submit(recorded, urgent);
+    } finally {
+      if (recorded.directory) stamp.changed();
+    }
+  }
+  const shelf = createShelf({
+    rows,
+    clock,
+    logger,
+    note: (...params) => write(() => recorder.pushApart({ sql: SHELVE, params })),
+  });
+
+  const queries = new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (k) => new PostgresIntrospector(k),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  const ask: Ask = <R>(query: { compile(): { sql: string; parameters: readonly unknown[] } }) => {
+    const { sql, parameters } = query.compile();
+    return all<R>(sql, parameters as readonly SqlValue[]);
+  };
+  const tx: StoreTx = {
+    ...iamTx(queries, recorder.pushDirectory),
+    ...domainTx(queries, recorder.pushDirectory),
+    ...topicTx(queries, recorder.pushDirectory),
+    ...limitTx(queries, recorder.push, recorder.pushDirectory),
+    ...ledgerTx(queries, recorder.pushApart),
+    ...postgresSpoolTx(recorder),
+    ...postgresEventTx(recorder),
+    addUsage(project, domain, atSeconds, recipients) {
+      for (const width of [1, 60])
+        recorder.usage(project, domain ?? '', width, Math.floor(atSeconds / width) * width, recipients);
+    },
+  };
+  const read: StoreReader = {
+    ...iamReader(queries, ask),
+    ...domainReader(queries, ask),
+    ...topicReader(queries, ask),
+    ...ledgerReader(queries, ask),
+    ...postgresSpoolReader({ all, owners, shelf }),
+    ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, shelf }),
+  };
+  const held = opening.move();
+  return {
+    version,
+    pool,
+    read: cacheDirectory(read, stamp.read),
+    transact: (_project, record, urgent) => write(() => record(tx), urgent),
+    ...postgresRetention(pool, partitions),
+    async [Symbol.asyncDispose]() {
+      await writer.close();
+      await held.disposeAsync();
+    },
+  };
+}

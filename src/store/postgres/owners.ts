@@ -1,0 +1,26 @@
+/** Whose rows are meant: what feeds the motors is this member's, what is shown to people is everyone's. */
+import type { Reading } from './reading.ts';
+
+export interface Member {
+  readonly id: string;
+  /** Whose waiting rows it serves: its own and those of members it has taken over. */
+  readonly owners: () => readonly string[];
+}
+type Waiting = 'recipient' | 'subscriber_delivery';
+export interface Owners {
+  mine(table: Waiting): Promise<readonly string[]>;
+  /** All of whom something waits: one look-up in the index for each. */
+  all(table: Waiting): Promise<readonly string[]>;
+}
+const walk = (table: Waiting) => `WITH RECURSIVE o (owner) AS (
+    (SELECT owner FROM ${table} WHERE next_attempt_at IS NOT NULL ORDER BY owner LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.owner FROM ${table} t WHERE t.next_attempt_at IS NOT NULL AND t.owner > o.owner ORDER BY t.owner LIMIT 1)
+      FROM o WHERE o.owner IS NOT NULL
+  ) SELECT owner FROM o WHERE owner IS NOT NULL`;
+
+/** `member` null: a command, for which everything is its own. */
+export function createOwners(ask: Reading, member: Member | null): Owners {
+  const all = async (table: Waiting) => (await ask<{ owner: string }>(walk(table))).map(({ owner }) => owner);
+  return { all, mine: async (table) => (member === null ? all(table) : member.owners()) };
+}

@@ -1,0 +1,51 @@
+/**
+ * Reads on the pool, as prepared statements. A read that meets a connection cut under it, or a plan older than the
+ * schema, is made once more. Fails: StoreError, retryable, within 4 s unless more time is asked for.
+ */
+import type pg from 'pg';
+import type { SqlValue } from '../command.ts';
+import { isLost, isOutdatedPlan, stateOf, storeError } from './errors.ts';
+
+type Value = SqlValue | readonly string[] | readonly number[];
+export type Reading = <R>(text: string, values?: readonly Value[], options?: ReadOptions) => Promise<R[]>;
+export interface ReadOptions {
+  /** All columns are octets. */
+  readonly binary?: boolean;
+  /** Longer than other reads: those that look at everything. */
+  readonly ms?: number;
+}
+/** For what counts or walks over everything that waits. */
+export const LONG_READ = { ms: 30_000 } as const;
+const TRIES = 9;
+
+export function createReading(pool: pg.Pool): Reading {
+  const names = new Map<string, string>();
+  return async (text, values = [], options = {}) => {
+    let name = names.get(text);
+    if (name === undefined) {
+      name = `r${names.size}`;
+      names.set(text, name);
+    }
+    const query = {
+      name,
+      text,
+      values: values as unknown[],
+      binary: options.binary === true,
+      query_timeout: options.ms,
+    };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return (await pool.query(query as pg.QueryConfig)).rows as never;
+      } catch (error) {
+        // A server's answer that the session is over comes at once; without one, the time may be spent already.
+        const cut = stateOf(error) !== null ? isLost(error) : wasCut(error);
+        if ((cut && tries === 1) || (isOutdatedPlan(error) && tries < TRIES)) continue;
+        throw storeError(error);
+      }
+    }
+  };
+}
+function wasCut(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === 'ECONNRESET' || code === 'EPIPE' || message === 'Connection terminated unexpectedly';
+}

@@ -1,0 +1,105 @@
+/** What the spool writes on PostgreSQL: rows of the hot path, and a few commands beside it. */
+import type { SpoolTx, StoredMessage } from '../../spool/types.ts';
+import { toBit, toJson } from '../command.ts';
+import { BODY_PART } from '../rows/spool.ts';
+import { dropDayOf } from './partitions.ts';
+import type { Recorder } from './recorder.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+export function postgresSpoolTx(recorder: Recorder): SpoolTx {
+  function insertBody(m: StoredMessage, raw: Buffer, dropDay: number): void {
+    for (let part = 0; part === 0 || part * BODY_PART < raw.length; part += 1) {
+      const data = raw.length === 0 ? NOTHING : raw.subarray(part * BODY_PART, (part + 1) * BODY_PART);
+      recorder.body([m.projectId, m.id, part, part === 0 ? m.prefix : null, data, dropDay], dropDay);
+    }
+  }
+  return {
+    insertMessage(m, bodyOf) {
+      const dropDay = dropDayOf(m.keepUntil);
+      // Octets that may go on another day are no use to it.
+      const shows = bodyOf !== undefined && recorder.bodies.get(bodyOf) === dropDay ? bodyOf : null;
+      if (shows === null) recorder.bodies.set(m.id, dropDay);
+      recorder.hot('message', [
+        m.projectId,
+        m.id,
+        m.domainId,
+        m.direction,
+        m.source,
+        m.mailFrom,
+        m.messageIdHeader,
+        m.raw.length,
+        toBit(m.smtputf8),
+        toBit(m.eightBit),
+        m.acceptedAt,
+        m.expiresAt,
+        m.keepUntil,
+        dropDay,
+        JSON.stringify(m.facts),
+        shows,
+      ]);
+      insertBody(m, shows === null ? m.raw : NOTHING, dropDay);
+    },
+    insertRecipient: (r) =>
+      recorder.hot('recipient', [
+        r.projectId,
+        r.id,
+        r.messageId,
+        r.address,
+        r.domain,
+        r.lane,
+        r.state,
+        r.attempts,
+        r.nextAttemptAt,
+        r.heldSince,
+        r.heldMs,
+        toJson(r.dsn),
+        toJson(r.lastResult),
+        r.createdAt,
+        r.settledAt,
+      ]),
+    moveRecipient: (move) =>
+      recorder.hot('move', [
+        move.projectId,
+        move.recipientId,
+        `,${move.from.join(',')},`,
+        move.to,
+        move.lane,
+        move.attempts,
+        move.nextAttemptAt,
+        move.heldSince,
+        move.heldMs,
+        toJson(move.lastResult),
+        move.settledAt,
+      ]),
+    insertAttempt: (a) =>
+      recorder.hot('attempt', [
+        a.projectId,
+        a.messageId,
+        a.recipientId,
+        a.number,
+        a.at,
+        a.outcome,
+        toJson(a.detail),
+      ]),
+    insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
+      recorder.pushApart({
+        sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)',
+        params: [id, filter.project, toJson(filter), reason, actor, createdAt, expiresAt],
+      }),
+    deleteSuspension: (id) =>
+      recorder.pushApart({ sql: 'DELETE FROM suspension WHERE id = $1', params: [id], must: true }),
+    insertOperation: ({ id, action, filter, actor, at, changed }) =>
+      recorder.pushApart({
+        sql: 'INSERT INTO queue_operation (id, project_id, action, filter, actor, at, changed) VALUES ($1, $2, $3, $4, $5, $6, $7)',
+        params: [id, filter.project, action, toJson(filter), actor, at, changed],
+      }),
+    insertSentKey: ({ projectId, key, address, messageId, createdAt }) =>
+      recorder.pushApart({
+        sql: 'INSERT INTO sent_key (project_id, key, address, message_id, created_at) VALUES ($1, $2, $3, $4, $5)',
+        params: [projectId, key, address, messageId, createdAt],
+      }),
+    pruneSentKeys: (before) =>
+      recorder.pushApart({ sql: 'DELETE FROM sent_key WHERE created_at < $1', params: [before] }),
+  };
+}

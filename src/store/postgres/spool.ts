@@ -1,0 +1,283 @@
+/**
+ * The spool on PostgreSQL: hand-written SQL, bodies in rows of at most 256 KiB in the partition of the day they may go.
+ * Invariants: a move is applied only from one of its `from` states; what feeds the scheduler is only what this member
+ * owns, what people see is everyone's. Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
+ */
+import type { MessageId, ProjectId } from '../../runtime/ids.ts';
+import { StoreError } from '../../runtime/transactor.ts';
+import type {
+  DueRecipient,
+  LaneSummary,
+  RecipientRow,
+  SpoolReader,
+  StoredMessage,
+} from '../../spool/types.ts';
+import { matchesWaiting } from '../../spool/waiting.ts';
+import { decodeCursor, type SqlValue, toBuffer, toPage } from '../command.ts';
+import {
+  type AttemptCells,
+  type MessageCells,
+  MOST_LOOKED_AT,
+  type OperationCells,
+  type RecipientCells,
+  readCursor,
+  type SentKeyCells,
+  type SuspensionCells,
+  toAttempt,
+  toOperation,
+  toRecipient,
+  toSentKey,
+  toSummary,
+  toSuspension,
+  type WaitingKey,
+  writeCursor,
+} from '../rows/spool.ts';
+import type { Shelf } from '../shelf.ts';
+import { columnsOf, partOf } from './cells.ts';
+import type { Owners } from './owners.ts';
+import { LONG_READ, type Reading } from './reading.ts';
+
+const MESSAGE_COLUMNS =
+  'project_id id domain_id direction source mail_from message_id_header size smtputf8 eight_bit accepted_at expires_at keep_until facts body_of';
+const MESSAGE = MESSAGE_COLUMNS.replaceAll(' ', ', ');
+const RECIPIENT_COLUMNS =
+  'project_id id message_id address domain lane state attempts next_attempt_at held_since held_ms dsn last_result created_at settled_at';
+const RECIPIENT = RECIPIENT_COLUMNS.replaceAll(' ', ', ');
+/** Rows of a body in one answer: a large message is not there twice. */
+const PARTS_AT_ONCE = 8;
+/** Keys of a lane looked at in one question, beside those that are skipped. */
+const KEYS_AT_ONCE = 200;
+
+/** What still waits of these, with the messages, in the order given. */
+const WAITING_ROWS = `SELECT ${columnsOf('r', RECIPIENT_COLUMNS)}, ${columnsOf('m', MESSAGE_COLUMNS)}
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
+  JOIN recipient r ON r.project_id = k.project_id AND r.id = k.id AND r.next_attempt_at IS NOT NULL
+  LEFT JOIN message m ON m.project_id = r.project_id AND m.id = r.message_id
+  ORDER BY k.n`;
+/** Only the index is walked, owner by owner. $5: how many; $6 to $8: behind which key. */
+const LANE_KEYS = `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT next_attempt_at, state, id FROM recipient r WHERE r.owner = o.owner AND project_id = $2 AND lane = $3 AND next_attempt_at <= $4
+      AND (next_attempt_at, state, id) > ($6::int8, $7, $8) ORDER BY next_attempt_at, state, id LIMIT $5) k
+  ORDER BY next_attempt_at, state, id LIMIT $5`;
+const NEXT_DUE = `SELECT min(m.at) AS at FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT next_attempt_at AS at FROM recipient r WHERE r.owner = o.owner AND project_id = $2 AND lane = $3 AND next_attempt_at > $4
+      ORDER BY next_attempt_at LIMIT 1) m`;
+const LANES = `SELECT project_id, lane, count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'deferred') AS deferred,
+    count(*) FILTER (WHERE state = 'held') AS held, min(next_attempt_at) AS next_due
+  FROM recipient WHERE next_attempt_at IS NOT NULL AND owner = ANY ($1::text[]) GROUP BY project_id, lane`;
+
+interface LaneDue {
+  readonly next_attempt_at: number;
+  readonly state: string;
+  readonly id: string;
+}
+export function postgresSpoolReader(deps: {
+  readonly all: Reading;
+  readonly owners: Owners;
+  readonly shelf: Shelf;
+}): SpoolReader {
+  const { all, owners, shelf } = deps;
+  type StoredCells = MessageCells & { readonly drop_day: number };
+  const messageOf = async (project: string, id: string) =>
+    (
+      await all<StoredCells>(`SELECT ${MESSAGE}, drop_day FROM message WHERE project_id = $1 AND id = $2`, [
+        project,
+        id,
+      ])
+    )[0];
+  interface Part {
+    prefix: unknown;
+    data: unknown;
+  }
+  const partsOf = (project: string, id: string, day: number, from: number) =>
+    all<Part>(
+      `SELECT prefix, data FROM message_body WHERE project_id = $1 AND message_id = $2 AND drop_day = $3
+        AND part >= $4 AND part < $5 ORDER BY part`,
+      [project, id, day, from, from + PARTS_AT_ONCE],
+      { binary: true },
+    );
+  async function bodyOf(row: StoredCells): Promise<{ prefix: Buffer; raw: Buffer }> {
+    const own = await partsOf(row.project_id, row.id, row.drop_day, 0);
+    const prefix = toBuffer(own[0]?.prefix);
+    const raw = Buffer.allocUnsafeSlow(row.size);
+    let octets = 0;
+    for (let from = 0; from === 0 || octets < row.size; from += PARTS_AT_ONCE) {
+      const parts =
+        from === 0 && row.body_of === null
+          ? own
+          : await partsOf(row.project_id, row.body_of ?? row.id, row.drop_day, from);
+      for (const part of parts) {
+        const data = toBuffer(part.data);
+        data.copy(raw, octets);
+        octets += data.length;
+      }
+      if (parts.length < PARTS_AT_ONCE) break;
+    }
+    if (octets !== row.size) throw new Error(`the body has ${octets} of ${row.size} octets`);
+    return { prefix, raw };
+  }
+  async function waitingRows(keys: readonly { project_id: string; id: string }[]): Promise<DueRecipient[]> {
+    const found: DueRecipient[] = [];
+    if (keys.length === 0) return found;
+    const ids = [keys.map((key) => key.project_id), keys.map((key) => key.id)];
+    for (const row of await all<Record<string, unknown>>(WAITING_ROWS, ids)) {
+      const recipient = partOf<RecipientCells>(row, 'r')!;
+      try {
+        const message = partOf<MessageCells>(row, 'm');
+        if (message === null) throw new Error('its message is gone');
+        found.push({ row: toRecipient(recipient), message: toSummary(message) });
+      } catch (error) {
+        shelf.put('recipient', recipient.id, error);
+      }
+    }
+    return found;
+  }
+  async function readMessage(project: ProjectId, id: MessageId): Promise<StoredMessage | null> {
+    const row = await messageOf(project, id);
+    if (row === undefined) return null;
+    try {
+      const { size: _, ...message } = toSummary(row);
+      return { ...message, ...(await bodyOf(row)) };
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      // retention removed it, or moved it to a later day, between two of the questions
+      const now = await messageOf(project, id);
+      if (now === undefined) return null;
+      if (now.drop_day !== row.drop_day) return readMessage(project, id);
+      shelf.put('message', id, error);
+      throw new StoreError(`message ${id} cannot be read`, false, error);
+    }
+  }
+  return {
+    message: readMessage,
+    async recipients(project, message) {
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2 ORDER BY id`;
+      return (await all<RecipientCells>(sql, [project, message])).map(toRecipient);
+    },
+    async attempts(project, message) {
+      const sql = `SELECT a.recipient_id, a.number, a.at, a.outcome, a.detail FROM message m
+        JOIN attempt a ON a.project_id = m.project_id AND a.message_id = m.id AND a.drop_day = m.drop_day
+        WHERE m.project_id = $1 AND m.id = $2 ORDER BY a.at, a.recipient_id, a.number`;
+      return (await all<AttemptCells>(sql, [project, message])).map((r) => toAttempt(project, message, r));
+    },
+    async due({ project, lane }, now, limit, exclude) {
+      const found: DueRecipient[] = [];
+      const mine = limit <= 0 ? [] : await owners.mine('recipient');
+      const most = Math.max(KEYS_AT_ONCE, 2 * limit);
+      let behind: readonly [number, string, string] = [-1, '', ''];
+      while (mine.length > 0) {
+        const keys = await all<LaneDue>(LANE_KEYS, [mine, project, lane, now, most, ...behind]);
+        const free = keys.filter(
+          ({ id }) => !exclude.has(id as RecipientRow['id']) && !shelf.has('recipient', id),
+        );
+        for (let i = 0; i < free.length && found.length < limit; ) {
+          const chunk = free.slice(i, i + limit - found.length);
+          i += chunk.length;
+          const rows = await waitingRows(chunk.map(({ id }) => ({ project_id: project, id })));
+          // what has moved since the keys were read is no longer due
+          found.push(...rows.filter(({ row }) => row.lane === lane && row.nextAttemptAt! <= now));
+        }
+        const last = keys.at(-1);
+        if (found.length >= limit || last === undefined || keys.length < most) break;
+        behind = [last.next_attempt_at, last.state, last.id];
+      }
+      return found.filter(({ row }) => !exclude.has(row.id));
+    },
+    async nextDueAfter({ project, lane }, now) {
+      const mine = await owners.mine('recipient');
+      const [row] = await all<{ at: number | null }>(NEXT_DUE, [mine, project, lane, now]);
+      return row?.at ?? null;
+    },
+    async lanes() {
+      type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {
+        project_id: string;
+        next_due: number;
+      };
+      const rows = await all<Cells>(LANES, [await owners.mine('recipient')], LONG_READ);
+      return rows.map(({ project_id, next_due, ...lane }) => ({
+        project: project_id as LaneSummary['project'],
+        nextDue: next_due,
+        ...lane,
+      }));
+    },
+    async waiting(filter, { limit, cursor }) {
+      const at = readCursor(cursor);
+      const params: (SqlValue | readonly string[])[] = [await owners.all('recipient')];
+      const param = (value: SqlValue) => `$${params.push(value)}`;
+      let where = 'r.owner = o.owner AND r.next_attempt_at IS NOT NULL';
+      if (filter.project !== null) {
+        where += ` AND r.project_id = ${param(filter.project)}`;
+        if (filter.lane !== undefined) where += ` AND r.lane = ${param(filter.lane)}`;
+      }
+      if (at !== null) {
+        const [project, lane, time, state, id] = at.map(param);
+        where += ` AND (r.project_id, r.lane, r.next_attempt_at, r.state, r.id) > (${project}, ${lane}, ${time}::int8, ${state}, ${id})`;
+      }
+      const inOrder = `project_id, lane, next_attempt_at, state, id`;
+      const keys = await all<WaitingKey>(
+        `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+            SELECT ${inOrder} FROM recipient r WHERE ${where} ORDER BY ${inOrder} LIMIT ${MOST_LOOKED_AT}) k
+          ORDER BY ${inOrder} LIMIT ${MOST_LOOKED_AT}`,
+        params,
+        LONG_READ,
+      );
+      const items: DueRecipient[] = [];
+      let next = 0;
+      while (next < keys.length && items.length < limit) {
+        const chunk: WaitingKey[] = [];
+        for (; next < keys.length && chunk.length < limit - items.length; next += 1) {
+          const key = keys[next]!;
+          if (filter.lane !== undefined && key.lane !== filter.lane) continue;
+          if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
+          if (!shelf.has('recipient', key.id)) chunk.push(key);
+        }
+        items.push(...(await waitingRows(chunk)).filter((due) => matchesWaiting(filter, due)));
+      }
+      const last = keys[next - 1];
+      const over = next === keys.length && keys.length < MOST_LOOKED_AT;
+      return { items, nextCursor: over || last === undefined ? null : writeCursor(last) };
+    },
+    async recipient(project, id) {
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND id = $2`;
+      const [row] = await all<RecipientCells>(sql, [project, id]);
+      return row === undefined ? null : toRecipient(row);
+    },
+    async sentKeys(project, key) {
+      const sql = 'SELECT address, message_id, created_at FROM sent_key WHERE project_id = $1 AND key = $2';
+      return (await all<SentKeyCells>(sql, [project, key])).map((r) => toSentKey(project, key, r));
+    },
+    async suspensions() {
+      const sql = 'SELECT id, filter, reason, actor, created_at, expires_at FROM suspension ORDER BY id';
+      return (await all<SuspensionCells>(sql)).map(toSuspension);
+    },
+    async operations({ limit, cursor }, project) {
+      const sql = `SELECT id, action, filter, actor, at, changed FROM queue_operation
+        WHERE id < $1 AND ($2::text IS NULL OR project_id = $2) ORDER BY id DESC LIMIT $3`;
+      const rows = await all<OperationCells>(sql, [decodeCursor(cursor), project, limit + 1]);
+      return toPage(rows, limit, (r) => r.id, toOperation);
+    },
+    async depth(project) {
+      const depth = { queued: 0, deferred: 0, held: 0 };
+      const rows = await all<{ state: keyof typeof depth; n: number }>(
+        `SELECT state, count(*) AS n FROM recipient WHERE next_attempt_at IS NOT NULL AND owner = ANY ($1::text[])
+          AND ($2::text IS NULL OR project_id = $2) GROUP BY state`,
+        [await owners.all('recipient'), project],
+        LONG_READ,
+      );
+      for (const row of rows) depth[row.state] = row.n;
+      return depth;
+    },
+    async messages(project, { limit, cursor, domainId, messageIdHeader }) {
+      const params: SqlValue[] = [project, decodeCursor(cursor), limit + 1];
+      const param = (value: SqlValue) => `$${params.push(value)}`;
+      let where = 'project_id = $1 AND id < $2';
+      if (domainId !== undefined) where += ` AND domain_id = ${param(domainId)}`;
+      if (messageIdHeader !== undefined) {
+        const header = param(messageIdHeader);
+        where += ` AND left(message_id_header, 200) = left(${header}, 200) AND message_id_header = ${header}`;
+      }
+      const sql = `SELECT ${MESSAGE} FROM message WHERE ${where} ORDER BY id DESC LIMIT $3`;
+      return toPage(await all<MessageCells>(sql, params), limit, (r) => r.id, toSummary);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * Tells changes of the directory: this process's at once, those of others by a notification, and at the latest by the
+ * poll. Invariant: the poll is the truth; a lost notification costs POLL_MS. A poll that fails is made again.
+ */
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Random } from '../../runtime/random.ts';
+import { connectConfig } from './connect.ts';
+import { DIRECTORY_CHANNEL } from './plan.ts';
+import type { Reading } from './reading.ts';
+import { createSteadyConnection } from './steady.ts';
+
+const POLL_MS = 1000;
+
+export interface Stamp extends AsyncDisposable {
+  /** This process has changed the directory. */
+  changed(): void;
+  read(): number;
+}
+export async function createStamp(deps: {
+  readonly url: string;
+  readonly all: Reading;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}): Promise<Stamp> {
+  const { url, all, clock, random, logger } = deps;
+  const ask = async () =>
+    (await all<{ value: number }>("SELECT value FROM meta WHERE key = 'directory'"))[0]?.value ?? 0;
+  const state = { stamp: 0, seen: await ask(), closed: false };
+  let timer: Timer | null = null;
+  let polling: Promise<void> = Promise.resolve();
+  function changed(): void {
+    state.stamp += 1;
+  }
+  async function poll(): Promise<void> {
+    try {
+      const value = await ask();
+      if (value !== state.seen) changed();
+      state.seen = value;
+    } catch (error) {
+      logger.debug({ err: error }, 'the directory could not be looked at');
+    }
+    schedule();
+  }
+  function schedule(): void {
+    if (state.closed) return;
+    timer = clock.after(POLL_MS, () => {
+      polling = poll();
+    });
+  }
+  const listening = createSteadyConnection({
+    config: connectConfig(url, 'directory'),
+    async prepare(client) {
+      client.on('notification', changed);
+      await client.query(`LISTEN ${DIRECTORY_CHANNEL}`);
+      changed(); // whatever was told while nobody listened
+    },
+    clock,
+    random,
+    logger,
+  });
+  schedule();
+  return {
+    changed,
+    read: () => state.stamp,
+    async [Symbol.asyncDispose]() {
+      state.closed = true;
+      timer?.cancel();
+      await polling;
+      await listening.close();
+    },
+  };
+}

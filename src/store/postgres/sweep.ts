@@ -1,0 +1,137 @@
+/**
+ * Retention on PostgreSQL: rows that refer to a day that is over go in small steps, then the day's partitions whole.
+ * Invariants: nothing goes before its time (it may stay up to a day longer); a message of which a recipient still waits
+ * moves to a later day, octets and attempts with it. Safe when several nodes do it, though one is enough.
+ */
+import type pg from 'pg';
+import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
+import type { MessageId } from '../../runtime/ids.ts';
+import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
+import { storeError } from './errors.ts';
+import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } from './partitions.ts';
+
+const ROWS = 500;
+const PROJECTS = 50;
+
+interface Over {
+  readonly project_id: string;
+  readonly id: string;
+  readonly body_of: string | null;
+  readonly drop_day: number;
+  readonly waits: boolean;
+}
+const OVER = `SELECT m.project_id, m.id, m.body_of, m.drop_day,
+    EXISTS (SELECT FROM recipient r WHERE r.project_id = m.project_id AND r.message_id = m.id AND r.next_attempt_at IS NOT NULL) AS waits
+  FROM message m WHERE m.drop_day <= $1 ORDER BY m.drop_day LIMIT ${ROWS}`;
+const REMOVE = `DELETE FROM message m USING unnest($1::text[], $2::text[]) AS k (project_id, id)
+  WHERE m.project_id = k.project_id AND m.id = k.id
+    AND NOT EXISTS (SELECT FROM recipient r WHERE r.project_id = m.project_id AND r.message_id = m.id AND r.next_attempt_at IS NOT NULL)`;
+const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM subscriber_delivery WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${ROWS}))`;
+const OPERATIONS = `DELETE FROM queue_operation WHERE id = ANY (ARRAY(
+  SELECT o.id FROM queue_operation o LEFT JOIN sending_settings s ON s.project_id = o.project_id
+    WHERE o.at < $1::int8 - coalesce(s.retention_days, ${DEFAULT_SENDING.retentionDays}) * ${DAY_MS}::int8 LIMIT ${ROWS}))`;
+const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
+  SELECT id FROM task WHERE project_id = $1 AND created_at < $2 ORDER BY id LIMIT ${ROWS}))`;
+const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM usage WHERE project_id = $1 AND width = $2 AND start < $3 LIMIT ${ROWS}))`;
+
+export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
+  const walked = { to: '' as string | null };
+
+  /** The message, and all that show the same octets, stay until `until`. */
+  async function keep(query: Asking, over: Over, until: number): Promise<void> {
+    const day = dropDayOf(until);
+    const family = [over.project_id, over.body_of ?? over.id];
+    await query('BEGIN');
+    try {
+      const { rows } = await query<{ id: string; drop_day: number }>(
+        `SELECT id, drop_day FROM message WHERE project_id = $1 AND (id = $2 OR body_of = $2) AND drop_day = $3 FOR UPDATE`,
+        [...family, over.drop_day],
+      );
+      const ids = [...new Set([family[1]!, ...rows.map(({ id }) => id)])];
+      for (const table of ['message_body', 'attempt'])
+        await query(
+          `UPDATE ${table} SET drop_day = $4 WHERE project_id = $1 AND message_id = ANY ($2::text[]) AND drop_day = $3`,
+          [over.project_id, ids, over.drop_day, day],
+        );
+      await query(
+        'UPDATE message SET drop_day = $4, keep_until = $5 WHERE project_id = $1 AND id = ANY ($2::text[]) AND drop_day = $3',
+        [over.project_id, ids, over.drop_day, day, until],
+      );
+      await query('COMMIT');
+    } catch (error) {
+      await query('ROLLBACK').catch(() => {});
+      throw error;
+    }
+  }
+  function messages(now: number, today: number): Promise<Swept | null> {
+    return withClient(pool, async (query, client) => {
+      const { rows } = await query<Over>(OVER, [today]);
+      if (rows.length === 0) return null;
+      const waiting = rows.filter(({ waits }) => waits);
+      const until = now + DAY_MS;
+      if (waiting.length > 0) await partitions.ensure(client, [dropDayOf(until)]);
+      for (const over of waiting) await keep(query, over, until);
+      const gone = rows.filter(({ waits }) => !waits);
+      const keys = [gone.map((one) => one.project_id), gone.map(({ id }) => id)];
+      const { rowCount } = await query(REMOVE, keys);
+      return swept(
+        true,
+        { messages: rowCount ?? 0 },
+        waiting.map(({ id }) => id as MessageId),
+      );
+    });
+  }
+  /** Tasks and usage of the next projects; one that has more than fits is looked at again. */
+  function walk(now: number): Promise<{ tasks: number; usage: number }> {
+    return withClient(pool, async (query) => {
+      const { rows } = await query<{ id: string; days: number }>(
+        `SELECT p.id, coalesce(s.retention_days, $1) AS days FROM project p LEFT JOIN sending_settings s ON s.project_id = p.id
+          WHERE p.id > $2 ORDER BY p.id LIMIT ${PROJECTS}`,
+        [DEFAULT_SENDING.retentionDays, walked.to ?? ''],
+      );
+      let [tasks, usage] = [0, 0];
+      for (const { id, days } of rows) {
+        tasks += (await query(TASKS, [id, now - days * DAY_MS])).rowCount ?? 0;
+        for (const window of [MINUTE_WINDOW, DAY_WINDOW])
+          usage += (await query(USAGE, [id, window.width, windowStart(window, now / 1000)])).rowCount ?? 0;
+        if (tasks + usage >= ROWS) return { tasks, usage };
+        walked.to = id;
+      }
+      if (rows.length === 0) walked.to = null;
+      return { tasks, usage };
+    });
+  }
+  function swept(more: boolean, removed: Partial<Removed> = {}, waiting: readonly MessageId[] = []): Swept {
+    return { more, waiting, removed: { ...NOTHING_REMOVED, ...removed } };
+  }
+  async function step(now: number): Promise<Swept> {
+    const today = Math.floor(now / DAY_MS);
+    const deleted = await withClient(pool, (query) => query(DELIVERIES, [today]));
+    if ((deleted.rowCount ?? 0) > 0) return swept(true);
+    const gone = await messages(now, today);
+    if (gone !== null) return gone;
+    const { events, partitions: dropped } = await dropPartitions(pool, today + 1);
+    if (dropped.length > 0) {
+      partitions.forget();
+      return swept(true, { events });
+    }
+    const audited = await withClient(pool, (query) => query(OPERATIONS, [now]));
+    if ((audited.rowCount ?? 0) > 0) return swept(true, { operations: audited.rowCount ?? 0 });
+    const { tasks, usage } = await walk(now);
+    if (walked.to !== null) return swept(true, { tasks, usage });
+    walked.to = '';
+    return swept(false, { tasks, usage });
+  }
+  return {
+    async sweep(now) {
+      try {
+        return await step(now);
+      } catch (error) {
+        throw storeError(error);
+      }
+    },
+  };
+}

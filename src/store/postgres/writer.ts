@@ -1,0 +1,146 @@
+/**
+ * The writer: one connection, one batch at a time, tried again until its time is over. Invariants: every batch is answered
+ * by its deadline; a batch whose COMMIT was sent is never written a second time before it is known that the first time
+ * did not count. Fails: a retryable StoreError, whatever happened to the database; a final one only when fenced.
+ */
+import type pg from 'pg';
+import type { Clock } from '../../runtime/clock.ts';
+import type { ItemOutcome } from '../../runtime/group-commit.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { StoreError } from '../../runtime/transactor.ts';
+import type { Committer } from './commit.ts';
+import { destroy } from './connect.ts';
+import { isLost, stateOf, storeError } from './errors.ts';
+import type { Partitions } from './partitions.ts';
+import type { Recorded } from './plan.ts';
+import type { SteadyConnection } from './steady.ts';
+
+/** ms in which a transaction is answered. */
+export const ANSWER_MS = 4300;
+/** Of the time that is left, what the batch itself may take; the rest is for learning what became of it. */
+const OWN_SHARE = 0.7;
+/** With less time than this an item is not begun. */
+const LEAST_MS = 250;
+const AGAIN_MS = 20;
+const ASK_AGAIN_MS = 100;
+
+export interface WriterDeps {
+  readonly connection: SteadyConnection;
+  readonly committer: Committer;
+  readonly partitions: Partitions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onCommit: (info: { ops: number; ms: number }) => void;
+  readonly onUncertain: () => void;
+  readonly onFenced: () => void;
+  readonly signal: AbortSignal;
+}
+type Fate = 'committed' | 'aborted';
+
+export function createWriter(
+  deps: WriterDeps,
+): (batch: readonly Recorded[]) => Promise<readonly ItemOutcome[]> {
+  const { connection, committer, partitions, clock, logger, signal } = deps;
+  const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
+  const left = (until: number) => until - clock.monotonic();
+
+  /** What became of a transaction; null where that cannot be learnt in time. */
+  async function fateOf(xid: string, until: number): Promise<Fate | null> {
+    while (left(until) > 0 && !signal.aborted) {
+      try {
+        const client = await connection.take(Math.min(left(until), 5000));
+        const limit = clock.after(Math.min(Math.max(left(until), 1), 2000), () => destroy(client));
+        try {
+          const { rows } = await client.query<{ status: string | null }>(
+            'SELECT pg_xact_status($1::xid8) AS status',
+            [xid],
+          );
+          const status = rows[0]?.status ?? 'committed'; // so long ago that nobody knows: assume the worse
+          if (status === 'committed' || status === 'aborted') return status;
+        } finally {
+          limit.cancel();
+        }
+      } catch (error) {
+        // An id that the server has not reached: it went back in time and without the transaction.
+        if (stateOf(error) === '22023') return 'aborted';
+      }
+      await delay(Math.min(ASK_AGAIN_MS, Math.max(left(until), 1)));
+    }
+    return null;
+  }
+  /** Goes on asking after the caller has been answered. */
+  async function learnLater(xid: string): Promise<void> {
+    logger.warn({ xid }, 'what became of a batch is not known yet');
+    const fate = await fateOf(xid, Number.POSITIVE_INFINITY);
+    if (fate === null) return;
+    logger.warn({ xid, fate }, 'what became of a batch is known');
+    if (fate === 'committed') deps.onUncertain();
+  }
+
+  /** One try within `until`. */
+  async function attempt(client: pg.Client, batch: readonly Recorded[], until: number) {
+    const limit = clock.after(Math.max(left(until), 1), () => destroy(client));
+    try {
+      const days = new Set(batch.flatMap(({ days }) => days));
+      try {
+        await partitions.ensure(client, days);
+      } catch (error) {
+        if (isLost(error)) destroy(client);
+        return { kind: 'again', error: storeError(error), unpartitioned: false } as const;
+      }
+      return await committer.commit(client, batch);
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  async function commit(batch: readonly Recorded[], deadline: number): Promise<readonly ItemOutcome[]> {
+    const until = clock.monotonic() + OWN_SHARE * left(deadline);
+    for (let error: StoreError | null = null; ; ) {
+      if (left(until) <= 0 || signal.aborted) throw error ?? late();
+      const client = await connection.take(left(until));
+      const began = clock.monotonic();
+      const tried = await attempt(client, batch, until);
+      switch (tried.kind) {
+        case 'done':
+          deps.onCommit({ ops: batch.length, ms: clock.monotonic() - began });
+          return tried.outcomes;
+        case 'again':
+          error = tried.error;
+          if (tried.unpartitioned) partitions.forget();
+          await delay(AGAIN_MS);
+          break;
+        case 'failed':
+          throw tried.error;
+        case 'fenced':
+          deps.onFenced();
+          throw new StoreError('this node was taken for dead and replaced: it must be started anew', false);
+        case 'unknown': {
+          const fate = await fateOf(tried.xid, deadline);
+          if (fate === 'committed') return tried.outcomes;
+          if (fate === null) {
+            void learnLater(tried.xid);
+            throw new StoreError('postgres: what became of the commit is not known', true);
+          }
+          error = new StoreError('postgres: the connection broke and the commit was undone', true);
+        }
+      }
+    }
+  }
+  const late = () => new StoreError('postgres: no answer in time', true);
+
+  return async (batch) => {
+    const now = clock.monotonic();
+    const timely = batch.filter(({ deadline }) => deadline - now >= LEAST_MS);
+    if (timely.length === 0) throw late();
+    const deadline = Math.min(...timely.map((item) => item.deadline));
+    try {
+      const outcomes = await commit(timely, deadline);
+      if (timely.length === batch.length) return outcomes;
+      const own = new Map(timely.map((item, i) => [item, outcomes[i] ?? null]));
+      return batch.map((item) => (own.has(item) ? own.get(item)! : late()));
+    } catch (error) {
+      throw storeError(error);
+    }
+  };
+}
