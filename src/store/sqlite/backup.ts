@@ -124,8 +124,14 @@ export function readFacts(file: string): BackupFacts {
 
 /** Throws BackupError, with SQLite's first complaints. */
 export function checkIntegrity(db: DatabaseSync, what: string): void {
-  const found = db.prepare('PRAGMA integrity_check(5)').all();
-  const complaints = found.map((row) => String(row['integrity_check'])).filter((text) => text !== 'ok');
+  let complaints: string[];
+  try {
+    const found = db.prepare('PRAGMA integrity_check(5)').all();
+    complaints = found.map((row) => String(row['integrity_check'])).filter((text) => text !== 'ok');
+  } catch (error) {
+    // Some damage ends the check itself.
+    complaints = [(error as Error).message];
+  }
   if (complaints.length > 0) throw new BackupError(`${what} is damaged: ${complaints.join('; ')}`);
 }
 

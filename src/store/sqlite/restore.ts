@@ -46,7 +46,7 @@ export function restoreSqlite({ directory, file, force, planKey }: RestoreOption
       facts = readFacts(copy);
       // The key must not stay in the store, in freed pages either. A crash in here costs only the copy.
       db.exec(
-        'PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DROP TABLE backup; PRAGMA incremental_vacuum; PRAGMA application_id = 0',
+        'PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DROP TABLE backup; PRAGMA application_id = 0',
       );
     } finally {
       db.close();
