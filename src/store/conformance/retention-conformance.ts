@@ -39,7 +39,8 @@ export function retentionConformance(
       const [over, stays] = [make.message(p, soon), make.message(p, late)];
       const settled = { state: 'delivered', nextAttemptAt: null, settledAt: NOW } as const;
       const [told, kept] = [
-        make.event(topic, { ...soon, messageId: over.id }),
+        // an id of an earlier time than the other's: within a millisecond ids have no order
+        make.event(topic, { ...soon, id: createRandom(() => NOW).id(), messageId: over.id }),
         make.event(topic, { ...late, messageId: stays.id }),
       ];
       const rows = [over, stays].map((m) => make.recipient(m, settled));

@@ -91,7 +91,7 @@ test('a full store refuses with a retryable error, keeps what it has and takes s
 test('retention: the file gets smaller when what is over has gone, and what stays is whole', async (t) => {
   const directory = directoryFor(t);
   const file = join(directory, 'hikyaku.sqlite');
-  const store = await open(directory);
+  await using store = await open(directory);
   const p = await make.withProject(store);
   const raw = Buffer.alloc(500_000, 'x');
   const kept = make.message(p, { raw, keepUntil: make.NOW + 1e9 });
@@ -113,7 +113,6 @@ test('retention: the file gets smaller when what is over has gone, and what stay
   assert.deepEqual(await store.read.message(p.id, kept.id), kept);
   const after = await shrunk();
   assert.ok(after < before / 5, `${before} octets became ${after}`);
-  await store[Symbol.asyncDispose]();
 });
 
 test('rows that cannot be read go to the corrupt shelf and stop nobody', async (t) => {
