@@ -1,0 +1,427 @@
+/**
+ * The SMTP listener over real sockets and a clock moved by hand: PROXY headers, deadlines, caps, early talkers,
+ * clients that do not read, stopping. Proxies are told from others by their loopback address: 127.0.0.9 is trusted.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { endsAt, openRig, PROXY } from '../../testing/smtp-rig.ts';
+import { condition, openWire, openWireTls, quiet, upgrade } from '../../testing/wire-client.ts';
+import { type Reply, reply } from '../reply.ts';
+import { peerBehind } from './proxy-peer.ts';
+
+const V1 = 'PROXY TCP4 198.51.100.7 203.0.113.25 56319 25\r\n';
+const SIGNATURE = '0d0a0d0a000d0a515549540a';
+const LOCAL = Buffer.from(`${SIGNATURE}20000000`, 'hex');
+const UNSPEC = Buffer.from(`${SIGNATURE}21000000`, 'hex');
+const V2_IPV6 = Buffer.from(
+  `${SIGNATURE}2121002b20010db8${'00'.repeat(11)}0120010db8${'00'.repeat(11)}020400001904000401020304`,
+  'hex',
+);
+const HELLO = 'EHLO client.test\r\n';
+const TOO_MANY = '421 4.7.0 too many connections, try again later\r\n';
+const TO_DATA = 'MAIL FROM:<a@b.test>\r\nRCPT TO:<x@example.test>\r\nDATA\r\n';
+// PROXY protocol
+
+for (const [name, header, peer] of [
+  ['version 1', Buffer.from(V1), '198.51.100.7 56319'],
+  ['version 2 with TLVs', V2_IPV6, '2001:db8::1 1024'],
+] as const) {
+  test(`${name} from a trusted proxy, octet by octet: nothing is said before its end, then it names the peer`, async () => {
+    await using it = await openRig();
+    const client = openWire(it.port, { from: PROXY });
+    for (const octet of header.subarray(0, -1)) await client.send(Buffer.of(octet));
+    await quiet(() => client.text.length);
+    assert.deepEqual([client.text, it.connected], ['', []]);
+    await client.ask(header.subarray(-1), /^220 .*\r\n/);
+    await client.ask(HELLO, /250 HELP\r\n/);
+    await client.ask(TO_DATA, /354 /);
+    assert.match(await client.ask('Subject: x\r\n\r\nx\r\n.\r\n', /\r\n/), /^250 2.0.0 accepted/);
+    assert.deepEqual(it.connected, [peer]);
+    assert.equal(`${it.mailed[0]!.remoteAddress} ${it.mailed[0]!.remotePort}`, peer);
+    await client.ask('QUIT\r\n', /221/);
+    await client.closed;
+  });
+}
+
+test('STARTTLS behind PROXY: the peer stays who it is', async () => {
+  await using it = await openRig();
+  const plain = openWire(it.port, { from: PROXY, first: V1 });
+  await plain.until(/^220 /);
+  await plain.ask(HELLO, /STARTTLS/);
+  await plain.ask('STARTTLS\r\n', /^220 2.0.0/);
+  const client = await upgrade(plain);
+  await client.ask(HELLO, /AUTH PLAIN/);
+  await client.ask(TO_DATA, /354 /);
+  assert.equal(it.mailed[0]!.remoteAddress, '198.51.100.7');
+  assert.match(it.mailed[0]!.tls!.version, /^TLSv1/);
+  client.socket.destroy();
+});
+
+for (const [name, header, peer] of [
+  ['version 1', V1, '198.51.100.7 56319'],
+  ['version 2', V2_IPV6, '2001:db8::1 1024'],
+] as const) {
+  test(`implicit TLS behind PROXY ${name}: in one piece with the ClientHello, and before it`, async () => {
+    await using it = await openRig({ role: 'submissions' });
+    const together = await openWireTls(it.port, PROXY, header);
+    await together.until(/^220 /);
+    await together.ask(HELLO, /AUTH PLAIN/);
+    const before = openWire(it.port, { from: PROXY, first: header });
+    await before.send('');
+    await quiet(() => it.listener.connections);
+    const later = await upgrade(before);
+    await later.until(/^220 /);
+    assert.deepEqual(it.connected, [peer, peer]);
+    together.socket.destroy();
+    later.socket.destroy();
+  });
+}
+
+test('implicit TLS: without its header a proxy is closed, with one a stranger is', async () => {
+  await using it = await openRig({ role: 'submissions' });
+  await assert.rejects(openWireTls(it.port, PROXY, ''));
+  await assert.rejects(openWireTls(it.port, '127.0.0.1', V1));
+  assert.deepEqual(it.connected, []);
+  const honest = await openWireTls(it.port, '127.0.0.1', '');
+  await honest.until(/^220 /);
+  honest.socket.destroy();
+});
+
+for (const [name, header] of [
+  ['version 1', Buffer.from(V1)],
+  ['version 2', V2_IPV6],
+  ['version 2 LOCAL', LOCAL],
+] as const) {
+  test(`${name} from a stranger: 554 with the connection and after the greeting, and it is not believed`, async () => {
+    await using it = await openRig();
+    const early = openWire(it.port, { first: header });
+    assert.match(await early.closed, /^554 5\.5\.1 you spoke before the greeting\r\n$/);
+    const late = openWire(it.port);
+    await late.until(/^220 /);
+    await late.send(header);
+    assert.match(await late.closed, /554 5\.5\.1 this is an SMTP server\r\n$/);
+    for (const one of it.connected) assert.match(one, /^127\.0\.0\.1 /);
+    assert.deepEqual(it.mailed, []);
+  });
+}
+
+for (const [name, octets] of [
+  ['SMTP', HELLO],
+  ['a ClientHello', Buffer.from('160301020001000001fc0303', 'hex')],
+  ['a header with a wrong address', 'PROXY TCP4 198.51.100.777 203.0.113.25 56319 25\r\n'],
+  ['a header of version 3', Buffer.from(`${SIGNATURE}31110000`, 'hex')],
+  ['a line without an end', `PROXY ${'x'.repeat(4096)}`],
+] as const) {
+  test(`${name} instead of a header from a trusted proxy: closed without a word or a question`, async () => {
+    await using it = await openRig();
+    const client = openWire(it.port, { from: PROXY, first: octets });
+    assert.equal(await client.closed, '');
+    assert.deepEqual(it.connected, []);
+  });
+}
+
+test('half a header, then silence: closed after 10 s; then the end: closed at once', async () => {
+  await using it = await openRig();
+  const silent = openWire(it.port, { from: PROXY, first: V1.slice(0, 20) });
+  assert.equal(await endsAt(10_000, it, silent), '');
+  const ending = openWire(it.port, { from: PROXY, first: V2_IPV6.subarray(0, 20) });
+  ending.socket.end();
+  assert.equal(await ending.closed, '');
+  assert.deepEqual(it.connected, []);
+});
+
+test('what the client behind the proxy says before the greeting is early talk', async () => {
+  await using it = await openRig();
+  const client = openWire(it.port, { from: PROXY, first: V1 + HELLO });
+  assert.match(await client.closed, /^554 5\.5\.1 you spoke before the greeting\r\n$/);
+  assert.deepEqual(it.connected, ['198.51.100.7 56319']);
+});
+
+test('LOCAL: greeted as the proxy itself, and no cap of addresses counts', async () => {
+  await using it = await openRig({ maxPerAddress: 1 });
+  const checks = [1, 2, 3].map(() => openWire(it.port, { from: PROXY, first: LOCAL }));
+  for (const one of checks) await one.until(/^220 /);
+  for (const one of it.connected) assert.match(one, /^127\.0\.0\.9 /);
+  for (const one of checks) {
+    await one.ask('QUIT\r\n', /221/);
+    await one.closed;
+  }
+});
+
+for (const [name, header] of [
+  ['UNKNOWN', 'PROXY UNKNOWN\r\n'],
+  ['AF_UNSPEC', UNSPEC],
+] as const) {
+  test(`${name}: served under the proxy's address, but no principal comes from that address`, async () => {
+    await using it = await openRig({ role: 'submission' }, { connect: async () => ({ name: 'trusted' }) });
+    const client = openWire(it.port, { from: PROXY, first: header });
+    await client.until(/^220 /);
+    await client.ask(`${HELLO}${TO_DATA}`, /354 /);
+    assert.deepEqual([it.mailed[0]!.remoteAddress, it.mailed[0]!.principal], [PROXY, null]);
+    assert.deepEqual(it.connected, []);
+    client.socket.destroy();
+  });
+}
+
+test('a loopback source named by a proxy elsewhere is not this machine', () => {
+  const source = { address: '127.0.0.1', port: 1 };
+  const header = { kind: 'proxied', source, length: 1 } as const;
+  const far = { address: '192.0.2.9', port: 2, kind: 'direct' } as const;
+  assert.deepEqual(peerBehind(far, header), { ...far, kind: 'unknown' });
+  assert.deepEqual(peerBehind({ ...far, address: PROXY }, header), { ...source, kind: 'proxied' });
+});
+
+test('caps count the addresses behind the proxy, each for itself; trusted networks stay exempt', async () => {
+  await using it = await openRig({ maxPerAddress: 2, exempt: (address) => address === '192.0.2.200' });
+  const from = (address: string) =>
+    openWire(it.port, { from: PROXY, first: `PROXY TCP4 ${address} 203.0.113.25 1 25\r\n` });
+  const first = from('192.0.2.1');
+  const held = [first, from('192.0.2.1'), from('192.0.2.2')];
+  for (const one of held) await one.until(/^220 /);
+  assert.match(await from('192.0.2.1').closed, /^421 4\.7\.0 too many connections/);
+  held.push(from('192.0.2.200'), from('192.0.2.200'), from('192.0.2.200'), openWire(it.port));
+  for (const one of held) await one.until(/^220 /);
+  first.socket.destroy();
+  await condition(() => it.listener.connections === held.length - 1);
+  held.push(from('192.0.2.1'));
+  await held.at(-1)!.until(/^220 /);
+  for (const one of held) one.socket.destroy();
+});
+
+// Deadlines
+
+test('greeting: a receiver that does not answer, 421 after 5 minutes', async () => {
+  const never = new Promise(() => {});
+  await using it = await openRig({}, { connect: () => never });
+  const client = openWire(it.port);
+  await condition(() => it.connected.length === 1);
+  assert.match(await endsAt(300_000, it, client), /^421 4\.4\.2 timeout\r\n$/);
+});
+
+test('command: whole commands are waited for 5 minutes each, octets that are none do not count', async () => {
+  await using it = await openRig();
+  const client = openWire(it.port);
+  await client.until(/^220 /);
+  for (let i = 0; i < 3; i++) {
+    await it.clock.advance(200_000);
+    await client.ask('NOOP\r\n', /^250 /);
+  }
+  for (let i = 0; i < 5; i++) {
+    await client.send('N');
+    await it.clock.advance(59_000);
+  }
+  assert.equal(client.socket.destroyed, false);
+  await it.clock.advance(7_000);
+  assert.match(await client.closed, /421 4\.4\.2 timeout\r\n$/);
+});
+
+test('AUTH: the exchange is part of its command', async () => {
+  await using it = await openRig({ role: 'submissions' });
+  const client = await openWireTls(it.port, '127.0.0.1', '');
+  await client.until(/^220 /);
+  await client.ask(`${HELLO}AUTH LOGIN\r\n`, /334 /);
+  await it.clock.advance(200_000);
+  await client.ask('a2V5\r\n', /334 /);
+  assert.match(await endsAt(100_000, it, client), /421 4\.4\.2 timeout\r\n$/);
+});
+
+test('DATA: under 500 octets a second is cut after a minute; above, after 10 minutes; the transaction is let go', async () => {
+  await using it = await openRig();
+  const slow = openWire(it.port);
+  const steady = openWire(it.port);
+  for (const one of [slow, steady]) {
+    await one.until(/^220 /);
+    await one.ask(`${HELLO}${TO_DATA}`, /354 /);
+  }
+  for (let second = 0; second < 600; second += 10) {
+    if (second < 60) await slow.send(Buffer.alloc(4_900, 'x'));
+    await steady.send(`${'x'.repeat(78)}\r\n`.repeat(75));
+    if (second === 60) assert.equal(it.listener.connections, 2);
+    await it.clock.advance(10_000);
+    if (second === 60) assert.match(await slow.closed, /421 4\.4\.2 timeout\r\n$/);
+  }
+  assert.deepEqual([it.listener.connections, it.aborted()], [1, 1]);
+  await it.clock.advance(2_000);
+  assert.match(await steady.closed, /421 4\.4\.2 timeout\r\n$/);
+  assert.equal(it.aborted(), 2);
+});
+
+test('after DATA: an answer that does not come is waited for 10 minutes, and the message stays whose it is', async () => {
+  let taken = false;
+  const data = () => {
+    taken = true;
+    return new Promise<never>(() => {});
+  };
+  await using it = await openRig({}, { data });
+  const client = openWire(it.port);
+  await client.until(/^220 /);
+  await client.ask(`${HELLO}${TO_DATA}`, /354 /);
+  await client.send('x\r\n.\r\n');
+  await condition(() => taken);
+  assert.match(await endsAt(600_000, it, client), /421 4\.4\.2 timeout\r\n$/);
+  assert.equal(it.aborted(), 0);
+});
+
+test('TLS handshake: silence on 465 and after STARTTLS is cut after a minute, without a word', async () => {
+  await using implicit = await openRig({ role: 'submissions' });
+  assert.equal(await endsAt(60_000, implicit, openWire(implicit.port, { first: '\x16\x03' })), '');
+  await using upgrading = await openRig();
+  const client = openWire(upgrading.port);
+  await client.until(/^220 /);
+  await client.ask(`${HELLO}STARTTLS\r\n`, /220 2\.0\.0/);
+  const said = client.text;
+  assert.equal(await endsAt(60_000, upgrading, client), said);
+});
+
+// Clients that do not read
+
+/** Each answer is long, and a temporary refusal counts neither as an error nor as junk. */
+function refusing() {
+  const counts = { asked: 0 };
+  const refusal = { ok: false, reply: reply(450, '4.2.1', 'x'.repeat(440)) } as const;
+  const rcpt = async () => {
+    counts.asked++;
+    return refusal;
+  };
+  return { counts, rcpt };
+}
+const COMMANDS = 60_000;
+const MANY = Buffer.from(`${HELLO}MAIL FROM:<>\r\n${'RCPT TO:<x@a>\r\n'.repeat(COMMANDS)}`);
+
+test('a client that never reads may not send on for ever, and is gone when its deadlines are over', async () => {
+  const { counts, rcpt } = refusing();
+  await using it = await openRig({}, { rcpt });
+  const client = openWire(it.port, { reads: false });
+  await condition(() => it.connected.length === 1);
+  client.socket.write(MANY);
+  await quiet(() => counts.asked);
+  const stalled = counts.asked;
+  assert.ok(stalled > 0 && stalled < COMMANDS, `${stalled} of ${COMMANDS} were answered`);
+  await it.clock.advance(299_000);
+  assert.deepEqual([counts.asked, it.listener.connections], [stalled, 1]);
+  await it.clock.advance(2_000 + 11_000);
+  await condition(() => it.listener.connections === 0);
+  client.socket.destroy();
+});
+
+test('a client that reads late gets every answer', async () => {
+  const { counts, rcpt } = refusing();
+  await using it = await openRig({}, { rcpt });
+  const client = openWire(it.port, { reads: false });
+  await condition(() => it.connected.length === 1);
+  client.socket.write(MANY);
+  client.socket.end('QUIT\r\n');
+  await quiet(() => counts.asked);
+  assert.ok(counts.asked < COMMANDS);
+  let octets = 0;
+  client.socket.on('data', (chunk: Buffer) => {
+    octets += chunk.length;
+  });
+  await client.closed;
+  assert.equal(counts.asked, COMMANDS);
+  assert.ok(octets > COMMANDS * 450);
+});
+
+test('a flood before the greeting is not taken in', async () => {
+  const gate = Promise.withResolvers<void>();
+  await using it = await openRig({}, { connect: () => gate.promise });
+  const client = openWire(it.port);
+  const chunk = Buffer.alloc(64 * 1024, 'x');
+  for (let i = 0; i < 512; i++) client.socket.write(chunk);
+  await condition(() => it.connected.length === 1);
+  await quiet(() => client.socket.writableLength);
+  assert.ok(client.socket.writableLength > chunk.length, 'all of it was read');
+  gate.resolve();
+  await client.closed;
+});
+
+// Floods and early talkers
+
+test('connections: so many of an address, so many in all, told with 421; on 465 without a word', async () => {
+  await using it = await openRig({ maxPerAddress: 2, maxConnections: 4 });
+  const held = ['127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3'].map((from) =>
+    openWire(it.port, { from }),
+  );
+  for (const one of held.slice(0, 3)) await one.until(/^220 /);
+  await held[3]!.until(/^220 /);
+  assert.equal(await openWire(it.port, { from: '127.0.0.4' }).closed, TOO_MANY);
+  held.pop()!.socket.destroy();
+  await condition(() => it.listener.connections === 3);
+  assert.equal(await openWire(it.port).closed, TOO_MANY);
+  for (const one of held) one.socket.destroy();
+  await using implicit = await openRig({ role: 'submissions', maxPerAddress: 0 });
+  assert.equal(await openWire(implicit.port).closed, '');
+});
+
+for (const [name, command, options, answers] of [
+  ['errors', 'RUBBISH\r\n', { maxErrors: 3 }, 3],
+  ['commands that move no mail', 'NOOP\r\n', { maxJunk: 4 }, 4],
+  ['errors by default', 'RUBBISH\r\n', {}, 20],
+  ['commands that move no mail by default', 'NOOP\r\n', {}, 100],
+] as const) {
+  test(`${name}: ${answers} are answered, then 421 and the end`, async () => {
+    await using it = await openRig(options);
+    const client = openWire(it.port);
+    await client.until(/^220 /);
+    await client.send(command.repeat(answers + 1));
+    const lines = (await client.closed).trimEnd().split('\r\n').slice(1);
+    assert.equal(lines.length, answers + 1);
+    assert.equal(lines.at(-1), '421 4.7.0 too many errors');
+  });
+}
+
+test('early talkers are told so, a client that waits is not, however long the receiver thinks', async () => {
+  const gate = Promise.withResolvers<void>();
+  await using it = await openRig({}, { connect: () => gate.promise });
+  const early = openWire(it.port, { first: HELLO });
+  const patient = openWire(it.port);
+  await condition(() => it.connected.length === 2);
+  gate.resolve();
+  assert.equal(await early.closed, '554 5.5.1 you spoke before the greeting\r\n');
+  await patient.until(/^220 /);
+  await patient.ask(HELLO, /250 HELP/);
+  patient.socket.destroy();
+});
+
+// Stopping
+
+test('stopping with sessions in every phase: a message under way is answered, the rest is told or cut', async () => {
+  const gate = Promise.withResolvers<Reply>();
+  const data = () => gate.promise;
+  const { counts, rcpt } = refusing();
+  const mute = await openRig({}, { rcpt });
+  const it = await openRig({}, { data });
+  const tls = await openRig({ role: 'submissions' });
+  const idle = openWire(it.port);
+  const busy = openWire(it.port);
+  const writing = openWire(it.port);
+  const upgrading = openWire(it.port);
+  const half = openWire(it.port, { from: PROXY, first: 'PROXY ' });
+  const shaking = openWire(tls.port, { first: '\x16' });
+  const deaf = openWire(mute.port, { reads: false });
+  for (const one of [idle, busy, writing, upgrading]) await one.until(/^220 /);
+  await busy.ask(`${HELLO}${TO_DATA}`, /354 /);
+  await busy.send('x\r\n.\r\n');
+  await writing.ask(`${HELLO}${TO_DATA}`, /354 /);
+  await upgrading.ask(`${HELLO}STARTTLS\r\n`, /220 2\.0\.0/);
+  await condition(() => it.listener.connections === 5 && tls.listener.connections === 1);
+  await condition(() => mute.connected.length === 1);
+  deaf.socket.write(MANY);
+  await quiet(() => counts.asked);
+  for (const one of [it, tls, mute]) one.stop.abort();
+  assert.match(await idle.closed, /\r\n421 4\.3\.2 service shutting down[^\r]*\r\n$/);
+  for (const one of [upgrading, half, shaking]) assert.doesNotMatch(await one.closed, /421/);
+  const disposed = Promise.all([it, tls, mute].map((one) => one.listener[Symbol.asyncDispose]()));
+  gate.resolve(reply(250, '2.0.0', 'accepted'));
+  assert.match(await busy.closed, /250 2\.0\.0 accepted\r\n421 4\.3\.2 [^\r]*\r\n$/);
+  assert.match(await writing.ask('x\r\n.\r\n', /421 /), /^250 2\.0\.0 accepted\r\n421 4\.3\.2 /);
+  await writing.closed;
+  await mute.clock.advance(19_999);
+  assert.equal(mute.listener.connections, 1);
+  await mute.clock.advance(1);
+  await disposed;
+  for (const { listener, clock } of [it, tls, mute])
+    assert.deepEqual([listener.connections, clock.pending], [0, 0]);
+  deaf.socket.destroy();
+  await assert.rejects(openWire(it.port).until(/./), /closed before/);
+});
