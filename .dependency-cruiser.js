@@ -39,7 +39,7 @@ function forbid(room, allowed) {
     name: `${room}-may-not-look-there`,
     severity: 'error',
     from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
-    to: { path: [`^src/(${others.join('|')})/`, '^src/(service|main)\\.ts$'] },
+    to: { path: [`^src/(${others.join('|')})/`, '^src/(service|stores|main)\\.ts$'] },
   };
 }
 
@@ -50,7 +50,7 @@ export default {
       name: 'api-may-not-look-into-the-store',
       severity: 'error',
       from: { path: '^src/api/', pathNot: '\\.test\\.ts$' },
-      to: { path: ['^src/(store|cli|testing)/', '^src/(service|main)\\.ts$'] },
+      to: { path: ['^src/(store|cli|testing)/', '^src/(service|stores|main)\\.ts$'] },
     },
     {
       name: 'cli-may-not-look-into-the-store',

@@ -1,18 +1,14 @@
-/** The only wiring: a Config becomes a running Service. The only importer of store engines. */
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { SecureContext } from 'node:tls';
+/** The only wiring: a Config becomes a running Service. */
 import { pino } from 'pino';
 import { createControl } from './api/control.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
 import type { CommitDeps } from './delivery/commit.ts';
 import { newsOf } from './delivery/news.ts';
-import { createOperator } from './delivery/operate.ts';
+import { createOperator, type NodeQuestion } from './delivery/operate.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
 import { matchesGlob } from './delivery/route.ts';
-import { createScheduler } from './delivery/scheduler.ts';
+import { createScheduler, type LaneView } from './delivery/scheduler.ts';
 import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
 import { createChecker } from './domains/checker.ts';
 import { createKeyRing } from './domains/dkim-keys.ts';
@@ -33,9 +29,12 @@ import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
 import { createLimiter } from './limits/limiter.ts';
+import { createSharedLimiter } from './limits/shared-limiter.ts';
 import { keptMs } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
-import { systemClock } from './runtime/clock.ts';
+import { createNetworkList } from './runtime/addresses.ts';
+import { openCertificate } from './runtime/certificate.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createHttpClient } from './runtime/http-client.ts';
@@ -45,17 +44,14 @@ import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { systemNetwork } from './runtime/network.ts';
 import { createRandom } from './runtime/random.ts';
-import { createSealer, type Sealer } from './runtime/sealing.ts';
-import { createTlsContext, makeSelfSigned } from './runtime/tls.ts';
+import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
 import type { StoredMessage } from './spool/types.ts';
 import { createSweeper } from './store/retention.ts';
-import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
-import { openSqliteStore } from './store/sqlite/open.ts';
-import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import type { Store } from './store/store.ts';
+import { openGround, openSealer } from './stores.ts';
 import { bodyOffset } from './verify/canonical.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
 import { bodyHash, signDkim } from './verify/sign.ts';
@@ -76,138 +72,8 @@ export function createLogger(config: Config): Logger {
   }) as unknown as Logger;
 }
 
-/** In the data directory, where the environment gives no key. */
-export const SECRET_KEY_FILE = 'secret.key';
-
-/** A file of the data directory, made by `make` where it is missing; readable by the owner alone. */
-async function ownFile(
-  config: Config,
-  name: string,
-  make: () => Promise<Buffer | string> | Buffer | string,
-): Promise<Buffer> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const path = join(config.dataDir, name);
-  if (!existsSync(path)) {
-    try {
-      writeFileSync(path, await make(), { mode: 0o600, flag: 'wx' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  }
-  return readFileSync(path);
-}
-
-/** The instance's sealer: its key from the environment, or made at first start in the data directory. */
-export async function openSealer(config: Config): Promise<Sealer> {
-  return createSealer(config.secretKey ?? (await ownFile(config, SECRET_KEY_FILE, () => randomBytes(32))));
-}
-
-/** The store of the configuration; `lock: false` opens it beside a running service. */
-export function openStore(
-  config: Config,
-  logger: Logger,
-  lock: boolean,
-  onCommit?: (info: { ops: number; ms: number }) => void,
-): Promise<Store> {
-  return openSqliteStore({
-    directory: config.store.directory,
-    clock: systemClock,
-    random: createRandom(),
-    logger,
-    lock,
-    ...(onCommit === undefined ? {} : { onCommit }),
-  });
-}
-
-function embeddedDirectory({ store }: Config): string {
-  if (store.kind !== 'sqlite')
-    throw new Error(
-      "HIKYAKU_STORE is no embedded store: back PostgreSQL up by its own means (pg_dump, the provider's snapshots)",
-    );
-  return store.directory;
-}
-/** A backup of the embedded store, also beside a running service. Throws BackupError. */
-export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): BackupFacts {
-  return backUpSqlite({ ...options, directory: embeddedDirectory(config) });
-}
-/** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */
-export function restoreStore(config: Config, options: Omit<RestoreOptions, 'directory'>): BackupFacts {
-  return restoreSqlite({ ...options, directory: embeddedDirectory(config) });
-}
-
-interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  /** The context for listeners of this least version; re-read when the files change. */
-  contextFor(minVersion: Config['tlsMinVersion']): () => SecureContext;
-}
-async function openCertificate(config: Config, logger: Logger): Promise<Certificate> {
-  const paths = config.tls ?? {
-    cert: join(config.dataDir, 'self-signed.cert.pem'),
-    key: join(config.dataDir, 'self-signed.key.pem'),
-  };
-  if (config.tls === null && !existsSync(paths.key)) {
-    const made = await makeSelfSigned(config.hostname, systemClock.now());
-    await ownFile(config, 'self-signed.cert.pem', () => made.cert);
-    await ownFile(config, 'self-signed.key.pem', () => made.key);
-    chmodSync(paths.key, 0o600);
-  }
-  const read = () => {
-    try {
-      const pair = { cert: readFileSync(paths.cert), key: readFileSync(paths.key) };
-      createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
-      return pair;
-    } catch (error) {
-      throw new Error(`HIKYAKU_TLS_CERT or HIKYAKU_TLS_KEY cannot be used: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  };
-  const stamp = () => `${statSync(paths.cert).mtimeMs} ${statSync(paths.key).mtimeMs}`;
-  const first = read();
-  return {
-    ...first,
-    contextFor(minVersion) {
-      const current = {
-        stamp: stamp(),
-        checkedAt: systemClock.monotonic(),
-        context: createTlsContext({ ...first, minVersion }),
-      };
-      return () => {
-        const now = systemClock.monotonic();
-        if (now - current.checkedAt > 1000) {
-          current.checkedAt = now;
-          try {
-            const seen = stamp();
-            if (seen !== current.stamp) {
-              current.context = createTlsContext({ ...read(), minVersion });
-              current.stamp = seen;
-              logger.info({}, 'the TLS certificate was read again');
-            }
-          } catch (error) {
-            logger.error({ err: error }, 'the changed TLS certificate cannot be used; the old one stays');
-          }
-        }
-        return current.context;
-      };
-    },
-  };
-}
-
-/** Mail is refused while less is free than 1.5 × the largest message, or 10 % of the disk (5 GiB at most). Asked at most once a second. */
-function spaceGate(directory: string): () => boolean {
-  const seen = { at: Number.NEGATIVE_INFINITY, enough: true };
-  return () => {
-    const now = systemClock.monotonic();
-    if (now - seen.at < 1000) return seen.enough;
-    seen.at = now;
-    const { bavail, blocks, bsize } = statfsSync(directory);
-    seen.enough =
-      bavail * bsize > Math.max(1.5 * MX_SIZE_LIMIT, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
-    return seen.enough;
-  };
-}
-
+/** Who writes what is no project's. */
+const INSTANCE = '' as ProjectId;
 const STORE_ENDED = 'the store takes no writes: check the disk, then restart';
 
 /** What tests may put in place of the real thing. */
@@ -215,6 +81,9 @@ export interface Seams {
   /** Told of named moments on a message's way; crash tests end the process at one of them. */
   readonly probe?: (moment: Moment) => void;
   readonly retry?: { readonly baseMs: number; readonly maxMs: number };
+  readonly clock?: Clock;
+  /** Another node took this one for dead: the process should end, so that a new run can begin. */
+  readonly fenced?: () => void;
 }
 export const MOMENTS = [
   'accept.before',
@@ -233,7 +102,12 @@ export async function startService(
   config: Config,
   logger: Logger,
   signal: AbortSignal,
-  { probe = () => {}, retry = DEFAULT_RETRY }: Seams = {},
+  {
+    probe = () => {},
+    retry = DEFAULT_RETRY,
+    clock: machineClock = systemClock,
+    fenced = () => {},
+  }: Seams = {},
 ): Promise<RunningService> {
   /** After an I/O error nothing can be promised any more: no mail is taken or tried, and the operator is told. */
   function storeEnded(error: StoreError): void {
@@ -241,13 +115,17 @@ export async function startService(
     ready.reason = STORE_ENDED;
     logger.error({ err: error }, 'the store takes no writes any more: check the disk, then restart');
   }
+  function fencedOut(): void {
+    storeEnded(new StoreError('another node took this one for dead: it must be started anew', false));
+    fenced();
+  }
   /** The store as one of the rooms writes to it, with its moments. */
   function writing(room: 'accept' | 'settle' | 'hooks'): Pick<Store, 'transact'> {
     return {
-      async transact(project, record) {
+      async transact(project, record, urgent = room === 'accept') {
         probe(`${room}.before`);
         try {
-          await store.transact(project, record);
+          await store.transact(project, record, urgent);
         } catch (error) {
           if (error instanceof StoreError && !error.retryable) storeEnded(error);
           throw error;
@@ -257,23 +135,38 @@ export async function startService(
     };
   }
   await using starting = new AsyncDisposableStack();
-  const clock = systemClock;
   const random = createRandom();
   const metrics = createMetrics();
   const collector = createCollector();
-  const certificate = await openCertificate(config, logger);
+  const certificate = await openCertificate(config, machineClock, logger);
   const sealer = await openSealer(config);
-  const store = starting.use(
-    await openStore(config, logger, true, (info) => {
-      metrics.groupCommit(info);
-      probe('commit.answered');
+  const siteConnections = (site: string) =>
+    config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
+  const ground = starting.use(
+    await openGround(config, {
+      clock: machineClock,
+      logger,
+      connections: siteConnections,
+      onCommit(info) {
+        metrics.groupCommit(info);
+        probe('commit.answered');
+      },
+      onUncertain: () =>
+        void scheduler
+          .resync()
+          .catch((error: unknown) => logger.error({ err: error }, 'the queue could not be counted again')),
+      onFenced: fencedOut,
     }),
   );
+  const { store, clock, shared } = ground;
+  /** Rounds that one node at a time makes for all. */
+  const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
   const { read } = store;
   const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();
-  const hasSpace = spaceGate(config.store.directory);
+  const hasSpace =
+    config.store.kind === 'sqlite' ? spaceGate(config.store.directory, MX_SIZE_LIMIT, clock) : () => true;
   const ready = { reason: 'starting' as string | null };
   const urls = { http: config.publicUrl };
 
@@ -345,13 +238,11 @@ export async function startService(
     enqueue: (message, rows) => scheduler.enqueue(message, rows),
   });
   const deliverHosted = createHostedDelivery(planHosted, intake);
-  const limiter = createLimiter({
-    reader: read,
-    clock,
-    defaults: { perMinute: config.limitPerMinute, perDay: config.limitPerDay },
-  });
-  const siteConnections = (site: string) =>
-    config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
+  const defaults = { perMinute: config.limitPerMinute, perDay: config.limitPerDay };
+  const limiter =
+    shared === null
+      ? createLimiter({ reader: read, clock, defaults })
+      : createSharedLimiter({ reader: read, usage: shared.usage, clock, logger, defaults });
   const noticeDeps = { read, clock, random, hostname: config.hostname };
   const telling: Pick<CommitDeps, 'notices' | 'accept'> = {
     async notices(message, items, settlement) {
@@ -378,7 +269,8 @@ export async function startService(
     allowPrivate: config.allowPrivateTargets,
     sandboxed,
     limiter,
-    perSite: (site) => siteConnections(site),
+    perSite: siteConnections,
+    permits: shared?.permits ?? null,
     ...telling,
     retry,
     released: collector.released,
@@ -408,7 +300,7 @@ export async function startService(
       });
     },
   });
-  const operate = createOperator({
+  const { operate, answer } = createOperator({
     ...telling,
     read,
     transactor: writing('settle'),
@@ -418,7 +310,35 @@ export async function startService(
     random,
     logger,
     nudgeEvents: () => dispatcher.nudge(),
+    askOthers: async (question) => (await shared?.cluster.ask(question)) ?? [],
   });
+  shared?.cluster.listen({
+    adopted(members) {
+      dispatcher.nudge();
+      read
+        .lanes(members)
+        .then(scheduler.adopt)
+        .catch((error: unknown) => {
+          logger.error({ err: error, members }, 'what was taken over could not be read, trying again');
+          void scheduler.resync().catch(() => {});
+        });
+    },
+    lost: scheduler.pause,
+    found: scheduler.proceed,
+    fenced: fencedOut,
+    refresh: scheduler.refresh,
+    asked: (question) => answer(question as NodeQuestion),
+  });
+  /** Every node's lanes, with what is known of our own in memory. */
+  async function lanesOfAll(): Promise<readonly LaneView[]> {
+    const own = [...scheduler.lanes()];
+    if (shared === null) return own;
+    const active = new Map(own.map((lane) => [`${lane.project} ${lane.lane}`, lane.active]));
+    return (await read.lanes('all')).map((lane) => ({
+      ...lane,
+      active: active.get(`${lane.project} ${lane.lane}`) ?? 0,
+    }));
+  }
   metrics.setQueueDepthSource(async () => scheduler.depth);
   const dns = {
     mxHosts: config.mxHosts,
@@ -426,6 +346,7 @@ export async function startService(
     submissionHost: config.submissionHost,
   };
   const checker = createChecker({
+    mayRun: mayRun('domain checks'),
     transactor: store,
     reader: read,
     resolver,
@@ -451,7 +372,21 @@ export async function startService(
       };
     },
   });
-  const authenticator = createAuthenticator({ iam: read, sealer, clock });
+  const authenticator = createAuthenticator({
+    iam: read,
+    sealer,
+    clock,
+    failures: {
+      recent: read.authFailures,
+      note: (scopes, at) =>
+        store.transact(INSTANCE, (tx) => {
+          for (const scope of scopes) {
+            tx.insertAuthFailure(scope, at);
+            tx.pruneAuthFailures(scope, at - 24 * 3_600_000);
+          }
+        }),
+    },
+  });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
   const receiver = createReceiver({
     read,
@@ -477,6 +412,7 @@ export async function startService(
     submission: [],
     submissions: [],
   };
+  const trustedProxy = createNetworkList(config.trustedProxies);
   const least = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
   for (const [role, addresses, minVersion] of [
     ['mx', config.mxListen, config.mxTlsMinVersion],
@@ -498,6 +434,7 @@ export async function startService(
           role === 'mx' && connection.principal === null ? MX_SIZE_LIMIT : SUBMISSION_SIZE_LIMIT,
         authAllowed: (version) => least.indexOf(version) >= least.indexOf(config.tlsMinVersion),
         exempt: (address) => role === 'submission' && inTrusted(address) !== undefined,
+        trustedProxy,
       });
       listeners[role].push(listener);
     }
@@ -524,7 +461,7 @@ export async function startService(
       submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
       operate,
       queue: {
-        lanes: () => [...scheduler.lanes()],
+        lanes: () => lanesOfAll(),
         dead: () => scheduler.dead(),
         isActive: scheduler.isSending,
       },
@@ -541,8 +478,9 @@ export async function startService(
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
   const control = createControl(config.dataDir, { operate, clock, logger });
-  const sweeper = createSweeper({ store, clock, logger });
-  for (const service of [dispatcher, scheduler, checker, control, sweeper]) {
+  const sweeper = createSweeper({ store, clock, logger, mayRun: mayRun('retention') });
+  const members = shared === null ? [] : [shared.permits, shared.cluster];
+  for (const service of [dispatcher, scheduler, checker, control, sweeper, ...members]) {
     starting.use(service);
     await service.start(signal);
   }

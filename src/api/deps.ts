@@ -49,7 +49,7 @@ export interface ApiDeps {
   readonly submit: Submit;
   readonly operate: Operate;
   readonly queue: {
-    lanes(): readonly LaneView[];
+    lanes(): Promise<readonly LaneView[]>;
     dead(): readonly DeadSite[];
     /** It is being tried right now. */
     isActive(recipient: RecipientId): boolean;

@@ -162,7 +162,7 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const { projectId } = permitted(request, 'mta.queues.list');
       const { limit, cursor } = pageOf(request);
       const after = cursor === null ? '' : Buffer.from(cursor, 'base64url').toString('utf8');
-      const own = deps.queue.lanes().filter(({ project }) => project === projectId);
+      const own = (await deps.queue.lanes()).filter(({ project }) => project === projectId);
       const depth = { queued: 0, deferred: 0, held: 0 };
       for (const { queued, deferred, held } of own) {
         depth.queued += queued;

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { backUpStore } from '../service.ts';
+import { backUpStore } from '../stores.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 

@@ -8,7 +8,7 @@ import { createResolver } from '../runtime/dns-resolver.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { ConflictError } from '../runtime/transactor.ts';
-import { openSealer, openStore } from '../service.ts';
+import { openSealer, openStore } from '../stores.ts';
 import { setUp } from './setup.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 

@@ -11,8 +11,10 @@ import { type Config, type HostPort, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createResolver } from '../runtime/dns-resolver.ts';
+import { silentLogger } from '../runtime/logger.ts';
 import { systemNetwork } from '../runtime/network.ts';
 import type { Resolver } from '../runtime/resolver.ts';
+import { openStore } from '../stores.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
 export interface Finding {
@@ -45,6 +47,7 @@ async function checkPort(check: string, { host, port }: HostPort): Promise<Findi
 }
 
 async function checkStore(config: Config): Promise<Finding[]> {
+  if (config.store.kind === 'postgres') return checkDatabase(config);
   const { directory } = config.store;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -59,6 +62,16 @@ async function checkStore(config: Config): Promise<Finding[]> {
     ];
   } catch (error) {
     return [failed('store', `${directory}: ${(error as Error).message}`)];
+  }
+}
+
+async function checkDatabase(config: Config): Promise<Finding[]> {
+  try {
+    await using store = await openStore(config, silentLogger, false);
+    await store.read.projects({ limit: 1, cursor: null });
+    return [ok('store', `PostgreSQL answers, schema version ${store.version}`)];
+  } catch (error) {
+    return [failed('store', (error as Error).message)];
   }
 }
 

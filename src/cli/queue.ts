@@ -7,7 +7,7 @@ import { loadConfig } from '../config/config.ts';
 import { reasonOf } from '../delivery/reason.ts';
 import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
-import { openStore } from '../service.ts';
+import { openStore } from '../stores.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
 const ACTIONS = [
@@ -104,7 +104,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       const matches = (lane: { project: ProjectId; lane: string }) =>
         (project === null || lane.project === project) &&
         (options.site === undefined || lane.lane === options.site);
-      const lanes = (await store.read.lanes()).filter(matches).map(({ nextDue, ...lane }) => ({
+      const lanes = (await store.read.lanes('all')).filter(matches).map(({ nextDue, ...lane }) => ({
         ...lane,
         next_due_at: new Date(nextDue).toISOString(),
       }));

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { type Config, loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { restoreStore } from '../service.ts';
+import { restoreStore } from '../stores.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 

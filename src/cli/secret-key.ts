@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { createSealer } from '../runtime/sealing.ts';
-import { SECRET_KEY_FILE } from '../service.ts';
+import { SECRET_KEY_FILE } from '../stores.ts';
 
 export interface PresentKey {
   readonly key: Buffer;

@@ -4,7 +4,8 @@ import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
-import { createLogger, openSealer, openStore, type RunningService, startService } from '../service.ts';
+import { createLogger, type RunningService, startService } from '../service.ts';
+import { openSealer, openStore } from '../stores.ts';
 import { type SetUp, setUp } from './setup.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
@@ -13,20 +14,24 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const config = loadConfig(env);
   const logger = createLogger(config);
   const sandbox = await firstStart(config);
-  await using service = await startService(config, logger, signal);
+  const fenced = new AbortController();
+  const stop = AbortSignal.any([signal, fenced.signal]);
+  await using service = await startService(config, logger, stop, { fenced: () => fenced.abort() });
   const { http, mx, submission, submissions } = service;
   logger.info({ http, mx, submission, submissions }, 'ready');
   if (sandbox !== null) process.stderr.write(welcome(sandbox, service));
-  if (!signal.aborted) {
+  if (!stop.aborted) {
     // The listeners keep the process alive; this wait only knows when to stop.
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
   }
   logger.info({}, 'stopping');
-  return 0;
+  // Whoever watches over this process starts it anew: as a new member it is well again.
+  return fenced.signal.aborted ? 1 : 0;
 }
 
-/** The sandbox of an empty store, made before anything listens; null where there are projects. */
+/** The sandbox of an empty embedded store, made before anything listens; null where there are projects. */
 async function firstStart(config: ReturnType<typeof loadConfig>): Promise<SetUp | null> {
+  if (config.store.kind !== 'sqlite') return null;
   await using store = await openStore(config, silentLogger, true);
   const { items } = await store.read.projects({ limit: 1, cursor: null });
   if (items.length > 0) return null;

@@ -1,6 +1,9 @@
 /** Every environment variable there is: name, default as shown to people, meaning. The README's table is tested against it. */
 export const VARIABLES = {
-  HIKYAKU_STORE: ['sqlite:./data', 'where everything durable lives: `sqlite:<directory>`, or `postgres://user:password@host/database` for many nodes'],
+  HIKYAKU_STORE: [
+    'sqlite:./data',
+    'where everything durable lives: `sqlite:<directory>`, or `postgres://user:password@host/database` for many nodes',
+  ],
   HIKYAKU_HOSTNAME: ["the machine's name", 'greeting, EHLO, Received'],
   HIKYAKU_SUBMISSION_HOST: ['the host name', 'the one sending host customers are told'],
   HIKYAKU_MX_HOSTS: ['the host name', 'the receiving hosts customers are told, comma-separated'],

@@ -41,10 +41,11 @@ async function noLongerSuspended(lane: LaneKey, deps: HeldDeps, now: number): Pr
   const free: DueRecipient[] = [];
   let cursor: string | null = null;
   do {
-    const page: Awaited<ReturnType<SpoolReader['waiting']>> = await deps.read.waiting(lane, {
-      limit: AT_ONCE,
-      cursor,
-    });
+    const page: Awaited<ReturnType<SpoolReader['waiting']>> = await deps.read.waiting(
+      lane,
+      { limit: AT_ONCE, cursor },
+      true,
+    );
     for (const one of page.items) {
       const lifted = { ...one, row: { ...one.row, lane: one.row.domain } };
       const tooLong = one.row.heldMs + (now - (one.row.heldSince ?? now)) >= LONGEST_HOLD_MS;

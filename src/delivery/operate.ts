@@ -55,23 +55,38 @@ export interface OperatorDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly nudgeEvents: () => void;
+  /** Puts the question to all other nodes that share the store; their answers. */
+  readonly askOthers: (question: NodeQuestion) => Promise<readonly unknown[]>;
 }
+/** What one node asks of the others about the queue: each acts on the rows it serves. */
+export type NodeQuestion =
+  | { readonly kind: 'change'; readonly request: QueueRequest; readonly now: number }
+  | { readonly kind: 'suspended'; readonly suspension: Suspension }
+  | { readonly kind: 'resumed'; readonly id: SuspensionId };
 /** null: there is no such suspension in the filter's project. */
 export type Operate = (request: QueueRequest) => Promise<QueueResult | null>;
+export interface Operator {
+  readonly operate: Operate;
+  /** Answers another node. */
+  readonly answer: (question: NodeQuestion) => Promise<Changed>;
+}
+/** What was done to the rows of one node. */
+type Changed = Omit<QueueResult, 'suspension'>;
 
 const PAGE = 200;
 
-export function createOperator(deps: OperatorDeps): Operate {
+export function createOperator(deps: OperatorDeps): Operator {
   const { read, transactor, scheduler, clock, random } = deps;
   const commitDeps: CommitDeps = { ...deps, stuck: () => {}, abandoned: new AbortController().signal };
 
-  async function* pages(filter: WaitingFilter): AsyncGenerator<readonly DueRecipient[]> {
+  async function* pages(filter: WaitingFilter, own: boolean): AsyncGenerator<readonly DueRecipient[]> {
     let cursor: string | null = null;
     do {
-      const page: Awaited<ReturnType<SpoolReader['waiting']>> = await read.waiting(filter, {
-        limit: PAGE,
-        cursor,
-      });
+      const page: Awaited<ReturnType<SpoolReader['waiting']>> = await read.waiting(
+        filter,
+        { limit: PAGE, cursor },
+        own,
+      );
       if (page.items.length > 0) yield page.items;
       cursor = page.nextCursor;
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -79,7 +94,7 @@ export function createOperator(deps: OperatorDeps): Operate {
   }
   async function count(filter: WaitingFilter): Promise<number> {
     let matched = 0;
-    for await (const page of pages(filter)) matched += page.length;
+    for await (const page of pages(filter, false)) matched += page.length;
     return matched;
   }
   /** Puts one row forward; false where it has moved on meanwhile. */
@@ -103,11 +118,11 @@ export function createOperator(deps: OperatorDeps): Operate {
     filter: WaitingFilter,
     change: (due: DueRecipient) => Promise<RecipientRow | null>,
     wanted: (row: RecipientRow) => boolean,
-  ): Promise<Omit<QueueResult, 'suspension'>> {
+  ): Promise<Changed> {
     let matched = 0;
     let changed = 0;
     let inFlight = 0;
-    for await (const page of pages(filter)) {
+    for await (const page of pages(filter, true)) {
       matched += page.length;
       const candidates = page.filter(({ row }) => wanted(row));
       const free = new Set(scheduler.seize(candidates.map(({ row }) => row)).map(({ id }) => id));
@@ -128,24 +143,36 @@ export function createOperator(deps: OperatorDeps): Operate {
     }
     return { matched, changed, inFlight };
   }
+  /** On the rows of this node. */
+  function change({ action, filter, reason }: QueueRequest, now: number): Promise<Changed> {
+    if (action === 'retry') {
+      // What is due already needs no help; it would only come up again in the walk.
+      const waits = (row: RecipientRow) => row.state !== 'queued' && (row.nextAttemptAt ?? 0) > now;
+      return changeAll(filter, (due) => retry(due, now), waits);
+    }
+    const kind = action === 'cancel' ? 'cancelled' : 'returned';
+    return changeAll(
+      filter,
+      (due) => settle(due, { kind, cause: reason }),
+      () => true,
+    );
+  }
   async function act(request: QueueRequest, now: number): Promise<QueueResult | null> {
     const { action, filter, reason, actor } = request;
     switch (action) {
-      case 'retry': {
-        // What is due already needs no help; it would only come up again in the walk.
-        const waits = (row: RecipientRow) => row.state !== 'queued' && (row.nextAttemptAt ?? 0) > now;
-        return { ...(await changeAll(filter, (due) => retry(due, now), waits)), suspension: null };
-      }
+      case 'retry':
       case 'cancel':
       case 'bounce': {
-        const kind = action === 'cancel' ? 'cancelled' : 'returned';
-        const change: Change = { kind, cause: reason };
+        const [own, others] = await Promise.all([
+          change(request, now),
+          deps.askOthers({ kind: 'change', request, now }),
+        ]);
+        const all = [own, ...(others.filter((one) => one !== null) as Changed[])];
+        const sum = (of: (one: Changed) => number) => all.reduce((total, one) => total + of(one), 0);
         return {
-          ...(await changeAll(
-            filter,
-            (due) => settle(due, change),
-            () => true,
-          )),
+          matched: sum(({ matched }) => matched),
+          changed: sum(({ changed }) => changed),
+          inFlight: sum(({ inFlight }) => inFlight),
           suspension: null,
         };
       }
@@ -163,6 +190,7 @@ export function createOperator(deps: OperatorDeps): Operate {
           tx.insertSuspension(suspension),
         );
         scheduler.suspend(suspension);
+        await deps.askOthers({ kind: 'suspended', suspension });
         return { matched, changed: 0, inFlight: 0, suspension: suspension.id };
       }
       case 'resume': {
@@ -173,11 +201,12 @@ export function createOperator(deps: OperatorDeps): Operate {
           tx.deleteSuspension(known.id),
         );
         scheduler.resume(known.id);
+        await deps.askOthers({ kind: 'resumed', id: known.id });
         return { matched: 0, changed: 0, inFlight: 0, suspension: known.id };
       }
     }
   }
-  return async (request) => {
+  async function operate(request: QueueRequest): Promise<QueueResult | null> {
     const { action, filter, actor } = request;
     const now = clock.now();
     if (request.dryRun) return { matched: await count(filter), changed: 0, inFlight: 0, suspension: null };
@@ -189,5 +218,14 @@ export function createOperator(deps: OperatorDeps): Operate {
       tx.insertOperation({ id, action, filter, actor, at: now, changed: result.changed }),
     );
     return result;
+  }
+  return {
+    operate,
+    async answer(question) {
+      if (question.kind === 'change') return change(question.request, question.now);
+      if (question.kind === 'suspended') scheduler.suspend(question.suspension);
+      else scheduler.resume(question.id);
+      return { matched: 0, changed: 0, inFlight: 0 };
+    },
   };
 }

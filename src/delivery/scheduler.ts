@@ -112,6 +112,8 @@ export interface Scheduler extends Service {
   adopt(lanes: readonly LaneSummary[]): void;
   /** Rows may wait in the store that nobody here knows of (a commit whose end was not seen): they are looked for. */
   resync(): Promise<void>;
+  /** What other nodes have suspended or resumed is known here, too. */
+  refresh(): Promise<void>;
   /** Breaks off what is under way and tries nothing more, until `proceed`: another node may take it for its own. */
   pause(): void;
   proceed(): void;
@@ -508,7 +510,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     timer = null;
   }
 
-  return {
+  const scheduler: Scheduler = {
     enqueue(message, rows) {
       const now = clock.now();
       const fresh: RecipientRow[] = [];
@@ -575,6 +577,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       backlog.recount(await read.lanes());
       arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
     },
+    async refresh() {
+      const known = await read.suspensions();
+      for (const id of suspensions.ids) if (!known.some((one) => one.id === id)) scheduler.resume(id);
+      suspensions.load(known);
+    },
     pause() {
       paused = true;
       pool.breakOff();
@@ -620,6 +627,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       open.clear();
     },
   };
+  return scheduler;
 }
 
 function isTooMany(outcome: Outcome): boolean {

@@ -11,6 +11,7 @@ export interface Suspensions {
   /** The suspension that stops the recipient at wall time `now`, the longest one, or null. */
   match(recipient: DueRecipient, now: number): Suspension | null;
   readonly none: boolean;
+  readonly ids: readonly SuspensionId[];
 }
 
 export function createSuspensions(): Suspensions {
@@ -31,6 +32,9 @@ export function createSuspensions(): Suspensions {
         }
       }
       return found;
+    },
+    get ids() {
+      return [...known.keys()];
     },
     get none() {
       return known.size === 0;

@@ -23,6 +23,8 @@ export interface CheckerDeps<Tx extends DomainTx> {
   readonly expectations: DnsExpectations;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether this node makes the rounds now: one of those that share a store does. */
+  readonly mayRun?: () => Promise<boolean>;
   /** Reads what publishing needs; what it gives is called inside the recording. */
   readonly preparePublish: (project: ProjectId) => Promise<PublishDomainEvent<Tx>>;
 }
@@ -57,7 +59,16 @@ const AT_ONCE = 4;
 const PAGE = 100;
 
 export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Checker {
-  const { transactor, reader, resolver, expectations, clock, logger, preparePublish } = deps;
+  const {
+    transactor,
+    reader,
+    resolver,
+    expectations,
+    clock,
+    logger,
+    preparePublish,
+    mayRun = async () => true,
+  } = deps;
   /** Last clear verdict of domains whose latest check was unclear, so that a gap makes no event. */
   const lastClear = new Map<DomainId, boolean>();
   let timer: Timer | null = null;
@@ -133,7 +144,8 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   }
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
-      walk = walkAll()
+      walk = mayRun()
+        .then((mine) => (mine ? walkAll() : undefined))
         .catch((error: unknown) => logger.warn({ error: String(error) }, 'DNS checks broke off'))
         .then(() => {
           if (!stopped) schedule(TICK_MS);

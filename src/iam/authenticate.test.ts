@@ -4,7 +4,7 @@ import type { ApiClientId, ProjectId } from '../runtime/ids.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { createAuthenticator } from './authenticate.ts';
+import { type AuthFailures, createAuthenticator } from './authenticate.ts';
 import { isRole, operationsOf } from './policy.ts';
 import { createStaticKey } from './static-keys.ts';
 import type { IamReader } from './types.ts';
@@ -28,7 +28,17 @@ async function setUp(expiresAt: number | null = null) {
   const iam = {
     findKey: async (id: string) => (id === key.id ? { key, client, project } : null),
   } as unknown as IamReader;
-  return { clock, key, secret, authenticator: createAuthenticator({ iam, sealer, clock }) };
+  const noted: { scope: string; at: number }[] = [];
+  const failures: AuthFailures = {
+    recent: async (scope, since, most) =>
+      noted
+        .filter((one) => one.scope === scope && one.at >= since)
+        .map(({ at }) => at)
+        .reverse()
+        .slice(0, most),
+    note: async (scopes, at) => void noted.push(...scopes.map((scope) => ({ scope, at }))),
+  };
+  return { clock, key, secret, authenticator: createAuthenticator({ iam, failures, sealer, clock }) };
 }
 
 test('the right secret signs in, with the operations of its roles; it holds a colon and is stored nowhere', async () => {

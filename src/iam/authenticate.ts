@@ -1,7 +1,8 @@
 /**
  * Who is calling: key id and secret to a principal. An unknown id takes the same path as a known one. Failures are
  * capped per address (10 a minute, 50 a day) and per key and address (20 an hour); an address that signed in with the
- * key in the last 24 h is not locked out by what others do. Counters are in memory and bounded.
+ * key in the last 24 h is not locked out by what others do. The counters stand in the store, for all nodes and beyond a
+ * restart; a refused attempt is written down before it is answered. Rejects where the store does.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { StaticKeyId } from '../runtime/ids.ts';
@@ -40,26 +41,36 @@ export function principalOf(client: ApiClient, project: Project, keyId: StaticKe
   };
 }
 
-export function createAuthenticator(deps: { iam: IamReader; sealer: Sealer; clock: Clock }): Authenticator {
-  const { iam, sealer, clock } = deps;
-  const failures = new Map<string, number[]>();
+/** Failed attempts by scope: an address, or a key and an address. Times are wall ms. */
+export interface AuthFailures {
+  /** Newest first, at or after `since`, at most `most`. */
+  recent(scope: string, since: number, most: number): Promise<readonly number[]>;
+  note(scopes: readonly string[], at: number): Promise<void>;
+}
+
+export function createAuthenticator(deps: {
+  iam: IamReader;
+  failures: AuthFailures;
+  sealer: Sealer;
+  clock: Clock;
+}): Authenticator {
+  const { iam, sealer, clock, failures } = deps;
   const lastSuccess = new Map<string, number>();
 
-  function waitFor(scope: string, caps: readonly { ms: number; most: number }[], now: number): number {
-    const times = failures.get(scope) ?? [];
+  /** ms until the scope may try again. */
+  async function waitFor(
+    scope: string,
+    caps: readonly { ms: number; most: number }[],
+    now: number,
+  ): Promise<number> {
+    const longest = Math.max(...caps.map(({ ms }) => ms));
+    const times = await failures.recent(scope, now - longest, Math.max(...caps.map(({ most }) => most)));
     let wait = 0;
     for (const { ms, most } of caps) {
-      const recent = times.filter((at) => at > now - ms);
-      if (recent.length >= most) wait = Math.max(wait, recent[recent.length - most]! + ms - now);
+      const first = times[most - 1];
+      if (first !== undefined && first > now - ms) wait = Math.max(wait, first + ms - now);
     }
     return wait;
-  }
-  function note(scope: string, now: number): void {
-    const times = (failures.get(scope) ?? []).filter((at) => at > now - DAY);
-    times.push(now);
-    failures.delete(scope);
-    failures.set(scope, times.slice(-50));
-    if (failures.size > MOST_COUNTERS) failures.delete(failures.keys().next().value!);
   }
 
   /** One attempt of an address after the other: what is asked together is counted together. */
@@ -75,20 +86,20 @@ export function createAuthenticator(deps: { iam: IamReader; sealer: Sealer; cloc
     };
   }
   async function judge(username: string, secret: string, remoteAddress: string): Promise<Authentication> {
-    const now = clock.monotonic();
+    const now = clock.now();
     const pair = `${username.slice(0, 64)} ${remoteAddress}`;
     const known = (lastSuccess.get(pair) ?? Number.NEGATIVE_INFINITY) > now - DAY;
-    const wait = known
-      ? waitFor(pair, KEY_CAPS, now)
-      : Math.max(waitFor(remoteAddress, ADDRESS_CAPS, now), waitFor(pair, KEY_CAPS, now));
+    const wait = Math.max(
+      known ? 0 : await waitFor(remoteAddress, ADDRESS_CAPS, now),
+      await waitFor(pair, KEY_CAPS, now),
+    );
     if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
     const id = parseId<'static-key'>(username);
     const found = id === null ? null : await iam.findKey(id);
     const matches = verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret);
     const expired = found !== null && found.key.expiresAt !== null && found.key.expiresAt <= clock.now();
     if (found === null || !matches || expired) {
-      note(remoteAddress, now);
-      note(pair, now);
+      await failures.note([remoteAddress, pair], now);
       return { kind: 'refused' };
     }
     lastSuccess.delete(pair);

@@ -16,6 +16,8 @@ export interface ClusterListener {
   found(): void;
   /** Another member took us for dead: nothing of ours may be written any more. Only a new run can go on. */
   fenced(): void;
+  /** Now and then: what others have changed is read again. Rejections are logged. */
+  refresh(): Promise<void>;
   /** Another member asks; the answer is JSON. */
   asked(question: unknown): Promise<unknown>;
 }

@@ -25,8 +25,8 @@ export interface IdempotencyRecord {
 export interface LedgerReader {
   task(project: ProjectId, id: TaskId): Promise<Task | null>;
   idempotency(project: ProjectId, key: string): Promise<IdempotencyRecord | null>;
-  /** Failures within the window starting at `since` (ms): of the address in all, and of (key, address). */
-  authFailures(scope: string, since: number): Promise<number>;
+  /** Wall ms of the newest failures at or after `since`, newest first, at most `most`: of an address, or of a key and address. */
+  authFailures(scope: string, since: number, most: number): Promise<readonly number[]>;
 }
 export interface LedgerTx {
   insertTask(task: Task): void;
@@ -36,4 +36,6 @@ export interface LedgerTx {
   completeIdempotency(project: ProjectId, key: string, response: { status: number; body: string }): void;
   deleteIdempotency(project: ProjectId, key: string): void;
   pruneIdempotency(before: number): void;
+  insertAuthFailure(scope: string, at: number): void;
+  pruneAuthFailures(scope: string, before: number): void;
 }

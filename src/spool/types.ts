@@ -186,8 +186,8 @@ export interface SpoolReader {
   ): Promise<readonly DueRecipient[]>;
   /** Earliest next_attempt_at after `now` of any unsettled recipient of the lane, or null. */
   nextDueAfter(lane: LaneKey, now: number): Promise<number | null>;
-  /** All lanes with unsettled recipients. */
-  lanes(): Promise<readonly LaneSummary[]>;
+  /** The lanes with unsettled recipients that this node serves, only of those members, or of all nodes. */
+  lanes(of?: 'all' | readonly string[]): Promise<readonly LaneSummary[]>;
   /**
    * Unsettled recipients in the order of project, lane and time, with their messages. Looks at a bounded number of rows
    * per call, so that a page may be short or empty before the end: it is over when `nextCursor` is null.
@@ -195,6 +195,8 @@ export interface SpoolReader {
   waiting(
     filter: WaitingFilter,
     page: { readonly limit: number; readonly cursor: string | null },
+    /** Only rows this node serves. */
+    own?: boolean,
   ): Promise<{ readonly items: readonly DueRecipient[]; readonly nextCursor: string | null }>;
   recipient(project: ProjectId, id: RecipientId): Promise<RecipientRow | null>;
   sentKeys(project: ProjectId, key: string): Promise<readonly SentKey[]>;

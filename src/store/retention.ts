@@ -39,6 +39,8 @@ export interface SweeperDeps {
   readonly store: Retention;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether this node makes the rounds now: one of those that share a store does. */
+  readonly mayRun?: () => Promise<boolean>;
 }
 const FIRST_MS = 60_000;
 const INTERVAL_MS = 3_600_000;
@@ -47,7 +49,7 @@ const PAUSE_MS = 50;
 /** Messages remembered as told of. */
 const MOST_TOLD = 10_000;
 
-export function createSweeper({ store, clock, logger }: SweeperDeps): Service {
+export function createSweeper({ store, clock, logger, mayRun = async () => true }: SweeperDeps): Service {
   const told = new Set<MessageId>();
   let timer: Timer | null = null;
   let round: Promise<void> = Promise.resolve();
@@ -82,7 +84,8 @@ export function createSweeper({ store, clock, logger }: SweeperDeps): Service {
   }
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
-      round = sweepAll()
+      round = mayRun()
+        .then((mine) => (mine ? sweepAll() : undefined))
         .catch((error: unknown) => logger.error({ err: error }, 'what is over could not be removed'))
         .then(() => {
           if (!stopped) schedule(INTERVAL_MS);

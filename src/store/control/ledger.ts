@@ -64,10 +64,9 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & Ledger
         createdAt: r.created_at,
       };
     },
-    async authFailures(scope, since) {
+    async authFailures(scope, since, most) {
       const query = db.selectFrom('auth_failure').where('scope', '=', scope).where('at', '>=', since);
-      const [row] = await ask(query.select(({ fn }) => fn.countAll<number>().as('n')));
-      return Number(row?.n ?? 0);
+      return (await ask(query.select('at').orderBy('at', 'desc').limit(most))).map(({ at }) => at);
     },
   };
 }
@@ -167,6 +166,9 @@ export function ledgerTx(db: Kysely<Tables>, push: Push): LedgerTx {
       ),
     deleteIdempotency: (project, key) =>
       push(command(db.deleteFrom('idempotency').where('project_id', '=', project).where('key', '=', key))),
+    insertAuthFailure: (scope, at) => push(command(db.insertInto('auth_failure').values({ scope, at }))),
+    pruneAuthFailures: (scope, before) =>
+      push(command(db.deleteFrom('auth_failure').where('scope', '=', scope).where('at', '<', before))),
     pruneIdempotency: (before) =>
       push(command(db.deleteFrom('idempotency').where('created_at', '<', before))),
   };

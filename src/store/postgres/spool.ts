@@ -116,6 +116,8 @@ export function postgresSpoolReader(deps: {
     if (octets !== row.size) throw new Error(`the body has ${octets} of ${row.size} octets`);
     return { prefix, raw };
   }
+  const ownersOf = async (of: 'all' | readonly string[] | undefined) =>
+    of === undefined ? owners.mine('recipient') : of === 'all' ? owners.all('recipient') : of;
   async function waitingRows(keys: readonly { project_id: string; id: string }[]): Promise<DueRecipient[]> {
     const found: DueRecipient[] = [];
     if (keys.length === 0) return found;
@@ -188,21 +190,23 @@ export function postgresSpoolReader(deps: {
       const [row] = await all<{ at: number | null }>(NEXT_DUE, [mine, project, lane, now]);
       return row?.at ?? null;
     },
-    async lanes() {
+    async lanes(of) {
       type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {
         project_id: string;
         next_due: number;
       };
-      const rows = await all<Cells>(LANES, [await owners.mine('recipient')], LONG_READ);
+      const rows = await all<Cells>(LANES, [await ownersOf(of)], LONG_READ);
       return rows.map(({ project_id, next_due, ...lane }) => ({
         project: project_id as LaneSummary['project'],
         nextDue: next_due,
         ...lane,
       }));
     },
-    async waiting(filter, { limit, cursor }) {
+    async waiting(filter, { limit, cursor }, own = false) {
       const at = readCursor(cursor);
-      const params: (SqlValue | readonly string[])[] = [await owners.all('recipient')];
+      const params: (SqlValue | readonly string[])[] = [
+        await (own ? owners.mine('recipient') : owners.all('recipient')),
+      ];
       const param = (value: SqlValue) => `$${params.push(value)}`;
       let where = 'r.owner = o.owner AND r.next_attempt_at IS NOT NULL';
       if (filter.project !== null) {

@@ -8,7 +8,6 @@
  * Global, not of one project: project, the unique indexes `directory_*`, suspension, queue_operation, auth_failure,
  * corrupt, meta, node, chore, site_permit, node_request, node_answer.
  */
-import { PERMITS_FUNCTION } from '../../postgres/permits.ts';
 import type { Migration } from '../migration.ts';
 
 const ID = 'TEXT COLLATE "C" NOT NULL';
@@ -136,7 +135,7 @@ CREATE TABLE chore (name TEXT PRIMARY KEY, holder TEXT COLLATE "C" NOT NULL);
 CREATE TABLE site_permit (site TEXT NOT NULL, holder TEXT COLLATE "C" NOT NULL, granted INT NOT NULL, wanting INT NOT NULL, PRIMARY KEY (site, holder));
 CREATE TABLE node_request (id TEXT COLLATE "C" PRIMARY KEY, from_node TEXT COLLATE "C" NOT NULL, body TEXT NOT NULL, created_at BIGINT NOT NULL);
 CREATE TABLE node_answer (request_id TEXT COLLATE "C" NOT NULL REFERENCES node_request (id) ON DELETE CASCADE, node TEXT COLLATE "C" NOT NULL, body TEXT NOT NULL, PRIMARY KEY (request_id, node));
-${PERMITS_FUNCTION}
+
 -- A UUIDv7 (RFC 9562 §5.7) of that wall time, made where the number of rows is known.
 CREATE FUNCTION hikyaku_id(ms BIGINT) RETURNS TEXT LANGUAGE sql VOLATILE AS $$
   SELECT overlay(gen_random_uuid()::text PLACING left(lpad(to_hex(ms), 12, '0'), 8) || '-' || right(lpad(to_hex(ms), 12, '0'), 4) || '-7' FROM 1 FOR 15)

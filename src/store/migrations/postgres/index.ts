@@ -1,7 +1,8 @@
 /** PostgreSQL's forward migrations, oldest first; see ../sqlite/index.ts. */
 import type { Migration } from '../migration.ts';
 import { first } from './001-first.ts';
+import { permits } from './002-permits.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first];
+export const MIGRATIONS: readonly Migration[] = [first, permits];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

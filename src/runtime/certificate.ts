@@ -1,0 +1,80 @@
+/**
+ * The certificate of this host: the files of the environment, read again when they change, or a self-signed one that is
+ * made at first start. A changed pair that cannot be used is logged, and the one at hand stays.
+ */
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SecureContext, SecureVersion } from 'node:tls';
+import type { Clock } from './clock.ts';
+import type { Logger } from './logger.ts';
+import { ownFile } from './own-file.ts';
+import { createTlsContext, makeSelfSigned } from './tls.ts';
+
+export interface CertificateFiles {
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly dataDir: string;
+  readonly hostname: string;
+}
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** The context for listeners of this least version; re-read when the files change. */
+  contextFor(minVersion: SecureVersion): () => SecureContext;
+}
+/** Throws an error that names the variables where the files cannot be used. */
+export async function openCertificate(
+  config: CertificateFiles,
+  clock: Clock,
+  logger: Logger,
+): Promise<Certificate> {
+  const paths = config.tls ?? {
+    cert: join(config.dataDir, 'self-signed.cert.pem'),
+    key: join(config.dataDir, 'self-signed.key.pem'),
+  };
+  if (config.tls === null && !existsSync(paths.key)) {
+    const made = await makeSelfSigned(config.hostname, clock.now());
+    await ownFile(config.dataDir, 'self-signed.cert.pem', () => made.cert);
+    await ownFile(config.dataDir, 'self-signed.key.pem', () => made.key);
+    chmodSync(paths.key, 0o600);
+  }
+  const read = () => {
+    try {
+      const pair = { cert: readFileSync(paths.cert), key: readFileSync(paths.key) };
+      createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
+      return pair;
+    } catch (error) {
+      throw new Error(`HIKYAKU_TLS_CERT or HIKYAKU_TLS_KEY cannot be used: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  };
+  const stamp = () => `${statSync(paths.cert).mtimeMs} ${statSync(paths.key).mtimeMs}`;
+  const first = read();
+  return {
+    ...first,
+    contextFor(minVersion) {
+      const current = {
+        stamp: stamp(),
+        checkedAt: clock.monotonic(),
+        context: createTlsContext({ ...first, minVersion }),
+      };
+      return () => {
+        const now = clock.monotonic();
+        if (now - current.checkedAt > 1000) {
+          current.checkedAt = now;
+          try {
+            const seen = stamp();
+            if (seen !== current.stamp) {
+              current.context = createTlsContext({ ...read(), minVersion });
+              current.stamp = seen;
+              logger.info({}, 'the TLS certificate was read again');
+            }
+          } catch (error) {
+            logger.error({ err: error }, 'the changed TLS certificate cannot be used; the old one stays');
+          }
+        }
+        return current.context;
+      };
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/** The free-space gate of an embedded store. */
+import { statfsSync } from 'node:fs';
+import type { Clock } from './clock.ts';
+
+/** Mail is refused while less is free than 1.5 × the largest message, or 10 % of the disk (5 GiB at most). Asked at most once a second. */
+export function spaceGate(directory: string, largest: number, clock: Clock): () => boolean {
+  const seen = { at: Number.NEGATIVE_INFINITY, enough: true };
+  return () => {
+    const now = clock.monotonic();
+    if (now - seen.at < 1000) return seen.enough;
+    seen.at = now;
+    const { bavail, blocks, bsize } = statfsSync(directory);
+    seen.enough = bavail * bsize > Math.max(1.5 * largest, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
+    return seen.enough;
+  };
+}

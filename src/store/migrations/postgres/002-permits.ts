@@ -1,0 +1,30 @@
+/**
+ * hikyaku_permits(site, me, cap, wish): one transaction under the site's lock. `wish` > 0: as many as are free, at most so
+ * many; where that is none, it is noted as wanting. `wish` <= 0: so many come back, and none is wanted. Returns what was
+ * granted. Permits of members that are no more are free.
+ */
+import type { Migration } from '../migration.ts';
+
+export const permits: Migration = {
+  version: 2,
+  oldestCompatible: 1,
+  sql: `
+CREATE OR REPLACE FUNCTION hikyaku_permits(the_site TEXT, me TEXT, cap INT, wish INT) RETURNS INT LANGUAGE plpgsql AS $$
+DECLARE taken INT; got INT;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('hikyaku site ' || the_site, 0));
+  IF wish <= 0 THEN
+    UPDATE site_permit SET granted = granted + wish, wanting = 0 WHERE site = the_site AND holder = me;
+    DELETE FROM site_permit WHERE site = the_site AND holder = me AND granted <= 0;
+    RETURN wish;
+  END IF;
+  DELETE FROM site_permit p WHERE p.site = the_site AND NOT EXISTS (SELECT 1 FROM node n WHERE n.id = p.holder AND n.holder = n.id);
+  SELECT coalesce(sum(granted), 0) INTO taken FROM site_permit WHERE site = the_site;
+  got := least(wish, greatest(0, cap - taken));
+  INSERT INTO site_permit (site, holder, granted, wanting) VALUES (the_site, me, got, CASE WHEN got = 0 THEN 1 ELSE 0 END)
+    ON CONFLICT (site, holder) DO UPDATE SET granted = site_permit.granted + got,
+      wanting = CASE WHEN site_permit.granted + got = 0 THEN 1 ELSE 0 END;
+  RETURN got;
+END $$;
+`,
+};

@@ -1,0 +1,124 @@
+/**
+ * Which engine keeps the store, and how it is opened: embedded for one process, PostgreSQL for a cluster of them.
+ * The only importer of store engines.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Config } from './config/config.ts';
+import type { Cluster } from './ledger/cluster.ts';
+import type { SharedUsage } from './limits/types.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
+import type { Service } from './runtime/lifecycle.ts';
+import type { Logger } from './runtime/logger.ts';
+import { ownFile } from './runtime/own-file.ts';
+import type { ConnectionPermits } from './runtime/permits.ts';
+import { createRandom } from './runtime/random.ts';
+import { createSealer, type Sealer } from './runtime/sealing.ts';
+import { joinCluster } from './store/postgres/cluster.ts';
+import { createLine } from './store/postgres/line.ts';
+import { migratePostgres } from './store/postgres/migrate.ts';
+import { openPostgresStore } from './store/postgres/open.ts';
+import { createPermits } from './store/postgres/permits.ts';
+import { createSharedUsage } from './store/postgres/usage.ts';
+import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
+import type { Store } from './store/store.ts';
+
+/** In the data directory, where the environment gives no key. */
+export const SECRET_KEY_FILE = 'secret.key';
+
+/** The instance's sealer: its key from the environment, or made at first start in the data directory. */
+export async function openSealer(config: Config): Promise<Sealer> {
+  const made = () => ownFile(config.dataDir, SECRET_KEY_FILE, () => randomBytes(32));
+  return createSealer(config.secretKey ?? (await made()));
+}
+
+type OnCommit = (info: { ops: number; ms: number }) => void;
+
+/** The store for a command: beside a running service, or (`lock`) in place of one where it is embedded. */
+export function openStore(config: Config, logger: Logger, lock: boolean): Promise<Store> {
+  const common = { clock: systemClock, random: createRandom(), logger };
+  return config.store.kind === 'sqlite'
+    ? openSqliteStore({ ...common, directory: config.store.directory, lock })
+    : openPostgresStore({ ...common, url: config.store.url, member: null });
+}
+
+/** What a service stands on. Disposing leaves the cluster and closes the store. */
+export interface Ground extends AsyncDisposable {
+  readonly store: Store;
+  /** Wall time that all nodes share. */
+  readonly clock: Clock;
+  /** null: one process, one store. */
+  readonly shared: {
+    readonly cluster: Cluster;
+    readonly usage: SharedUsage;
+    readonly permits: ConnectionPermits & Service;
+  } | null;
+}
+export interface GroundOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly connections: (site: string) => number;
+  readonly onCommit: OnCommit;
+  /** A commit whose end was not seen may have happened. */
+  readonly onUncertain: () => void;
+  /** Another node took this one for dead. */
+  readonly onFenced: () => void;
+}
+/** The store to serve, joined as a member where others serve it, too. Rejects with what keeps it from being opened. */
+export async function openGround(config: Config, options: GroundOptions): Promise<Ground> {
+  const { clock, logger, onCommit } = options;
+  const random = createRandom();
+  await using opening = new AsyncDisposableStack();
+  if (config.store.kind === 'sqlite') {
+    const { directory } = config.store;
+    const store = opening.use(
+      await openSqliteStore({ directory, clock, random, logger, lock: true, onCommit }),
+    );
+    const held = opening.move();
+    return { store, clock, shared: null, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  }
+  const { url } = config.store;
+  await migratePostgres(url);
+  const cluster = opening.use(await joinCluster({ url, name: config.node, clock, random, logger }));
+  const store = opening.use(
+    await openPostgresStore({
+      url,
+      member: cluster,
+      clock: cluster.clock,
+      random,
+      logger,
+      onCommit,
+      onUncertain: options.onUncertain,
+      onFenced: options.onFenced,
+    }),
+  );
+  const line = createLine(url);
+  opening.defer(() => line.close());
+  const permits = opening.use(
+    createPermits({ line, member: cluster.id, cap: options.connections, clock, logger }),
+  );
+  const held = opening.move();
+  return {
+    store,
+    clock: cluster.clock,
+    shared: { cluster, usage: createSharedUsage(store.pool), permits },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+function embeddedDirectory({ store }: Config): string {
+  if (store.kind !== 'sqlite')
+    throw new Error(
+      "HIKYAKU_STORE is no embedded store: back PostgreSQL up by its own means (pg_dump, the provider's snapshots)",
+    );
+  return store.directory;
+}
+/** A backup of the embedded store, also beside a running service. Throws BackupError. */
+export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): BackupFacts {
+  return backUpSqlite({ ...options, directory: embeddedDirectory(config) });
+}
+/** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */
+export function restoreStore(config: Config, options: Omit<RestoreOptions, 'directory'>): BackupFacts {
+  return restoreSqlite({ ...options, directory: embeddedDirectory(config) });
+}
