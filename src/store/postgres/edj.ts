@@ -19,7 +19,8 @@ import type { Recorder } from './recorder.ts';
 
 interface Place {
   readonly era: number;
-  readonly xid: string;
+  /** Not named like the column, which ORDER BY means. */
+  readonly xid_text: string;
   readonly seq: number;
 }
 const EVENT_COLUMNS =
@@ -30,9 +31,9 @@ const DELIVERY_COLUMNS =
 const SUBSCRIBER_COLUMNS = 'project_id id topic_id type url inline sealed_secret created_at';
 
 /** Settled events of a topic that is there: see event-order.ts. $3 the era, $4 the bound. */
-const OF_TOPIC = `SELECT ${EVENT}, era, xid::text AS xid, seq FROM event WHERE project_id = $1 AND topic_id = $2
+const OF_TOPIC = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND topic_id = $2
   AND (era, xid) < ($3::int8, $4::xid8) AND EXISTS (SELECT FROM topic t WHERE t.project_id = $1 AND t.id = $2)`;
-const ONE = `SELECT ${EVENT}, era, xid::text AS xid, seq FROM event e WHERE project_id = $1 AND id = $2
+const ONE = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event e WHERE project_id = $1 AND id = $2
   AND EXISTS (SELECT FROM topic t WHERE t.project_id = e.project_id AND t.id = e.topic_id)`;
 
 /** Subscribers looked at in one question. */
@@ -110,7 +111,7 @@ export function postgresEventReader(deps: {
           : known !== undefined
             ? await all<EventCells>(
                 `${OF_TOPIC} AND (era, xid, seq) > ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
-                [...base, known.era, known.xid, known.seq],
+                [...base, known.era, known.xid_text, known.seq],
               )
             : // the event itself is gone: its id still tells the time
               await all<EventCells>(`${OF_TOPIC} AND id > $6 ${inOrder}`, [...base, after]);
@@ -128,7 +129,7 @@ export function postgresEventReader(deps: {
           : `${OF_TOPIC} AND (era, xid, seq) < ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
         place === null ? base : [...base, ...place.slice(1)],
       );
-      return toPage(rows, limit, (r) => `${r.era}-${r.xid}-${r.seq}`, toEvent);
+      return toPage(rows, limit, (r) => `${r.era}-${r.xid_text}-${r.seq}`, toEvent);
     },
     async deliveries(project, subscriber, { limit, cursor }) {
       const rows = await all<DeliveryCells>(
