@@ -12,7 +12,7 @@ import { openPostgresStore, type PostgresStoreOptions } from './open.ts';
 
 const server = await startPostgres();
 after(() => server[Symbol.asyncDispose]());
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 90_000 };
 const open = (url: string, over: Partial<PostgresStoreOptions> = {}) =>
   openPostgresStore({
     url,
