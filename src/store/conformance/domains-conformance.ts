@@ -1,0 +1,136 @@
+/** MTA domains, DKIM keys and rules on every engine. */
+import assert from 'node:assert/strict';
+import type { DkimKey } from '../../domains/types.ts';
+import type { EventRule, ReceiveRule } from '../../rules/types.ts';
+import { StaleError } from '../../runtime/transactor.ts';
+import { ALL, conflict, type WithStore } from './running.ts';
+import * as make from './samples.ts';
+import { NOW, newId } from './samples.ts';
+
+export function domainsConformance(with_: WithStore): void {
+  with_('domains, DKIM keys and rules', async (store) => {
+    const p = await make.withProject(store);
+    const o = make.owned(p, 'example.com');
+    const t = make.topic(p);
+    const d = make.domain(o, t);
+    const k: DkimKey = {
+      id: newId(),
+      projectId: p.id,
+      domainId: d.id,
+      selector: 's',
+      algorithm: 'ed25519-sha256',
+      publicRecord: 'v=DKIM1',
+      sealedPrivateKey: Buffer.from('x'),
+      active: true,
+      createdAt: NOW,
+    };
+    const rule: ReceiveRule = {
+      id: newId(),
+      projectId: p.id,
+      topicId: t.id,
+      createdAt: NOW,
+      family: 'incoming',
+      domainId: d.id,
+      type: 'account',
+      localPart: 'info',
+    };
+    const own: EventRule = {
+      id: newId(),
+      projectId: p.id,
+      topicId: t.id,
+      createdAt: NOW,
+      family: 'event',
+      domainId: null,
+      names: ['limit.exceeded'],
+    };
+    await store.transact(p.id, (tx) => {
+      tx.insertOwnedDomain(o);
+      tx.insertTopic(t);
+      tx.insertDomain(d);
+      tx.insertDkimKey(k);
+      tx.insertRule(rule);
+      tx.insertRule(own);
+    });
+    assert.deepEqual(await store.read.findDomain(d.name), d);
+    assert.deepEqual(await store.read.dkimKeys(p.id, d.id), [k]);
+    assert.deepEqual(await store.read.rules(p.id, d.id, 'incoming'), [rule]);
+    assert.deepEqual(await store.read.rules(p.id, null, 'event'), [own]);
+    assert.deepEqual(await store.read.rule(p.id, rule.id), rule);
+    assert.deepEqual(await store.read.domainsForCheck(null, 5), [d]);
+    assert.deepEqual(await store.read.domainsForCheck(d.id, 5), []);
+    const item = { status: 'ok', expected: ['x'], found: ['x'] } as const;
+    const checked = {
+      ...d,
+      mxSeen: true,
+      dns: { checkedAt: NOW, mx: item, spf: item, dkim: item, dmarc: item },
+    };
+    await store.transact(p.id, (tx) => tx.updateDomain(checked));
+    assert.deepEqual(await store.read.domain(p.id, d.id), checked);
+    await store.transact(p.id, (tx) => tx.deleteDomain(p.id, d.id));
+    assert.deepEqual(await store.read.dkimKeys(p.id, d.id), []);
+    assert.equal(await store.read.rule(p.id, rule.id), null);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.updateDomain(d)),
+      StaleError,
+    );
+  });
+
+  with_('domains: lists, changed rules, and deletes one by one', async (store) => {
+    const p = await make.withProject(store);
+    const o = make.owned(p, 'example.com');
+    const [t, elsewhere] = [make.topic(p), make.topic(p, 'elsewhere')];
+    const d = make.domain(o, t);
+    const key = (selector: string): DkimKey => ({
+      id: newId(),
+      projectId: p.id,
+      domainId: d.id,
+      selector,
+      algorithm: 'rsa-sha256',
+      publicRecord: 'v=DKIM1',
+      sealedPrivateKey: Buffer.from('x'),
+      active: false,
+      createdAt: NOW,
+    });
+    const [gone, stays] = [key('a'), key('b')];
+    const rule: ReceiveRule = {
+      id: newId(),
+      projectId: p.id,
+      topicId: t.id,
+      createdAt: NOW,
+      family: 'incoming',
+      domainId: d.id,
+      type: 'all',
+      localPart: null,
+    };
+    await store.transact(p.id, (tx) => {
+      tx.insertOwnedDomain(o);
+      for (const each of [t, elsewhere]) tx.insertTopic(each);
+      tx.insertDomain(d);
+      for (const each of [gone, stays]) tx.insertDkimKey(each);
+      tx.insertRule(rule);
+    });
+    assert.deepEqual((await store.read.domains(p.id, ALL)).items, [d]);
+    assert.deepEqual((await store.read.domains(newId(), ALL)).items, []);
+    const changed: ReceiveRule = { ...rule, topicId: elsewhere.id, type: 'account', localPart: 'info' };
+    await store.transact(p.id, (tx) => {
+      tx.updateRule(changed);
+      tx.deleteDkimKey(p.id, d.id, gone.id);
+    });
+    assert.deepEqual(await store.read.rules(p.id, d.id, 'incoming'), [changed]);
+    assert.deepEqual(await store.read.dkimKeys(p.id, d.id), [stays]);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.insertDkimKey({ ...key('b') })),
+      conflict('dkim_key.selector'),
+    );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.updateRule({ ...changed, localPart: null } as unknown as ReceiveRule)),
+      conflict('check.rule_shape'),
+    );
+    await store.transact(p.id, (tx) => tx.deleteRule(p.id, rule.id));
+    assert.deepEqual(await store.read.rules(p.id, d.id, 'incoming'), []);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.updateRule(changed)),
+      StaleError,
+    );
+  });
+}

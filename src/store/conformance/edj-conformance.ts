@@ -1,0 +1,161 @@
+/** Topics, subscribers, events and their deliveries on every engine. */
+import assert from 'node:assert/strict';
+import { StaleError } from '../../runtime/transactor.ts';
+import { ALL, conflict, type WithStore } from './running.ts';
+import * as make from './samples.ts';
+import { NOW, newId } from './samples.ts';
+
+export function edjConformance(with_: WithStore): void {
+  with_('an event fans out to the subscribers of that moment, in commit order', async (store) => {
+    const p = await make.withProject(store);
+    const t = make.topic(p);
+    const [s, late] = [make.subscriber(t), make.subscriber(t)];
+    const [second, first] = [make.event(t), make.event(t)];
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(t);
+      tx.insertSubscriber(s);
+      tx.insertEvent(first);
+      tx.insertSubscriber(late);
+    });
+    await store.transact(p.id, (tx) => tx.insertEvent(second));
+    assert.equal((await store.read.deliveries(p.id, s.id, ALL)).items.length, 2);
+    assert.deepEqual(
+      (await store.read.deliveries(p.id, late.id, ALL)).items.map((d) => d.eventId),
+      [second.id],
+    );
+    assert.deepEqual(await store.read.eventsAfter(p.id, t.id, null, 9), [first, second]);
+    assert.deepEqual(await store.read.eventsAfter(p.id, t.id, first.id, 9), [second]);
+    const page = await store.read.events(p.id, t.id, { limit: 1, cursor: null });
+    assert.deepEqual(page.items, [second]);
+    assert.deepEqual((await store.read.events(p.id, t.id, { limit: 1, cursor: page.nextCursor })).items, [
+      first,
+    ]);
+    const due = await store.read.dueDeliveries(NOW, {
+      perSubscriber: 9,
+      limit: 9,
+      after: null,
+      exclude: new Set(),
+    });
+    assert.equal(due.length, 3);
+    const d = due.find((each) => each.event.id === first.id)!;
+    assert.deepEqual([d.event, d.subscriber], [first, s]);
+    const move = {
+      projectId: p.id,
+      id: d.delivery.id,
+      from: ['pending', 'retry'],
+      to: 'retry',
+      attempts: 1,
+      nextAttemptAt: NOW + 9,
+      lastResult: { status: 500 },
+    } as const;
+    await store.transact(p.id, (tx) => tx.moveDelivery(move));
+    assert.equal(
+      (await store.read.dueDeliveries(NOW, { perSubscriber: 9, limit: 9, after: null, exclude: new Set() }))
+        .length,
+      2,
+    );
+    assert.equal(await store.read.nextDeliveryAfter(NOW), NOW + 9);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.moveDelivery({ ...move, from: ['pending'] })),
+      StaleError,
+    );
+    await store.transact(p.id, (tx) => tx.deleteTopic(p.id, t.id));
+    assert.equal(
+      (
+        await store.read.dueDeliveries(NOW + 9, {
+          perSubscriber: 9,
+          limit: 9,
+          after: null,
+          exclude: new Set(),
+        })
+      ).length,
+      0,
+    );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.insertEvent(make.event(t))),
+      StaleError,
+    );
+  });
+
+  with_('edj: topics and subscribers in lists, changed and deleted', async (store) => {
+    const p = await make.withProject(store);
+    const [t, other] = [make.topic(p), make.topic(p, 'other')];
+    const [s, gone] = [make.subscriber(t), make.subscriber(t)];
+    await store.transact(p.id, (tx) => {
+      for (const each of [t, other]) tx.insertTopic(each);
+      for (const each of [s, gone]) tx.insertSubscriber(each);
+      tx.insertEvent(make.event(t));
+    });
+    assert.deepEqual(await store.read.topicByName(p.id, 'other'), other);
+    assert.equal(await store.read.topicByName(newId(), 'other'), null);
+    assert.equal((await store.read.topics(p.id, ALL)).items.length, 2);
+    assert.equal(await store.read.isHeard(p.id, t.id), true);
+    assert.equal(await store.read.isHeard(p.id, other.id), false);
+    const changed = {
+      ...s,
+      url: 'https://other.example.com/',
+      inline: true,
+      sealedSecret: Buffer.from('new'),
+    };
+    await store.transact(p.id, (tx) => {
+      tx.updateSubscriber(changed);
+      tx.updateTopic({ ...other, name: 'renamed' });
+      tx.deleteSubscriber(p.id, gone.id);
+    });
+    assert.deepEqual((await store.read.subscribers(p.id, t.id, ALL)).items, [changed]);
+    assert.deepEqual(await store.read.subscriber(p.id, s.id), changed);
+    assert.equal(await store.read.subscriber(p.id, gone.id), null);
+    assert.equal((await store.read.topic(p.id, other.id))?.name, 'renamed');
+    assert.deepEqual((await store.read.deliveries(p.id, gone.id, ALL)).items, []);
+    assert.equal((await store.read.deliveries(p.id, s.id, ALL)).items.length, 1);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.updateTopic({ ...other, name: 'inbox' })),
+      conflict('topic.name'),
+    );
+    await store.transact(p.id, (tx) => tx.deleteSubscriber(p.id, s.id));
+    assert.equal(await store.read.isHeard(p.id, t.id), false);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.updateSubscriber(changed)),
+      StaleError,
+    );
+  });
+  with_('edj: the events of a topic that is gone are gone', async (store) => {
+    const p = await make.withProject(store);
+    const t = make.topic(p);
+    const event = make.event(t);
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(t);
+      tx.insertEvent(event);
+    });
+    assert.deepEqual(await store.read.event(p.id, event.id), event);
+    assert.equal(await store.read.event(newId(), event.id), null);
+    await store.transact(p.id, (tx) => tx.deleteTopic(p.id, t.id));
+    assert.equal(await store.read.event(p.id, event.id), null);
+    assert.deepEqual(await store.read.eventsAfter(p.id, t.id, null, 9), []);
+    assert.deepEqual((await store.read.events(p.id, t.id, ALL)).items, []);
+  });
+  with_(
+    'edj: due deliveries go round the subscribers, so many of each, beginning behind the last',
+    async (store) => {
+      const p = await make.withProject(store);
+      const t = make.topic(p);
+      const subscribers = [1, 2, 3].map(() => make.subscriber(t)).sort((a, b) => (a.id < b.id ? -1 : 1));
+      await store.transact(p.id, (tx) => {
+        tx.insertTopic(t);
+        for (const s of subscribers) tx.insertSubscriber(s);
+        for (const at of [0, 1, 2]) tx.insertEvent(make.event(t, { createdAt: NOW + at }));
+      });
+      const claim = { perSubscriber: 2, limit: 9, after: null, exclude: new Set<never>() };
+      const turn = async (over: object) =>
+        (await store.read.dueDeliveries(NOW + 1, { ...claim, ...over })).map(({ subscriber }) =>
+          subscribers.findIndex(({ id }) => id === subscriber.id),
+        );
+      assert.deepEqual(await turn({}), [0, 0, 1, 1, 2, 2]);
+      assert.deepEqual(await turn({ after: subscribers[0]!.id }), [1, 1, 2, 2, 0, 0]);
+      assert.deepEqual(await turn({ after: subscribers[2]!.id, limit: 3 }), [0, 0, 1]);
+      assert.deepEqual(await turn({ perSubscriber: 9 }), [0, 0, 1, 1, 2, 2]);
+      const first = (await store.read.dueDeliveries(NOW, claim))[0]!;
+      assert.deepEqual(await turn({ exclude: new Set([first.delivery.id]) }), [0, 1, 1, 2, 2]);
+    },
+  );
+}

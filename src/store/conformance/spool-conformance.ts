@@ -1,0 +1,284 @@
+/** The spool on every engine: octets, recipients and their moves, the queue, records of what was done by hand. */
+import assert from 'node:assert/strict';
+import { ConflictError, StaleError } from '../../runtime/transactor.ts';
+import type { WaitingFilter } from '../../spool/types.ts';
+import type { Store } from '../store.ts';
+import { ALL, conflict, type WithStore } from './running.ts';
+import * as make from './samples.ts';
+import { NOW, newId } from './samples.ts';
+
+export function spoolConformance(with_: WithStore): void {
+  with_('spool: bytes, moves, attempts, what is due', async (store) => {
+    const p = await make.withProject(store);
+    const m = make.message(p, { raw: Buffer.alloc(700_001, 'x') });
+    const [now, later] = [
+      make.recipient(m),
+      make.recipient(m, { state: 'deferred', nextAttemptAt: NOW + 50 }),
+    ];
+    const attempt = {
+      projectId: p.id,
+      messageId: m.id,
+      recipientId: now.id,
+      number: 1,
+      at: NOW,
+      outcome: 'delivered',
+      detail: { code: 250 },
+    } as const;
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(m);
+      tx.insertRecipient(now);
+      tx.insertRecipient(later);
+    });
+    assert.deepEqual(await store.read.message(p.id, m.id), m);
+    const whole = make.message(p, { prefix: Buffer.from('Received: whole\r\n') });
+    const shared = make.message(p, { raw: whole.raw, prefix: Buffer.from('Received: shared\r\n') });
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(whole);
+      tx.insertMessage(shared, whole.id);
+    });
+    assert.deepEqual(await store.read.message(p.id, shared.id), shared);
+    assert.deepEqual(await store.read.message(p.id, whole.id), whole);
+    assert.equal(await store.read.message(newId(), m.id), null);
+    assert.deepEqual(
+      (await store.read.due({ project: p.id, lane: 'example.net' }, NOW, 5, new Set())).map((d) => [
+        d.row,
+        d.message.size,
+      ]),
+      [[now, 700_001]],
+    );
+    assert.deepEqual(
+      (await store.read.due({ project: p.id, lane: 'example.net' }, NOW + 50, 5, new Set([now.id]))).map(
+        (d) => d.row,
+      ),
+      [later],
+    );
+    assert.equal(
+      (await store.read.due({ project: p.id, lane: 'example.net' }, NOW + 50, 1, new Set())).length,
+      1,
+    );
+    assert.equal(await store.read.nextDueAfter({ project: p.id, lane: 'example.net' }, NOW), NOW + 50);
+    assert.deepEqual(await store.read.depth(null), { queued: 1, deferred: 1, held: 0 });
+    assert.deepEqual(await store.read.lanes(), [
+      { project: p.id, lane: 'example.net', queued: 1, deferred: 1, held: 0, nextDue: NOW },
+    ]);
+    assert.deepEqual(await store.read.recipient(p.id, later.id), later);
+    assert.equal(await store.read.recipient(newId(), later.id), null);
+    const move = {
+      projectId: p.id,
+      recipientId: now.id,
+      from: ['queued', 'deferred'],
+      to: 'delivered',
+      lane: 'mx.example.net',
+      attempts: 1,
+      heldSince: null,
+      heldMs: 7,
+      nextAttemptAt: null,
+      lastResult: { code: 250 },
+      settledAt: NOW,
+    } as const;
+    await store.transact(p.id, (tx) => {
+      tx.moveRecipient(move);
+      tx.insertAttempt(attempt);
+    });
+    assert.equal((await store.read.recipients(p.id, m.id)).find((r) => r.id === now.id)?.state, 'delivered');
+    assert.deepEqual(await store.read.attempts(p.id, m.id), [attempt]);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.moveRecipient(move)),
+      StaleError,
+    );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.moveRecipient({ ...move, recipientId: later.id, nextAttemptAt: NOW })),
+      ConflictError,
+    );
+  });
+  with_(
+    'waiting recipients come by project, lane and time, filtered, in pages that add up',
+    async (store) => {
+      const [p, q] = [await make.withProject(store), await make.withProject(store, { name: 'q' })];
+      const rows: ReturnType<typeof make.recipient>[] = [];
+      for (const [project, lane, at, over] of [
+        [p, 'a.test', 3, { state: 'deferred' }],
+        [p, 'a.test', 1, {}],
+        [p, 'b.test', 2, { domain: 'other.test' }],
+        [q, 'a.test', 1, {}],
+        [
+          p,
+          'held:quota',
+          9,
+          { state: 'held', heldSince: NOW, dsn: { notify: ['NEVER'], orcpt: 'rfc822;x' } },
+        ],
+      ] as const) {
+        const m = make.message(project, { mailFrom: `${lane}@example.com`, acceptedAt: NOW + at });
+        const row = make.recipient(m, { lane, nextAttemptAt: NOW + at, ...over });
+        await store.transact(project.id, (tx) => {
+          tx.insertMessage(m);
+          tx.insertRecipient(row);
+        });
+        rows.push(row);
+      }
+      async function all(filter: WaitingFilter, limit = 2): Promise<unknown[]> {
+        const found: unknown[] = [];
+        for (let cursor: string | null = null; ; ) {
+          const page: Awaited<ReturnType<Store['read']['waiting']>> = await store.read.waiting(filter, {
+            limit,
+            cursor,
+          });
+          assert.ok(page.items.length <= limit);
+          found.push(...page.items.map(({ row }) => rows.findIndex(({ id }) => id === row.id)));
+          cursor = page.nextCursor;
+          if (cursor === null) return found;
+        }
+      }
+      assert.deepEqual(await all({ project: p.id }), [1, 0, 2, 4]);
+      assert.equal((await all({ project: null }, 1)).length, 5);
+      assert.deepEqual(await all({ project: p.id, lane: 'a.test' }, 1), [1, 0]);
+      assert.deepEqual(await all({ project: p.id, domain: 'OTHER.test' }), [2]);
+      assert.deepEqual(await all({ project: null, sender: 'B.test@example.com' }), [2]);
+      assert.deepEqual(await all({ project: p.id, acceptedBefore: NOW + 2 }), [1]);
+      assert.deepEqual(await all({ project: p.id, states: ['held'] }), [4]);
+      assert.deepEqual(
+        (await store.read.waiting({ project: p.id, states: ['held'] }, { limit: 9, cursor: 'nonsense' }))
+          .items[0]?.row,
+        rows[4],
+      );
+    },
+  );
+  with_('suspensions, operations and once-only keys are kept', async (store) => {
+    const p = await make.withProject(store);
+    const suspension = {
+      id: newId<'suspension'>(),
+      filter: { project: p.id, domain: 'a.test' },
+      reason: 'maintenance',
+      actor: 'operator',
+      createdAt: NOW,
+      expiresAt: NOW + 1000,
+    };
+    const operation = {
+      id: newId<'queue-operation'>(),
+      action: 'suspend',
+      filter: suspension.filter,
+      actor: 'operator',
+      at: NOW,
+      changed: 3,
+    } as const;
+    const sent = {
+      projectId: p.id,
+      key: 'k',
+      address: 'x@a.test',
+      messageId: newId<'message'>(),
+      createdAt: NOW,
+    };
+    await store.transact(p.id, (tx) => {
+      tx.insertSuspension(suspension);
+      tx.insertOperation(operation);
+      tx.insertSentKey(sent);
+      tx.insertSentKey({ ...sent, address: 'y@a.test' });
+      tx.setSendingSettings(p.id, {
+        retrySeconds: 60,
+        deferredAges: [0, 60],
+        overLimit: 'hold',
+        retentionDays: 7,
+      });
+    });
+    assert.deepEqual(await store.read.suspensions(), [suspension]);
+    assert.deepEqual((await store.read.operations(ALL, p.id)).items, [operation]);
+    assert.deepEqual((await store.read.operations(ALL, null)).items, [operation]);
+    assert.deepEqual((await store.read.operations(ALL, newId())).items, []);
+    assert.deepEqual((await store.read.sentKeys(p.id, 'k')).map(({ address }) => address).sort(), [
+      'x@a.test',
+      'y@a.test',
+    ]);
+    assert.deepEqual(await store.read.sendingSettings(p.id), {
+      retrySeconds: 60,
+      deferredAges: [0, 60],
+      overLimit: 'hold',
+      retentionDays: 7,
+    });
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.insertSentKey(sent)),
+      conflict('sent_key.address'),
+    );
+    await store.transact(p.id, (tx) => {
+      tx.deleteSuspension(suspension.id);
+      tx.pruneSentKeys(NOW + 1);
+    });
+    assert.deepEqual(await store.read.suspensions(), []);
+    assert.deepEqual(await store.read.sentKeys(p.id, 'k'), []);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.deleteSuspension(suspension.id)),
+      StaleError,
+    );
+  });
+  with_('lists run newest first through opaque cursors, with filters', async (store) => {
+    const p = await make.withProject(store);
+    const all = Array.from({ length: 5 }, (_, i) =>
+      make.message(p, { messageIdHeader: `<${i}@example.com>` }),
+    );
+    for (const m of all) await store.transact(p.id, (tx) => tx.insertMessage(m));
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<Store['read']['messages']>> = await store.read.messages(p.id, {
+        limit: 2,
+        cursor,
+      });
+      seen.push(...page.items.map((m) => m.id));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    assert.deepEqual(
+      seen,
+      all
+        .map((m) => m.id)
+        .sort()
+        .reverse(),
+    );
+    const found = await store.read.messages(p.id, {
+      limit: 2,
+      cursor: null,
+      messageIdHeader: '<3@example.com>',
+    });
+    assert.deepEqual(
+      found.items.map((m) => m.id),
+      [all[3]!.id],
+    );
+    assert.deepEqual(await store.read.messages(p.id, { limit: 2, cursor: 'nonsense!' }), {
+      items: [],
+      nextCursor: null,
+    });
+  });
+
+  with_('spool: a recipient of no message, and an attempt at none, are refused', async (store) => {
+    const p = await make.withProject(store);
+    const m = make.message(p);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.insertRecipient(make.recipient(m))),
+      StaleError,
+    );
+    assert.deepEqual(await store.read.recipients(p.id, m.id), []);
+  });
+  with_('spool: one transaction moves a row that it has just written, and moves it again', async (store) => {
+    const p = await make.withProject(store);
+    const m = make.message(p);
+    const row = make.recipient(m);
+    const move = {
+      projectId: p.id,
+      recipientId: row.id,
+      from: ['queued'],
+      to: 'deferred',
+      lane: row.lane,
+      attempts: 1,
+      heldSince: null,
+      heldMs: 0,
+      nextAttemptAt: NOW + 5,
+      lastResult: null,
+      settledAt: null,
+    } as const;
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(m);
+      tx.insertRecipient(row);
+      tx.moveRecipient(move);
+      tx.moveRecipient({ ...move, from: ['deferred'], to: 'bounced', nextAttemptAt: null, settledAt: NOW });
+    });
+    assert.equal((await store.read.recipient(p.id, row.id))?.state, 'bounced');
+  });
+}
