@@ -8,7 +8,7 @@ import type { Cluster } from './ledger/cluster.ts';
 import type { SharedUsage } from './limits/types.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/lifecycle.ts';
-import type { Logger } from './runtime/logger.ts';
+import { type Logger, silentLogger } from './runtime/logger.ts';
 import { ownFile } from './runtime/own-file.ts';
 import type { ConnectionPermits } from './runtime/permits.ts';
 import { createRandom } from './runtime/random.ts';
@@ -23,6 +23,8 @@ import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqli
 import { openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import type { Store } from './store/store.ts';
+import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
+import { type ImportOptions, importPostgres } from './store/transfer/import.ts';
 
 /** In the data directory, where the environment gives no key. */
 export const SECRET_KEY_FILE = 'secret.key';
@@ -80,7 +82,16 @@ export async function openGround(config: Config, options: GroundOptions): Promis
   }
   const { url } = config.store;
   await migratePostgres(url);
-  const cluster = opening.use(await joinCluster({ url, name: config.node, clock, random, logger }));
+  const cluster = opening.use(
+    await joinCluster({
+      url,
+      name: config.node,
+      clock,
+      byHand: clock !== systemClock,
+      random,
+      logger,
+    }),
+  );
   const store = opening.use(
     await openPostgresStore({
       url,
@@ -121,4 +132,21 @@ export function backUpStore(config: Config, options: Omit<BackupOptions, 'direct
 /** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */
 export function restoreStore(config: Config, options: Omit<RestoreOptions, 'directory'>): BackupFacts {
   return restoreSqlite({ ...options, directory: embeddedDirectory(config) });
+}
+/** The embedded store into an export file; rows by table. Throws StoreLocked while it is served. */
+export function exportStore(config: Config, options: Omit<ExportOptions, 'directory'>) {
+  return exportSqlite({ ...options, directory: embeddedDirectory(config) });
+}
+/** An export into an empty PostgreSQL store; rows by table. Throws TransferError, StoreError. */
+export function importStore(config: Config, options: Omit<ImportOptions, 'url'>) {
+  if (config.store.kind !== 'postgres')
+    throw new Error(
+      'HIKYAKU_STORE must name the PostgreSQL database to import into (an embedded store is restored)',
+    );
+  return importPostgres({ ...options, url: config.store.url });
+}
+/** The schema's version after migrating. Throws StoreTooNew, StoreLocked, StoreError. */
+export async function migrateStore(config: Config): Promise<number> {
+  await using store = await openStore(config, silentLogger, false);
+  return store.version;
 }

@@ -20,8 +20,8 @@ export function fill(
   db.exec('PRAGMA synchronous = OFF; BEGIN');
   const id = (kind: number, i: number) => `${kind}0000000-0000-7000-8000-${i.toString(16).padStart(12, '0')}`;
   const message = db.prepare(
-    `INSERT INTO message (project_id, id, domain_id, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit, accepted_at, expires_at, facts)
-      VALUES (?, ?, ?, 'outgoing', 'smtp', 'sender@sender.test', '<x@sender.test>', ?, 0, 0, ?, ?, '{}')`,
+    `INSERT INTO message (project_id, id, domain_id, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit, accepted_at, expires_at, keep_until, facts)
+      VALUES (?, ?, ?, 'outgoing', 'smtp', 'sender@sender.test', '<x@sender.test>', ?, 0, 0, ?, ?, ?, '{}')`,
   );
   const body = db.prepare(
     'INSERT INTO message_body (project_id, message_id, part, prefix, data) VALUES (?, ?, 0, ?, ?)',
@@ -38,7 +38,15 @@ export function fill(
   });
   const now = Date.now();
   for (let m = 0; m * 10 < recipients; m++) {
-    message.run(who.project_id, id(1, m), who.domain_id, raw.length, now - 3_600_000, now + 86_400_000);
+    message.run(
+      who.project_id,
+      id(1, m),
+      who.domain_id,
+      raw.length,
+      now - 3_600_000,
+      now + 86_400_000,
+      now + 30 * 86_400_000,
+    );
     body.run(who.project_id, id(1, m), Buffer.from('Received: x\r\n'), raw);
     for (let i = m * 10; i < Math.min(recipients, m * 10 + 10); i++) {
       const name = domain(i % sites);

@@ -5,8 +5,9 @@ import { million } from './million.ts';
 import { onceOnly } from './once.ts';
 import type { Result, ScenarioOptions } from './scenario.ts';
 import { stops } from './stops.ts';
+import { transfer } from './transfer.ts';
 
-export const SCENARIOS = ['million', 'isolation', 'large', 'once', 'stops'] as const;
+export const SCENARIOS = ['million', 'isolation', 'large', 'once', 'stops', 'transfer'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<readonly Result[]>>> = {
@@ -15,6 +16,7 @@ const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Pro
   large: async () => [await large()],
   once: async (options) => [await onceOnly(options)],
   stops: async (options) => [await stops(options)],
+  transfer: async (options) => [await transfer(options)],
 };
 export function runScenario(name: ScenarioName, options: ScenarioOptions): Promise<readonly Result[]> {
   return scenarios[name](options);

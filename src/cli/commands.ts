@@ -29,6 +29,13 @@ export const commands: Readonly<Record<string, Command>> = {
     'FILE [--force] [--json]',
     () => import('./restore.ts'),
   ),
+  export: lazy(
+    'write the embedded store into a file that `import` takes; the service must be stopped',
+    'FILE [--json]',
+    () => import('./export.ts'),
+  ),
+  import: lazy('take an export into an empty PostgreSQL store', 'FILE [--json]', () => import('./import.ts')),
+  migrate: lazy("bring the store to this program's schema", '[--json]', () => import('./migrate.ts')),
   sink: lazy(
     'a recording SMTP server and HTTP hook for development',
     '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',

@@ -39,25 +39,32 @@ export function createLine(
     current = null;
     void client.end().catch(() => {});
   }
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work, work);
+    last = mine.catch(() => {});
+    return mine;
+  }
+  async function run<R>(sql: string, params: readonly unknown[]): Promise<R[]> {
+    current ??= connect();
+    const mine = current;
+    let client: pg.Client;
+    try {
+      client = await mine;
+    } catch (error) {
+      if (current === mine) current = null;
+      throw error;
+    }
+    try {
+      return (await client.query(sql, [...params])).rows as never;
+    } catch (error) {
+      // With a SQLSTATE the server is well and refused the statement; without, the connection is of no use any more.
+      if (!/^[0-9A-Z]{5}$/.test(String((error as { code?: unknown }).code))) drop(client);
+      throw error;
+    }
+  }
   return {
-    async query(sql, params = []) {
-      current ??= connect();
-      const mine = current;
-      let client: pg.Client;
-      try {
-        client = await mine;
-      } catch (error) {
-        if (current === mine) current = null;
-        throw error;
-      }
-      try {
-        return (await client.query(sql, [...params])).rows as never;
-      } catch (error) {
-        // With a SQLSTATE the server is well and refused the statement; without, the connection is of no use any more.
-        if (!/^[0-9A-Z]{5}$/.test(String((error as { code?: unknown }).code))) drop(client);
-        throw error;
-      }
-    },
+    query: (sql, params = []) => inTurn(() => run(sql, params)),
     async close() {
       const client = await current?.catch(() => null);
       current = null;

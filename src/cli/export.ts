@@ -1,0 +1,25 @@
+/** `hikyaku export FILE`: the embedded store into a file that `import` takes into PostgreSQL. The service must be stopped. */
+import { resolve } from 'node:path';
+import { loadConfig } from '../config/config.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { exportStore } from '../stores.ts';
+import { keyIdOf, presentKey } from './secret-key.ts';
+import { type CommandContext, parseFileAndOptions } from './usage.ts';
+
+export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+  const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
+  const config = loadConfig(env);
+  const present = presentKey(config);
+  const path = resolve(file);
+  const rows = await exportStore(config, {
+    file: path,
+    takenAt: systemClock.now(),
+    keyId: present === null ? null : keyIdOf(present.key),
+  });
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ file: path, rows })}\n`);
+  else process.stdout.write(`${path}: ${rows['message']} messages, ${rows['event']} events\n`);
+  process.stderr.write(
+    'Import it with the same HIKYAKU_SECRET_KEY (base64 of the key file), and do not start this store again: its mail would go out twice.\n',
+  );
+  return 0;
+}

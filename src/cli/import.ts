@@ -1,0 +1,29 @@
+/** `hikyaku import FILE`: an export into an empty PostgreSQL store; its queue goes on where the embedded store stopped. */
+import { resolve } from 'node:path';
+import { loadConfig } from '../config/config.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createRandom } from '../runtime/random.ts';
+import { importStore } from '../stores.ts';
+import { keyIdOf, presentKey } from './secret-key.ts';
+import { type CommandContext, parseFileAndOptions } from './usage.ts';
+
+export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+  const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
+  const config = loadConfig(env);
+  const path = resolve(file);
+  const rows = await importStore(config, {
+    file: path,
+    member: createRandom().id(),
+    now: systemClock.now(),
+    check({ keyId }) {
+      const present = presentKey(config);
+      if (keyId !== null && (present === null || keyIdOf(present.key) !== keyId))
+        throw new Error(
+          'HIKYAKU_SECRET_KEY is not the key of the exported store: DKIM keys, hook secrets and static keys could not be read',
+        );
+    },
+  });
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ file: path, rows })}\n`);
+  else process.stdout.write(`${rows['message'] ?? 0} messages, ${rows['event'] ?? 0} events\n`);
+  return 0;
+}

@@ -1,0 +1,99 @@
+/**
+ * A store as a file, to move it to another engine: gzipped lines of JSON. The first says what it is; then come tables in
+ * an order in which each row finds what it refers to: `{"table","columns"}` and a row as an array per line, octets as
+ * `{"octets": base64}`; the last line is `{"end": rows}`. Fails: TransferError where a file is not ours or not whole.
+ */
+import type { SqlValue } from '../command.ts';
+
+export const FORMAT = 'hikyaku-export';
+/** Of the format, not of the schema: tables and columns are named in the file. */
+export const FORMAT_VERSION = 1;
+
+export const TABLES = [
+  'project',
+  'api_client',
+  'static_key',
+  'owned_domain',
+  'topic',
+  'mta_domain',
+  'dkim_key',
+  'rule',
+  'project_limits',
+  'sending_settings',
+  'usage',
+  'message',
+  'message_body',
+  'recipient',
+  'attempt',
+  'subscriber',
+  'event',
+  'subscriber_delivery',
+  'suspension',
+  'queue_operation',
+  'sent_key',
+  'task',
+  'idempotency',
+  'auth_failure',
+  'corrupt',
+] as const;
+export type TableName = (typeof TABLES)[number];
+
+export interface Head {
+  readonly format: typeof FORMAT;
+  readonly version: number;
+  /** Wall ms. */
+  readonly takenAt: number;
+  /** Names the secret key that opens what is sealed in it; null where there was none. */
+  readonly keyId: string | null;
+}
+/** An export cannot be made or taken in; the message says why, and what would help. */
+export class TransferError extends Error {
+  override name = 'TransferError';
+}
+
+export function encodeRow(row: readonly SqlValue[]): string {
+  return JSON.stringify(
+    row.map((value) =>
+      value instanceof Uint8Array
+        ? { octets: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
+        : value,
+    ),
+  );
+}
+type Line =
+  | { readonly kind: 'table'; readonly table: TableName; readonly columns: readonly string[] }
+  | { readonly kind: 'row'; readonly row: SqlValue[] }
+  | { readonly kind: 'end'; readonly rows: number };
+
+export function readHead(line: string): Head {
+  const head = parse(line) as Partial<Head> | null;
+  if (head?.format !== FORMAT) throw new TransferError('the file is no export of Hikyaku');
+  if (head.version !== FORMAT_VERSION)
+    throw new TransferError(`the export is of format ${head.version}; this program reads ${FORMAT_VERSION}`);
+  return head as Head;
+}
+export function readLine(line: string): Line {
+  const value = parse(line);
+  if (Array.isArray(value))
+    return {
+      kind: 'row',
+      row: value.map((cell: unknown) =>
+        typeof cell === 'object' && cell !== null
+          ? Buffer.from((cell as { octets: string }).octets, 'base64')
+          : (cell as SqlValue),
+      ),
+    };
+  const { table, columns, end } = value as { table?: string; columns?: string[]; end?: number };
+  if (typeof end === 'number') return { kind: 'end', rows: end };
+  const known = TABLES.find((one) => one === table);
+  if (known === undefined || columns === undefined || !columns.every((name) => /^[a-z0-9_]+$/.test(name)))
+    throw new TransferError(`the export has a table this program does not know: ${table}`);
+  return { kind: 'table', table: known, columns };
+}
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new TransferError('the export is damaged: a line of it is no JSON');
+  }
+}
