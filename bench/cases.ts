@@ -1,5 +1,8 @@
 /** What is measured: each case says how its service and its peer are set up and which load they get. */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { startPostgres } from '../src/testing/postgres.ts';
 import {
   bootstrap,
   environment,
@@ -11,7 +14,15 @@ import {
 import type { Load } from './generator.ts';
 import { type CountingSink, startPostfix } from './processes.ts';
 
-export const CASES = ['line', 'accept', 'relay', 'relay-dkim', 'submission', 'http'] as const;
+export const CASES = [
+  'line',
+  'accept',
+  'relay',
+  'relay-dkim',
+  'submission',
+  'http',
+  'relay-postgres',
+] as const;
 export type CaseName = (typeof CASES)[number];
 export interface Shape {
   readonly sessions: number;
@@ -22,6 +33,8 @@ export interface Subject extends AsyncDisposable {
   load(shape: Shape, count: number): Load;
   /** Process whose CPU is counted; null where it is many. */
   readonly pid: number | null;
+  /** What its database has done so far. */
+  readonly work?: () => Promise<{ readonly commits: number; readonly rows: number }>;
 }
 export const SIZE = 4096;
 const SENDER = 'sender@sender.test';
@@ -39,18 +52,27 @@ export function line(sink: CountingSink): Subject {
 }
 
 export async function ours(name: CaseName, sink: CountingSink): Promise<Subject & { service: Running }> {
+  await using starting = new AsyncDisposableStack();
   const directory = temporaryDirectory();
-  const settings = { HIKYAKU_LIMIT_PER_MINUTE: '0', HIKYAKU_LIMIT_PER_DAY: '0', HIKYAKU_LOG_LEVEL: 'warn' };
+  const database = name === 'relay-postgres' ? await startDatabase(starting) : null;
+  const settings = {
+    HIKYAKU_LIMIT_PER_MINUTE: '0',
+    HIKYAKU_LIMIT_PER_DAY: '0',
+    HIKYAKU_LOG_LEVEL: 'warn',
+    ...database?.settings,
+  };
   const who = await bootstrap(environment(directory, settings), 'sender.test');
-  const service = await startService(
-    {
-      ...settings,
-      HIKYAKU_LOG_LEVEL: 'info',
-      ...(process.env['NODE_OPTIONS'] === undefined ? {} : { NODE_OPTIONS: process.env['NODE_OPTIONS'] }),
-      HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${sink.port}`,
-      HIKYAKU_TRUSTED_NETWORKS: `127.0.0.0/8=${who.api_client_id}`,
-    },
-    directory,
+  const service = starting.use(
+    await startService(
+      {
+        ...settings,
+        HIKYAKU_LOG_LEVEL: 'info',
+        ...(process.env['NODE_OPTIONS'] === undefined ? {} : { NODE_OPTIONS: process.env['NODE_OPTIONS'] }),
+        HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${sink.port}`,
+        HIKYAKU_TRUSTED_NETWORKS: `127.0.0.0/8=${who.api_client_id}`,
+      },
+      directory,
+    ),
   );
   const authorization = `Basic ${Buffer.from(`${who.key.id}:${who.key.secret}`).toString('base64')}`;
   if (name !== 'relay-dkim') {
@@ -63,8 +85,10 @@ export async function ours(name: CaseName, sink: CountingSink): Promise<Subject 
       throw new Error(`DKIM could not be turned off: ${response.status} ${await response.text()}`);
   }
   const credentials = { user: who.key.id, secret: who.key.secret };
+  const held = starting.move();
   return {
     service,
+    ...(database === null ? {} : { work: database.work }),
     pid: service.child.pid ?? null,
     load(shape, count) {
       const common = { ...base, ...shape, count };
@@ -88,7 +112,30 @@ export async function ours(name: CaseName, sink: CountingSink): Promise<Subject 
       const recipient = name === 'accept' ? 'inbox@sender.test' : OUT;
       return { ...common, ...anonymous, recipient, kind: 'smtp', port: portOf(service.ready.submission) };
     },
-    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** A PostgreSQL of its own, durable like any, on this machine. */
+export async function startDatabase(stack: AsyncDisposableStack) {
+  const postgres = stack.use(await startPostgres());
+  const url = await postgres.database();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  stack.defer(() => client.end());
+  return {
+    url,
+    port: postgres.port,
+    settings: { HIKYAKU_STORE: url, HIKYAKU_SECRET_KEY: Buffer.alloc(32, 7).toString('base64') },
+    async work() {
+      // Sessions report what they did once a second.
+      await delay(1500);
+      const { rows } = await client.query(
+        `SELECT xact_commit AS commits, tup_inserted + tup_updated + tup_deleted AS rows FROM pg_stat_database
+          WHERE datname = current_database()`,
+      );
+      return { commits: Number(rows[0].commits), rows: Number(rows[0].rows) };
+    },
   };
 }
 

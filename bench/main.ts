@@ -127,6 +127,7 @@ for (const name of chosen) {
     const mine: Measured[] = [];
     const without: Measured[] = [];
     const theirs: Measured[] = [];
+    const before = await subject.work?.();
     for (let run = 0; run < runs; run++) {
       mine.push(await measure(subject, sink, shape, count.ours, toSink));
       if (plain !== null) without.push(await measure(plain, sink, shape, count.ours, toSink));
@@ -140,11 +141,23 @@ for (const name of chosen) {
       ratio: theirs.length === 0 ? null : round(median(mine.map(({ rate }, i) => rate / theirs[i]!.rate)), 2),
       runs,
       cpu_ms: round(median(mine.map(({ cpu }) => cpu!)), 3),
+      ...(before === undefined ? {} : perMessage(before, (await subject.work?.())!, runs * count.ours)),
       ...(without.length === 0 ? {} : dkimCost(mine, without)),
     });
   }
 }
 
+/** What the database did for each message, the cluster's own chores included. */
+function perMessage(
+  before: { commits: number; rows: number },
+  after: { commits: number; rows: number },
+  messages: number,
+) {
+  return {
+    rows_per_message: round((after.rows - before.rows) / messages, 2),
+    commits_per_message: round((after.commits - before.commits) / messages, 3),
+  };
+}
 /** Added CPU of signing against the two bare signatures, made here and now on one core. */
 function dkimCost(mine: readonly Measured[], without: readonly Measured[]) {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;

@@ -2,12 +2,13 @@
 import { isolation } from './isolation.ts';
 import { large } from './large.ts';
 import { million } from './million.ts';
+import { nodes } from './nodes.ts';
 import { onceOnly } from './once.ts';
 import type { Result, ScenarioOptions } from './scenario.ts';
 import { stops } from './stops.ts';
 import { transfer } from './transfer.ts';
 
-export const SCENARIOS = ['million', 'isolation', 'large', 'once', 'stops', 'transfer'] as const;
+export const SCENARIOS = ['million', 'isolation', 'large', 'once', 'stops', 'transfer', 'nodes'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<readonly Result[]>>> = {
@@ -15,6 +16,7 @@ const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Pro
   isolation,
   large: async () => [await large()],
   once: async (options) => [await onceOnly(options)],
+  nodes,
   stops: async (options) => [await stops(options)],
   transfer: async (options) => [await transfer(options)],
 };
