@@ -132,6 +132,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     await line.query('DELETE FROM site_permit WHERE holder = $1', [dead]);
     await line.query('DELETE FROM chore WHERE holder = $1', [dead]);
     held = [...held, ...taken.map((one) => one.id)];
+    rows = rows.map((row) => (held.includes(row.id) ? { ...row, holder: id } : row));
     logger.warn({ node: name, dead, members: taken.length }, 'a dead node’s mail was taken over');
     return true;
   }

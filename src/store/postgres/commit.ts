@@ -2,7 +2,7 @@
  * One batch of recorded transactions as one commit, sent without waiting for answers. Like SQLite's it is written
  * without savepoints first; where one of its transactions fails, it is undone and written again with a savepoint each.
  * Invariants: COMMIT is sent only after every statement has been answered and the fence has held; while COMMIT is not
- * sent nothing can have been written, and after it the transaction id tells whether it was.
+ * sent nothing can have been written, and after it the writer's mark (`batch_end`) tells whether it was.
  */
 import type pg from 'pg';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
@@ -19,7 +19,7 @@ export type Attempt =
   | { readonly kind: 'again'; readonly error: StoreError; readonly unpartitioned: boolean }
   | { readonly kind: 'failed'; readonly error: StoreError }
   /** The connection broke after COMMIT was sent. */
-  | { readonly kind: 'unknown'; readonly xid: string; readonly outcomes: readonly ItemOutcome[] }
+  | { readonly kind: 'unknown'; readonly number: number; readonly outcomes: readonly ItemOutcome[] }
   | { readonly kind: 'fenced' };
 
 type Answer =
@@ -29,16 +29,21 @@ type Answer =
 /** Held, shared, by every transaction that inserts events: whoever reads in their order must know of those under way. */
 export const EVENT_LOCK = 1;
 const FENCE = 'SELECT 1 FROM node WHERE id = $1 AND holder = $1 FOR SHARE';
-const XID = 'SELECT pg_current_xact_id()::text AS xid';
-// The lock is taken before the id, so that no id is ever without it (event-order.ts).
-const XID_OF_EVENTS = `SELECT pg_advisory_xact_lock_shared(${LOCK_SPACE}, ${EVENT_LOCK}), pg_current_xact_id()::text AS xid`;
+const MARK = `INSERT INTO batch_end (writer, number) VALUES ($1, $2)
+  ON CONFLICT (writer) DO UPDATE SET number = excluded.number`;
+// First of all, before the transaction gets its id, so that no id is ever without the lock (event-order.ts).
+const ORDERED = `SELECT pg_advisory_xact_lock_shared(${LOCK_SPACE}, ${EVENT_LOCK})`;
+/** What became of a batch: its number or a later one stands there once its transaction has ended, for which this waits. */
+export const LAST_BATCH = 'SELECT number FROM batch_end WHERE writer = $1 FOR UPDATE';
 
 export interface Committer {
   /** Null where the batch went through, else why the connection or the batch did not. */
   commit(client: pg.Client, batch: readonly Recorded[]): Promise<Attempt>;
 }
 
-export function createCommitter(hot: Hot, member: string | null): Committer {
+/** `writer` marks the batches of one open store; no other has its name. */
+export function createCommitter(hot: Hot, member: string | null, writer: string): Committer {
+  let last = 0;
   const names = new Map<string, string>();
   function nameOf(text: string): string {
     let name = names.get(text);
@@ -59,22 +64,24 @@ export function createCommitter(hot: Hot, member: string | null): Committer {
   }
   const sendAll = (client: pg.Client, statements: readonly Statement[]) =>
     statements.map(({ text, values }) => send(client, text, values));
-  /** BEGIN, the fence and the transaction's id. */
+  /** BEGIN, the fence and the batch's mark; the number of the mark. */
   function sendHead(client: pg.Client, batch: readonly Recorded[]) {
+    const number = ++last;
     const begun = send(client, 'BEGIN');
+    const ordered = batch.some(({ hasEvents }) => hasEvents) ? send(client, ORDERED, []) : null;
     const fence = member === null ? null : send(client, FENCE, [member]);
-    const id = send(client, batch.some(({ hasEvents }) => hasEvents) ? XID_OF_EVENTS : XID, []);
-    return async (): Promise<Attempt | string> => {
-      for (const answer of [await begun, await fence, await id]) {
+    const mark = send(client, MARK, [writer, number]);
+    return async (): Promise<Attempt | number> => {
+      for (const answer of [await begun, await ordered, await fence, await mark]) {
         if (answer === null || answer.ok) continue;
         return undo(client, answer.error);
       }
-      const [held, xid] = [await fence, await id];
+      const held = await fence;
       if (held?.ok && held.result.rowCount === 0) {
         void send(client, 'ROLLBACK');
         return { kind: 'fenced' };
       }
-      return xid.ok ? (xid.result.rows[0] as { xid: string }).xid : undo(client, xid.error);
+      return number;
     };
   }
   function undo(client: pg.Client, error: unknown): Attempt {
@@ -103,7 +110,11 @@ export function createCommitter(hot: Hot, member: string | null): Committer {
     }
     return fate;
   }
-  async function finish(client: pg.Client, xid: string, outcomes: readonly ItemOutcome[]): Promise<Attempt> {
+  async function finish(
+    client: pg.Client,
+    number: number,
+    outcomes: readonly ItemOutcome[],
+  ): Promise<Attempt> {
     const answer = await send(client, 'COMMIT');
     if (answer.ok) {
       if (answer.result.command === 'COMMIT') return { kind: 'done', outcomes };
@@ -111,12 +122,12 @@ export function createCommitter(hot: Hot, member: string | null): Committer {
     }
     if (!isLost(answer.error)) return undo(client, answer.error);
     destroy(client);
-    return { kind: 'unknown', xid, outcomes };
+    return { kind: 'unknown', number, outcomes };
   }
 
   async function oneByOne(client: pg.Client, batch: readonly Recorded[]): Promise<Attempt> {
-    const xid = await sendHead(client, batch)();
-    if (typeof xid !== 'string') return xid;
+    const number = await sendHead(client, batch)();
+    if (typeof number !== 'number') return number;
     const outcomes: ItemOutcome[] = [];
     for (const item of batch) {
       const statements = plan([item], hot);
@@ -130,7 +141,7 @@ export function createCommitter(hot: Hot, member: string | null): Committer {
     const written = batch.filter((_, i) => outcomes[i] === null);
     for (const answer of await Promise.all(sendAll(client, sharedRows(written))))
       if (!answer.ok) return undo(client, answer.error);
-    return finish(client, xid, outcomes);
+    return finish(client, number, outcomes);
   }
 
   return {
@@ -141,14 +152,14 @@ export function createCommitter(hot: Hot, member: string | null): Committer {
       const head = sendHead(client, batch);
       const answers = sendAll(client, statements);
       stream.uncork();
-      const xid = await head();
+      const number = await head();
       const fate = await fateOf(statements, answers);
-      if (typeof xid !== 'string') return xid;
+      if (typeof number !== 'number') return number;
       if (fate !== null && 'whole' in fate) return undo(client, fate.whole);
       if (fate === null)
         return finish(
           client,
-          xid,
+          number,
           batch.map(() => null),
         );
       void send(client, 'ROLLBACK');

@@ -97,10 +97,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   opening.defer(() => connection.close());
   opening.defer(() => closing.abort());
   const partitions = createPartitions();
+  const mark = random.id();
   const writer = createGroupCommit<Recorded>({
     commit: createWriter({
       connection,
-      committer: createCommitter(createHot(member?.id ?? '', era), member?.id ?? null),
+      committer: createCommitter(createHot(member?.id ?? '', era), member?.id ?? null, mark),
+      writer: mark,
       partitions,
       clock,
       logger,
@@ -175,6 +177,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...postgresRetention(pool, partitions),
     async [Symbol.asyncDispose]() {
       await writer.close();
+      await pool.query('DELETE FROM batch_end WHERE writer = $1', [mark]).catch(() => {});
       await held.disposeAsync();
     },
   };

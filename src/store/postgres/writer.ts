@@ -8,9 +8,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { StoreError } from '../../runtime/transactor.ts';
-import type { Committer } from './commit.ts';
+import { type Committer, LAST_BATCH } from './commit.ts';
 import { destroy } from './connect.ts';
-import { isLost, stateOf, storeError } from './errors.ts';
+import { isLost, storeError } from './errors.ts';
 import type { Partitions } from './partitions.ts';
 import type { Recorded } from './plan.ts';
 import type { SteadyConnection } from './steady.ts';
@@ -27,6 +27,8 @@ const ASK_AGAIN_MS = 100;
 export interface WriterDeps {
   readonly connection: SteadyConnection;
   readonly committer: Committer;
+  /** Names the marks of the committer's batches. */
+  readonly writer: string;
   readonly partitions: Partitions;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -44,36 +46,35 @@ export function createWriter(
   const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
   const left = (until: number) => until - clock.monotonic();
 
-  /** What became of a transaction; null where that cannot be learnt in time. */
-  async function fateOf(xid: string, until: number): Promise<Fate | null> {
+  /** What became of a batch; null where that cannot be learnt in time. */
+  async function fateOf(number: number, until: number): Promise<Fate | null> {
     while (left(until) > 0 && !signal.aborted) {
       try {
         const client = await connection.take(Math.min(left(until), 5000));
         const limit = clock.after(Math.min(Math.max(left(until), 1), 2000), () => destroy(client));
         try {
-          const { rows } = await client.query<{ status: string | null }>(
-            'SELECT pg_xact_status($1::xid8) AS status',
-            [xid],
-          );
-          const status = rows[0]?.status ?? 'committed'; // so long ago that nobody knows: assume the worse
-          if (status === 'committed' || status === 'aborted') return status;
+          // Undone again: a row that is only looked at needs no commit, which might have to wait for a standby.
+          void client.query('BEGIN').catch(() => {});
+          const asked = client.query<{ number: number }>(LAST_BATCH, [deps.writer]);
+          void client.query('ROLLBACK').catch(() => {});
+          const { rows } = await asked;
+          return (rows[0]?.number ?? 0) >= number ? 'committed' : 'aborted';
         } finally {
           limit.cancel();
         }
       } catch (error) {
-        // An id that the server has not reached: it went back in time and without the transaction.
-        if (stateOf(error) === '22023') return 'aborted';
+        logger.debug({ err: error, number }, 'what became of a batch could not be asked');
       }
       await delay(Math.min(ASK_AGAIN_MS, Math.max(left(until), 1)));
     }
     return null;
   }
   /** Goes on asking after the caller has been answered. */
-  async function learnLater(xid: string): Promise<void> {
-    logger.warn({ xid }, 'what became of a batch is not known yet');
-    const fate = await fateOf(xid, Number.POSITIVE_INFINITY);
+  async function learnLater(number: number): Promise<void> {
+    logger.warn({ number }, 'what became of a batch is not known yet');
+    const fate = await fateOf(number, Number.POSITIVE_INFINITY);
     if (fate === null) return;
-    logger.warn({ xid, fate }, 'what became of a batch is known');
+    logger.warn({ number, fate }, 'what became of a batch is known');
     if (fate === 'committed') deps.onUncertain();
   }
 
@@ -116,10 +117,10 @@ export function createWriter(
           deps.onFenced();
           throw new StoreError('this node was taken for dead and replaced: it must be started anew', false);
         case 'unknown': {
-          const fate = await fateOf(tried.xid, deadline);
+          const fate = await fateOf(tried.number, deadline);
           if (fate === 'committed') return tried.outcomes;
           if (fate === null) {
-            void learnLater(tried.xid);
+            void learnLater(tried.number);
             throw new StoreError('postgres: what became of the commit is not known', true);
           }
           error = new StoreError('postgres: the connection broke and the commit was undone', true);

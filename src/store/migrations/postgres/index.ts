@@ -2,7 +2,8 @@
 import type { Migration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { permits } from './002-permits.ts';
+import { batchEnd } from './003-batch-end.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, permits];
+export const MIGRATIONS: readonly Migration[] = [first, permits, batchEnd];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;
