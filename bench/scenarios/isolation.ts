@@ -4,7 +4,7 @@ import { eventually, type Running, startService } from '../../test/journeys/harn
 import { openSmtp } from '../../test/journeys/raw-smtp.ts';
 import { fill } from './fill.ts';
 import { at, median, prepared, type Result, type ScenarioOptions } from './scenario.ts';
-import { BAD_MANNERS, type Manner, startSite } from './site.ts';
+import { type Manner, startSite } from './site.ts';
 
 /** Time from the 250 to the arrival at the good site, an open loop of 100 a second. */
 async function latencies(
@@ -40,11 +40,11 @@ async function latencies(
   return [...sent].map(([address, time]) => Math.max(0, arrivals.get(address)! - time)).sort((a, b) => a - b);
 }
 
-/** p99 of the time in queue at the good site, ms, with so many waiting for the bad one. */
-async function p99Beside(manner: Manner, waiting: number, mails: number, tag: string): Promise<number> {
+/** A service with so many waiting for a bad site, and a good one beside it; not yet started. */
+async function filled(manner: Manner, waiting: number, stack: AsyncDisposableStack) {
   const arrivals = new Map<string, number>();
-  await using bad = await startSite(manner);
-  await using good = await startSite('good', (recipient) => arrivals.set(recipient, performance.now()));
+  const bad = stack.use(await startSite(manner));
+  const good = stack.use(await startSite('good', (recipient) => arrivals.set(recipient, performance.now())));
   const { directory, who, settings } = await prepared();
   if (waiting > 0)
     fill(directory, who, {
@@ -54,27 +54,47 @@ async function p99Beside(manner: Manner, waiting: number, mails: number, tag: st
       dueTo: 0,
       domain: () => 'bad.test',
     });
-  await using service = await startService(
-    {
-      ...settings,
-      HIKYAKU_ROUTES: `good.test=smtp://127.0.0.1:${good.port},*=smtp://127.0.0.1:${bad.port}`,
-    },
-    directory,
+  const routes = `good.test=smtp://127.0.0.1:${good.port},*=smtp://127.0.0.1:${bad.port}`;
+  return { manner, arrivals, start: () => startService({ ...settings, HIKYAKU_ROUTES: routes }, directory) };
+}
+/** p99 of the time in queue at the good site, ms, for each kind of bad one; all of them at once, each a service of its own. */
+async function p99Beside(
+  manners: readonly Manner[],
+  waiting: number,
+  mails: number,
+  tag: string,
+): Promise<number[]> {
+  await using stack = new AsyncDisposableStack();
+  const all = [];
+  for (const manner of manners) all.push(await filled(manner, waiting, stack));
+  const services = await Promise.all(all.map(async (one) => stack.use(await one.start())));
+  return await Promise.all(
+    all.map(async ({ manner, arrivals }, i) =>
+      at(await latencies(services[i]!, arrivals, mails, `${manner}${tag}`), 0.99),
+    ),
   );
-  return at(await latencies(service, arrivals, mails, tag), 0.99);
 }
 
-/** Each round measures the empty system once and then, right after it, each bad site: the pairs of that round. */
+/** Kinds that are measured at the same time, which only makes it harder for each. */
+const TOGETHER: readonly (readonly Manner[])[] = [
+  ['refusing', 'silent', 'slow'],
+  ['closing', 'dropping'],
+];
+
+/** Each round measures the empty system once and then, right after it, the bad sites: the pairs of that round. */
 export async function isolation({ runs, count, kind }: ScenarioOptions): Promise<Result[]> {
   const mails = count ?? 10_000;
-  const manners = (kind === null ? BAD_MANNERS : [kind]) as readonly Manner[];
+  const groups = kind === null ? TOGETHER : [[kind as Manner]];
+  const manners = groups.flat();
   const pairs = new Map(manners.map((manner) => [manner, [] as { alone: number; beside: number }[]]));
   for (let run = 0; run < runs; run++) {
-    const alone = await p99Beside('refusing', 0, mails, `alone${run}`);
-    for (const manner of manners) {
-      const beside = await p99Beside(manner, 100_000, mails, `${manner}${run}`);
-      pairs.get(manner)!.push({ alone, beside });
-      process.stderr.write(`${manner} ${run}: ${alone.toFixed(1)} / ${beside.toFixed(1)} ms\n`);
+    const [alone = 0] = await p99Beside(['refusing'], 0, mails, `alone${run}`);
+    for (const group of groups) {
+      const measured = await p99Beside(group, 100_000, mails, String(run));
+      for (const [i, beside] of measured.entries()) {
+        pairs.get(group[i]!)!.push({ alone, beside });
+        process.stderr.write(`${group[i]} ${run}: ${alone.toFixed(1)} / ${beside.toFixed(1)} ms\n`);
+      }
     }
   }
   return manners.map((manner) => {

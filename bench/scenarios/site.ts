@@ -2,7 +2,6 @@
 import { type FarEnd, type FarEndSession, openFarEnd } from '../../src/testing/far-end.ts';
 
 export type Manner = 'good' | 'refusing' | 'silent' | 'slow' | 'dropping' | 'closing';
-export const BAD_MANNERS = ['refusing', 'silent', 'slow', 'dropping', 'closing'] as const satisfies Manner[];
 
 /** Short texts: the slow site gives an octet a second, and its pace is part of the case. */
 const ANSWERS: Readonly<Record<string, string>> = {
