@@ -3,9 +3,6 @@
  * its own that has left, so that the first node that looks takes it over. Fails with TransferError where the file is not
  * ours or not whole, or the store is not empty.
  */
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import pg from 'pg';
 import type { SqlValue } from '../command.ts';
 import { GONE } from '../postgres/cluster.ts';
@@ -13,6 +10,7 @@ import { connectConfig, openingError } from '../postgres/connect.ts';
 import { migratePostgres } from '../postgres/migrate.ts';
 import { createPartitions, dropDayOf } from '../postgres/partitions.ts';
 import { type Head, readHead, readLine, type TableName, TransferError } from './format.ts';
+import { linesOf } from './lines.ts';
 
 export interface ImportOptions {
   readonly url: string;
@@ -46,7 +44,7 @@ const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
 
 /** Rows by table. */
 export async function importPostgres(options: ImportOptions): Promise<Readonly<Record<string, number>>> {
-  const { url, file, member } = options;
+  const { url, member } = options;
   const { era } = await migratePostgres(url);
   const client = new pg.Client(connectConfig(url, 'import'));
   client.on('error', () => {});
@@ -60,11 +58,6 @@ export async function importPostgres(options: ImportOptions): Promise<Readonly<R
     return await take(client, options, era, member);
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
-    if (
-      (error as NodeJS.ErrnoException).code === 'Z_DATA_ERROR' ||
-      (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
-    )
-      throw new TransferError(`${file} is damaged or no export of Hikyaku`);
     throw error;
   } finally {
     await client.end().catch(() => {});
@@ -77,7 +70,6 @@ async function take(
   era: number,
   member: string,
 ): Promise<Readonly<Record<string, number>>> {
-  const lines = createInterface({ input: createReadStream(file).pipe(createGunzip()) });
   const partitions = createPartitions();
   const types = new Map<TableName, ReadonlyMap<string, string>>();
   const counts: Record<string, number> = {};
@@ -97,7 +89,7 @@ async function take(
     rows = [];
     octets = 0;
   }
-  for await (const line of lines) {
+  for await (const line of linesOf(file)) {
     if (head === null) {
       head = readHead(line);
       check(head);
@@ -154,7 +146,7 @@ async function prepareDays(
 ): Promise<void> {
   let at = -1;
   let first = true;
-  for await (const line of createInterface({ input: createReadStream(file).pipe(createGunzip()) })) {
+  for await (const line of linesOf(file)) {
     if (first) {
       first = false;
       continue;

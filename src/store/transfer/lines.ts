@@ -1,0 +1,26 @@
+/** The lines of a gzipped file, one after the other. Rejects where it cannot be read or is no gzip, or not whole. */
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
+import { TransferError } from './format.ts';
+
+export async function* linesOf(file: string): AsyncGenerator<string> {
+  const source = createReadStream(file);
+  const gunzip = createGunzip();
+  source.on('error', (error) => gunzip.destroy(error));
+  source.pipe(gunzip).setEncoding('utf8');
+  let rest = '';
+  try {
+    for await (const chunk of gunzip as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code?.startsWith('Z_') !== true) throw error;
+    throw new TransferError(`${file} is damaged or no export of Hikyaku`);
+  } finally {
+    source.destroy();
+  }
+  if (rest !== '') yield rest;
+}
