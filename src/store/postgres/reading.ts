@@ -9,8 +9,6 @@ import { isLost, isOutdatedPlan, stateOf, storeError } from './errors.ts';
 type Value = SqlValue | readonly string[] | readonly number[];
 export type Reading = <R>(text: string, values?: readonly Value[], options?: ReadOptions) => Promise<R[]>;
 export interface ReadOptions {
-  /** All columns are octets. */
-  readonly binary?: boolean;
   /** Longer than other reads: those that look at everything. */
   readonly ms?: number;
 }
@@ -30,7 +28,6 @@ export function createReading(pool: pg.Pool): Reading {
       name,
       text,
       values: values as unknown[],
-      binary: options.binary === true,
       query_timeout: options.ms,
     };
     for (let tries = 1; ; tries += 1) {

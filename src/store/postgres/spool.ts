@@ -94,7 +94,6 @@ export function postgresSpoolReader(deps: {
       `SELECT prefix, data FROM message_body WHERE project_id = $1 AND message_id = $2 AND drop_day = $3
         AND part >= $4 AND part < $5 ORDER BY part`,
       [project, id, day, from, from + PARTS_AT_ONCE],
-      { binary: true },
     );
   async function bodyOf(row: StoredCells): Promise<{ prefix: Buffer; raw: Buffer }> {
     const own = await partsOf(row.project_id, row.id, row.drop_day, 0);
