@@ -155,6 +155,7 @@ export interface SinkMessage {
   readonly raw_base64: string;
 }
 export interface SinkEvent {
+  readonly id: string;
   readonly headers: Record<string, string>;
   // biome-ignore lint/suspicious/noExplicitAny: events are read by many shapes of assertion
   readonly body: any;
@@ -172,12 +173,22 @@ export async function startSink(...args: string[]): Promise<Sink> {
   child.removeAllListeners('exit');
   const ended = once(child, 'exit');
   const http = `http://${ready['http']}`;
-  const list = async (what: string) => (await (await fetch(`${http}/${what}`)).json()) as never;
+  /** All of `what` so far: only what is new is asked for, since one answer can be tens of megabytes. */
+  const listing = <T extends { readonly id: string }>(what: string) => {
+    const seen: T[] = [];
+    return async (): Promise<T[]> => {
+      const after = seen.at(-1)?.id;
+      const answer = await fetch(`${http}/${what}${after === undefined ? '' : `?after=${after}`}`);
+      const known = new Set(seen.map(({ id }) => id));
+      seen.push(...((await answer.json()) as T[]).filter(({ id }) => !known.has(id)));
+      return [...seen];
+    };
+  };
   return {
     smtp: String(ready['smtp']),
     http,
-    messages: () => list('messages'),
-    events: () => list('events'),
+    messages: listing<SinkMessage>('messages'),
+    events: listing<SinkEvent>('events'),
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
       await ended;
