@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Content } from '../smtp/client/dialogue.ts';
 import type { Pool, Report, Target } from '../smtp/client/pool.ts';
 import type { SpoolReader, StoredMessage } from '../spool/types.ts';
 import type { Feedback } from './lanes.ts';
@@ -61,6 +62,22 @@ export async function bytesOf(work: Work, read: SpoolReader): Promise<StoredMess
   return work.message ?? (await read.message(work.head.projectId, work.head.id));
 }
 
+/** The message as it leaves: signature and trace fields in front. Rejects where it is gone or cannot be read. */
+async function contentOf(work: Work, { read, sign }: AttemptDeps): Promise<Content> {
+  const message = await bytesOf(work, read);
+  if (message === null) throw new Error('the message is not in the store');
+  const signature = await sign(message);
+  const header = signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
+  return { header, raw: message.raw };
+}
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 export function createAttempts(deps: AttemptDeps): Attempts {
   const resting = new Map<string, Rest>();
 
@@ -99,6 +116,7 @@ export function createAttempts(deps: AttemptDeps): Attempts {
   return {
     async attempt(job) {
       const { target, rows, work } = job;
+      const { head } = work;
       const rest = resting.get(target.key);
       if (rest !== undefined && rest.failures >= FAILURES) {
         if (rest.probing || rest.until > deps.clock.monotonic()) {
@@ -111,29 +129,34 @@ export function createAttempts(deps: AttemptDeps): Attempts {
       // A message still in memory is small.
       const leave = work.message === null && work.size > LARGE ? await enterLarge(target.site) : null;
       try {
-        const message = await bytesOf(work, deps.read);
-        if (message === null) return here(rows, 'the message is not in the store');
-        const signature = await deps.sign(message);
-        const header =
-          signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
+        let failure: unknown = null;
+        const content = once(async () => {
+          try {
+            return await contentOf(work, deps);
+          } catch (error) {
+            failure = error;
+            throw error;
+          }
+        });
         const report = await deps.pool.deliver(target, {
-          mailFrom: message.mailFrom,
+          mailFrom: head.mailFrom,
           recipients: rows.map(({ address }) => address),
-          header,
-          raw: message.raw,
-          smtputf8: message.smtputf8,
-          eightBit: message.eightBit,
+          size: work.size,
+          content,
+          smtputf8: head.smtputf8,
+          eightBit: head.eightBit,
           dsn: {
-            ret: message.facts.ret,
-            envid: message.facts.envid,
+            ret: head.facts.ret,
+            envid: head.facts.envid,
             recipients: rows.map(({ dsn }) => dsn ?? {}),
           },
         });
+        if (failure !== null) throw failure;
         const outcomes = outcomesOf(report);
         learn(target, rest, report, outcomes);
         return { outcomes, feedback: feedbackOf(report, outcomes) };
       } catch (error) {
-        deps.logger.error({ err: error, message: work.head.id }, 'attempt failed on this side');
+        deps.logger.error({ err: error, message: head.id }, 'attempt failed on this side');
         return here(rows, 'internal error');
       } finally {
         if (leave !== null) {

@@ -61,17 +61,16 @@ async function noLongerSuspended(lane: LaneKey, deps: HeldDeps, now: number): Pr
 export async function flowHeld(lane: LaneKey, deps: HeldDeps): Promise<Flow> {
   const now = deps.clock.now();
   // A suspension may be lifted before its time: what it held is looked at whenever the lane is.
-  const due =
-    lane.lane === HELD_LANES.suspended
-      ? await noLongerSuspended(lane, deps, now)
-      : await deps.read.due(lane, now, AT_ONCE, new Set());
+  const suspended = lane.lane === HELD_LANES.suspended;
+  const [found] = await deps.read.due([lane], now, suspended ? 0 : AT_ONCE, new Set());
+  const due = suspended ? await noLongerSuspended(lane, deps, now) : found!.rows;
   const overheld = due.filter(({ row }) => row.heldMs + (now - (row.heldSince ?? now)) >= LONGEST_HOLD_MS);
   const candidates = due.filter((one) => !overheld.includes(one));
   const free: DueRecipient[] = [];
   const reservations: Reservation[] = [];
-  let again = due.length === AT_ONCE ? now : await deps.read.nextDueAfter(lane, now);
+  let again = due.length === AT_ONCE ? now : found!.next;
   for (const one of candidates) {
-    if (lane.lane === HELD_LANES.suspended) {
+    if (suspended) {
       free.push(one);
       continue;
     }

@@ -21,6 +21,7 @@ import { createPool, type PoolOptions } from '../smtp/client/pool.ts';
 import {
   type DueRecipient,
   HELD_LANES,
+  type LaneDue,
   type LaneSummary,
   type RecipientRow,
   type SpoolReader,
@@ -124,6 +125,10 @@ export interface Scheduler extends Service {
 
 /** Rows read back at once: the event loop is free between two reads. */
 const CLAIM = 100;
+/** Lanes looked at in one question. */
+const LANES = 32;
+/** Deferred mail is looked for at most every so many ms: many lanes are read, and their outcomes written, together. */
+const LOOK_MS = 100;
 const POLL_MS = 60_000;
 const PLANNING = 128;
 const STOP_MS = 20_000;
@@ -197,6 +202,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   let stuck = 0;
   let paused = false;
   let timer: Timer | null = null;
+  /** Monotonic ms at which lanes were last looked at. */
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let timerAt = Number.POSITIVE_INFINITY;
 
   function track(task: Promise<void>): void {
@@ -411,7 +418,9 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     if (state !== 'running' || at >= timerAt) return;
     timer?.cancel();
     timerAt = at;
-    timer = clock.after(Math.min(POLL_MS, Math.max(0, at - clock.now())), () => {
+    const wait = at - clock.now();
+    const soonest = wait > 0 ? lookedAt + LOOK_MS - clock.monotonic() : 0;
+    timer = clock.after(Math.min(POLL_MS, Math.max(0, wait, soonest)), () => {
       timer = null;
       timerAt = Number.POSITIVE_INFINITY;
       void claim();
@@ -421,6 +430,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     claimAgain = true;
     if (claiming || state !== 'running') return;
     claiming = true;
+    lookedAt = clock.monotonic();
     try {
       while (claimAgain && state === 'running') {
         claimAgain = false;
@@ -429,10 +439,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         starved = room <= 0;
         if (starved) break;
         releasedMeanwhile.clear();
-        const lane = backlog.due(clock.now());
-        if (lane === null) break;
+        const lanes = dueLanes(Math.min(room, LANES));
+        if (lanes.length === 0) break;
         claimAgain = true;
-        await claimLane(lane, room);
+        await claimLanes(lanes, Math.min(CLAIM, room));
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
     } finally {
@@ -441,31 +451,54 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
     if (!starved) arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
   }
-  async function claimLane(lane: BacklogLane, room: number): Promise<void> {
+  /** At most so many of the lanes that are due and have room. */
+  function dueLanes(most: number): BacklogLane[] {
     const now = clock.now();
-    try {
-      if (lane.lane === HELD_LANES.quota || lane.lane === HELD_LANES.suspended) {
-        await flowLane(lane);
-        return;
-      }
-      const limit = Math.min(CLAIM, room, share - lane.readBack);
-      if (limit <= 0) {
+    const found: BacklogLane[] = [];
+    while (found.length < most) {
+      const lane = backlog.due(now);
+      if (lane === null) break;
+      if (isHeldLane(lane) || lane.readBack < share) found.push(lane);
+      else {
         lane.blocked = true;
         backlog.schedule(lane, now);
-        return;
       }
-      const due = await read.due(lane, now, limit, leased);
-      const free = due.filter(
-        ({ row }) => !leased.has(row.id) && !releasedMeanwhile.has(row.id) && !seized.has(row.id),
-      );
-      const ripe = free.filter(({ row }) => !isYoung(row, now));
-      for (const work of worksOf(ripe)) lease(work);
-      if (due.length >= limit && ripe.length > 0) backlog.schedule(lane, now);
-      else if (ripe.length < due.length) backlog.schedule(lane, now + FRESH_MS);
-      else {
-        const next = await read.nextDueAfter(lane, now);
-        if (next !== null) backlog.schedule(lane, next);
-      }
+    }
+    return found;
+  }
+  async function claimLanes(due: readonly BacklogLane[], rows: number): Promise<void> {
+    const now = clock.now();
+    const lanes: BacklogLane[] = [];
+    for (const lane of due) {
+      if (isHeldLane(lane)) await guarded(lane, now, () => flowLane(lane));
+      else lanes.push(lane);
+    }
+    if (lanes.length === 0) return;
+    const limit = Math.max(1, Math.floor(rows / lanes.length));
+    let found: readonly LaneDue[] = [];
+    try {
+      found = await read.due(lanes, now, limit, leased);
+    } catch (error) {
+      logger.error({ err: error, lanes: lanes.length }, 'claiming failed');
+      for (const lane of lanes) backlog.schedule(lane, now + 1000);
+      return;
+    }
+    for (const [i, lane] of lanes.entries())
+      await guarded(lane, now, () => take(lane, found[i]!, limit, now));
+  }
+  function take(lane: BacklogLane, { rows, next }: LaneDue, limit: number, now: number): void {
+    const free = rows.filter(
+      ({ row }) => !leased.has(row.id) && !releasedMeanwhile.has(row.id) && !seized.has(row.id),
+    );
+    const ripe = free.filter(({ row }) => !isYoung(row, now));
+    for (const work of worksOf(ripe)) lease(work);
+    if (rows.length >= limit && ripe.length > 0) backlog.schedule(lane, now);
+    else if (ripe.length < rows.length) backlog.schedule(lane, now + FRESH_MS);
+    else if (next !== null) backlog.schedule(lane, next);
+  }
+  async function guarded(lane: BacklogLane, now: number, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
       logger.error({ err: error, lane: lane.lane, project: lane.project }, 'claiming failed');
       backlog.schedule(lane, now + 1000);
@@ -630,6 +663,9 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   return scheduler;
 }
 
+function isHeldLane({ lane }: BacklogLane): boolean {
+  return lane === HELD_LANES.quota || lane === HELD_LANES.suspended;
+}
 function isTooMany(outcome: Outcome): boolean {
   return outcome.kind === 'deferred' && outcome.reply?.code === 452 && !outcome.ambiguous;
 }

@@ -173,19 +173,25 @@ export interface QueueOperation {
   /** Recipients changed. */
   readonly changed: number;
 }
+export interface LaneDue {
+  readonly rows: readonly DueRecipient[];
+  /** Earliest next_attempt_at after the time asked about of any unsettled recipient of the lane, or null. */
+  readonly next: number | null;
+}
 export interface SpoolReader {
   message(project: ProjectId, id: MessageId): Promise<StoredMessage | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;
   attempts(project: ProjectId, message: MessageId): Promise<readonly AttemptRow[]>;
-  /** Recipients of a lane due at or before `now`, earliest first, at most `limit`, leaving out those in `exclude`. */
+  /**
+   * What is due at or before `now`, lane by lane in the order given: earliest first, at most `limit` of each, leaving
+   * out those in `exclude`. Many lanes cost little more than one.
+   */
   due(
-    lane: LaneKey,
+    lanes: readonly LaneKey[],
     now: number,
     limit: number,
     exclude: ReadonlySet<RecipientId>,
-  ): Promise<readonly DueRecipient[]>;
-  /** Earliest next_attempt_at after `now` of any unsettled recipient of the lane, or null. */
-  nextDueAfter(lane: LaneKey, now: number): Promise<number | null>;
+  ): Promise<readonly LaneDue[]>;
   /** The lanes with unsettled recipients that this node serves, only of those members, or of all nodes. */
   lanes(of?: 'all' | readonly string[]): Promise<readonly LaneSummary[]>;
   /**

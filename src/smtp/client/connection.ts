@@ -318,6 +318,20 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     }
   }
 
+  /** Time spent on this side is not the server's. */
+  function make(content: OutgoingTransaction['content']): void {
+    const dialogue = running;
+    deadline = Number.POSITIVE_INFINITY;
+    content().then(
+      (made) => {
+        if (running === dialogue) dialogue?.answer({ kind: 'content', content: made });
+      },
+      (error: unknown) => {
+        if (running === dialogue) broken(new LinkFault('content', `no message: ${causeOf(error)}`, true));
+      },
+    );
+  }
+
   function run<T>(dialogue: Dialogue<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       function advance(move: () => IteratorResult<Step, T>): void {
@@ -338,6 +352,10 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
         const step = result.value;
         if (step.kind === 'secure') {
           secure();
+          return;
+        }
+        if (step.kind === 'content') {
+          make(step.make);
           return;
         }
         expect(step.phase);

@@ -24,14 +24,19 @@ export type Step =
       readonly send: string | readonly Buffer[] | null;
       readonly phase: Phase;
     }
-  | { readonly kind: 'secure' };
-export type Answer = { readonly kind: 'reply'; readonly reply: ServerReply } | { readonly kind: 'secured' };
+  | { readonly kind: 'secure' }
+  /** The server waits for the message: it is to be made now. */
+  | { readonly kind: 'content'; readonly make: OutgoingTransaction['content'] };
+export type Answer =
+  | { readonly kind: 'reply'; readonly reply: ServerReply }
+  | { readonly kind: 'secured' }
+  | { readonly kind: 'content'; readonly content: Content };
 export type Dialogue<T> = Generator<Step, T, Answer>;
 
 /** The link is gone or of no more use. */
 export class LinkFault extends Error {
   override name = 'LinkFault';
-  readonly what: 'closed' | 'timeout' | 'protocol' | 'tls' | 'network';
+  readonly what: 'closed' | 'timeout' | 'protocol' | 'tls' | 'network' | 'content';
   /** Octets of the last step had certainly not all left this machine's buffers. */
   readonly unsent: boolean;
   constructor(what: LinkFault['what'], message: string, unsent = false) {
@@ -62,13 +67,22 @@ export type SessionResult =
   | { readonly kind: 'ready'; readonly capabilities: Capabilities }
   | { readonly kind: 'refused'; readonly reply: ServerReply | null; readonly cause: string };
 
+export interface Content {
+  /** Goes in front of `raw` (signature and trace fields, CRLF-ended, no line beginning with a dot). */
+  readonly header: Buffer;
+  readonly raw: Buffer;
+}
 export interface OutgoingTransaction {
   /** Without angle brackets; '' is the null reverse-path. */
   readonly mailFrom: string;
   readonly recipients: readonly string[];
-  /** Goes in front of `raw` (signature and trace fields, CRLF-ended, no line beginning with a dot). */
-  readonly header: Buffer;
-  readonly raw: Buffer;
+  /** Octets of the message itself, without the header fields put in front of it. */
+  readonly size: number;
+  /**
+   * The message, asked for once a server has said that it takes it for someone: a refusal costs neither reading nor
+   * signing. Rejects where it cannot be had; the link is then given up and the recipients are deferred.
+   */
+  readonly content: () => Promise<Content>;
   readonly smtputf8: boolean;
   readonly eightBit: boolean;
   /** What the sender asked to be told (RFC 3461), passed on where the server offers DSN; one per recipient, in order. */
@@ -117,6 +131,9 @@ const NO_EXTENSIONS: Capabilities = {
   authPlain: false,
   dsn: false,
 };
+
+/** What signatures and trace fields add to a message, about. */
+const HEADER_OCTETS = 2048;
 
 function* ask(send: string | readonly Buffer[] | null, phase: Phase): Dialogue<ServerReply> {
   const answer = yield { kind: 'ask', send, phase };
@@ -252,8 +269,10 @@ export function* sendMail(
       open = false;
       return end(deferred(null, 'no recipient taken'), true);
     }
+    const made = yield { kind: 'content', make: mail.content };
+    if (made.kind !== 'content') throw new LinkFault('protocol', 'no message');
     bodyHanded = true;
-    const last = yield* ask([mail.header, ...dotStuffed(mail.raw)], 'final');
+    const last = yield* ask([made.content.header, ...dotStuffed(made.content.raw)], 'final');
     open = false;
     if (positive(last)) return end({ kind: 'delivered', reply: last, dsn: capabilities.dsn }, true);
     return end(judge(last, 'message refused'), last.code !== 421);
@@ -293,19 +312,20 @@ function preflight(mail: OutgoingTransaction, capabilities: Capabilities): Verdi
     cause,
     status,
   });
-  const octets = mail.header.length + mail.raw.length;
   if ([mail.mailFrom, ...mail.recipients].some((a) => /[\u0000-\u001f\u007f]/.test(a)))
     return bounce('5.1.3', 'an address holds control characters');
   if (mail.smtputf8 && !capabilities.smtputf8) return bounce('5.6.7', 'the server does not offer SMTPUTF8'); // RFC 6531 §3.2
   if (mail.eightBit && !capabilities.eightBitMime)
     return bounce('5.6.3', 'the server does not offer 8BITMIME'); // RFC 6152 §3
-  if (capabilities.size !== null && octets > capabilities.size)
-    return bounce('5.3.4', `the message has ${octets} octets, the server takes ${capabilities.size}`); // RFC 1870 §6.3
+  if (capabilities.size !== null && mail.size > capabilities.size)
+    return bounce('5.3.4', `the message has ${mail.size} octets, the server takes ${capabilities.size}`); // RFC 1870 §6.3
   return null;
 }
 
 function mailCommand(mail: OutgoingTransaction, capabilities: Capabilities): string {
-  const size = capabilities.size === null ? '' : ` SIZE=${mail.header.length + mail.raw.length}`;
+  // RFC 1870 §6: an estimate; it never is what a message fails on that the server might take.
+  const size =
+    capabilities.size === null ? '' : ` SIZE=${Math.min(mail.size + HEADER_OCTETS, capabilities.size)}`;
   const body = mail.eightBit ? ' BODY=8BITMIME' : '';
   const { ret, envid } = (capabilities.dsn ? mail.dsn : undefined) ?? {};
   const dsn = `${ret === undefined ? '' : ` RET=${ret}`}${envid === undefined ? '' : ` ENVID=${envid}`}`;

@@ -10,11 +10,12 @@ import type { Candidate } from './connection.ts';
 import type { OutgoingTransaction } from './dialogue.ts';
 import { createPool, type PoolOptions, type Target } from './pool.ts';
 
+const HEADER = Buffer.from('Received: from here\r\n');
 const mail: OutgoingTransaction = {
   mailFrom: 'a@example.com',
   recipients: ['b@example.net'],
-  header: Buffer.from('Received: from here\r\n'),
-  raw: Buffer.from('Subject: hi\r\n\r\n.dot\r\nend\r\n'),
+  size: 27,
+  content: async () => ({ header: HEADER, raw: Buffer.from('Subject: hi\r\n\r\n.dot\r\nend\r\n') }),
   smtputf8: false,
   eightBit: false,
 };
@@ -77,7 +78,7 @@ test('pipelined: one write of MAIL, RCPT, DATA; dots are doubled; the header goe
   assert.equal(first.kind, 'delivered');
   assert.deepEqual(heard[0]?.slice(0, 4), [
     'EHLO client.test',
-    'MAIL FROM:<a@example.com> SIZE=47',
+    'MAIL FROM:<a@example.com> SIZE=2075',
     'RCPT TO:<b@example.net>',
     'DATA',
   ]);
@@ -254,7 +255,43 @@ test('the next server is tried when the first cannot be reached', async () => {
 });
 test('a large body is written in blocks and arrives whole', async () => {
   const raw = Buffer.from(`Subject: big\r\n\r\n${'x'.repeat(76).concat('\r\n').repeat(40_000)}`);
-  const { first, messages } = await once({ extensions: ['PIPELINING'] }, { raw });
+  const { first, messages } = await once(
+    { extensions: ['PIPELINING'] },
+    {
+      size: raw.length,
+      content: async () => ({ header: HEADER, raw }),
+    },
+  );
   assert.equal(first.kind, 'delivered');
-  assert.equal(messages[0]?.length, raw.length + mail.header.length);
+  assert.equal(messages[0]?.length, raw.length + HEADER.length);
+});
+test('a message is made only for a server that takes it, and once for all servers of a site', async () => {
+  let made = 0;
+  const content = async () => {
+    made += 1;
+    return mail.content();
+  };
+  for (const say of [
+    when('RCPT', '451 4.2.0 not now\r\n'),
+    when('MAIL', '550 5.7.1 no\r\n'),
+    when('DATA', '451 4.3.0 no\r\n'),
+    when('connect', '421 busy\r\n'),
+  ])
+    await once({ say }, { content });
+  assert.equal(made, 0);
+  const taken = await once({}, { content });
+  assert.equal(taken.first.kind, 'delivered');
+  assert.equal(made, 1);
+});
+test('a message that cannot be made is deferred, the link is given up and nothing of it is sent', async () => {
+  const { first, messages } = await once(
+    {},
+    {
+      content: async () => {
+        throw new Error('gone');
+      },
+    },
+  );
+  assert.deepEqual(first, { kind: 'deferred', reply: null, cause: 'no message: gone', ambiguous: false });
+  assert.equal(messages.length, 0);
 });

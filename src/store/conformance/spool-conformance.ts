@@ -42,23 +42,36 @@ export function spoolConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.message(p.id, whole.id), whole);
     assert.equal(await store.read.message(newId(), m.id), null);
     assert.deepEqual(
-      (await store.read.due({ project: p.id, lane: 'example.net' }, NOW, 5, new Set())).map((d) => [
-        d.row,
-        d.message.size,
-      ]),
+      (await store.read.due([{ project: p.id, lane: 'example.net' }], NOW, 5, new Set()))[0]!.rows.map(
+        (d) => [d.row, d.message.size],
+      ),
       [[now, 700_001]],
     );
     assert.deepEqual(
-      (await store.read.due({ project: p.id, lane: 'example.net' }, NOW + 50, 5, new Set([now.id]))).map(
-        (d) => d.row,
-      ),
+      (
+        await store.read.due([{ project: p.id, lane: 'example.net' }], NOW + 50, 5, new Set([now.id]))
+      )[0]!.rows.map((d) => d.row),
       [later],
     );
     assert.equal(
-      (await store.read.due({ project: p.id, lane: 'example.net' }, NOW + 50, 1, new Set())).length,
+      (await store.read.due([{ project: p.id, lane: 'example.net' }], NOW + 50, 1, new Set()))[0]!.rows
+        .length,
       1,
     );
-    assert.equal(await store.read.nextDueAfter({ project: p.id, lane: 'example.net' }, NOW), NOW + 50);
+    const nowhere = { project: p.id, lane: 'nowhere.example' };
+    const several = await store.read.due(
+      [nowhere, { project: p.id, lane: 'example.net' }],
+      NOW,
+      5,
+      new Set(),
+    );
+    assert.deepEqual(
+      several.map(({ rows, next }) => ({ rows: rows.map(({ row }) => row.id), next })),
+      [
+        { rows: [], next: null },
+        { rows: [now.id], next: NOW + 50 },
+      ],
+    );
     assert.deepEqual(await store.read.depth(null), { queued: 1, deferred: 1, held: 0 });
     assert.deepEqual(await store.read.lanes(), [
       { project: p.id, lane: 'example.net', queued: 1, deferred: 1, held: 0, nextDue: NOW },

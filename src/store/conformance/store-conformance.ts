@@ -60,7 +60,7 @@ export function storeConformance({
       assert.notEqual(await store.read.message(p.id, messages[0]!.id), null);
       assert.equal(await store.read.message(p.id, messages[1]!.id), null);
       assert.equal(
-        (await store.read.due({ project: p.id, lane: 'example.net' }, NOW, 9, new Set())).length,
+        (await store.read.due([{ project: p.id, lane: 'example.net' }], NOW, 9, new Set()))[0]!.rows.length,
         2,
       );
       const thrown = make.message(p);

@@ -107,8 +107,8 @@ test('each member is given its own waiting rows and those it took over; people s
   const claim = { perSubscriber: 9, limit: 9, after: null, exclude: new Set<never>() };
   const later = make.NOW + 10;
   const sees = async (store: typeof a) => ({
-    due: (await store.read.due(lane, later, 9, new Set())).map(({ message }) => message.id),
-    next: await store.read.nextDueAfter(lane, make.NOW - 1),
+    due: (await store.read.due([lane], later, 9, new Set()))[0]!.rows.map(({ message }) => message.id),
+    next: (await store.read.due([lane], make.NOW - 1, 0, new Set()))[0]!.next,
     lanes: (await store.read.lanes()).map(({ queued }) => queued),
     deliveries: (await store.read.dueDeliveries(make.NOW, claim)).map(({ event }) => event.name).sort(),
     nextDelivery: await store.read.nextDeliveryAfter(make.NOW - 1),
@@ -154,12 +154,12 @@ test('a lane of many due rows is walked past those that are held already', async
   });
   const lane = { project: p.id, lane: 'example.net' };
   const held = new Set(rows.slice(0, 650).map(({ id }) => id));
-  const due = await store.read.due(lane, make.NOW + 1000, 60, held);
+  const due = (await store.read.due([lane], make.NOW + 1000, 60, held))[0]!.rows;
   assert.deepEqual(
     due.map(({ row }) => row.nextAttemptAt),
     rows.slice(650, 710).map(({ nextAttemptAt }) => nextAttemptAt),
   );
-  assert.equal((await store.read.due(lane, make.NOW + 1000, 9000, held)).length, 250);
+  assert.equal((await store.read.due([lane], make.NOW + 1000, 9000, held))[0]!.rows.length, 250);
 });
 
 test('an event of a batch under way is not passed by: readers wait for it, and see it in its place', async (t) => {
@@ -348,7 +348,8 @@ test('rows that cannot be read go to the corrupt shelf and stop nobody', async (
   const claim = { perSubscriber: 1, limit: 9, after: null, exclude: new Set<never>() };
   await store.read.dueDeliveries(make.NOW, { ...claim, perSubscriber: 2 });
   for (let round = 0; round < 2; round += 1) {
-    const due = await store.read.due({ project: p.id, lane: 'example.net' }, make.NOW, 9, new Set());
+    const due = (await store.read.due([{ project: p.id, lane: 'example.net' }], make.NOW, 9, new Set()))[0]!
+      .rows;
     assert.deepEqual(
       due.map(({ message }) => message.id),
       [good.id],

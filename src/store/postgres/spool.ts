@@ -54,19 +54,30 @@ const WAITING_ROWS = `SELECT ${columnsOf('r', RECIPIENT_COLUMNS)}, ${columnsOf('
   JOIN recipient r ON r.project_id = k.project_id AND r.id = k.id AND r.next_attempt_at IS NOT NULL
   LEFT JOIN message m ON m.project_id = r.project_id AND m.id = r.message_id
   ORDER BY k.n`;
-/** Only the index is walked, owner by owner. $5: how many; $6 to $8: behind which key. */
-const LANE_KEYS = `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
-    SELECT next_attempt_at, state, id FROM recipient r WHERE r.owner = o.owner AND project_id = $2 AND lane = $3 AND next_attempt_at <= $4
-      AND (next_attempt_at, state, id) > ($6::int8, $7, $8) ORDER BY next_attempt_at, state, id LIMIT $5) k
-  ORDER BY next_attempt_at, state, id LIMIT $5`;
-const NEXT_DUE = `SELECT min(m.at) AS at FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
-    SELECT next_attempt_at AS at FROM recipient r WHERE r.owner = o.owner AND project_id = $2 AND lane = $3 AND next_attempt_at > $4
-      ORDER BY next_attempt_at LIMIT 1) m`;
+/**
+ * Only the index is walked, lane by lane ($2, $3) and owner by owner ($1). $5: how many of each lane; $6 to $8: behind
+ * which key of each. `n` is the lane's place, from 1.
+ */
+const LANE_KEYS = `SELECT l.n::int4, f.* FROM unnest($2::text[], $3::text[], $6::int8[], $7::text[], $8::text[]) WITH ORDINALITY
+    AS l (project_id, lane, at, state, id, n) CROSS JOIN LATERAL (
+  SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT next_attempt_at, state, id FROM recipient r WHERE r.owner = o.owner AND r.project_id = l.project_id AND r.lane = l.lane
+      AND next_attempt_at <= $4 AND (next_attempt_at, state, id) > (l.at, l.state, l.id) ORDER BY next_attempt_at, state, id LIMIT $5) k
+  ORDER BY next_attempt_at, state, id LIMIT $5) f
+  ORDER BY l.n, f.next_attempt_at, f.state, f.id`;
+const NEXT_DUE = `SELECT min(m.at) AS at FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS l (project_id, lane, n)
+  LEFT JOIN LATERAL (SELECT k.at FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT next_attempt_at AS at FROM recipient r WHERE r.owner = o.owner AND r.project_id = l.project_id AND r.lane = l.lane
+      AND next_attempt_at > $4 ORDER BY next_attempt_at LIMIT 1) k) m ON true
+  GROUP BY l.n ORDER BY l.n`;
 const LANES = `SELECT project_id, lane, count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'deferred') AS deferred,
     count(*) FILTER (WHERE state = 'held') AS held, min(next_attempt_at) AS next_due
   FROM recipient WHERE next_attempt_at IS NOT NULL AND owner = ANY ($1::text[]) GROUP BY project_id, lane`;
 
-interface LaneDue {
+type Behind = readonly [at: number, state: string, id: string];
+const START: Behind = [-1, '', ''];
+interface DueKey {
+  readonly n: number;
   readonly next_attempt_at: number;
   readonly state: string;
   readonly id: string;
@@ -161,33 +172,58 @@ export function postgresSpoolReader(deps: {
         WHERE m.project_id = $1 AND m.id = $2 ORDER BY a.at, a.recipient_id, a.number`;
       return (await all<AttemptCells>(sql, [project, message])).map((r) => toAttempt(project, message, r));
     },
-    async due({ project, lane }, now, limit, exclude) {
-      const found: DueRecipient[] = [];
-      const mine = limit <= 0 ? [] : await owners.mine('recipient');
-      const most = Math.max(KEYS_AT_ONCE, 2 * limit);
-      let behind: readonly [number, string, string] = [-1, '', ''];
-      while (mine.length > 0) {
-        const keys = await all<LaneDue>(LANE_KEYS, [mine, project, lane, now, most, ...behind]);
-        const free = keys.filter(
-          ({ id }) => !exclude.has(id as RecipientRow['id']) && !shelf.has('recipient', id),
-        );
-        for (let i = 0; i < free.length && found.length < limit; ) {
-          const chunk = free.slice(i, i + limit - found.length);
-          i += chunk.length;
-          const rows = await waitingRows(chunk.map(({ id }) => ({ project_id: project, id })));
-          // what has moved since the keys were read is no longer due
-          found.push(...rows.filter(({ row }) => row.lane === lane && row.nextAttemptAt! <= now));
-        }
-        const last = keys.at(-1);
-        if (found.length >= limit || last === undefined || keys.length < most) break;
-        behind = [last.next_attempt_at, last.state, last.id];
-      }
-      return found.filter(({ row }) => !exclude.has(row.id));
-    },
-    async nextDueAfter({ project, lane }, now) {
+    async due(lanes, now, limit, exclude) {
       const mine = await owners.mine('recipient');
-      const [row] = await all<{ at: number | null }>(NEXT_DUE, [mine, project, lane, now]);
-      return row?.at ?? null;
+      const found = lanes.map(() => [] as DueRecipient[]);
+      const next = await all<{ at: number | null }>(NEXT_DUE, [
+        mine,
+        lanes.map(({ project }) => project),
+        lanes.map(({ lane }) => lane),
+        now,
+      ]);
+      let open = limit <= 0 || mine.length === 0 ? [] : lanes.map((_, n) => ({ n, behind: START }));
+      while (open.length > 0) {
+        const most = Math.max(Math.ceil(KEYS_AT_ONCE / open.length), 2 * limit);
+        const keys = await all<DueKey>(LANE_KEYS, [
+          mine,
+          open.map(({ n }) => lanes[n]!.project),
+          open.map(({ n }) => lanes[n]!.lane),
+          now,
+          most,
+          open.map(({ behind }) => behind[0]),
+          open.map(({ behind }) => behind[1]),
+          open.map(({ behind }) => behind[2]),
+        ]);
+        const byLane = Map.groupBy(keys, (key) => open[key.n - 1]!.n);
+        const free = open.map(({ n }) =>
+          (byLane.get(n) ?? []).filter(
+            ({ id }) => !exclude.has(id as RecipientRow['id']) && !shelf.has('recipient', id),
+          ),
+        );
+        while (free.some((keys) => keys.length > 0)) {
+          const chunk = open.flatMap(({ n }, i) =>
+            free[i]!.splice(0, limit - found[n]!.length).map(({ id }) => ({ n, id })),
+          );
+          if (chunk.length === 0) break;
+          const rows = await waitingRows(chunk.map(({ n, id }) => ({ project_id: lanes[n]!.project, id })));
+          const laneOf = new Map(chunk.map(({ n, id }) => [id, n]));
+          for (const due of rows) {
+            const n = laneOf.get(due.row.id)!;
+            // what has moved since the keys were read is no longer due
+            if (due.row.lane === lanes[n]!.lane && due.row.nextAttemptAt! <= now) found[n]!.push(due);
+          }
+        }
+        open = open.flatMap(({ n }) => {
+          const of = byLane.get(n) ?? [];
+          const last = of.at(-1);
+          if (found[n]!.length >= limit || last === undefined || of.length < most) return [];
+          return [{ n, behind: [last.next_attempt_at, last.state, last.id] as const }];
+        });
+      }
+      return found.map((rows, n) => ({
+        rows: rows.filter(({ row }) => !exclude.has(row.id)),
+        next: next[n]?.at ?? null,
+      }));
     },
     async lanes(of) {
       type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {

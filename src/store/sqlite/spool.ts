@@ -5,6 +5,7 @@
 import { StoreError } from '../../runtime/transactor.ts';
 import type {
   DueRecipient,
+  LaneKey,
   LaneSummary,
   RecipientRow,
   SpoolReader,
@@ -55,6 +56,33 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       return null;
     }
   }
+  function dueOf(
+    { project, lane }: LaneKey,
+    now: number,
+    limit: number,
+    exclude: ReadonlySet<RecipientRow['id']>,
+  ): DueRecipient[] {
+    const found: DueRecipient[] = [];
+    if (limit <= 0) return found;
+    const sql = `SELECT id FROM recipient INDEXED BY recipient_lane
+      WHERE project_id = ? AND lane = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
+    const keys = statements.get(sql).iterate(project, lane, now) as Iterable<unknown> as Iterable<{
+      id: string;
+    }>;
+    // only the index is walked while skipping
+    for (const { id } of keys) {
+      if (exclude.has(id as RecipientRow['id']) || shelf.has('recipient', id)) continue;
+      const due = readDue(project, id);
+      if (due !== null) found.push(due);
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+  function nextOf({ project, lane }: LaneKey, now: number): number | null {
+    const sql =
+      'SELECT min(next_attempt_at) AS at FROM recipient INDEXED BY recipient_lane WHERE project_id = ? AND lane = ? AND next_attempt_at > ?';
+    return statements.all<{ at: number | null }>(sql, project, lane, now)[0]?.at ?? null;
+  }
   return {
     async message(project, id) {
       const row = messageOf(project, id);
@@ -96,27 +124,10 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         'SELECT * FROM attempt WHERE project_id = ? AND message_id = ? ORDER BY at, recipient_id, number';
       return statements.all<AttemptCells>(sql, project, message).map((r) => toAttempt(project, message, r));
     },
-    async due({ project, lane }, now, limit, exclude) {
-      const found: DueRecipient[] = [];
-      if (limit <= 0) return found;
-      const sql = `SELECT id FROM recipient INDEXED BY recipient_lane
-        WHERE project_id = ? AND lane = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
-      const keys = statements.get(sql).iterate(project, lane, now) as Iterable<unknown> as Iterable<{
-        id: string;
-      }>;
-      // only the index is walked while skipping
-      for (const { id } of keys) {
-        if (exclude.has(id as RecipientRow['id']) || shelf.has('recipient', id)) continue;
-        const due = readDue(project, id);
-        if (due !== null) found.push(due);
-        if (found.length >= limit) break;
-      }
-      return found;
-    },
-    async nextDueAfter({ project, lane }, now) {
-      const sql =
-        'SELECT min(next_attempt_at) AS at FROM recipient INDEXED BY recipient_lane WHERE project_id = ? AND lane = ? AND next_attempt_at > ?';
-      return statements.all<{ at: number | null }>(sql, project, lane, now)[0]?.at ?? null;
+    async due(lanes, now, limit, exclude) {
+      return statements.together(() =>
+        lanes.map((lane) => ({ rows: dueOf(lane, now, limit, exclude), next: nextOf(lane, now) })),
+      );
     },
     async lanes() {
       const sql = `SELECT project_id, lane, sum(state = 'queued') AS queued, sum(state = 'deferred') AS deferred,

@@ -137,7 +137,7 @@ test('rows that cannot be read go to the corrupt shelf and stop nobody', async (
   db.exec("UPDATE event SET content = 'no' WHERE name = 'accepted'");
   for (let round = 0; round < 2; round += 1) {
     assert.deepEqual(
-      (await store.read.due({ project: p.id, lane: 'example.net' }, make.NOW, 9, new Set())).map(
+      (await store.read.due([{ project: p.id, lane: 'example.net' }], make.NOW, 9, new Set()))[0]!.rows.map(
         (d) => d.message.id,
       ),
       [good.id],

@@ -5,6 +5,11 @@ import type { SqlValue } from '../command.ts';
 export interface Statements {
   get(sql: string): StatementSync;
   all<R>(sql: string, ...params: SqlValue[]): R[];
+  /**
+   * Questions asked in one read transaction. Between two of them SQLite would forget every page it has read as soon as
+   * another connection has written. `ask` must not write.
+   */
+  together<R>(ask: () => R): R;
 }
 export function createStatements(db: DatabaseSync): Statements {
   const kept = new Map<string, StatementSync>();
@@ -15,5 +20,17 @@ export function createStatements(db: DatabaseSync): Statements {
     kept.set(sql, made);
     return made;
   }
-  return { get, all: <R>(sql: string, ...params: SqlValue[]) => get(sql).all(...params) as R[] };
+  return {
+    get,
+    all: <R>(sql: string, ...params: SqlValue[]) => get(sql).all(...params) as R[],
+    together(ask) {
+      if (db.isTransaction) return ask();
+      get('BEGIN').run();
+      try {
+        return ask();
+      } finally {
+        get('COMMIT').run();
+      }
+    },
+  };
 }
