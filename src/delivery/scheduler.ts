@@ -124,7 +124,7 @@ export interface Scheduler extends Service {
 }
 
 /** Rows read back at once: the event loop is free between two reads. */
-const CLAIM = 100;
+const CLAIM = 32;
 /** Lanes looked at in one question. */
 const LANES = 32;
 /** Deferred mail is looked for at most every so many ms: many lanes are read, and their outcomes written, together. */

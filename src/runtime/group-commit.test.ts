@@ -90,3 +90,15 @@ test('the urgent go first and leave a part of the batch to the others', async ()
     [14, 2, 3],
   ]);
 });
+test('a batch takes only so many of those nobody waits for', async () => {
+  const { batches, writer } = setUp({ maxItems: 8, maxLater: 2 });
+  await Promise.all([
+    ...[1, 2, 3, 4, 5].map((n) => writer.submit(n)),
+    ...[11, 12, 13].map((n) => writer.submit(n, true)),
+  ]);
+  assert.deepEqual(batches, [
+    [11, 12, 13, 1, 2],
+    [3, 4],
+    [5],
+  ]);
+});

@@ -16,6 +16,8 @@ export interface GroupCommitOptions<T> {
   /** Octets an item brings along, for the batch's bound. */
   readonly weigh: (item: T) => number;
   readonly maxItems?: number;
+  /** Of them so many that are not urgent: an urgent one waits for the batch before it. */
+  readonly maxLater?: number;
   readonly maxBytes?: number;
   /** Batches given to `commit` and not yet answered; 1. */
   readonly maxInFlight?: number;
@@ -38,6 +40,7 @@ interface Waiting<T> {
 
 export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   const { commit, weigh, maxItems = 200, maxBytes = 8 * 1024 * 1024, maxInFlight = 1 } = options;
+  const { maxLater = maxItems } = options;
   let urgent: Waiting<T>[] = [];
   let queue: Waiting<T>[] = [];
   const idle: (() => void)[] = [];
@@ -63,7 +66,7 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
       return from.slice(count);
     }
     urgent = take(urgent, queue.length === 0 ? maxItems : Math.ceil(maxItems * URGENT_SHARE));
-    queue = take(queue, maxItems);
+    queue = take(queue, Math.min(maxItems, batch.length + maxLater));
     return batch;
   }
 
