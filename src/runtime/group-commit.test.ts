@@ -96,9 +96,5 @@ test('a batch takes only so many of those nobody waits for', async () => {
     ...[1, 2, 3, 4, 5].map((n) => writer.submit(n)),
     ...[11, 12, 13].map((n) => writer.submit(n, true)),
   ]);
-  assert.deepEqual(batches, [
-    [11, 12, 13, 1, 2],
-    [3, 4],
-    [5],
-  ]);
+  assert.deepEqual(batches, [[11, 12, 13, 1, 2], [3, 4], [5]]);
 });
