@@ -325,7 +325,7 @@ export async function startService(
       });
     },
   });
-  const { operate, answer } = createOperator({
+  const { operate, answer, limitsRaised } = createOperator({
     ...telling,
     read,
     transactor: writing('settle'),
@@ -492,6 +492,7 @@ export async function startService(
       verifyOwnership: (owned) => checkOwnership(resolver, owned),
       submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
       operate,
+      limitsRaised,
       queue: {
         lanes: () => lanesOfAll(),
         dead: () => scheduler.dead(),
