@@ -10,10 +10,13 @@ import type { EventSignal } from '../edj/event-signal.ts';
 import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
+import type { Letter } from '../intake/letters.ts';
+import type { IntakeTx } from '../intake/planned.ts';
 import type { Submit } from '../intake/submit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
+import type { PrepareProjectEvent } from '../limits/alert-publisher.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { LimitReader, LimitTx } from '../limits/types.ts';
+import type { LimitReader, LimitTx, ProjectLimits } from '../limits/types.ts';
 import type { RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
@@ -24,11 +27,17 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
+export type ApiTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
 export interface ApiDeps {
   readonly read: IamReader & DomainReader & RuleReader & LimitReader & SpoolReader & EdjReader & LedgerReader;
-  readonly transactor: Transactor<IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx>;
+  readonly transactor: Transactor<ApiTx>;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
+  /** Of projects without limits of their own. */
+  readonly limitDefaults: ProjectLimits;
+  readonly prepareProjectEvent: PrepareProjectEvent<Pick<EdjTx, 'insertEvent'>>;
+  /** Takes a mail of the instance's own through the one door, and `also` in the same commit. */
+  readonly acceptLetter: (letter: Letter, also: (tx: ApiTx & IntakeTx) => void) => Promise<void>;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
@@ -48,6 +57,8 @@ export interface ApiDeps {
   readonly verifyOwnership: (owned: OwnedDomain) => Promise<OwnershipResult>;
   readonly submit: Submit;
   readonly operate: Operate;
+  /** Limits of the project, or of a domain of it, are higher: held mail may flow. */
+  readonly limitsRaised: (project: ProjectId) => void;
   readonly queue: {
     lanes(): Promise<readonly LaneView[]>;
     dead(): readonly DeadSite[];

@@ -14,6 +14,8 @@ import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
 import { iamRoutes } from './iam.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
+import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
+import { mtaLimitRoutes } from './mta-limits.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
@@ -128,6 +130,8 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     mtaDomainRoutes(scope, deps, views);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
+    mtaLimitRoutes(scope, deps);
+    mtaLimitRequestRoutes(scope, deps);
   });
   await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
   await part('iam', (scope) => iamRoutes(scope, deps, views));

@@ -5,7 +5,6 @@
  * Freshly accepted mail comes with its bytes and is not read back. A store that cannot be read is asked again.
  */
 import type { DomainReader } from '../domains/types.ts';
-import type { EdjTx } from '../edj/types.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader } from '../rules/types.ts';
@@ -25,13 +24,12 @@ import {
   type LaneSummary,
   type RecipientRow,
   type SpoolReader,
-  type SpoolTx,
   type StoredMessage,
   type Suspension,
 } from '../spool/types.ts';
 import { bytesOf, createAttempts, type DeadSite, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
-import { type CommitDeps, commitOutcomes, type Item, type Notice } from './commit.ts';
+import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
 import { createLanes, fifo, type JobClass, type SiteState } from './lanes.ts';
 import { deferredHere, type Outcome } from './outcome.ts';
@@ -52,7 +50,7 @@ export type HostedDelivery = (
 ) => Promise<readonly Item[]>;
 
 export interface SchedulerDeps extends PlanDeps {
-  readonly transactor: Transactor<SpoolTx & EdjTx & LimitTx>;
+  readonly transactor: Transactor<OutcomeTx & LimitTx>;
   readonly read: SpoolReader & RuleReader & DomainReader & LimitReader;
   readonly limiter: Pick<Limiter, 'reserve'>;
   readonly network: Network;
@@ -118,6 +116,8 @@ export interface Scheduler extends Service {
   /** Breaks off what is under way and tries nothing more, until `proceed`: another node may take it for its own. */
   pause(): void;
   proceed(): void;
+  /** The project may send more than it could: what is held over its limits is looked at now, not when that was due. */
+  limitsRaised(project: BacklogLane['project']): void;
   suspend(suspension: Suspension): void;
   /** The suspension is lifted: what it held flows out. */
   resume(id: SuspensionId): void;
@@ -188,6 +188,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const leased = new Set<RecipientId>();
   const sending = new Set<RecipientId>();
   const seized = new Set<RecipientId>();
+  /** Held lanes of projects whose limits have become higher. */
+  const raised = new Set<BacklogLane>();
   const releasedMeanwhile = new Set<RecipientId>();
   const running = new Set<Promise<void>>();
   const open = new Map<Work, number>();
@@ -505,15 +507,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
   }
   async function flowLane(lane: BacklogLane): Promise<void> {
-    const { released, overheld, again } = await flowHeld(lane, {
-      read,
-      transactor: deps.transactor,
-      limiter: deps.limiter,
-      suspensions,
-      clock,
-    });
-    for (const { row, message } of released) {
-      backlog.count(lane, 'held', -1);
+    const now = clock.now();
+    const early = raised.delete(lane);
+    const held = { read, transactor: deps.transactor, limiter: deps.limiter, suspensions, clock };
+    const { released, overheld, again } = await flowHeld(lane, held, early);
+    // as long as there is room, what is not due yet goes, too
+    if (early && again !== null && again <= now) raised.add(lane);
+    for (const { row, message, from } of released) {
+      backlog.count(backlog.lane(row.projectId, from), 'held', -1);
       backlog.count(laneOf(row), 'queued', 1);
       lease({ head: message, message: null, fresh: false, size: message.size, rows: [row] });
     }
@@ -623,6 +624,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       paused = false;
       pump();
     },
+    limitsRaised(project) {
+      for (const lane of backlog.lanes)
+        if (lane.project === project && isHeldLane(lane)) {
+          raised.add(lane);
+          backlog.schedule(lane, clock.now());
+        }
+      arm(clock.now());
+    },
     suspend: suspensions.add,
     resume(id) {
       suspensions.remove(id);
@@ -664,7 +673,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 }
 
 function isHeldLane({ lane }: BacklogLane): boolean {
-  return lane === HELD_LANES.quota || lane === HELD_LANES.suspended;
+  return Object.values<string>(HELD_LANES).includes(lane);
 }
 function isTooMany(outcome: Outcome): boolean {
   return outcome.kind === 'deferred' && outcome.reply?.code === 452 && !outcome.ambiguous;

@@ -17,6 +17,10 @@ export const OPERATIONS: readonly string[] = [
   ...resource('mta.dkim_keys'),
   ...resource('mta.messages'),
   ...resource('mta.queues'),
+  'mta.limits.get',
+  'mta.limits.update',
+  'mta.usage.get',
+  ...resource('mta.limit_requests', 'approve'),
   'mta.settings.get',
   'mta.settings.update',
   ...resource('mta.tasks'),
@@ -27,14 +31,25 @@ export const OPERATIONS: readonly string[] = [
   ...resource('edj.tasks'),
 ];
 
+/** What is done to the instance for all projects: in no role of a project. */
+export const OPERATOR_OPERATIONS: readonly string[] = ['mta.limits.update', 'mta.limit_requests.approve'];
+const PROJECT_OPERATIONS = OPERATIONS.filter((operation) => !OPERATOR_OPERATIONS.includes(operation));
+
 /** Sending needs all three, by SMTP and HTTP. */
 export const SEND_OPERATIONS = ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'] as const;
 
 export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
-  owner: new Set(OPERATIONS),
-  admin: new Set(OPERATIONS),
+  owner: new Set(PROJECT_OPERATIONS),
+  admin: new Set(PROJECT_OPERATIONS),
   sender: new Set(SEND_OPERATIONS),
-  reader: new Set(OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
+  reader: new Set(PROJECT_OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
+  /** Of the instance; given by `hikyaku bootstrap --role operator`, or by whoever holds it. */
+  operator: new Set([
+    ...OPERATOR_OPERATIONS,
+    'mta.limits.get',
+    'mta.limit_requests.list',
+    'mta.limit_requests.get',
+  ]),
 };
 
 /** Whether the text names a predefined role, or one operation (a role of just that). */

@@ -19,6 +19,7 @@ export type RecipientId = Id<'recipient'>;
 export type TaskId = Id<'task'>;
 export type SuspensionId = Id<'suspension'>;
 export type QueueOperationId = Id<'queue-operation'>;
+export type LimitRequestId = Id<'limit-request'>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -13,6 +13,7 @@ import type { Ask, Command, Push, SqlValue } from '../command.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
+import { limitsReader, limitsTx } from '../control/limits.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
@@ -161,6 +162,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...domainTx(queries, pushDirectory),
     ...topicTx(queries, pushDirectory),
     ...limitTx(queries, push, pushDirectory),
+    ...limitsTx(queries, push),
     ...ledgerTx(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
@@ -170,6 +172,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
+    ...limitsReader(queries, ask),
     ...sqliteSpoolReader(statements, shelf),
     ...sqliteEventReader(statements, shelf),
   };
