@@ -8,11 +8,14 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
+import { autoconfigRoutes } from './autoconfig.ts';
 import { createViews, type Document, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
 import { iamRoutes } from './iam.ts';
+import { iamDomainRoutes } from './iam-domains.ts';
+import { mtaDkimRoutes } from './mta-dkim.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
 import { mtaLimitRoutes } from './mta-limits.ts';
@@ -81,6 +84,7 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   );
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
 
+  autoconfigRoutes(app, deps);
   app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
     const reason = deps.notReady();
@@ -128,13 +132,17 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   }
   await part('mta', (scope) => {
     mtaDomainRoutes(scope, deps, views);
+    mtaDkimRoutes(scope, deps);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);
     mtaLimitRequestRoutes(scope, deps);
   });
   await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
-  await part('iam', (scope) => iamRoutes(scope, deps, views));
+  await part('iam', (scope) => {
+    iamRoutes(scope, deps, views);
+    iamDomainRoutes(scope, deps, views);
+  });
   await app.ready();
 
   return {

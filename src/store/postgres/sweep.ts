@@ -8,7 +8,13 @@ import { KEPT, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
-import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
+import {
+  FORMER_DOMAIN_DAYS,
+  NOTHING_REMOVED,
+  type Removed,
+  type Retention,
+  type Swept,
+} from '../retention.ts';
 import { storeError } from './errors.ts';
 import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } from './partitions.ts';
 
@@ -33,6 +39,8 @@ const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
 const OPERATIONS = `DELETE FROM queue_operation WHERE id = ANY (ARRAY(
   SELECT o.id FROM queue_operation o LEFT JOIN sending_settings s ON s.project_id = o.project_id
     WHERE o.at < $1::int8 - coalesce(s.retention_days, ${DEFAULT_SENDING.retentionDays}) * ${DAY_MS}::int8 LIMIT ${ROWS}))`;
+const FORMER_DOMAINS = `DELETE FROM removed_domain WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM removed_domain WHERE removed_at < $1::int8 LIMIT ${ROWS}))`;
 const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM task WHERE project_id = $1 AND created_at < $2 ORDER BY id LIMIT ${ROWS}))`;
 const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
@@ -137,6 +145,9 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     }
     const audited = await withClient(pool, (query) => query(OPERATIONS, [now]));
     if ((audited.rowCount ?? 0) > 0) return swept(true, { operations: audited.rowCount ?? 0 });
+    const before = now - FORMER_DOMAIN_DAYS * DAY_MS;
+    const former = await withClient(pool, (query) => query(FORMER_DOMAINS, [before]));
+    if ((former.rowCount ?? 0) > 0) return swept(true);
     const { tasks, usage } = await walk(now);
     if (walked.to !== null) return swept(true, { tasks, usage });
     walked.to = '';

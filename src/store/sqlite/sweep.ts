@@ -9,7 +9,13 @@ import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
-import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
+import {
+  FORMER_DOMAIN_DAYS,
+  NOTHING_REMOVED,
+  type Removed,
+  type Retention,
+  type Swept,
+} from '../retention.ts';
 import type { Statements } from './statements.ts';
 
 export interface SweepDeps {
@@ -112,6 +118,20 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
     );
     await write((push) => {
       for (const { id } of rows) push({ sql: 'DELETE FROM queue_operation WHERE id = ?', params: [id] });
+    });
+    return rows.length;
+  }
+
+  /** Removed domains, once no message of theirs can be kept any more. */
+  async function formerDomains(now: number): Promise<number> {
+    const rows = statements.all<{ project_id: string; id: string }>(
+      'SELECT project_id, id FROM removed_domain WHERE removed_at < ? LIMIT ?',
+      now - FORMER_DOMAIN_DAYS * DAY_MS,
+      ROWS,
+    );
+    await write((push) => {
+      for (const { project_id, id } of rows)
+        push({ sql: 'DELETE FROM removed_domain WHERE project_id = ? AND id = ?', params: [project_id, id] });
     });
     return rows.length;
   }
@@ -242,6 +262,7 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
       if (removed + waiting.length > 0) return swept(true, { messages: removed }, waiting);
       const audited = await operations(now);
       if (audited > 0) return swept(true, { operations: audited });
+      if ((await formerDomains(now)) > 0) return swept(true);
       if (walkedTo !== null) return swept(true, await walk(now, walkedTo));
       if (await giveBack()) return swept(true);
       walkedTo = '';
