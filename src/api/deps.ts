@@ -10,11 +10,14 @@ import type { CancelQueued } from '../domains/removal.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
 import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
+import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
+import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
 import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
 import type { Letter } from '../intake/letters.ts';
 import type { IntakeTx } from '../intake/planned.ts';
 import type { Submit } from '../intake/submit.ts';
+import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
 import type { PrepareProjectEvent } from '../limits/alert-publisher.ts';
 import type { Limiter } from '../limits/limiter.ts';
@@ -29,11 +32,22 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
-export type ApiTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
+export type ApiTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx;
 export interface ApiDeps {
-  readonly read: IamReader & DomainReader & RuleReader & LimitReader & SpoolReader & EdjReader & LedgerReader;
+  readonly read: IamReader &
+    DomainReader &
+    RuleReader &
+    LimitReader &
+    SpoolReader &
+    EdjReader &
+    LedgerReader &
+    PeopleReader &
+    AuditReader;
   readonly transactor: Transactor<ApiTx>;
   readonly authenticator: Authenticator;
+  readonly attempts: Attempts;
+  /** Who one-time codes are for, as their apps show it. */
+  readonly issuer: string;
   readonly limiter: Limiter;
   /** Of projects without limits of their own. */
   readonly limitDefaults: ProjectLimits;

@@ -16,7 +16,7 @@ import {
 import type { ProjectLimits } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { ProjectId } from '../runtime/ids.ts';
-import { found, pageOf, pathId, permitted } from './context.ts';
+import { callerOf, found, pageOf, pathId, permitted } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
 import { decisionLetter } from './limit-letters.ts';
 import { LIMIT_FIELDS, prepareRaise } from './limit-raise.ts';
@@ -108,7 +108,8 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
       schema: { body: Ask, response: { 201: AnyObject } },
     },
     async (request, reply) => {
-      const { projectId, apiClientId } = permitted(request, 'mta.limit_requests.create');
+      const principal = permitted(request, 'mta.limit_requests.create');
+      const { projectId } = principal;
       const body = request.body as Asked & { reason: string; notify?: string };
       const limits = await limitsOf(projectId);
       if (body.per_minute === undefined && body.per_day === undefined)
@@ -130,7 +131,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         perMinute: body.per_minute ?? null,
         perDay: body.per_day ?? null,
         reason: body.reason,
-        actor: `api_client ${apiClientId}`,
+        actor: callerOf(principal),
         notify: body.notify ?? null,
         createdAt: clock.now(),
         decidedAt: null,
@@ -167,9 +168,10 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
       schema: { params: IdParams, response: { 200: AnyObject } },
     },
     async (request) => {
-      const { projectId, apiClientId } = permitted(request, 'mta.limit_requests.update');
+      const principal = permitted(request, 'mta.limit_requests.update');
+      const { projectId } = principal;
       const open = stillOpen(found(await read.limitRequest(projectId, pathId(request))));
-      const by = `api_client ${apiClientId}`;
+      const by = callerOf(principal);
       const decided = cancelled(open, { by, at: clock.now(), note: null });
       await transactor.transact(projectId, (tx) => tx.decideLimitRequest(decided));
       return requestView(decided);
@@ -204,7 +206,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
       schema: { params: IdParams, body: Approval, response: { 200: AnyObject } },
     },
     async (request) => {
-      const { apiClientId } = permitted(request, 'mta.limit_requests.approve');
+      const principal = permitted(request, 'mta.limit_requests.approve');
       const open = stillOpen(found(await read.findLimitRequest(pathId(request))));
       const body = request.body as Asked & { note?: string };
       const before = await limitsOf(open.projectId);
@@ -214,7 +216,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         if (limit !== null && isHigher(before[field], limit))
           throw invalid(name, `is below the present limit of ${before[field]}`);
       }
-      const by = `api_client ${apiClientId}`;
+      const by = callerOf(principal);
       const decided = approved(open, granted, { by, at: clock.now(), note: body.note ?? null });
       const after = limitsAfter(decided, before);
       const raise = await prepareRaise(deps, open.projectId, { before, after }, decided);
@@ -235,10 +237,10 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
       schema: { params: IdParams, body: Refusal, response: { 200: AnyObject } },
     },
     async (request) => {
-      const { apiClientId } = permitted(request, 'mta.limit_requests.approve');
+      const principal = permitted(request, 'mta.limit_requests.approve');
       const open = stillOpen(found(await read.findLimitRequest(pathId(request))));
       const { reason } = request.body as { reason: string };
-      const by = `api_client ${apiClientId}`;
+      const by = callerOf(principal);
       const decided = refused(open, { by, at: clock.now(), note: reason });
       const limits = await limitsOf(open.projectId);
       await decide(decided, limits, () => {});

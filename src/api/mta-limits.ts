@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { readSeries, TRAFFIC_KINDS, type TrafficPoint } from '../limits/traffic.ts';
 import type { WindowState } from '../limits/window-state.ts';
 import { type DomainId, type ProjectId, parseId } from '../runtime/ids.ts';
-import { found, pathId, permitted } from './context.ts';
+import { callerOf, found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { prepareRaise } from './limit-raise.ts';
 import { notFound } from './problems.ts';
@@ -58,7 +58,7 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { schema: { querystring: ProjectQuery, body: Limits, response: { 200: AnyObject } } },
     async (request) => {
       const project = await projectOf(request, 'mta.limits.update');
-      const { apiClientId } = permitted(request, 'mta.limits.update');
+      const principal = permitted(request, 'mta.limits.update');
       const body = request.body as { per_minute: number; per_day: number };
       const after = { perMinute: body.per_minute, perDay: body.per_day };
       const before = (await read.projectLimits(project)) ?? deps.limitDefaults;
@@ -69,7 +69,7 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
       });
       raise?.committed();
       if (raise !== null) deps.limitsRaised(project);
-      deps.logger.info({ project, before, after, by: apiClientId }, 'limits were set');
+      deps.logger.info({ project, before, after, by: callerOf(principal) }, 'limits were set');
       return limitsView(project);
     },
   );

@@ -9,8 +9,13 @@ export const commands: Readonly<Record<string, Command>> = {
   serve: lazy('run the service', '', () => import('./serve.ts')),
   bootstrap: lazy(
     'make a project with a domain, a topic and a key',
-    '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--json]',
+    '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS] [--json]',
     () => import('./bootstrap.ts'),
+  ),
+  member: lazy(
+    'let a member who cannot sign in begin anew',
+    'reset EMAIL [--second-factor] [--json]',
+    () => import('./member.ts'),
   ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),

@@ -1,4 +1,7 @@
-/** Operations (`service.resource.verb`) and the predefined roles that permit them. */
+/**
+ * Operations (`service.resource.verb`) and the predefined roles that permit them. What the operator of the instance alone
+ * may do is in no role of a project but `operator`.
+ */
 const CRUD = ['list', 'get', 'create', 'update', 'delete'] as const;
 
 function resource(name: string, ...more: string[]): string[] {
@@ -6,7 +9,15 @@ function resource(name: string, ...more: string[]): string[] {
 }
 
 export const OPERATIONS: readonly string[] = [
-  ...resource('iam.projects'),
+  'iam.projects.list',
+  'iam.projects.get',
+  'iam.projects.update',
+  'iam.projects.delete',
+  'iam.projects.export',
+  ...resource('iam.members'),
+  ...resource('iam.invitations'),
+  ...resource('iam.roles'),
+  'iam.audit_events.list',
   ...resource('iam.api_clients'),
   ...resource('iam.static_keys'),
   ...resource('iam.domains'),
@@ -31,16 +42,26 @@ export const OPERATIONS: readonly string[] = [
   ...resource('edj.tasks'),
 ];
 
-/** What is done to the instance for all projects: in no role of a project. */
-export const OPERATOR_OPERATIONS: readonly string[] = ['mta.limits.update', 'mta.limit_requests.approve'];
+/** What is done to the instance for all projects: in no role of a project, held by `operator` alone. */
+export const OPERATOR_OPERATIONS: readonly string[] = [
+  'iam.projects.create',
+  'iam.projects.list_all',
+  'iam.members.reset',
+  'iam.audit_events.list_all',
+  'mta.limits.update',
+  'mta.limit_requests.approve',
+];
+const ALL_OPERATIONS = new Set([...OPERATIONS, ...OPERATOR_OPERATIONS]);
 const PROJECT_OPERATIONS = OPERATIONS.filter((operation) => !OPERATOR_OPERATIONS.includes(operation));
+/** Closing a project, and opening it again, is its owners'. */
+const OWNER_ONLY = new Set(['iam.projects.delete']);
 
 /** Sending needs all three, by SMTP and HTTP. */
 export const SEND_OPERATIONS = ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'] as const;
 
 export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
   owner: new Set(PROJECT_OPERATIONS),
-  admin: new Set(PROJECT_OPERATIONS),
+  admin: new Set(PROJECT_OPERATIONS.filter((operation) => !OWNER_ONLY.has(operation))),
   sender: new Set(SEND_OPERATIONS),
   reader: new Set(PROJECT_OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
   /** Of the instance; given by `hikyaku bootstrap --role operator`, or by whoever holds it. */
@@ -51,18 +72,35 @@ export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
     'mta.limit_requests.get',
   ]),
 };
-
-/** Whether the text names a predefined role, or one operation (a role of just that). */
-export function isRole(text: string): boolean {
-  return Object.hasOwn(ROLES, text) || OPERATIONS.includes(text);
+/** What a member may still do in a closed project: look at it, take an export, open it again. */
+export function inClosedProject(operations: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set(
+    [...operations].filter(
+      (operation) => /\.(list|get)$/.test(operation) || /^iam\.projects\.(delete|export)$/.test(operation),
+    ),
+  );
 }
 
-/** The union of what the roles permit; unknown names permit nothing. */
-export function operationsOf(roles: readonly string[]): ReadonlySet<string> {
+export function isOperation(text: string): boolean {
+  return ALL_OPERATIONS.has(text);
+}
+/** Whether the text names a predefined role, or one operation (a role of just that). */
+export function isRole(text: string): boolean {
+  return Object.hasOwn(ROLES, text) || isOperation(text);
+}
+
+/** The union of what the roles permit, custom ones by their names; unknown names permit nothing. */
+export function operationsOf(
+  roles: readonly string[],
+  custom: readonly { readonly name: string; readonly operations: readonly string[] }[] = [],
+): ReadonlySet<string> {
   const permitted = new Set<string>();
   for (const role of roles) {
     if (Object.hasOwn(ROLES, role)) for (const operation of ROLES[role]!) permitted.add(operation);
-    else if (OPERATIONS.includes(role)) permitted.add(role);
+    else if (isOperation(role)) permitted.add(role);
+    else
+      for (const { name, operations } of custom)
+        if (name === role) for (const operation of operations.filter(isOperation)) permitted.add(operation);
   }
   return permitted;
 }

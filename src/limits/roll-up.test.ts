@@ -53,7 +53,8 @@ async function setUp() {
         marks.push(Math.max(0, (await store.read.trafficRolledTo(id)) - make.NOW / 1000) / 3600);
       return marks;
     },
-    rows: async () => (await store.read.traffic(projects[0]!.id, null, 3600, 0)).map(({ accepted }) => accepted),
+    rows: async () =>
+      (await store.read.traffic(projects[0]!.id, null, 3600, 0)).map(({ accepted }) => accepted),
     /** Walks until the next round is over. */
     async rounds(ms: number): Promise<void> {
       for (let walked = 0; walked < ms; walked += MINUTE) {
