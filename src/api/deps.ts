@@ -3,6 +3,8 @@
 import type { DeadSite } from '../delivery/attempt.ts';
 import type { Operate } from '../delivery/operate.ts';
 import type { LaneView } from '../delivery/scheduler.ts';
+import type { AutomaticDns } from '../domains/dns-providers/automatic.ts';
+import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { OwnershipResult } from '../domains/ownership.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
@@ -25,8 +27,17 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
 export interface ApiDeps {
-  readonly read: IamReader & DomainReader & RuleReader & LimitReader & SpoolReader & EdjReader & LedgerReader;
-  readonly transactor: Transactor<IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx>;
+  readonly read: IamReader &
+    DomainReader &
+    RuleReader &
+    LimitReader &
+    SpoolReader &
+    EdjReader &
+    LedgerReader &
+    DnsAccountReader;
+  readonly transactor: Transactor<
+    IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & DnsAccountTx
+  >;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
   readonly sealer: Sealer;
@@ -46,6 +57,9 @@ export interface ApiDeps {
   readonly shown: (message: StoredMessage) => Buffer;
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;
   readonly verifyOwnership: (owned: OwnedDomain) => Promise<OwnershipResult>;
+  readonly automaticDns: AutomaticDns;
+  /** Targets of a customer's choice may be private addresses and plain HTTP. */
+  readonly allowPrivateTargets: boolean;
   readonly submit: Submit;
   readonly operate: Operate;
   readonly queue: {

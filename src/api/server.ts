@@ -13,6 +13,7 @@ import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
 import { iamRoutes } from './iam.ts';
+import { mtaDnsProviderRoutes } from './mta-dns-providers.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
@@ -126,6 +127,7 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   }
   await part('mta', (scope) => {
     mtaDomainRoutes(scope, deps, views);
+    mtaDnsProviderRoutes(scope, deps, views);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
   });

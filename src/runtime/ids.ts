@@ -19,6 +19,9 @@ export type RecipientId = Id<'recipient'>;
 export type TaskId = Id<'task'>;
 export type SuspensionId = Id<'suspension'>;
 export type QueueOperationId = Id<'queue-operation'>;
+export type DnsAccountId = Id<'dns-account'>;
+export type DnsPlanId = Id<'dns-plan'>;
+export type DnsChangeId = Id<'dns-change'>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

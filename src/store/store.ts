@@ -2,6 +2,7 @@
  * The store: the one place where anything durable lives, whichever engine keeps it. It implements the reader and
  * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
  */
+import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
 import type { DomainReader, DomainTx } from '../domains/types.ts';
 import type { EdjReader, EdjTx } from '../edj/types.ts';
 import type { IamReader, IamTx } from '../iam/types.ts';
@@ -12,14 +13,15 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
-export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
+export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & DnsAccountTx;
 export type StoreReader = IamReader &
   DomainReader &
   RuleReader &
   LimitReader &
   SpoolReader &
   EdjReader &
-  LedgerReader;
+  LedgerReader &
+  DnsAccountReader;
 
 export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;

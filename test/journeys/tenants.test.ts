@@ -42,6 +42,12 @@ test('every route of the OpenAPI documents is closed to other projects', async (
     arguments: { self: `http://x${topic}`, message: 'hi' },
   });
   const owned = (await journey.call('GET', '/iam/v1/domains')).json.items[0].id;
+  const dnsAccount = await make('/mta/v1/dns_accounts', {
+    provider: 'cloudflare',
+    name: 'dns',
+    settings: { api_token: 'secret' },
+  });
+  const dnsAccountRef = { account: { self: `http://x/mta/v1/dns_accounts/${dnsAccount}` } };
   /** Ids by the path they stand in; a route that is missing here fails the test. */
   const ids: Record<string, Record<string, string>> = {
     '/mta/v1/domains/{id}': { id: who.domain_id },
@@ -64,11 +70,17 @@ test('every route of the OpenAPI documents is closed to other projects', async (
     '/iam/v1/api_clients/{id}/static_keys/{key}': { id: who.api_client_id, key: who.key.id },
     '/iam/v1/domains/{id}': { id: owned },
     '/iam/v1/domains/{id}/verify': { id: owned },
+    '/mta/v1/dns_accounts/{id}': { id: dnsAccount },
+    '/mta/v1/dns_accounts/{id}/test': { id: dnsAccount },
   };
   for (const part of [
     'dkim_keys',
     'dns',
     'dns/check',
+    'dns/plan',
+    'dns/apply',
+    'dns/undo',
+    'dns/changes',
     'usage',
     'incoming_rules',
     'outgoing_rules',
@@ -82,6 +94,10 @@ test('every route of the OpenAPI documents is closed to other projects', async (
     event_rules: { names: ['delivered'], ...topicRef },
     subscribers: { type: 'http', url: 'https://hook.example/' },
     topics: { name: 'x' },
+    dns_accounts: { name: 'x' },
+    plan: dnsAccountRef,
+    apply: { ...dnsAccountRef, plan_id: NOWHERE },
+    undo: { change_id: NOWHERE },
   };
   let tried = 0;
   for (const part of ['mta', 'edj', 'iam']) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { Store } from '../store.ts';
+import { dnsAccountsConformance } from './dns-accounts-conformance.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
 import { iamConformance } from './iam-conformance.ts';
@@ -35,6 +36,7 @@ export function storeConformance({
   describe(name, () => {
     iamConformance(with_);
     domainsConformance(with_);
+    dnsAccountsConformance(with_);
     ledgerConformance(with_);
     spoolConformance(with_);
     edjConformance(with_);

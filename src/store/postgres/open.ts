@@ -12,6 +12,7 @@ import { createGroupCommit } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, SqlValue } from '../command.ts';
+import { dnsAccountReader, dnsAccountTx } from '../control/dns-accounts.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
@@ -153,6 +154,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...topicTx(queries, recorder.pushDirectory),
     ...limitTx(queries, recorder.push, recorder.pushDirectory),
     ...ledgerTx(queries, recorder.pushApart),
+    ...dnsAccountTx(queries, recorder.push),
     ...postgresSpoolTx(recorder),
     ...postgresEventTx(recorder),
     addUsage(project, domain, atSeconds, recipients) {
@@ -165,6 +167,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
+    ...dnsAccountReader(queries, ask),
     ...postgresSpoolReader({ all, owners, shelf }),
     ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, shelf }),
   };

@@ -10,6 +10,7 @@ import { createGroupCommit } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, Command, Push, SqlValue } from '../command.ts';
+import { dnsAccountReader, dnsAccountTx } from '../control/dns-accounts.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
@@ -156,6 +157,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...topicTx(queries, pushDirectory),
     ...limitTx(queries, push, pushDirectory),
     ...ledgerTx(queries, push),
+    ...dnsAccountTx(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
   };
@@ -164,6 +166,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
+    ...dnsAccountReader(queries, ask),
     ...sqliteSpoolReader(statements, shelf),
     ...sqliteEventReader(statements, shelf),
   };
