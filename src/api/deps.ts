@@ -5,16 +5,16 @@ import type { Operate } from '../delivery/operate.ts';
 import type { LaneView } from '../delivery/scheduler.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { OwnershipResult } from '../domains/ownership.ts';
-import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
+import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
-import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
+import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/types.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
-import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
+import type { IamExpectations, IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
 import type { Submit } from '../intake/submit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { LimitReader, LimitTx } from '../limits/types.ts';
-import type { RuleReader, RuleTx } from '../rules/types.ts';
+import type { LimitReader, LimitTx, SettingsExpectations } from '../limits/types.ts';
+import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -24,9 +24,17 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
+/** Conditions for `If-Match` (api/etag.ts). */
+type Expectations = IamExpectations &
+  DomainExpectations &
+  RuleExpectations &
+  EdjExpectations &
+  SettingsExpectations;
 export interface ApiDeps {
   readonly read: IamReader & DomainReader & RuleReader & LimitReader & SpoolReader & EdjReader & LedgerReader;
-  readonly transactor: Transactor<IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx>;
+  readonly transactor: Transactor<
+    IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & Expectations
+  >;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
   readonly sealer: Sealer;

@@ -7,6 +7,7 @@ import type { Principal } from '../iam/types.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, invalid, Problem } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName } from './schemas.ts';
 
@@ -88,8 +89,12 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   );
   app.delete('/api_clients/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.api_clients.delete');
-    const { id } = found(await read.apiClient(projectId, pathId(request)));
-    await transactor.transact(projectId, (tx) => tx.deleteApiClient(projectId, id));
+    const client = found(await read.apiClient(projectId, pathId(request)));
+    const conditional = ifMatch(request, views.apiClient(client));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectApiClient(client);
+      tx.deleteApiClient(projectId, client.id);
+    });
     return reply.code(204).send();
   });
   app.get(
@@ -139,6 +144,8 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       const client = found(await read.apiClient(projectId, pathId(request)));
       const key = found(await read.findKey(pathId(request, 'key')));
       if (key.client.id !== client.id) return found<never>(null);
+      // A key has no changeable part: it is what it was, or gone.
+      ifMatch(request, views.staticKey(key.key));
       await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));
       return reply.code(204).send();
     },
@@ -204,8 +211,12 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   );
   app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.domains.delete');
-    const { id } = found(await read.ownedDomain(projectId, pathId(request)));
-    await transactor.transact(projectId, (tx) => tx.deleteOwnedDomain(projectId, id));
+    const owned = found(await read.ownedDomain(projectId, pathId(request)));
+    const conditional = ifMatch(request, views.owned(owned));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectOwnedDomain(owned);
+      tx.deleteOwnedDomain(projectId, owned.id);
+    });
     return reply.code(204).send();
   });
 }

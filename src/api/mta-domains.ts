@@ -10,6 +10,7 @@ import type { Rule } from '../rules/types.ts';
 import type { DomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, Self } from './schemas.ts';
 
@@ -127,19 +128,27 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       const { projectId } = permitted(request, 'mta.domains.update');
       const body = request.body as Changes;
       const before = await domainOf(request, projectId);
+      const conditional = ifMatch(request, views.domain(before));
       const topic =
         body.default_topic === undefined
           ? before.defaultTopicId
           : await topicOf(projectId, body.default_topic, 'default_topic');
       const domain = { ...apply(before, body), defaultTopicId: topic };
-      await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectDomain(before);
+        tx.updateDomain(domain);
+      });
       return views.domain(domain);
     },
   );
   app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'mta.domains.delete');
-    const { id } = await domainOf(request, projectId);
-    await transactor.transact(projectId, (tx) => tx.deleteDomain(projectId, id));
+    const domain = await domainOf(request, projectId);
+    const conditional = ifMatch(request, views.domain(domain));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectDomain(domain);
+      tx.deleteDomain(projectId, domain.id);
+    });
     return reply.code(204).send();
   });
 
@@ -280,8 +289,12 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     });
     app.delete(`${path}/:rule`, { schema: oneParams }, async (request, reply) => {
       const { projectId } = permitted(request, `${policy}.delete`);
-      const { id } = await one(request, projectId);
-      await transactor.transact(projectId, (tx) => tx.deleteRule(projectId, id));
+      const rule = await one(request, projectId);
+      const conditional = ifMatch(request, views.rule(rule));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectRule(rule);
+        tx.deleteRule(projectId, rule.id);
+      });
       return reply.code(204).send();
     });
   }

@@ -12,6 +12,7 @@ import { parseId } from '../runtime/ids.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
 import { pageOf, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { invalid, notFound } from './problems.ts';
 import { AnyObject, List, PageQuery } from './schemas.ts';
 
@@ -250,13 +251,15 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
   });
   const settingsOf = async (request: FastifyRequest, operation: string) => {
     const { projectId } = permitted(request, operation);
-    return { projectId, settings: (await read.sendingSettings(projectId)) ?? DEFAULT_SENDING };
+    const stored = await read.sendingSettings(projectId);
+    return { projectId, stored, settings: stored ?? DEFAULT_SENDING };
   };
   app.get('/settings', { schema: { response: { 200: AnyObject } } }, async (request) =>
     showSettings((await settingsOf(request, 'mta.settings.get')).settings),
   );
   app.patch('/settings', { schema: { body: Settings, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId, settings } = await settingsOf(request, 'mta.settings.update');
+    const { projectId, settings, stored } = await settingsOf(request, 'mta.settings.update');
+    const conditional = ifMatch(request, showSettings(settings));
     const body = request.body as {
       retry_for_seconds?: number;
       deferred_event_ages?: number[];
@@ -269,7 +272,10 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
       overLimit: body.over_limit ?? settings.overLimit,
       retentionDays: body.retention_days ?? settings.retentionDays,
     };
-    await transactor.transact(projectId, (tx) => tx.setSendingSettings(projectId, changed));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectSendingSettings(projectId, stored);
+      tx.setSendingSettings(projectId, changed);
+    });
     return showSettings(changed);
   });
 }

@@ -12,11 +12,14 @@ import { createViews, type Document, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
+import { etagOf, isNotModified, preconditionFailed } from './etag.ts';
 import { iamRoutes } from './iam.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
+import { REFERENCE } from './reference/index.ts';
+import { complete, type OpenApi } from './reference/reference.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -51,6 +54,8 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   } as object) as unknown as FastifyInstance;
   // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
+  // Answers leave as they were made: a schema describes them and changes nothing.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency({ read: deps.read, transactor: deps.transactor, clock: deps.clock });
   const documents: Partial<Record<Document, () => object>> = {};
@@ -75,7 +80,12 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   app.decorateRequest('principal', null);
   app.decorateRequest('idempotencyKey', null);
   app.setErrorHandler<FastifyError | Error>((error, request, reply) =>
-    sendProblem(reply, problemOf(error, deps, request.id)),
+    sendProblem(
+      reply,
+      error instanceof StaleError && request.headers['if-match'] !== undefined
+        ? preconditionFailed()
+        : problemOf(error, deps, request.id),
+    ),
   );
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
 
@@ -114,10 +124,12 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
             security: [{ key: [] }],
           },
         });
-        documents[name] = () => scope.swagger();
-        scope.get('/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
+        let document: object | undefined;
+        documents[name] = () => (document ??= complete(scope.swagger() as OpenApi, REFERENCE));
+        scope.get('/openapi.json', { schema: { hide: true } }, async () => documents[name]!());
         await scope.register(async (guarded) => {
           guard(guarded, deps, idempotency);
+          tag(guarded);
           routes(guarded);
         });
       },
@@ -235,6 +247,22 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
       );
     }
     return payload;
+  });
+}
+
+/** An entity tag on every answer that is one resource; 304 where the caller has it already. */
+function tag(app: FastifyInstance): void {
+  app.addHook('preSerialization', async (request, reply, payload) => {
+    const isResource = typeof payload === 'object' && payload !== null && !('items' in payload);
+    if (request.method === 'GET' && reply.statusCode === 200 && isResource)
+      reply.header('etag', etagOf(payload));
+    return payload;
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    const etag = reply.getHeader('etag');
+    if (reply.statusCode !== 200 || typeof etag !== 'string' || !isNotModified(request, etag)) return payload;
+    reply.code(304).removeHeader('content-type').removeHeader('content-length');
+    return null;
   });
 }
 

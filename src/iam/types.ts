@@ -88,3 +88,8 @@ export interface IamTx {
   verifyOwnedDomain(project: ProjectId, id: OwnedDomainId, at: number): void;
   deleteOwnedDomain(project: ProjectId, id: OwnedDomainId): void;
 }
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface IamExpectations {
+  expectApiClient(client: ApiClient): void;
+  expectOwnedDomain(domain: OwnedDomain): void;
+}

@@ -2,17 +2,22 @@
  * The store: the one place where anything durable lives, whichever engine keeps it. It implements the reader and
  * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
  */
-import type { DomainReader, DomainTx } from '../domains/types.ts';
-import type { EdjReader, EdjTx } from '../edj/types.ts';
-import type { IamReader, IamTx } from '../iam/types.ts';
+import type { DomainExpectations, DomainReader, DomainTx } from '../domains/types.ts';
+import type { EdjExpectations, EdjReader, EdjTx } from '../edj/types.ts';
+import type { IamExpectations, IamReader, IamTx } from '../iam/types.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
-import type { LimitReader, LimitTx } from '../limits/types.ts';
-import type { RuleReader, RuleTx } from '../rules/types.ts';
+import type { LimitReader, LimitTx, SettingsExpectations } from '../limits/types.ts';
+import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
-export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
+export type Expectations = IamExpectations &
+  DomainExpectations &
+  RuleExpectations &
+  EdjExpectations &
+  SettingsExpectations;
+export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & Expectations;
 export type StoreReader = IamReader &
   DomainReader &
   RuleReader &

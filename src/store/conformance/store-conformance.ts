@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import type { Store } from '../store.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
+import { expectationsConformance } from './expectations-conformance.ts';
 import { iamConformance } from './iam-conformance.ts';
 import { ledgerConformance } from './ledger-conformance.ts';
 import { retentionConformance } from './retention-conformance.ts';
@@ -39,6 +40,7 @@ export function storeConformance({
     spoolConformance(with_);
     edjConformance(with_);
     retentionConformance(with_);
+    expectationsConformance(with_);
     with_('a transaction is atomic and a batch is not one fate', async (store) => {
       const p = await make.withProject(store);
       const t = make.topic(p);

@@ -13,6 +13,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, SqlValue } from '../command.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
+import { expectations } from '../control/expectations.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
@@ -152,6 +153,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...domainTx(queries, recorder.pushDirectory),
     ...topicTx(queries, recorder.pushDirectory),
     ...limitTx(queries, recorder.push, recorder.pushDirectory),
+    ...expectations(queries, recorder.push),
     ...ledgerTx(queries, recorder.pushApart),
     ...postgresSpoolTx(recorder),
     ...postgresEventTx(recorder),

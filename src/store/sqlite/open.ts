@@ -11,6 +11,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, Command, Push, SqlValue } from '../command.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
+import { expectations } from '../control/expectations.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
@@ -156,6 +157,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...topicTx(queries, pushDirectory),
     ...limitTx(queries, push, pushDirectory),
     ...ledgerTx(queries, push),
+    ...expectations(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
   };
