@@ -4,7 +4,7 @@
  * comparison and the commit makes it fail (StaleError, answered as 412).
  */
 import { createHash } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problems.ts';
 
 export function etagOf(resource: unknown): string {
@@ -36,4 +36,20 @@ export function isNotModified(request: FastifyRequest, etag: string): boolean {
   const field = request.headers['if-none-match'];
   if (field === undefined) return false;
   return tagsOf(field).some((tag) => tag === '*' || tag.replace(/^W\//, '') === etag);
+}
+
+/** An entity tag on every answer that is one resource; 304 where the caller has it already. */
+export function tagResources(app: FastifyInstance): void {
+  app.addHook('preSerialization', async (request, reply, payload) => {
+    const isResource = typeof payload === 'object' && payload !== null && !('items' in payload);
+    if (request.method === 'GET' && reply.statusCode === 200 && isResource)
+      reply.header('etag', etagOf(payload));
+    return payload;
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    const etag = reply.getHeader('etag');
+    if (reply.statusCode !== 200 || typeof etag !== 'string' || !isNotModified(request, etag)) return payload;
+    reply.code(304).removeHeader('content-type').removeHeader('content-length');
+    return null;
+  });
 }

@@ -14,7 +14,7 @@ export const PROBLEM_TYPES = {
   'invalid-json': { status: 400, meaning: 'the body is not JSON, or has keys that are refused' },
   'bad-request': {
     status: 400,
-    meaning: 'the request cannot be read: its body, length or content type (415)',
+    meaning: 'the request cannot be read as HTTP has it',
   },
   unauthenticated: { status: 401, meaning: 'no valid static key was given' },
   'operation-not-permitted': { status: 403, meaning: 'the role lacks the operation that `detail` names' },
@@ -31,6 +31,7 @@ export const PROBLEM_TYPES = {
   'precondition-failed': { status: 412, meaning: 'the resource is no longer the one If-Match names' },
   'body-too-large': { status: 413, meaning: 'the body of the request is over 16 MiB' },
   'message-too-large': { status: 413, meaning: 'the composed message is over 10,485,760 octets' },
+  'unsupported-media-type': { status: 415, meaning: 'the body of a request is application/json' },
   'sender-domain': { status: 422, meaning: 'the envelope sender is in no domain of this project' },
   'sender-invalid': { status: 422, meaning: 'the envelope sender is not an address' },
   'author-invalid': { status: 422, meaning: 'From is not one field with a list of mailboxes' },

@@ -2,6 +2,7 @@
  * The HTTP server: routes, authentication, problems, idempotency, OpenAPI, and deadlines on slow callers.
  * Invariants: every route but health, metrics and documents needs a static key; every error is a problem.
  */
+import type { IncomingMessage } from 'node:http';
 import fastifySwagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
@@ -12,8 +13,9 @@ import { createViews, type Document, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
-import { etagOf, isNotModified, preconditionFailed } from './etag.ts';
+import { preconditionFailed, tagResources } from './etag.ts';
 import { iamRoutes } from './iam.ts';
+import { takeJson } from './json-body.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
@@ -30,7 +32,15 @@ export interface ApiOptions {
     readonly minVersion: string;
   } | null;
   readonly trustedProxies: readonly string[];
+  readonly deadlines?: Deadlines;
 }
+/** In all, ms: for the header of a request, for the whole of it; and how often that is looked at. */
+export interface Deadlines {
+  readonly headerMs: number;
+  readonly requestMs: number;
+  readonly everyMs: number;
+}
+const DEADLINES: Deadlines = { headerMs: 15_000, requestMs: 60_000, everyMs: 5_000 };
 export interface Api extends Service {
   readonly port: number;
 }
@@ -40,17 +50,19 @@ const BODY_LIMIT = 16 * 1024 * 1024;
 const TITLES: Record<Document, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
 
 export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api> {
+  const { headerMs, requestMs, everyMs } = options.deadlines ?? DEADLINES;
+  const deadlines = { headersTimeout: headerMs, connectionsCheckingInterval: everyMs };
   const app = fastify({
     bodyLimit: BODY_LIMIT,
-    requestTimeout: 60_000,
+    requestTimeout: requestMs,
     connectionTimeout: 120_000,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     ...(options.tls === null
-      ? {}
-      : { https: { ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
+      ? { http: deadlines }
+      : { https: { ...deadlines, ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
   } as object) as unknown as FastifyInstance;
   // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
@@ -60,21 +72,14 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   const idempotency = createIdempotency({ read: deps.read, transactor: deps.transactor, clock: deps.clock });
   const documents: Partial<Record<Document, () => object>> = {};
 
-  // Clients that set the content type on every call send it with no body, too.
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else
-      parseJson(request, body as string, (error: Error | null, value?: unknown) =>
-        error === null ? done(null, value) : done(badJson(body as string)),
-      );
-  });
+  takeJson(app);
   const stop = { asked: false };
   app.addHook('preClose', async () => {
     stop.asked = true;
   });
-  app.addHook('onSend', async (_request, reply, payload) => {
-    if (stop.asked) reply.header('connection', 'close');
+  app.addHook('onSend', async (request, reply, payload) => {
+    // What is answered before its body has come is not worth the rest of it.
+    if (stop.asked || !hasCome(request.raw)) reply.header('connection', 'close');
     return payload;
   });
   app.decorateRequest('principal', null);
@@ -129,7 +134,7 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
         scope.get('/openapi.json', { schema: { hide: true } }, async () => documents[name]!());
         await scope.register(async (guarded) => {
           guard(guarded, deps, idempotency);
-          tag(guarded);
+          tagResources(guarded);
           routes(guarded);
         });
       },
@@ -250,31 +255,9 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
   });
 }
 
-/** An entity tag on every answer that is one resource; 304 where the caller has it already. */
-function tag(app: FastifyInstance): void {
-  app.addHook('preSerialization', async (request, reply, payload) => {
-    const isResource = typeof payload === 'object' && payload !== null && !('items' in payload);
-    if (request.method === 'GET' && reply.statusCode === 200 && isResource)
-      reply.header('etag', etagOf(payload));
-    return payload;
-  });
-  app.addHook('onSend', async (request, reply, payload) => {
-    const etag = reply.getHeader('etag');
-    if (reply.statusCode !== 200 || typeof etag !== 'string' || !isNotModified(request, etag)) return payload;
-    reply.code(304).removeHeader('content-type').removeHeader('content-length');
-    return null;
-  });
-}
-
-/** Says where the text breaks off being JSON; a text that is JSON was refused for its keys. */
-function badJson(text: string): Problem {
-  let detail = 'the keys __proto__ and constructor.prototype are refused';
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    detail = (error as Error).message.slice(0, 300);
-  }
-  return new Problem(400, 'invalid-json', 'Invalid JSON', detail);
+function hasCome({ complete, headers }: IncomingMessage): boolean {
+  const announced = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return complete || !announced;
 }
 
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
@@ -324,6 +307,8 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
   }
   if (statusCode === 413)
     return new Problem(413, 'body-too-large', 'Body too large', `at most ${BODY_LIMIT} octets are taken`);
+  if (statusCode === 415)
+    return new Problem(415, 'unsupported-media-type', 'Unsupported media type', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem(statusCode, 'bad-request', 'Bad request', message);
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');

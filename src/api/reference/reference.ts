@@ -88,7 +88,7 @@ export function problemsOf(method: string, operation: Operation, entry: Operatio
   if (inQuery || hasBody || method === 'POST') names.add('validation');
   // A body is read, and refused, where none is asked for, too.
   if (method !== 'GET')
-    for (const name of ['invalid-json', 'bad-request', 'body-too-large', ...WRITE])
+    for (const name of ['invalid-json', 'bad-request', 'unsupported-media-type', 'body-too-large', ...WRITE])
       names.add(name as ProblemName);
   if (method === 'POST') names.add('idempotency-running').add('idempotency-mismatch');
   if (isConditional(method)) names.add('precondition-failed');
