@@ -47,6 +47,9 @@ function operationOf(path: string, method: string, operation: Schema): CliOperat
       fields.push({ name: flagOf(name), place, at: [name], schema, required: required === true });
   }
   fields.push(...bodyFields(content?.schema));
+  // What is needed first; what nearly every operation has last.
+  const rank = ({ place, required }: Field) => (required ? 0 : place === 'header' ? 2 : 1);
+  fields.sort((a, b) => rank(a) - rank(b));
   return {
     id: operation.operationId ?? `${method} ${path}`,
     method: method.toUpperCase(),

@@ -16,8 +16,6 @@ export interface Published {
   readonly operations: readonly Found[];
   /** What is wrong with an answer by its operation's document, or null. */
   judge(found: Found, status: number, contentType: string | null, body: unknown): string | null;
-  /** The operation a request belongs to. */
-  find(method: string, url: string): Found | null;
 }
 export const SERVICES = ['mta', 'edj', 'iam'] as const;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -43,10 +41,6 @@ export async function published(journey: Pick<Journey, 'call'>): Promise<Publish
         });
   }
   const token = (part: string) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
-  const patterns = operations
-    .map((found) => ({ found, pattern: new RegExp(`^${found.path.replace(/\{\w+\}/g, '[^/]+')}$`) }))
-    // A path without a placeholder is meant before one with.
-    .sort((a, b) => Number(a.found.path.includes('{')) - Number(b.found.path.includes('{')));
   return {
     operations,
     judge({ service, method, path, operation }, status, contentType, body) {
@@ -73,10 +67,6 @@ export async function published(journey: Pick<Journey, 'call'>): Promise<Publish
       const validate = ajv.getSchema(`${service}#/${at.map(token).join('/')}`);
       if (validate === undefined) return `${where}: the schema cannot be found`;
       return validate(body) === true ? null : `${where}: ${ajv.errorsText(validate.errors)}`;
-    },
-    find(method, url) {
-      const { pathname } = new URL(url, 'http://x');
-      return patterns.find((one) => one.found.method === method && one.pattern.test(pathname))?.found ?? null;
     },
   };
 }

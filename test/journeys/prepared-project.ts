@@ -93,6 +93,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     domain,
     ids,
     real(value) {
+      if (value === undefined) return value;
       let text = JSON.stringify(value)
         .replaceAll(EXAMPLE_URL, base)
         .replaceAll(`@${EXAMPLE_DOMAIN}`, `@${domain}`)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
@@ -20,8 +20,8 @@ import { openSmtp, plain, send } from './raw-smtp.ts';
 /** `%40` and `:` are ordinary in passwords; both the spelling of the URL and the password itself are looked for. */
 const ROUTE_PASSWORD = 'route%40Passw0rd-planted';
 const WRONG_PASSWORD = 'wrong-Passw0rd-planted';
-/** Written with TLS of our own making; not the instance's secrets. */
-const KEPT_APART = [SECRET_KEY_FILE, 'tls.key'];
+/** The instance's key stands in a file of its own, beside the store. */
+const KEPT_APART = [SECRET_KEY_FILE];
 
 /** Everything the secret could be written as. */
 function spellings(secret: Buffer | string): Buffer[] {
@@ -43,7 +43,7 @@ function privateParts(key: KeyObject): Buffer[] {
 }
 
 async function use(settings: Record<string, string>) {
-  const sink = await startSink();
+  await using sink = await startSink();
   await using service = await startService(
     {
       HIKYAKU_LOG_LEVEL: 'debug',
@@ -54,6 +54,8 @@ async function use(settings: Record<string, string>) {
     undefined,
     true,
   );
+  using made = new DisposableStack();
+  made.defer(() => rmSync(service.directory, { recursive: true, force: true }));
   const answers: string[] = [];
   const who = await bootstrap(service.env, 'secrets.test', '--project', 'secrets');
   const call = async (method: string, path: string, body?: object, headers = {}): Promise<Json> => {
