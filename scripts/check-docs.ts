@@ -15,10 +15,11 @@ const named = [...rfc.matchAll(/`((?:src|test)\/[^`]+)`/g)].map((match) => match
 if (named.length < 20) problems.push(`docs/rfc.md names only ${named.length} files`);
 for (const file of named) if (!existsSync(file)) problems.push(`docs/rfc.md: ${file} does not exist`);
 
-const security = [...read('docs/security.md').matchAll(/`((?:src|test)\/[^`]+\.ts)`/g)].map((match) => match[1]!);
+const security = [...read('docs/security.md').matchAll(/`((?:src|test)\/[^`]+\.ts)`/g)].map(
+  (match) => match[1]!,
+);
 if (security.length < 15) problems.push(`docs/security.md names only ${security.length} files`);
-for (const file of security)
-  if (!existsSync(file)) problems.push(`docs/security.md: ${file} does not exist`);
+for (const file of security) if (!existsSync(file)) problems.push(`docs/security.md: ${file} does not exist`);
 
 /** Types as the code writes them: in a Problem, a conflict, or a refusal of intake. */
 const USES = [
@@ -68,4 +69,6 @@ for (const page of pages) {
 }
 for (const problem of problems) console.error(`docs check: ${problem}`);
 if (problems.length > 0) process.exit(1);
-console.log(`docs check: ${pages.length} pages, ${named.length + security.length} files named, ${used.size} problem types`);
+console.log(
+  `docs check: ${pages.length} pages, ${named.length + security.length} files named, ${used.size} problem types`,
+);

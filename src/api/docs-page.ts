@@ -2,7 +2,8 @@
 interface Operation {
   readonly operationId?: string;
   readonly summary?: string;
-  readonly requestBody?: { readonly content?: Record<string, { schema?: unknown; examples?: Record<string, { value: unknown }> }>;
+  readonly requestBody?: {
+    readonly content?: Record<string, { schema?: unknown; examples?: Record<string, { value: unknown }> }>;
   };
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
 }
@@ -21,7 +22,10 @@ export function docsPage(base: string, documents: readonly OpenApi[]): string {
       Object.entries(methods).map(([method, operation]) => {
         const { schema, examples = {} } = operation.requestBody?.content?.['application/json'] ?? {};
         const [example] = Object.values(examples);
-        const data = example === undefined ? '@body.json' : `'${JSON.stringify(example.value).replaceAll("'", "'\\''")}'`;
+        const data =
+          example === undefined
+            ? '@body.json'
+            : `'${JSON.stringify(example.value).replaceAll("'", "'\\''")}'`;
         const query = (operation.parameters ?? []).filter((p) => p.in === 'query').map((p) => p.name);
         const verb = method.toUpperCase();
         const body = schema === undefined ? '' : `<pre>${escapeHtml(JSON.stringify(schema, null, 2))}</pre>`;

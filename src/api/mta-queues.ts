@@ -47,7 +47,11 @@ export const QueueBody = Type.Object(
     filter: Type.Optional(Filter),
     dry_run: Type.Optional(Type.Boolean({ description: 'only count what is meant' })),
     reason: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+      }),
     ),
     expires_at: Type.Optional(
       Type.String({ format: 'date-time', description: 'suspend: at most 7 days from now' }),

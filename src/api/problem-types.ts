@@ -11,7 +11,7 @@ export const PROBLEM_TYPES = {
     status: 400,
     meaning: 'a field is missing, unknown or not as it should be; `field` names it',
   },
-  'invalid-json': { status: 400, meaning: 'the body is not JSON, or has keys that are refused' },
+  'invalid-json': { status: 400, meaning: 'the body is not JSON, or has doubled keys, too many or too deep' },
   'bad-request': {
     status: 400,
     meaning: 'the request cannot be read as HTTP has it',

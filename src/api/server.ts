@@ -2,7 +2,6 @@
  * The HTTP server: routes, authentication, problems, idempotency, OpenAPI, and deadlines on slow callers.
  * Invariants: every route but health, metrics and documents needs a static key; every error is a problem.
  */
-import type { IncomingMessage } from 'node:http';
 import fastifySwagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
@@ -16,6 +15,7 @@ import { edjRoutes } from './edj.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
 import { iamRoutes } from './iam.ts';
 import { takeJson } from './json-body.ts';
+import { leaveRest } from './linger.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
@@ -78,8 +78,8 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     stop.asked = true;
   });
   app.addHook('onSend', async (request, reply, payload) => {
-    // What is answered before its body has come is not worth the rest of it.
-    if (stop.asked || !hasCome(request.raw)) reply.header('connection', 'close');
+    if (stop.asked) reply.header('connection', 'close');
+    leaveRest(request.raw, deps.clock);
     return payload;
   });
   app.decorateRequest('principal', null);
@@ -253,11 +253,6 @@ function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<type
     }
     return payload;
   });
-}
-
-function hasCome({ complete, headers }: IncomingMessage): boolean {
-  const announced = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  return complete || !announced;
 }
 
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */

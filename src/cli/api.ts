@@ -106,7 +106,10 @@ function list(operations: readonly CliOperation[], asJson: boolean): void {
     return;
   }
   for (const { id, ids, fields, summary } of operations) {
-    const flags = fields.filter(({ place }) => place !== 'header').map(({ name, required }) => (required ? ` --${name} …` : ` [--${name} …]`)).join('');
+    const flags = fields
+      .filter(({ place }) => place !== 'header')
+      .map(({ name, required }) => (required ? ` --${name} …` : ` [--${name} …]`))
+      .join('');
     process.stdout.write(`${id}${ids.map((one) => ` <${one}>`).join('')}${flags}\n    ${summary}\n`);
   }
 }

@@ -52,7 +52,14 @@ test('what others said cannot write to the terminal', () => {
       {
         address: evil,
         state: 'bounced',
-        attempts: [{ number: 1, at: '', outcome: 'bounced', detail: { reply: { code: 550, enhanced: null, text: evil } } }],
+        attempts: [
+          {
+            number: 1,
+            at: '',
+            outcome: 'bounced',
+            detail: { reply: { code: 550, enhanced: null, text: evil } },
+          },
+        ],
         next_attempt_at: null,
         last_result: null,
         settled_at: '2026-01-01T00:00:01.000Z',

@@ -34,7 +34,9 @@ const paths = {
         { name: 'is_sync', in: 'query', schema: { type: 'boolean' } },
         { name: 'If-Match', in: 'header', schema: { type: 'string' } },
       ],
-      requestBody: { content: { 'application/json': { schema: body, examples: { one: { value: example } } } } },
+      requestBody: {
+        content: { 'application/json': { schema: body, examples: { one: { value: example } } } },
+      },
     },
   },
 };
@@ -108,6 +110,12 @@ for (const [name, [flags, ids, reason]] of Object.entries(wrong))
     ));
 test('an operation describes itself', () => {
   const text = describe(operation);
-  for (const part of ['a.things.replace <id>', 'PUT /a/v1/things/{id}', '--name  string, needed', '--count  integer | null', '--if-match'])
+  for (const part of [
+    'a.things.replace <id>',
+    'PUT /a/v1/things/{id}',
+    '--name  string, needed',
+    '--count  integer | null',
+    '--if-match',
+  ])
     assert.ok(text.includes(part), `${part}: ${text}`);
 });

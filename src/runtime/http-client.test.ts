@@ -6,8 +6,8 @@ import { createServer as createTls } from 'node:https';
 import { createServer as createTcp, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { makeSelfSigned } from './tls.ts';
 import { createHttpClient, HttpError } from './http-client.ts';
+import { makeSelfSigned } from './tls.ts';
 
 const REQUEST = { headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000, maxResponseBytes: 64 * 1024 };
 

@@ -110,7 +110,9 @@ describe('answers of a busy project', () => {
       const paged = found.operation.parameters?.some(({ name }: Json) => name === 'cursor');
       let cursor: string | null = null;
       do {
-        const query: string = paged ? `?limit=2${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}` : '';
+        const query: string = paged
+          ? `?limit=2${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
+          : '';
         const json = await read(found, ids, query);
         resources++;
         for (const item of json.items ?? [json]) {
@@ -120,12 +122,14 @@ describe('answers of a busy project', () => {
         cursor = json.next_cursor ?? null;
         for (const { id } of json.items ?? []) {
           if (id === undefined) continue;
-          for (const below of reads.filter(({ path }) => leadsTo(found.path, path))) await follow(below, [...ids, id]);
+          for (const below of reads.filter(({ path }) => leadsTo(found.path, path)))
+            await follow(below, [...ids, id]);
         }
       } while (cursor !== null);
     }
     for (const found of reads.filter(({ path }) => !path.includes('{'))) await follow(found, []);
-    for (const { id } of (await journey.call('GET', `/edj/v1/topics/${journey.who.topic_id}/subscribers`)).json.items)
+    for (const { id } of (await journey.call('GET', `/edj/v1/topics/${journey.who.topic_id}/subscribers`))
+      .json.items)
       await follow(reads.find(({ id: name }) => name === 'edj.deliveries.list')!, [id]);
     assert.ok(resources > 60, `${resources} answers were read`);
     for (const state of ['delivered', 'bounced', 'cancelled', 'held', 'done', 'retry'])
