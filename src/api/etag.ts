@@ -10,9 +10,10 @@ import { Problem } from './problems.ts';
 export function etagOf(resource: unknown): string {
   return `"${createHash('sha256').update(JSON.stringify(resource)).digest('base64url').slice(0, 22)}"`;
 }
-/** Tags of the field's list, weak ones with their `W/`; `*` stands alone. */
+/** Tags of the field's list, weak ones with their `W/`; `*` is one only where it stands alone. */
 function tagsOf(field: string): string[] {
-  return field.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|\*/g) ?? [];
+  if (field.trim() === '*') return ['*'];
+  return field.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g) ?? [];
 }
 export const preconditionFailed = () =>
   new Problem(

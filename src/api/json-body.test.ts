@@ -21,10 +21,13 @@ test('in any JSON the keys and the depth written are those read', () => {
 });
 test('any text at all has a shape', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ':', ',', 'a') }), (text) => {
-      const { depth, keys, values } = shapeOf(text);
-      assert.ok(depth <= text.length && keys <= text.length && values <= text.length);
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ':', ',', 'a') }),
+      (text) => {
+        const { depth, keys, values } = shapeOf(text);
+        assert.ok(depth <= text.length && keys <= text.length && values <= text.length);
+      },
+    ),
   );
 });
 const twice: Record<string, string> = {

@@ -25,7 +25,8 @@ export function takeJson(app: FastifyInstance): void {
     if (body.length === 0) return done(null, undefined);
     const shape = shapeOf(body);
     for (const name of ['depth', 'keys', 'values'] as const)
-      if (shape[name] > MOST[name]) return done(invalidJson(`at most ${MOST[name]} ${NAMES[name]} are taken`));
+      if (shape[name] > MOST[name])
+        return done(invalidJson(`at most ${MOST[name]} ${NAMES[name]} are taken`));
     parse(request, body, (error: Error | null, value?: unknown) => {
       if (error !== null) done(badJson(body));
       else if (shape.keys !== keysOf(value)) done(invalidJson('a key stands twice in one object'));

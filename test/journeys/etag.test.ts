@@ -52,7 +52,7 @@ describe('entity tags', () => {
       const reader = api.operations.find(({ method, path }) => method === 'GET' && path === found.path);
       const body = exampleBodies(found)[0]?.[1];
       const before = reader === undefined ? null : await send(reader, {});
-      for (const tag of ['"never"', before === null ? 'W/"x"' : `W/${before.etag}`]) {
+      for (const tag of ['"never"', '"un*closed', '', before === null ? 'W/"x"' : `W/${before.etag}`]) {
         const refused = await send(found, { 'if-match': tag }, body);
         assert.equal(refused.status, 412, `${found.id}: ${refused.text}`);
         assert.equal(JSON.parse(refused.text).type, '/problems/precondition-failed');

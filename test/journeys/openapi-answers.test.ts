@@ -53,11 +53,16 @@ describe('answers of a busy project', () => {
     const names = ['accepted', 'delivered', 'deferred', 'bounced', 'held', 'cancelled'];
     await call('POST', `/mta/v1/domains/${who.domain_id}/event_rules`, { names, topic });
     await call('POST', `/mta/v1/domains/${who.domain_id}/outgoing_rules`, { topic });
+    const hooks: string[] = [];
     for (const path of ['hook', 'nothing'])
-      await call('POST', `/edj/v1/topics/${who.topic_id}/subscribers`, {
-        type: 'http',
-        url: `${journey.sink.http}/${path}`,
-      });
+      hooks.push(
+        (
+          await call('POST', `/edj/v1/topics/${who.topic_id}/subscribers`, {
+            type: 'http',
+            url: `${journey.sink.http}/${path}`,
+          })
+        ).id,
+      );
     const mail = (to: string[], subject: string) => ({
       procedure: 'send_message',
       arguments: {
@@ -81,8 +86,13 @@ describe('answers of a busy project', () => {
       const waiting = (await call('GET', '/mta/v1/queues/recipients')).items;
       const { items } = await call('GET', `/edj/v1/topics/${who.topic_id}/events?limit=500`);
       const seen = new Set(items.map((item: Json) => item.name));
+      const told: string[] = [];
+      for (const hook of hooks)
+        for (const { state } of (await call('GET', `/edj/v1/subscribers/${hook}/deliveries`)).items)
+          told.push(state);
       return (
         waiting.every((one: Json) => one.state !== 'queued') &&
+        ['done', 'retry'].every((state) => told.includes(state)) &&
         ['incoming', 'outgoing', 'delivered', 'deferred', 'bounced', 'held'].every((name) => seen.has(name))
       );
     });
