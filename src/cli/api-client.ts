@@ -26,11 +26,15 @@ export interface ApiAnswer {
 export interface ApiClient {
   readonly url: string;
   readonly keyId: string | null;
-  /** Throws where nothing answers. */
+  /** Throws ServiceAway where nothing answers. */
   ask(request: ApiRequest): Promise<ApiAnswer>;
   /** The JSON of a 2xx answer; throws RefusedByService for any other. */
   get(path: string): Promise<ApiAnswer['json']>;
   change(method: string, path: string, body?: unknown): Promise<ApiAnswer['json']>;
+}
+/** Nothing answers at the address. */
+export class ServiceAway extends Error {
+  override name = 'ServiceAway';
 }
 /** The service said no; the message is the problem in words. */
 export class RefusedByService extends Error {
@@ -65,7 +69,7 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
     } catch (error) {
       if (signal.aborted) throw error;
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      throw new Error(`no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`);
+      throw new ServiceAway(`no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`);
     }
     const octets = Buffer.from(await response.arrayBuffer());
     const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');

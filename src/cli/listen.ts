@@ -1,14 +1,14 @@
 /**
  * `hikyaku listen`: waits on the events of a project's topics and posts them to a hook on this machine, with the body
  * and the signature a subscriber would get. For development: an answer is said and not tried again, but a hook that
- * cannot be reached is waited for, so that nothing is lost while it restarts.
+ * cannot be reached is waited for, as is the service, so that nothing is lost while one of them restarts.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isLoopback } from '../config/config.ts';
 import { makeWebhookSecret, webhookHeaders } from '../edj/webhook-signature.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createRandom } from '../runtime/random.ts';
-import { ACCESS_OPTIONS, type ApiClient, clientOf } from './api-client.ts';
+import { ACCESS_OPTIONS, type ApiClient, clientOf, ServiceAway } from './api-client.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
 const WAIT_SECONDS = 10;
@@ -67,7 +67,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     let after = from;
     while (!signal.aborted) {
       const path = `/edj/v1/topics/${encodeURIComponent(topic)}/events?wait=${WAIT_SECONDS}&after=${after}`;
-      for (const event of (await client.get(path)).items as Event[]) {
+      for (const event of await eventsOf(client, path, signal)) {
         if (signal.aborted) return;
         const status = await post(forward!, topic, event, secret, signal);
         after = event.id;
@@ -86,6 +86,18 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   return 0;
 }
 
+/** The next events; a service that is away for a while, as on a restart, is waited for. */
+async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): Promise<Event[]> {
+  for (;;) {
+    try {
+      return (await client.get(path)).items;
+    } catch (error) {
+      if (!(error instanceof ServiceAway)) throw error;
+      process.stderr.write(`${error.message}; waiting for it\n`);
+      await delay(AGAIN_MS, undefined, { signal });
+    }
+  }
+}
 /** Where to begin: behind what there is. */
 async function newest(client: ApiClient, topic: string): Promise<string> {
   const { items } = await client.get(`/edj/v1/topics/${encodeURIComponent(topic)}/events?limit=1`);

@@ -13,7 +13,10 @@ export interface Found {
   readonly document: Json;
 }
 export interface Published {
+  /** Those a static key may call. */
   readonly operations: readonly Found[];
+  /** Those with another way in (`security` of their own), which are for tests of their own. */
+  readonly others: readonly Found[];
   /** What is wrong with an answer by its operation's document, or null. */
   judge(found: Found, status: number, contentType: string | null, body: unknown): string | null;
 }
@@ -41,8 +44,11 @@ export async function published(journey: Pick<Journey, 'call'>): Promise<Publish
         });
   }
   const token = (part: string) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
+  const takesKey = ({ operation }: Found): boolean =>
+    operation.security === undefined || operation.security.some((way: Json) => 'key' in way);
   return {
-    operations,
+    operations: operations.filter(takesKey),
+    others: operations.filter((found) => !takesKey(found)),
     judge({ service, method, path, operation }, status, contentType, body) {
       const where = `${method} ${path} ${status}`;
       const response = operation.responses?.[status];

@@ -20,6 +20,8 @@ export interface OperationReference {
   readonly summary: string;
   /** What the role must permit; `id` where it is left out. */
   readonly needs?: string;
+  /** Another way in than a key or a session of the project; what its caller may do depends on no role. */
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly description?: string;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly params?: Readonly<Record<string, ExampleName>>;
@@ -44,6 +46,7 @@ export interface Operation {
   requestBody?: { required?: boolean; content: Record<string, { schema?: object; examples?: object }> };
   responses?: Record<string, object>;
   'x-operation'?: string;
+  security?: OperationReference['security'];
 }
 export interface OpenApi {
   info: { title: string; version: string };
@@ -143,7 +146,9 @@ function completeOne(method: string, operation: Operation, entry: OperationRefer
     summary: entry.summary,
     description: entry.description ?? '',
     tags: [entry.id.split('.')[1]!],
-    'x-operation': entry.needs ?? entry.id,
+    ...(entry.security === undefined
+      ? { 'x-operation': entry.needs ?? entry.id }
+      : { security: entry.security }),
     parameters,
     ...(operation.requestBody === undefined || content === undefined
       ? {}
