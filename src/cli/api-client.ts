@@ -69,7 +69,9 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
     } catch (error) {
       if (signal.aborted) throw error;
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      throw new ServiceAway(`no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`);
+      throw new ServiceAway(
+        `no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`,
+      );
     }
     const octets = Buffer.from(await response.arrayBuffer());
     const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');

@@ -56,7 +56,11 @@ describe('the cross-tenant matrix', () => {
 
   test('every place of an id in the documents is one the matrix knows', () => {
     for (const found of api.others)
-      assert.deepEqual(pathParameters(found), [], `${found.id}: ids that no key may name need a test of their own`);
+      assert.deepEqual(
+        pathParameters(found),
+        [],
+        `${found.id}: ids that no key may name need a test of their own`,
+      );
     for (const found of api.operations) {
       for (const { name, example } of pathParameters(found))
         assert.ok(nameOf(example ?? '') !== undefined, `${found.id}: {${name}} has no known example`);
