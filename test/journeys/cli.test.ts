@@ -103,7 +103,7 @@ describe('the commands', () => {
         '--from',
         'shop@shop.test',
         '--to',
-        'alice@elsewhere.test',
+        'someone@elsewhere.test',
         '--subject',
         'Order 1',
       ],
@@ -119,12 +119,12 @@ describe('the commands', () => {
       const { items } = await api('edj.events.list', topic.id, '--limit', '10');
       return items.find((item: Json) => item.name === 'delivered');
     });
-    assert.equal(event.content.recipient.address, 'alice@elsewhere.test');
+    assert.equal(event.content.recipient.address, 'someone@elsewhere.test');
     assert.equal(event.content.id, task.result.id);
     const words = await hikyaku(['message', task.result.id], env);
     assert.equal(words.status, 0, words.stderr);
     assert.match(words.stdout, new RegExp(`outgoing message ${task.result.id}`));
-    assert.match(words.stdout, /<alice@elsewhere\.test> is delivered at \d{4}-/);
+    assert.match(words.stdout, /<someone@elsewhere\.test> is delivered at \d{4}-/);
     assert.match(words.stdout, /attempt 1: delivered at 127\.0\.0\.1.*: 250 2\.0\.0/);
     const trace = JSON.parse((await hikyaku(['message', task.result.id, '--json'], env)).stdout);
     assert.equal(trace.recipients[0].state, 'delivered');

@@ -49,7 +49,7 @@ export const mtaMailReference: Reference = {
           arguments: {
             self,
             from: [`Shop <shop@${EXAMPLE_DOMAIN}>`],
-            to: ['Alice <alice@example.net>'],
+            to: ['Customer <customer@example.net>'],
             subject: 'Your order',
             content_type: 'text/plain; charset=UTF-8',
             body: 'Thank you.\n',
@@ -63,7 +63,7 @@ export const mtaMailReference: Reference = {
           arguments: {
             self,
             from: [`shop@${EXAMPLE_DOMAIN}`],
-            to: ['alice@example.net'],
+            to: ['customer@example.net'],
             bcc: [`archive@${EXAMPLE_DOMAIN}`],
             subject: '領収書',
             content_type: 'text/html; charset=UTF-8',
