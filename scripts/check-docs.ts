@@ -1,9 +1,10 @@
 /**
- * The docs check: every file docs/rfc.md names exists; both READMEs' environment tables list exactly the variables
- * the code reads; relative links lead somewhere.
+ * The docs check: every file docs/rfc.md and docs/security.md name exists; both READMEs' environment tables list
+ * exactly the variables the code reads, docs/api.md exactly the problem types it uses; relative links lead somewhere.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { PROBLEM_TYPES } from '../src/api/problem-types.ts';
 import { VARIABLES } from '../src/config/variables.ts';
 
 const problems: string[] = [];
@@ -13,6 +14,39 @@ const rfc = read('docs/rfc.md');
 const named = [...rfc.matchAll(/`((?:src|test)\/[^`]+)`/g)].map((match) => match[1]!);
 if (named.length < 20) problems.push(`docs/rfc.md names only ${named.length} files`);
 for (const file of named) if (!existsSync(file)) problems.push(`docs/rfc.md: ${file} does not exist`);
+
+const security = [...read('docs/security.md').matchAll(/`((?:src|test)\/[^`]+\.ts)`/g)].map(
+  (match) => match[1]!,
+);
+if (security.length < 15) problems.push(`docs/security.md names only ${security.length} files`);
+for (const file of security) if (!existsSync(file)) problems.push(`docs/security.md: ${file} does not exist`);
+
+/** Types as the code writes them: in a Problem, a conflict, or a refusal of intake. */
+const USES = [
+  /new Problem\(\s*(?<status>\d{3}),\s*'(?<type>[a-z-]+)'/g,
+  /\bproblem\(\s*(?<status>\d{3}),\s*'(?<type>[a-z-]+)'/g,
+  /\bconflict\(\s*'(?<type>[a-z-]+)'/g,
+];
+const used = new Set<string>(['validation']);
+for (const file of globSync('src/{api,intake}/**/*.ts').filter((name) => !name.endsWith('.test.ts')))
+  for (const pattern of USES)
+    for (const { groups } of read(file).matchAll(pattern)) {
+      const { type = '', status = '409' } = groups ?? {};
+      used.add(type);
+      const known = PROBLEM_TYPES[type as keyof typeof PROBLEM_TYPES];
+      if (known === undefined) problems.push(`${file}: the problem type ${type} is not in problem-types.ts`);
+      else if (known.status !== Number(status))
+        problems.push(`${file}: ${type} is ${status} here and ${known.status} in problem-types.ts`);
+    }
+for (const [type, { status, meaning }] of Object.entries(PROBLEM_TYPES)) {
+  // Fastify's own refusals become bad-request, whatever their status is.
+  if (!used.has(type) && type !== 'bad-request') problems.push(`problem-types.ts: nothing uses ${type}`);
+  const row = read('docs/api.md')
+    .split('\n')
+    .find((line) => line.startsWith(`| \`${type}\` `));
+  if (row === undefined || !row.includes(String(status)) || !row.includes(meaning))
+    problems.push(`docs/api.md: the row of ${type} is missing or outdated`);
+}
 
 for (const readme of ['README.md', 'README.ja.md']) {
   const listed = new Set([...read(readme).matchAll(/^\| `(HIKYAKU_[A-Z_]+)`/gm)].map((match) => match[1]!));
@@ -35,4 +69,6 @@ for (const page of pages) {
 }
 for (const problem of problems) console.error(`docs check: ${problem}`);
 if (problems.length > 0) process.exit(1);
-console.log(`docs check: ${pages.length} pages, ${named.length} files named in docs/rfc.md`);
+console.log(
+  `docs check: ${pages.length} pages, ${named.length + security.length} files named, ${used.size} problem types`,
+);

@@ -9,13 +9,13 @@ import type { AutomaticDns } from '../domains/dns-providers/automatic.ts';
 import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { CancelQueued } from '../domains/removal.ts';
-import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
+import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
-import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
+import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/types.ts';
 import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
-import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
+import type { IamExpectations, IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
 import type { Letter } from '../intake/letters.ts';
 import type { IntakeTx } from '../intake/planned.ts';
 import type { Submit } from '../intake/submit.ts';
@@ -23,8 +23,8 @@ import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
 import type { PrepareProjectEvent } from '../limits/alert-publisher.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { LimitReader, LimitTx, ProjectLimits } from '../limits/types.ts';
-import type { RuleReader, RuleTx } from '../rules/types.ts';
+import type { LimitReader, LimitTx, ProjectLimits, SettingsExpectations } from '../limits/types.ts';
+import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -34,7 +34,23 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
-export type ApiTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx;
+/** Conditions for `If-Match` (api/etag.ts). */
+type Expectations = IamExpectations &
+  DomainExpectations &
+  RuleExpectations &
+  EdjExpectations &
+  SettingsExpectations;
+export type ApiTx = IamTx &
+  DomainTx &
+  RuleTx &
+  LimitTx &
+  SpoolTx &
+  EdjTx &
+  LedgerTx &
+  PeopleTx &
+  AuditTx &
+  DnsAccountTx &
+  Expectations;
 export interface ApiDeps {
   readonly read: IamReader &
     DomainReader &

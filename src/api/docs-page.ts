@@ -1,6 +1,10 @@
 /** A readable page of the OpenAPI documents: plain HTML, no script, no request to anywhere. */
 interface Operation {
-  readonly requestBody?: { readonly content?: Record<string, { schema?: unknown }> };
+  readonly operationId?: string;
+  readonly summary?: string;
+  readonly requestBody?: {
+    readonly content?: Record<string, { schema?: unknown; examples?: Record<string, { value: unknown }> }>;
+  };
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
 }
 interface OpenApi {
@@ -16,12 +20,17 @@ export function docsPage(base: string, documents: readonly OpenApi[]): string {
   const parts = documents.map(({ info, paths = {} }) => {
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => {
-        const schema = operation.requestBody?.content?.['application/json']?.schema;
+        const { schema, examples = {} } = operation.requestBody?.content?.['application/json'] ?? {};
+        const [example] = Object.values(examples);
+        const data =
+          example === undefined
+            ? '@body.json'
+            : `'${JSON.stringify(example.value).replaceAll("'", "'\\''")}'`;
         const query = (operation.parameters ?? []).filter((p) => p.in === 'query').map((p) => p.name);
         const verb = method.toUpperCase();
         const body = schema === undefined ? '' : `<pre>${escapeHtml(JSON.stringify(schema, null, 2))}</pre>`;
-        const curl = `curl -u "$KEY_ID:$SECRET" -X ${verb} ${base}${path}${schema === undefined ? '' : " -H 'Content-Type: application/json' -d @body.json"}`;
-        return `<details><summary><b>${verb}</b> ${escapeHtml(path)}${query.length > 0 ? ` <i>?${escapeHtml(query.join('&'))}</i>` : ''}</summary><pre>${escapeHtml(curl)}</pre>${body}</details>`;
+        const curl = `curl -u "$KEY_ID:$SECRET" -X ${verb} ${base}${path}${schema === undefined ? '' : ` -H 'Content-Type: application/json' -d ${data}`}`;
+        return `<details><summary><b>${verb}</b> ${escapeHtml(path)}${query.length > 0 ? ` <i>?${escapeHtml(query.join('&'))}</i>` : ''} <small>${escapeHtml(operation.summary ?? '')} (${escapeHtml(operation.operationId ?? '')})</small></summary><pre>${escapeHtml(curl)}</pre>${body}</details>`;
       }),
     );
     return `<section><h2>${escapeHtml(info.title)}</h2>${operations.join('')}</section>`;

@@ -11,6 +11,7 @@ import { keptMs } from '../limits/types.ts';
 import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { invalid } from './problems.ts';
 import { AnyObject, EdjTask, IdParams, List, PageQuery, ResourceName, TaskQuery } from './schemas.ts';
 
@@ -71,15 +72,24 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
     { schema: { params: IdParams, body: Name, response: { 200: AnyObject } } },
     async (request) => {
       const { projectId } = permitted(request, 'edj.topics.update');
-      const topic = { ...(await topicOf(request, projectId)), name: (request.body as { name: string }).name };
-      await transactor.transact(projectId, (tx) => tx.updateTopic(topic));
+      const before = await topicOf(request, projectId);
+      const conditional = ifMatch(request, views.topic(before));
+      const topic = { ...before, name: (request.body as { name: string }).name };
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectTopic(before);
+        tx.updateTopic(topic);
+      });
       return views.topic(topic);
     },
   );
   app.delete('/topics/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'edj.topics.delete');
-    const { id } = await topicOf(request, projectId);
-    await transactor.transact(projectId, (tx) => tx.deleteTopic(projectId, id));
+    const topic = await topicOf(request, projectId);
+    const conditional = ifMatch(request, views.topic(topic));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectTopic(topic);
+      tx.deleteTopic(projectId, topic.id);
+    });
     return reply.code(204).send();
   });
 
@@ -140,7 +150,11 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
       const topic = await topicOf(request, projectId);
       const read_ = await read.subscriber(projectId, pathId(request, 'subscriber'));
       const subscriber = found(read_?.topicId === topic.id ? read_ : null);
-      await transactor.transact(projectId, (tx) => tx.deleteSubscriber(projectId, subscriber.id));
+      const conditional = ifMatch(request, views.subscriber(subscriber));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectSubscriber(subscriber);
+        tx.deleteSubscriber(projectId, subscriber.id);
+      });
       return reply.code(204).send();
     },
   );

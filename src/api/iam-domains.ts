@@ -6,6 +6,7 @@ import type { OwnedDomain } from '../iam/types.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
 
@@ -77,8 +78,12 @@ export function iamDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
   );
   app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.domains.delete');
-    const { id } = found(await read.ownedDomain(projectId, pathId(request)));
-    await transactor.transact(projectId, (tx) => tx.deleteOwnedDomain(projectId, id));
+    const owned = found(await read.ownedDomain(projectId, pathId(request)));
+    const conditional = ifMatch(request, views.owned(owned));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectOwnedDomain(owned);
+      tx.deleteOwnedDomain(projectId, owned.id);
+    });
     return reply.code(204).send();
   });
 }

@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { createStaticKey } from '../iam/static-keys.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { mayChangeHolder, mayGrant } from './granting.ts';
 import { invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName, RoleNames } from './schemas.ts';
@@ -77,8 +78,12 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   );
   app.delete('/api_clients/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.api_clients.delete');
-    const { id } = found(await read.apiClient(projectId, pathId(request)));
-    await transactor.transact(projectId, (tx) => tx.deleteApiClient(projectId, id));
+    const client = found(await read.apiClient(projectId, pathId(request)));
+    const conditional = ifMatch(request, views.apiClient(client));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectApiClient(client);
+      tx.deleteApiClient(projectId, client.id);
+    });
     return reply.code(204).send();
   });
   app.get(
@@ -127,6 +132,8 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       const client = found(await read.apiClient(projectId, pathId(request)));
       const key = found(await read.findKey(pathId(request, 'key')));
       if (key.client.id !== client.id) return found<never>(null);
+      // A key has no changeable part: it is what it was, or gone.
+      ifMatch(request, views.staticKey(key.key));
       await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));
       return reply.code(204).send();
     },

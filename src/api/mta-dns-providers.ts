@@ -18,9 +18,8 @@ import {
 } from '../domains/dns-providers/types.ts';
 import { failure, notAsPlanned } from '../domains/dns-providers/words.ts';
 import type { MtaDomain } from '../domains/types.ts';
-import type { Principal } from '../iam/types.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
-import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
+import { callerOf, found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { conflict, invalid, Problem } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName, Self } from './schemas.ts';
@@ -127,7 +126,6 @@ export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views:
       throw invalid(`settings.${error.field}`, error.message);
     }
   }
-  const actorOf = ({ apiClientId }: Principal) => `api_client ${apiClientId}`;
 
   app.get(
     '/dns_accounts',
@@ -254,7 +252,7 @@ export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views:
       if (plan.accountId !== account.id)
         throw invalid('account.self', 'the plan was made with another account');
       return shown(
-        await automaticDns.apply(account, plan, body.replace_mx ?? null, actorOf(principal)),
+        await automaticDns.apply(account, plan, body.replace_mx ?? null, callerOf(principal)),
         domain,
       );
     },
@@ -273,7 +271,7 @@ export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views:
       const { change_id: text } = request.body as { change_id: string };
       const change = await read.dnsChange(projectId, domain.id, bodyId<'dns-change'>(text, 'change_id'));
       if (change === null) throw invalid('change_id', 'there is no such change');
-      return shown(await automaticDns.undo(change, actorOf(principal)), domain);
+      return shown(await automaticDns.undo(change, callerOf(principal)), domain);
     },
   );
   app.get(

@@ -12,6 +12,7 @@ import type { Rule } from '../rules/types.ts';
 import type { DomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, Self } from './schemas.ts';
 
@@ -164,12 +165,16 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       const body = request.body as Changes;
       const before = await domainOf(request, projectId);
       await checkLimits(projectId, body);
+      const conditional = ifMatch(request, await show(before));
       const topic =
         body.default_topic === undefined
           ? before.defaultTopicId
           : await topicOf(projectId, body.default_topic, 'default_topic');
       const domain = { ...apply(before, body), defaultTopicId: topic };
-      await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectDomain(before);
+        tx.updateDomain(domain);
+      });
       if (body.limits !== undefined) deps.limitsRaised(projectId);
       deps.domainChanged(projectId, domain.id);
       return show(domain);
@@ -179,7 +184,11 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     const { projectId } = permitted(request, 'mta.domains.delete');
     const domain = await domainOf(request, projectId);
     const now = clock.now();
-    await transactor.transact(projectId, (tx) => recordRemoval(tx, domain, 'deleted', now));
+    const conditional = ifMatch(request, await show(domain));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectDomain(domain);
+      recordRemoval(tx, domain, 'deleted', now);
+    });
     deps.cancelQueued(projectId, domain.id, REMOVED_CAUSES.deleted);
     return reply.code(204).send();
   });
@@ -259,8 +268,12 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     });
     app.delete(`${path}/:rule`, { schema: oneParams }, async (request, reply) => {
       const { projectId } = permitted(request, `${policy}.delete`);
-      const { id } = await one(request, projectId);
-      await transactor.transact(projectId, (tx) => tx.deleteRule(projectId, id));
+      const rule = await one(request, projectId);
+      const conditional = ifMatch(request, views.rule(rule));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectRule(rule);
+        tx.deleteRule(projectId, rule.id);
+      });
       return reply.code(204).send();
     });
   }

@@ -12,6 +12,7 @@ import { parseId } from '../runtime/ids.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
 import { pageOf, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { invalid, notFound } from './problems.ts';
 import { AnyObject, List, PageQuery } from './schemas.ts';
 
@@ -46,7 +47,11 @@ export const QueueBody = Type.Object(
     filter: Type.Optional(Filter),
     dry_run: Type.Optional(Type.Boolean({ description: 'only count what is meant' })),
     reason: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f]+$' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+      }),
     ),
     expires_at: Type.Optional(
       Type.String({ format: 'date-time', description: 'suspend: at most 7 days from now' }),
@@ -252,13 +257,15 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
   });
   const settingsOf = async (request: FastifyRequest, operation: string) => {
     const { projectId } = permitted(request, operation);
-    return { projectId, settings: (await read.sendingSettings(projectId)) ?? DEFAULT_SENDING };
+    const stored = await read.sendingSettings(projectId);
+    return { projectId, stored, settings: stored ?? DEFAULT_SENDING };
   };
   app.get('/settings', { schema: { response: { 200: AnyObject } } }, async (request) =>
     showSettings((await settingsOf(request, 'mta.settings.get')).settings),
   );
   app.patch('/settings', { schema: { body: Settings, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId, settings } = await settingsOf(request, 'mta.settings.update');
+    const { projectId, settings, stored } = await settingsOf(request, 'mta.settings.update');
+    const conditional = ifMatch(request, showSettings(settings));
     const body = request.body as {
       retry_for_seconds?: number;
       deferred_event_ages?: number[];
@@ -271,7 +278,10 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
       overLimit: body.over_limit ?? settings.overLimit,
       retentionDays: body.retention_days ?? settings.retentionDays,
     };
-    await transactor.transact(projectId, (tx) => tx.setSendingSettings(projectId, changed));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectSendingSettings(projectId, stored);
+      tx.setSendingSettings(projectId, changed);
+    });
     return showSettings(changed);
   });
 }

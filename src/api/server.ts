@@ -17,9 +17,12 @@ import { createViews, type Document } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
+import { preconditionFailed, tagResources } from './etag.ts';
 import { guard } from './guard.ts';
 import { iamRoutes } from './iam.ts';
 import { iamDomainRoutes } from './iam-domains.ts';
+import { takeJson } from './json-body.ts';
+import { leaveRest } from './linger.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
 import { mtaDkimRoutes } from './mta-dkim.ts';
@@ -32,6 +35,8 @@ import { mtaQueueRoutes } from './mta-queues.ts';
 import { createPeopleViews } from './people-views.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
 import { projectRoutes } from './projects.ts';
+import { REFERENCE } from './reference/index.ts';
+import { complete, type OpenApi } from './reference/reference.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
@@ -45,7 +50,15 @@ export interface ApiOptions {
     readonly minVersion: string;
   } | null;
   readonly trustedProxies: readonly string[];
+  readonly deadlines?: Deadlines;
 }
+/** In all, ms: for the header of a request, for the whole of it; and how often that is looked at. */
+export interface Deadlines {
+  readonly headerMs: number;
+  readonly requestMs: number;
+  readonly everyMs: number;
+}
+const DEADLINES: Deadlines = { headerMs: 15_000, requestMs: 60_000, everyMs: 5_000 };
 export interface Api extends Service {
   readonly port: number;
 }
@@ -63,40 +76,37 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     secure: options.tls !== null || options.trustedProxies.length > 0,
   });
   const people = createPeople(deps);
+  const { headerMs, requestMs, everyMs } = options.deadlines ?? DEADLINES;
+  const deadlines = { headersTimeout: headerMs, connectionsCheckingInterval: everyMs };
   const app = fastify({
     bodyLimit: BODY_LIMIT,
-    requestTimeout: 60_000,
+    requestTimeout: requestMs,
     connectionTimeout: 120_000,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     ...(options.tls === null
-      ? {}
-      : { https: { ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
+      ? { http: deadlines }
+      : { https: { ...deadlines, ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
   } as object) as unknown as FastifyInstance;
   // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
+  // Answers leave as they were made: a schema describes them and changes nothing.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency(given);
   const peopleViews = createPeopleViews({ deps, people });
   const documents: Partial<Record<Document, () => object>> = {};
 
-  // Clients that set the content type on every call send it with no body, too.
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else
-      parseJson(request, body as string, (error: Error | null, value?: unknown) =>
-        error === null ? done(null, value) : done(badJson(body as string)),
-      );
-  });
+  takeJson(app);
   const stop = { asked: false };
   app.addHook('preClose', async () => {
     stop.asked = true;
   });
-  app.addHook('onSend', async (_request, reply, payload) => {
+  app.addHook('onSend', async (request, reply, payload) => {
     if (stop.asked) reply.header('connection', 'close');
+    leaveRest(request.raw, deps.clock);
     return payload;
   });
   app.decorateRequest('principal', null);
@@ -105,7 +115,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.decorateRequest('audit', null);
   app.decorateRequest('instance', null as never);
   app.setErrorHandler<FastifyError | Error>((error, request, reply) =>
-    sendProblem(reply, problemOf(error, deps, request.id)),
+    sendProblem(
+      reply,
+      error instanceof StaleError && request.headers['if-match'] !== undefined
+        ? preconditionFailed()
+        : problemOf(error, deps, request.id),
+    ),
   );
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
 
@@ -154,10 +169,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
             security: [{ key: [] }, { session: [] }],
           },
         });
-        documents[name] = () => scope.swagger();
-        scope.get('/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
+        let document: object | undefined;
+        documents[name] = () => (document ??= complete(scope.swagger() as OpenApi, REFERENCE));
+        scope.get('/openapi.json', { schema: { hide: true } }, async () => documents[name]!());
         await scope.register(async (guarded) => {
           guard(guarded, { deps, idempotency, sessions, audit });
+          tagResources(guarded);
           routes(guarded);
         });
         await scope.register(async (unguarded) => open(unguarded));
@@ -210,17 +227,6 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   };
 }
 
-/** Says where the text breaks off being JSON; a text that is JSON was refused for its keys. */
-function badJson(text: string): Problem {
-  let detail = 'the keys __proto__ and constructor.prototype are refused';
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    detail = (error as Error).message.slice(0, 300);
-  }
-  return new Problem(400, 'invalid-json', 'Invalid JSON', detail);
-}
-
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
 function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string): Problem {
   if (error instanceof Problem) return error;
@@ -268,6 +274,8 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
   }
   if (statusCode === 413)
     return new Problem(413, 'body-too-large', 'Body too large', `at most ${BODY_LIMIT} octets are taken`);
+  if (statusCode === 415)
+    return new Problem(415, 'unsupported-media-type', 'Unsupported media type', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem(statusCode, 'bad-request', 'Bad request', message);
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');

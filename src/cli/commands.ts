@@ -1,6 +1,8 @@
 /** The commands by name. Each module is loaded only when its command is run. */
 import type { Command } from './usage.ts';
 
+const ACCESS = '[--url URL] [--key-id ID] [--key-secret SECRET]';
+
 function lazy(summary: string, usage: string, load: () => Promise<{ run: Command['run'] }>): Command {
   return { summary, usage, run: async (args, context) => (await load()).run(args, context) };
 }
@@ -23,6 +25,26 @@ export const commands: Readonly<Record<string, Command>> = {
     'what waits and why; retry, cancel, bounce, suspend, resume',
     '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--json]',
     () => import('./queue.ts'),
+  ),
+  message: lazy(
+    'what happened to one message, in words',
+    `ID [--json] ${ACCESS}`,
+    () => import('./message.ts'),
+  ),
+  listen: lazy(
+    "post a project's events to a hook on this machine, signed",
+    `--forward http://127.0.0.1:PORT/PATH [--topic ID] [--secret whsec_…] [--count N] [--json] ${ACCESS}`,
+    () => import('./listen.ts'),
+  ),
+  key: lazy(
+    'static keys of an API client: make, list, remove',
+    `create|list|delete [KEY] [--client ID] [--expires-at TIME] [--json] ${ACCESS}`,
+    () => import('./key.ts'),
+  ),
+  api: lazy(
+    'any operation of the HTTP API by its name',
+    `--list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help] ${ACCESS}`,
+    () => import('./api.ts'),
   ),
   backup: lazy(
     'copy the embedded store into one file, beside a running service',

@@ -42,3 +42,15 @@ export function parseFileAndOptions<T extends NonNullable<ParseArgsConfig['optio
   if (file === undefined || more.length > 0) throw new UsageError('one file is needed');
   return { file, options: parsed.values };
 }
+/** As parseOptions, with words among the arguments. */
+export function parseWordsAndOptions<T extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: T,
+) {
+  try {
+    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return { words: parsed.positionals, options: parsed.values };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

@@ -46,6 +46,12 @@ export const VARIABLES = {
   HIKYAKU_LIMIT_PER_MINUTE: ['300', 'recipients a project may send to in 60 s; 0 = no limit'],
   HIKYAKU_LIMIT_PER_DAY: ['50000', 'recipients a project may send to in 24 h; 0 = no limit'],
   HIKYAKU_ALLOW_PRIVATE_TARGETS: ['false', 'permits hooks and MX hosts on private and loopback addresses'],
+  HIKYAKU_API_URL: [
+    'http://127.0.0.1:8025',
+    'for `api`, `message`, `listen` and `key`: the service they talk to',
+  ],
+  HIKYAKU_API_KEY_ID: ['none', 'for the same commands: the static key'],
+  HIKYAKU_API_KEY_SECRET: ['none', 'for the same commands: its secret'],
   HIKYAKU_LOG_LEVEL: ['info', '`debug`, `info`, `warn`, `error` or `silent`; JSON lines on stdout'],
 } as const satisfies Record<string, readonly [fallback: string, meaning: string]>;
 

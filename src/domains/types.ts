@@ -114,3 +114,7 @@ export interface DomainTx {
   moveDkimKey(key: DkimKey, from: DkimKeyState): void;
   deleteDkimKey(project: ProjectId, domain: DomainId, id: DkimKeyId): void;
 }
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface DomainExpectations {
+  expectDomain(domain: MtaDomain): void;
+}

@@ -121,3 +121,8 @@ export interface EdjTx {
 }
 /** What the settlement of a recipient writes: its move, the attempt, and the events that tell of it. */
 export type SettleTx = Pick<SpoolTx, 'moveRecipient' | 'insertAttempt'> & Pick<EdjTx, 'insertEvent'>;
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface EdjExpectations {
+  expectTopic(topic: Topic): void;
+  expectSubscriber(subscriber: Subscriber): void;
+}

@@ -139,3 +139,8 @@ export interface IamTx {
   releaseOwnedDomain(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
   deleteOwnedDomain(project: ProjectId, id: OwnedDomainId): void;
 }
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface IamExpectations {
+  expectApiClient(client: ApiClient): void;
+  expectOwnedDomain(domain: OwnedDomain): void;
+}

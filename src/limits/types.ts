@@ -96,3 +96,7 @@ export interface SharedUsage {
   /** What was taken and not used. */
   giveBack(project: ProjectId, domain: DomainId, second: number, recipients: number): Promise<void>;
 }
+/** A condition of a transaction: it fails with StaleError unless the settings are, at the commit, those given; null: none were stored. */
+export interface SettingsExpectations {
+  expectSendingSettings(project: ProjectId, settings: SendingSettings | null): void;
+}

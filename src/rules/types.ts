@@ -40,3 +40,7 @@ export interface RuleTx {
   updateRule(rule: Rule): void;
   deleteRule(project: ProjectId, id: RuleId): void;
 }
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface RuleExpectations {
+  expectRule(rule: Rule): void;
+}

@@ -3,18 +3,23 @@
  * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
  */
 import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
-import type { DomainReader, DomainTx } from '../domains/types.ts';
-import type { EdjReader, EdjTx } from '../edj/types.ts';
+import type { DomainExpectations, DomainReader, DomainTx } from '../domains/types.ts';
+import type { EdjExpectations, EdjReader, EdjTx } from '../edj/types.ts';
 import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
-import type { IamReader, IamTx } from '../iam/types.ts';
+import type { IamExpectations, IamReader, IamTx } from '../iam/types.ts';
 import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
-import type { LimitReader, LimitTx } from '../limits/types.ts';
-import type { RuleReader, RuleTx } from '../rules/types.ts';
+import type { LimitReader, LimitTx, SettingsExpectations } from '../limits/types.ts';
+import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
+export type Expectations = IamExpectations &
+  DomainExpectations &
+  RuleExpectations &
+  EdjExpectations &
+  SettingsExpectations;
 export type StoreTx = IamTx &
   DomainTx &
   RuleTx &
@@ -24,7 +29,8 @@ export type StoreTx = IamTx &
   LedgerTx &
   PeopleTx &
   AuditTx &
-  DnsAccountTx;
+  DnsAccountTx &
+  Expectations;
 export type StoreReader = IamReader &
   DomainReader &
   RuleReader &

@@ -9,6 +9,7 @@ import { accessConformance } from './access-conformance.ts';
 import { dnsAccountsConformance } from './dns-accounts-conformance.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
+import { expectationsConformance } from './expectations-conformance.ts';
 import { iamConformance } from './iam-conformance.ts';
 import { ledgerConformance } from './ledger-conformance.ts';
 import { limitsConformance } from './limits-conformance.ts';
@@ -47,6 +48,7 @@ export function storeConformance({
     peopleConformance(with_);
     accessConformance(with_);
     retentionConformance(with_);
+    expectationsConformance(with_);
     with_('a transaction is atomic and a batch is not one fate', async (store) => {
       const p = await make.withProject(store);
       const t = make.topic(p);

@@ -44,7 +44,7 @@ const toDomain = (r: MtaDomainTable): MtaDomain => ({
   dns: fromJson(r.dns) as DnsCheck | null,
   createdAt: r.created_at,
 });
-function fromDomain(d: MtaDomain): Omit<MtaDomainTable, 'project_id' | 'id' | 'created_at'> {
+export function fromDomain(d: MtaDomain): Omit<MtaDomainTable, 'project_id' | 'id' | 'created_at'> {
   return {
     owned_domain_id: d.ownedDomainId,
     name: d.name,
@@ -100,7 +100,7 @@ function toRule(r: RuleTable): Rule {
   if (r.family === 'outgoing') return { ...base, family: r.family } as Rule;
   return { ...base, family: r.family, names: fromJson(r.names) } as Rule;
 }
-function fromRule(rule: Rule): Omit<RuleTable, 'project_id' | 'id' | 'created_at'> {
+export function fromRule(rule: Rule): Omit<RuleTable, 'project_id' | 'id' | 'created_at'> {
   return {
     family: rule.family,
     domain_id: rule.domainId,

@@ -1,9 +1,9 @@
 /** Limits, usage buckets, tasks and idempotency records as queries both engines can run. */
 import type { Kysely } from 'kysely';
 import type { LedgerReader, LedgerTx, Task } from '../../ledger/types.ts';
-import type { UsageBucket, WindowReader, WindowTx } from '../../limits/types.ts';
+import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/types.ts';
 import { type Ask, command, fromJson, type Push, toBuffer, toJson } from '../command.ts';
-import type { Tables } from '../schema/tables.ts';
+import type { SendingSettingsTable, Tables } from '../schema/tables.ts';
 
 export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & LedgerReader {
   return {
@@ -71,6 +71,15 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & Ledge
   };
 }
 
+export function fromSettings(s: SendingSettings): Omit<SendingSettingsTable, 'project_id'> {
+  return {
+    retry_seconds: s.retrySeconds,
+    deferred_ages: JSON.stringify(s.deferredAges),
+    over_limit: s.overLimit,
+    retention_days: s.retentionDays,
+  };
+}
+
 export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): WindowTx {
   return {
     setProjectLimits(project, { perMinute, perDay }) {
@@ -78,13 +87,8 @@ export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): Wi
       const query = db.insertInto('project_limits').values({ project_id: project, ...limits });
       pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
     },
-    setSendingSettings(project, { retrySeconds, deferredAges, overLimit, retentionDays }) {
-      const settings = {
-        retry_seconds: retrySeconds,
-        deferred_ages: JSON.stringify(deferredAges),
-        over_limit: overLimit,
-        retention_days: retentionDays,
-      };
+    setSendingSettings(project, given) {
+      const settings = fromSettings(given);
       const query = db.insertInto('sending_settings').values({ project_id: project, ...settings });
       pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(settings))));
     },

@@ -17,6 +17,7 @@ import { accessReader, accessTx } from '../control/access.ts';
 import { auditReader, auditTx } from '../control/audit.ts';
 import { dnsAccountReader, dnsAccountTx } from '../control/dns-accounts.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
+import { expectations } from '../control/expectations.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { limitsReader, limitsTx } from '../control/limits.ts';
@@ -162,6 +163,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...topicTx(queries, recorder.pushDirectory),
     ...limitTx(queries, recorder.push, recorder.pushDirectory),
     ...limitsTx(queries, recorder.pushApart),
+    ...expectations(queries, recorder.push),
     ...ledgerTx(queries, recorder.pushApart),
     ...dnsAccountTx(queries, recorder.push),
     ...postgresSpoolTx(recorder),

@@ -14,6 +14,7 @@ import { accessReader, accessTx } from '../control/access.ts';
 import { auditReader, auditTx } from '../control/audit.ts';
 import { dnsAccountReader, dnsAccountTx } from '../control/dns-accounts.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
+import { expectations } from '../control/expectations.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { limitsReader, limitsTx } from '../control/limits.ts';
@@ -172,6 +173,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...limitsTx(queries, push),
     ...ledgerTx(queries, push),
     ...dnsAccountTx(queries, push),
+    ...expectations(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
   };

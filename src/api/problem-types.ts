@@ -1,0 +1,48 @@
+/**
+ * The types of problems the API answers with: status and meaning. docs/api.md lists them and every OpenAPI operation
+ * names those it may answer with; scripts/check-docs.ts fails where the code uses a type that is not here.
+ */
+export interface ProblemType {
+  readonly status: number;
+  readonly meaning: string;
+}
+export const PROBLEM_TYPES = {
+  validation: {
+    status: 400,
+    meaning: 'a field is missing, unknown or not as it should be; `field` names it',
+  },
+  'invalid-json': { status: 400, meaning: 'the body is not JSON, or has doubled keys, too many or too deep' },
+  'bad-request': {
+    status: 400,
+    meaning: 'the request cannot be read as HTTP has it',
+  },
+  unauthenticated: { status: 401, meaning: 'no valid static key was given' },
+  'operation-not-permitted': { status: 403, meaning: 'the role lacks the operation that `detail` names' },
+  'not-found': { status: 404, meaning: 'there is no such resource, or none that you may see' },
+  conflict: { status: 409, meaning: 'the name is taken, the resource is in use, or it changed meanwhile' },
+  'domain-not-verified': { status: 409, meaning: 'the ownership of the domain is not proved yet' },
+  'ownership-not-proved': { status: 409, meaning: 'the TXT record does not hold the challenge' },
+  'ownership-unclear': { status: 409, meaning: 'DNS gave no clear answer about the challenge; try again' },
+  'idempotency-running': {
+    status: 409,
+    meaning: 'the first call with this Idempotency-Key is still running',
+  },
+  'idempotency-mismatch': { status: 409, meaning: 'this Idempotency-Key was used with another body' },
+  'precondition-failed': { status: 412, meaning: 'the resource is no longer the one If-Match names' },
+  'body-too-large': { status: 413, meaning: 'the body of the request is over 16 MiB' },
+  'message-too-large': { status: 413, meaning: 'the composed message is over 10,485,760 octets' },
+  'unsupported-media-type': { status: 415, meaning: 'the body of a request is application/json' },
+  'sender-domain': { status: 422, meaning: 'the envelope sender is in no domain of this project' },
+  'sender-invalid': { status: 422, meaning: 'the envelope sender is not an address' },
+  'author-invalid': { status: 422, meaning: 'From is not one field with a list of mailboxes' },
+  'author-domain': { status: 422, meaning: 'From names a domain that is not set up in this project' },
+  'header-invalid': { status: 422, meaning: 'a header field of the message is not valid' },
+  loop: { status: 422, meaning: 'the message has passed too many hosts' },
+  'too-many-failures': { status: 429, meaning: 'too many failed authentications; see Retry-After' },
+  'limit-exceeded': { status: 429, meaning: 'the sending limit is reached; see Retry-After' },
+  internal: { status: 500, meaning: 'an error on this side; the log knows it by the id in `detail`' },
+  'store-unavailable': { status: 503, meaning: 'the store takes no writes now' },
+  'insufficient-storage': { status: 507, meaning: 'it could not be stored; try again later' },
+} as const satisfies Record<string, ProblemType>;
+
+export type ProblemName = keyof typeof PROBLEM_TYPES;

@@ -1,0 +1,32 @@
+/** The ids that stand in examples and path parameters of the documents. Constants, so that a test can put real ones in their place. */
+const id = (n: number) => `0198c0de-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;
+
+export const EXAMPLE = {
+  project: id(1),
+  apiClient: id(2),
+  staticKey: id(3),
+  ownedDomain: id(4),
+  /** Its ownership is proved, and it is no MTA domain yet. */
+  provedDomain: id(5),
+  domain: id(6),
+  topic: id(7),
+  subscriber: id(8),
+  incomingRule: id(9),
+  outgoingRule: id(10),
+  eventRule: id(11),
+  projectEventRule: id(12),
+  message: id(13),
+  sendTask: id(14),
+  publishTask: id(15),
+  suspension: id(16),
+  event: id(17),
+} as const;
+export type ExampleName = keyof typeof EXAMPLE;
+
+/** The address the examples call; a test puts the service's own in its place. */
+export const EXAMPLE_URL = 'https://hikyaku.example';
+/** The domain the examples send from. */
+export const EXAMPLE_DOMAIN = 'example.com';
+export const exampleSelf = (path: string, name: ExampleName) => ({
+  self: `${EXAMPLE_URL}${path}/${EXAMPLE[name]}`,
+});

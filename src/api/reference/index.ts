@@ -1,0 +1,13 @@
+/** All operations the reference knows, of the three services. */
+import { edjReference } from './edj.ts';
+import { iamReference } from './iam.ts';
+import { mtaDomainReference } from './mta-domains.ts';
+import { mtaMailReference } from './mta-mail.ts';
+import type { Reference } from './reference.ts';
+
+export const REFERENCE: Reference = {
+  ...iamReference,
+  ...mtaDomainReference,
+  ...mtaMailReference,
+  ...edjReference,
+};

@@ -1,0 +1,270 @@
+/**
+ * The resources as they are rendered (api/context.ts), one schema each; the OpenAPI documents refer to them by name. No
+ * field is left out: a schema with `additionalProperties: false` says that there are no others.
+ */
+import Type, { type TProperties, type TSchema } from 'typebox';
+import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../../events/catalogue.ts';
+
+const closed = <P extends TProperties>(properties: P, description?: string) =>
+  Type.Object(properties, {
+    additionalProperties: false,
+    ...(description === undefined ? {} : { description }),
+  });
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const oneOf = (...names: readonly string[]) => Type.Enum([...names]);
+const Id = Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'UUID, version 7' });
+const Time = Type.String({ format: 'date-time' });
+const Url = Type.String({ format: 'uri' });
+const Link = closed({ self: Url });
+const Whole = Type.Integer({ minimum: 0 });
+/** What was made from replies of others: any JSON object. */
+const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });
+
+const Head = {
+  id: Id,
+  self: Url,
+  direction: oneOf('incoming', 'outgoing'),
+  source: oneOf('smtp', 'api', 'mx', 'hosted', 'dsn', 'edj'),
+  message_id: Type.String({ description: 'Message-ID, with angle brackets' }),
+  mail_from: Type.String({ description: 'envelope sender; empty: the null reverse-path' }),
+  domain: orNull(Link),
+  size: Whole,
+  accepted_at: Time,
+  expires_at: Time,
+  facts: Open('of the session or call: recipients, peerAddress, helo, tls, authentication, …'),
+};
+const RecipientState = oneOf(
+  'queued',
+  'deferred',
+  'held',
+  'delivered',
+  'bounced',
+  'expired',
+  'suppressed',
+  'cancelled',
+);
+const Recipient = closed({
+  id: Id,
+  address: Type.String(),
+  state: RecipientState,
+  attempts: Type.Array(
+    closed({
+      number: Whole,
+      at: Time,
+      outcome: oneOf('delivered', 'deferred', 'bounced'),
+      detail: Open('remote, tls, reply, cause, status, classification, ambiguous'),
+    }),
+  ),
+  next_attempt_at: orNull(Time),
+  last_result: orNull(Open('the last outcome, or why it waits')),
+  settled_at: orNull(Time),
+});
+const StaticKey = { id: Id, self: Url, expires_at: orNull(Time), created_at: Time };
+const Subscriber = {
+  id: Id,
+  self: Url,
+  type: Type.Literal('http'),
+  url: Url,
+  inline: Type.Boolean({ description: 'attachments carry their content' }),
+  created_at: Time,
+};
+const Secret = orNull(
+  Type.String({ description: 'shown only now; null where an earlier answer is repeated' }),
+);
+const DnsItem = closed({
+  status: oneOf('ok', 'missing', 'wrong', 'error'),
+  expected: Type.Array(Type.String()),
+  found: Type.Array(Type.String()),
+});
+const Window = closed({ used: Whole, limit: Whole }, 'limit 0: none');
+const Usage = closed({ per_minute: Window, per_day: Window });
+const QueueFilter = closed({
+  site: orNull(Type.String()),
+  domain: orNull(Type.String()),
+  sender: orNull(Type.String()),
+  accepted_before: orNull(Time),
+  state: orNull(oneOf('queued', 'deferred', 'held')),
+});
+const Rule = { id: Id, topic: Link, self: Url, created_at: Time };
+const Problem = Type.Object(
+  {
+    type: Type.String({ description: '/problems/ and the name of the type' }),
+    title: Type.String(),
+    status: Whole,
+    detail: Type.String(),
+    field: Type.Optional(Type.String({ description: 'JSON path of what is wrong' })),
+  },
+  { additionalProperties: false, description: 'RFC 9457' },
+);
+const task = (result: TSchema) =>
+  closed({
+    id: Id,
+    self: Url,
+    procedure: Type.String(),
+    status: oneOf('queued', 'succeeded', 'failed'),
+    result: orNull(result),
+    error: orNull(Problem),
+    created_at: Time,
+    completed_at: orNull(Time),
+  });
+
+export const RESOURCES = {
+  Problem,
+  Project: closed({ id: Id, self: Url, name: Type.String(), sandbox: Type.Boolean(), created_at: Time }),
+  ApiClient: closed({
+    id: Id,
+    self: Url,
+    name: Type.String(),
+    roles: Type.Array(Type.String()),
+    created_at: Time,
+  }),
+  StaticKey: closed(StaticKey),
+  NewStaticKey: closed({ ...StaticKey, secret: Secret }),
+  OwnedDomain: closed({
+    id: Id,
+    self: Url,
+    name: Type.String(),
+    verified: Type.Boolean(),
+    verified_at: orNull(Time),
+    ownership: closed(
+      { name: Type.String(), type: Type.Literal('TXT'), value: Type.String() },
+      'the record that proves it',
+    ),
+    created_at: Time,
+  }),
+  MtaDomain: closed({
+    id: Id,
+    self: Url,
+    name: Type.String(),
+    domain: Link,
+    default_topic: Link,
+    receiving: Type.Boolean(),
+    mx_seen: Type.Boolean(),
+    dkim_enabled: Type.Boolean(),
+    limits: closed({ per_minute: orNull(Whole), per_day: orNull(Whole) }, "null: only the project's"),
+    created_at: Time,
+  }),
+  DkimKey: closed({
+    id: Id,
+    selector: Type.String(),
+    algorithm: oneOf('rsa-sha256', 'ed25519-sha256'),
+    active: Type.Boolean(),
+    record: closed({ name: Type.String(), type: Type.Literal('TXT'), value: Type.String() }),
+    created_at: Time,
+  }),
+  DomainDns: closed({
+    records: Type.Array(
+      closed({
+        purpose: oneOf('mx', 'spf', 'dkim', 'dmarc', 'client'),
+        type: oneOf('MX', 'TXT', 'SRV'),
+        name: Type.String(),
+        value: Type.String(),
+        zone_value: Type.String(),
+        required: Type.Boolean(),
+      }),
+    ),
+    last_check: orNull(
+      closed({ checked_at: Time, mx: DnsItem, spf: DnsItem, dkim: DnsItem, dmarc: DnsItem }),
+    ),
+    mx_seen: Type.Boolean(),
+    dkim_enabled: Type.Boolean(),
+  }),
+  DomainUsage: closed({ project: Usage, domain: Usage }),
+  IncomingRule: closed({
+    ...Rule,
+    type: oneOf('account', 'all', 'catch_all'),
+    local_part: orNull(Type.String()),
+  }),
+  OutgoingRule: closed(Rule),
+  EventRule: closed({ ...Rule, names: Type.Array(oneOf(...DELIVERY_EVENTS, ...PROJECT_EVENTS)) }),
+  MessageHead: closed(Head),
+  Message: closed({ ...Head, recipients: Type.Array(Recipient) }),
+  SendTask: task(
+    closed({
+      id: Id,
+      message_id: Type.String(),
+      recipients: Type.Array(closed({ id: Id, address: Type.String(), state: RecipientState })),
+    }),
+  ),
+  PublishTask: task(closed({ event_id: Id })),
+  Queues: closed({
+    depth: closed({ queued: Whole, deferred: Whole, held: Whole }),
+    items: Type.Array(
+      closed({
+        site: Type.String(),
+        queued: Whole,
+        deferred: Whole,
+        held: Whole,
+        active: Whole,
+        next_due_at: orNull(Time),
+        unreachable: orNull(Type.String()),
+      }),
+    ),
+    next_cursor: orNull(Type.String()),
+  }),
+  WaitingRecipient: closed({
+    id: Id,
+    address: Type.String(),
+    state: oneOf('queued', 'deferred', 'held'),
+    site: Type.String(),
+    reason: Type.String(),
+    attempts: Whole,
+    next_attempt_at: orNull(Time),
+    message: closed({ id: Id, self: Url, mail_from: Type.String(), accepted_at: Time, expires_at: Time }),
+  }),
+  QueueResult: closed({ matched: Whole, changed: Whole, in_flight: Whole, suspension: orNull(Id) }),
+  QueueOperation: closed({
+    id: Id,
+    action: oneOf('retry', 'cancel', 'bounce', 'suspend', 'resume'),
+    filter: QueueFilter,
+    actor: Type.String(),
+    at: Time,
+    changed: Whole,
+  }),
+  Suspension: closed({
+    id: Id,
+    filter: QueueFilter,
+    reason: Type.String(),
+    actor: Type.String(),
+    created_at: Time,
+    expires_at: Time,
+  }),
+  Settings: closed({
+    retry_for_seconds: Whole,
+    deferred_event_ages: Type.Array(Whole),
+    over_limit: oneOf('reject', 'hold'),
+    retention_days: Whole,
+  }),
+  Topic: closed({ id: Id, self: Url, name: Type.String(), created_at: Time }),
+  Subscriber: closed(Subscriber),
+  NewSubscriber: closed({ ...Subscriber, secret: Secret }),
+  Delivery: closed({
+    id: Id,
+    event_id: Id,
+    state: oneOf('pending', 'retry', 'done', 'dead'),
+    attempts: Whole,
+    next_attempt_at: orNull(Time),
+    last_result: orNull(Open('status, first part of the answer, error')),
+    created_at: Time,
+  }),
+  Event: closed({
+    '@version': Type.Literal('1'),
+    id: Id,
+    service: oneOf('mta', 'edj'),
+    name: Type.String(),
+    summary: Type.String(),
+    content: Open('as the event of that name has it'),
+    attachments: Type.Array(
+      closed({
+        content_type: Type.String(),
+        filename: Type.Optional(Type.String()),
+        encoding: oneOf('7bit', '8bit', 'base64'),
+        content: Type.String({ description: 'empty unless asked for inline' }),
+      }),
+    ),
+    created_at: Time,
+    expires_at: Type.Optional(Time),
+  }),
+} as const satisfies Record<string, TSchema>;
+
+export type ResourceName = keyof typeof RESOURCES;

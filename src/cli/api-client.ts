@@ -1,0 +1,103 @@
+/** A running service over HTTP, for commands. Answers are values; who asks decides what a refusal means. */
+import { type ApiAccess, loadApiAccess } from '../config/api-access.ts';
+import { type CommandContext, UsageError } from './usage.ts';
+
+export const ACCESS_OPTIONS = {
+  url: { type: 'string' },
+  'key-id': { type: 'string' },
+  'key-secret': { type: 'string' },
+} as const;
+
+export interface ApiRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+export interface ApiAnswer {
+  readonly status: number;
+  /** As it came. */
+  readonly octets: Buffer;
+  /** null where it is no JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes, read as their documents say
+  readonly json: any;
+}
+export interface ApiClient {
+  readonly url: string;
+  readonly keyId: string | null;
+  /** Throws ServiceAway where nothing answers. */
+  ask(request: ApiRequest): Promise<ApiAnswer>;
+  /** The JSON of a 2xx answer; throws RefusedByService for any other. */
+  get(path: string): Promise<ApiAnswer['json']>;
+  change(method: string, path: string, body?: unknown): Promise<ApiAnswer['json']>;
+}
+/** Nothing answers at the address. */
+export class ServiceAway extends Error {
+  override name = 'ServiceAway';
+}
+/** The service said no; the message is the problem in words. */
+export class RefusedByService extends Error {
+  override name = 'RefusedByService';
+}
+export function refusal({ status, json, octets }: ApiAnswer): RefusedByService {
+  const { title, detail } = (json ?? {}) as { title?: string; detail?: string };
+  const words = title === undefined ? octets.toString('utf8').slice(0, 500) : `${title}: ${detail}`;
+  return new RefusedByService(`the service answered ${status} ${words}`);
+}
+
+export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClient {
+  const { url, key } = access;
+  const authorization =
+    key === null
+      ? {}
+      : { authorization: `Basic ${Buffer.from(`${key.id}:${key.secret}`).toString('base64')}` };
+  async function ask({ method, path, body, headers = {} }: ApiRequest): Promise<ApiAnswer> {
+    let response: Response;
+    try {
+      response = await fetch(`${url}${path}`, {
+        method,
+        redirect: 'manual',
+        signal,
+        headers: {
+          ...authorization,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+      throw new ServiceAway(
+        `no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`,
+      );
+    }
+    const octets = Buffer.from(await response.arrayBuffer());
+    const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');
+    return {
+      status: response.status,
+      octets,
+      json: isJson && octets.length > 0 ? JSON.parse(octets.toString('utf8')) : null,
+    };
+  }
+  async function change(method: string, path: string, body?: unknown) {
+    const answer = await ask({ method, path, body });
+    if (answer.status >= 200 && answer.status < 300) return answer.json;
+    throw refusal(answer);
+  }
+  return { url, keyId: key?.id ?? null, ask, change, get: (path) => change('GET', path) };
+}
+
+/** The client of a command that needs a key. Throws UsageError without one. */
+export function clientOf(
+  options: { url?: string | undefined; 'key-id'?: string | undefined; 'key-secret'?: string | undefined },
+  { env, signal }: CommandContext,
+): ApiClient {
+  const access = loadApiAccess(env, options);
+  if (access.key === null)
+    throw new UsageError(
+      'a static key is needed: HIKYAKU_API_KEY_ID and HIKYAKU_API_KEY_SECRET, or the flags',
+    );
+  return createApiClient(access, signal);
+}

@@ -1,0 +1,141 @@
+/**
+ * `hikyaku listen`: waits on the events of a project's topics and posts them to a hook on this machine, with the body
+ * and the signature a subscriber would get. For development: an answer is said and not tried again, but a hook that
+ * cannot be reached is waited for, as is the service, so that nothing is lost while one of them restarts.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { isLoopback } from '../config/config.ts';
+import { makeWebhookSecret, webhookHeaders } from '../edj/webhook-signature.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createRandom } from '../runtime/random.ts';
+import { ACCESS_OPTIONS, type ApiClient, clientOf, ServiceAway } from './api-client.ts';
+import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
+
+const WAIT_SECONDS = 10;
+const AGAIN_MS = 1_000;
+const TIMEOUT_MS = 15_000;
+
+interface Event {
+  readonly id: string;
+  readonly name: string;
+  readonly summary: string;
+  readonly content: unknown;
+}
+interface Forwarded {
+  readonly id: string;
+  readonly name: string;
+  readonly status: number;
+}
+
+export async function run(args: readonly string[], context: CommandContext): Promise<number> {
+  const { words, options } = parseWordsAndOptions(args, {
+    ...ACCESS_OPTIONS,
+    topic: { type: 'string' },
+    forward: { type: 'string' },
+    secret: { type: 'string' },
+    count: { type: 'string' },
+    json: { type: 'boolean' },
+  });
+  if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
+  const forward = options.forward === undefined ? null : URL.parse(options.forward);
+  if (
+    forward === null ||
+    !/^https?:$/.test(forward.protocol) ||
+    !isLoopback(forward.hostname.replace(/^\[|\]$/g, ''))
+  )
+    throw new UsageError('--forward needs an http or https URL on this machine');
+  if (options.count !== undefined && !/^[1-9]\d{0,8}$/.test(options.count))
+    throw new UsageError('--count is a whole number');
+  const most = Number(options.count ?? Number.POSITIVE_INFINITY);
+  const secret = options.secret ?? makeWebhookSecret(createRandom());
+  if (!/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(secret)) throw new UsageError('--secret is whsec_ and base64');
+  const enough = new AbortController();
+  const signal = AbortSignal.any([context.signal, enough.signal]);
+  const client = clientOf(options, { ...context, signal });
+  const topics: string[] = [];
+  if (options.topic !== undefined) topics.push(options.topic);
+  else for (const { id } of (await client.get('/edj/v1/topics?limit=500')).items) topics.push(id);
+  if (topics.length === 0) throw new Error('the project has no topic to listen to');
+  const places = await Promise.all(
+    topics.map(async (topic) => ({ topic, after: await newest(client, topic) })),
+  );
+  process.stderr.write(
+    `listening to ${topics.length} ${topics.length === 1 ? 'topic' : 'topics'}, signing with ${secret}\n`,
+  );
+  const forwarded: Forwarded[] = [];
+  async function follow({ topic, after: from }: { topic: string; after: string }): Promise<void> {
+    let after = from;
+    while (!signal.aborted) {
+      const path = `/edj/v1/topics/${encodeURIComponent(topic)}/events?wait=${WAIT_SECONDS}&after=${after}`;
+      for (const event of await eventsOf(client, path, signal)) {
+        if (signal.aborted) return;
+        const status = await post(forward!, topic, event, secret, signal);
+        after = event.id;
+        forwarded.push({ id: event.id, name: event.name, status });
+        process.stderr.write(`${event.name} ${event.id}: the hook answered ${status}\n`);
+        if (forwarded.length >= most) return enough.abort();
+      }
+    }
+  }
+  try {
+    await Promise.all(places.map(follow));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify(forwarded)}\n`);
+  return 0;
+}
+
+/** The next events; a service that is away for a while, as on a restart, is waited for. */
+async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): Promise<Event[]> {
+  for (;;) {
+    try {
+      return (await client.get(path)).items;
+    } catch (error) {
+      if (!(error instanceof ServiceAway)) throw error;
+      process.stderr.write(`${error.message}; waiting for it\n`);
+      await delay(AGAIN_MS, undefined, { signal });
+    }
+  }
+}
+/** Where to begin: behind what there is. */
+async function newest(client: ApiClient, topic: string): Promise<string> {
+  const { items } = await client.get(`/edj/v1/topics/${encodeURIComponent(topic)}/events?limit=1`);
+  return items[0]?.id ?? '';
+}
+
+/** The status the hook answers with. */
+async function post(
+  url: URL,
+  topic: string,
+  event: Event,
+  secret: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const { summary: short, content: raw } = event;
+  // What an HTTP hook gets, with the fields only hooks still have.
+  const body = Buffer.from(JSON.stringify({ ...event, short, raw, topic_id: topic }), 'utf8');
+  let told = false;
+  for (;;) {
+    try {
+      const answer = await fetch(url, {
+        method: 'POST',
+        body,
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'Hikyaku',
+          ...webhookHeaders(event.id, Math.floor(systemClock.now() / 1000), body, [secret]),
+        },
+      });
+      await answer.body?.cancel();
+      return answer.status;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!told) process.stderr.write(`${url.href} cannot be reached, waiting for it\n`);
+      told = true;
+      await delay(AGAIN_MS, undefined, { signal });
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * How commands reach a running service: flags first, then the environment. Nothing else of the environment is looked
+ * at, so that they work on a machine that runs no service. Fails with ConfigError; a secret is never repeated.
+ */
+import { ConfigError } from './config.ts';
+import { VARIABLES, type VariableName } from './variables.ts';
+
+export interface ApiAccess {
+  /** Without trailing slash. */
+  readonly url: string;
+  /** null: no key was given. */
+  readonly key: { readonly id: string; readonly secret: string } | null;
+}
+export interface ApiAccessFlags {
+  readonly url?: string | undefined;
+  readonly 'key-id'?: string | undefined;
+  readonly 'key-secret'?: string | undefined;
+}
+
+export function loadApiAccess(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: ApiAccessFlags,
+): ApiAccess {
+  const get = (flag: string | undefined, name: VariableName) => {
+    const value = (flag ?? env[name])?.trim();
+    return value === '' ? undefined : value;
+  };
+  const problems: string[] = [];
+  const text = get(flags.url, 'HIKYAKU_API_URL') ?? VARIABLES.HIKYAKU_API_URL[0];
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
+    problems.push('HIKYAKU_API_URL or --url: expected an http or https URL without query and credentials');
+  const id = get(flags['key-id'], 'HIKYAKU_API_KEY_ID');
+  const secret = get(flags['key-secret'], 'HIKYAKU_API_KEY_SECRET');
+  if ((id === undefined) !== (secret === undefined))
+    problems.push('HIKYAKU_API_KEY_ID and HIKYAKU_API_KEY_SECRET: set both or neither');
+  if (problems.length > 0) throw new ConfigError(problems);
+  return {
+    url: url!.href.replace(/\/+$/, ''),
+    key: id === undefined || secret === undefined ? null : { id, secret },
+  };
+}

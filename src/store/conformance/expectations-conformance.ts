@@ -1,0 +1,88 @@
+/** Conditions on rows: what is as it was read may be changed; what was changed, or is gone, fails the whole transaction. */
+import assert from 'node:assert/strict';
+import { DEFAULT_SENDING } from '../../limits/types.ts';
+import type { Rule } from '../../rules/types.ts';
+import { StaleError } from '../../runtime/transactor.ts';
+import type { StoreTx } from '../store.ts';
+import type { WithStore } from './running.ts';
+import * as make from './samples.ts';
+import { NOW, newId } from './samples.ts';
+
+export function expectationsConformance(with_: WithStore): void {
+  with_('expectations: a row that changed or is gone fails the transaction whole', async (store) => {
+    const p = await make.withProject(store);
+    const [t, other, marker] = [make.topic(p), make.topic(p, 'other'), make.topic(p, 'marker')];
+    const c = make.client(p);
+    const o = make.owned(p, 'example.com');
+    const d = make.domain(o, t);
+    const s = make.subscriber(other);
+    const rule: Rule = {
+      id: newId(),
+      projectId: p.id,
+      topicId: t.id,
+      createdAt: NOW,
+      family: 'event',
+      domainId: d.id,
+      names: ['delivered', 'bounced'],
+    };
+    const settings = { ...DEFAULT_SENDING, retentionDays: 7 };
+    await store.transact(p.id, (tx) => {
+      tx.insertApiClient(c);
+      for (const each of [t, other, marker]) tx.insertTopic(each);
+      tx.insertOwnedDomain(o);
+      tx.insertDomain(d);
+      tx.insertSubscriber(s);
+      tx.insertRule(rule);
+    });
+    await store.transact(p.id, (tx) => {
+      tx.expectSendingSettings(p.id, null);
+      tx.setSendingSettings(p.id, settings);
+    });
+    const cases: [string, (tx: StoreTx) => void, (tx: StoreTx) => void][] = [
+      ['topic', (tx) => tx.expectTopic(other), (tx) => tx.updateTopic({ ...other, name: 'renamed' })],
+      ['client', (tx) => tx.expectApiClient(c), (tx) => tx.updateApiClient({ ...c, roles: ['reader'] })],
+      ['domain', (tx) => tx.expectDomain(d), (tx) => tx.updateDomain({ ...d, limitPerDay: null })],
+      ['owned domain', (tx) => tx.expectOwnedDomain(o), (tx) => tx.verifyOwnedDomain(p.id, o.id, NOW)],
+      ['rule', (tx) => tx.expectRule(rule), (tx) => tx.updateRule({ ...rule, names: ['delivered'] })],
+      ['subscriber', (tx) => tx.expectSubscriber(s), (tx) => tx.deleteSubscriber(p.id, s.id)],
+      [
+        'settings',
+        (tx) => tx.expectSendingSettings(p.id, settings),
+        (tx) => tx.setSendingSettings(p.id, { ...settings, overLimit: 'hold' }),
+      ],
+      ['no settings', () => {}, () => {}],
+    ];
+    for (const [name, expected, change] of cases) {
+      await store.transact(p.id, (tx) => {
+        expected(tx);
+        change(tx);
+      });
+      const late = name === 'no settings' ? (tx: StoreTx) => tx.expectSendingSettings(p.id, null) : expected;
+      await assert.rejects(
+        store.transact(p.id, (tx) => {
+          tx.updateTopic({ ...marker, name: `marked by ${name}` });
+          late(tx);
+        }),
+        StaleError,
+        name,
+      );
+    }
+    assert.deepEqual(await store.read.topic(p.id, marker.id), marker);
+  });
+  with_('expectations: of two that read the same, one wins', async (store) => {
+    const p = await make.withProject(store);
+    const t = make.topic(p);
+    await store.transact(p.id, (tx) => tx.insertTopic(t));
+    const rename = (name: string) =>
+      store.transact(p.id, (tx) => {
+        tx.expectTopic(t);
+        tx.updateTopic({ ...t, name });
+      });
+    const results = await Promise.allSettled([rename('first'), rename('second')]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    );
+    assert.equal((await store.read.topic(p.id, t.id))?.name, 'first');
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * Conditions on rows: an update that changes nothing and must take hold of the row as it was read, so that a change
+ * made meanwhile, by any node, fails the whole transaction with StaleError. The row stays locked until the commit.
+ */
+import type { Kysely } from 'kysely';
+import type { DomainExpectations } from '../../domains/types.ts';
+import type { EdjExpectations } from '../../edj/types.ts';
+import type { IamExpectations } from '../../iam/types.ts';
+import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/types.ts';
+import type { RuleExpectations } from '../../rules/types.ts';
+import { command, type Push, toBit } from '../command.ts';
+import type { Tables } from '../schema/tables.ts';
+import { fromDomain, fromRule } from './domains.ts';
+import { fromSettings } from './ledger.ts';
+
+type Table = 'api_client' | 'owned_domain' | 'mta_domain' | 'rule' | 'topic' | 'subscriber';
+
+export function expectations(
+  db: Kysely<Tables>,
+  push: Push,
+): IamExpectations & DomainExpectations & RuleExpectations & EdjExpectations & SettingsExpectations {
+  /** Every table here has a time of making, which never changes. */
+  function expectRow<T extends Table>(
+    table: T,
+    { projectId, id }: { readonly projectId: string; readonly id: string },
+    columns: Partial<Tables[T]>,
+  ): void {
+    let query = db
+      .updateTable(table as 'topic')
+      .set((row) => ({ created_at: row.ref('created_at') }))
+      .where('project_id', '=', projectId)
+      .where('id', '=', id);
+    for (const [column, value] of Object.entries(columns))
+      query = query.where(column as 'name', value === null ? 'is' : '=', value as string);
+    push(command(query, { must: true }));
+  }
+  return {
+    expectApiClient: (c) => expectRow('api_client', c, { name: c.name, roles: JSON.stringify(c.roles) }),
+    expectOwnedDomain: (d) =>
+      expectRow('owned_domain', d, { name: d.name, challenge: d.challenge, verified_at: d.verifiedAt }),
+    expectDomain: (d) => expectRow('mta_domain', d, fromDomain(d)),
+    expectRule: (r) => expectRow('rule', r, fromRule(r)),
+    expectTopic: (t) => expectRow('topic', t, { name: t.name }),
+    expectSubscriber: (s) => expectRow('subscriber', s, { url: s.url, inline: toBit(s.inline) }),
+    expectSendingSettings(project, settings) {
+      if (settings === null) {
+        // None were stored: they are from now on, or somebody else's are there.
+        const query = db
+          .insertInto('sending_settings')
+          .values({ project_id: project, ...fromSettings(DEFAULT_SENDING) });
+        push(
+          command(
+            query.onConflict((c) => c.column('project_id').doNothing()),
+            { must: true },
+          ),
+        );
+        return;
+      }
+      let query = db
+        .updateTable('sending_settings')
+        .set((row) => ({ retention_days: row.ref('retention_days') }))
+        .where('project_id', '=', project);
+      for (const [column, value] of Object.entries(fromSettings(settings)))
+        query = query.where(column as 'over_limit', '=', value as 'reject');
+      push(command(query, { must: true }));
+    },
+  };
+}

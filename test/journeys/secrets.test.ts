@@ -1,0 +1,206 @@
+/**
+ * Secrets at rest and in logs: a service at level debug is used and misused with known secrets; then none of them is
+ * found in any file of the store (a dump of every table, with PostgreSQL), in its log, or in what it answered.
+ */
+import assert from 'node:assert/strict';
+import type { KeyObject } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import pg from 'pg';
+import { loadConfig } from '../../src/config/config.ts';
+import { openDkimKeys } from '../../src/domains/dkim-keys.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { openSealer, openStore, SECRET_KEY_FILE } from '../../src/stores.ts';
+import { startPostgres } from '../../src/testing/postgres.ts';
+import { bootstrap, eventually, startService, startSink } from './harness.ts';
+import { authorization, type Json } from './journey.ts';
+import { openSmtp, plain, send } from './raw-smtp.ts';
+
+/** `%40` and `:` are ordinary in passwords; both the spelling of the URL and the password itself are looked for. */
+const ROUTE_PASSWORD = 'route%40Passw0rd-planted';
+const WRONG_PASSWORD = 'wrong-Passw0rd-planted';
+/** The instance's key stands in a file of its own, beside the store. */
+const KEPT_APART = [SECRET_KEY_FILE];
+
+/** Everything the secret could be written as. */
+function spellings(secret: Buffer | string): Buffer[] {
+  const octets = Buffer.from(secret as string);
+  // In base64 it depends on what stands before; the middle of three shifts is found in any longer text.
+  const shifted = [0, 1, 2].map((pad) => {
+    const text = Buffer.concat([Buffer.alloc(pad), octets])
+      .toString('base64')
+      .replace(/=+$/, '');
+    return Buffer.from(text.slice(pad === 0 ? 0 : 4, -4));
+  });
+  return [octets, Buffer.from(octets.toString('hex')), ...shifted];
+}
+function privateParts(key: KeyObject): Buffer[] {
+  const jwk = key.export({ format: 'jwk' });
+  return [jwk.d, jwk.p, jwk.q]
+    .filter((part) => part !== undefined)
+    .map((part) => Buffer.from(part, 'base64url'));
+}
+
+async function use(settings: Record<string, string>) {
+  await using sink = await startSink();
+  await using service = await startService(
+    {
+      HIKYAKU_LOG_LEVEL: 'debug',
+      HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true',
+      HIKYAKU_ROUTES: `down.test=smtp+starttls://user:${ROUTE_PASSWORD}@127.0.0.1:1,*=smtp+starttls://user:${ROUTE_PASSWORD}@${sink.smtp}`,
+      ...settings,
+    },
+    undefined,
+    true,
+  );
+  using made = new DisposableStack();
+  made.defer(() => rmSync(service.directory, { recursive: true, force: true }));
+  const answers: string[] = [];
+  const who = await bootstrap(service.env, 'secrets.test', '--project', 'secrets');
+  const call = async (method: string, path: string, body?: object, headers = {}): Promise<Json> => {
+    const response = await fetch(`http://${service.ready.http}${path}`, {
+      method,
+      headers: { authorization: authorization(who), 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { text, json: text === '' ? null : JSON.parse(text) };
+  };
+  const keys = `/iam/v1/api_clients/${who.api_client_id}/static_keys`;
+  const subscribers = `/edj/v1/topics/${who.topic_id}/subscribers`;
+  const key = (await call('POST', keys, {}, { 'idempotency-key': 'key' })).json;
+  const hook = { type: 'http', url: `${sink.http}/hook` };
+  const subscriber = (await call('POST', subscribers, hook, { 'idempotency-key': 'hook' })).json;
+  assert.equal(typeof key.secret, 'string');
+  assert.equal(typeof subscriber.secret, 'string');
+  // Shown once: neither a list, nor the answer repeated, nor a mistake shows them again.
+  for (const [method, path, body, headers] of [
+    ['POST', keys, {}, { 'idempotency-key': 'key' }],
+    ['POST', subscribers, hook, { 'idempotency-key': 'hook' }],
+    ['GET', keys],
+    ['GET', subscribers],
+    ['GET', `${subscribers}/${subscriber.id}`],
+    ['GET', `/mta/v1/domains/${who.domain_id}/dkim_keys`],
+    ['POST', subscribers, { ...hook, secret: subscriber.secret }],
+  ] as const)
+    answers.push((await call(method, path, body, headers)).text);
+  for (const secret of [who.key.secret, WRONG_PASSWORD]) {
+    await using client = await openSmtp(service.ready.submissions, 'implicit');
+    answers.push(await client.command(plain(who.key.id, secret)));
+    for (const to of ['a@up.test', 'b@down.test'])
+      answers.push(
+        await send(
+          client,
+          'a@secrets.test',
+          [to],
+          Buffer.from('From: <a@secrets.test>\r\nSubject: x\r\n\r\nx\r\n'),
+        ),
+      );
+  }
+  await using login = await openSmtp(service.ready.submission, 'starttls');
+  for (const line of [
+    'AUTH LOGIN',
+    Buffer.from(who.key.id).toString('base64'),
+    Buffer.from(WRONG_PASSWORD).toString('base64'),
+  ])
+    answers.push(await login.command(line));
+  const wrong = await fetch(`http://${service.ready.http}/mta/v1/domains`, {
+    headers: { authorization: `Basic ${Buffer.from(`${who.key.id}:${WRONG_PASSWORD}`).toString('base64')}` },
+  });
+  answers.push(await wrong.text());
+  await eventually('one is out, the other was tried', async () => {
+    const { items } = (await call('GET', '/mta/v1/queues/recipients')).json;
+    return (await sink.messages()).length > 0 && items.some((item: Json) => item.attempts > 0);
+  });
+  answers.push(
+    (await call('GET', '/mta/v1/queues')).text,
+    (await call('GET', '/mta/v1/queues/recipients')).text,
+  );
+  for (const { id } of (await call('GET', '/mta/v1/messages')).json.items)
+    answers.push((await call('GET', `/mta/v1/messages/${id}`)).text);
+  await eventually('the hook has heard', async () => (await sink.events()).length >= 0);
+
+  const config = loadConfig(service.env);
+  const sealer = await openSealer(config);
+  await using store = await openStore(config, silentLogger, false);
+  const dkim = await store.read.dkimKeys(who.project_id as never, who.domain_id as never);
+  assert.equal(dkim.length, 2);
+  const secrets = new Map<string, Buffer[]>();
+  secrets.set('the first key', spellings(who.key.secret));
+  secrets.set('the second key', spellings(key.secret));
+  secrets.set('the hook', [
+    ...spellings(subscriber.secret.slice('whsec_'.length)),
+    ...spellings(Buffer.from(subscriber.secret.slice('whsec_'.length), 'base64')),
+  ]);
+  secrets.set('the route', [ROUTE_PASSWORD, decodeURIComponent(ROUTE_PASSWORD)].flatMap(spellings));
+  secrets.set('a wrong password', spellings(WRONG_PASSWORD));
+  for (const { selector, privateKey } of openDkimKeys(dkim, sealer))
+    secrets.set(`DKIM ${selector}`, privateParts(privateKey).flatMap(spellings));
+  secrets.set(
+    'the instance',
+    spellings(config.secretKey ?? readFileSync(join(service.directory, SECRET_KEY_FILE))),
+  );
+  const files = () =>
+    readdirSync(service.directory, { recursive: true, encoding: 'utf8' })
+      .filter((name) => !KEPT_APART.includes(name) && statSync(join(service.directory, name)).isFile())
+      .map((name): [string, Buffer] => [name, readFileSync(join(service.directory, name))]);
+  /** The files while it runs, with the write-ahead log; then again when it has ended. */
+  const places: [string, Buffer][] = files().map(([name, octets]) => [`${name} under way`, octets]);
+  await service[Symbol.asyncDispose]();
+  await sink[Symbol.asyncDispose]();
+  places.push(...files(), ['the log', Buffer.from(service.log.join('\n'))]);
+  places.push(['what was answered', Buffer.from(answers.join('\n'))]);
+  return { secrets, places, log: service.log };
+}
+function assertAbsent(secrets: ReadonlyMap<string, Buffer[]>, places: readonly [string, Buffer][]): void {
+  for (const [name, octets] of places)
+    for (const [secret, ways] of secrets)
+      for (const way of ways)
+        assert.ok(way.length > 8 && !octets.includes(way), `${secret} stands in ${name}`);
+}
+
+test('SQLite: no secret in the store, its log files, the log or an answer', async () => {
+  const { secrets, places, log } = await use({});
+  const names = places.map(([name]) => name);
+  for (const wanted of ['hikyaku.sqlite', 'hikyaku.sqlite under way', 'hikyaku.sqlite-wal under way'])
+    assert.ok(names.includes(wanted), `${wanted}: ${names}`);
+  assert.ok(log.length > 3);
+  assertAbsent(secrets, places);
+  // The search finds what is there: a topic's name stands in the store, and so would a secret.
+  assert.throws(
+    () => assertAbsent(new Map([['a name', spellings('secrets.test')]]), places),
+    /hikyaku.sqlite/,
+  );
+});
+
+test('PostgreSQL: no secret in any table, the log or an answer', async () => {
+  await using postgres = await startPostgres({ fsync: 'off' });
+  const url = await postgres.database();
+  const { secrets, places } = await use({
+    HIKYAKU_STORE: url,
+    HIKYAKU_SECRET_KEY: Buffer.alloc(32, 0xa7).toString('base64'),
+  });
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query(
+    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`,
+  );
+  assert.ok(rows.length > 20, `${rows.length} tables`);
+  const dumped: [string, Buffer][] = [];
+  for (const { name } of rows) {
+    const table = await client.query({ text: `SELECT * FROM ${name}`, rowMode: 'array' });
+    // Octets as they are, texts as they are: each cell of its own.
+    const cells = table.rows
+      .flat()
+      .map((cell: unknown) =>
+        Buffer.isBuffer(cell)
+          ? cell
+          : Buffer.from(typeof cell === 'string' ? cell : (JSON.stringify(cell) ?? '')),
+      );
+    dumped.push([`table ${name}`, Buffer.concat(cells.flatMap((cell) => [cell, Buffer.from('\n')]))]);
+  }
+  await client.end();
+  assertAbsent(secrets, [...places, ...dumped]);
+  assert.throws(() => assertAbsent(new Map([['a name', spellings('secrets.test')]]), dumped), /table/);
+});
