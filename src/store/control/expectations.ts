@@ -10,7 +10,7 @@ import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/types.t
 import type { RuleExpectations } from '../../rules/types.ts';
 import { command, type Push, toBit } from '../command.ts';
 import type { Tables } from '../schema/tables.ts';
-import { fromDomain, fromRule } from './domains.ts';
+import { changeable, fromRule } from './domains.ts';
 import { fromSettings } from './ledger.ts';
 
 type Table = 'api_client' | 'owned_domain' | 'mta_domain' | 'rule' | 'topic' | 'subscriber';
@@ -38,7 +38,7 @@ export function expectations(
     expectApiClient: (c) => expectRow('api_client', c, { name: c.name, roles: JSON.stringify(c.roles) }),
     expectOwnedDomain: (d) =>
       expectRow('owned_domain', d, { name: d.name, challenge: d.challenge, verified_at: d.verifiedAt }),
-    expectDomain: (d) => expectRow('mta_domain', d, fromDomain(d)),
+    expectDomain: (d) => expectRow('mta_domain', d, changeable(d)),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, { name: t.name }),
     expectSubscriber: (s) => expectRow('subscriber', s, { url: s.url, inline: toBit(s.inline) }),
