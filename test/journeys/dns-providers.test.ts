@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startFakeHttp } from '../../src/testing/fake-http.ts';
 import { type FakeGehirnDns, startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
+import { startFakeHttp } from '../../src/testing/fake-http.ts';
 import { bootstrap, type DnsServer, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 
