@@ -175,6 +175,11 @@ test('DNS that is no longer as planned is left alone, by apply and by undo; MX c
   assert.match(undo.json.detail, /TXT sender\.test/);
   const states = (await journey.call('GET', `${path}/changes`)).json.items.map(({ state }: Json) => state);
   assert.deepEqual(states, ['failed', 'applied', 'failed']);
+  // A domain that only sends keeps the MX that it has.
+  await journey.call('PATCH', `/mta/v1/domains/${journey.who.domain_id}`, { receiving: false });
+  const sending = (await post('plan', reference)).json;
+  const planned = sending.changes.filter(({ type }: Json) => type === 'MX');
+  assert.deepEqual([sending.replaces_mx, planned], [[], []]);
 });
 
 test('what is wrong is said: credentials, zone, address, settings, account, plan', async () => {
