@@ -49,4 +49,3 @@ export async function signIn(
   assert.equal(first.json.state, 'second_factor', JSON.stringify(first.json));
   return browser.call('POST', '/iam/v1/session/totp', { code });
 }
-
