@@ -30,7 +30,7 @@ export interface AuditRecorder<Tx> {
 }
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const TOLD_OTHERWISE = new Set(['mta.domains.send', 'edj.topics.publish']);
-/** Steps on the way to a change, by themselves none: what they lead to may still be refused. */
+/** Steps on the way to a change, by themselves none, as conditions (`expect…`) are: what they lead to may be refused. */
 const QUIET = new Set(['setPending', 'touchSession']);
 /** What is made along the way and names nothing. */
 const UNNAMED = new Set(['insertSession', 'insertSignInLink', 'insertAuditEvent']);
@@ -92,7 +92,7 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
             let id: string | null = null;
             record(
               watching(tx, (name, made) => {
-                changes ||= !QUIET.has(name);
+                changes ||= !QUIET.has(name) && !/^expect[A-Z]/.test(name);
                 id ??= made;
               }),
             );
