@@ -44,4 +44,3 @@ export async function signIn(browser: Browser, email: string, password: string, 
   assert.equal(first.json.state, 'second_factor', JSON.stringify(first.json));
   return browser.call('POST', '/iam/v1/session/totp', { code });
 }
-
