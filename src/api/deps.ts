@@ -6,7 +6,11 @@ import type { LaneView } from '../delivery/scheduler.ts';
 import type { Announce } from '../domains/announce.ts';
 import type { ClaimResult } from '../domains/claims.ts';
 import type { AutomaticDns } from '../domains/dns-providers/automatic.ts';
-import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
+import type {
+  DnsAccountExpectations,
+  DnsAccountReader,
+  DnsAccountTx,
+} from '../domains/dns-providers/types.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { CancelQueued } from '../domains/removal.ts';
 import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
@@ -37,6 +41,7 @@ import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 /** Conditions for `If-Match` (api/etag.ts). */
 type Expectations = IamExpectations &
   DomainExpectations &
+  DnsAccountExpectations &
   RuleExpectations &
   EdjExpectations &
   SettingsExpectations;

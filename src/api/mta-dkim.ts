@@ -11,6 +11,7 @@ import type { DkimKey, DnsCheck, DnsCheckItem, MtaDomain, RecordState } from '..
 import type { ProjectId } from '../runtime/ids.ts';
 import { found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List } from './schemas.ts';
 
@@ -135,7 +136,11 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const { projectId } = permitted(request, 'mta.dkim_keys.delete');
     const domain = await domainOf(request, projectId);
     const key = await keyOf(request, domain);
-    await transactor.transact(projectId, (tx) => tx.deleteDkimKey(projectId, domain.id, key.id));
+    const conditional = ifMatch(request, keyView(domain, key));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectDkimKey(key);
+      tx.deleteDkimKey(projectId, domain.id, key.id);
+    });
     deps.domainChanged(projectId, domain.id);
     return reply.code(204).send();
   });

@@ -21,6 +21,7 @@ import type { MtaDomain } from '../domains/types.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
 import { callerOf, found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, invalid, Problem } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName, Self } from './schemas.ts';
 
@@ -185,14 +186,22 @@ export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views:
           ? {}
           : sealSettings(deps.sealer, before, settingsOf(before.provider, settings));
       const account: DnsAccount = { ...before, name, ...sealed };
-      await transactor.transact(projectId, (tx) => tx.updateDnsAccount(account));
+      const conditional = ifMatch(request, accountView(before));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectDnsAccount(before);
+        tx.updateDnsAccount(account);
+      });
       return accountView(account);
     },
   );
   app.delete('/dns_accounts/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'mta.dns_accounts.delete');
-    const { id } = await oneAccount(request, projectId);
-    await transactor.transact(projectId, (tx) => tx.deleteDnsAccount(projectId, id));
+    const account = await oneAccount(request, projectId);
+    const conditional = ifMatch(request, accountView(account));
+    await transactor.transact(projectId, (tx) => {
+      if (conditional) tx.expectDnsAccount(account);
+      tx.deleteDnsAccount(projectId, account.id);
+    });
     return reply.code(204).send();
   });
   app.post(
@@ -346,7 +355,16 @@ function noZone(domain: MtaDomain, account: DnsAccount): Problem {
 }
 function providerProblem({ code, message }: DnsProviderError): Problem {
   const detail = failure(code, message).message;
-  return code === 'unreachable'
-    ? new Problem(502, 'dns-provider-unreachable', 'Provider unreachable', detail)
-    : conflict(`dns-provider-${code}`, detail);
+  switch (code) {
+    case 'credentials':
+      return conflict('dns-provider-credentials', detail);
+    case 'ambiguous-zone':
+      return conflict('dns-provider-ambiguous-zone', detail);
+    case 'blocked-address':
+      return conflict('dns-provider-blocked-address', detail);
+    case 'refused':
+      return conflict('dns-provider-refused', detail);
+    case 'unreachable':
+      return new Problem(502, 'dns-provider-unreachable', 'Provider unreachable', detail);
+  }
 }

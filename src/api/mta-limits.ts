@@ -2,10 +2,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { readSeries, TRAFFIC_KINDS, type TrafficPoint } from '../limits/traffic.ts';
+import type { ProjectLimits } from '../limits/types.ts';
 import type { WindowState } from '../limits/window-state.ts';
 import { type DomainId, type ProjectId, parseId } from '../runtime/ids.ts';
 import { callerOf, found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { prepareRaise } from './limit-raise.ts';
 import { notFound } from './problems.ts';
 import { AnyObject, IdParams } from './schemas.ts';
@@ -38,8 +40,7 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
       throw notFound();
     return id;
   }
-  const limitsView = async (project: ProjectId) => {
-    const own = await read.projectLimits(project);
+  const limitsView = (project: ProjectId, own: ProjectLimits | null) => {
     const { perMinute, perDay } = own ?? deps.limitDefaults;
     return {
       project: { self: `${deps.publicUrl()}/iam/v1/projects/${project}` },
@@ -51,7 +52,10 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get(
     '/limits',
     { schema: { querystring: ProjectQuery, response: { 200: AnyObject } } },
-    async (request) => limitsView(await projectOf(request, 'mta.limits.get')),
+    async (request) => {
+      const project = await projectOf(request, 'mta.limits.get');
+      return limitsView(project, await read.projectLimits(project));
+    },
   );
   app.put(
     '/limits',
@@ -61,16 +65,19 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const principal = permitted(request, 'mta.limits.update');
       const body = request.body as { per_minute: number; per_day: number };
       const after = { perMinute: body.per_minute, perDay: body.per_day };
-      const before = (await read.projectLimits(project)) ?? deps.limitDefaults;
+      const stored = await read.projectLimits(project);
+      const before = stored ?? deps.limitDefaults;
+      const conditional = ifMatch(request, limitsView(project, stored));
       const raise = await prepareRaise(deps, project, { before, after }, null);
       await transactor.transact(project, (tx) => {
+        if (conditional) tx.expectProjectLimits(project, stored);
         tx.setProjectLimits(project, after);
         raise?.record(tx);
       });
       raise?.committed();
       if (raise !== null) deps.limitsRaised(project);
       deps.logger.info({ project, before, after, by: callerOf(principal) }, 'limits were set');
-      return limitsView(project);
+      return limitsView(project, after);
     },
   );
 
@@ -105,11 +112,14 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { schema: { params: IdParams, response: { 200: AnyObject } } },
     async (request) => {
       const { projectId } = permitted(request, 'mta.domains.get');
-      const domain = found(await read.domain(projectId, pathId(request)));
+      const id = pathId<'mta-domain'>(request);
+      const domain = await read.domain(projectId, id);
+      // What a removed one sent and received is still told.
+      if (domain === null) found(await read.removedDomain(projectId, id));
       return {
         project: usageView(await limiter.usage(projectId, null, null)),
-        domain: usageView(await limiter.usage(projectId, domain.id, domain)),
-        series: await seriesView(projectId, domain.id),
+        domain: usageView(await limiter.usage(projectId, id, domain)),
+        series: await seriesView(projectId, id),
       };
     },
   );

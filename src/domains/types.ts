@@ -123,4 +123,5 @@ export interface DomainTx {
 /** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
 export interface DomainExpectations {
   expectDomain(domain: MtaDomain): void;
+  expectDkimKey(key: DkimKey): void;
 }

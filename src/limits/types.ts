@@ -99,4 +99,6 @@ export interface SharedUsage {
 /** A condition of a transaction: it fails with StaleError unless the settings are, at the commit, those given; null: none were stored. */
 export interface SettingsExpectations {
   expectSendingSettings(project: ProjectId, settings: SendingSettings | null): void;
+  /** null: the project has none of its own. */
+  expectProjectLimits(project: ProjectId, limits: ProjectLimits | null): void;
 }

@@ -2,7 +2,11 @@
  * The store: the one place where anything durable lives, whichever engine keeps it. It implements the reader and
  * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
  */
-import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
+import type {
+  DnsAccountExpectations,
+  DnsAccountReader,
+  DnsAccountTx,
+} from '../domains/dns-providers/types.ts';
 import type { DomainExpectations, DomainReader, DomainTx } from '../domains/types.ts';
 import type { EdjExpectations, EdjReader, EdjTx } from '../edj/types.ts';
 import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
@@ -17,6 +21,7 @@ import type { Retention } from './retention.ts';
 
 export type Expectations = IamExpectations &
   DomainExpectations &
+  DnsAccountExpectations &
   RuleExpectations &
   EdjExpectations &
   SettingsExpectations;

@@ -14,7 +14,10 @@ describe('entity tags', () => {
     project = await prepareProject(journey, 'tags.test', 'tags');
     api = await published(journey);
   });
-  after(() => journey[Symbol.asyncDispose]());
+  after(async () => {
+    await project[Symbol.asyncDispose]();
+    await journey[Symbol.asyncDispose]();
+  });
 
   const isSingle = ({ method, operation }: Found) =>
     method === 'GET' && operation.responses['200']?.headers?.ETag !== undefined;
@@ -97,7 +100,7 @@ describe('entity tags', () => {
     const response = await fetch(`http://${journey.service.ready.http}${path}`, {
       method: found.method,
       headers: {
-        authorization: authorization(project.who),
+        authorization: authorization(project.keyFor(found)),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },

@@ -67,6 +67,7 @@ describe('header injection', () => {
     api = await published(journey);
   });
   after(async () => {
+    await project[Symbol.asyncDispose]();
     await journey[Symbol.asyncDispose]();
     await dns[Symbol.asyncDispose]();
   });
@@ -130,7 +131,9 @@ describe('header injection', () => {
       for (const text of Object.values(EVIL)) {
         for (const query of queries) {
           const { status, headers } = await send(found, undefined, { query: query(text) });
-          assert.ok(status === 200 || status === 400, `${found.id}: ${status}`);
+          // 404: the text stands where the id of a project is asked for.
+          const answers = query('').startsWith('project=') ? [400, 404] : [200, 400];
+          assert.ok(answers.includes(status), `${found.id}: ${status}`);
           assert.equal(headers.get('x-injected'), null);
         }
         for (const at of ids) {
@@ -186,7 +189,7 @@ describe('header injection', () => {
       {
         method: found.method,
         headers: {
-          authorization: authorization(project.who),
+          authorization: authorization(project.keyFor(found)),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { EXAMPLE, type ExampleName } from '../../src/api/reference/example-ids.ts';
+import { OPERATOR_OPERATIONS } from '../../src/iam/policy.ts';
 import { type DnsServer, startDns } from './harness.ts';
 import { authorization, type Journey, type Json, startJourney } from './journey.ts';
 import { exampleBodies, type Found, type Published, pathParameters, published } from './openapi.ts';
@@ -13,7 +14,7 @@ import { type Prepared, prepareProject } from './prepared-project.ts';
 
 const GUESSED = '0198c0de-dead-7000-8000-00000000beef';
 /** Query parameters that hold no id: what they say is looked at for the own project alone, or not at all. */
-const NO_IDS = ['limit', 'wait', 'is_sync', 'state', 'accepted_before', 'site', 'domain', 'sender'];
+const NO_IDS = ['limit', 'wait', 'is_sync', 'state', 'all', 'accepted_before', 'site', 'domain', 'sender'];
 const nameOf = (example: string) =>
   (Object.keys(EXAMPLE) as ExampleName[]).find((name) => EXAMPLE[name] === example);
 
@@ -50,6 +51,8 @@ describe('the cross-tenant matrix', () => {
     untouched = await state();
   });
   after(async () => {
+    await stranger[Symbol.asyncDispose]();
+    await victim[Symbol.asyncDispose]();
     await journey[Symbol.asyncDispose]();
     await dns[Symbol.asyncDispose]();
   });
@@ -67,7 +70,7 @@ describe('the cross-tenant matrix', () => {
       for (const parameter of found.operation.parameters ?? [])
         if (parameter.in === 'query')
           assert.ok(
-            [...NO_IDS, 'cursor', 'after'].includes(parameter.name),
+            [...NO_IDS, 'cursor', 'after', 'project'].includes(parameter.name),
             `${found.id}: ?${parameter.name} is not in the matrix`,
           );
       const shown = exampleBodies(found).flatMap(([, body]) => idPlaces(body));
@@ -94,7 +97,7 @@ describe('the cross-tenant matrix', () => {
           }
         }
         sameEverywhere(found, answers);
-        assert.match(Object.values(answers)[0]!, /^404 /, found.id);
+        assert.match(Object.values(answers)[0]!, unseen(found), found.id);
       }
     }
     assert.ok(tried > 150, `${tried} requests`);
@@ -122,6 +125,31 @@ describe('the cross-tenant matrix', () => {
       }
     }
     assert.ok(tried >= 30, `${tried} requests`);
+  });
+
+  test('projects in queries', async () => {
+    let tried = 0;
+    for (const found of api.operations) {
+      const names = (found.operation.parameters ?? []).map((parameter: Json) => parameter.name);
+      if (!names.includes('project')) continue;
+      const body = exampleBodies(found)[0]?.[1];
+      const answers: Record<string, string> = {};
+      for (const [what, id] of Object.entries({
+        guessed: GUESSED,
+        foreign: victim.ids.project,
+        'no id': 'x',
+      })) {
+        const { status, text } = await send(found, [], body, stranger, `project=${id}`);
+        answers[what] = `${status} ${text}`;
+        assert.match(answers[what], unseen(found), found.id);
+        assert.equal(answers[what], answers['guessed'], found.id);
+        tried++;
+      }
+    }
+    assert.ok(tried >= 6, `${tried} requests`);
+    const all = await send(one('mta.limit_requests.list'), [], undefined, stranger, 'all=true');
+    assert.equal(all.status, 403, 'what all projects ask for is for operators');
+    assert.equal(leak(all.text), null);
   });
 
   test('cursors, event ids and filters', async () => {
@@ -173,6 +201,9 @@ describe('the cross-tenant matrix', () => {
     assert.deepEqual(await state(), untouched);
   });
 
+  /** What operators may is refused before any id is looked at. */
+  const unseen = ({ operation }: Found): RegExp =>
+    OPERATOR_OPERATIONS.includes(operation['x-operation']) ? /^403 / : /^404 /;
   const one = (id: string): Found => api.operations.find((found) => found.id === id)!;
   function foreign(kind: ExampleName): Record<string, string> {
     const gone = deleted.get(kind);

@@ -38,6 +38,7 @@ describe('the OpenAPI documents', () => {
     api = await published(journey);
   });
   after(async () => {
+    await prepared[Symbol.asyncDispose]();
     await journey[Symbol.asyncDispose]();
     await (await dns)[Symbol.asyncDispose]();
   });
@@ -85,6 +86,7 @@ describe('the OpenAPI documents', () => {
     for (const found of writes) {
       const bodies = exampleBodies(found);
       for (const [name, body] of bodies.length === 0 ? [['none', undefined] as const] : bodies) {
+        await prepared.ready(found);
         const answer = await ask(found, body);
         assert.ok(answer.status >= 200 && answer.status < 300, `${found.id} ${name}: ${answer.text}`);
         assert.equal(answer.verdict, null, `${found.id} ${name}`);
@@ -104,7 +106,12 @@ describe('the OpenAPI documents', () => {
     for (const found of api.operations) {
       const [first] = exampleBodies(found);
       if (found.path.includes('{')) {
-        const absent = await ask(found, first?.[1], journey.who, '00000000-0000-7000-8000-000000000000');
+        const absent = await ask(
+          found,
+          first?.[1],
+          prepared.keyFor(found),
+          '00000000-0000-7000-8000-000000000000',
+        );
         assert.equal(absent.status, 404, `${found.id}: ${absent.text}`);
         assert.equal(absent.verdict, null);
       }
@@ -124,7 +131,7 @@ describe('the OpenAPI documents', () => {
     }
   });
   /** Sends a request of the document, real ids filled in; `last` stands for the last id of the path. */
-  async function ask(found: Found, body: Json, who = prepared.who, last?: string) {
+  async function ask(found: Found, body: Json, who = prepared.keyFor(found), last?: string) {
     const parameters = pathParameters(found);
     const path = parameters.reduce(
       (filled, { name, example }, i) =>

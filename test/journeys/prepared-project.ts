@@ -2,21 +2,31 @@
  * A project in which everything exists that the documents' examples speak of: for each example id a real one. Two of
  * them in one service give the sides of a cross-tenant test.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import {
   EXAMPLE,
+  EXAMPLE_DNS,
   EXAMPLE_DOMAIN,
+  EXAMPLE_PRIVATE_KEY,
   EXAMPLE_URL,
   type ExampleName,
 } from '../../src/api/reference/example-ids.ts';
+import { OPERATOR_OPERATIONS } from '../../src/iam/policy.ts';
+import { startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
 import { type Bootstrapped, bootstrap, eventually } from './harness.ts';
 import type { Journey, Json } from './journey.ts';
+import type { Found } from './openapi.ts';
 
-export interface Prepared {
+export interface Prepared extends AsyncDisposable {
   readonly who: Bootstrapped;
   readonly domain: string;
   readonly ids: Readonly<Record<ExampleName, string>>;
   /** Example ids, URL and domain in any JSON value, replaced by the real ones. */
   real<T>(value: T): T;
+  /** Who may call it: its key, or that of an operator of its own. */
+  keyFor(found: Found): Bootstrapped;
+  /** Makes what a call of it uses up, anew: afterwards its example works. */
+  ready(found: Found): Promise<void>;
 }
 
 export async function prepareProject(journey: Journey, domain: string, project: string): Promise<Prepared> {
@@ -24,8 +34,9 @@ export async function prepareProject(journey: Journey, domain: string, project: 
   const base = `http://${journey.service.ready.http}`;
   const spare = await bootstrap(env, `spare-${domain}`, '--project', project);
   const who = await bootstrap(env, domain, '--project', project);
-  const call = async (method: string, path: string, body?: unknown): Promise<Json> => {
-    const { status, json } = await journey.call(method, path, body, who);
+  const operator = await bootstrap(env, domain, '--project', project, '--role', 'operator');
+  const call = async (method: string, path: string, body?: unknown, as = who): Promise<Json> => {
+    const { status, json } = await journey.call(method, path, body, as);
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(json)}`);
     return json;
   };
@@ -65,6 +76,32 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     action: 'suspend',
     filter: { domain: 'nowhere.test' },
   });
+  const dkimKey = await make(`${ofDomain}/dkim_keys`, { algorithm: 'ed25519' });
+  // Its zone has a mail host of somebody else's; a change was made in it, and another is planned.
+  const zones = await startFakeGehirnDns({ zones: [domain], editable: false });
+  const foreignMx = (exchange: string) =>
+    zones.put(domain, {
+      name: `${domain}.`,
+      type: 'MX',
+      enable_alias: false,
+      ttl: 600,
+      records: [{ prio: 5, exchange }],
+    });
+  const settings = { token_id: zones.token.id, secret: zones.token.secret, api_url: zones.url };
+  const account = await call('POST', '/mta/v1/dns_accounts', { provider: 'gehirn', name: 'mine', settings });
+  const accountRef = { account: { self: account.self } };
+  const plan = () => call('POST', `${ofDomain}/dns/plan`, accountRef);
+  const change = await call('POST', `${ofDomain}/dns/apply`, {
+    ...accountRef,
+    plan_id: (await plan()).id,
+    replace_mx: false,
+  });
+  foreignMx('mx.example.net.');
+  const dnsPlan = (await plan()).id;
+  const limits = { per_minute: 100_000, per_day: 1_000_000 };
+  await call('PUT', '/mta/v1/limits', limits, operator);
+  const asked = await make('/mta/v1/limit_requests', { per_minute: 200_000, reason: `of ${project}` });
+  const ownKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
   await eventually('the letter is out', async () => {
     const message = await call('GET', `/mta/v1/messages/${sent.result.id}`);
     return message.recipients.every((recipient: Json) => recipient.state === 'delivered');
@@ -87,6 +124,11 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     publishTask: published.id,
     suspension: suspended.suspension,
     event: published.result.event_id,
+    dkimKey,
+    dnsAccount: account.id,
+    dnsPlan,
+    dnsChange: change.id,
+    limitRequest: asked,
   };
   return {
     who,
@@ -97,10 +139,23 @@ export async function prepareProject(journey: Journey, domain: string, project: 
       let text = JSON.stringify(value)
         .replaceAll(EXAMPLE_URL, base)
         .replaceAll(`@${EXAMPLE_DOMAIN}`, `@${domain}`)
-        .replaceAll('https://hook.example', journey.sink.http);
+        .replaceAll('https://hook.example', journey.sink.http)
+        .replaceAll(JSON.stringify(EXAMPLE_DNS), JSON.stringify(settings))
+        .replaceAll(JSON.stringify(EXAMPLE_PRIVATE_KEY), JSON.stringify(ownKey));
       for (const name of Object.keys(EXAMPLE) as ExampleName[])
         text = text.replaceAll(EXAMPLE[name], ids[name]);
       return JSON.parse(text);
     },
+    keyFor: ({ operation }) => (OPERATOR_OPERATIONS.includes(operation['x-operation']) ? operator : who),
+    async ready({ method, path }) {
+      if (method !== 'POST' || !path.startsWith('/mta/v1/limit_requests')) return;
+      const { items } = await call('GET', '/mta/v1/limit_requests?state=open');
+      for (const { id } of items) await call('POST', `/mta/v1/limit_requests/${id}/cancel`);
+      // What the examples ask for is more than this.
+      await call('PUT', '/mta/v1/limits', { per_minute: 300, per_day: 10_000 }, operator);
+      if (path.includes('{'))
+        ids.limitRequest = await make('/mta/v1/limit_requests', { per_minute: 600, reason: 'more' });
+    },
+    [Symbol.asyncDispose]: () => zones[Symbol.asyncDispose](),
   };
 }

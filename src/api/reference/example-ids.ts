@@ -20,6 +20,14 @@ export const EXAMPLE = {
   publishTask: id(15),
   suspension: id(16),
   event: id(17),
+  dkimKey: id(18),
+  dnsAccount: id(19),
+  /** Not used yet; made with that account. */
+  dnsPlan: id(20),
+  /** Can be undone. */
+  dnsChange: id(21),
+  /** It is open. */
+  limitRequest: id(22),
 } as const;
 export type ExampleName = keyof typeof EXAMPLE;
 
@@ -30,3 +38,8 @@ export const EXAMPLE_DOMAIN = 'example.com';
 export const exampleSelf = (path: string, name: ExampleName) => ({
   self: `${EXAMPLE_URL}${path}/${EXAMPLE[name]}`,
 });
+/** Settings of an account at Gehirn DNS; a test puts those of one that answers in their place. */
+export const EXAMPLE_DNS = { token_id: 'example-token-id', secret: 'example-token-secret' };
+/** As a caller would give it; a test puts a real key in its place. */
+export const EXAMPLE_PRIVATE_KEY =
+  '-----BEGIN PRIVATE KEY-----\n(the key itself)\n-----END PRIVATE KEY-----\n';

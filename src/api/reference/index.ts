@@ -1,13 +1,17 @@
 /** All operations the reference knows, of the three services. */
 import { edjReference } from './edj.ts';
 import { iamReference } from './iam.ts';
+import { mtaDnsReference } from './mta-dns.ts';
 import { mtaDomainReference } from './mta-domains.ts';
+import { mtaLimitReference } from './mta-limits.ts';
 import { mtaMailReference } from './mta-mail.ts';
 import type { Reference } from './reference.ts';
 
 export const REFERENCE: Reference = {
   ...iamReference,
   ...mtaDomainReference,
+  ...mtaDnsReference,
+  ...mtaLimitReference,
   ...mtaMailReference,
   ...edjReference,
 };

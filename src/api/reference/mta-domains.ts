@@ -85,6 +85,10 @@ export const mtaDomainReference: Reference = {
     examples: {
       limits: { summary: 'limits of its own', value: { limits: { per_minute: 60, per_day: null } } },
       topic: { summary: 'another default topic', value: { default_topic: topic } },
+      rotation: {
+        summary: 'DKIM keys get a successor each quarter',
+        value: { dkim: { rotation_days: 90 } },
+      },
     },
   },
   'DELETE /mta/v1/domains/{id}': {
@@ -93,32 +97,11 @@ export const mtaDomainReference: Reference = {
     params: domain,
     answers: { 204: null },
   },
-  'GET /mta/v1/domains/{id}/dkim_keys': {
-    id: 'mta.dkim_keys.list',
-    summary: 'DKIM keys and the records to publish',
-    params: domain,
-    answers: { 200: { list: 'DkimKey' } },
-  },
-  'GET /mta/v1/domains/{id}/dns': {
-    id: 'mta.domains.dns.get',
-    needs: 'mta.domains.get',
-    summary: 'the records to publish, and what the last check found',
-    params: domain,
-    answers: { 200: 'DomainDns' },
-  },
-  'POST /mta/v1/domains/{id}/dns/check': {
-    id: 'mta.domains.dns.check',
-    needs: 'mta.domains.update',
-    summary: 'looks at DNS now',
-    params: domain,
-    answers: { 200: 'DomainDns' },
-  },
-  'GET /mta/v1/domains/{id}/usage': {
-    id: 'mta.domains.usage.get',
-    needs: 'mta.domains.get',
-    summary: 'what the rolling windows hold now',
-    params: domain,
-    answers: { 200: 'DomainUsage' },
+  'GET /mta/v1/removed_domains': {
+    id: 'mta.removed_domains.list',
+    needs: 'mta.domains.list',
+    summary: 'domains that were set up for mail once, newest first',
+    answers: { 200: { list: 'RemovedDomain' } },
   },
   ...rules(
     '/mta/v1/domains/{id}/incoming_rules',

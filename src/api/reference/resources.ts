@@ -2,21 +2,12 @@
  * The resources as they are rendered (api/context.ts), one schema each; the OpenAPI documents refer to them by name. No
  * field is left out: a schema with `additionalProperties: false` says that there are no others.
  */
-import Type, { type TProperties, type TSchema } from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../../events/catalogue.ts';
+import { DOMAIN_RESOURCES } from './domain-resources.ts';
+import { LIMIT_RESOURCES } from './limit-resources.ts';
+import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from './parts.ts';
 
-const closed = <P extends TProperties>(properties: P, description?: string) =>
-  Type.Object(properties, {
-    additionalProperties: false,
-    ...(description === undefined ? {} : { description }),
-  });
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const oneOf = (...names: readonly string[]) => Type.Enum([...names]);
-const Id = Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'UUID, version 7' });
-const Time = Type.String({ format: 'date-time' });
-const Url = Type.String({ format: 'uri' });
-const Link = closed({ self: Url });
-const Whole = Type.Integer({ minimum: 0 });
 /** What was made from replies of others: any JSON object. */
 const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });
 
@@ -71,13 +62,6 @@ const Subscriber = {
 const Secret = orNull(
   Type.String({ description: 'shown only now; null where an earlier answer is repeated' }),
 );
-const DnsItem = closed({
-  status: oneOf('ok', 'missing', 'wrong', 'error'),
-  expected: Type.Array(Type.String()),
-  found: Type.Array(Type.String()),
-});
-const Window = closed({ used: Whole, limit: Whole }, 'limit 0: none');
-const Usage = closed({ per_minute: Window, per_day: Window });
 const QueueFilter = closed({
   site: orNull(Type.String()),
   domain: orNull(Type.String()),
@@ -109,6 +93,8 @@ const task = (result: TSchema) =>
   });
 
 export const RESOURCES = {
+  ...DOMAIN_RESOURCES,
+  ...LIMIT_RESOURCES,
   Problem,
   Project: closed({ id: Id, self: Url, name: Type.String(), sandbox: Type.Boolean(), created_at: Time }),
   ApiClient: closed({
@@ -132,44 +118,6 @@ export const RESOURCES = {
     ),
     created_at: Time,
   }),
-  MtaDomain: closed({
-    id: Id,
-    self: Url,
-    name: Type.String(),
-    domain: Link,
-    default_topic: Link,
-    receiving: Type.Boolean(),
-    mx_seen: Type.Boolean(),
-    dkim_enabled: Type.Boolean(),
-    limits: closed({ per_minute: orNull(Whole), per_day: orNull(Whole) }, "null: only the project's"),
-    created_at: Time,
-  }),
-  DkimKey: closed({
-    id: Id,
-    selector: Type.String(),
-    algorithm: oneOf('rsa-sha256', 'ed25519-sha256'),
-    active: Type.Boolean(),
-    record: closed({ name: Type.String(), type: Type.Literal('TXT'), value: Type.String() }),
-    created_at: Time,
-  }),
-  DomainDns: closed({
-    records: Type.Array(
-      closed({
-        purpose: oneOf('mx', 'spf', 'dkim', 'dmarc', 'client'),
-        type: oneOf('MX', 'TXT', 'SRV'),
-        name: Type.String(),
-        value: Type.String(),
-        zone_value: Type.String(),
-        required: Type.Boolean(),
-      }),
-    ),
-    last_check: orNull(
-      closed({ checked_at: Time, mx: DnsItem, spf: DnsItem, dkim: DnsItem, dmarc: DnsItem }),
-    ),
-    mx_seen: Type.Boolean(),
-    dkim_enabled: Type.Boolean(),
-  }),
-  DomainUsage: closed({ project: Usage, domain: Usage }),
   IncomingRule: closed({
     ...Rule,
     type: oneOf('account', 'all', 'catch_all'),

@@ -172,3 +172,7 @@ export interface DnsAccountTx {
   /** Writes state, done, cause, revert and completedAt. StaleError when it is gone. */
   updateDnsChange(change: DnsChange): void;
 }
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface DnsAccountExpectations {
+  expectDnsAccount(account: DnsAccount): void;
+}

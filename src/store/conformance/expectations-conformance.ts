@@ -1,5 +1,6 @@
 /** Conditions on rows: what is as it was read may be changed; what was changed, or is gone, fails the whole transaction. */
 import assert from 'node:assert/strict';
+import type { DnsAccount } from '../../domains/dns-providers/types.ts';
 import { DEFAULT_SENDING } from '../../limits/types.ts';
 import type { Rule } from '../../rules/types.ts';
 import { StaleError } from '../../runtime/transactor.ts';
@@ -25,18 +26,33 @@ export function expectationsConformance(with_: WithStore): void {
       domainId: d.id,
       names: ['delivered', 'bounced'],
     };
+    const key = make.dkimKey(d, { state: 'pending' });
+    const account: DnsAccount = {
+      id: newId(),
+      projectId: p.id,
+      provider: 'cloudflare',
+      name: 'account',
+      settings: {},
+      sealedSettings: Buffer.from('sealed'),
+      createdAt: NOW,
+    };
+    const limits = { perMinute: 10, perDay: 100 };
     const settings = { ...DEFAULT_SENDING, retentionDays: 7 };
     await store.transact(p.id, (tx) => {
       tx.insertApiClient(c);
       for (const each of [t, other, marker]) tx.insertTopic(each);
       tx.insertOwnedDomain(o);
       tx.insertDomain(d);
+      tx.insertDkimKey(key);
+      tx.insertDnsAccount(account);
       tx.insertSubscriber(s);
       tx.insertRule(rule);
     });
     await store.transact(p.id, (tx) => {
       tx.expectSendingSettings(p.id, null);
       tx.setSendingSettings(p.id, settings);
+      tx.expectProjectLimits(p.id, null);
+      tx.setProjectLimits(p.id, limits);
     });
     const cases: [string, (tx: StoreTx) => void, (tx: StoreTx) => void][] = [
       ['topic', (tx) => tx.expectTopic(other), (tx) => tx.updateTopic({ ...other, name: 'renamed' })],
@@ -51,13 +67,29 @@ export function expectationsConformance(with_: WithStore): void {
         (tx) => tx.setSendingSettings(p.id, { ...settings, overLimit: 'hold' }),
       ],
       ['no settings', () => {}, () => {}],
+      ['key', (tx) => tx.expectDkimKey(key), (tx) => tx.moveDkimKey({ ...key, seenSince: NOW }, 'pending')],
+      [
+        'account',
+        (tx) => tx.expectDnsAccount(account),
+        (tx) => tx.updateDnsAccount({ ...account, sealedSettings: Buffer.from('sealed anew') }),
+      ],
+      [
+        'limits',
+        (tx) => tx.expectProjectLimits(p.id, limits),
+        (tx) => tx.setProjectLimits(p.id, { ...limits, perDay: 200 }),
+      ],
+      ['no limits', () => {}, () => {}],
     ];
     for (const [name, expected, change] of cases) {
       await store.transact(p.id, (tx) => {
         expected(tx);
         change(tx);
       });
-      const late = name === 'no settings' ? (tx: StoreTx) => tx.expectSendingSettings(p.id, null) : expected;
+      const none: Record<string, (tx: StoreTx) => void> = {
+        'no settings': (tx) => tx.expectSendingSettings(p.id, null),
+        'no limits': (tx) => tx.expectProjectLimits(p.id, null),
+      };
+      const late = none[name] ?? expected;
       await assert.rejects(
         store.transact(p.id, (tx) => {
           tx.updateTopic({ ...marker, name: `marked by ${name}` });

@@ -3,6 +3,7 @@
  * made meanwhile, by any node, fails the whole transaction with StaleError. The row stays locked until the commit.
  */
 import type { Kysely } from 'kysely';
+import type { DnsAccountExpectations } from '../../domains/dns-providers/types.ts';
 import type { DomainExpectations } from '../../domains/types.ts';
 import type { EdjExpectations } from '../../edj/types.ts';
 import type { IamExpectations } from '../../iam/types.ts';
@@ -13,12 +14,25 @@ import type { Tables } from '../schema/tables.ts';
 import { changeable, fromRule } from './domains.ts';
 import { fromSettings } from './ledger.ts';
 
-type Table = 'api_client' | 'owned_domain' | 'mta_domain' | 'rule' | 'topic' | 'subscriber';
+type Table =
+  | 'dkim_key'
+  | 'dns_account'
+  | 'api_client'
+  | 'owned_domain'
+  | 'mta_domain'
+  | 'rule'
+  | 'topic'
+  | 'subscriber';
 
 export function expectations(
   db: Kysely<Tables>,
   push: Push,
-): IamExpectations & DomainExpectations & RuleExpectations & EdjExpectations & SettingsExpectations {
+): IamExpectations &
+  DnsAccountExpectations &
+  DomainExpectations &
+  RuleExpectations &
+  EdjExpectations &
+  SettingsExpectations {
   /** Every table here has a time of making, which never changes. */
   function expectRow<T extends Table>(
     table: T,
@@ -39,9 +53,34 @@ export function expectations(
     expectOwnedDomain: (d) =>
       expectRow('owned_domain', d, { name: d.name, challenge: d.challenge, verified_at: d.verifiedAt }),
     expectDomain: (d) => expectRow('mta_domain', d, changeable(d)),
+    expectDkimKey: (k) =>
+      expectRow('dkim_key', k, { domain_id: k.domainId, state: k.state, seen_since: k.seenSince }),
+    expectDnsAccount: (a) => expectRow('dns_account', a, { name: a.name, sealed_settings: a.sealedSettings }),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, { name: t.name }),
     expectSubscriber: (s) => expectRow('subscriber', s, { url: s.url, inline: toBit(s.inline) }),
+    expectProjectLimits(project, limits) {
+      if (limits === null) {
+        // None were stored: they are from now on, or somebody else's are there.
+        const query = db
+          .insertInto('project_limits')
+          .values({ project_id: project, per_minute: 0, per_day: 0 });
+        push(
+          command(
+            query.onConflict((c) => c.column('project_id').doNothing()),
+            { must: true },
+          ),
+        );
+        return;
+      }
+      const query = db
+        .updateTable('project_limits')
+        .set((row) => ({ per_day: row.ref('per_day') }))
+        .where('project_id', '=', project)
+        .where('per_minute', '=', limits.perMinute)
+        .where('per_day', '=', limits.perDay);
+      push(command(query, { must: true }));
+    },
     expectSendingSettings(project, settings) {
       if (settings === null) {
         // None were stored: they are from now on, or somebody else's are there.

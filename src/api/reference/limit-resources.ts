@@ -1,0 +1,48 @@
+/** Limits, what is used of them, and requests for higher ones, as they are rendered. */
+import Type, { type TSchema } from 'typebox';
+import { TRAFFIC_KINDS } from '../../limits/traffic.ts';
+import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from './parts.ts';
+
+const Limit = Type.Integer({ minimum: 0, description: 'recipients; 0: no limit' });
+const Window = closed({
+  used: Whole,
+  limit: Limit,
+  remaining: orNull(Whole),
+  room_at: orNull(Type.String({ format: 'date-time', description: 'when one more fits; null: now' })),
+  resets_at: orNull(Time),
+});
+const Windows = closed({ per_minute: Window, per_day: Window });
+const Points = Type.Array(
+  closed({ start: Time, ...Object.fromEntries(TRAFFIC_KINDS.map((kind) => [kind, Whole])) }),
+);
+const Series = closed(
+  { minutes: Points, hours: Points, days: Points },
+  'recipients over the last 60 minutes, 48 hours and 92 days of UTC',
+);
+
+export const LIMIT_RESOURCES = {
+  Limits: closed({
+    project: Link,
+    per_minute: Limit,
+    per_day: Limit,
+    is_default: Type.Boolean({ description: 'the project has none of its own' }),
+  }),
+  ProjectUsage: closed({ project: Windows, series: Series }),
+  DomainUsage: closed({ project: Windows, domain: Windows, series: Series }),
+  LimitRequest: closed({
+    id: Id,
+    self: Url,
+    project: Link,
+    state: oneOf('open', 'approved', 'approved_in_part', 'refused', 'cancelled'),
+    per_minute: orNull(Limit),
+    per_day: orNull(Limit),
+    reason: Type.String(),
+    actor: Type.String(),
+    notify: orNull(Type.String({ description: 'mail address that is told of the decision' })),
+    granted: closed({ per_minute: orNull(Limit), per_day: orNull(Limit) }),
+    note: orNull(Type.String()),
+    created_at: Time,
+    decided_at: orNull(Time),
+    decided_by: orNull(Type.String()),
+  }),
+} as const satisfies Record<string, TSchema>;
