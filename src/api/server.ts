@@ -8,6 +8,7 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
+import { consoleRoutes, readConsole } from './console-files.ts';
 import { createViews, type Document, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
@@ -87,6 +88,7 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/plain; version=0.0.4').send(await deps.metrics.render()),
   );
+  consoleRoutes(app, readConsole(), deps.random);
   app.get('/docs', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')

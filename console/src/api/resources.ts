@@ -1,0 +1,219 @@
+/** The resources as the service shows them; its documents describe requests exactly, and answers only as objects. */
+export interface Reference {
+  readonly self: string;
+}
+/** The id at the end of a `self` URL. */
+export function idOf({ self }: Reference): string {
+  return self.slice(self.lastIndexOf('/') + 1);
+}
+
+export interface Topic extends Reference {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: string;
+}
+export interface Subscriber extends Reference {
+  readonly id: string;
+  readonly type: string;
+  readonly url: string;
+  readonly inline: boolean;
+  readonly created_at: string;
+  /** Only in the answer that made it; null in a repeated answer. */
+  readonly secret?: string | null;
+}
+export interface Delivery {
+  readonly id: string;
+  readonly event_id: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly next_attempt_at: string | null;
+  readonly last_result: unknown;
+  readonly created_at: string;
+}
+export interface TopicEvent {
+  readonly id: string;
+  readonly service: string;
+  readonly name: string;
+  readonly summary: string;
+  readonly content: unknown;
+  readonly created_at: string;
+}
+
+export interface OwnedDomain extends Reference {
+  readonly id: string;
+  readonly name: string;
+  readonly verified: boolean;
+  readonly verified_at: string | null;
+  readonly ownership: { readonly name: string; readonly type: string; readonly value: string };
+  readonly created_at: string;
+}
+export interface MtaDomain extends Reference {
+  readonly id: string;
+  readonly name: string;
+  readonly domain: Reference;
+  readonly default_topic: Reference;
+  readonly receiving: boolean;
+  readonly mx_seen: boolean;
+  readonly dkim_enabled: boolean;
+  readonly limits: { readonly per_minute: number | null; readonly per_day: number | null };
+  readonly created_at: string;
+}
+export interface DnsRecord {
+  readonly purpose: string;
+  readonly type: string;
+  readonly name: string;
+  readonly value: string;
+  readonly zone_value: string;
+  readonly required: boolean;
+}
+export interface DnsCheckItem {
+  readonly status: string;
+  readonly expected: readonly string[];
+  readonly found: readonly string[];
+}
+export interface DnsState {
+  readonly records: readonly DnsRecord[];
+  readonly last_check:
+    | ({ readonly checked_at: string } & Record<'mx' | 'spf' | 'dkim' | 'dmarc', DnsCheckItem>)
+    | null;
+  readonly mx_seen: boolean;
+  readonly dkim_enabled: boolean;
+}
+export interface DkimKey {
+  readonly id: string;
+  readonly selector: string;
+  readonly algorithm: string;
+  readonly active: boolean;
+  readonly record: { readonly name: string; readonly type: string; readonly value: string };
+  readonly created_at: string;
+}
+export interface Rule extends Reference {
+  readonly id: string;
+  readonly type?: 'account' | 'all' | 'catch_all';
+  readonly local_part?: string | null;
+  readonly names?: readonly string[];
+  readonly topic: Reference;
+  readonly created_at: string;
+}
+
+export interface Project extends Reference {
+  readonly id: string;
+  readonly name: string;
+  readonly sandbox: boolean;
+  /** Nothing is sent or received since then; null: open. */
+  readonly closed_at: string | null;
+  readonly created_at: string;
+}
+export interface ApiClient extends Reference {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly created_at: string;
+}
+export interface StaticKey extends Reference {
+  readonly id: string;
+  readonly expires_at: string | null;
+  readonly created_at: string;
+  /** Only in the answer that made it; null in a repeated answer. */
+  readonly secret?: string | null;
+}
+
+export interface UsageWindow {
+  readonly used: number;
+  /** 0: none. */
+  readonly limit: number;
+  readonly remaining: number | null;
+  readonly room_at: string | null;
+  readonly resets_at: string | null;
+}
+export interface Usage {
+  readonly per_minute: UsageWindow;
+  readonly per_day: UsageWindow;
+}
+export const TRAFFIC_KINDS = [
+  'accepted',
+  'delivered',
+  'deferred',
+  'bounced',
+  'expired',
+  'held',
+  'received',
+] as const;
+export type TrafficPoint = { readonly start: string } & Readonly<
+  Record<(typeof TRAFFIC_KINDS)[number], number>
+>;
+export interface ProjectUsage {
+  readonly project: Usage;
+  readonly series: Readonly<Record<'minutes' | 'hours' | 'days', readonly TrafficPoint[]>>;
+}
+export interface LimitRequest extends Reference {
+  readonly id: string;
+  readonly project: Reference;
+  readonly state: 'open' | 'approved' | 'approved_in_part' | 'refused' | 'cancelled';
+  readonly per_minute: number | null;
+  readonly per_day: number | null;
+  readonly reason: string;
+  readonly notify: string | null;
+  readonly granted: { readonly per_minute: number | null; readonly per_day: number | null };
+  readonly note: string | null;
+  readonly created_at: string;
+  readonly decided_at: string | null;
+}
+
+export interface Operation {
+  readonly name: string;
+  /** Held by operators of the instance alone. */
+  readonly operator: boolean;
+}
+export interface Role {
+  readonly id: string | null;
+  readonly name: string;
+  readonly operations: readonly string[];
+  readonly predefined: boolean;
+}
+export interface ProjectMember extends Reference {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly created_at: string;
+}
+export interface Invitation extends Reference {
+  readonly id: string;
+  readonly email: string;
+  readonly roles: readonly string[];
+  readonly expires_at: string;
+  readonly created_at: string;
+  /** Only in the answer that made it; null in a repeated answer. */
+  readonly sign_in_url?: string | null;
+}
+export interface Passkey extends Reference {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: string;
+  readonly last_used_at: string | null;
+}
+export interface OwnSession extends Reference {
+  readonly id: string;
+  readonly state: string;
+  readonly current: boolean;
+  readonly created_at: string;
+  readonly last_used_at: string;
+  readonly address: string;
+  readonly agent: string;
+}
+export interface AuditEvent {
+  readonly id: string;
+  readonly actor: { readonly type: string; readonly id: string | null };
+  readonly operation: string;
+  readonly target: string;
+  readonly address: string | null;
+  readonly at: string;
+  readonly fields: readonly string[];
+  readonly outcome: string;
+}
+export interface SendingSettings {
+  readonly retry_for_seconds: number;
+  readonly over_limit: 'reject' | 'hold';
+  readonly retention_days: number;
+}
