@@ -18,7 +18,9 @@ import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
 import { recordPublish } from './edj/publish.ts';
 import { type RenderDeps, renderEvent } from './edj/render-event.ts';
+import { createAttempts } from './iam/attempts.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
+import { offerOwnerLink, signInUrl } from './iam/links.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
 import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
@@ -39,7 +41,7 @@ import { createCollector } from './runtime/collect.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
-import { parseId } from './runtime/ids.ts';
+import { INSTANCE, parseId } from './runtime/ids.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { systemNetwork } from './runtime/network.ts';
@@ -61,6 +63,8 @@ export interface RunningService extends AsyncDisposable {
   readonly mx: string;
   readonly submission: string;
   readonly submissions: string;
+  /** The way in for the first owner, while nobody can sign in yet: for whoever starts the service, for no log. */
+  readonly signInUrl: string | null;
 }
 
 export function createLogger(config: Config): Logger {
@@ -72,8 +76,6 @@ export function createLogger(config: Config): Logger {
   }) as unknown as Logger;
 }
 
-/** Who writes what is no project's. */
-const INSTANCE = '' as ProjectId;
 const STORE_ENDED = 'the store takes no writes: check the disk, then restart';
 
 /** What tests may put in place of the real thing. */
@@ -372,9 +374,7 @@ export async function startService(
       };
     },
   });
-  const authenticator = createAuthenticator({
-    iam: read,
-    sealer,
+  const attempts = createAttempts({
     clock,
     failures: {
       recent: read.authFailures,
@@ -385,6 +385,17 @@ export async function startService(
             tx.pruneAuthFailures(scope, at - 24 * 3_600_000);
           }
         }),
+    },
+  });
+  const authenticator = createAuthenticator({
+    iam: read,
+    sealer,
+    clock,
+    attempts,
+    noteUse(key, day) {
+      store
+        .transact(key.projectId, (tx) => tx.noteKeyUse(key.projectId, key.id, day))
+        .catch((error: unknown) => logger.debug({ err: error }, "a key's use could not be noted"));
     },
   });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
@@ -403,7 +414,7 @@ export async function startService(
       const network = inTrusted(address);
       const id = network === undefined ? null : parseId<'api-client'>(network.apiClientId);
       const found = id === null ? null : await read.findApiClient(id as ApiClientId);
-      return found === null ? null : principalOf(found.client, found.project, null);
+      return found === null || found.project.closedAt !== null ? null : principalOf(found, null);
     },
   });
   const budget = createByteBudget(collector.released);
@@ -444,6 +455,8 @@ export async function startService(
       read,
       transactor: store,
       authenticator,
+      attempts,
+      issuer: `Hikyaku ${config.hostname}`,
       limiter,
       sealer,
       clock,
@@ -490,6 +503,7 @@ export async function startService(
   }
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
   if (!config.publicUrlGiven) urls.http = `${httpScheme}://${config.httpListen.host}:${api.port}`;
+  const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
   ready.reason = null;
   const address = (list: readonly SmtpListener[], from: Config['mxListen']) =>
     list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
@@ -499,6 +513,7 @@ export async function startService(
     mx: address(listeners.mx, config.mxListen),
     submission: address(listeners.submission, config.submissionListen),
     submissions: address(listeners.submissions, config.submissionsListen),
+    signInUrl: ownerToken === null ? null : signInUrl(urls.http, ownerToken),
     async [Symbol.asyncDispose]() {
       ready.reason = 'stopping';
       await running.disposeAsync();

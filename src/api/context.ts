@@ -6,36 +6,66 @@ import type { Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
 import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/types.ts';
 import type { Task } from '../ledger/types.ts';
 import type { Rule } from '../rules/types.ts';
-import { type Id, parseId } from '../runtime/ids.ts';
+import { type Id, INSTANCE, parseId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
+import type { AuditContext } from './audit-recorder.ts';
 import { invalid, notFound, Problem } from './problems.ts';
+import type { SelfSession } from './session-cookie.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a POST asks of the role; checked before an earlier answer is repeated. */
     operation?: string;
+    /** Where no role decides: the name of a step of a sign-in, or of what members do to their own account. */
+    step?: string;
+    /** A session that is being set up may come here. */
+    setUp?: boolean;
+    /** The project is the one in the path. */
+    projectOfPath?: boolean;
   }
   interface FastifyRequest {
     principal: Principal | null;
+    /** The session of a member; null for a key. */
+    self: SelfSession | null;
+    /** What the caller may do for the whole instance. */
+    instance: ReadonlySet<string>;
     idempotencyKey: string | null;
+    audit: AuditContext | null;
   }
 }
 export type Document = 'mta' | 'edj' | 'iam';
 
+const lacking = (operation: string) =>
+  new Problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${operation}`);
+
 /** The caller's principal, if its role permits the operation. */
 export function permitted(request: FastifyRequest, operation: string): Principal {
-  const { principal } = request;
+  const { principal, audit } = request;
   if (principal === null)
-    throw new Problem(401, 'unauthenticated', 'Unauthenticated', 'A static key is needed.');
-  if (!principal.operations.has(operation)) {
     throw new Problem(
-      403,
-      'operation-not-permitted',
-      'Not permitted',
-      `the role lacks the operation ${operation}`,
+      400,
+      'project-needed',
+      'Project needed',
+      'the header Hikyaku-Project must name one of your projects',
+      { field: 'Hikyaku-Project' },
     );
-  }
+  if (audit !== null) audit.operation = operation;
+  if (!principal.operations.has(operation)) throw lacking(operation);
   return principal;
+}
+/** For what concerns the whole instance. */
+export function permittedOnInstance(request: FastifyRequest, operation: string): void {
+  if (request.audit !== null) {
+    request.audit.operation = operation;
+    request.audit.projectId = INSTANCE;
+  }
+  if (!request.instance.has(operation)) throw lacking(operation);
+}
+/** The member whose session it is; keys have no account. */
+export function asMember(request: FastifyRequest): SelfSession {
+  if (request.self === null)
+    throw new Problem(403, 'members-only', 'Members only', 'this is for members, not for API clients');
+  return request.self;
 }
 /** An id of the path; what is no id is not found, like any other unknown one. */
 export function pathId<K extends string>(request: FastifyRequest, name = 'id'): Id<K> {
@@ -73,6 +103,7 @@ export function createViews(base: () => string) {
       self: url(`/iam/v1/projects/${p.id}`),
       name: p.name,
       sandbox: p.sandbox,
+      closed_at: p.closedAt === null ? null : iso(p.closedAt),
       created_at: iso(p.createdAt),
     }),
     apiClient: (c: ApiClient) => ({
@@ -86,6 +117,7 @@ export function createViews(base: () => string) {
       id: k.id,
       self: url(`/iam/v1/api_clients/${k.apiClientId}/static_keys/${k.id}`),
       expires_at: k.expiresAt === null ? null : iso(k.expiresAt),
+      last_used_at: k.lastUsedAt === null ? null : iso(k.lastUsedAt).slice(0, 10),
       created_at: iso(k.createdAt),
     }),
     owned: (d: OwnedDomain) => ({

@@ -8,9 +8,12 @@ import type { OwnershipResult } from '../domains/ownership.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
 import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
+import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
+import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
 import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
 import type { Submit } from '../intake/submit.ts';
+import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { LimitReader, LimitTx } from '../limits/types.ts';
@@ -25,9 +28,22 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
 export interface ApiDeps {
-  readonly read: IamReader & DomainReader & RuleReader & LimitReader & SpoolReader & EdjReader & LedgerReader;
-  readonly transactor: Transactor<IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx>;
+  readonly read: IamReader &
+    DomainReader &
+    RuleReader &
+    LimitReader &
+    SpoolReader &
+    EdjReader &
+    LedgerReader &
+    PeopleReader &
+    AuditReader;
+  readonly transactor: Transactor<
+    IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx
+  >;
   readonly authenticator: Authenticator;
+  readonly attempts: Attempts;
+  /** Who one-time codes are for, as their apps show it. */
+  readonly issuer: string;
   readonly limiter: Limiter;
   readonly sealer: Sealer;
   readonly clock: Clock;

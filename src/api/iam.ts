@@ -1,55 +1,30 @@
-/** /iam/v1: the caller's project, API clients, static keys, domain ownership. */
+/** /iam/v1: API clients, static keys, domain ownership. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { isRole, operationsOf } from '../iam/policy.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
-import type { Principal } from '../iam/types.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { conflict, invalid, Problem } from './problems.ts';
-import { AnyObject, IdParams, List, PageQuery, ResourceName } from './schemas.ts';
+import { mayChangeHolder, mayGrant } from './granting.ts';
+import { conflict, invalid } from './problems.ts';
+import { AnyObject, IdParams, List, PageQuery, ResourceName, RoleNames } from './schemas.ts';
+import { timeOf } from './times.ts';
 
 const ClientBody = Type.Object(
   {
     name: ResourceName,
-    roles: Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 }),
+    roles: RoleNames,
   },
   { additionalProperties: false },
 );
-/** RFC 3339, with its zone. */
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i;
-
-/** Nobody hands out what they do not hold themselves. */
-function mayGrant(principal: Principal, roles: readonly string[]): void {
-  for (const operation of operationsOf(roles)) {
-    if (!principal.operations.has(operation))
-      throw new Problem(
-        403,
-        'operation-not-permitted',
-        'Not permitted',
-        `the role lacks the operation ${operation}, so it cannot be granted`,
-      );
-  }
-}
+const ClientChange = Type.Object(
+  { name: Type.Optional(ResourceName), roles: Type.Optional(RoleNames) },
+  { additionalProperties: false },
+);
 const KeyParams = Type.Object({ id: Type.String(), key: Type.String() });
 
 export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
-
-  app.get('/projects', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.projects.list');
-    return { items: [views.project(found(await read.project(projectId)))], next_cursor: null };
-  });
-  app.get(
-    '/projects/:id',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
-    async (request) => {
-      const { projectId } = permitted(request, 'iam.projects.get');
-      const id = pathId<'project'>(request);
-      return views.project(found(id === projectId ? await read.project(id) : null));
-    },
-  );
 
   app.get(
     '/api_clients',
@@ -69,10 +44,7 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       const principal = permitted(request, 'iam.api_clients.create');
       const { projectId } = principal;
       const { name, roles } = request.body as { name: string; roles: string[] };
-      roles.forEach((role, i) => {
-        if (!isRole(role)) throw invalid(`roles[${i}]`, 'is neither a role nor an operation');
-      });
-      mayGrant(principal, roles);
+      await mayGrant(read, principal, roles);
       const client = { id: random.id<'api-client'>(), projectId, name, roles, createdAt: clock.now() };
       await transactor.transact(projectId, (tx) => tx.insertApiClient(client));
       return reply.code(201).send(views.apiClient(client));
@@ -84,6 +56,24 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
     async (request) => {
       const { projectId } = permitted(request, 'iam.api_clients.get');
       return views.apiClient(found(await read.apiClient(projectId, pathId(request))));
+    },
+  );
+  app.patch(
+    '/api_clients/:id',
+    { schema: { params: IdParams, body: ClientChange, response: { 200: AnyObject } } },
+    async (request) => {
+      const principal = permitted(request, 'iam.api_clients.update');
+      const { projectId } = principal;
+      const before = found(await read.apiClient(projectId, pathId(request)));
+      const { name = before.name, roles = before.roles } = request.body as {
+        name?: string;
+        roles?: readonly string[];
+      };
+      await mayGrant(read, principal, roles);
+      await mayChangeHolder(read, principal, before.roles);
+      const client = { ...before, name, roles };
+      await transactor.transact(projectId, (tx) => tx.updateApiClient(client));
+      return views.apiClient(client);
     },
   );
   app.delete('/api_clients/:id', { schema: { params: IdParams } }, async (request, reply) => {
@@ -118,10 +108,9 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       const principal = permitted(request, 'iam.static_keys.create');
       const { projectId } = principal;
       const client = found(await read.apiClient(projectId, pathId(request)));
-      mayGrant(principal, client.roles);
+      await mayChangeHolder(read, principal, client.roles);
       const { expires_at: text } = request.body as { expires_at?: string };
-      const expiresAt = text === undefined ? null : TIME.test(text) ? Date.parse(text) : Number.NaN;
-      if (Number.isNaN(expiresAt)) throw invalid('expires_at', 'is not an ISO 8601 time with a zone');
+      const expiresAt = text === undefined ? null : timeOf(text, 'expires_at');
       if (expiresAt !== null && expiresAt <= clock.now()) throw invalid('expires_at', 'has passed');
       const { key, secret } = await createStaticKey(
         { random, sealer: deps.sealer, now: clock.now() },

@@ -219,8 +219,9 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
     '/queues',
     { config: { operation: 'mta.queues.update' }, schema: { body: QueueBody, response: { 200: AnyObject } } },
     async (request) => {
-      const { projectId, apiClientId } = permitted(request, 'mta.queues.update');
-      return answerQueueRequest(deps, projectId, `api_client ${apiClientId}`, request.body as QueueInput);
+      const { projectId, actor } = permitted(request, 'mta.queues.update');
+      const name = actor.kind === 'key' ? `api_client ${actor.apiClientId}` : `member ${actor.memberId}`;
+      return answerQueueRequest(deps, projectId, name, request.body as QueueInput);
     },
   );
   app.get(

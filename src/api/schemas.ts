@@ -100,3 +100,6 @@ export const EdjTask = Type.Object(
   },
   { additionalProperties: false, description: 'publishes a text to a topic' },
 );
+export const Language = Type.Union([Type.Literal('ja'), Type.Literal('en')]);
+/** Names of predefined roles, single operations, custom roles of the project. */
+export const RoleNames = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 });

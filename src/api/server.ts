@@ -1,23 +1,35 @@
 /**
  * The HTTP server: routes, authentication, problems, idempotency, OpenAPI, and deadlines on slow callers.
- * Invariants: every route but health, metrics and documents needs a static key; every error is a problem.
+ * Invariants: every route but health, metrics, documents and signing in needs a static key or a member's session
+ * (guard.ts); every error is a problem.
  */
 import fastifySwagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { createPeople } from '../iam/people.ts';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
+import { auditRoutes } from './audit.ts';
+import { createAuditRecorder } from './audit-recorder.ts';
 import { consoleRoutes, readConsole } from './console-files.ts';
-import { createViews, type Document, permitted } from './context.ts';
+import { createViews, type Document } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
+import { guard } from './guard.ts';
 import { iamRoutes } from './iam.ts';
+import { meRoutes } from './me.ts';
+import { memberRoutes } from './members.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
+import { createPeopleViews } from './people-views.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
+import { projectRoutes } from './projects.ts';
+import { roleRoutes } from './roles.ts';
+import { sessionRoutes } from './session.ts';
+import { createSessions } from './session-cookie.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -37,7 +49,15 @@ const STOP_MS = 5_000;
 const BODY_LIMIT = 16 * 1024 * 1024;
 const TITLES: Record<Document, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
 
-export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api> {
+export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Api> {
+  const audit = createAuditRecorder(given);
+  /** What the routes write is audited with it. */
+  const deps: ApiDeps = { ...given, transactor: audit.transactor };
+  const sessions = createSessions({
+    ...given,
+    secure: options.tls !== null || options.trustedProxies.length > 0,
+  });
+  const people = createPeople(deps);
   const app = fastify({
     bodyLimit: BODY_LIMIT,
     requestTimeout: 60_000,
@@ -53,7 +73,8 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
   const views = createViews(deps.publicUrl);
-  const idempotency = createIdempotency({ read: deps.read, transactor: deps.transactor, clock: deps.clock });
+  const idempotency = createIdempotency(given);
+  const peopleViews = createPeopleViews({ deps, people });
   const documents: Partial<Record<Document, () => object>> = {};
 
   // Clients that set the content type on every call send it with no body, too.
@@ -75,6 +96,9 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
   });
   app.decorateRequest('principal', null);
   app.decorateRequest('idempotencyKey', null);
+  app.decorateRequest('self', null);
+  app.decorateRequest('audit', null);
+  app.decorateRequest('instance', null as never);
   app.setErrorHandler<FastifyError | Error>((error, request, reply) =>
     sendProblem(reply, problemOf(error, deps, request.id)),
   );
@@ -105,23 +129,33 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
       ),
   );
 
-  async function part(name: Document, routes: (scope: FastifyInstance) => void): Promise<void> {
+  async function part(
+    name: Document,
+    routes: (scope: FastifyInstance) => void,
+    open: (scope: FastifyInstance) => void = () => {},
+  ): Promise<void> {
     await app.register(
       async (scope) => {
         await scope.register(fastifySwagger, {
           openapi: {
             openapi: '3.1.0',
             info: { title: TITLES[name], version: '1' },
-            components: { securitySchemes: { key: { type: 'http', scheme: 'basic' } } },
-            security: [{ key: [] }],
+            components: {
+              securitySchemes: {
+                key: { type: 'http', scheme: 'basic' },
+                session: { type: 'apiKey', in: 'cookie', name: 'hikyaku_session' },
+              },
+            },
+            security: [{ key: [] }, { session: [] }],
           },
         });
         documents[name] = () => scope.swagger();
         scope.get('/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
         await scope.register(async (guarded) => {
-          guard(guarded, deps, idempotency);
+          guard(guarded, { deps, idempotency, sessions, audit });
           routes(guarded);
         });
+        await scope.register(async (unguarded) => open(unguarded));
       },
       { prefix: `/${name}/v1` },
     );
@@ -132,7 +166,21 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
     mtaQueueRoutes(scope, deps);
   });
   await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
-  await part('iam', (scope) => iamRoutes(scope, deps, views));
+  await part(
+    'iam',
+    (scope) => {
+      iamRoutes(scope, deps, views);
+      projectRoutes(scope, deps, views);
+      memberRoutes(scope, deps, peopleViews);
+      roleRoutes(scope, deps);
+      auditRoutes(scope, deps);
+      meRoutes(scope, deps, people, sessions, peopleViews);
+    },
+    (scope) => {
+      audit.attach(scope);
+      sessionRoutes(scope, { deps, people, sessions, audit, views: peopleViews });
+    },
+  );
   await app.ready();
 
   return {
@@ -150,94 +198,6 @@ export async function createApi(deps: ApiDeps, options: ApiOptions): Promise<Api
       timer.cancel();
     },
   };
-}
-
-function guard(app: FastifyInstance, deps: ApiDeps, idempotency: ReturnType<typeof createIdempotency>): void {
-  app.addHook('onRequest', async (request, reply) => {
-    const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '');
-    const text = match === null ? '' : Buffer.from(match[1]!, 'base64').toString('utf8');
-    const colon = text.indexOf(':');
-    const result =
-      colon === -1
-        ? null
-        : await deps.authenticator.authenticate(text.slice(0, colon), text.slice(colon + 1), request.ip);
-    if (result?.kind === 'throttled') {
-      throw new Problem(429, 'too-many-failures', 'Too many failures', 'too many failed authentications', {
-        headers: { 'retry-after': String(Math.ceil(result.retryAfterMs / 1000)) },
-      });
-    }
-    if (result?.kind !== 'ok') {
-      reply.header('www-authenticate', 'Basic realm="hikyaku", charset="UTF-8"');
-      throw new Problem(
-        401,
-        'unauthenticated',
-        'Unauthenticated',
-        'A valid static key is needed: Basic authentication, key id and secret.',
-      );
-    }
-    request.principal = result.principal;
-  });
-  app.addHook('onRoute', ({ method, url, config }) => {
-    if (method === 'POST' && config?.operation === undefined)
-      throw new Error(`POST ${url} names no operation`);
-  });
-  app.addHook('preHandler', async (request, reply) => {
-    const key = request.headers['idempotency-key'];
-    if (request.method !== 'POST' || key === undefined || request.principal === null) return;
-    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new Problem(
-        400,
-        'validation',
-        'Validation failed',
-        'Idempotency-Key: 1 to 255 visible ASCII characters',
-        { field: 'Idempotency-Key' },
-      );
-    }
-    // An earlier answer is told only to whom the call itself is permitted.
-    permitted(request, request.routeOptions.config.operation!);
-    const scoped = `http:${request.url}:${key}`;
-    const begun = await idempotency.begin(
-      request.principal.projectId,
-      scoped,
-      JSON.stringify(request.body ?? null),
-    );
-    switch (begun.kind) {
-      case 'first':
-        request.idempotencyKey = scoped;
-        return;
-      case 'replay':
-        return reply
-          .code(begun.status)
-          .type('application/json')
-          .header('idempotent-replayed', 'true')
-          .send(begun.body);
-      case 'running':
-        throw new Problem(
-          409,
-          'idempotency-running',
-          'Conflict',
-          'the first call with this Idempotency-Key is still running',
-        );
-      case 'other-body':
-        throw new Problem(
-          409,
-          'idempotency-mismatch',
-          'Conflict',
-          'this Idempotency-Key was used with another body',
-        );
-    }
-  });
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (request.idempotencyKey !== null && request.principal !== null) {
-      await idempotency.finish(
-        request.principal.projectId,
-        request.idempotencyKey,
-        reply.statusCode,
-        String(payload ?? ''),
-      );
-    }
-    return payload;
-  });
 }
 
 /** Says where the text breaks off being JSON; a text that is JSON was refused for its keys. */

@@ -1,4 +1,4 @@
-/** `hikyaku bootstrap`: project, domain, topic with a catch-all rule, API client and key, in one go. */
+/** `hikyaku bootstrap`: project, domain, topic with a catch-all rule, API client and key, and with `--email` an owner, in one go. */
 import { loadConfig } from '../config/config.ts';
 import { checkOwnership } from '../domains/ownership.ts';
 import { isRole } from '../iam/policy.ts';
@@ -9,6 +9,7 @@ import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { ConflictError } from '../runtime/transactor.ts';
 import { openSealer, openStore } from '../stores.ts';
+import { emailOption, ownerOf } from './first-member.ts';
 import { setUp } from './setup.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
@@ -18,6 +19,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     verified: { type: 'boolean' },
     project: { type: 'string' },
     role: { type: 'string' },
+    email: { type: 'string' },
     json: { type: 'boolean' },
   });
   if (options.domain === undefined) throw new UsageError('--domain is needed');
@@ -25,6 +27,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   if (domain === null) throw new UsageError(`'${options.domain}' is not a domain name`);
   const role = options.role ?? 'admin';
   if (!isRole(role)) throw new UsageError(`'${role}' is not a role`);
+  const email = options.email === undefined ? null : emailOption(options.email);
   const config = loadConfig(env);
   await using store = await openStore(config, silentLogger, false);
   const deps = {
@@ -48,6 +51,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       }
     }
     const { project, ready, ownership } = result;
+    const member = email === null ? null : await ownerOf(deps, project.id, email, config.publicUrl);
     const out = {
       project_id: project.id,
       domain_id: ready?.domain.id ?? null,
@@ -55,7 +59,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       topic_id: ready?.topic.id ?? null,
       api_client_id: ready?.client.id ?? null,
       key: ready?.key ?? null,
-      member: null,
+      member,
       ownership,
     };
     if (options.json === true) process.stdout.write(`${JSON.stringify(out)}\n`);
@@ -68,6 +72,12 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
         `domain  ${out.domain_url}\ntopic   ${out.topic_id}\nkey id  ${ready.key.id}\nsecret  ${ready.key.secret}   (shown only now)\n`,
       );
     }
+    if (options.json !== true && member !== null)
+      process.stdout.write(
+        member.sign_in_url === null
+          ? `member  ${member.email}   can sign in already\n`
+          : `member  ${member.email}   ${member.sign_in_url}   (once, within 24 hours)\n`,
+      );
     return 0;
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;

@@ -20,6 +20,10 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const { http, mx, submission, submissions } = service;
   logger.info({ http, mx, submission, submissions }, 'ready');
   if (sandbox !== null) process.stderr.write(welcome(sandbox, service));
+  if (service.signInUrl !== null)
+    process.stderr.write(
+      `\nNobody can sign in yet. The first owner begins here, once, within 24 hours (another link at every start):\n\n  ${service.signInUrl}\n\n`,
+    );
   if (!stop.aborted) {
     // The listeners keep the process alive; this wait only knows when to stop.
     await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));

@@ -5,6 +5,7 @@ import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EdjReader, EdjTx, Topic } from '../edj/types.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
 import type { ApiClient, IamReader, IamTx, OwnedDomain, Project } from '../iam/types.ts';
+import type { AuditTx } from '../ledger/audit.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -14,7 +15,7 @@ import type { Transactor } from '../runtime/transactor.ts';
 
 export interface SetupDeps {
   readonly read: IamReader & DomainReader & EdjReader;
-  readonly transactor: Transactor<IamTx & DomainTx & EdjTx & RuleTx>;
+  readonly transactor: Transactor<IamTx & DomainTx & EdjTx & RuleTx & AuditTx>;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,6 +57,7 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
       name: request.project,
       sandbox: request.sandbox,
       createdAt: now,
+      closedAt: null,
     };
     await transactor.transact(made.id, (tx) => tx.insertProject(made));
     project = made;
@@ -144,6 +146,17 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
     }
     if (!clients.includes(client)) tx.insertApiClient(client);
     tx.insertStaticKey(key);
+    tx.insertAuditEvent({
+      id: random.id(),
+      projectId,
+      actor: { kind: 'command', id: null },
+      operation: 'command.bootstrap',
+      target: `/iam/v1/projects/${projectId}`,
+      address: null,
+      at: now,
+      fields: ['domain', 'project', 'role'],
+      outcome: 'succeeded',
+    });
   });
   return { project, owned, ready: { domain, topic, client, key: { id: key.id, secret } }, ownership };
 }

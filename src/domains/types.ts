@@ -50,7 +50,7 @@ export interface DkimKey {
   readonly createdAt: number;
 }
 export interface DomainReader {
-  /** Global directory look-up by A-label, exact. At most one project has a name set up. */
+  /** Global directory look-up by A-label, exact. At most one project has a name set up; a closed project's are not found. */
   findDomain(name: Domain): Promise<MtaDomain | null>;
   domain(project: ProjectId, id: DomainId): Promise<MtaDomain | null>;
   domains(project: ProjectId, page: PageRequest): Promise<Page<MtaDomain>>;

@@ -58,7 +58,7 @@ async function setUp(urls: string[], allowPrivate = true) {
   const secret = makeWebhookSecret(random);
   const ids: SubscriberId[] = urls.map(() => random.id());
   await store.transact(project, (tx) => {
-    tx.insertProject({ id: project, name: 'p', sandbox: false, createdAt: clock.now() });
+    tx.insertProject({ id: project, name: 'p', sandbox: false, createdAt: clock.now(), closedAt: null });
     tx.insertTopic({ id: topic, projectId: project, name: 't', createdAt: clock.now() });
     for (const [i, url] of urls.entries()) {
       const id = ids[i]!;

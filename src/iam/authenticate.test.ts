@@ -4,16 +4,17 @@ import type { ApiClientId, ProjectId } from '../runtime/ids.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { type AuthFailures, createAuthenticator } from './authenticate.ts';
-import { isRole, operationsOf } from './policy.ts';
+import { type AuthFailures, createAttempts } from './attempts.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from './policy.ts';
 import { createStaticKey } from './static-keys.ts';
-import type { IamReader } from './types.ts';
+import type { IamReader, Role } from './types.ts';
 
 async function setUp(expiresAt: number | null = null) {
   const clock = createFakeClock();
   const random = createRandom();
   const sealer = createSealer(Buffer.alloc(32, 1));
-  const project = { id: random.id() as ProjectId, name: 'p', sandbox: false, createdAt: 0 };
+  const project = { id: random.id() as ProjectId, name: 'p', sandbox: false, createdAt: 0, closedAt: null as number | null };
   const client = {
     id: random.id() as ApiClientId,
     projectId: project.id,
@@ -26,8 +27,9 @@ async function setUp(expiresAt: number | null = null) {
     { projectId: project.id, apiClientId: client.id, expiresAt },
   );
   const iam = {
-    findKey: async (id: string) => (id === key.id ? { key, client, project } : null),
+    findKey: async (id: string) => (id === key.id ? { key, client, project, roles: custom } : null),
   } as unknown as IamReader;
+  const custom: Role[] = [];
   const noted: { scope: string; at: number }[] = [];
   const failures: AuthFailures = {
     recent: async (scope, since, most) =>
@@ -38,7 +40,15 @@ async function setUp(expiresAt: number | null = null) {
         .slice(0, most),
     note: async (scopes, at) => void noted.push(...scopes.map((scope) => ({ scope, at }))),
   };
-  return { clock, key, secret, authenticator: createAuthenticator({ iam, failures, sealer, clock }) };
+  const used: number[] = [];
+  const authenticator = createAuthenticator({
+    iam,
+    attempts: createAttempts({ failures, clock }),
+    sealer,
+    clock,
+    noteUse: (_key, day) => void used.push(day),
+  });
+  return { clock, key, secret, client, project, custom, used, authenticator };
 }
 
 test('the right secret signs in, with the operations of its roles; it holds a colon and is stored nowhere', async () => {
@@ -91,12 +101,56 @@ test('an address that signed in with the key today is not locked out by what els
   assert.equal((await authenticator.authenticate(key.id, secret, '192.0.2.1')).kind, 'ok');
 });
 
+test('custom roles of the project are permitted what they name, unknown ones nothing', async () => {
+  const { key, secret, client, custom, authenticator } = await setUp();
+  custom.push({
+    id: createRandom().id(),
+    projectId: client.projectId,
+    name: 'watcher',
+    operations: ['mta.queues.list', 'mta.queues.fly'],
+    createdAt: 0,
+  });
+  client.roles = ['watcher', 'nobody'];
+  const result = await authenticator.authenticate(key.id, secret, '192.0.2.1');
+  assert.ok(result.kind === 'ok');
+  assert.deepEqual([...result.principal.operations], ['mta.queues.list']);
+  assert.deepEqual(result.principal.actor, { kind: 'key', apiClientId: client.id, keyId: key.id });
+});
+
+test('a key of a closed project is refused', async () => {
+  const { key, secret, project, authenticator } = await setUp();
+  project.closedAt = 1;
+  assert.deepEqual(await authenticator.authenticate(key.id, secret, '192.0.2.1'), { kind: 'refused' });
+});
+
+test('a use is noted by the day, at most once an hour', async () => {
+  const { key, secret, used, clock, authenticator } = await setUp();
+  const use = () => authenticator.authenticate(key.id, secret, '192.0.2.1');
+  await use();
+  await use();
+  assert.deepEqual(used, [Date.UTC(2026, 0, 1)]);
+  await clock.advance(25 * 3_600_000);
+  await use();
+  assert.deepEqual(used, [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 2)]);
+});
+
 test('roles: names, single operations, nothing else', () => {
   assert.ok(
     isRole('admin') && isRole('mta.domains.send') && !isRole('mta.domains.fly') && !isRole('constructor'),
   );
   assert.equal(operationsOf(['constructor', 'nobody']).size, 0);
   assert.ok(!operationsOf(['reader']).has('mta.domains.send'));
+});
+
+test('what operators alone may do is in no role of a project; closing is its owners’', () => {
+  for (const role of ['owner', 'admin', 'reader'])
+    for (const operation of OPERATOR_OPERATIONS) assert.ok(!operationsOf([role]).has(operation), role);
+  assert.ok(operationsOf(['operator']).has('iam.projects.list_all'));
+  assert.ok(operationsOf(['owner']).has('iam.projects.delete'));
+  assert.ok(!operationsOf(['admin']).has('iam.projects.delete'));
+  const closed = inClosedProject(operationsOf(['owner']));
+  assert.ok(closed.has('iam.projects.delete') && closed.has('iam.projects.export'));
+  assert.ok(closed.has('mta.domains.list') && !closed.has('mta.domains.send'));
 });
 
 test('no secret needs quoting, and none looks like an option of a command', async () => {

@@ -1,4 +1,7 @@
-/** Operations (`service.resource.verb`) and the predefined roles that permit them. */
+/**
+ * Operations (`service.resource.verb`) and the predefined roles that permit them. What the operator of the instance alone
+ * may do is in no role of a project but `operator`.
+ */
 const CRUD = ['list', 'get', 'create', 'update', 'delete'] as const;
 
 function resource(name: string, ...more: string[]): string[] {
@@ -6,7 +9,15 @@ function resource(name: string, ...more: string[]): string[] {
 }
 
 export const OPERATIONS: readonly string[] = [
-  ...resource('iam.projects'),
+  'iam.projects.list',
+  'iam.projects.get',
+  'iam.projects.update',
+  'iam.projects.delete',
+  'iam.projects.export',
+  ...resource('iam.members'),
+  ...resource('iam.invitations'),
+  ...resource('iam.roles'),
+  'iam.audit_events.list',
   ...resource('iam.api_clients'),
   ...resource('iam.static_keys'),
   ...resource('iam.domains'),
@@ -27,27 +38,56 @@ export const OPERATIONS: readonly string[] = [
   ...resource('edj.tasks'),
 ];
 
+/** Held by the instance role `operator` alone, not by owners. */
+export const OPERATOR_OPERATIONS: readonly string[] = [
+  'iam.projects.create',
+  'iam.projects.list_all',
+  'iam.members.reset',
+  'iam.audit_events.list_all',
+];
+const ALL_OPERATIONS = new Set([...OPERATIONS, ...OPERATOR_OPERATIONS]);
+/** Closing a project, and opening it again, is its owners'. */
+const OWNER_ONLY = new Set(['iam.projects.delete']);
+
 /** Sending needs all three, by SMTP and HTTP. */
 export const SEND_OPERATIONS = ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'] as const;
 
 export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
   owner: new Set(OPERATIONS),
-  admin: new Set(OPERATIONS),
+  admin: new Set(OPERATIONS.filter((operation) => !OWNER_ONLY.has(operation))),
   sender: new Set(SEND_OPERATIONS),
   reader: new Set(OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
+  operator: new Set(OPERATOR_OPERATIONS),
 };
-
-/** Whether the text names a predefined role, or one operation (a role of just that). */
-export function isRole(text: string): boolean {
-  return Object.hasOwn(ROLES, text) || OPERATIONS.includes(text);
+/** What a member may still do in a closed project: look at it, take an export, open it again. */
+export function inClosedProject(operations: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set(
+    [...operations].filter(
+      (operation) => /\.(list|get)$/.test(operation) || /^iam\.projects\.(delete|export)$/.test(operation),
+    ),
+  );
 }
 
-/** The union of what the roles permit; unknown names permit nothing. */
-export function operationsOf(roles: readonly string[]): ReadonlySet<string> {
+export function isOperation(text: string): boolean {
+  return ALL_OPERATIONS.has(text);
+}
+/** Whether the text names a predefined role, or one operation (a role of just that). */
+export function isRole(text: string): boolean {
+  return Object.hasOwn(ROLES, text) || isOperation(text);
+}
+
+/** The union of what the roles permit, custom ones by their names; unknown names permit nothing. */
+export function operationsOf(
+  roles: readonly string[],
+  custom: readonly { readonly name: string; readonly operations: readonly string[] }[] = [],
+): ReadonlySet<string> {
   const permitted = new Set<string>();
   for (const role of roles) {
     if (Object.hasOwn(ROLES, role)) for (const operation of ROLES[role]!) permitted.add(operation);
-    else if (OPERATIONS.includes(role)) permitted.add(role);
+    else if (isOperation(role)) permitted.add(role);
+    else
+      for (const { name, operations } of custom)
+        if (name === role) for (const operation of operations.filter(isOperation)) permitted.add(operation);
   }
   return permitted;
 }

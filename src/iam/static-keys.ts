@@ -35,6 +35,7 @@ export async function createStaticKey(
     id: random.id(),
     ...wanted,
     createdAt: now,
+    lastUsedAt: null,
     verifier: {
       keyedHash: sealer.mac(secret, CONTEXT),
       scram: await scramVerifier(secret, random.bytes(16)),

@@ -1,6 +1,9 @@
-/** Who owns and who may: projects, API clients, static keys, owned domains. Interfaces the store implements. */
+/**
+ * Who owns and who may: projects, API clients, static keys, owned domains. Interfaces the store implements. What concerns
+ * people (members, sessions, roles) is in people-types.ts.
+ */
 import type { Domain } from '../mail/domain.ts';
-import type { ApiClientId, OwnedDomainId, ProjectId, StaticKeyId } from '../runtime/ids.ts';
+import type { ApiClientId, MemberId, OwnedDomainId, ProjectId, RoleId, StaticKeyId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 
 export interface Project {
@@ -9,12 +12,23 @@ export interface Project {
   /** The sandbox project's mail never leaves the machine. */
   readonly sandbox: boolean;
   readonly createdAt: number;
+  /** Nothing is sent or received and no key works since then; null: open. */
+  readonly closedAt: number | null;
+}
+/** A custom role of a project: a name for some operations. */
+export interface Role {
+  readonly id: RoleId;
+  readonly projectId: ProjectId;
+  /** Never that of a predefined role or an operation; does not change. */
+  readonly name: string;
+  readonly operations: readonly string[];
+  readonly createdAt: number;
 }
 export interface ApiClient {
   readonly id: ApiClientId;
   readonly projectId: ProjectId;
   readonly name: string;
-  /** Role names: predefined ones (iam/policy.ts) for now. */
+  /** Names of predefined roles (iam/policy.ts), single operations, or custom roles of the project. */
   readonly roles: readonly string[];
   readonly createdAt: number;
 }
@@ -25,6 +39,8 @@ export interface StaticKey {
   /** ms; null = no end */
   readonly expiresAt: number | null;
   readonly createdAt: number;
+  /** ms of the UTC day on which it was last used; null: never. */
+  readonly lastUsedAt: number | null;
   readonly verifier: KeyVerifier;
 }
 /** What is kept instead of the secret. */
@@ -39,12 +55,19 @@ export interface KeyVerifier {
     readonly serverKey: Buffer;
   };
 }
-/** Who is calling, once a key has been proved. */
+/** Who acts: a program or a person. */
+export type Actor =
+  | {
+      readonly kind: 'key';
+      readonly apiClientId: ApiClientId;
+      /** null for a trusted network's client */
+      readonly keyId: StaticKeyId | null;
+    }
+  | { readonly kind: 'member'; readonly memberId: MemberId };
+/** Who is calling, once a key or a member has been proved, in one project. */
 export interface Principal {
   readonly projectId: ProjectId;
-  readonly apiClientId: ApiClientId;
-  /** null for a trusted network's client */
-  readonly keyId: StaticKeyId | null;
+  readonly actor: Actor;
   readonly operations: ReadonlySet<string>;
   readonly sandbox: boolean;
 }
@@ -58,10 +81,16 @@ export interface OwnedDomain {
   readonly createdAt: number;
 }
 
+/** An API client with what decides about its calls: its project and the custom roles it names. */
+export interface ClientOwner {
+  readonly client: ApiClient;
+  readonly project: Project;
+  readonly roles: readonly Role[];
+}
 export interface IamReader {
   /** Global directory look-ups. */
-  findKey(id: StaticKeyId): Promise<{ key: StaticKey; client: ApiClient; project: Project } | null>;
-  findApiClient(id: ApiClientId): Promise<{ client: ApiClient; project: Project } | null>;
+  findKey(id: StaticKeyId): Promise<({ key: StaticKey } & ClientOwner) | null>;
+  findApiClient(id: ApiClientId): Promise<ClientOwner | null>;
   project(id: ProjectId): Promise<Project | null>;
   projects(page: PageRequest): Promise<Page<Project>>;
   projectByName(name: string): Promise<Project | null>;
@@ -76,12 +105,16 @@ export interface IamReader {
 }
 export interface IamTx {
   insertProject(project: Project): void;
+  /** Name and whether it is closed. StaleError when it is gone. */
+  updateProject(project: Project): void;
   /** ConflictError 'api_client.name' on a second of one name in the project. */
   insertApiClient(client: ApiClient): void;
   updateApiClient(client: ApiClient): void;
   deleteApiClient(project: ProjectId, id: ApiClientId): void;
   insertStaticKey(key: StaticKey): void;
   deleteStaticKey(project: ProjectId, id: StaticKeyId): void;
+  /** Notes the day of its last use; no change of the directory. */
+  noteKeyUse(project: ProjectId, id: StaticKeyId, day: number): void;
   /** ConflictError 'owned_domain.name' on a second of one name in the project. */
   insertOwnedDomain(domain: OwnedDomain): void;
   /** ConflictError 'owned_domain.verified' where another project has proved the name. */

@@ -68,8 +68,11 @@ export function createIdempotency(deps: {
   };
 }
 
+/** What is shown once only. */
+const SHOWN_ONCE = ['secret', 'sign_in_url'];
 function withoutSecret(body: string): string {
-  if (!body.includes('"secret"')) return body;
+  if (!SHOWN_ONCE.some((name) => body.includes(`"${name}"`))) return body;
   const parsed = JSON.parse(body) as Record<string, unknown>;
-  return JSON.stringify('secret' in parsed ? { ...parsed, secret: null } : parsed);
+  const nulls = SHOWN_ONCE.filter((name) => name in parsed).map((name) => [name, null]);
+  return JSON.stringify({ ...parsed, ...Object.fromEntries(nulls) });
 }

@@ -19,6 +19,15 @@ export type RecipientId = Id<'recipient'>;
 export type TaskId = Id<'task'>;
 export type SuspensionId = Id<'suspension'>;
 export type QueueOperationId = Id<'queue-operation'>;
+export type MemberId = Id<'member'>;
+export type PasskeyId = Id<'passkey'>;
+export type SessionId = Id<'session'>;
+export type RoleId = Id<'role'>;
+export type InvitationId = Id<'invitation'>;
+export type AuditEventId = Id<'audit-event'>;
+
+/** Stands for a project where something is the instance's own. */
+export const INSTANCE = '' as ProjectId;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -4,7 +4,9 @@
  */
 import type { DomainReader, DomainTx } from '../domains/types.ts';
 import type { EdjReader, EdjTx } from '../edj/types.ts';
+import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
 import type { IamReader, IamTx } from '../iam/types.ts';
+import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
 import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader, RuleTx } from '../rules/types.ts';
@@ -12,14 +14,16 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
-export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx;
+export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx;
 export type StoreReader = IamReader &
   DomainReader &
   RuleReader &
   LimitReader &
   SpoolReader &
   EdjReader &
-  LedgerReader;
+  LedgerReader &
+  PeopleReader &
+  AuditReader;
 
 export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;

@@ -17,8 +17,8 @@ export function iamConformance(with_: WithStore): void {
       tx.insertStaticKey(k);
       tx.insertOwnedDomain(o);
     });
-    assert.deepEqual(await store.read.findKey(k.id), { key: k, client: c, project: p });
-    assert.deepEqual(await store.read.findApiClient(c.id), { client: c, project: p });
+    assert.deepEqual(await store.read.findKey(k.id), { key: k, client: c, project: p, roles: [] });
+    assert.deepEqual(await store.read.findApiClient(c.id), { client: c, project: p, roles: [] });
     assert.deepEqual(await store.read.project(other.id), other);
     assert.deepEqual(await store.read.projectByName('two'), other);
     assert.equal((await store.read.projects(ALL)).items.length, 2);

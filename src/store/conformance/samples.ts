@@ -15,6 +15,7 @@ export const project = (over: Partial<Project> = {}): Project => ({
   name: 'one',
   sandbox: false,
   createdAt: NOW,
+  closedAt: null,
   ...over,
 });
 export const client = (p: Project, over: Partial<ApiClient> = {}): ApiClient => ({
@@ -31,6 +32,7 @@ export const key = (c: ApiClient): StaticKey => ({
   apiClientId: c.id,
   expiresAt: null,
   createdAt: NOW,
+  lastUsedAt: null,
   verifier: {
     keyedHash: Buffer.from('hash'),
     scram: {

@@ -82,7 +82,20 @@ export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleR
   const domains = () => db.selectFrom('mta_domain').selectAll();
   return {
     async findDomain(name) {
-      const [row] = await ask(domains().where('name', '=', name));
+      const open = domains()
+        .where('name', '=', name)
+        .where((e) =>
+          e.not(
+            e.exists(
+              e
+                .selectFrom('project')
+                .select('project.id')
+                .whereRef('project.id', '=', 'mta_domain.project_id')
+                .where('project.closed_at', 'is not', null),
+            ),
+          ),
+        );
+      const [row] = await ask(open);
       return row === undefined ? null : toDomain(row);
     },
     async domain(project, id) {

@@ -1,22 +1,12 @@
 /** Projects, API clients, static keys and owned domains as queries both engines can run. */
 import type { Kysely } from 'kysely';
-import type { ApiClient, IamReader, IamTx, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
+import { isRole } from '../../iam/policy.ts';
+import type { ApiClient, IamReader, IamTx, OwnedDomain, StaticKey } from '../../iam/types.ts';
 import type { Domain } from '../../mail/domain.ts';
 import { type Ask, command, decodeCursor, fromJson, type Push, toBit, toBuffer, toPage } from '../command.ts';
-import type {
-  ApiClientTable,
-  OwnedDomainTable,
-  ProjectTable,
-  StaticKeyTable,
-  Tables,
-} from '../schema/tables.ts';
+import { one, toProject, toRole } from '../rows/people.ts';
+import type { ApiClientTable, OwnedDomainTable, StaticKeyTable, Tables } from '../schema/tables.ts';
 
-const toProject = (r: ProjectTable): Project => ({
-  id: r.id as Project['id'],
-  name: r.name,
-  sandbox: r.sandbox === 1,
-  createdAt: r.created_at,
-});
 const toClient = (r: ApiClientTable): ApiClient => ({
   id: r.id as ApiClient['id'],
   projectId: r.project_id as ApiClient['projectId'],
@@ -30,6 +20,7 @@ const toKey = (r: StaticKeyTable): StaticKey => ({
   apiClientId: r.api_client_id as StaticKey['apiClientId'],
   expiresAt: r.expires_at,
   createdAt: r.created_at,
+  lastUsedAt: r.last_used_at,
   verifier: {
     keyedHash: toBuffer(r.keyed_hash),
     scram: {
@@ -48,9 +39,6 @@ const toOwned = (r: OwnedDomainTable): OwnedDomain => ({
   verifiedAt: r.verified_at,
   createdAt: r.created_at,
 });
-const one = <R, T>(rows: readonly R[], map: (row: R) => T): T | null =>
-  rows[0] === undefined ? null : map(rows[0]);
-
 export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
   async function findApiClient(id: string) {
     const client = one(await ask(db.selectFrom('api_client').selectAll().where('id', '=', id)), toClient);
@@ -59,7 +47,20 @@ export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
       await ask(db.selectFrom('project').selectAll().where('id', '=', client.projectId)),
       toProject,
     );
-    return project === null ? null : { client, project };
+    if (project === null) return null;
+    const custom = client.roles.filter((role) => !isRole(role));
+    const roles =
+      custom.length === 0
+        ? []
+        : await ask(
+            db
+              .selectFrom('role')
+              .selectAll()
+              .where('project_id', '=', client.projectId)
+              .where('name', 'in', custom)
+              .orderBy('id'),
+          );
+    return { client, project, roles: roles.map(toRole) };
   }
   return {
     async findKey(id) {
@@ -151,14 +152,28 @@ export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
   };
 }
 
-export function iamTx(db: Kysely<Tables>, push: Push): IamTx {
+/** `pushQuietly`: the directory does not change. */
+export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx {
   return {
     insertProject: (p) =>
       push(
         command(
           db
             .insertInto('project')
-            .values({ id: p.id, name: p.name, sandbox: toBit(p.sandbox), created_at: p.createdAt }),
+            .values({
+              id: p.id,
+              name: p.name,
+              sandbox: toBit(p.sandbox),
+              created_at: p.createdAt,
+              closed_at: p.closedAt,
+            }),
+        ),
+      ),
+    updateProject: (p) =>
+      push(
+        command(
+          db.updateTable('project').set({ name: p.name, closed_at: p.closedAt }).where('id', '=', p.id),
+          { must: true },
         ),
       ),
     insertApiClient: (c) =>
@@ -195,6 +210,7 @@ export function iamTx(db: Kysely<Tables>, push: Push): IamTx {
             api_client_id: k.apiClientId,
             expires_at: k.expiresAt,
             created_at: k.createdAt,
+            last_used_at: k.lastUsedAt,
             keyed_hash: k.verifier.keyedHash,
             scram_salt: k.verifier.scram.salt,
             scram_iterations: k.verifier.scram.iterations,
@@ -205,6 +221,16 @@ export function iamTx(db: Kysely<Tables>, push: Push): IamTx {
       ),
     deleteStaticKey: (project, id) =>
       push(command(db.deleteFrom('static_key').where('project_id', '=', project).where('id', '=', id))),
+    noteKeyUse: (project, id, day) =>
+      pushQuietly(
+        command(
+          db
+            .updateTable('static_key')
+            .set({ last_used_at: day })
+            .where('project_id', '=', project)
+            .where('id', '=', id),
+        ),
+      ),
     insertOwnedDomain: (d) =>
       push(
         command(

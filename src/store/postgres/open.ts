@@ -12,9 +12,12 @@ import { createGroupCommit } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, SqlValue } from '../command.ts';
+import { accessReader, accessTx } from '../control/access.ts';
+import { auditReader, auditTx } from '../control/audit.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
+import { peopleReader, peopleTx } from '../control/people.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
@@ -148,7 +151,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return all<R>(sql, parameters as readonly SqlValue[]);
   };
   const tx: StoreTx = {
-    ...iamTx(queries, recorder.pushDirectory),
+    ...iamTx(queries, recorder.pushDirectory, recorder.pushApart),
+    ...peopleTx(queries, recorder.pushApart),
+    ...accessTx(queries, recorder.pushApart, recorder.pushDirectory),
+    ...auditTx(queries, recorder.pushApart),
     ...domainTx(queries, recorder.pushDirectory),
     ...topicTx(queries, recorder.pushDirectory),
     ...limitTx(queries, recorder.push, recorder.pushDirectory),
@@ -162,6 +168,9 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   };
   const read: StoreReader = {
     ...iamReader(queries, ask),
+    ...peopleReader(queries, ask),
+    ...accessReader(queries, ask),
+    ...auditReader(queries, ask),
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),

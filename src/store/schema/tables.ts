@@ -7,6 +7,7 @@ export interface ProjectTable {
   name: string;
   sandbox: number;
   created_at: number;
+  closed_at: number | null;
 }
 export interface ApiClientTable {
   project_id: string;
@@ -21,6 +22,7 @@ export interface StaticKeyTable {
   api_client_id: string;
   expires_at: number | null;
   created_at: number;
+  last_used_at: number | null;
   keyed_hash: Uint8Array;
   scram_salt: Uint8Array;
   scram_iterations: number;
@@ -129,6 +131,86 @@ export interface AuthFailureTable {
   scope: string;
   at: number;
 }
+export interface MemberTable {
+  id: string;
+  email: string;
+  name: string;
+  language: 'ja' | 'en';
+  instance_roles: string;
+  password: string | null;
+  sealed_totp: Uint8Array | null;
+  totp_step: number | null;
+  created_at: number;
+}
+export interface PasskeyTable {
+  member_id: string;
+  id: string;
+  credential_id: string;
+  name: string;
+  public_key: Uint8Array;
+  counter: number;
+  transports: string;
+  created_at: number;
+  last_used_at: number | null;
+}
+export interface RecoveryCodeTable {
+  member_id: string;
+  hash: Uint8Array;
+}
+export interface SessionTable {
+  hash: string;
+  id: string;
+  member_id: string;
+  state: 'second_factor' | 'set_up' | 'signed_in';
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+  address: string;
+  agent: string;
+  challenge: string | null;
+  sealed_totp: Uint8Array | null;
+}
+export interface SignInLinkTable {
+  hash: string;
+  member_id: string | null;
+  created_at: number;
+  expires_at: number;
+}
+export interface MembershipTable {
+  project_id: string;
+  member_id: string;
+  roles: string;
+  created_at: number;
+}
+export interface RoleTable {
+  project_id: string;
+  id: string;
+  name: string;
+  operations: string;
+  created_at: number;
+}
+export interface InvitationTable {
+  project_id: string;
+  id: string;
+  email: string;
+  roles: string;
+  hash: string;
+  invited_by: string;
+  created_at: number;
+  expires_at: number;
+}
+export interface AuditEventTable {
+  project_id: string;
+  id: string;
+  actor_kind: 'key' | 'member' | 'command' | 'unknown';
+  actor_id: string | null;
+  operation: string;
+  target: string;
+  address: string | null;
+  at: number;
+  fields: string;
+  outcome: 'succeeded' | 'failed';
+}
 export interface Tables {
   project: ProjectTable;
   api_client: ApiClientTable;
@@ -145,4 +227,13 @@ export interface Tables {
   task: TaskTable;
   idempotency: IdempotencyTable;
   auth_failure: AuthFailureTable;
+  member: MemberTable;
+  passkey: PasskeyTable;
+  recovery_code: RecoveryCodeTable;
+  session: SessionTable;
+  sign_in_link: SignInLinkTable;
+  membership: MembershipTable;
+  role: RoleTable;
+  invitation: InvitationTable;
+  audit_event: AuditEventTable;
 }

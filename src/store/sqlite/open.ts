@@ -10,9 +10,12 @@ import { createGroupCommit } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, Command, Push, SqlValue } from '../command.ts';
+import { accessReader, accessTx } from '../control/access.ts';
+import { auditReader, auditTx } from '../control/audit.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
+import { peopleReader, peopleTx } from '../control/people.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
@@ -151,7 +154,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     note: (...params) => write(() => push({ sql: SHELVE, params })),
   });
   const tx: StoreTx = {
-    ...iamTx(queries, pushDirectory),
+    ...iamTx(queries, pushDirectory, push),
+    ...peopleTx(queries, push),
+    ...accessTx(queries, push, pushDirectory),
+    ...auditTx(queries, push),
     ...domainTx(queries, pushDirectory),
     ...topicTx(queries, pushDirectory),
     ...limitTx(queries, push, pushDirectory),
@@ -161,6 +167,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   };
   const read = {
     ...iamReader(queries, ask),
+    ...peopleReader(queries, ask),
+    ...accessReader(queries, ask),
+    ...auditReader(queries, ask),
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),

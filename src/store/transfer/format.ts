@@ -11,6 +11,15 @@ export const FORMAT_VERSION = 1;
 
 export const TABLES = [
   'project',
+  'member',
+  'passkey',
+  'recovery_code',
+  'session',
+  'sign_in_link',
+  'membership',
+  'role',
+  'invitation',
+  'audit_event',
   'api_client',
   'static_key',
   'owned_domain',

@@ -3,7 +3,8 @@ import type { Migration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { permits } from './002-permits.ts';
 import { batchEnd } from './003-batch-end.ts';
+import { people } from './004-people.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, permits, batchEnd];
+export const MIGRATIONS: readonly Migration[] = [first, permits, batchEnd, people];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -4,7 +4,8 @@ import type { Migration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { sharedBody } from './002-shared-body.ts';
 import { retention } from './003-retention.ts';
+import { people } from './004-people.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention];
+export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention, people];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

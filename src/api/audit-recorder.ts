@@ -1,0 +1,136 @@
+/**
+ * The audit of the API. A request that may change something has a context; the first transaction made in it carries its
+ * event, so that both are written or neither. What changed without a transaction of the API's own is noted before the
+ * answer is sent. Names of fields are noted, never values. Sending and publishing are told by their own events.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AuditActor, AuditEvent, AuditTx } from '../ledger/audit.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { INSTANCE, type ProjectId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Transactor } from '../runtime/transactor.ts';
+
+export interface AuditContext {
+  projectId: ProjectId;
+  actor: AuditActor;
+  operation: string;
+  target: string;
+  readonly address: string;
+  fields: readonly string[];
+  written: boolean;
+}
+export interface AuditRecorder<Tx> {
+  /** As the one given, and the context's event goes along. */
+  readonly transactor: Transactor<Tx>;
+  /** Gives every request of the scope that may change something a context; after authentication. */
+  attach(scope: FastifyInstance): void;
+  /** An event of its own: of a sign-in that was refused. */
+  failed(context: AuditContext): Promise<void>;
+}
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+const TOLD_OTHERWISE = new Set(['mta.domains.send', 'edj.topics.publish']);
+/** What is made along the way and names nothing. */
+const UNNAMED = new Set(['insertSession', 'insertSignInLink', 'insertAuditEvent']);
+
+export function auditActorOf({ principal, self }: FastifyRequest): AuditActor {
+  if (principal !== null)
+    return principal.actor.kind === 'key'
+      ? { kind: 'key', id: principal.actor.apiClientId }
+      : { kind: 'member', id: principal.actor.memberId };
+  return self === null ? { kind: 'unknown', id: null } : { kind: 'member', id: self.member.id };
+}
+
+export function createAuditRecorder<Tx extends AuditTx>(deps: {
+  readonly transactor: Transactor<Tx>;
+  readonly random: Random;
+  readonly clock: Clock;
+}): AuditRecorder<Tx> {
+  const { transactor, random, clock } = deps;
+  const current = new AsyncLocalStorage<AuditContext>();
+
+  function eventOf(context: AuditContext, outcome: AuditEvent['outcome'], made: string | null): AuditEvent {
+    const { projectId, actor, operation, target, address, fields } = context;
+    return {
+      id: random.id(),
+      projectId,
+      actor,
+      operation,
+      target: made === null ? target : `${target}/${made}`,
+      address,
+      at: clock.now(),
+      fields,
+      outcome,
+    };
+  }
+  /** Notes the id of the first thing that is made. */
+  function watching(tx: Tx, made: (id: string) => void): Tx {
+    return new Proxy(tx as object, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function' || typeof name !== 'string') return method;
+        return (...args: unknown[]) => {
+          const id = (args[0] as { id?: unknown } | null | undefined)?.id;
+          if (/^insert[A-Z]/.test(name) && !UNNAMED.has(name) && typeof id === 'string') made(id);
+          return Reflect.apply(method, target, args);
+        };
+      },
+    }) as Tx;
+  }
+  return {
+    transactor: {
+      async transact(project, record, urgent) {
+        const context = current.getStore();
+        if (context === undefined || context.written) return transactor.transact(project, record, urgent);
+        await transactor.transact(
+          project,
+          (tx) => {
+            let id: string | null = null;
+            record(
+              watching(tx, (made) => {
+                id ??= made;
+              }),
+            );
+            tx.insertAuditEvent(eventOf(context, 'succeeded', id));
+          },
+          urgent,
+        );
+        context.written = true;
+      },
+    },
+    attach(scope) {
+      scope.addHook('preHandler', (request, _reply, done) => {
+        const { method, url, body } = request;
+        const { config } = request.routeOptions;
+        if (SAFE.has(method) || TOLD_OTHERWISE.has(config.operation ?? '')) return done();
+        const context: AuditContext = {
+          projectId: request.principal?.projectId ?? INSTANCE,
+          actor: auditActorOf(request),
+          operation: config.operation ?? config.step ?? '',
+          target: url.replace(/\?.*$/, ''),
+          address: request.ip,
+          fields: typeof body === 'object' && body !== null ? Object.keys(body).sort() : [],
+          written: false,
+        };
+        request.audit = context;
+        current.run(context, done);
+      });
+      scope.addHook('onSend', async (request, reply, payload) => {
+        const { audit } = request;
+        if (audit !== null && !audit.written && reply.statusCode < 300) {
+          audit.written = true;
+          await transactor.transact(audit.projectId, (tx) =>
+            tx.insertAuditEvent(eventOf(audit, 'succeeded', null)),
+          );
+        }
+        return payload;
+      });
+    },
+    async failed(context) {
+      context.written = true;
+      await transactor.transact(context.projectId, (tx) =>
+        tx.insertAuditEvent(eventOf(context, 'failed', null)),
+      );
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** Roles in requests: which names there are, and that nobody hands out what they do not hold themselves. */
+import { isOperation, isRole, operationsOf } from '../iam/policy.ts';
+import type { Principal, Role } from '../iam/types.ts';
+import type { ApiDeps } from './deps.ts';
+import { invalid, Problem } from './problems.ts';
+
+/** Throws a Problem where the principal lacks one of the operations. */
+export function mayHandOut(principal: Principal, operations: Iterable<string>): void {
+  for (const operation of operations) {
+    if (!principal.operations.has(operation))
+      throw new Problem(
+        403,
+        'operation-not-permitted',
+        'Not permitted',
+        `the role lacks the operation ${operation}, so it cannot be granted`,
+      );
+  }
+}
+export async function customRoles(
+  read: ApiDeps['read'],
+  { projectId }: Pick<Principal, 'projectId'>,
+  names: readonly string[],
+): Promise<readonly Role[]> {
+  return read.rolesByName(
+    projectId,
+    names.filter((name) => !isRole(name)),
+  );
+}
+/** The names are roles the principal may hand out. Throws a Problem otherwise. */
+export async function mayGrant(
+  read: ApiDeps['read'],
+  principal: Principal,
+  names: readonly string[],
+): Promise<void> {
+  const custom = await customRoles(read, principal, names);
+  names.forEach((name, i) => {
+    if (!isRole(name) && !custom.some((role) => role.name === name))
+      throw invalid(`roles[${i}]`, 'is neither a role nor an operation');
+  });
+  mayHandOut(principal, operationsOf(names, custom));
+}
+/** Whoever holds more than the principal is not changed by them. */
+export async function mayChangeHolder(
+  read: ApiDeps['read'],
+  principal: Principal,
+  names: readonly string[],
+): Promise<void> {
+  mayHandOut(principal, operationsOf(names, await customRoles(read, principal, names)));
+}
+export function knownOperations(operations: readonly string[]): void {
+  operations.forEach((operation, i) => {
+    if (!isOperation(operation)) throw invalid(`operations[${i}]`, 'is not an operation');
+  });
+}

@@ -1,0 +1,183 @@
+/**
+ * Who may call. A program comes with a static key (Basic) and acts in the project of the key; a member comes with a
+ * session and names the project by `Hikyaku-Project`, or by the path where the resource is a project. Invariants: no
+ * route behind the guard runs for nobody; a project that is not the member's is not found, like any other unknown one; a
+ * session that is being set up reaches only what sets it up; an earlier answer for an Idempotency-Key is told only to
+ * whom the call itself is permitted. Fails with Problems.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from '../iam/policy.ts';
+import type { Member } from '../iam/people-types.ts';
+import type { Principal } from '../iam/types.ts';
+import type { Idempotency } from '../ledger/idempotency.ts';
+import { parseId } from '../runtime/ids.ts';
+import type { AuditRecorder } from './audit-recorder.ts';
+import { permitted } from './context.ts';
+import type { ApiDeps } from './deps.ts';
+import { notFound, Problem } from './problems.ts';
+import type { SelfSession, Sessions } from './session-cookie.ts';
+
+export interface GuardDeps {
+  readonly deps: Pick<ApiDeps, 'read' | 'authenticator'>;
+  readonly idempotency: Idempotency;
+  readonly sessions: Sessions;
+  readonly audit: Pick<AuditRecorder<never>, 'attach'>;
+}
+const NOTHING: ReadonlySet<string> = new Set();
+
+export function tooMany(retryAfterMs: number): Problem {
+  return new Problem(429, 'too-many-failures', 'Too many failures', 'too many failed authentications', {
+    headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
+  });
+}
+/** What the member may do for the whole instance. */
+export function instanceOperations({ instanceRoles }: Member): ReadonlySet<string> {
+  const held = operationsOf(instanceRoles);
+  return new Set(OPERATOR_OPERATIONS.filter((operation) => held.has(operation)));
+}
+/** The member in the project; null where it is none of his and he is no operator. Rejects where the store does. */
+export async function memberPrincipal(
+  read: ApiDeps['read'],
+  member: Member,
+  projectId: Principal['projectId'],
+): Promise<Principal | null> {
+  const [project, membership] = await Promise.all([
+    read.project(projectId),
+    read.membership(projectId, member.id),
+  ]);
+  const instance = instanceOperations(member);
+  if (project === null || (membership === null && instance.size === 0)) return null;
+  const names = membership?.roles ?? [];
+  const custom = await read.rolesByName(
+    projectId,
+    names.filter((name) => !isRole(name)),
+  );
+  const held = operationsOf(names, custom);
+  const own = project.closedAt === null ? held : inClosedProject(held);
+  return {
+    projectId,
+    actor: { kind: 'member', memberId: member.id },
+    operations: new Set([...own, ...instance]),
+    sandbox: project.sandbox,
+  };
+}
+
+export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit }: GuardDeps): void {
+  const { read, authenticator } = deps;
+
+  async function byKey(request: FastifyRequest): Promise<Principal | null> {
+    const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '');
+    const text = match === null ? '' : Buffer.from(match[1]!, 'base64').toString('utf8');
+    const colon = text.indexOf(':');
+    if (colon === -1) return null;
+    const result = await authenticator.authenticate(text.slice(0, colon), text.slice(colon + 1), request.ip);
+    if (result.kind === 'throttled') throw tooMany(result.retryAfterMs);
+    return result.kind === 'ok' ? result.principal : null;
+  }
+  async function bySession(request: FastifyRequest, self: SelfSession): Promise<void> {
+    const { config } = request.routeOptions;
+    if (!/^(GET|HEAD|OPTIONS)$/.test(request.method)) sessions.mayChange(request, self);
+    if (self.session.state === 'set_up' && config.setUp !== true)
+      throw new Problem(
+        403,
+        'set-up-needed',
+        'Set-up needed',
+        'a password and a second factor must be set first',
+      );
+    request.self = self;
+    request.instance = self.session.state === 'signed_in' ? instanceOperations(self.member) : NOTHING;
+    const named =
+      config.projectOfPath === true
+        ? (request.params as { id?: string }).id
+        : request.headers['hikyaku-project'];
+    if (named === undefined || config.setUp === true) return;
+    const id = parseId<'project'>(String(named));
+    request.principal = id === null ? null : await memberPrincipal(read, self.member, id);
+    if (request.principal === null) throw notFound();
+  }
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.headers.authorization === undefined) {
+      const self = await sessions.of(request);
+      if (self !== null && self.session.state !== 'second_factor') return bySession(request, self);
+    }
+    const principal = await byKey(request);
+    if (principal === null) {
+      // A browser would ask for a name and a password in a window of its own.
+      const browser = request.headers.cookie ?? request.headers['sec-fetch-site'];
+      if (browser === undefined) reply.header('www-authenticate', 'Basic realm="hikyaku", charset="UTF-8"');
+      throw new Problem(
+        401,
+        'unauthenticated',
+        'Unauthenticated',
+        'A valid static key is needed (Basic authentication, key id and secret), or the session of a member.',
+      );
+    }
+    request.principal = principal;
+    request.instance = new Set(OPERATOR_OPERATIONS.filter((one) => principal.operations.has(one)));
+  });
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (method === 'POST' && config?.operation === undefined && config?.step === undefined)
+      throw new Error(`POST ${url} names no operation`);
+  });
+  app.addHook('preHandler', async (request, reply) => {
+    const key = request.headers['idempotency-key'];
+    const { operation } = request.routeOptions.config;
+    if (request.method !== 'POST' || key === undefined || request.principal === null) return;
+    if (operation === undefined) return;
+    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+      throw new Problem(
+        400,
+        'validation',
+        'Validation failed',
+        'Idempotency-Key: 1 to 255 visible ASCII characters',
+        { field: 'Idempotency-Key' },
+      );
+    }
+    // An earlier answer is told only to whom the call itself is permitted.
+    permitted(request, operation);
+    const scoped = `http:${request.url}:${key}`;
+    const begun = await idempotency.begin(
+      request.principal.projectId,
+      scoped,
+      JSON.stringify(request.body ?? null),
+    );
+    switch (begun.kind) {
+      case 'first':
+        request.idempotencyKey = scoped;
+        return;
+      case 'replay':
+        return reply
+          .code(begun.status)
+          .type('application/json')
+          .header('idempotent-replayed', 'true')
+          .send(begun.body);
+      case 'running':
+        throw new Problem(
+          409,
+          'idempotency-running',
+          'Conflict',
+          'the first call with this Idempotency-Key is still running',
+        );
+      case 'other-body':
+        throw new Problem(
+          409,
+          'idempotency-mismatch',
+          'Conflict',
+          'this Idempotency-Key was used with another body',
+        );
+    }
+  });
+  audit.attach(app);
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (request.idempotencyKey !== null && request.principal !== null) {
+      await idempotency.finish(
+        request.principal.projectId,
+        request.idempotencyKey,
+        reply.statusCode,
+        String(payload ?? ''),
+      );
+    }
+    return payload;
+  });
+}

@@ -1,0 +1,100 @@
+/** Members, sessions and what belongs to them as JSON. No hash, no secret, no token is among it. */
+import type { People } from '../iam/people.ts';
+import type { Invitation, Member, Membership, Passkey, Session } from '../iam/people-types.ts';
+import { csrfToken } from '../iam/sessions.ts';
+import { methodsOf, missingOf } from '../iam/sign-in.ts';
+import type { ApiDeps } from './deps.ts';
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+export function createPeopleViews({
+  deps,
+  people,
+}: {
+  deps: Pick<ApiDeps, 'read' | 'sealer' | 'publicUrl'>;
+  people: Pick<People, 'ceremonies'>;
+}) {
+  const { read } = deps;
+  const url = (path: string) => `${deps.publicUrl()}${path}`;
+  const member = (m: Member) => ({
+    id: m.id,
+    email: m.email,
+    name: m.name,
+    language: m.language,
+    instance_roles: m.instanceRoles,
+    created_at: iso(m.createdAt),
+  });
+  return {
+    member,
+    /** A member of a project. */
+    membership: ({ membership, member: m }: { membership: Membership; member: Member }) => ({
+      id: m.id,
+      self: url(`/iam/v1/members/${m.id}`),
+      email: m.email,
+      name: m.name,
+      roles: membership.roles,
+      created_at: iso(membership.createdAt),
+    }),
+    invitation: (i: Invitation) => ({
+      id: i.id,
+      self: url(`/iam/v1/invitations/${i.id}`),
+      email: i.email,
+      roles: i.roles,
+      invited_by: i.invitedBy,
+      created_at: iso(i.createdAt),
+      expires_at: iso(i.expiresAt),
+    }),
+    passkey: (p: Passkey) => ({
+      id: p.id,
+      self: url(`/iam/v1/me/passkeys/${p.id}`),
+      name: p.name,
+      created_at: iso(p.createdAt),
+      last_used_at: p.lastUsedAt === null ? null : iso(p.lastUsedAt),
+    }),
+    sessionItem: (s: Session, current: Session) => ({
+      id: s.id,
+      self: url(`/iam/v1/me/sessions/${s.id}`),
+      state: s.state,
+      current: s.id === current.id,
+      created_at: iso(s.createdAt),
+      last_used_at: iso(s.lastUsedAt),
+      expires_at: iso(s.expiresAt),
+      address: s.address,
+      agent: s.agent,
+    }),
+    /** What the caller is told of his own session; the member as he is now. */
+    async session(session: Session, token: string) {
+      const csrf = { csrf_token: csrfToken(deps.sealer, token) };
+      const self = (await read.member(session.memberId))!;
+      switch (session.state) {
+        case 'second_factor':
+          return {
+            state: session.state,
+            methods: await methodsOf(read, self, people.ceremonies),
+            ...csrf,
+          };
+        case 'set_up':
+          return {
+            state: session.state,
+            member: member(self),
+            missing: await missingOf(read, self),
+            ...csrf,
+          };
+        case 'signed_in':
+          return {
+            state: session.state,
+            member: member(self),
+            projects: (await read.memberships(self.id)).map(({ membership, project }) => ({
+              id: project.id,
+              self: url(`/iam/v1/projects/${project.id}`),
+              name: project.name,
+              roles: membership.roles,
+              closed_at: project.closedAt === null ? null : iso(project.closedAt),
+            })),
+            ...csrf,
+          };
+      }
+    },
+  };
+}
+export type PeopleViews = ReturnType<typeof createPeopleViews>;

@@ -1,0 +1,127 @@
+/** /iam/v1/roles: custom roles of a project, and what there is to choose from. The predefined ones are listed with them. */
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import { isRole, OPERATIONS, OPERATOR_OPERATIONS, ROLES } from '../iam/policy.ts';
+import type { Role } from '../iam/types.ts';
+import { StaleError } from '../runtime/transactor.ts';
+import { found, pageOf, pathId, permitted } from './context.ts';
+import type { ApiDeps } from './deps.ts';
+import { knownOperations, mayHandOut } from './granting.ts';
+import { conflict, invalid } from './problems.ts';
+import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
+
+const Operations = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 500 });
+const MOST_ROLES = 200;
+
+export function roleRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  const { read, transactor, random, clock } = deps;
+  const view = (role: Role) => ({
+    id: role.id,
+    self: `${deps.publicUrl()}/iam/v1/roles/${role.id}`,
+    name: role.name,
+    predefined: false,
+    operations: role.operations,
+    created_at: new Date(role.createdAt).toISOString(),
+  });
+  const predefined = Object.entries(ROLES).map(([name, operations]) => ({
+    id: null,
+    name,
+    predefined: true,
+    operations: [...operations],
+  }));
+
+  app.get('/operations', { schema: { response: { 200: List } } }, async (request) => {
+    permitted(request, 'iam.roles.list');
+    const items = [
+      ...OPERATIONS.map((name) => ({ name, operator: false })),
+      ...OPERATOR_OPERATIONS.map((name) => ({ name, operator: true })),
+    ];
+    return { items, next_cursor: null };
+  });
+  app.get('/roles', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
+    const { projectId } = permitted(request, 'iam.roles.list');
+    const page = pageOf(request);
+    const { items, nextCursor } = await read.roles(projectId, page);
+    return {
+      items: [...items.map(view), ...(nextCursor === null ? predefined : [])],
+      next_cursor: nextCursor,
+    };
+  });
+  app.post(
+    '/roles',
+    {
+      config: { operation: 'iam.roles.create' },
+      schema: {
+        body: Type.Object(
+          {
+            name: Type.String({
+              pattern: '^[a-z][a-z0-9-]{0,62}$',
+              description: 'does not change: members and API clients hold the role by it',
+            }),
+            operations: Operations,
+          },
+          { additionalProperties: false },
+        ),
+        response: { 201: AnyObject },
+      },
+    },
+    async (request, reply) => {
+      const principal = permitted(request, 'iam.roles.create');
+      const { name, operations } = request.body as { name: string; operations: string[] };
+      if (isRole(name)) throw invalid('name', 'is a predefined role');
+      knownOperations(operations);
+      mayHandOut(principal, operations);
+      const { projectId } = principal;
+      if ((await read.roles(projectId, { limit: MOST_ROLES, cursor: null })).items.length >= MOST_ROLES)
+        throw conflict('too-many-roles', `a project has at most ${MOST_ROLES} roles`);
+      const role: Role = {
+        id: random.id(),
+        projectId,
+        name,
+        operations: [...new Set(operations)],
+        createdAt: clock.now(),
+      };
+      await transactor.transact(projectId, (tx) => tx.insertRole(role));
+      return reply.code(201).send(view(role));
+    },
+  );
+  app.get('/roles/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
+    const { projectId } = permitted(request, 'iam.roles.get');
+    return view(found(await read.role(projectId, pathId(request))));
+  });
+  app.patch(
+    '/roles/:id',
+    {
+      schema: {
+        params: IdParams,
+        body: Type.Object({ operations: Operations }, { additionalProperties: false }),
+        response: { 200: AnyObject },
+      },
+    },
+    async (request) => {
+      const principal = permitted(request, 'iam.roles.update');
+      const { projectId } = principal;
+      const before = found(await read.role(projectId, pathId(request)));
+      const { operations } = request.body as { operations: string[] };
+      knownOperations(operations);
+      // Neither given nor taken by those who hold less.
+      mayHandOut(principal, [...operations, ...before.operations]);
+      const role = { ...before, operations: [...new Set(operations)] };
+      await transactor.transact(projectId, (tx) => tx.updateRole(role));
+      return view(role);
+    },
+  );
+  app.delete('/roles/:id', { schema: { params: IdParams } }, async (request, reply) => {
+    const principal = permitted(request, 'iam.roles.delete');
+    const { projectId } = principal;
+    const role = found(await read.role(projectId, pathId(request)));
+    mayHandOut(principal, role.operations);
+    try {
+      await transactor.transact(projectId, (tx) => tx.deleteRole(role));
+    } catch (error) {
+      if (!(error instanceof StaleError)) throw error;
+      throw conflict('role-in-use', 'a member, an API client or an invitation has the role');
+    }
+    return reply.code(204).send();
+  });
+}

@@ -1,0 +1,188 @@
+/**
+ * What members do to their own account: password, one-time codes, passkeys, recovery codes. Invariants: a change of the
+ * password ends all other sessions; a second factor remains as long as the account is in use; what was missing and is set
+ * now leads on, to being signed in where the password was proved or set on the way, else to the second factor.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import { INSTANCE, type PasskeyId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Sealer } from '../runtime/sealing.ts';
+import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { Attempted, Attempts } from './attempts.ts';
+import { createRecoveryCodes, createTotp, totpStep } from './one-time-codes.ts';
+import { type Ceremonies, newChallenge, PasskeyRefused, type Registration } from './passkeys.ts';
+import type { Passwords } from './passwords.ts';
+import type { Member, Passkey, PeopleReader, PeopleTx, Session, SessionState } from './people-types.ts';
+import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
+
+export interface AccountDeps {
+  readonly read: PeopleReader;
+  readonly transactor: Transactor<PeopleTx>;
+  readonly attempts: Attempts;
+  readonly passwords: Passwords;
+  readonly ceremonies: Ceremonies;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Shown in the apps that make one-time codes. */
+  readonly issuer: string;
+}
+/** A member at work: the session stands for him. */
+export interface Self {
+  readonly member: Member;
+  readonly session: Session;
+  readonly origin: Origin;
+}
+export type Registered =
+  | { readonly kind: 'ok'; readonly passkey: Passkey; readonly begun: Begun }
+  | { readonly kind: 'refused'; readonly detail: string };
+
+export const MOST_PASSKEYS = 20;
+
+export interface Account {
+  /** `current` is asked for where there is a password and the session is signed in. */
+  setPassword(self: Self, current: string | null, next: string): Promise<Attempted<Begun>>;
+  beginTotp(self: Self): Promise<{ secret: string; uri: string }>;
+  /** null: the code does not belong to the secret that was begun with. */
+  confirmTotp(self: Self, code: string): Promise<Begun | null>;
+  /** false: nothing else would remain, or there is none. */
+  deleteTotp(self: Self): Promise<boolean>;
+  /** null: passkeys cannot be used here. */
+  passkeyOptions(self: Self): Promise<object | null>;
+  addPasskey(self: Self, name: string, response: Registration): Promise<Registered>;
+  /** 'last': nothing else would remain. */
+  deletePasskey(self: Self, id: PasskeyId): Promise<'ok' | 'unknown' | 'last'>;
+  newRecoveryCodes(self: Self): Promise<readonly string[]>;
+}
+
+export function createAccount(deps: AccountDeps): Account {
+  const { read, transactor, attempts, passwords, ceremonies, sealer, clock, random } = deps;
+  const write = (record: (tx: PeopleTx) => void) => transactor.transact(INSTANCE, record);
+  const next = ({ member, origin }: Self, state: SessionState) =>
+    newSession({ random, now: clock.now() }, member.id, state, origin);
+  /** Once a second factor is there: signed in where the password is there as well. */
+  const afterFactor = ({ session, member }: Self): SessionState =>
+    session.state === 'set_up' && member.password === null ? 'set_up' : 'signed_in';
+
+  async function factorExists(member: Member): Promise<boolean> {
+    return member.totp !== null || (await read.passkeys(member.id)).length > 0;
+  }
+  return {
+    async setPassword(self, current, password) {
+      const { member, session, origin } = self;
+      const state =
+        session.state === 'signed_in'
+          ? 'signed_in'
+          : (await factorExists(member))
+            ? 'second_factor'
+            : 'set_up';
+      const change = async (): Promise<Begun> => {
+        const encoded = await passwords.hash(password);
+        const begun = next(self, state);
+        await write((tx) => {
+          tx.endSession(session.hash);
+          tx.setPassword(member.id, encoded);
+          tx.deleteSessions(member.id);
+          tx.insertSession(begun.session);
+        });
+        return begun;
+      };
+      if (session.state !== 'signed_in' && member.password === null)
+        return { kind: 'ok', value: await change() };
+      return attempts.attempt(
+        { address: origin.address, pair: `password ${member.id} ${origin.address}` },
+        async () => ((await passwords.verify(member.password, current ?? '')) ? change() : null),
+      );
+    },
+    async beginTotp({ member, session }) {
+      const { sealed, secret, uri } = createTotp({ random, sealer }, deps.issuer, member.email);
+      await write((tx) =>
+        tx.setPending(session.hash, { challenge: session.challenge, sealedTotp: sealed }),
+      );
+      return { secret, uri };
+    },
+    async confirmTotp(self, code) {
+      const { member, session } = self;
+      if (session.sealedTotp === null) return null;
+      const step = totpStep(sealer, session.sealedTotp, code.replace(/\s/g, ''), clock.now());
+      if (step === null) return null;
+      const sealedSecret = session.sealedTotp;
+      const begun = next(self, afterFactor(self));
+      await write((tx) => {
+        recordReplace(tx, session, begun.session);
+        tx.setTotp(member.id, { sealedSecret, lastStep: step });
+      });
+      return begun;
+    },
+    async deleteTotp({ member }) {
+      if (member.totp === null) return false;
+      try {
+        await write((tx) => tx.deleteTotp(member.id));
+        return true;
+      } catch (error) {
+        if (error instanceof StaleError) return false;
+        throw error;
+      }
+    },
+    async passkeyOptions({ member, session }) {
+      if (ceremonies.host() === null) return null;
+      const challenge = newChallenge(random);
+      const options = await ceremonies.registration(member, await read.passkeys(member.id), challenge);
+      await write((tx) =>
+        tx.setPending(session.hash, {
+          challenge: challenge.toString('base64url'),
+          sealedTotp: session.sealedTotp,
+        }),
+      );
+      return options;
+    },
+    async addPasskey(self, name, response) {
+      const { member, session } = self;
+      const { challenge } = session;
+      if (challenge === null) return { kind: 'refused', detail: 'no registration was begun' };
+      await write((tx) =>
+        tx.setPending(session.hash, { challenge: null, sealedTotp: session.sealedTotp }),
+      );
+      if ((await read.passkeys(member.id)).length >= MOST_PASSKEYS)
+        return { kind: 'refused', detail: `there are ${MOST_PASSKEYS} passkeys already` };
+      try {
+        const credential = await ceremonies.register(response, challenge);
+        const passkey: Passkey = {
+          ...credential,
+          id: random.id(),
+          memberId: member.id,
+          name,
+          createdAt: clock.now(),
+          lastUsedAt: null,
+        };
+        const begun = next(self, afterFactor(self));
+        await write((tx) => {
+          recordReplace(tx, session, begun.session);
+          tx.insertPasskey(passkey);
+        });
+        return { kind: 'ok', passkey, begun };
+      } catch (error) {
+        if (error instanceof PasskeyRefused) return { kind: 'refused', detail: error.message };
+        if (error instanceof ConflictError && error.what === 'passkey.credential_id')
+          return { kind: 'refused', detail: 'the passkey is registered already' };
+        throw error;
+      }
+    },
+    async deletePasskey({ member }, id) {
+      const known = await read.passkeys(member.id);
+      if (!known.some((passkey) => passkey.id === id)) return 'unknown';
+      try {
+        await write((tx) => tx.deletePasskey(member.id, id));
+        return 'ok';
+      } catch (error) {
+        if (error instanceof StaleError) return 'last';
+        throw error;
+      }
+    },
+    async newRecoveryCodes({ member }) {
+      const { codes, hashes } = createRecoveryCodes({ random, sealer });
+      await write((tx) => tx.setRecoveryCodes(member.id, hashes));
+      return codes;
+    },
+  };
+}

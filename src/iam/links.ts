@@ -1,0 +1,224 @@
+/**
+ * One-time links: for the first owner, for who was invited, for who has to begin anew. The token stands in the URL's
+ * fragment, which no server and no log sees; the store has its hash. Invariants: a link is taken once, by the write that
+ * makes the session; it leads to nothing but setting a password and a second factor; no link opens an account that
+ * another project relies on. Whoever can sign in already accepts an invitation signed in.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import { INSTANCE, type MemberId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { Invitation, Language, Member, PeopleReader, PeopleTx } from './people-types.ts';
+import { type Begun, hashToken, newSession, newToken, type Origin } from './sessions.ts';
+import { missingOf } from './sign-in.ts';
+import type { IamReader, Project } from './types.ts';
+
+export const LINK_MS = 24 * 3_600_000;
+export const INVITATION_MS = 7 * 24 * 3_600_000;
+
+export interface LinkDeps {
+  readonly read: PeopleReader & Pick<IamReader, 'projects'>;
+  readonly transactor: Transactor<PeopleTx>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told who comes in, before anything is written. */
+  readonly found?: (member: Member) => void;
+}
+/** What a new member says of themselves; kept where there is none yet. */
+export interface Introduction {
+  readonly email?: string;
+  readonly name?: string;
+  readonly language?: Language;
+}
+export type Opened =
+  | { readonly kind: 'ok'; readonly begun: Begun; readonly member: Member }
+  /** Unknown, used, or too old. */
+  | { readonly kind: 'gone' }
+  /** The link names nobody: who opens it says who they are. */
+  | { readonly kind: 'email-needed' }
+  /** The address belongs to a member who can sign in. */
+  | { readonly kind: 'sign-in-first' };
+
+export const signInUrl = (publicUrl: string, token: string) => `${publicUrl}/#/link/${token}`;
+
+export function newMember(
+  deps: { readonly random: Random; readonly now: number },
+  email: string,
+  about: Introduction & { readonly instanceRoles?: readonly string[] } = {},
+): Member {
+  return {
+    id: deps.random.id(),
+    email,
+    name: about.name ?? email.slice(0, email.lastIndexOf('@')),
+    language: about.language ?? 'en',
+    instanceRoles: about.instanceRoles ?? [],
+    password: null,
+    totp: null,
+    createdAt: deps.now,
+  };
+}
+/** Notes a link to the account (null: to the first one); the token is for whoever may have it. */
+export function recordLink(
+  tx: PeopleTx,
+  { random, now }: { readonly random: Random; readonly now: number },
+  memberId: MemberId | null,
+): string {
+  const token = newToken(random);
+  if (memberId !== null) tx.deleteSignInLinks(memberId);
+  tx.pruneSignInLinks(now);
+  tx.insertSignInLink({ hash: hashToken(token), memberId, createdAt: now, expiresAt: now + LINK_MS });
+  return token;
+}
+/** A token for the first owner while nobody can sign in; null as soon as somebody can. */
+export async function offerOwnerLink({ read, transactor, clock, random }: LinkDeps): Promise<string | null> {
+  if (await read.anyoneIsReady()) return null;
+  const member = await read.firstOperator();
+  let token = '';
+  await transactor.transact(INSTANCE, (tx) => {
+    token = recordLink(tx, { random, now: clock.now() }, member?.id ?? null);
+  });
+  return token;
+}
+export async function firstProject(read: Pick<IamReader, 'projects'>): Promise<Project | null> {
+  let [first, cursor]: [Project | null, string | null] = [null, null];
+  do {
+    const page: Awaited<ReturnType<IamReader['projects']>> = await read.projects({ limit: 500, cursor });
+    first = page.items.at(-1) ?? first;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return first;
+}
+
+/** What a token leads to. Throws ConflictError 'member.email' where a second first owner comes at once. */
+export async function openLink(
+  deps: LinkDeps,
+  token: string,
+  about: Introduction,
+  origin: Origin,
+): Promise<Opened> {
+  const { read, clock } = deps;
+  const hash = hashToken(token);
+  try {
+    const link = await read.signInLink(hash);
+    if (link !== null) {
+      if (link.expiresAt <= clock.now()) return { kind: 'gone' };
+      return link.memberId === null
+        ? await becomeOwner(deps, about, origin)
+        : await beginAnew(deps, hash, link.memberId, origin);
+    }
+    const invitation = await read.invitationByHash(hash);
+    if (invitation === null || invitation.expiresAt <= clock.now()) return { kind: 'gone' };
+    return await comeInvited(deps, invitation, about, origin);
+  } catch (error) {
+    // Used meanwhile.
+    if (error instanceof StaleError) return { kind: 'gone' };
+    throw error;
+  }
+}
+
+async function becomeOwner(deps: LinkDeps, about: Introduction, origin: Origin): Promise<Opened> {
+  const { read, transactor, clock, random } = deps;
+  if ((await read.firstOperator()) !== null) return { kind: 'gone' };
+  if (about.email === undefined) return { kind: 'email-needed' };
+  const now = clock.now();
+  const member = newMember({ random, now }, about.email, { ...about, instanceRoles: ['operator'] });
+  const project = await firstProject(read);
+  const begun = newSession({ random, now }, member.id, 'set_up', origin);
+  deps.found?.(member);
+  await transactor.transact(INSTANCE, (tx) => {
+    tx.takeOwnerLinks();
+    tx.insertMember(member);
+    if (project !== null)
+      tx.insertMembership({
+        projectId: project.id,
+        memberId: member.id,
+        roles: ['owner'],
+        createdAt: now,
+      });
+    tx.insertSession(begun.session);
+  });
+  return { kind: 'ok', begun, member };
+}
+
+async function beginAnew(deps: LinkDeps, hash: string, id: MemberId, origin: Origin): Promise<Opened> {
+  const { read, transactor, clock, random } = deps;
+  const member = await read.member(id);
+  if (member === null || (await missingOf(read, member)).length === 0) return { kind: 'gone' };
+  const begun = newSession({ random, now: clock.now() }, id, 'set_up', origin);
+  deps.found?.(member);
+  await transactor.transact(INSTANCE, (tx) => {
+    tx.takeSignInLink(hash);
+    // A password that was not proved now is worth nothing: it is set anew.
+    tx.setPassword(id, null);
+    tx.deleteSessions(id);
+    tx.insertSession(begun.session);
+  });
+  return { kind: 'ok', begun, member: { ...member, password: null } };
+}
+
+async function comeInvited(
+  deps: LinkDeps,
+  invitation: Invitation,
+  about: Introduction,
+  origin: Origin,
+): Promise<Opened> {
+  const { read, transactor, clock, random } = deps;
+  const { projectId, roles, email } = invitation;
+  const now = clock.now();
+  const known = await read.memberByEmail(email);
+  if (known !== null && !(await isOnlyOf(read, known, projectId))) return { kind: 'sign-in-first' };
+  const member = known ?? newMember({ random, now }, email, about);
+  const before = known === null ? null : await read.membership(projectId, known.id);
+  const begun = newSession({ random, now }, member.id, 'set_up', origin);
+  deps.found?.(member);
+  try {
+    await transactor.transact(projectId, (tx) => {
+      tx.deleteInvitation(projectId, invitation.id);
+      if (known === null) tx.insertMember(member);
+      else tx.deleteSessions(member.id);
+      const membership = { projectId, memberId: member.id, roles, createdAt: now };
+      if (before === null) tx.insertMembership(membership);
+      else tx.updateMembership(membership);
+      tx.insertSession(begun.session);
+    });
+  } catch (error) {
+    if (error instanceof ConflictError && error.what === 'member.email') return { kind: 'sign-in-first' };
+    throw error;
+  }
+  return { kind: 'ok', begun, member };
+}
+/** An account that nobody has begun to use, and that no other project and not the instance relies on. */
+async function isOnlyOf(
+  read: PeopleReader,
+  member: Member,
+  project: Invitation['projectId'],
+): Promise<boolean> {
+  if (member.password !== null || member.totp !== null || member.instanceRoles.length > 0) return false;
+  if ((await read.passkeys(member.id)).length > 0) return false;
+  return (await read.memberships(member.id)).every(({ membership }) => membership.projectId === project);
+}
+
+export type Accepted =
+  | { readonly kind: 'ok'; readonly invitation: Invitation }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'member-already' };
+/** By a member who is signed in; an invitation of someone else's address is not there. */
+export async function acceptInvitation(deps: LinkDeps, member: Member, token: string): Promise<Accepted> {
+  const { read, transactor, clock } = deps;
+  const invitation = await read.invitationByHash(hashToken(token));
+  const now = clock.now();
+  if (invitation === null || invitation.expiresAt <= now || invitation.email !== member.email)
+    return { kind: 'gone' };
+  const { projectId, roles } = invitation;
+  try {
+    await transactor.transact(projectId, (tx) => {
+      tx.deleteInvitation(projectId, invitation.id);
+      tx.insertMembership({ projectId, memberId: member.id, roles, createdAt: now });
+    });
+    return { kind: 'ok', invitation };
+  } catch (error) {
+    if (error instanceof StaleError) return { kind: 'gone' };
+    if (error instanceof ConflictError) return { kind: 'member-already' };
+    throw error;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Passkeys (WebAuthn Level 3) as the second factor beside the password: the authenticator must have verified its user.
+ * Invariants: a challenge is taken once, whatever comes of it; origin and host are those of the public URL. Fails with
+ * PasskeyRefused where a response does not prove what it should; what it says is for people.
+ */
+import {
+  type AuthenticationResponseJSON,
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  type RegistrationResponseJSON,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server';
+import { isIP } from 'node:net';
+import type { Random } from '../runtime/random.ts';
+import type { Member, Passkey } from './people-types.ts';
+
+export class PasskeyRefused extends Error {
+  override name = 'PasskeyRefused';
+}
+/** What a browser made of the options. */
+export type Registration = RegistrationResponseJSON;
+export type Assertion = AuthenticationResponseJSON;
+
+export interface Ceremonies {
+  /** null: the public URL names an address, and passkeys belong to host names. */
+  readonly host: () => string | null;
+  registration(member: Member, known: readonly Passkey[], challenge: Buffer): Promise<object>;
+  /** Throws PasskeyRefused. */
+  register(
+    response: Registration,
+    challenge: string,
+  ): Promise<Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports'>>;
+  assertion(known: readonly Passkey[], challenge: Buffer): Promise<object>;
+  /** The new counter. Throws PasskeyRefused. */
+  assert(response: Assertion, challenge: string, passkey: Passkey): Promise<number>;
+}
+
+const NAME = 'Hikyaku';
+const CHALLENGE_OCTETS = 32;
+export const newChallenge = (random: Random): Buffer => random.bytes(CHALLENGE_OCTETS);
+
+/** `publicUrl`: asked late, because the port may be known only then. */
+export function createCeremonies(publicUrl: () => string): Ceremonies {
+  const place = () => {
+    const { hostname, origin } = new URL(publicUrl());
+    return { rpID: hostname, origin };
+  };
+  const transportsOf = ({ transports }: Passkey) => ({ transports: transports as never });
+  return {
+    host() {
+      const { rpID } = place();
+      return isIP(rpID.replace(/^\[|\]$/g, '')) === 0 ? rpID : null;
+    },
+    registration: (member, known, challenge) =>
+      generateRegistrationOptions({
+        rpName: NAME,
+        rpID: place().rpID,
+        userID: Uint8Array.from(Buffer.from(member.id)),
+        userName: member.email,
+        userDisplayName: member.name,
+        challenge: Uint8Array.from(challenge),
+        attestationType: 'none',
+        excludeCredentials: known.map((passkey) => ({
+          id: passkey.credentialId,
+          ...transportsOf(passkey),
+        })),
+        authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
+      }),
+    async register(response, challenge) {
+      const { rpID, origin } = place();
+      const result = await refusing(() =>
+        verifyRegistrationResponse({
+          response,
+          expectedChallenge: challenge,
+          expectedOrigin: origin,
+          expectedRPID: rpID,
+          requireUserVerification: true,
+        }),
+      );
+      if (!result.verified) throw new PasskeyRefused('the attestation does not hold');
+      const { id, publicKey, counter } = result.registrationInfo.credential;
+      const transports = (response.response.transports ?? []).map(String).slice(0, 10);
+      return { credentialId: id, publicKey: Buffer.from(publicKey), counter, transports };
+    },
+    assertion: (known, challenge) =>
+      generateAuthenticationOptions({
+        rpID: place().rpID,
+        challenge: Uint8Array.from(challenge),
+        allowCredentials: known.map((passkey) => ({ id: passkey.credentialId, ...transportsOf(passkey) })),
+        userVerification: 'required',
+      }),
+    async assert(response, challenge, passkey) {
+      const { rpID, origin } = place();
+      const { verified, authenticationInfo } = await refusing(() =>
+        verifyAuthenticationResponse({
+          response,
+          expectedChallenge: challenge,
+          expectedOrigin: origin,
+          expectedRPID: rpID,
+          requireUserVerification: true,
+          credential: {
+            id: passkey.credentialId,
+            publicKey: Uint8Array.from(passkey.publicKey),
+            counter: passkey.counter,
+          },
+        }),
+      );
+      if (!verified) throw new PasskeyRefused('the signature does not hold');
+      return authenticationInfo.newCounter;
+    },
+  };
+}
+
+/** What the library finds wrong with a response it throws as plain errors; none of them is ours. */
+async function refusing<T>(verify: () => Promise<T>): Promise<T> {
+  try {
+    return await verify();
+  } catch (error) {
+    throw new PasskeyRefused(error instanceof Error ? error.message.slice(0, 200) : 'the response is not valid');
+  }
+}

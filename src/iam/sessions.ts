@@ -1,0 +1,89 @@
+/**
+ * Sessions of members. The token (256 bits) is in the cookie alone; the store has its hash. Invariants: each change of
+ * state makes a new session with a new token, in the transaction that ends the old one; a session ends after 12 h without
+ * use, and after 30 days whatever is done with it (10 minutes while the second factor is awaited, 12 h while something is
+ * being set up). The CSRF token is derived from the token, so that whoever cannot read the one cannot know the other.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { MemberId } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Sealer } from '../runtime/sealing.ts';
+import type { PeopleTx, Session, SessionState } from './people-types.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+export const IDLE_MS = 12 * HOUR;
+const LONGEST_MS: Readonly<Record<SessionState, number>> = {
+  second_factor: 10 * MINUTE,
+  set_up: 12 * HOUR,
+  signed_in: 30 * 24 * HOUR,
+};
+/** Its last use is written down no more often. */
+const TOUCH_EVERY_MS = 5 * MINUTE;
+const MOST_AGENT = 300;
+
+/** Where a request comes from. */
+export interface Origin {
+  readonly address: string;
+  readonly agent: string;
+}
+/** A session whose token is at hand: the one time it can go into a cookie. */
+export interface Begun {
+  readonly session: Session;
+  readonly token: string;
+}
+
+/** A new token: 256 bits, base64url. */
+export function newToken(random: Random): string {
+  return random.bytes(32).toString('base64url');
+}
+/** What is kept of a token that is random enough not to need more. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
+}
+export function csrfToken(sealer: Sealer, token: string): string {
+  return sealer.mac(token, 'csrf').toString('base64url');
+}
+export function isCsrfToken(sealer: Sealer, token: string, given: string): boolean {
+  const expected = Buffer.from(csrfToken(sealer, token));
+  const got = Buffer.from(given);
+  return got.length === expected.length && timingSafeEqual(got, expected);
+}
+
+export function newSession(
+  deps: { readonly random: Random; readonly now: number },
+  memberId: MemberId,
+  state: SessionState,
+  { address, agent }: Origin,
+): Begun {
+  const { random, now } = deps;
+  const token = newToken(random);
+  return {
+    token,
+    session: {
+      id: random.id(),
+      hash: hashToken(token),
+      memberId,
+      state,
+      createdAt: now,
+      lastUsedAt: now,
+      expiresAt: now + LONGEST_MS[state],
+      address,
+      // Shown to people later: no control characters.
+      agent: agent.replace(/[^\x20-\x7e]/g, '').slice(0, MOST_AGENT),
+      challenge: null,
+      sealedTotp: null,
+    },
+  };
+}
+export function isOver(session: Session, now: number): boolean {
+  return now >= session.expiresAt || now - session.lastUsedAt >= IDLE_MS;
+}
+export function wantsTouch(session: Session, now: number): boolean {
+  return now - session.lastUsedAt >= TOUCH_EVERY_MS;
+}
+/** The next session instead of the old one. */
+export function recordReplace(tx: PeopleTx, old: Session | null, next: Session): void {
+  if (old !== null) tx.endSession(old.hash);
+  tx.insertSession(next);
+}

@@ -1,0 +1,167 @@
+/**
+ * Signing in, as steps: password, then a second factor; or a one-time link, then whatever is missing. Invariants: nobody
+ * is signed in without both factors; an unknown e-mail takes the same path and time as a known one; a code, a link or a
+ * challenge is taken once, and the write that takes it is the one that makes the next session. Failures count toward
+ * iam/attempts.ts. Rejects where the store does.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../runtime/clock.ts';
+import { INSTANCE } from '../runtime/ids.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Sealer } from '../runtime/sealing.ts';
+import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { Attempted, Attempts } from './attempts.ts';
+import { memberEmail } from './email.ts';
+import { recoveryHash, totpStep } from './one-time-codes.ts';
+import { type Assertion, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
+import type { Passwords } from './passwords.ts';
+import type { Member, PeopleReader, PeopleTx, Session } from './people-types.ts';
+import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
+
+export type Method = 'totp' | 'passkey' | 'recovery';
+export interface SignInDeps {
+  readonly read: PeopleReader;
+  readonly transactor: Transactor<PeopleTx>;
+  readonly attempts: Attempts;
+  readonly passwords: Passwords;
+  readonly ceremonies: Ceremonies;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+export interface SignIn {
+  /**
+   * The right password leads to a session that awaits the second factor, or, without one yet, what is to be set up.
+   * `found` is told whose address it is, before anything is written.
+   */
+  password(
+    email: string,
+    password: string,
+    origin: Origin,
+    found: (member: Member) => void,
+  ): Promise<Attempted<Begun & { member: Member }>>;
+  totp(session: Session, code: string, origin: Origin): Promise<Attempted<Begun>>;
+  recovery(session: Session, code: string, origin: Origin): Promise<Attempted<Begun>>;
+  /** Options for the browser; null where passkeys cannot be used here. */
+  passkeyOptions(session: Session): Promise<object | null>;
+  passkey(session: Session, response: Assertion, origin: Origin): Promise<Attempted<Begun>>;
+}
+
+/** Which second factors the member can use. */
+export async function methodsOf(
+  read: PeopleReader,
+  member: Member,
+  ceremonies: Ceremonies,
+): Promise<Method[]> {
+  const passkeys = await read.passkeys(member.id);
+  return [
+    ...(passkeys.length > 0 && ceremonies.host() !== null ? (['passkey'] as const) : []),
+    ...(member.totp !== null ? (['totp'] as const) : []),
+    ...((await read.recoveryCodesLeft(member.id)) > 0 ? (['recovery'] as const) : []),
+  ];
+}
+/** What the member has to set before anything else; empty: both factors are there. */
+export async function missingOf(
+  read: PeopleReader,
+  member: Member,
+): Promise<readonly ('password' | 'second_factor')[]> {
+  const hasFactor = member.totp !== null || (await read.passkeys(member.id)).length > 0;
+  return [
+    ...(member.password === null ? (['password'] as const) : []),
+    ...(hasFactor ? [] : (['second_factor'] as const)),
+  ];
+}
+
+export function createSignIn(deps: SignInDeps): SignIn {
+  const { read, transactor, attempts, passwords, ceremonies, sealer, clock, random } = deps;
+  const begin = (member: Member['id'], state: Session['state'], origin: Origin) =>
+    newSession({ random, now: clock.now() }, member, state, origin);
+
+  /** The second factor, once: `take` records what must hold for it. */
+  async function step(
+    session: Session,
+    origin: Origin,
+    prove: () => Promise<((tx: PeopleTx) => void) | null>,
+  ): Promise<Attempted<Begun>> {
+    // Whoever has the password may guess from many addresses: the name alone counts.
+    const who = { address: origin.address, pair: `factor ${session.memberId}` };
+    return attempts.attempt(who, async () => {
+      const take = await prove();
+      if (take === null) return null;
+      const next = begin(session.memberId, 'signed_in', origin);
+      try {
+        await transactor.transact(INSTANCE, (tx) => {
+          take(tx);
+          recordReplace(tx, session, next.session);
+        });
+        return next;
+      } catch (error) {
+        // Taken meanwhile: by another request with the same code, or on the same session.
+        if (error instanceof StaleError) return null;
+        throw error;
+      }
+    });
+  }
+
+  return {
+    async password(email, password, origin, found) {
+      const known = memberEmail(email);
+      // What was typed may be anything, a password too: its hash is counted.
+      const name = createHash('sha256').update(known ?? email).digest('base64url').slice(0, 22);
+      const who = { address: origin.address, pair: `member ${name} ${origin.address}` };
+      return attempts.attempt(who, async () => {
+        const member = known === null ? null : await read.memberByEmail(known);
+        if (member !== null) found(member);
+        const right = await passwords.verify(member?.password ?? null, password);
+        if (member === null || !right) return null;
+        const missing = await missingOf(read, member);
+        const next = begin(member.id, missing.length > 0 ? 'set_up' : 'second_factor', origin);
+        await transactor.transact(INSTANCE, (tx) => tx.insertSession(next.session));
+        return { ...next, member };
+      });
+    },
+    totp: (session, code, origin) =>
+      step(session, origin, async () => {
+        const member = await read.member(session.memberId);
+        if (member === null || member.totp === null) return null;
+        const taken = totpStep(sealer, member.totp.sealedSecret, code.replace(/\s/g, ''), clock.now());
+        if (taken === null || taken <= member.totp.lastStep) return null;
+        return (tx) => tx.takeTotpStep(member.id, taken);
+      }),
+    recovery: (session, code, origin) =>
+      step(session, origin, async () => {
+        const hash = recoveryHash(sealer, code);
+        return (tx) => tx.takeRecoveryCode(session.memberId, hash);
+      }),
+    async passkeyOptions(session) {
+      const known = await read.passkeys(session.memberId);
+      if (known.length === 0 || ceremonies.host() === null) return null;
+      const challenge = newChallenge(random);
+      await transactor.transact(INSTANCE, (tx) =>
+        tx.setPending(session.hash, {
+          challenge: challenge.toString('base64url'),
+          sealedTotp: session.sealedTotp,
+        }),
+      );
+      return ceremonies.assertion(known, challenge);
+    },
+    passkey: (session, response, origin) =>
+      step(session, origin, async () => {
+        const { challenge } = session;
+        if (challenge === null) return null;
+        await transactor.transact(INSTANCE, (tx) =>
+          tx.setPending(session.hash, { challenge: null, sealedTotp: session.sealedTotp }),
+        );
+        const known = await read.passkeys(session.memberId);
+        const passkey = known.find(({ credentialId }) => credentialId === response.id);
+        if (passkey === undefined) return null;
+        try {
+          const counter = await ceremonies.assert(response, challenge, passkey);
+          return (tx) => tx.usePasskey(passkey.memberId, passkey.id, counter, clock.now());
+        } catch (error) {
+          if (error instanceof PasskeyRefused) return null;
+          throw error;
+        }
+      }),
+  };
+}

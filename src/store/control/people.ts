@@ -1,0 +1,296 @@
+/** Members, their second factors, sessions and one-time links as queries both engines can run. Roles: access.ts. */
+import type { Kysely } from 'kysely';
+import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-types.ts';
+import { type Ask, command, fromJson, type Push, toBuffer } from '../command.ts';
+import { one, toMember } from '../rows/people.ts';
+import type { MemberTable, PasskeyTable, SessionTable, SignInLinkTable, Tables } from '../schema/tables.ts';
+import type { AccessReader, AccessTx } from './access.ts';
+
+const toPasskey = (r: PasskeyTable): Passkey => ({
+  id: r.id as Passkey['id'],
+  memberId: r.member_id as Passkey['memberId'],
+  credentialId: r.credential_id,
+  name: r.name,
+  publicKey: toBuffer(r.public_key),
+  counter: r.counter,
+  transports: fromJson(r.transports) as string[],
+  createdAt: r.created_at,
+  lastUsedAt: r.last_used_at,
+});
+const toSession = (r: SessionTable): Session => ({
+  id: r.id as Session['id'],
+  hash: r.hash,
+  memberId: r.member_id as Session['memberId'],
+  state: r.state,
+  createdAt: r.created_at,
+  lastUsedAt: r.last_used_at,
+  expiresAt: r.expires_at,
+  address: r.address,
+  agent: r.agent,
+  challenge: r.challenge,
+  sealedTotp: r.sealed_totp === null ? null : toBuffer(r.sealed_totp),
+});
+const toLink = (r: SignInLinkTable): SignInLink => ({
+  hash: r.hash,
+  memberId: r.member_id as SignInLink['memberId'],
+  createdAt: r.created_at,
+  expiresAt: r.expires_at,
+});
+
+export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, keyof AccessReader> {
+  const members = () => db.selectFrom('member').selectAll();
+  const sessions = () => db.selectFrom('session').selectAll();
+  return {
+    member: async (id) => one(await ask(members().where('id', '=', id)), toMember),
+    memberByEmail: async (email) => one(await ask(members().where('email', '=', email)), toMember),
+    async anyoneIsReady() {
+      const ready = db
+        .selectFrom('member as m')
+        .select('m.id')
+        .where('m.password', 'is not', null)
+        .where((e) =>
+          e.or([
+            e('m.sealed_totp', 'is not', null),
+            e.exists(e.selectFrom('passkey as p').select('p.id').whereRef('p.member_id', '=', 'm.id')),
+          ]),
+        );
+      return (await ask(ready.limit(1))).length > 0;
+    },
+    firstOperator: async () =>
+      one(
+        await ask(
+          members().where('instance_roles', 'like', '%"operator"%').orderBy('created_at').orderBy('id').limit(1),
+        ),
+        toMember,
+      ),
+    passkeys: async (member) =>
+      (
+        await ask(db.selectFrom('passkey').selectAll().where('member_id', '=', member).orderBy('id'))
+      ).map(toPasskey),
+    recoveryCodesLeft: async (member) =>
+      (await ask(db.selectFrom('recovery_code').select('hash').where('member_id', '=', member))).length,
+    session: async (hash) => one(await ask(sessions().where('hash', '=', hash)), toSession),
+    sessions: async (member) =>
+      (await ask(sessions().where('member_id', '=', member).orderBy('id', 'desc'))).map(toSession),
+    signInLink: async (hash) =>
+      one(await ask(db.selectFrom('sign_in_link').selectAll().where('hash', '=', hash)), toLink),
+  };
+}
+
+export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof AccessTx> {
+  const change = (id: string, to: Partial<MemberTable>) =>
+    push(command(db.updateTable('member').set(to).where('id', '=', id), { must: true }));
+  /** Whoever takes a factor away from a member does so one after the other. */
+  const inTurn = (id: string) => change(id, { id });
+  return {
+    insertMember: (m) =>
+      push(
+        command(
+          db.insertInto('member').values({
+            id: m.id,
+            email: m.email,
+            name: m.name,
+            language: m.language,
+            instance_roles: JSON.stringify(m.instanceRoles),
+            password: m.password,
+            sealed_totp: m.totp?.sealedSecret ?? null,
+            totp_step: m.totp?.lastStep ?? null,
+            created_at: m.createdAt,
+          }),
+        ),
+      ),
+    updateMember: (id, { name, language }) => change(id, { name, language }),
+    setPassword: (id, password) => change(id, { password }),
+    setTotp: (id, { sealedSecret, lastStep }) =>
+      change(id, { sealed_totp: sealedSecret, totp_step: lastStep }),
+    takeTotpStep: (id, step) =>
+      push(
+        command(
+          db.updateTable('member').set({ totp_step: step }).where('id', '=', id).where('totp_step', '<', step),
+          { must: true },
+        ),
+      ),
+    deleteTotp(id) {
+      inTurn(id);
+      push(
+        command(
+          db
+            .updateTable('member')
+            .set({ sealed_totp: null, totp_step: null })
+            .where('id', '=', id)
+            .where((e) => e.exists(e.selectFrom('passkey').select('passkey.id').where('member_id', '=', id))),
+          { must: true },
+        ),
+      );
+    },
+    clearFactors(id) {
+      change(id, { sealed_totp: null, totp_step: null });
+      push(command(db.deleteFrom('passkey').where('member_id', '=', id)));
+      push(command(db.deleteFrom('recovery_code').where('member_id', '=', id)));
+    },
+    insertPasskey: (p) =>
+      push(
+        command(
+          db.insertInto('passkey').values({
+            member_id: p.memberId,
+            id: p.id,
+            credential_id: p.credentialId,
+            name: p.name,
+            public_key: p.publicKey,
+            counter: p.counter,
+            transports: JSON.stringify(p.transports),
+            created_at: p.createdAt,
+            last_used_at: p.lastUsedAt,
+          }),
+        ),
+      ),
+    renamePasskey: (member, id, name) =>
+      push(
+        command(
+          db.updateTable('passkey').set({ name }).where('member_id', '=', member).where('id', '=', id),
+          { must: true },
+        ),
+      ),
+    usePasskey: (member, id, counter, at) =>
+      push(
+        command(
+          db
+            .updateTable('passkey')
+            .set({ counter, last_used_at: at })
+            .where('member_id', '=', member)
+            .where('id', '=', id)
+            // WebAuthn §6.1.1: authenticators without a counter say 0 every time
+            .where((e) =>
+              counter === 0 ? e('counter', '=', 0) : e('counter', '<', counter),
+            ),
+          { must: true },
+        ),
+      ),
+    deletePasskey(member, id) {
+      inTurn(member);
+      push(
+        command(
+          db
+            .deleteFrom('passkey')
+            .where('member_id', '=', member)
+            .where('id', '=', id)
+            .where((e) =>
+              e.or([
+                e.exists(
+                  e
+                    .selectFrom('member')
+                    .select('member.id')
+                    .where('member.id', '=', member)
+                    .where('member.sealed_totp', 'is not', null),
+                ),
+                e.exists(
+                  e
+                    .selectFrom('passkey as other')
+                    .select('other.id')
+                    .where('other.member_id', '=', member)
+                    .where('other.id', '!=', id),
+                ),
+              ]),
+            ),
+          { must: true },
+        ),
+      );
+    },
+    setRecoveryCodes(member, hashes) {
+      push(command(db.deleteFrom('recovery_code').where('member_id', '=', member)));
+      for (const hash of hashes)
+        push(command(db.insertInto('recovery_code').values({ member_id: member, hash })));
+    },
+    takeRecoveryCode: (member, hash) =>
+      push(
+        command(
+          db.deleteFrom('recovery_code').where('member_id', '=', member).where('hash', '=', hash),
+          { must: true },
+        ),
+      ),
+    ...sessionTx(db, push),
+  };
+}
+
+type SessionTx = Pick<
+  PeopleTx,
+  | 'insertSession'
+  | 'touchSession'
+  | 'setPending'
+  | 'endSession'
+  | 'deleteSession'
+  | 'deleteSessions'
+  | 'pruneSessions'
+  | 'insertSignInLink'
+  | 'takeSignInLink'
+  | 'takeOwnerLinks'
+  | 'deleteSignInLinks'
+  | 'pruneSignInLinks'
+>;
+function sessionTx(db: Kysely<Tables>, push: Push): SessionTx {
+  const links = () => db.deleteFrom('sign_in_link');
+  return {
+    insertSession: (s) =>
+      push(
+        command(
+          db.insertInto('session').values({
+            hash: s.hash,
+            id: s.id,
+            member_id: s.memberId,
+            state: s.state,
+            created_at: s.createdAt,
+            last_used_at: s.lastUsedAt,
+            expires_at: s.expiresAt,
+            address: s.address,
+            agent: s.agent,
+            challenge: s.challenge,
+            sealed_totp: s.sealedTotp,
+          }),
+        ),
+      ),
+    touchSession: (hash, { lastUsedAt, address, agent }) =>
+      push(
+        command(
+          db
+            .updateTable('session')
+            .set({ last_used_at: lastUsedAt, address, agent })
+            .where('hash', '=', hash),
+        ),
+      ),
+    setPending: (hash, { challenge, sealedTotp }) =>
+      push(
+        command(
+          db.updateTable('session').set({ challenge, sealed_totp: sealedTotp }).where('hash', '=', hash),
+          { must: true },
+        ),
+      ),
+    endSession: (hash) =>
+      push(command(db.deleteFrom('session').where('hash', '=', hash), { must: true })),
+    deleteSession: (member, id) =>
+      push(command(db.deleteFrom('session').where('member_id', '=', member).where('id', '=', id))),
+    deleteSessions: (member) => push(command(db.deleteFrom('session').where('member_id', '=', member))),
+    pruneSessions: (now, idleBefore) =>
+      push(
+        command(
+          db
+            .deleteFrom('session')
+            .where((e) => e.or([e('expires_at', '<=', now), e('last_used_at', '<=', idleBefore)])),
+        ),
+      ),
+    insertSignInLink: (l) =>
+      push(
+        command(
+          db.insertInto('sign_in_link').values({
+            hash: l.hash,
+            member_id: l.memberId,
+            created_at: l.createdAt,
+            expires_at: l.expiresAt,
+          }),
+        ),
+      ),
+    takeSignInLink: (hash) => push(command(links().where('hash', '=', hash), { must: true })),
+    takeOwnerLinks: () => push(command(links().where('member_id', 'is', null), { must: true })),
+    deleteSignInLinks: (member) => push(command(links().where('member_id', '=', member))),
+    pruneSignInLinks: (now) => push(command(links().where('expires_at', '<=', now))),
+  };
+}
