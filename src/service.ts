@@ -18,21 +18,27 @@ import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
 import { recordPublish } from './edj/publish.ts';
 import { type RenderDeps, renderEvent } from './edj/render-event.ts';
+import type { EdjTx } from './edj/types.ts';
 import { createAttempts } from './iam/attempts.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
 import { offerOwnerLink, signInUrl } from './iam/links.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
 import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
+import { planLetter } from './intake/letters.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
 import { planNotice } from './intake/notices.ts';
 import type { HostedOutcome } from './intake/planned.ts';
+import { createProjectEvents } from './intake/project-events.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
+import { createAlertPublisher } from './limits/alert-publisher.ts';
+import { createTellExceeded } from './limits/alerts.ts';
 import { createLimiter } from './limits/limiter.ts';
+import { createRollUp } from './limits/roll-up.ts';
 import { createSharedLimiter } from './limits/shared-limiter.ts';
-import { keptMs } from './limits/types.ts';
+import { keptMs, type LimitTx } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
 import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
@@ -52,7 +58,7 @@ import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
 import type { StoredMessage } from './spool/types.ts';
 import { createSweeper } from './store/retention.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoreTx } from './store/store.ts';
 import { openGround, openSealer } from './stores.ts';
 import { bodyOffset } from './verify/canonical.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
@@ -241,10 +247,29 @@ export async function startService(
   });
   const deliverHosted = createHostedDelivery(planHosted, intake);
   const defaults = { perMinute: config.limitPerMinute, perDay: config.limitPerDay };
+  const prepareProjectEvent = createProjectEvents({ read, clock, random, published });
+  const alerts = createAlertPublisher<LimitTx & EdjTx>({
+    read,
+    transactor: store,
+    prepareEvent: prepareProjectEvent,
+    domainName: async (project, id) => (await read.domain(project, id))?.name ?? null,
+    clock,
+    logger,
+  });
+  const { nudge: noticed } = alerts;
+  const tellExceeded = createTellExceeded({ transactor: store, clock, logger, noticed });
+  const limiterDeps = { reader: read, clock, defaults, tellExceeded, noticed };
   const limiter =
     shared === null
-      ? createLimiter({ reader: read, clock, defaults })
-      : createSharedLimiter({ reader: read, usage: shared.usage, clock, logger, defaults });
+      ? createLimiter(limiterDeps)
+      : createSharedLimiter({ ...limiterDeps, usage: shared.usage, logger });
+  const rollUp = createRollUp({
+    read,
+    transactor: store,
+    clock,
+    logger,
+    mayRun: mayRun('traffic roll-up'),
+  });
   const noticeDeps = { read, clock, random, hostname: config.hostname };
   const telling: Pick<CommitDeps, 'notices' | 'accept'> = {
     async notices(message, items, settlement) {
@@ -458,6 +483,13 @@ export async function startService(
       attempts,
       issuer: `Hikyaku ${config.hostname}`,
       limiter,
+      limitDefaults: defaults,
+      prepareProjectEvent,
+      acceptLetter: (letter, also) =>
+        intake.accept({
+          messages: [planLetter(letter, { clock, random, hostname: config.hostname })],
+          also: (tx) => also(tx as StoreTx),
+        }),
       sealer,
       clock,
       random,
@@ -493,7 +525,7 @@ export async function startService(
   const control = createControl(config.dataDir, { operate, clock, logger });
   const sweeper = createSweeper({ store, clock, logger, mayRun: mayRun('retention') });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
-  for (const service of [dispatcher, scheduler, checker, control, sweeper, ...members]) {
+  for (const service of [dispatcher, alerts, scheduler, checker, control, sweeper, rollUp, ...members]) {
     starting.use(service);
     await service.start(signal);
   }

@@ -67,6 +67,10 @@ export function asMember(request: FastifyRequest): SelfSession {
     throw new Problem(403, 'members-only', 'Members only', 'this is for members, not for API clients');
   return request.self;
 }
+/** The caller, for the record. */
+export function actorText({ actor }: Principal): string {
+  return actor.kind === 'key' ? `api_client ${actor.apiClientId}` : `member ${actor.memberId}`;
+}
 /** An id of the path; what is no id is not found, like any other unknown one. */
 export function pathId<K extends string>(request: FastifyRequest, name = 'id'): Id<K> {
   const id = parseId<K>((request.params as Record<string, string>)[name] ?? '');

@@ -12,11 +12,14 @@ import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
 import type { IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
+import type { Letter } from '../intake/letters.ts';
+import type { IntakeTx } from '../intake/planned.ts';
 import type { Submit } from '../intake/submit.ts';
 import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
+import type { PrepareProjectEvent } from '../limits/alert-publisher.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { LimitReader, LimitTx } from '../limits/types.ts';
+import type { LimitReader, LimitTx, ProjectLimits } from '../limits/types.ts';
 import type { RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
@@ -27,6 +30,15 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
+export type ApiTx = IamTx &
+  DomainTx &
+  RuleTx &
+  LimitTx &
+  SpoolTx &
+  EdjTx &
+  LedgerTx &
+  PeopleTx &
+  AuditTx;
 export interface ApiDeps {
   readonly read: IamReader &
     DomainReader &
@@ -37,14 +49,17 @@ export interface ApiDeps {
     LedgerReader &
     PeopleReader &
     AuditReader;
-  readonly transactor: Transactor<
-    IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx
-  >;
+  readonly transactor: Transactor<ApiTx>;
   readonly authenticator: Authenticator;
   readonly attempts: Attempts;
   /** Who one-time codes are for, as their apps show it. */
   readonly issuer: string;
   readonly limiter: Limiter;
+  /** Of projects without limits of their own. */
+  readonly limitDefaults: ProjectLimits;
+  readonly prepareProjectEvent: PrepareProjectEvent<Pick<EdjTx, 'insertEvent'>>;
+  /** Takes a mail of the instance's own through the one door, and `also` in the same commit. */
+  readonly acceptLetter: (letter: Letter, also: (tx: ApiTx & IntakeTx) => void) => Promise<void>;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,4 +1,4 @@
-/** /mta/v1/domains: set up sending and receiving, DKIM keys, DNS, usage, and the three families of rules. */
+/** /mta/v1/domains: set up sending and receiving, DKIM keys, DNS, and the three families of rules. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
@@ -65,6 +65,16 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     if (topic === null) throw invalid(`${field}.self`, 'there is no such topic');
     return topic.id;
   }
+  /** A domain's own limits go up to the project's. */
+  async function checkLimits(project: ProjectId, { limits = {} }: Changes): Promise<void> {
+    const own = (await read.projectLimits(project)) ?? deps.limitDefaults;
+    for (const [name, most] of [
+      ['per_minute', own.perMinute],
+      ['per_day', own.perDay],
+    ] as const)
+      if (most > 0 && (limits[name] ?? 0) > most)
+        throw invalid(`limits.${name}`, `is above the project's limit of ${most}`);
+  }
   const apply = (domain: MtaDomain, { receiving, dkim_enabled: dkim, limits }: Changes): MtaDomain => ({
     ...domain,
     receiving: receiving ?? domain.receiving,
@@ -108,6 +118,7 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
         },
         body,
       );
+      await checkLimits(projectId, body);
       const keys = await makeDkimKeys(random, deps.sealer, clock, projectId, id);
       await transactor.transact(projectId, (tx) => {
         tx.insertDomain(domain);
@@ -127,6 +138,7 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       const { projectId } = permitted(request, 'mta.domains.update');
       const body = request.body as Changes;
       const before = await domainOf(request, projectId);
+      await checkLimits(projectId, body);
       const topic =
         body.default_topic === undefined
           ? before.defaultTopicId
@@ -196,23 +208,6 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       return dnsView(found(await deps.checkDomain(projectId, id)));
     },
   );
-  app.get(
-    '/domains/:id/usage',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
-    async (request) => {
-      const { projectId } = permitted(request, 'mta.domains.get');
-      const domain = await domainOf(request, projectId);
-      const view = ({ perMinute, perDay }: Awaited<ReturnType<typeof deps.limiter.usage>>) => ({
-        per_minute: perMinute,
-        per_day: perDay,
-      });
-      return {
-        project: view(await deps.limiter.usage(projectId, null, null)),
-        domain: view(await deps.limiter.usage(projectId, domain.id, domain)),
-      };
-    },
-  );
-
   function ruleRoutes(family: Rule['family'], path: string, params: 'domain' | 'project'): void {
     const place = async (request: FastifyRequest, project: ProjectId): Promise<DomainId | null> =>
       params === 'project' ? null : (await domainOf(request, project)).id;

@@ -57,7 +57,8 @@ export const SendMessage = Type.Object(
     subject: Type.String({ maxLength: 10_000 }),
     priority: Type.Optional(
       Type.Union([Type.Literal('high'), Type.Literal('normal')], {
-        description: "high: ahead of the project's other mail",
+        description:
+          "high: ahead of the project's other mail, at each destination and among what is held over the limit (by SMTP: the header field MT-Priority, 1 to 9)",
       }),
     ),
     content_type: Type.String({ maxLength: 1000, description: 'text/* or multipart/*' }),

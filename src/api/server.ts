@@ -22,6 +22,8 @@ import { iamRoutes } from './iam.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
+import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
+import { mtaLimitRoutes } from './mta-limits.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
 import { createPeopleViews } from './people-views.ts';
@@ -164,6 +166,8 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     mtaDomainRoutes(scope, deps, views);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
+    mtaLimitRoutes(scope, deps);
+    mtaLimitRequestRoutes(scope, deps);
   });
   await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
   await part(

@@ -9,7 +9,7 @@ export const commands: Readonly<Record<string, Command>> = {
   serve: lazy('run the service', '', () => import('./serve.ts')),
   bootstrap: lazy(
     'make a project with a domain, a topic and a key',
-    '--domain NAME [--verified] [--project NAME] [--role admin|sender] [--email ADDRESS] [--json]',
+    '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS] [--json]',
     () => import('./bootstrap.ts'),
   ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),

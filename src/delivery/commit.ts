@@ -5,6 +5,7 @@
  * A notification the sender is owed (RFC 3461) is accepted in the very commit that settles what it tells of.
  */
 import type { EdjTx } from '../edj/types.ts';
+import type { TrafficTx } from '../limits/traffic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
@@ -12,13 +13,15 @@ import type { NewMessage, RecipientRow, SpoolTx } from '../spool/types.ts';
 import type { Item, MessageHead, Settled, Settlement } from './settle.ts';
 
 export type { Item } from './settle.ts';
+/** What outcomes are written with. */
+export type OutcomeTx = SpoolTx & EdjTx & TrafficTx;
 /** A message to be accepted together with what it tells of. */
 export interface Notice {
   readonly message: NewMessage;
   readonly recipients: readonly RecipientRow[];
 }
 export interface CommitDeps {
-  readonly transactor: Transactor<SpoolTx & EdjTx>;
+  readonly transactor: Transactor<OutcomeTx>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly prepare: (message: MessageHead) => Promise<Settlement>;
@@ -29,7 +32,7 @@ export interface CommitDeps {
     settlement: Settlement,
   ) => Promise<readonly Notice[]>;
   /** The one door: accepts the notices and records the rest in the same commit. */
-  readonly accept: (notices: readonly Notice[], also: (tx: SpoolTx & EdjTx) => void) => Promise<void>;
+  readonly accept: (notices: readonly Notice[], also: (tx: OutcomeTx) => void) => Promise<void>;
   /** An outcome cannot be written for now (+1), or could be after all (-1): meanwhile nothing new should be tried. */
   readonly stuck: (by: 1 | -1) => void;
   /** Give up waiting for the store: the process is going down. */
@@ -49,7 +52,7 @@ export async function commitOutcomes(
   for (let tries = 0; !deps.abandoned.aborted; tries++) {
     try {
       const settlement = await (first ?? deps.prepare(head));
-      const recordAll = (tx: SpoolTx & EdjTx) => {
+      const recordAll = (tx: OutcomeTx) => {
         for (const item of items) settlement.record(tx, item);
       };
       const notices = await deps.notices(head, items, settlement);

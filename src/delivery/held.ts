@@ -1,17 +1,20 @@
 /**
- * Held mail flows out by itself: over quota as the rolling windows allow, suspended when nothing suspends it any more.
- * A hold that lasts longer than 7 days ends as expired (holding does not count toward the time in the queue).
+ * Held mail flows out by itself: over quota as the rolling windows allow, what hurries ahead of the rest of its project;
+ * suspended when nothing suspends it any more. A hold that lasts longer than 7 days ends as expired (holding does not
+ * count toward the time in the queue). A domain that is over its own limit does not stand in the way of the project's others.
  */
 import type { DomainReader } from '../domains/types.ts';
 import type { Limiter, Reservation } from '../limits/limiter.ts';
 import type { LimitTx } from '../limits/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { DomainId } from '../runtime/ids.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import { release } from '../spool/transitions.ts';
+import { release, toHeld } from '../spool/transitions.ts';
 import {
   type DueRecipient,
   HELD_LANES,
   type LaneKey,
+  type RecipientMove,
   type SpoolReader,
   type SpoolTx,
 } from '../spool/types.ts';
@@ -19,6 +22,10 @@ import type { Suspensions } from './suspensions.ts';
 
 export const LONGEST_HOLD_MS = 7 * 24 * 3600 * 1000;
 const AT_ONCE = 200;
+/** What hurries and is due so soon goes before what is due now. */
+const AHEAD_MS = 60_000;
+/** A row so young may not be counted in the backlog yet. */
+const FRESH_MS = 2000;
 
 export interface HeldDeps {
   readonly read: SpoolReader & DomainReader;
@@ -28,8 +35,8 @@ export interface HeldDeps {
   readonly clock: Clock;
 }
 export interface Flow {
-  /** Committed as queued, due now. */
-  readonly released: readonly DueRecipient[];
+  /** Committed as queued, due now; `from`: the lane they were held in. */
+  readonly released: readonly (DueRecipient & { readonly from: string })[];
   /** Held for too long, for the caller to settle. */
   readonly overheld: readonly DueRecipient[];
   /** Wall ms at which the lane is to be looked at again; null: when a new row comes. */
@@ -48,13 +55,47 @@ async function noLongerSuspended(lane: LaneKey, deps: HeldDeps, now: number): Pr
     );
     for (const one of page.items) {
       const lifted = { ...one, row: { ...one.row, lane: one.row.domain } };
-      const tooLong = one.row.heldMs + (now - (one.row.heldSince ?? now)) >= LONGEST_HOLD_MS;
-      if (tooLong || deps.suspensions.match(lifted, now) === null) free.push(one);
+      if (isOverheld(one, now) || deps.suspensions.match(lifted, now) === null) free.push(one);
       if (free.length >= AT_ONCE) return free;
     }
     cursor = page.nextCursor;
   } while (cursor !== null);
   return free;
+}
+function isOverheld({ row }: DueRecipient, now: number): boolean {
+  return row.heldMs + (now - (row.heldSince ?? now)) >= LONGEST_HOLD_MS;
+}
+
+/** What fits into the windows now, in the order given. */
+async function admit(candidates: readonly DueRecipient[], deps: HeldDeps, now: number) {
+  const free: DueRecipient[] = [];
+  const reservations: Reservation[] = [];
+  /** Rows of domains over their own limit, looked at again when that has room. */
+  const putOff: RecipientMove[] = [];
+  const over = new Map<DomainId, number>();
+  for (const one of candidates) {
+    const { projectId, domainId } = one.message;
+    const domain = domainId === null ? null : await deps.read.domain(projectId, domainId);
+    if (domain === null) {
+      free.push(one);
+      continue;
+    }
+    let until = over.get(domain.id);
+    if (until === undefined) {
+      const reserved = await deps.limiter.reserve(projectId, domain.id, domain, 1);
+      if (reserved.kind === 'ok') {
+        reservations.push(reserved);
+        free.push(one);
+        continue;
+      }
+      until = now + reserved.retryAfterSeconds * 1000;
+      if (reserved.scope === 'project') return { free, reservations, putOff, full: until };
+      over.set(domain.id, until);
+    }
+    const lane = one.row.lane === HELD_LANES.priority ? HELD_LANES.priority : HELD_LANES.quota;
+    putOff.push(toHeld(one.row, now, until, lane, one.row.lastResult));
+  }
+  return { free, reservations, putOff, full: null };
 }
 
 /** Looks at the due rows of a held lane. Rejects where the store does. */
@@ -64,43 +105,39 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps): Promise<Flow> {
   const suspended = lane.lane === HELD_LANES.suspended;
   const [found] = await deps.read.due([lane], now, suspended ? 0 : AT_ONCE, new Set());
   const due = suspended ? await noLongerSuspended(lane, deps, now) : found!.rows;
-  const overheld = due.filter(({ row }) => row.heldMs + (now - (row.heldSince ?? now)) >= LONGEST_HOLD_MS);
-  const candidates = due.filter((one) => !overheld.includes(one));
-  const free: DueRecipient[] = [];
-  const reservations: Reservation[] = [];
-  let again = due.length === AT_ONCE ? now : found!.next;
-  for (const one of candidates) {
-    if (suspended) {
-      free.push(one);
-      continue;
-    }
-    const { projectId, domainId } = one.message;
-    const domain = domainId === null ? null : await deps.read.domain(projectId, domainId);
-    if (domain === null) {
-      free.push(one);
-      continue;
-    }
-    const reserved = await deps.limiter.reserve(projectId, domain.id, domain, 1);
-    if (reserved.kind === 'over') {
-      again = now + reserved.retryAfterSeconds * 1000;
-      break;
-    }
-    reservations.push(reserved);
-    free.push(one);
-  }
+  const overheld = due.filter((one) => isOverheld(one, now));
+  const own = due.filter((one) => !overheld.includes(one));
+  const first = lane.lane === HELD_LANES.quota && own.length > 0 ? await hurried(lane, deps, now) : [];
+  const { free, reservations, putOff, full } = suspended
+    ? { free: own, reservations: [], putOff: [], full: null }
+    : await admit([...first, ...own], deps, now);
   const released = free.map((was) => {
     const { to, lane: next, heldSince, heldMs, nextAttemptAt } = release(was.row, now);
     const row = { ...was.row, state: to, lane: next, heldSince, heldMs, nextAttemptAt };
-    return { ...was, row };
+    return { ...was, row, from: was.row.lane };
   });
   try {
-    if (free.length > 0)
+    if (free.length + putOff.length > 0)
       await deps.transactor.transact(lane.project, (tx) => {
         for (const { row } of free) tx.moveRecipient(release(row, now));
+        for (const move of putOff) tx.moveRecipient(move);
         for (const reservation of reservations) reservation.commit(tx);
       });
   } finally {
     for (const reservation of reservations) reservation.release();
   }
-  return { released, overheld, again };
+  const next = due.length === AT_ONCE ? now : earliest(found!.next, putOff);
+  return { released, overheld, again: full ?? next };
+}
+/** The project's held mail that goes before all other of it. */
+async function hurried({ project }: LaneKey, deps: HeldDeps, now: number): Promise<DueRecipient[]> {
+  const lane = { project, lane: HELD_LANES.priority };
+  const [found] = await deps.read.due([lane], now + AHEAD_MS, AT_ONCE, new Set());
+  return found!.rows.filter((one) => now - (one.row.heldSince ?? now) >= FRESH_MS && !isOverheld(one, now));
+}
+function earliest(next: number | null, putOff: readonly RecipientMove[]): number | null {
+  return putOff.reduce<number | null>(
+    (least, { nextAttemptAt }) => (least === null ? nextAttemptAt : Math.min(least, nextAttemptAt!)),
+    next,
+  );
 }

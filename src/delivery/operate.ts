@@ -3,7 +3,6 @@
  * a transaction of its message, and an audit record says who did what to how many. A recipient that is being tried this
  * very moment is left alone and counted as in flight.
  */
-import type { EdjTx } from '../edj/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { SuspensionId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -15,11 +14,10 @@ import type {
   QueueOperation,
   RecipientRow,
   SpoolReader,
-  SpoolTx,
   Suspension,
   WaitingFilter,
 } from '../spool/types.ts';
-import { type CommitDeps, commitOutcomes } from './commit.ts';
+import { type CommitDeps, commitOutcomes, type OutcomeTx } from './commit.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Change } from './settle.ts';
 
@@ -46,7 +44,7 @@ export interface QueueResult {
 }
 export interface OperatorDeps {
   readonly read: SpoolReader;
-  readonly transactor: Transactor<SpoolTx & EdjTx>;
+  readonly transactor: Transactor<OutcomeTx>;
   readonly scheduler: Pick<Scheduler, 'seize' | 'letGo' | 'suspend' | 'resume'>;
   readonly prepare: CommitDeps['prepare'];
   readonly notices: CommitDeps['notices'];

@@ -93,6 +93,7 @@ async function bench(script: ScriptOptions = {}, more: Partial<SchedulerDeps> = 
         moveRecipient: (m: RecipientMove) => moves.push(m),
         insertAttempt: (a: AttemptRow) => tried.push(a),
         insertEvent: (e: EventRow) => made.push(e),
+        addTraffic() {},
       } as never);
       await null;
       if (store.failing > 0) {

@@ -5,7 +5,6 @@
  * Freshly accepted mail comes with its bytes and is not read back. A store that cannot be read is asked again.
  */
 import type { DomainReader } from '../domains/types.ts';
-import type { EdjTx } from '../edj/types.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader } from '../rules/types.ts';
@@ -25,13 +24,12 @@ import {
   type LaneSummary,
   type RecipientRow,
   type SpoolReader,
-  type SpoolTx,
   type StoredMessage,
   type Suspension,
 } from '../spool/types.ts';
 import { bytesOf, createAttempts, type DeadSite, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
-import { type CommitDeps, commitOutcomes, type Item, type Notice } from './commit.ts';
+import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
 import { createLanes, fifo, type JobClass, type SiteState } from './lanes.ts';
 import { deferredHere, type Outcome } from './outcome.ts';
@@ -52,7 +50,7 @@ export type HostedDelivery = (
 ) => Promise<readonly Item[]>;
 
 export interface SchedulerDeps extends PlanDeps {
-  readonly transactor: Transactor<SpoolTx & EdjTx & LimitTx>;
+  readonly transactor: Transactor<OutcomeTx & LimitTx>;
   readonly read: SpoolReader & RuleReader & DomainReader & LimitReader;
   readonly limiter: Pick<Limiter, 'reserve'>;
   readonly network: Network;
@@ -512,8 +510,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       suspensions,
       clock,
     });
-    for (const { row, message } of released) {
-      backlog.count(lane, 'held', -1);
+    for (const { row, message, from } of released) {
+      backlog.count(backlog.lane(row.projectId, from), 'held', -1);
       backlog.count(laneOf(row), 'queued', 1);
       lease({ head: message, message: null, fresh: false, size: message.size, rows: [row] });
     }
@@ -664,7 +662,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 }
 
 function isHeldLane({ lane }: BacklogLane): boolean {
-  return lane === HELD_LANES.quota || lane === HELD_LANES.suspended;
+  return Object.values<string>(HELD_LANES).includes(lane);
 }
 function isTooMany(outcome: Outcome): boolean {
   return outcome.kind === 'deferred' && outcome.reply?.code === 452 && !outcome.ambiguous;

@@ -27,6 +27,7 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
     facts: {},
   } as unknown as MessageHead;
   const events: string[] = [];
+  const traffic: object[] = [];
   let row = {
     id: 'r',
     projectId: 'p',
@@ -58,6 +59,7 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
   return {
     clock,
     events,
+    traffic,
     get row() {
       return row;
     },
@@ -76,6 +78,7 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
           move = made;
         },
         insertAttempt() {},
+        addTraffic: (_project: string, _domain: string, _at: number, counts: object) => traffic.push(counts),
         insertEvent: (event: { name: string }) =>
           events.push(`${event.name}@${(clock.now() - message.acceptedAt) / HOUR}`),
       };
@@ -95,6 +98,7 @@ test('a deferral is told at the first attempt and then once after each chosen ag
   }
   assert.deepEqual(s.events, ['deferred@0', 'deferred@2', 'deferred@5']);
   assert.equal(s.row.lane, 'mx.out.test');
+  assert.deepEqual(s.traffic, [{ deferred: 1 }], 'a recipient is counted as deferred once');
 });
 test('a delay is told to the sender once, after four hours', async () => {
   const s = await setUp();
@@ -115,6 +119,7 @@ test('time held does not count; a jumped clock expires nothing; the end is told 
   await s.clock.advance(24 * HOUR);
   assert.deepEqual(await s.fail(), ['failed']);
   assert.equal(s.row.state, 'expired');
+  assert.deepEqual(s.traffic, [{ deferred: 1 }, { expired: 1 }]);
   const doubtful = await setUp({ trusted: false });
   await doubtful.clock.advance(6 * 24 * HOUR);
   await doubtful.fail();

@@ -7,6 +7,7 @@ import { classifyReply, classifyStatus } from '../bounces/classify.ts';
 import type { DomainReader } from '../domains/types.ts';
 import type { SettleTx } from '../edj/types.ts';
 import type { DeliveryEventContent, DeliveryEventName } from '../events/catalogue.ts';
+import type { TrafficTx } from '../limits/traffic.ts';
 import { DEFAULT_SENDING, keptMs, type LimitReader, type SendingSettings } from '../limits/types.ts';
 import type { EventRule, RuleReader } from '../rules/types.ts';
 import { backoff } from '../runtime/backoff.ts';
@@ -34,7 +35,8 @@ export interface Item {
   /** The site the row turned out to belong to; its lane from now on. */
   readonly site?: string;
 }
-export type SettleRecorder = (tx: SettleTx, item: Item) => void;
+export type SettlementTx = SettleTx & Pick<TrafficTx, 'addTraffic'>;
+export type SettleRecorder = (tx: SettlementTx, item: Item) => void;
 type Result = Extract<
   DeliveryEventName,
   'delivered' | 'deferred' | 'bounced' | 'expired' | 'held' | 'cancelled'
@@ -127,11 +129,20 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     return ages.some((age) => age * 1000 > before && age * 1000 <= now - message.acceptedAt);
   }
 
-  function record(tx: SettleTx, item: Item): void {
+  /** What belongs to no domain (notifications) is not counted. */
+  function count(tx: SettlementTx, row: RecipientRow, name: Result, now: number): void {
+    if (domainId === null || name === 'cancelled') return;
+    // each recipient once: at its first attempt, when its wait begins
+    if (name === 'deferred' && row.attempts > 0) return;
+    if (name === 'held' && row.state === 'held') return;
+    tx.addTraffic(projectId, domainId, now, { [name]: 1 });
+  }
+  function record(tx: SettlementTx, item: Item): void {
     const { row, outcome } = item;
     const now = deps.clock.now();
     const { move, name } = decide(item, now);
     tx.moveRecipient(move);
+    count(tx, row, name, now);
     // The last attempt of a settled row is its last result (spool/attempts.ts); only those before it are kept apart.
     if (isAttempt(outcome) && move.to === 'deferred') {
       tx.insertAttempt({

@@ -21,7 +21,7 @@ export interface Publication {
 
 /** Records the event in the caller's transaction and returns its id. */
 export function recordPublish(
-  tx: EdjTx,
+  tx: Pick<EdjTx, 'insertEvent'>,
   deps: { readonly random: Random; readonly now: number },
   publication: Publication,
 ): EventId {

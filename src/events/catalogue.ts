@@ -47,3 +47,31 @@ export interface DeliveryEventContent {
   /** ISO 8601 */
   readonly next_attempt_at?: string;
 }
+/** `content` of limit.approaching and limit.exceeded. */
+export interface LimitEventContent {
+  readonly window: 'minute' | 'day';
+  readonly scope: 'project' | 'domain';
+  readonly domain: { readonly id: string; readonly name: string } | null;
+  readonly limit: number;
+  /** Recipients the window held. */
+  readonly used: number;
+  /** ISO 8601 */
+  readonly at: string;
+  /** ISO 8601: approaching: the first of what is counted leaves the window; exceeded: what did not fit would. */
+  readonly room_returns_at: string;
+}
+/** `content` of limit.raised: the project's limits before and from now on; 0 = none. */
+export interface LimitRaisedContent {
+  readonly scope: 'project';
+  readonly before: { readonly per_minute: number; readonly per_day: number };
+  readonly after: { readonly per_minute: number; readonly per_day: number };
+  readonly windows: readonly {
+    readonly window: 'minute' | 'day';
+    readonly limit: number;
+    readonly used: number;
+    /** ISO 8601; null: there is room now. */
+    readonly room_returns_at: string | null;
+  }[];
+  /** The request that was approved, where there was one. */
+  readonly request: { readonly id: string } | null;
+}

@@ -28,6 +28,9 @@ export const OPERATIONS: readonly string[] = [
   ...resource('mta.dkim_keys'),
   ...resource('mta.messages'),
   ...resource('mta.queues'),
+  'mta.limits.get',
+  'mta.usage.get',
+  ...resource('mta.limit_requests'),
   'mta.settings.get',
   'mta.settings.update',
   ...resource('mta.tasks'),
@@ -44,6 +47,8 @@ export const OPERATOR_OPERATIONS: readonly string[] = [
   'iam.projects.list_all',
   'iam.members.reset',
   'iam.audit_events.list_all',
+  'mta.limits.update',
+  'mta.limit_requests.approve',
 ];
 const ALL_OPERATIONS = new Set([...OPERATIONS, ...OPERATOR_OPERATIONS]);
 /** Closing a project, and opening it again, is its owners'. */
@@ -57,7 +62,13 @@ export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
   admin: new Set(OPERATIONS.filter((operation) => !OWNER_ONLY.has(operation))),
   sender: new Set(SEND_OPERATIONS),
   reader: new Set(OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
-  operator: new Set(OPERATOR_OPERATIONS),
+  /** Of the instance; given by `hikyaku bootstrap --role operator`, or by whoever holds it. */
+  operator: new Set([
+    ...OPERATOR_OPERATIONS,
+    'mta.limits.get',
+    'mta.limit_requests.list',
+    'mta.limit_requests.get',
+  ]),
 };
 /** What a member may still do in a closed project: look at it, take an export, open it again. */
 export function inClosedProject(operations: ReadonlySet<string>): ReadonlySet<string> {

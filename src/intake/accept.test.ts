@@ -23,6 +23,7 @@ function setUp(retentionDays: Readonly<Record<string, number>>) {
     insertMessage: (message: StoredMessage, bodyOf?: string) => messages.push({ message, bodyOf }),
     insertRecipient: () => {},
     insertEvent: (event: EventRow) => events.push(event),
+    addTraffic: () => {},
   } as unknown as IntakeTx;
   const deps: IntakeDeps = {
     read: {

@@ -5,6 +5,7 @@
  * written and nothing was handed on.
  */
 import type { SettleTx } from '../edj/types.ts';
+import type { TrafficTx } from '../limits/traffic.ts';
 import { DAY_MS, keptMs, type LimitReader } from '../limits/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
@@ -74,8 +75,10 @@ export function createIntake(deps: IntakeDeps): Intake {
     const ids = new Set(settled.outcomes.map(({ row }) => row.id));
     const enqueued = ({ id }: RecipientRow) => !ids.has(id);
     await transactor.transact(first.message.projectId, (tx) => {
-      for (const { message, recipients, events, forMs } of messages) {
+      for (const planned of messages) {
+        const { message, recipients, events, forMs } = planned;
         tx.insertMessage(message, holderOf(message, messages));
+        countTraffic(tx, planned);
         for (const row of recipients.filter(enqueued)) tx.insertRecipient(row);
         for (const event of events) {
           const createdAt = clock.now();
@@ -169,12 +172,28 @@ function holderOf(message: NewMessage, messages: readonly PlannedMessage[]): Mes
 
 const NOTHING_SETTLED = { outcomes: [], record: () => {} };
 
+/** What belongs to no domain (notifications) is not counted. */
+function countTraffic(
+  tx: Pick<TrafficTx, 'addTraffic'>,
+  { message, recipients, received }: PlannedMessage,
+): void {
+  const { projectId, domainId, acceptedAt, direction } = message;
+  if (direction === 'outgoing' && domainId !== null)
+    tx.addTraffic(projectId, domainId, acceptedAt, {
+      accepted: recipients.length,
+      held: recipients.filter(({ state }) => state === 'held').length,
+    });
+  for (const [domain, count] of received ?? [])
+    tx.addTraffic(projectId, domain, acceptedAt, { received: count });
+}
+
 /** A row that is settled in the very commit that inserts it is written once, as what it came to. */
-function settling(tx: IntakeTx, row: RecipientRow): SettleTx {
+function settling(tx: IntakeTx, row: RecipientRow): SettleTx & Pick<TrafficTx, 'addTraffic'> {
   return {
     moveRecipient: (move) => tx.insertRecipient(moved(row, move)),
     insertAttempt: tx.insertAttempt,
     insertEvent: tx.insertEvent,
+    addTraffic: tx.addTraffic,
   };
 }
 

@@ -76,6 +76,7 @@ export function createHostedPlanner(deps: HostedDeps): PlanHosted {
           facts: { recipients: share.recipients, authentication },
         },
         recipients: [],
+        received: share.received,
         events: share.events,
       };
     });

@@ -5,7 +5,7 @@
 import type { MtaDomain } from '../domains/types.ts';
 import { matchReceiveRules } from '../rules/match.ts';
 import type { ReceiveRule } from '../rules/types.ts';
-import type { ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
+import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import type { PlannedEvent } from './planned.ts';
 
 /** An envelope recipient and what takes it. */
@@ -37,6 +37,8 @@ export interface IncomingShare {
   readonly projectId: ProjectId;
   readonly domain: MtaDomain;
   readonly recipients: readonly string[];
+  /** How many of them each domain took. */
+  readonly received: ReadonlyMap<DomainId, number>;
   readonly events: readonly PlannedEvent[];
 }
 
@@ -57,7 +59,9 @@ export function incomingShares(
       RuleId | TopicId,
       { rule: ReceiveRule | null; domain: MtaDomain; topicId: TopicId; addresses: string[] }
     >();
+    const received = new Map<DomainId, number>();
     for (const { address, domain, rules, fallbackTopic } of recipients) {
+      received.set(domain.id, (received.get(domain.id) ?? 0) + 1);
       const targets: { key: RuleId | TopicId; rule: ReceiveRule | null; topicId: TopicId }[] = rules.map(
         (rule) => ({
           key: rule.id,
@@ -76,6 +80,7 @@ export function incomingShares(
       projectId,
       domain: recipients[0]!.domain,
       recipients: recipients.map(({ address }) => address),
+      received,
       events: [...byRule.values()].map(({ rule, domain, topicId, addresses }) => ({
         topicId,
         name: 'incoming' as const,

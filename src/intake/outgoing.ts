@@ -178,6 +178,7 @@ export async function planOutgoing(
   const { domain, principal, message, mailFrom } = plan;
   const now = clock.now();
   const { retrySeconds } = (await read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
+  const hurries = message.priority || plan.facts.priority === true;
   const rows = plan.recipients.map(
     ({ address, dsn, held }): RecipientRow => ({
       id: random.id(),
@@ -185,7 +186,7 @@ export async function planOutgoing(
       projectId: principal.projectId,
       address: address.wire,
       domain: address.domain,
-      lane: held === null ? address.domain : HELD_LANES.quota,
+      lane: held === null ? address.domain : hurries ? HELD_LANES.priority : HELD_LANES.quota,
       state: held === null ? 'queued' : 'held',
       attempts: 0,
       nextAttemptAt: held === null ? now : held.until,
@@ -249,7 +250,7 @@ export async function planOutgoing(
       facts: {
         ...plan.facts,
         recipients: rows.map((row) => row.address),
-        ...(message.priority || plan.facts.priority === true ? { priority: true } : {}),
+        ...(hurries ? { priority: true } : {}),
       },
     },
     recipients: rows,

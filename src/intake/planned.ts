@@ -1,8 +1,9 @@
 /** What goes through the one door, and how: planned messages and events, and what a hosted recipient came to. Types only. */
 import type { EdjTx, SettleTx } from '../edj/types.ts';
 import type { LedgerTx } from '../ledger/types.ts';
+import type { TrafficTx } from '../limits/traffic.ts';
 import type { LimitTx } from '../limits/types.ts';
-import type { TopicId } from '../runtime/ids.ts';
+import type { DomainId, TopicId } from '../runtime/ids.ts';
 import type { NewMessage, RecipientRow, SpoolTx } from '../spool/types.ts';
 
 export type IntakeTx = SpoolTx & EdjTx & LimitTx & LedgerTx;
@@ -19,6 +20,8 @@ export interface PlannedMessage {
   readonly message: NewMessage;
   readonly recipients: readonly RecipientRow[];
   readonly events: readonly PlannedEvent[];
+  /** Of mail that came in: recipients by the domain that took them. */
+  readonly received?: ReadonlyMap<DomainId, number>;
 }
 export interface AcceptRequest {
   /** At least one; several where an envelope reaches several projects. */
@@ -40,7 +43,7 @@ export interface HostedOutcome {
   readonly reply: { readonly code: number; readonly enhanced: string; readonly text: string };
 }
 /** Notes the settlement of one recipient in the transaction that takes its mail. */
-export type RecordOutcome = (tx: SettleTx, outcome: HostedOutcome) => void;
+export type RecordOutcome = (tx: SettleTx & Pick<TrafficTx, 'addTraffic'>, outcome: HostedOutcome) => void;
 
 export interface HostedPlan {
   /** What is to be accepted for the projects of the recipients; empty where nobody takes the message. */

@@ -149,12 +149,15 @@ async function beginSubmission(
       const dsn = notify === undefined && orcpt === undefined ? null : { notify, orcpt };
       const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, 1);
       if (reserved.kind === 'over' && overLimit === 'hold') {
+        // committed ahead of the mail it tells of: nothing waits for it
+        void reserved.tell();
         const until = deps.clock.now() + reserved.retryAfterSeconds * 1000;
         const cause = `over the sending limit of ${reserved.limit} recipients per ${reserved.window}`;
         recipients.set(address.wire, { address, dsn, held: { until, cause } });
         return take(null);
       }
       if (reserved.kind === 'over') {
+        await reserved.tell();
         return refuse(
           reply(
             452,
@@ -365,6 +368,7 @@ async function acceptIncoming(
         },
       },
       recipients: [],
+      received: share.received,
       events: share.events,
     };
   });

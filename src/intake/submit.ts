@@ -119,6 +119,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
     );
     const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
     if (reserved.kind === 'over' && overLimit === 'reject') {
+      await reserved.tell();
       return problem(
         429,
         'limit-exceeded',
@@ -127,6 +128,8 @@ export function createSubmit(deps: SubmitDeps): Submit {
         { retryAfterSeconds: reserved.retryAfterSeconds },
       );
     }
+    // committed ahead of the mail it tells of: nothing waits for it
+    if (reserved.kind === 'over') void reserved.tell();
     const held =
       reserved.kind === 'over'
         ? {

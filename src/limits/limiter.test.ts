@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
+import type { LimitAlert, OverFacts, Span } from './alerts.ts';
 import { createLimiter, type DomainLimits, type Limiter } from './limiter.ts';
 import type { LimitTx, UsageBucket } from './types.ts';
 
@@ -9,8 +10,10 @@ const PROJECT = 'p' as ProjectId;
 const DOMAIN = 'd' as DomainId;
 const NONE: DomainLimits = { limitPerMinute: null, limitPerDay: null };
 
-function setUp(perMinute: number, perDay: number, stored: UsageBucket[] = []) {
+function setUp(perMinute: number, perDay: number, stored: UsageBucket[] = [], told: Span[] = []) {
   const clock = createFakeClock();
+  const exceeded: OverFacts[] = [];
+  let noticed = 0;
   const limiter = createLimiter({
     clock,
     defaults: { perMinute, perDay },
@@ -18,9 +21,14 @@ function setUp(perMinute: number, perDay: number, stored: UsageBucket[] = []) {
       projectLimits: async () => null,
       usage: async (_p, domain, width, since) =>
         domain === null ? stored.filter((b) => b.width === width && b.start >= since) : [],
+      approachedWindows: async (_p, domain) => (domain === null ? told : []),
+    },
+    tellExceeded: async (_p, _d, over) => void exceeded.push(over),
+    noticed: () => {
+      noticed += 1;
     },
   });
-  return { clock, limiter };
+  return { clock, limiter, exceeded, noticed: () => noticed };
 }
 async function sent(limiter: Limiter, n: number, limits = NONE): Promise<boolean> {
   return (await limiter.reserve(PROJECT, DOMAIN, limits, n)).kind === 'ok';
@@ -61,7 +69,10 @@ test('a released reservation is given back, a committed one is not and is writte
   assert.equal(second.kind, 'ok');
   const written: unknown[] = [];
   if (second.kind === 'ok') {
-    second.commit({ addUsage: (...args: unknown[]) => written.push(args) } as unknown as LimitTx);
+    second.commit({
+      addUsage: (...args: unknown[]) => written.push(args),
+      noteLimitAlert() {},
+    } as unknown as LimitTx);
     second.release();
   }
   assert.equal(written.length, 2);
@@ -80,5 +91,81 @@ test('usage stored before a restart counts', async () => {
   const start = Math.floor(Date.UTC(2026, 0, 1) / 1000);
   const { limiter } = setUp(3, 0, [{ width: 1, start: start - 5, count: 3 }]);
   assert.ok(!(await sent(limiter, 1)));
-  assert.deepEqual((await limiter.usage(PROJECT, null, null)).perMinute, { used: 3, limit: 3 });
+  const { perMinute } = await limiter.usage(PROJECT, null, null);
+  assert.deepEqual(perMinute, {
+    used: 3,
+    limit: 3,
+    remaining: 0,
+    roomAt: (start - 5 + 61) * 1000,
+    firstLeavesAt: (start - 5 + 61) * 1000,
+    emptyAt: (start - 5 + 61) * 1000,
+  });
+});
+
+/** Sends and commits; the alerts written with it. */
+async function commit(limiter: Limiter, n: number, limits = NONE): Promise<(LimitAlert | 'rearmed')[]> {
+  const notes: (LimitAlert | 'rearmed')[] = [];
+  const reserved = await limiter.reserve(PROJECT, DOMAIN, limits, n);
+  assert.equal(reserved.kind, 'ok');
+  if (reserved.kind === 'ok')
+    reserved.commit({
+      addUsage: () => {},
+      noteLimitAlert: (alert: LimitAlert) => notes.push(alert),
+      rearmLimitAlert: () => notes.push('rearmed'),
+    } as unknown as LimitTx);
+  return notes;
+}
+test('nearness is told once at 80 % and again only after the window was below 70 %', async () => {
+  const { clock, limiter, noticed } = setUp(10, 0);
+  assert.deepEqual(await commit(limiter, 7), []);
+  await clock.advance(30_000);
+  const at = clock.now();
+  assert.deepEqual(await commit(limiter, 1), [
+    {
+      projectId: PROJECT,
+      domainId: null,
+      window: 'minute',
+      kind: 'approaching',
+      at,
+      used: 8,
+      limit: 10,
+      returnsAt: at + 31_000,
+    },
+  ]);
+  assert.deepEqual(await commit(limiter, 2), []);
+  // the first seven leave: 3 are left, well below
+  await clock.advance(31_000);
+  assert.deepEqual(await commit(limiter, 4), ['rearmed']);
+  const [again] = await commit(limiter, 1);
+  assert.ok(again !== 'rearmed' && again?.used === 8);
+  assert.equal(noticed(), 2);
+});
+test('between 70 and 80 % nothing is told anew, and a restart remembers what was told', async () => {
+  const start = Math.floor(Date.UTC(2026, 0, 1) / 1000);
+  const { limiter } = setUp(10, 0, [{ width: 1, start: start - 5, count: 7 }], ['minute']);
+  assert.deepEqual(await commit(limiter, 1), []);
+  const fresh = setUp(10, 0, [{ width: 1, start: start - 5, count: 7 }]);
+  assert.equal((await commit(fresh.limiter, 1)).length, 1);
+});
+test('what was reserved and not sent is not told of; the next that crosses is', async () => {
+  const { limiter } = setUp(10, 0);
+  const first = await limiter.reserve(PROJECT, DOMAIN, NONE, 9);
+  if (first.kind === 'ok') first.release();
+  assert.equal((await commit(limiter, 8)).length, 1);
+});
+test("a domain's nearness is told apart from the project's", async () => {
+  const { limiter } = setUp(100, 0);
+  const [alert] = await commit(limiter, 4, { limitPerMinute: 5, limitPerDay: null });
+  assert.ok(alert !== 'rearmed' && alert?.domainId === DOMAIN && alert.limit === 5);
+});
+test("being over says what is used and by what; telling is the door's choice", async () => {
+  const { limiter, exceeded } = setUp(3, 0);
+  assert.ok(await sent(limiter, 2));
+  const over = await limiter.reserve(PROJECT, DOMAIN, NONE, 2);
+  assert.ok(over.kind === 'over');
+  assert.deepEqual(exceeded, []);
+  await over.tell();
+  assert.deepEqual(exceeded, [
+    { scope: 'project', window: 'minute', limit: 3, used: 2, retryAfterSeconds: over.retryAfterSeconds },
+  ]);
 });

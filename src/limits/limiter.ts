@@ -5,7 +5,9 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import { crossing, type OverFacts, type Span, type TellExceeded } from './alerts.ts';
 import type { LimitReader, LimitTx, ProjectLimits } from './types.ts';
+import { type WindowState, windowState } from './window-state.ts';
 import {
   add,
   type Counts,
@@ -23,12 +25,13 @@ export interface Reservation {
   commit(tx: LimitTx): void;
   release(): void;
 }
-export interface OverLimit {
+export interface OverLimit extends OverFacts {
   readonly kind: 'over';
-  readonly scope: 'project' | 'domain';
-  readonly window: 'minute' | 'day';
-  readonly limit: number;
-  readonly retryAfterSeconds: number;
+  /**
+   * The project is told that mail was refused or held: once it resolves that is durable, and it is so before whatever is
+   * committed after this call. Never rejects.
+   */
+  tell(): Promise<void>;
 }
 /** null = no limit of the domain's own */
 export interface DomainLimits {
@@ -36,8 +39,8 @@ export interface DomainLimits {
   readonly limitPerDay: number | null;
 }
 export interface Usage {
-  readonly perMinute: { readonly used: number; readonly limit: number };
-  readonly perDay: { readonly used: number; readonly limit: number };
+  readonly perMinute: WindowState;
+  readonly perDay: WindowState;
 }
 export interface Limiter {
   reserve(
@@ -52,15 +55,21 @@ export interface Limiter {
 interface Book {
   readonly minute: Counts;
   readonly day: Counts;
+  /** The windows of which it was told that they come near their limit. */
+  readonly told: Set<Span>;
 }
 /** Books kept at the most; the ones longest unused are loaded again when needed. */
 const MAX_BOOKS = 10_000;
 
-export function createLimiter(deps: {
-  reader: Pick<LimitReader, 'projectLimits' | 'usage'>;
-  clock: Clock;
-  defaults: ProjectLimits;
-}): Limiter {
+export interface LimiterDeps {
+  readonly reader: Pick<LimitReader, 'projectLimits' | 'usage' | 'approachedWindows'>;
+  readonly clock: Clock;
+  readonly defaults: ProjectLimits;
+  readonly tellExceeded: TellExceeded;
+  /** An alert will be due with the commit of a reservation. */
+  readonly noticed: () => void;
+}
+export function createLimiter(deps: LimiterDeps): Limiter {
   const { reader, clock, defaults } = deps;
   const books = new Map<string, Promise<Book>>();
 
@@ -70,7 +79,8 @@ export function createLimiter(deps: {
       const buckets = await reader.usage(project, domain, shape.width, windowStart(shape, now));
       return new Map(buckets.map(({ start, count }) => [start, count]));
     };
-    return { minute: await read(MINUTE_WINDOW), day: await read(DAY_WINDOW) };
+    const told = new Set(await reader.approachedWindows(project, domain));
+    return { minute: await read(MINUTE_WINDOW), day: await read(DAY_WINDOW), told };
   }
   function book(project: ProjectId, domain: DomainId | null): Promise<Book> {
     const key = `${project} ${domain ?? ''}`;
@@ -90,42 +100,59 @@ export function createLimiter(deps: {
       const projectBook = await book(project, null);
       const domainBook = await book(project, domain);
       // From here to the counting nothing is awaited: two callers cannot both take the last place.
-      const seconds = clock.now() / 1000;
-      const checks = [
-        {
-          scope: 'project',
-          window: 'minute',
-          shape: MINUTE_WINDOW,
-          counts: projectBook.minute,
-          limit: own.perMinute,
-        },
-        { scope: 'project', window: 'day', shape: DAY_WINDOW, counts: projectBook.day, limit: own.perDay },
-        {
-          scope: 'domain',
-          window: 'minute',
-          shape: MINUTE_WINDOW,
-          counts: domainBook.minute,
-          limit: limits.limitPerMinute ?? 0,
-        },
-        {
-          scope: 'domain',
-          window: 'day',
-          shape: DAY_WINDOW,
-          counts: domainBook.day,
-          limit: limits.limitPerDay ?? 0,
-        },
-      ] as const;
-      for (const { scope, window, shape, counts, limit } of checks) {
-        if (limit === 0 || used(shape, counts, seconds) + recipients <= limit) continue;
-        return {
-          kind: 'over',
-          scope,
-          window,
-          limit,
-          retryAfterSeconds: retryAfter(shape, counts, seconds, limit, recipients),
-        };
+      const now = clock.now();
+      const seconds = now / 1000;
+      const checks = (
+        [
+          ['project', 'minute', projectBook, own.perMinute],
+          ['project', 'day', projectBook, own.perDay],
+          ['domain', 'minute', domainBook, limits.limitPerMinute ?? 0],
+          ['domain', 'day', domainBook, limits.limitPerDay ?? 0],
+        ] as const
+      ).map(([scope, window, { told, ...counts }, limit]) => {
+        const shape = window === 'minute' ? MINUTE_WINDOW : DAY_WINDOW;
+        const before = limit === 0 ? 0 : used(shape, counts[window], seconds);
+        return { scope, window, shape, counts: counts[window], told, limit, before };
+      });
+      for (const { scope, window, shape, counts, limit, before } of checks) {
+        if (limit === 0 || before + recipients <= limit) continue;
+        const retryAfterSeconds = retryAfter(shape, counts, seconds, limit, recipients);
+        const over = { scope, window, limit, used: before, retryAfterSeconds };
+        return { kind: 'over', ...over, tell: () => deps.tellExceeded(project, domain, over) };
       }
-      for (const { shape, counts } of checks) add(shape, counts, seconds, recipients);
+      const marks: {
+        readonly told: Set<Span>;
+        readonly window: Span;
+        readonly crossed: boolean;
+        note(tx: LimitTx): void;
+      }[] = [];
+      for (const { scope, window, shape, counts, told, limit, before } of checks) {
+        add(shape, counts, seconds, recipients);
+        const domainId = scope === 'domain' ? domain : null;
+        const is = crossing(told.has(window), limit, before, before + recipients);
+        if (is.told) told.add(window);
+        else told.delete(window);
+        if (is.crossed) {
+          const state = windowState(shape, counts, now, limit);
+          const alert = {
+            projectId: project,
+            domainId,
+            window,
+            kind: 'approaching',
+            at: now,
+            used: state.used,
+            limit,
+            returnsAt: state.firstLeavesAt ?? now,
+          } as const;
+          marks.push({ told, window, crossed: true, note: (tx) => tx.noteLimitAlert(alert) });
+        } else if (is.rearmed)
+          marks.push({
+            told,
+            window,
+            crossed: false,
+            note: (tx) => tx.rearmLimitAlert(project, domainId, window),
+          });
+      }
       let open = true;
       return {
         kind: 'ok',
@@ -133,28 +160,37 @@ export function createLimiter(deps: {
           open = false;
           tx.addUsage(project, null, Math.floor(seconds), recipients);
           tx.addUsage(project, domain, Math.floor(seconds), recipients);
+          for (const mark of marks) mark.note(tx);
+          if (marks.some(({ crossed }) => crossed)) deps.noticed();
         },
         release() {
           if (!open) return;
           open = false;
           for (const { shape, counts } of checks) add(shape, counts, seconds, -recipients);
+          // what was not sent is not told of: the next one that crosses is
+          for (const { told, window, crossed } of marks) if (crossed) told.delete(window);
         },
       };
     },
     async usage(project, domain, limits) {
       const own = (await reader.projectLimits(project)) ?? defaults;
       const { minute, day } = await book(project, domain);
-      const seconds = clock.now() / 1000;
-      return {
-        perMinute: {
-          used: used(MINUTE_WINDOW, minute, seconds),
-          limit: domain === null ? own.perMinute : (limits?.limitPerMinute ?? 0),
-        },
-        perDay: {
-          used: used(DAY_WINDOW, day, seconds),
-          limit: domain === null ? own.perDay : (limits?.limitPerDay ?? 0),
-        },
-      };
+      return usageOf({ minute, day }, clock.now(), own, domain === null ? null : limits);
     },
+  };
+}
+
+/** `limits` null: those of the project as a whole. */
+export function usageOf(
+  counts: { readonly minute: Counts; readonly day: Counts },
+  now: number,
+  own: ProjectLimits,
+  limits: DomainLimits | null,
+): Usage {
+  const perMinute = limits === null ? own.perMinute : (limits.limitPerMinute ?? 0);
+  const perDay = limits === null ? own.perDay : (limits.limitPerDay ?? 0);
+  return {
+    perMinute: windowState(MINUTE_WINDOW, counts.minute, now, perMinute),
+    perDay: windowState(DAY_WINDOW, counts.day, now, perDay),
   };
 }

@@ -5,17 +5,17 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Limiter } from './limiter.ts';
-import type { LimitReader, ProjectLimits, SharedUsage } from './types.ts';
-import { type Counts, DAY_WINDOW, MINUTE_WINDOW, used, windowStart } from './windows.ts';
+import { type Limiter, type LimiterDeps, usageOf } from './limiter.ts';
+import type { LimitReader, SharedUsage } from './types.ts';
+import { type Counts, DAY_WINDOW, MINUTE_WINDOW, windowStart } from './windows.ts';
 
-export function createSharedLimiter(deps: {
-  reader: Pick<LimitReader, 'projectLimits' | 'usage'>;
-  usage: SharedUsage;
-  clock: Clock;
-  logger: Logger;
-  defaults: ProjectLimits;
-}): Limiter {
+export interface SharedLimiterDeps extends Omit<LimiterDeps, 'reader'> {
+  readonly reader: Pick<LimitReader, 'projectLimits' | 'usage'>;
+  readonly usage: SharedUsage;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
   const { reader, clock, defaults, logger } = deps;
   return {
     async reserve(project, domain, limits, recipients) {
@@ -38,7 +38,9 @@ export function createSharedLimiter(deps: {
         recipients,
         limits: { project: own, domain: domainLimits },
       });
-      if (decision.kind === 'over') return decision;
+      if (decision.kind === 'over')
+        return { ...decision, tell: () => deps.tellExceeded(project, domain, decision) };
+      if (decision.noted) deps.noticed();
       let open = true;
       return {
         kind: 'ok',
@@ -58,17 +60,13 @@ export function createSharedLimiter(deps: {
     },
     async usage(project, domain, limits) {
       const own = (await reader.projectLimits(project)) ?? defaults;
-      const seconds = clock.now() / 1000;
-      const sum = async (shape: typeof MINUTE_WINDOW | typeof DAY_WINDOW) => {
-        const buckets = await reader.usage(project, domain, shape.width, windowStart(shape, seconds));
-        const counts: Counts = new Map(buckets.map(({ start, count }) => [start, count]));
-        return used(shape, counts, seconds);
+      const now = clock.now();
+      const counts = async (shape: typeof MINUTE_WINDOW | typeof DAY_WINDOW): Promise<Counts> => {
+        const buckets = await reader.usage(project, domain, shape.width, windowStart(shape, now / 1000));
+        return new Map(buckets.filter(({ count }) => count > 0).map(({ start, count }) => [start, count]));
       };
-      const [minute, day] = [await sum(MINUTE_WINDOW), await sum(DAY_WINDOW)];
-      return {
-        perMinute: { used: minute, limit: domain === null ? own.perMinute : (limits?.limitPerMinute ?? 0) },
-        perDay: { used: day, limit: domain === null ? own.perDay : (limits?.limitPerDay ?? 0) },
-      };
+      const [minute, day] = [await counts(MINUTE_WINDOW), await counts(DAY_WINDOW)];
+      return usageOf({ minute, day }, now, own, domain === null ? null : limits);
     },
   };
 }

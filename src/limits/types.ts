@@ -1,5 +1,9 @@
 /** Rolling windows of 60 s (1 s buckets) and 24 h (60 s buckets), counting recipients, per project and per domain. */
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
+import type { AlertReader, AlertTx } from './alerts.ts';
+import type { LimitRequestReader, LimitRequestTx } from './requests.ts';
+import type { TrafficReader, TrafficTx } from './traffic.ts';
 
 export interface ProjectLimits {
   /** recipients per 60 s; 0 = none */
@@ -38,7 +42,9 @@ export interface UsageBucket {
   readonly start: number;
   readonly count: number;
 }
-export interface LimitReader {
+export interface LimitReader extends WindowReader, TrafficReader, AlertReader, LimitRequestReader {}
+/** What is set for a project, and what the windows are made of. */
+export interface WindowReader {
   /** null: the instance's defaults. */
   projectLimits(project: ProjectId): Promise<ProjectLimits | null>;
   /** null: DEFAULT_SENDING. */
@@ -51,13 +57,18 @@ export interface LimitReader {
     since: number,
   ): Promise<readonly UsageBucket[]>;
 }
-export interface LimitTx {
+export interface LimitTx extends WindowTx, TrafficTx, AlertTx, LimitRequestTx {}
+export interface WindowTx {
   setProjectLimits(project: ProjectId, limits: ProjectLimits): void;
   setSendingSettings(project: ProjectId, settings: SendingSettings): void;
   /** Adds to the second's and the minute's bucket, of the project (domain null) or one domain. */
   addUsage(project: ProjectId, domain: DomainId | null, atSeconds: number, recipients: number): void;
   /** Drops buckets no window reaches any more. */
   pruneUsage(project: ProjectId, beforeSecond: number, beforeMinute: number): void;
+}
+/** The projects there are, for rounds over all of them. */
+export interface ProjectLister {
+  projects(page: PageRequest): Promise<Page<{ readonly id: ProjectId }>>;
 }
 /** Limits of one request; 0 = none. */
 export interface UsageRequest {
@@ -69,12 +80,14 @@ export interface UsageRequest {
   readonly limits: { readonly project: ProjectLimits; readonly domain: ProjectLimits };
 }
 export type UsageDecision =
-  | { readonly kind: 'ok' }
+  /** `noted`: an alert became due with it. */
+  | { readonly kind: 'ok'; readonly noted: boolean }
   | {
       readonly kind: 'over';
       readonly scope: 'project' | 'domain';
       readonly window: 'minute' | 'day';
       readonly limit: number;
+      readonly used: number;
       readonly retryAfterSeconds: number;
     };
 /** Windows that several nodes share: places are taken in the store, at once and exactly. */

@@ -19,6 +19,7 @@ export type RecipientId = Id<'recipient'>;
 export type TaskId = Id<'task'>;
 export type SuspensionId = Id<'suspension'>;
 export type QueueOperationId = Id<'queue-operation'>;
+export type LimitRequestId = Id<'limit-request'>;
 export type MemberId = Id<'member'>;
 export type PasskeyId = Id<'passkey'>;
 export type SessionId = Id<'session'>;

@@ -22,7 +22,8 @@ export type RecipientState =
   | 'expired'
   | 'suppressed'
   | 'cancelled';
-export type MessageSource = 'smtp' | 'api' | 'mx' | 'hosted' | 'dsn' | 'edj';
+/** `notice`: what the instance itself writes to people. */
+export type MessageSource = 'smtp' | 'api' | 'mx' | 'hosted' | 'dsn' | 'edj' | 'notice';
 
 export interface StoredMessage {
   readonly id: MessageId;
@@ -72,8 +73,12 @@ export interface DsnRequest {
   /** As given: `addr-type;xtext`. */
   readonly orcpt?: string;
 }
-/** Lanes of held rows, by why they are held; no site has such a name. */
-export const HELD_LANES = { quota: 'held:quota', suspended: 'held:suspended' } as const;
+/** Lanes of held rows, by why they are held: over the limit (what is to go first apart), suspended; no site has such a name. */
+export const HELD_LANES = {
+  quota: 'held:quota',
+  priority: 'held:priority',
+  suspended: 'held:suspended',
+} as const;
 
 export interface RecipientRow {
   readonly id: RecipientId;

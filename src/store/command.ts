@@ -9,8 +9,8 @@ export interface Command {
   readonly must?: boolean;
   /** ConflictError's name for a violated foreign key; without it: StaleError (what it refers to is gone). */
   readonly foreign?: string;
-  /** An addition to a counter: commands of a batch that differ only in the last value are written once, summed. */
-  readonly tally?: boolean;
+  /** An addition to counters, the last so many values: commands of a batch that differ only in them are written once, summed. */
+  readonly tally?: number;
 }
 export type Push = (command: Command) => void;
 export type Ask = <R>(query: Compilable<R>) => Promise<R[]>;

@@ -9,6 +9,7 @@ import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
 import { iamConformance } from './iam-conformance.ts';
 import { ledgerConformance } from './ledger-conformance.ts';
+import { limitsConformance } from './limits-conformance.ts';
 import { retentionConformance } from './retention-conformance.ts';
 import type { WithStore } from './running.ts';
 import * as make from './samples.ts';
@@ -36,6 +37,7 @@ export function storeConformance({
     iamConformance(with_);
     domainsConformance(with_);
     ledgerConformance(with_);
+    limitsConformance(with_);
     spoolConformance(with_);
     edjConformance(with_);
     retentionConformance(with_);

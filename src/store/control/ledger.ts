@@ -1,11 +1,11 @@
 /** Limits, usage buckets, tasks and idempotency records as queries both engines can run. */
 import type { Kysely } from 'kysely';
 import type { LedgerReader, LedgerTx, Task } from '../../ledger/types.ts';
-import type { LimitReader, LimitTx, UsageBucket } from '../../limits/types.ts';
+import type { UsageBucket, WindowReader, WindowTx } from '../../limits/types.ts';
 import { type Ask, command, fromJson, type Push, toBuffer, toJson } from '../command.ts';
 import type { Tables } from '../schema/tables.ts';
 
-export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & LedgerReader {
+export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & LedgerReader {
   return {
     async projectLimits(project) {
       const [row] = await ask(db.selectFrom('project_limits').selectAll().where('project_id', '=', project));
@@ -71,7 +71,7 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): LimitReader & Ledger
   };
 }
 
-export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): LimitTx {
+export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): WindowTx {
   return {
     setProjectLimits(project, { perMinute, perDay }) {
       const limits = { per_minute: perMinute, per_day: perDay };
@@ -94,7 +94,7 @@ export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): Li
         push({
           sql: 'INSERT INTO usage (project_id, domain_id, width, start, count) VALUES (?, ?, ?, ?, ?) ON CONFLICT (project_id, domain_id, width, start) DO UPDATE SET count = count + excluded.count',
           params: [project, domain ?? '', width, start, recipients],
-          tally: true,
+          tally: 1,
         });
       }
     },

@@ -48,6 +48,7 @@ const NAMES: Readonly<Record<string, string>> = {
   directory_mta_domain: 'mta_domain.id',
   directory_api_client: 'api_client.id',
   directory_static_key: 'static_key.id',
+  directory_limit_request: 'limit_request.id',
 };
 /** 'topic_name' of table topic is 'topic.name'; a CHECK is 'check.<its name>'. */
 function conflictName({ code, table = '', constraint = '', column }: pg.DatabaseError): string {

@@ -7,6 +7,7 @@
  */
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import pg from 'pg';
+import { floorTo, TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createGroupCommit } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -17,6 +18,7 @@ import { auditReader, auditTx } from '../control/audit.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
+import { limitsReader, limitsTx } from '../control/limits.ts';
 import { peopleReader, peopleTx } from '../control/people.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
@@ -158,12 +160,22 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...domainTx(queries, recorder.pushDirectory),
     ...topicTx(queries, recorder.pushDirectory),
     ...limitTx(queries, recorder.push, recorder.pushDirectory),
+    ...limitsTx(queries, recorder.pushApart),
     ...ledgerTx(queries, recorder.pushApart),
     ...postgresSpoolTx(recorder),
     ...postgresEventTx(recorder),
     addUsage(project, domain, atSeconds, recipients) {
       for (const width of [1, 60])
         recorder.usage(project, domain ?? '', width, Math.floor(atSeconds / width) * width, recipients);
+    },
+    addTraffic(project, domain, at, counts) {
+      const start = floorTo(WIDTHS.minute, at / 1000);
+      recorder.traffic(
+        project,
+        domain,
+        start,
+        TRAFFIC_KINDS.map((kind) => counts[kind] ?? 0),
+      );
     },
   };
   const read: StoreReader = {
@@ -174,6 +186,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
+    ...limitsReader(queries, ask),
     ...postgresSpoolReader({ all, owners, shelf }),
     ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, shelf }),
   };

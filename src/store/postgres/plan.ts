@@ -5,6 +5,7 @@
  * Commands that are `apart` touch nothing of the hot path (once-only keys, tasks) and end no stage.
  */
 import type { QueryResult } from 'pg';
+import { TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
 import type { Command, SqlValue } from '../command.ts';
 import { HOT_KINDS, type Hot, type HotKind, type Row } from './hot.ts';
 
@@ -21,6 +22,13 @@ export type Step =
       readonly width: number;
       readonly start: number;
       readonly count: number;
+    }
+  | {
+      readonly kind: 'traffic';
+      readonly project: string;
+      readonly domain: string;
+      readonly start: number;
+      readonly counts: readonly number[];
     }
   | { readonly kind: HotKind; readonly row: Row }
   | Body;
@@ -65,7 +73,7 @@ function stagesOf(items: readonly Recorded[], hot: Hot): Stage[] {
   }
   for (const { steps } of items)
     for (const step of steps) {
-      if (step.kind === 'usage') continue;
+      if (step.kind === 'usage' || step.kind === 'traffic') continue;
       if (step.kind === 'command' && !step.apart) {
         stage.commands.push(step.command);
         continue;
@@ -138,9 +146,33 @@ export function plan(items: readonly Recorded[], hot: Hot): Statement[] {
 const ADD_USAGE = `INSERT INTO usage (project_id, domain_id, width, start, count)
   SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::int8[], $5::int8[])
   ON CONFLICT (project_id, domain_id, width, start) DO UPDATE SET count = usage.count + excluded.count`;
+const COUNTS = TRAFFIC_KINDS.join(', ');
+const ADD_TRAFFIC = `INSERT INTO traffic (project_id, start, domain_id, ${COUNTS}, width)
+  SELECT i.*, ${WIDTHS.minute} FROM unnest($1::text[], $2::int8[], $3::text[], ${TRAFFIC_KINDS.map((_, i) => `$${i + 4}::int8[]`).join(', ')}) AS i
+  ON CONFLICT (project_id, width, start, domain_id) DO UPDATE SET ${TRAFFIC_KINDS.map((kind) => `${kind} = traffic.${kind} + excluded.${kind}`).join(', ')}`;
 const BUMP = `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1`;
 export const DIRECTORY_CHANNEL = 'hikyaku_directory';
 
+/** Rows of traffic in the order of their key, added up. */
+function trafficOf(items: readonly Recorded[]): Row[] {
+  const sums = new Map<string, { project: string; start: number; domain: string; counts: number[] }>();
+  for (const { steps } of items)
+    for (const step of steps) {
+      if (step.kind !== 'traffic') continue;
+      const { project, start, domain, counts } = step;
+      const key = `${project} ${String(start).padStart(12, '0')} ${domain}`;
+      const sum = sums.get(key);
+      if (sum === undefined) sums.set(key, { project, start, domain, counts: [...counts] });
+      else
+        counts.forEach((count, i) => {
+          sum.counts[i]! += count;
+        });
+    }
+  return [...sums.keys()].sort().map((key) => {
+    const { project, start, domain, counts } = sums.get(key)!;
+    return [project, start, domain, ...counts];
+  });
+}
 /**
  * What all of them add to rows that others write, too, last of all: added up, in the order of the key, so that two
  * writers never wait for each other, and held for the shortest time.
@@ -160,6 +192,11 @@ export function sharedRows(items: readonly Recorded[]): Statement[] {
     const rows = [...sums.keys()].sort().map((key) => sums.get(key)!);
     const values = [0, 1, 2, 3, 4].map((column) => arrayOf(rows, column));
     statements.push({ text: ADD_USAGE, values, stale: never });
+  }
+  const traffic = trafficOf(items);
+  if (traffic.length > 0) {
+    const values = Array.from({ length: 3 + TRAFFIC_KINDS.length }, (_, column) => arrayOf(traffic, column));
+    statements.push({ text: ADD_TRAFFIC, values, stale: never });
   }
   if (items.some(({ directory }) => directory)) {
     statements.push({ text: BUMP, values: [], stale: never });

@@ -19,6 +19,7 @@ export interface Recorder {
   hot(kind: HotKind, row: Row): void;
   body(params: readonly SqlValue[], dropDay: number): void;
   usage(project: string, domain: string, width: number, start: number, count: number): void;
+  traffic(project: string, domain: string, start: number, counts: readonly number[]): void;
   /** Where this transaction has put a message's octets, by its id. */
   readonly bodies: Map<string, number>;
   day(dropDay: number): void;
@@ -68,6 +69,9 @@ export function createRecorder(): Recorder {
     },
     usage(project, domain, width, start, count) {
       note({ kind: 'usage', project, domain, width, start, count }, []);
+    },
+    traffic(project, domain, start, counts) {
+      note({ kind: 'traffic', project, domain, start, counts }, []);
     },
     get bodies() {
       return current().bodies;

@@ -4,7 +4,8 @@
  * moves to a later day, octets and attempts with it. Safe when several nodes do it, though one is enough.
  */
 import type pg from 'pg';
-import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import { KEPT, WIDTHS } from '../../limits/traffic.ts';
+import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
@@ -36,6 +37,13 @@ const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM task WHERE project_id = $1 AND created_at < $2 ORDER BY id LIMIT ${ROWS}))`;
 const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM usage WHERE project_id = $1 AND width = $2 AND start < $3 LIMIT ${ROWS}))`;
+
+/** Traffic that is no longer shown; of minutes and hours only what was rolled up. */
+const TRAFFIC = `DELETE FROM traffic WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM traffic WHERE project_id = $1 AND width = $2 AND start < $3
+    AND start < $4::int8 + coalesce((SELECT rolled_to FROM traffic_rolled WHERE project_id = $1), 0) LIMIT ${ROWS}))`;
+const ALERTS = 'DELETE FROM limit_alert WHERE project_id = $1 AND due = 0 AND at < $2';
+const REQUESTS = 'DELETE FROM limit_request WHERE project_id = $1 AND decided_at < $2';
 
 export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
   const walked = { to: '' as string | null };
@@ -97,6 +105,15 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
         tasks += (await query(TASKS, [id, now - days * DAY_MS])).rowCount ?? 0;
         for (const window of [MINUTE_WINDOW, DAY_WINDOW])
           usage += (await query(USAGE, [id, window.width, windowStart(window, now / 1000)])).rowCount ?? 0;
+        const seconds = Math.floor(now / 1000);
+        for (const [width, before, behind] of [
+          [WIDTHS.minute, seconds - KEPT.minutes, 0],
+          [WIDTHS.hour, seconds - KEPT.hours, -WIDTHS.day],
+          [WIDTHS.day, seconds - KEPT.days, WIDTHS.day],
+        ])
+          usage += (await query(TRAFFIC, [id, width, before, behind])).rowCount ?? 0;
+        usage += (await query(ALERTS, [id, now - 2 * DAY_MS])).rowCount ?? 0;
+        usage += (await query(REQUESTS, [id, now - MAX_RETENTION_DAYS * DAY_MS])).rowCount ?? 0;
         if (tasks + usage >= ROWS) return { tasks, usage };
         walked.to = id;
       }

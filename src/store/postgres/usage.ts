@@ -5,7 +5,9 @@
  */
 
 import type pg from 'pg';
+import { crossing, type Span } from '../../limits/alerts.ts';
 import type { SharedUsage, UsageDecision, UsageRequest } from '../../limits/types.ts';
+import { type WindowState, windowState } from '../../limits/window-state.ts';
 import {
   add,
   type Counts,
@@ -78,9 +80,17 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
       project,
     ]);
     const earliest = Math.min(...batch.map(({ request }) => request.second));
-    const { rows } = await client.query<{ domain_id: string; width: number; start: number; count: number }>(
-      `SELECT domain_id, width, start, count FROM usage WHERE project_id = $1
-        AND ((width = 1 AND start >= $2) OR (width = 60 AND start >= $3))`,
+    // `told`: of which windows it was told that they come near their limit
+    const { rows } = await client.query<{
+      domain_id: string;
+      width: number;
+      start: number;
+      count: number;
+      told: Span | null;
+    }>(
+      `SELECT domain_id, width, start, count, NULL AS told FROM usage WHERE project_id = $1
+        AND ((width = 1 AND start >= $2) OR (width = 60 AND start >= $3))
+      UNION ALL SELECT domain_id, 0, 0, 0, span FROM limit_alert WHERE project_id = $1 AND kind = 'approaching'`,
       [project, windowStart(MINUTE_WINDOW, earliest), windowStart(DAY_WINDOW, earliest)],
     );
     const books = new Map<string, { minute: Counts; day: Counts }>();
@@ -92,9 +102,12 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
       }
       return found;
     };
-    for (const { domain_id, width, start, count } of rows)
-      book(domain_id)[Number(width) === 1 ? 'minute' : 'day'].set(Number(start), Number(count));
+    const told = new Set<string>();
+    for (const { domain_id, width, start, count, told: window } of rows)
+      if (window !== null) told.add(JSON.stringify([domain_id, window]));
+      else book(domain_id)[Number(width) === 1 ? 'minute' : 'day'].set(Number(start), Number(count));
     const taken = new Map<string, number>();
+    const marks = new Map<string, Mark>();
     const decisions = batch.map(({ request }): UsageDecision => {
       const { domain, second, recipients, limits } = request;
       const checks = [
@@ -130,15 +143,29 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
       for (const { scope, window, shape, counts, limit } of checks) {
         if (limit === 0 || used(shape, counts, second) + recipients <= limit) continue;
         const retryAfterSeconds = retryAfter(shape, counts, second, limit, recipients);
-        return { kind: 'over', scope, window, limit, retryAfterSeconds };
+        return { kind: 'over', scope, window, limit, used: used(shape, counts, second), retryAfterSeconds };
       }
-      for (const { shape, counts } of checks) add(shape, counts, second, recipients);
+      let noted = false;
+      for (const { scope, window, shape, counts, limit } of checks) {
+        const before = used(shape, counts, second);
+        add(shape, counts, second, recipients);
+        const owner = scope === 'project' ? '' : domain;
+        const key = JSON.stringify([owner, window]);
+        const is = crossing(told.has(key), limit, before, before + recipients);
+        if (is.told) told.add(key);
+        else told.delete(key);
+        if (is.crossed) {
+          const state = windowState(shape, counts, second * 1000, limit);
+          marks.set(key, { owner, window, at: second * 1000, ...state });
+          noted = true;
+        } else if (is.rearmed) marks.set(key, { owner, window, limit, at: null });
+      }
       for (const owner of ['', domain])
         for (const width of [1, 60]) {
           const key = JSON.stringify([owner, width, Math.floor(second / width) * width]);
           taken.set(key, (taken.get(key) ?? 0) + recipients);
         }
-      return { kind: 'ok' };
+      return { kind: 'ok', noted };
     });
     for (const [key, count] of [...taken].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const [owner, width, start] = JSON.parse(key) as [string, number, number];
@@ -148,6 +175,7 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
         [project, owner, width, start, count],
       );
     }
+    for (const mark of marks.values()) await note(client, project, mark);
     await client.query('COMMIT');
     return decisions;
   } catch (error) {
@@ -157,4 +185,26 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
   } finally {
     client.release(broken);
   }
+}
+
+/** A window has come near its limit, or (`at` null) is well below it again. */
+type Mark = { readonly owner: string; readonly window: Span; readonly limit: number } & (
+  | ({ readonly at: number } & WindowState)
+  | { readonly at: null }
+);
+/** In the transaction that takes the places: what is told is as durable as what it tells of. */
+async function note(client: pg.PoolClient, project: string, mark: Mark): Promise<void> {
+  const key = [project, mark.owner, mark.window];
+  if (mark.at === null)
+    await client.query(
+      `DELETE FROM limit_alert WHERE project_id = $1 AND domain_id = $2 AND span = $3 AND kind = 'approaching' AND due = 0`,
+      key,
+    );
+  else
+    await client.query(
+      `INSERT INTO limit_alert (project_id, domain_id, span, kind, at, used, cap, returns_at, due) VALUES ($1, $2, $3, 'approaching', $4, $5, $6, $7, 1)
+        ON CONFLICT (project_id, domain_id, span, kind) DO UPDATE SET at = excluded.at, used = excluded.used, cap = excluded.cap,
+          returns_at = excluded.returns_at, due = 1`,
+      [...key, mark.at, mark.used, mark.limit, mark.firstLeavesAt ?? mark.at],
+    );
 }

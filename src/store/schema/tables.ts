@@ -108,6 +108,51 @@ export interface UsageTable {
   start: number;
   count: number;
 }
+/** Recipients of one domain in one minute, hour or day (`width` s). */
+export interface TrafficTable {
+  project_id: string;
+  width: number;
+  start: number;
+  domain_id: string;
+  accepted: number;
+  delivered: number;
+  deferred: number;
+  bounced: number;
+  expired: number;
+  held: number;
+  received: number;
+}
+export interface TrafficRolledTable {
+  project_id: string;
+  rolled_to: number;
+}
+export interface LimitAlertTable {
+  project_id: string;
+  domain_id: string;
+  span: 'minute' | 'day';
+  kind: 'approaching' | 'exceeded';
+  at: number;
+  used: number;
+  cap: number;
+  returns_at: number;
+  due: number;
+}
+export interface LimitRequestTable {
+  project_id: string;
+  id: string;
+  state: 'open' | 'approved' | 'approved_in_part' | 'refused' | 'cancelled';
+  per_minute: number | null;
+  per_day: number | null;
+  reason: string;
+  actor: string;
+  notify: string | null;
+  created_at: number;
+  decided_at: number | null;
+  decided_by: string | null;
+  granted_per_minute: number | null;
+  granted_per_day: number | null;
+  note: string | null;
+}
 export interface TaskTable {
   project_id: string;
   id: string;
@@ -224,6 +269,10 @@ export interface Tables {
   project_limits: ProjectLimitsTable;
   sending_settings: SendingSettingsTable;
   usage: UsageTable;
+  traffic: TrafficTable;
+  traffic_rolled: TrafficRolledTable;
+  limit_alert: LimitAlertTable;
+  limit_request: LimitRequestTable;
   task: TaskTable;
   idempotency: IdempotencyTable;
   auth_failure: AuthFailureTable;

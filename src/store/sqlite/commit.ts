@@ -26,7 +26,7 @@ export function commitBatch(
   const tallies = new Map<string, { sql: string; params: SqlValue[] }>();
   function apply(recorded: Recorded): ItemOutcome {
     for (const command of recorded.commands) {
-      if (command.tally === true) continue;
+      if (command.tally !== undefined) continue;
       try {
         const { changes } = statements.get(command.sql).run(...command.params);
         if (command.must && changes === 0) return new StaleError('the row has moved on or is gone');
@@ -40,12 +40,14 @@ export function commitBatch(
   }
   function count(recorded: Recorded): void {
     for (const { sql, params, tally } of recorded.commands) {
-      if (tally !== true) continue;
-      const last = params.length - 1;
-      const key = `${sql}\0${params.slice(0, last).join('\0')}`;
+      if (tally === undefined) continue;
+      const first = params.length - tally;
+      const key = `${sql}\0${params.slice(0, first).join('\0')}`;
       const known = tallies.get(key);
       if (known === undefined) tallies.set(key, { sql, params: [...params] });
-      else known.params[last] = Number(known.params[last]) + Number(params[last]);
+      else
+        for (let i = first; i < params.length; i += 1)
+          known.params[i] = Number(known.params[i]) + Number(params[i]);
     }
   }
   function applyAll(savepoints: boolean): ItemOutcome[] {

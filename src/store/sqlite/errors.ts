@@ -37,6 +37,7 @@ function constraintName(message: string): string {
   const names = message.slice(message.indexOf(':') + 1).trim();
   if (message.startsWith('CHECK')) return `check.${names}`;
   if (names === 'owned_domain.name') return 'owned_domain.verified';
+  if (names === 'limit_request.project_id') return 'limit_request.open';
   return names.split(',').at(-1)!.trim();
 }
 /** Full, busy and out of memory pass; an I/O error, corruption or anything unknown ends writing until a restart. */

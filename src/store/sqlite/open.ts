@@ -15,6 +15,7 @@ import { auditReader, auditTx } from '../control/audit.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
+import { limitsReader, limitsTx } from '../control/limits.ts';
 import { peopleReader, peopleTx } from '../control/people.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
@@ -161,6 +162,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...domainTx(queries, pushDirectory),
     ...topicTx(queries, pushDirectory),
     ...limitTx(queries, push, pushDirectory),
+    ...limitsTx(queries, push),
     ...ledgerTx(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
@@ -173,6 +175,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...domainReader(queries, ask),
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
+    ...limitsReader(queries, ask),
     ...sqliteSpoolReader(statements, shelf),
     ...sqliteEventReader(statements, shelf),
   };

@@ -4,7 +4,8 @@
  * Invariants: octets go after the last message that shows them; a message whose recipients wait is put off by a day
  * instead, so that it does not stand in the way of others.
  */
-import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import { KEPT, WIDTHS } from '../../limits/traffic.ts';
+import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
@@ -145,6 +146,10 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
           params: [id, domain, width, start],
         });
       }
+      for (const [sql, params, count] of oldLimits(id, now, ROWS - tasks - usage)) {
+        usage += count;
+        removals.push({ sql, params });
+      }
       if (tasks + usage >= ROWS) break;
       to = id;
     }
@@ -173,6 +178,45 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
         left -= rows.length;
       }
       domain = statements.all<{ id: string | null }>(next, project, domain)[0]?.id ?? null;
+    }
+  }
+
+  /** Traffic that is no longer shown and was rolled up, alerts of windows long gone, requests decided long ago. */
+  function* oldLimits(
+    project: string,
+    now: number,
+    most: number,
+  ): Generator<[sql: string, params: (string | number)[], count: number]> {
+    const seconds = Math.floor(now / 1000);
+    const mark = statements.all<{ rolled_to: number }>(
+      'SELECT rolled_to FROM traffic_rolled WHERE project_id = ?',
+      project,
+    )[0];
+    const rolledTo = mark?.rolled_to ?? 0;
+    let left = most;
+    for (const [width, before] of [
+      [WIDTHS.minute, Math.min(seconds - KEPT.minutes, rolledTo)],
+      [WIDTHS.hour, Math.min(seconds - KEPT.hours, rolledTo - WIDTHS.day)],
+      [WIDTHS.day, seconds - KEPT.days],
+    ] as const) {
+      const where = 'FROM traffic WHERE project_id = ? AND width = ? AND start';
+      const rows = statements.all<{ start: number }>(
+        `SELECT start ${where} < ? ORDER BY start LIMIT ?`,
+        project,
+        width,
+        before,
+        Math.max(0, left),
+      );
+      const last = rows.at(-1);
+      if (last !== undefined) yield [`DELETE ${where} <= ?`, [project, width, last.start], rows.length];
+      left -= rows.length;
+    }
+    for (const [rest, before] of [
+      ['FROM limit_alert WHERE project_id = ? AND due = 0 AND at < ?', now - 2 * DAY_MS],
+      ['FROM limit_request WHERE project_id = ? AND decided_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
+    ] as const) {
+      const count = statements.all<{ n: number }>(`SELECT count(*) AS n ${rest}`, project, before)[0]!.n;
+      if (count > 0) yield [`DELETE ${rest}`, [project, before], count];
     }
   }
 

@@ -5,7 +5,8 @@ import { first } from './001-first.ts';
 import { sharedBody } from './002-shared-body.ts';
 import { retention } from './003-retention.ts';
 import { people } from './004-people.ts';
+import { limits } from './007-limits.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention, people];
+export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention, people, limits];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -1,0 +1,127 @@
+/**
+ * Publishes due alerts as events, after the commit that made them due and never in it. Invariants: the event and the end
+ * of being due are one commit, so that each alert is told exactly once whichever node does it; what a crash left due is
+ * told after the next start. A store that fails is logged and asked again.
+ */
+import type { LimitEventContent, ProjectEventName } from '../events/catalogue.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { Service } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { AlertReader, AlertTx, LimitAlert } from './alerts.ts';
+
+/** Called inside a recording: writes the event for each of the project's rules that asks for it. */
+export type RecordProjectEvent<Tx> = (tx: Tx, content: unknown, summary: string) => void;
+export interface PreparedEvent<Tx> {
+  readonly record: RecordProjectEvent<Tx>;
+  /** After the commit: wakes those who wait for it. */
+  readonly committed: () => void;
+}
+/** Reads what publishing needs: the project's event rules, and how long it keeps things. */
+export type PrepareProjectEvent<Tx> = (
+  project: ProjectId,
+  name: ProjectEventName,
+) => Promise<PreparedEvent<Tx>>;
+
+export interface AlertPublisherDeps<Tx extends AlertTx> {
+  readonly read: AlertReader;
+  readonly transactor: Transactor<Tx>;
+  readonly prepareEvent: PrepareProjectEvent<Tx>;
+  /** null: there is no such domain any more. */
+  readonly domainName: (project: ProjectId, id: DomainId) => Promise<string | null>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+export interface AlertPublisher extends Service {
+  /** Something is due, or will be with the next commit. */
+  nudge(): void;
+}
+/** After a nudge: its commit is through by then. */
+const SOON_MS = 200;
+/** What others left due, and what a nudge came too early for. */
+const POLL_MS = 5_000;
+const AT_ONCE = 50;
+
+export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDeps<Tx>): AlertPublisher {
+  const { read, transactor, clock, logger } = deps;
+  let timer: Timer | null = null;
+  let soon = false;
+  let looking: Promise<void> | null = null;
+  let stopped = true;
+
+  async function publish(alert: LimitAlert): Promise<void> {
+    const { projectId, domainId } = alert;
+    const event = await deps.prepareEvent(projectId, `limit.${alert.kind}`);
+    const name = domainId === null ? null : await deps.domainName(projectId, domainId);
+    const content: LimitEventContent = {
+      window: alert.window,
+      scope: domainId === null ? 'project' : 'domain',
+      domain: domainId === null ? null : { id: domainId, name: name ?? '' },
+      limit: alert.limit,
+      used: alert.used,
+      at: new Date(alert.at).toISOString(),
+      room_returns_at: new Date(alert.returnsAt).toISOString(),
+    };
+    try {
+      await transactor.transact(projectId, (tx) => {
+        tx.closeLimitAlert(alert);
+        // of a domain that is gone nobody wants to hear
+        if (domainId === null || name !== null) event.record(tx, content, summaryOf(alert, name));
+      });
+    } catch (error) {
+      if (error instanceof StaleError) return; // another node told it, or a topic has gone: the next look knows
+      throw error;
+    }
+    event.committed();
+  }
+  async function look(): Promise<void> {
+    for (let full = true; full && !stopped; ) {
+      const due = await read.limitAlertsDue(AT_ONCE);
+      for (const alert of due) await publish(alert);
+      full = due.length === AT_ONCE;
+    }
+  }
+  function arm(ms: number): void {
+    timer?.cancel();
+    timer = stopped ? null : clock.after(ms, begin);
+  }
+  function begin(): void {
+    soon = false;
+    looking = look()
+      .catch((error: unknown) => logger.error({ err: error }, 'limit alerts could not be published'))
+      .then(() => {
+        looking = null;
+        arm(soon ? SOON_MS : POLL_MS);
+      });
+  }
+  function stop(): void {
+    stopped = true;
+    timer?.cancel();
+  }
+  return {
+    nudge() {
+      if (stopped || soon) return;
+      soon = true;
+      if (looking === null) arm(SOON_MS);
+    },
+    async start(signal) {
+      if (signal.aborted) return;
+      stopped = false;
+      signal.addEventListener('abort', stop, { once: true });
+      begin();
+    },
+    async [Symbol.asyncDispose]() {
+      stop();
+      await looking;
+    },
+  };
+}
+
+function summaryOf({ kind, window, limit, used, domainId }: LimitAlert, domain: string | null): string {
+  const whose = domainId === null ? "the project's limit" : `the limit of ${domain}`;
+  const what = `${whose} of ${limit} recipients per ${window}`;
+  return kind === 'approaching'
+    ? `${used} of ${what} are used`
+    : `mail was refused or held: ${what} is reached (${used} used)`;
+}

@@ -1,0 +1,115 @@
+/**
+ * What a project is told of its limits, and when. `approaching`: a window has come to 80 %, told once, and again only
+ * after it was below 70 %. `exceeded`: mail was refused or held, told at most once a minute for the minute's window and
+ * once an hour for the day's. An alert is a row that is *due* until it is published: written with the usage it tells of
+ * (approaching) or before the refusal is answered (exceeded), so that no crash loses one; published after the commit.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Transactor } from '../runtime/transactor.ts';
+
+export type Span = 'minute' | 'day';
+export interface LimitAlert {
+  readonly projectId: ProjectId;
+  /** null: the project's limit. */
+  readonly domainId: DomainId | null;
+  readonly window: Span;
+  readonly kind: 'approaching' | 'exceeded';
+  /** Wall ms. */
+  readonly at: number;
+  readonly used: number;
+  readonly limit: number;
+  /** Wall ms: approaching: the first of what is counted leaves the window; exceeded: what did not fit would. */
+  readonly returnsAt: number;
+}
+export interface AlertReader {
+  /** Alerts to be published, of all projects, at most `most`. */
+  limitAlertsDue(most: number): Promise<readonly LimitAlert[]>;
+  /** The windows of which it was told, or is about to be, that they come near their limit. */
+  approachedWindows(project: ProjectId, domain: DomainId | null): Promise<readonly Span[]>;
+}
+export interface AlertTx {
+  /** Makes it due; an `exceeded` one only where the last was made EXCEEDED_EVERY_MS before. */
+  noteLimitAlert(alert: LimitAlert): void;
+  /** It was published. StaleError where it was already. */
+  closeLimitAlert(alert: LimitAlert): void;
+  /** The window has emptied: the next crossing is told. What is still due stays. */
+  rearmLimitAlert(project: ProjectId, domain: DomainId | null, window: Span): void;
+}
+export const EXCEEDED_EVERY_MS: Readonly<Record<Span, number>> = { minute: 60_000, day: 3_600_000 };
+const APPROACHING = 0.8;
+const REARMED = 0.7;
+
+/** What a reservation that fits does to whether the window's nearness is told. */
+export function crossing(
+  told: boolean,
+  limit: number,
+  usedBefore: number,
+  usedAfter: number,
+): { readonly told: boolean; readonly rearmed: boolean; readonly crossed: boolean } {
+  if (limit === 0) return { told, rearmed: false, crossed: false };
+  const rearmed = told && usedBefore < REARMED * limit;
+  const open = !told || rearmed;
+  const crossed = open && usedAfter >= APPROACHING * limit;
+  return { told: crossed || !open, rearmed, crossed };
+}
+
+/** Tells that mail was refused or held: a write at most once in a period for each window of this process. */
+export type TellExceeded = (project: ProjectId, domain: DomainId, over: OverFacts) => Promise<void>;
+/** Which limit is in the way, and for how long. */
+export interface OverFacts {
+  readonly scope: 'project' | 'domain';
+  readonly window: Span;
+  readonly limit: number;
+  readonly used: number;
+  readonly retryAfterSeconds: number;
+}
+
+/** Windows remembered as told of. */
+const MOST_TOLD = 10_000;
+
+export interface AlertSinkDeps {
+  readonly transactor: Transactor<AlertTx>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** An alert is due, or will be with the next commit. */
+  readonly noticed: () => void;
+}
+/** Never rejects: a refusal is answered even where it cannot be told of; the next one tries again. */
+export function createTellExceeded({ transactor, clock, logger, noticed }: AlertSinkDeps): TellExceeded {
+  const toldAt = new Map<string, number>();
+  return async (project, domain, over) => {
+    const domainId = over.scope === 'domain' ? domain : null;
+    const { window, limit, used } = over;
+    const at = clock.now();
+    const key = `${project} ${domainId ?? ''} ${window}`;
+    const last = toldAt.get(key);
+    if (last !== undefined && Math.abs(at - last) < EXCEEDED_EVERY_MS[window]) return;
+    toldAt.delete(key);
+    if (toldAt.size >= MOST_TOLD) toldAt.delete(toldAt.keys().next().value!);
+    toldAt.set(key, at);
+    const returnsAt = at + over.retryAfterSeconds * 1000;
+    try {
+      await transactor.transact(
+        project,
+        (tx) =>
+          tx.noteLimitAlert({
+            projectId: project,
+            domainId,
+            window,
+            kind: 'exceeded',
+            at,
+            used,
+            limit,
+            returnsAt,
+          }),
+        true,
+      );
+      noticed();
+    } catch (error) {
+      toldAt.delete(key);
+      logger.warn({ err: error, project, window }, 'a reached limit could not be noted');
+    }
+  };
+}

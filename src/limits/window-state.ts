@@ -1,0 +1,33 @@
+/** A rolling window as people see it: how full it is, and when room comes back. Pure. */
+import { type Counts, retryAfter, used, type WindowShape } from './windows.ts';
+
+export interface WindowState {
+  /** Recipients it holds. */
+  readonly used: number;
+  /** 0 = none. */
+  readonly limit: number;
+  /** null: no limit. */
+  readonly remaining: number | null;
+  /** Wall ms at which one more fits; null: now. */
+  readonly roomAt: number | null;
+  /** Wall ms at which the first of what it holds leaves it; null: it is empty. */
+  readonly firstLeavesAt: number | null;
+  /** Wall ms at which it is empty if nothing more is sent; null: it is. */
+  readonly emptyAt: number | null;
+}
+/** `now` in wall ms. */
+export function windowState(shape: WindowShape, counts: Counts, now: number, limit: number): WindowState {
+  const seconds = now / 1000;
+  const held = used(shape, counts, seconds);
+  const starts = [...counts.keys()];
+  const leavesAt = (start: number) => (start + (shape.buckets + 1) * shape.width) * 1000;
+  const full = limit > 0 && held >= limit;
+  return {
+    used: held,
+    limit,
+    remaining: limit === 0 ? null : Math.max(0, limit - held),
+    roomAt: full ? now + retryAfter(shape, counts, seconds, limit, 1) * 1000 : null,
+    firstLeavesAt: starts.length === 0 ? null : leavesAt(starts.reduce((a, b) => Math.min(a, b))),
+    emptyAt: starts.length === 0 ? null : leavesAt(starts.reduce((a, b) => Math.max(a, b))),
+  };
+}
