@@ -5,8 +5,8 @@ import type { AuditEvent, AuditFilter } from '../ledger/audit.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { pageOf, permitted, permittedOnInstance } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { timeOf } from './times.ts';
 import { List, PageQuery } from './schemas.ts';
+import { timeOf } from './times.ts';
 
 const Time = Type.Optional(Type.String({ maxLength: 40, description: 'RFC 3339, with its zone' }));
 const Query = Type.Object(

@@ -6,8 +6,8 @@
  * whom the call itself is permitted. Fails with Problems.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from '../iam/policy.ts';
 import type { Member } from '../iam/people-types.ts';
+import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
 import type { Idempotency } from '../ledger/idempotency.ts';
 import { parseId } from '../runtime/ids.ts';

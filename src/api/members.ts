@@ -109,11 +109,15 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
     },
   );
 
-  app.get('/invitations', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.invitations.list');
-    const { items, nextCursor } = await read.invitations(projectId, pageOf(request));
-    return { items: items.map(views.invitation), next_cursor: nextCursor };
-  });
+  app.get(
+    '/invitations',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'iam.invitations.list');
+      const { items, nextCursor } = await read.invitations(projectId, pageOf(request));
+      return { items: items.map(views.invitation), next_cursor: nextCursor };
+    },
+  );
   app.post(
     '/invitations',
     {

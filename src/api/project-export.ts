@@ -42,7 +42,11 @@ export async function* exportProject(
   const { id } = project;
   const head = { format: EXPORT_FORMAT, version: 1, taken_at: new Date(clock.now()).toISOString() };
   yield `${JSON.stringify(head).slice(0, -1)},\n"project":${JSON.stringify(views.project(project))}`;
-  yield* array('domains', all((page) => read.ownedDomains(id, page)), views.owned);
+  yield* array(
+    'domains',
+    all((page) => read.ownedDomains(id, page)),
+    views.owned,
+  );
   yield* array(
     'mta_domains',
     all((page) => read.domains(id, page)),
@@ -89,12 +93,20 @@ export async function* exportProject(
       return { ...views.apiClient(client), static_keys: keys };
     },
   );
-  yield* array('roles', all((page) => read.roles(id, page)), ({ name, operations }) => ({ name, operations }));
+  yield* array(
+    'roles',
+    all((page) => read.roles(id, page)),
+    ({ name, operations }) => ({ name, operations }),
+  );
   yield* array(
     'members',
     all((page) => read.projectMembers(id, page)),
     ({ member, membership }) => ({ email: member.email, name: member.name, roles: membership.roles }),
   );
-  yield* array('audit_events', all((page) => read.auditEvents(id, {}, page)), auditView);
+  yield* array(
+    'audit_events',
+    all((page) => read.auditEvents(id, {}, page)),
+    auditView,
+  );
   yield '}\n';
 }

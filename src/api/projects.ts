@@ -6,12 +6,12 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import type { Project } from '../iam/types.ts';
 import { CLOSED_MS, CLOSED_REASON } from '../iam/closing.ts';
+import type { Project } from '../iam/types.ts';
 import { asMember, found, pageOf, pathId, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { exportProject } from './project-export.ts';
 import { conflict, notFound } from './problems.ts';
+import { exportProject } from './project-export.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName } from './schemas.ts';
 
 const Name = Type.Object({ name: ResourceName }, { additionalProperties: false });

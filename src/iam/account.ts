@@ -96,9 +96,7 @@ export function createAccount(deps: AccountDeps): Account {
     },
     async beginTotp({ member, session }) {
       const { sealed, secret, uri } = createTotp({ random, sealer }, deps.issuer, member.email);
-      await write((tx) =>
-        tx.setPending(session.hash, { challenge: session.challenge, sealedTotp: sealed }),
-      );
+      await write((tx) => tx.setPending(session.hash, { challenge: session.challenge, sealedTotp: sealed }));
       return { secret, uri };
     },
     async confirmTotp(self, code) {
@@ -140,9 +138,7 @@ export function createAccount(deps: AccountDeps): Account {
       const { member, session } = self;
       const { challenge } = session;
       if (challenge === null) return { kind: 'refused', detail: 'no registration was begun' };
-      await write((tx) =>
-        tx.setPending(session.hash, { challenge: null, sealedTotp: session.sealedTotp }),
-      );
+      await write((tx) => tx.setPending(session.hash, { challenge: null, sealedTotp: session.sealedTotp }));
       if ((await read.passkeys(member.id)).length >= MOST_PASSKEYS)
         return { kind: 'refused', detail: `there are ${MOST_PASSKEYS} passkeys already` };
       try {

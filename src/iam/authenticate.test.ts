@@ -14,7 +14,13 @@ async function setUp(expiresAt: number | null = null) {
   const clock = createFakeClock();
   const random = createRandom();
   const sealer = createSealer(Buffer.alloc(32, 1));
-  const project = { id: random.id() as ProjectId, name: 'p', sandbox: false, createdAt: 0, closedAt: null as number | null };
+  const project = {
+    id: random.id() as ProjectId,
+    name: 'p',
+    sandbox: false,
+    createdAt: 0,
+    closedAt: null as number | null,
+  };
   const client = {
     id: random.id() as ApiClientId,
     projectId: project.id,

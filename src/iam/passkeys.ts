@@ -3,6 +3,8 @@
  * Invariants: a challenge is taken once, whatever comes of it; origin and host are those of the public URL. Fails with
  * PasskeyRefused where a response does not prove what it should; what it says is for people.
  */
+
+import { isIP } from 'node:net';
 import {
   type AuthenticationResponseJSON,
   generateAuthenticationOptions,
@@ -11,7 +13,6 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
-import { isIP } from 'node:net';
 import type { Random } from '../runtime/random.ts';
 import type { Member, Passkey } from './people-types.ts';
 
@@ -117,6 +118,8 @@ async function refusing<T>(verify: () => Promise<T>): Promise<T> {
   try {
     return await verify();
   } catch (error) {
-    throw new PasskeyRefused(error instanceof Error ? error.message.slice(0, 200) : 'the response is not valid');
+    throw new PasskeyRefused(
+      error instanceof Error ? error.message.slice(0, 200) : 'the response is not valid',
+    );
   }
 }

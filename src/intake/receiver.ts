@@ -195,7 +195,11 @@ async function beginSubmission(
             message: prepared.value,
             received: receivedField({
               by: deps.hostname,
-              with: protocolName(connection, mail.smtputf8, principal.actor.kind === 'key' && principal.actor.keyId !== null),
+              with: protocolName(
+                connection,
+                mail.smtputf8,
+                principal.actor.kind === 'key' && principal.actor.keyId !== null,
+              ),
               tls: connection.tls === null ? null : `${connection.tls.version} ${connection.tls.cipher}`,
               id,
               now: deps.clock.now(),

@@ -18,8 +18,20 @@ export interface Removed {
   /** Audit records of what was done to the queue by hand. */
   readonly operations: number;
   readonly usage: number;
+  /** Events of the audit. */
+  readonly audit: number;
+  /** Closed ones, with all they had. */
+  readonly projects: number;
 }
-export const NOTHING_REMOVED: Removed = { messages: 0, events: 0, tasks: 0, operations: 0, usage: 0 };
+export const NOTHING_REMOVED: Removed = {
+  messages: 0,
+  events: 0,
+  tasks: 0,
+  operations: 0,
+  usage: 0,
+  audit: 0,
+  projects: 0,
+};
 export interface Swept {
   readonly removed: Removed;
   /** Messages whose time is over and that stay, since recipients of them still wait. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Task } from '../../ledger/types.ts';
 import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import { INSTANCE } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
 import type { QueueOperation } from '../../spool/types.ts';
 import { NOTHING_REMOVED, type Removed, type Swept } from '../retention.ts';
@@ -196,5 +197,75 @@ export function retentionConformance(
     assert.ok(step.more);
     await sweepAll(store, NOW + DAY_MS);
     assert.deepEqual((await store.read.messages(p.id, ALL)).items, []);
+  });
+  with_('retention: the audit is kept a year, or longer where its project keeps longer', async (store) => {
+    const p = await make.withProject(store);
+    const long = await make.withProject(store, { name: 'two' });
+    const of = async (project: typeof p.id) => (await store.read.auditEvents(project, {}, ALL)).items.length;
+    await store.transact(p.id, (tx) => {
+      tx.setSendingSettings(p.id, { ...DEFAULT_SENDING, retentionDays: 1 });
+      tx.setSendingSettings(long.id, { ...DEFAULT_SENDING, retentionDays: 400 });
+      for (const projectId of [p.id, long.id, INSTANCE]) tx.insertAuditEvent(make.auditEvent({ projectId }));
+    });
+    await sweepAll(store, NOW + 365 * DAY_MS);
+    assert.deepEqual([await of(p.id), await of(long.id), await of(INSTANCE)], [1, 1, 1]);
+    const { removed } = await sweepAll(store, NOW + 366 * DAY_MS);
+    assert.equal(removed.audit, 2);
+    assert.deepEqual([await of(p.id), await of(long.id), await of(INSTANCE)], [0, 1, 0]);
+  });
+  with_('retention: a project closed for 30 days goes with all it had; others stay', async (store) => {
+    const closed = await make.withProject(store, { closedAt: NOW });
+    const open = await make.withProject(store, { name: 'two' });
+    const member = make.member();
+    const keepUntil = NOW + 300 * DAY_MS;
+    const built = [closed, open].map((p, i) => {
+      const [owned, topic, client] = [make.owned(p, `d${i}.example`), make.topic(p), make.client(p)];
+      const message = make.message(p, { keepUntil });
+      return { p, owned, topic, client, message, domain: make.domain(owned, topic) };
+    });
+    await store.transact(closed.id, (tx) => {
+      tx.insertMember(member);
+      for (const { p, owned, topic, client, message, domain } of built) {
+        tx.insertOwnedDomain(owned);
+        tx.insertTopic(topic);
+        tx.insertDomain(domain);
+        tx.insertRule({
+          id: newId(),
+          projectId: p.id,
+          topicId: topic.id,
+          createdAt: NOW,
+          family: 'outgoing',
+          domainId: domain.id,
+        });
+        tx.insertApiClient(client);
+        tx.insertStaticKey(make.key(client));
+        tx.insertSubscriber(make.subscriber(topic));
+        tx.insertMessage(message);
+        tx.insertRecipient(make.recipient(message));
+        tx.insertEvent(make.event(topic, { messageId: message.id, keepUntil }));
+        tx.insertMembership({ projectId: p.id, memberId: member.id, roles: ['owner'], createdAt: NOW });
+        tx.insertInvitation(make.invitation(p, { hash: p.id }));
+        tx.insertRole({ id: newId(), projectId: p.id, name: 'r', operations: [], createdAt: NOW });
+        tx.setProjectLimits(p.id, { perMinute: 1, perDay: 1 });
+        tx.insertAuditEvent(make.auditEvent({ projectId: p.id }));
+      }
+    });
+    await sweepAll(store, NOW + 29 * DAY_MS);
+    assert.deepEqual(await store.read.project(closed.id), closed);
+    assert.notEqual(await store.read.message(closed.id, built[0]!.message.id), null);
+    const { removed } = await sweepAll(store, NOW + 30 * DAY_MS);
+    assert.equal(removed.projects, 1);
+    assert.equal((await store.read.projects(ALL)).items.length, 1);
+    assert.equal(await store.read.message(closed.id, built[0]!.message.id), null);
+    assert.equal(await store.read.verifiedOwner(built[0]!.owned.name), null);
+    assert.deepEqual(await store.read.memberships(member.id), [
+      {
+        membership: { projectId: open.id, memberId: member.id, roles: ['owner'], createdAt: NOW },
+        project: open,
+      },
+    ]);
+    assert.deepEqual(await store.read.message(open.id, built[1]!.message.id), built[1]!.message);
+    assert.notEqual(await store.read.findDomain(built[1]!.owned.name), null);
+    assert.equal((await store.read.auditEvents(open.id, {}, ALL)).items.length, 1);
   });
 }

@@ -1,7 +1,9 @@
 /** Rows for the conformance suite, complete and valid, each field replaceable. */
 import type { MtaDomain } from '../../domains/types.ts';
 import type { EventRow, Subscriber, Topic } from '../../edj/types.ts';
+import type { Invitation, Member, Passkey } from '../../iam/people-types.ts';
 import type { ApiClient, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
+import type { AuditEvent } from '../../ledger/audit.ts';
 import { createRandom } from '../../runtime/random.ts';
 import type { RecipientRow, StoredMessage } from '../../spool/types.ts';
 import type { Store } from '../store.ts';
@@ -131,6 +133,53 @@ export const recipient = (m: StoredMessage, over: Partial<RecipientRow> = {}): R
   lastResult: null,
   createdAt: NOW,
   settledAt: null,
+  ...over,
+});
+export const member = (over: Partial<Member> = {}): Member => ({
+  id: newId(),
+  email: 'a@example.com',
+  name: 'A',
+  language: 'en',
+  instanceRoles: [],
+  password: null,
+  totp: null,
+  createdAt: NOW,
+  ...over,
+});
+export const passkey = (m: Member, over: Partial<Passkey> = {}): Passkey => ({
+  id: newId(),
+  memberId: m.id,
+  credentialId: 'credential',
+  name: 'laptop',
+  publicKey: Buffer.from('cose'),
+  counter: 1,
+  transports: ['internal'],
+  createdAt: NOW,
+  lastUsedAt: null,
+  ...over,
+});
+export const invitation = (p: Project, over: Partial<Invitation> = {}): Invitation => ({
+  id: newId(),
+  projectId: p.id,
+  email: 'b@example.com',
+  roles: ['reader'],
+  hash: 'hash',
+  invitedBy: 'a@example.com',
+  createdAt: NOW,
+  expiresAt: NOW + 10,
+  ...over,
+});
+/** An id of that moment: within a millisecond ids have no order. */
+export const idAt = <K extends string>(ms: number) => createRandom(() => ms).id<K>();
+export const auditEvent = (over: Partial<AuditEvent> & Pick<AuditEvent, 'projectId'>): AuditEvent => ({
+  id: newId(),
+  actor: { kind: 'key', id: newId() },
+  operation: 'iam.api_clients.create',
+  target: '/iam/v1/api_clients',
+  address: '192.0.2.1',
+  at: NOW,
+  fields: ['name', 'roles'],
+  outcome: 'succeeded',
   ...over,
 });
 /** A store with one project in it. */

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { Store } from '../store.ts';
+import { accessConformance } from './access-conformance.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
 import { iamConformance } from './iam-conformance.ts';
 import { ledgerConformance } from './ledger-conformance.ts';
 import { limitsConformance } from './limits-conformance.ts';
+import { peopleConformance } from './people-conformance.ts';
 import { retentionConformance } from './retention-conformance.ts';
 import type { WithStore } from './running.ts';
 import * as make from './samples.ts';
@@ -40,6 +42,8 @@ export function storeConformance({
     limitsConformance(with_);
     spoolConformance(with_);
     edjConformance(with_);
+    peopleConformance(with_);
+    accessConformance(with_);
     retentionConformance(with_);
     with_('a transaction is atomic and a batch is not one fate', async (store) => {
       const p = await make.withProject(store);

@@ -107,7 +107,13 @@ export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
     rolesByName: async (project, names) =>
       names.length === 0
         ? []
-        : (await ask(roles(project).where('name', 'in', [...names]).orderBy('id'))).map(toRole),
+        : (
+            await ask(
+              roles(project)
+                .where('name', 'in', [...names])
+                .orderBy('id'),
+            )
+          ).map(toRole),
     invitation: async (project, id) =>
       one(await ask(invitations().where('project_id', '=', project).where('id', '=', id)), toInvitation),
     async invitations(project, { limit, cursor }) {
@@ -115,8 +121,7 @@ export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
       const rows = await ask(query.orderBy('id', 'desc').limit(limit + 1));
       return toPage(rows, limit, (r) => r.id, toInvitation);
     },
-    invitationByHash: async (hash) =>
-      one(await ask(invitations().where('hash', '=', hash)), toInvitation),
+    invitationByHash: async (hash) => one(await ask(invitations().where('hash', '=', hash)), toInvitation),
   };
 }
 
@@ -125,7 +130,10 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
   const inTurn = (project: string) =>
     push(
       command(
-        db.updateTable('project').set((e) => ({ name: e.ref('name') })).where('id', '=', project),
+        db
+          .updateTable('project')
+          .set((e) => ({ name: e.ref('name') }))
+          .where('id', '=', project),
         { must: true },
       ),
     );
@@ -139,7 +147,11 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
         .where('o.roles', 'like', holding('owner')),
     );
   const has = (table: 'membership' | 'api_client' | 'invitation', project: string, role: string) =>
-    db.selectFrom(table).select('roles').where('project_id', '=', project).where('roles', 'like', holding(role));
+    db
+      .selectFrom(table)
+      .select('roles')
+      .where('project_id', '=', project)
+      .where('roles', 'like', holding(role));
   return {
     insertMembership: (m) =>
       push(
@@ -242,9 +254,7 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
       ),
     pruneInvitations: (project, now) =>
       push(
-        command(
-          db.deleteFrom('invitation').where('project_id', '=', project).where('expires_at', '<=', now),
-        ),
+        command(db.deleteFrom('invitation').where('project_id', '=', project).where('expires_at', '<=', now)),
       ),
   };
 }

@@ -158,15 +158,13 @@ export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx 
     insertProject: (p) =>
       push(
         command(
-          db
-            .insertInto('project')
-            .values({
-              id: p.id,
-              name: p.name,
-              sandbox: toBit(p.sandbox),
-              created_at: p.createdAt,
-              closed_at: p.closedAt,
-            }),
+          db.insertInto('project').values({
+            id: p.id,
+            name: p.name,
+            sandbox: toBit(p.sandbox),
+            created_at: p.createdAt,
+            closed_at: p.closedAt,
+          }),
         ),
       ),
     updateProject: (p) =>

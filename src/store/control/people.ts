@@ -59,14 +59,18 @@ export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, k
     firstOperator: async () =>
       one(
         await ask(
-          members().where('instance_roles', 'like', '%"operator"%').orderBy('created_at').orderBy('id').limit(1),
+          members()
+            .where('instance_roles', 'like', '%"operator"%')
+            .orderBy('created_at')
+            .orderBy('id')
+            .limit(1),
         ),
         toMember,
       ),
     passkeys: async (member) =>
-      (
-        await ask(db.selectFrom('passkey').selectAll().where('member_id', '=', member).orderBy('id'))
-      ).map(toPasskey),
+      (await ask(db.selectFrom('passkey').selectAll().where('member_id', '=', member).orderBy('id'))).map(
+        toPasskey,
+      ),
     recoveryCodesLeft: async (member) =>
       (await ask(db.selectFrom('recovery_code').select('hash').where('member_id', '=', member))).length,
     session: async (hash) => one(await ask(sessions().where('hash', '=', hash)), toSession),
@@ -106,7 +110,11 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
     takeTotpStep: (id, step) =>
       push(
         command(
-          db.updateTable('member').set({ totp_step: step }).where('id', '=', id).where('totp_step', '<', step),
+          db
+            .updateTable('member')
+            .set({ totp_step: step })
+            .where('id', '=', id)
+            .where('totp_step', '<', step),
           { must: true },
         ),
       ),
@@ -160,9 +168,7 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
             .where('member_id', '=', member)
             .where('id', '=', id)
             // WebAuthn §6.1.1: authenticators without a counter say 0 every time
-            .where((e) =>
-              counter === 0 ? e('counter', '=', 0) : e('counter', '<', counter),
-            ),
+            .where((e) => (counter === 0 ? e('counter', '=', 0) : e('counter', '<', counter))),
           { must: true },
         ),
       ),
@@ -203,10 +209,9 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
     },
     takeRecoveryCode: (member, hash) =>
       push(
-        command(
-          db.deleteFrom('recovery_code').where('member_id', '=', member).where('hash', '=', hash),
-          { must: true },
-        ),
+        command(db.deleteFrom('recovery_code').where('member_id', '=', member).where('hash', '=', hash), {
+          must: true,
+        }),
       ),
     ...sessionTx(db, push),
   };
@@ -264,8 +269,7 @@ function sessionTx(db: Kysely<Tables>, push: Push): SessionTx {
           { must: true },
         ),
       ),
-    endSession: (hash) =>
-      push(command(db.deleteFrom('session').where('hash', '=', hash), { must: true })),
+    endSession: (hash) => push(command(db.deleteFrom('session').where('hash', '=', hash), { must: true })),
     deleteSession: (member, id) =>
       push(command(db.deleteFrom('session').where('member_id', '=', member).where('id', '=', id))),
     deleteSessions: (member) => push(command(db.deleteFrom('session').where('member_id', '=', member))),

@@ -4,10 +4,12 @@
  * moves to a later day, octets and attempts with it. Safe when several nodes do it, though one is enough.
  */
 import type pg from 'pg';
+import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
 import { KEPT, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
+import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
 import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
 import { storeError } from './errors.ts';
 import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } from './partitions.ts';
@@ -33,6 +35,10 @@ const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
 const OPERATIONS = `DELETE FROM queue_operation WHERE id = ANY (ARRAY(
   SELECT o.id FROM queue_operation o LEFT JOIN sending_settings s ON s.project_id = o.project_id
     WHERE o.at < $1::int8 - coalesce(s.retention_days, ${DEFAULT_SENDING.retentionDays}) * ${DAY_MS}::int8 LIMIT ${ROWS}))`;
+const AUDIT = `DELETE FROM audit_event WHERE (project_id, id) IN (
+  SELECT a.project_id, a.id FROM audit_event a LEFT JOIN sending_settings s ON s.project_id = a.project_id
+    WHERE a.at < $1::int8 - ${LEAST_AUDIT_DAYS} * ${DAY_MS}::int8
+      AND a.at < $1::int8 - greatest(${LEAST_AUDIT_DAYS}, s.retention_days) * ${DAY_MS}::int8 LIMIT ${ROWS})`;
 const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM task WHERE project_id = $1 AND created_at < $2 ORDER BY id LIMIT ${ROWS}))`;
 const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
@@ -92,6 +98,25 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       );
     });
   }
+  /** Of one project that was closed for long enough: some rows of the next table that has any, at last itself. */
+  function closed(now: number): Promise<{ more: boolean; projects: number }> {
+    return withClient(pool, async (query) => {
+      const { rows } = await query<{ id: string }>(
+        'SELECT id FROM project WHERE closed_at IS NOT NULL AND closed_at <= $1 LIMIT 1',
+        [closedBefore(now)],
+      );
+      const over = rows[0];
+      if (over === undefined) return { more: false, projects: 0 };
+      for (const one of PROJECT_ROWS) {
+        const { rowCount } = await query(removeRows(one, '$1'), [over.id]);
+        if ((rowCount ?? 0) > 0) return { more: true, projects: 0 };
+      }
+      const { rowCount } = await query('DELETE FROM project WHERE id = $1 AND closed_at IS NOT NULL', [
+        over.id,
+      ]);
+      return { more: true, projects: rowCount ?? 0 };
+    });
+  }
   /** Tasks and usage of the next projects; one that has more than fits is looked at again. */
   function walk(now: number): Promise<{ tasks: number; usage: number }> {
     return withClient(pool, async (query) => {
@@ -137,6 +162,10 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     }
     const audited = await withClient(pool, (query) => query(OPERATIONS, [now]));
     if ((audited.rowCount ?? 0) > 0) return swept(true, { operations: audited.rowCount ?? 0 });
+    const told = await withClient(pool, (query) => query(AUDIT, [now]));
+    if ((told.rowCount ?? 0) > 0) return swept(true, { audit: told.rowCount ?? 0 });
+    const { more, projects } = await closed(now);
+    if (more) return swept(true, { projects });
     const { tasks, usage } = await walk(now);
     if (walked.to !== null) return swept(true, { tasks, usage });
     walked.to = '';

@@ -4,11 +4,13 @@
  * Invariants: octets go after the last message that shows them; a message whose recipients wait is put off by a day
  * instead, so that it does not stand in the way of others.
  */
+import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
 import { KEPT, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
+import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
 import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
 import type { Statements } from './statements.ts';
 
@@ -114,6 +116,41 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
       for (const { id } of rows) push({ sql: 'DELETE FROM queue_operation WHERE id = ?', params: [id] });
     });
     return rows.length;
+  }
+
+  async function audit(now: number): Promise<number> {
+    const rows = statements.all<{ project_id: string; id: string }>(
+      `SELECT a.project_id, a.id FROM audit_event a INDEXED BY audit_event_at LEFT JOIN sending_settings s ON s.project_id = a.project_id
+        WHERE a.at < ? AND a.at < ? - max(${LEAST_AUDIT_DAYS}, coalesce(s.retention_days, 0)) * ${DAY_MS} LIMIT ?`,
+      now - LEAST_AUDIT_DAYS * DAY_MS,
+      now,
+      ROWS,
+    );
+    await write((push) => {
+      for (const { project_id, id } of rows)
+        push({ sql: 'DELETE FROM audit_event WHERE project_id = ? AND id = ?', params: [project_id, id] });
+    });
+    return rows.length;
+  }
+  /** Of one project that was closed for long enough: some rows of the next table that has any, at last itself. */
+  async function closed(now: number): Promise<{ more: boolean; projects: number }> {
+    const [over] = statements.all<{ id: string }>(
+      'SELECT id FROM project WHERE closed_at IS NOT NULL AND closed_at <= ? LIMIT 1',
+      closedBefore(now),
+    );
+    if (over === undefined) return { more: false, projects: 0 };
+    const left = PROJECT_ROWS.find(
+      ({ table }) =>
+        statements.all(`SELECT 1 AS one FROM ${table} WHERE project_id = ? LIMIT 1`, over.id).length > 0,
+    );
+    await write((push) =>
+      push(
+        left === undefined
+          ? { sql: 'DELETE FROM project WHERE id = ? AND closed_at IS NOT NULL', params: [over.id] }
+          : { sql: removeRows(left, '?'), params: [over.id] },
+      ),
+    );
+    return { more: true, projects: left === undefined ? 1 : 0 };
   }
 
   /** Tasks and usage of the next projects; a project that has more than fits is looked at again. */
@@ -242,6 +279,10 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
       if (removed + waiting.length > 0) return swept(true, { messages: removed }, waiting);
       const audited = await operations(now);
       if (audited > 0) return swept(true, { operations: audited });
+      const told = await audit(now);
+      if (told > 0) return swept(true, { audit: told });
+      const { more, projects } = await closed(now);
+      if (more) return swept(true, { projects });
       if (walkedTo !== null) return swept(true, await walk(now, walkedTo));
       if (await giveBack()) return swept(true);
       walkedTo = '';

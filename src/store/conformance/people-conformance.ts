@@ -1,0 +1,209 @@
+/** Members, their factors, sessions and one-time links on every engine: what is taken once is taken once. */
+import assert from 'node:assert/strict';
+import type { Session } from '../../iam/people-types.ts';
+import { INSTANCE } from '../../runtime/ids.ts';
+import { StaleError } from '../../runtime/transactor.ts';
+import type { Store } from '../store.ts';
+import { conflict, type WithStore } from './running.ts';
+import * as make from './samples.ts';
+import { NOW, newId } from './samples.ts';
+
+async function withMember(store: Store, over: Parameters<typeof make.member>[0] = {}) {
+  const m = make.member(over);
+  await store.transact(INSTANCE, (tx) => tx.insertMember(m));
+  return m;
+}
+const session = (over: Partial<Session> & Pick<Session, 'memberId' | 'hash'>): Session => ({
+  id: newId(),
+  state: 'second_factor',
+  createdAt: NOW,
+  lastUsedAt: NOW,
+  expiresAt: NOW + 1000,
+  address: '192.0.2.1',
+  agent: 'a browser',
+  challenge: null,
+  sealedTotp: null,
+  ...over,
+});
+const write = (store: Store, record: Parameters<Store['transact']>[1]) => store.transact(INSTANCE, record);
+
+export function peopleConformance(with_: WithStore): void {
+  with_('people: members come back, by id and by address; an address is one member’s', async (store) => {
+    const m = await withMember(store, { totp: { sealedSecret: Buffer.from('sealed'), lastStep: 5 } });
+    const operator = await withMember(store, { email: 'op@example.com', instanceRoles: ['operator'] });
+    assert.deepEqual(await store.read.member(m.id), m);
+    assert.deepEqual(await store.read.memberByEmail('op@example.com'), operator);
+    assert.equal(await store.read.memberByEmail('nobody@example.com'), null);
+    assert.equal(await store.read.member(newId()), null);
+    assert.deepEqual(await store.read.firstOperator(), operator);
+    await write(store, (tx) => tx.updateMember(m.id, { name: 'Other', language: 'ja' }));
+    await write(store, (tx) => tx.setPassword(m.id, 'hash'));
+    assert.deepEqual(await store.read.member(m.id), {
+      ...m,
+      name: 'Other',
+      language: 'ja',
+      password: 'hash',
+    });
+    await assert.rejects(withMember(store), conflict('member.email'));
+    await assert.rejects(
+      write(store, (tx) => tx.setPassword(newId(), 'x')),
+      StaleError,
+    );
+  });
+  with_('people: ready is who has a password and a second factor', async (store) => {
+    const m = await withMember(store);
+    assert.equal(await store.read.firstOperator(), null);
+    assert.equal(await store.read.anyoneIsReady(), false);
+    await write(store, (tx) => tx.setPassword(m.id, 'hash'));
+    assert.equal(await store.read.anyoneIsReady(), false);
+    await write(store, (tx) => tx.setTotp(m.id, { sealedSecret: Buffer.from('s'), lastStep: 1 }));
+    assert.equal(await store.read.anyoneIsReady(), true);
+    await write(store, (tx) => tx.clearFactors(m.id));
+    assert.equal(await store.read.anyoneIsReady(), false);
+    await write(store, (tx) => tx.insertPasskey(make.passkey(m)));
+    assert.equal(await store.read.anyoneIsReady(), true);
+  });
+  with_('people: a step of one-time codes is taken once, and none before it', async (store) => {
+    const m = await withMember(store, { totp: { sealedSecret: Buffer.from('s'), lastStep: 5 } });
+    const take = (step: number) => write(store, (tx) => tx.takeTotpStep(m.id, step));
+    await take(7);
+    for (const step of [7, 6]) await assert.rejects(take(step), StaleError);
+    const both = await Promise.allSettled([take(8), take(8)]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    assert.equal((await store.read.member(m.id))?.totp?.lastStep, 8);
+  });
+  with_('people: passkeys; a second factor always remains', async (store) => {
+    const m = await withMember(store, { totp: { sealedSecret: Buffer.from('s'), lastStep: 5 } });
+    const p = make.passkey(m);
+    await assert.rejects(
+      write(store, (tx) => tx.deleteTotp(m.id)),
+      StaleError,
+    );
+    await write(store, (tx) => tx.insertPasskey(p));
+    assert.deepEqual(await store.read.passkeys(m.id), [p]);
+    await assert.rejects(
+      write(store, (tx) => tx.insertPasskey({ ...p, id: newId() })),
+      conflict('passkey.credential_id'),
+    );
+    await write(store, (tx) => tx.renamePasskey(m.id, p.id, 'phone'));
+    await write(store, (tx) => tx.usePasskey(m.id, p.id, 3, NOW));
+    for (const counter of [3, 2, 0])
+      await assert.rejects(
+        write(store, (tx) => tx.usePasskey(m.id, p.id, counter, NOW)),
+        StaleError,
+      );
+    assert.deepEqual(await store.read.passkeys(m.id), [{ ...p, name: 'phone', counter: 3, lastUsedAt: NOW }]);
+    await write(store, (tx) => tx.deleteTotp(m.id));
+    assert.equal((await store.read.member(m.id))?.totp, null);
+    await assert.rejects(
+      write(store, (tx) => tx.deletePasskey(m.id, p.id)),
+      StaleError,
+    );
+    const other = make.passkey(m, { credentialId: 'other', counter: 0 });
+    await write(store, (tx) => tx.insertPasskey(other));
+    for (let i = 0; i < 2; i += 1) await write(store, (tx) => tx.usePasskey(m.id, other.id, 0, NOW));
+    const both = await Promise.allSettled(
+      [p, other].map(({ id }) => write(store, (tx) => tx.deletePasskey(m.id, id))),
+    );
+    assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    assert.equal((await store.read.passkeys(m.id)).length, 1);
+  });
+  with_('people: recovery codes are a set, each taken once', async (store) => {
+    const [m, other] = [await withMember(store), await withMember(store, { email: 'b@example.com' })];
+    const codes = ['a', 'b'].map((text) => Buffer.from(text));
+    await write(store, (tx) => tx.setRecoveryCodes(m.id, codes));
+    await assert.rejects(
+      write(store, (tx) => tx.takeRecoveryCode(other.id, codes[0]!)),
+      StaleError,
+    );
+    await write(store, (tx) => tx.takeRecoveryCode(m.id, codes[0]!));
+    await assert.rejects(
+      write(store, (tx) => tx.takeRecoveryCode(m.id, codes[0]!)),
+      StaleError,
+    );
+    assert.equal(await store.read.recoveryCodesLeft(m.id), 1);
+    await write(store, (tx) => tx.setRecoveryCodes(m.id, [Buffer.from('c')]));
+    await assert.rejects(
+      write(store, (tx) => tx.takeRecoveryCode(m.id, codes[1]!)),
+      StaleError,
+    );
+    assert.equal(await store.read.recoveryCodesLeft(m.id), 1);
+  });
+  with_('people: sessions are found by their hash, end once, and are pruned', async (store) => {
+    const m = await withMember(store);
+    const [a, b, c] = ['a', 'b', 'c'].map((hash) => session({ memberId: m.id, hash }));
+    await write(store, (tx) => {
+      for (const one of [a!, b!, c!]) tx.insertSession(one);
+    });
+    assert.deepEqual(await store.read.session('a'), a);
+    assert.equal(await store.read.session('x'), null);
+    assert.equal((await store.read.sessions(m.id)).length, 3);
+    const use = { lastUsedAt: NOW + 5, address: '192.0.2.2', agent: 'another' };
+    const pending = { challenge: 'c', sealedTotp: Buffer.from('t') };
+    await write(store, (tx) => {
+      tx.touchSession('a', use);
+      tx.setPending('a', pending);
+    });
+    assert.deepEqual(await store.read.session('a'), { ...a, ...use, ...pending });
+    await write(store, (tx) => tx.endSession('a'));
+    await assert.rejects(
+      write(store, (tx) => tx.endSession('a')),
+      StaleError,
+    );
+    await assert.rejects(
+      write(store, (tx) => tx.setPending('a', pending)),
+      StaleError,
+    );
+    await write(store, (tx) => tx.deleteSession(newId(), b!.id));
+    assert.notEqual(await store.read.session('b'), null);
+    await write(store, (tx) => tx.deleteSession(m.id, b!.id));
+    assert.equal(await store.read.session('b'), null);
+    await write(store, (tx) => tx.pruneSessions(NOW + 999, NOW - 1));
+    assert.notEqual(await store.read.session('c'), null);
+    await write(store, (tx) => tx.pruneSessions(NOW, NOW));
+    assert.equal(await store.read.session('c'), null);
+    await write(store, (tx) => tx.insertSession(session({ memberId: m.id, hash: 'd' })));
+    await write(store, (tx) => tx.pruneSessions(NOW + 1000, NOW - 1));
+    assert.equal(await store.read.session('d'), null);
+    await write(store, (tx) => {
+      tx.insertSession(session({ memberId: m.id, hash: 'e' }));
+      tx.deleteSessions(m.id);
+    });
+    assert.deepEqual(await store.read.sessions(m.id), []);
+  });
+  with_('people: one-time links are taken once; those to the first account all together', async (store) => {
+    const m = await withMember(store);
+    const link = (hash: string, memberId: typeof m.id | null) => ({
+      hash,
+      memberId,
+      createdAt: NOW,
+      expiresAt: NOW + 10,
+    });
+    await write(store, (tx) => {
+      for (const one of [link('a', m.id), link('b', null), link('c', null)]) tx.insertSignInLink(one);
+    });
+    assert.deepEqual(await store.read.signInLink('a'), link('a', m.id));
+    assert.deepEqual(await store.read.signInLink('b'), link('b', null));
+    await write(store, (tx) => tx.takeSignInLink('a'));
+    await assert.rejects(
+      write(store, (tx) => tx.takeSignInLink('a')),
+      StaleError,
+    );
+    await write(store, (tx) => tx.takeOwnerLinks());
+    assert.equal(await store.read.signInLink('c'), null);
+    await assert.rejects(
+      write(store, (tx) => tx.takeOwnerLinks()),
+      StaleError,
+    );
+    await write(store, (tx) => {
+      tx.insertSignInLink(link('d', m.id));
+      tx.insertSignInLink(link('e', null));
+      tx.deleteSignInLinks(m.id);
+    });
+    assert.equal(await store.read.signInLink('d'), null);
+    await write(store, (tx) => tx.pruneSignInLinks(NOW + 9));
+    assert.notEqual(await store.read.signInLink('e'), null);
+    await write(store, (tx) => tx.pruneSignInLinks(NOW + 10));
+    assert.equal(await store.read.signInLink('e'), null);
+  });
+}

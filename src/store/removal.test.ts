@@ -1,0 +1,36 @@
+/** Nothing of a closed project is forgotten: every table with a project_id is in the list of what goes. */
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { PROJECT_ROWS } from './removal.ts';
+import { migrate } from './sqlite/files.ts';
+import { TABLES } from './transfer/format.ts';
+
+function schema() {
+  const db = new DatabaseSync(':memory:');
+  migrate(db);
+  const tables = db
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .all()
+    .map((row) => String(row['name']));
+  const columns = (table: string) =>
+    db
+      .prepare('SELECT name FROM pragma_table_info(?)')
+      .all(table)
+      .map((row) => String(row['name']));
+  return { tables, columns };
+}
+
+test('every table that names a project is removed with it, by columns it has', () => {
+  const { tables, columns } = schema();
+  const ofProjects = tables.filter((table) => columns(table).includes('project_id'));
+  assert.ok(ofProjects.length > 20);
+  assert.deepEqual(PROJECT_ROWS.map(({ table }) => table).sort(), ofProjects.sort());
+  for (const { table, key } of PROJECT_ROWS)
+    for (const column of key) assert.ok(columns(table).includes(column), `${table}.${column}`);
+});
+
+test('every table goes along when a store is moved', () => {
+  const { tables } = schema();
+  assert.deepEqual([...TABLES].sort(), tables.filter((table) => table !== 'meta').sort());
+});
