@@ -1,5 +1,7 @@
 /** The only wiring: a Config becomes a running Service. */
+import { getServers } from 'node:dns';
 import { pino } from 'pino';
+import { autoconfigHost } from './api/autoconfig.ts';
 import { createControl } from './api/control.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
@@ -11,12 +13,13 @@ import { matchesGlob } from './delivery/route.ts';
 import { createScheduler, type LaneView } from './delivery/scheduler.ts';
 import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
 import { createChecker } from './domains/checker.ts';
+import { createClaims } from './domains/claims.ts';
 import { createKeyRing } from './domains/dkim-keys.ts';
-import { checkOwnership } from './domains/ownership.ts';
+import { createOwnershipKeeper } from './domains/ownership-keeper.ts';
+import type { CancelQueued } from './domains/removal.ts';
 import { isHosted } from './domains/types.ts';
 import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
-import { recordPublish } from './edj/publish.ts';
 import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import type { EdjTx } from './edj/types.ts';
 import { createAttempts } from './iam/attempts.ts';
@@ -38,8 +41,9 @@ import { createTellExceeded } from './limits/alerts.ts';
 import { createLimiter } from './limits/limiter.ts';
 import { createRollUp } from './limits/roll-up.ts';
 import { createSharedLimiter } from './limits/shared-limiter.ts';
-import { keptMs, type LimitTx } from './limits/types.ts';
+import type { LimitTx } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
+import { createDomainAnnouncer } from './project-events.ts';
 import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
@@ -171,6 +175,10 @@ export async function startService(
   const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
   const { read } = store;
   const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
+  /** Each DNS server by itself, for what all of them must agree on. */
+  const views = (config.dnsServers.length > 0 ? config.dnsServers : getServers()).map((server) =>
+    starting.use(createResolver({ servers: [server], clock })),
+  );
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();
   const hasSpace =
@@ -371,34 +379,35 @@ export async function startService(
     mxHosts: config.mxHosts,
     spfInclude: config.spfInclude,
     submissionHost: config.submissionHost,
+    autoconfigHost: config.publicUrlGiven ? autoconfigHost(config.publicUrl) : null,
   };
-  const checker = createChecker({
+  const announce = createDomainAnnouncer({ read, clock, random, published });
+  /** What waits of a domain that is no more; what this misses, the planner meets. */
+  const cancelQueued: CancelQueued = (project, sentWith, reason) =>
+    void operate({
+      action: 'cancel',
+      filter: { project, sentWith },
+      dryRun: false,
+      reason,
+      actor: 'the service',
+    }).catch((error: unknown) =>
+      logger.error({ err: error, domain: sentWith }, 'waiting mail of a removed domain not cancelled yet'),
+    );
+  const checker = createChecker<StoreTx>({
     mayRun: mayRun('domain checks'),
     transactor: store,
     reader: read,
     resolver,
+    resolvers: views,
     expectations: dns,
+    sealer,
+    random,
     clock,
     logger,
-    async preparePublish(project) {
-      const kept = keptMs(await read.sendingSettings(project));
-      return (tx, name, domain, content) => {
-        recordPublish(
-          tx,
-          { random, now: clock.now() },
-          {
-            project,
-            topicId: domain.defaultTopicId,
-            service: 'mta',
-            name,
-            content,
-            summary: `${name}: ${domain.name}`,
-            keptMs: kept,
-          },
-        );
-      };
-    },
+    announce,
   });
+  const ownership = { transactor: store, reader: read, resolvers: views, clock, announce, cancelQueued };
+  const keeper = createOwnershipKeeper<StoreTx>({ ...ownership, logger, mayRun: mayRun('ownership checks') });
   const attempts = createAttempts({
     clock,
     failures: {
@@ -502,7 +511,10 @@ export async function startService(
       renderEvent: (event) => renderEvent(event, { inline: false, deprecated: false }, render),
       shown,
       checkDomain: (project, id) => checker.checkNow(project, id),
-      verifyOwnership: (owned) => checkOwnership(resolver, owned),
+      domainChanged: checker.changed,
+      announce,
+      cancelQueued,
+      verifyOwnership: createClaims<StoreTx>(ownership),
       submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
       operate,
       queue: {
@@ -525,7 +537,7 @@ export async function startService(
   const control = createControl(config.dataDir, { operate, clock, logger });
   const sweeper = createSweeper({ store, clock, logger, mayRun: mayRun('retention') });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
-  for (const service of [dispatcher, alerts, scheduler, checker, control, sweeper, rollUp, ...members]) {
+  for (const service of [dispatcher, alerts, scheduler, checker, keeper, control, sweeper, rollUp, ...members]) {
     starting.use(service);
     await service.start(signal);
   }

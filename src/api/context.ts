@@ -1,10 +1,13 @@
 /** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
 import type { FastifyRequest } from 'fastify';
+import type { NextStep } from '../domains/next-step.ts';
 import { challengeRecord } from '../domains/ownership.ts';
-import type { MtaDomain } from '../domains/types.ts';
+import { ownershipWords } from '../domains/ownership-keeper.ts';
+import type { MtaDomain, RemovedDomain } from '../domains/types.ts';
 import type { Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
 import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/types.ts';
 import type { Task } from '../ledger/types.ts';
+import { nameWarning, unicodeName } from '../mail/idn.ts';
 import type { Rule } from '../rules/types.ts';
 import { type Id, INSTANCE, parseId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
@@ -94,6 +97,20 @@ export function found<T>(value: T | null): T {
   return value;
 }
 const iso = (ms: number) => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null | undefined) => (ms === null || ms === undefined ? null : iso(ms));
+
+/** What is to be done next about an owned domain; null once it is proved and well. */
+function ownershipStep(d: OwnedDomain): NextStep | null {
+  const words = ownershipWords(d, d.proof);
+  if (words !== null) return { code: 'verify_again', ...words };
+  if (d.verifiedAt !== null) return null;
+  const { name, value } = challengeRecord(d);
+  return {
+    code: 'publish_challenge',
+    message: `Publish the TXT record ${name} with ${value}, then ask for verification.`,
+    message_ja: `TXTレコード ${name} に ${value} を登録してから、確認を実行してください。`,
+  };
+}
 
 export function createViews(base: () => string) {
   const url = (path: string) => `${base()}${path}`;
@@ -128,22 +145,43 @@ export function createViews(base: () => string) {
       id: d.id,
       self: url(`/iam/v1/domains/${d.id}`),
       name: d.name,
+      unicode_name: unicodeName(d.name),
+      warning: nameWarning(d.name),
       verified: d.verifiedAt !== null,
       verified_at: d.verifiedAt === null ? null : iso(d.verifiedAt),
-      ownership: challengeRecord(d),
+      ownership: {
+        ...challengeRecord(d),
+        seen_at: isoOrNull(d.proof?.seenAt),
+        checked_at: isoOrNull(d.proof?.checkedAt),
+        lost_since: isoOrNull(d.proof?.lostSince),
+        ended: d.proof?.ended?.reason ?? null,
+        ...ownershipWords(d, d.proof),
+      },
+      next_step: ownershipStep(d),
       created_at: iso(d.createdAt),
     }),
     domain: (d: MtaDomain) => ({
       id: d.id,
       self: url(`/mta/v1/domains/${d.id}`),
       name: d.name,
+      unicode_name: unicodeName(d.name),
       domain: { self: url(`/iam/v1/domains/${d.ownedDomainId}`) },
       default_topic: { self: url(`/edj/v1/topics/${d.defaultTopicId}`) },
       receiving: d.receiving,
       mx_seen: d.mxSeen,
       dkim_enabled: d.dkimEnabled,
+      dkim: { enabled: d.dkimEnabled, rotation_days: d.dkimRotationDays },
       limits: { per_minute: d.limitPerMinute, per_day: d.limitPerDay },
       created_at: iso(d.createdAt),
+    }),
+    removedDomain: (d: RemovedDomain) => ({
+      id: d.id,
+      name: d.name,
+      unicode_name: unicodeName(d.name),
+      reason: d.reason,
+      usage: { self: url(`/mta/v1/domains/${d.id}/usage`) },
+      created_at: iso(d.createdAt),
+      removed_at: iso(d.removedAt),
     }),
     rule: (r: Rule) => ({
       id: r.id,

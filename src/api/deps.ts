@@ -3,8 +3,10 @@
 import type { DeadSite } from '../delivery/attempt.ts';
 import type { Operate } from '../delivery/operate.ts';
 import type { LaneView } from '../delivery/scheduler.ts';
+import type { Announce } from '../domains/announce.ts';
+import type { ClaimResult } from '../domains/claims.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
-import type { OwnershipResult } from '../domains/ownership.ts';
+import type { CancelQueued } from '../domains/removal.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
 import type { EdjReader, EdjTx, EventRow } from '../edj/types.ts';
@@ -76,7 +78,13 @@ export interface ApiDeps {
   /** Prefix + raw as it is shown: forged results taken out. */
   readonly shown: (message: StoredMessage) => Buffer;
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;
-  readonly verifyOwnership: (owned: OwnedDomain) => Promise<OwnershipResult>;
+  /** It was changed: it is checked soon, in the background. */
+  readonly domainChanged: (project: ProjectId, id: DomainId) => void;
+  readonly announce: Announce<EdjTx>;
+  /** In the background: of a domain that is no more. */
+  readonly cancelQueued: CancelQueued;
+  /** Asks DNS, and writes down what it proves. */
+  readonly verifyOwnership: (owned: OwnedDomain) => Promise<ClaimResult>;
   readonly submit: Submit;
   readonly operate: Operate;
   readonly queue: {

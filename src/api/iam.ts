@@ -1,12 +1,11 @@
-/** /iam/v1: API clients, static keys, domain ownership. */
+/** /iam/v1: API clients, static keys. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { createStaticKey } from '../iam/static-keys.ts';
-import { parseDomain } from '../mail/domain.ts';
 import { found, pageOf, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { mayChangeHolder, mayGrant } from './granting.ts';
-import { conflict, invalid } from './problems.ts';
+import { invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName, RoleNames } from './schemas.ts';
 import { timeOf } from './times.ts';
 
@@ -132,69 +131,4 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       return reply.code(204).send();
     },
   );
-
-  app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.domains.list');
-    return views.list(await read.ownedDomains(projectId, pageOf(request)), views.owned);
-  });
-  app.post(
-    '/domains',
-    {
-      config: { operation: 'iam.domains.create' },
-      schema: {
-        body: Type.Object({ name: Type.String({ maxLength: 1000 }) }, { additionalProperties: false }),
-        response: { 201: AnyObject },
-      },
-    },
-    async (request, reply) => {
-      const { projectId } = permitted(request, 'iam.domains.create');
-      const name = parseDomain((request.body as { name: string }).name);
-      if (name === null) throw invalid('name', 'is not a domain name');
-      const owned = {
-        id: random.id<'owned-domain'>(),
-        projectId,
-        name,
-        challenge: random.bytes(24).toString('hex'),
-        verifiedAt: null,
-        createdAt: clock.now(),
-      };
-      await transactor.transact(projectId, (tx) => tx.insertOwnedDomain(owned));
-      return reply.code(201).send(views.owned(owned));
-    },
-  );
-  app.get('/domains/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.domains.get');
-    return views.owned(found(await read.ownedDomain(projectId, pathId(request))));
-  });
-  app.post(
-    '/domains/:id/verify',
-    {
-      config: { operation: 'iam.domains.update' },
-      schema: { params: IdParams, response: { 200: AnyObject } },
-    },
-    async (request) => {
-      const { projectId } = permitted(request, 'iam.domains.update');
-      const owned = found(await read.ownedDomain(projectId, pathId(request)));
-      if (owned.verifiedAt !== null) return views.owned(owned);
-      const result = await deps.verifyOwnership(owned);
-      if (result.kind === 'failed')
-        throw conflict('ownership-unclear', `DNS gave no clear answer: ${result.cause}`);
-      if (result.kind === 'absent') {
-        const { name, value } = views.owned(owned).ownership;
-        throw conflict(
-          'ownership-not-proved',
-          `the TXT record ${name} does not hold ${value}; it holds: ${result.found.join(', ') || 'nothing'}`,
-        );
-      }
-      const at = clock.now();
-      await transactor.transact(projectId, (tx) => tx.verifyOwnedDomain(projectId, owned.id, at));
-      return views.owned({ ...owned, verifiedAt: at });
-    },
-  );
-  app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'iam.domains.delete');
-    const { id } = found(await read.ownedDomain(projectId, pathId(request)));
-    await transactor.transact(projectId, (tx) => tx.deleteOwnedDomain(projectId, id));
-    return reply.code(204).send();
-  });
 }

@@ -1,8 +1,10 @@
-/** /mta/v1/domains: set up sending and receiving, DKIM keys, DNS, and the three families of rules. */
+/** /mta/v1/domains: set up and remove sending and receiving, usage, and the three families of rules. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
-import { dkimName, expectedRecords } from '../domains/dns-records.ts';
+import { nextStep } from '../domains/next-step.ts';
+import { REMOVED_CAUSES, recordRemoval } from '../domains/removal.ts';
+import { DEFAULT_ROTATION_DAYS, LEAST_ROTATION_DAYS, MOST_ROTATION_DAYS } from '../domains/rotation.ts';
 import type { MtaDomain } from '../domains/types.ts';
 import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../events/catalogue.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
@@ -22,7 +24,21 @@ const Limits = Type.Object(
 );
 const Switches = {
   receiving: Type.Optional(Type.Boolean()),
-  dkim_enabled: Type.Optional(Type.Boolean()),
+  dkim_enabled: Type.Optional(Type.Boolean({ description: 'the same as dkim.enabled' })),
+  dkim: Type.Optional(
+    Type.Object(
+      {
+        enabled: Type.Optional(Type.Boolean()),
+        rotation_days: Type.Optional(
+          Type.Union(
+            [Type.Integer({ minimum: LEAST_ROTATION_DAYS, maximum: MOST_ROTATION_DAYS }), Type.Null()],
+            { description: 'days after which a key gets a successor; null: never by itself' },
+          ),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ),
   limits: Type.Optional(Limits),
 };
 const Create = Type.Object(
@@ -37,6 +53,7 @@ const RuleParams = Type.Object({ id: Type.String(), rule: Type.String() });
 interface Changes {
   receiving?: boolean;
   dkim_enabled?: boolean;
+  dkim?: { enabled?: boolean; rotation_days?: number | null };
   limits?: { per_minute?: number | null; per_day?: number | null };
   default_topic?: { self: string };
 }
@@ -75,13 +92,19 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
       if (most > 0 && (limits[name] ?? 0) > most)
         throw invalid(`limits.${name}`, `is above the project's limit of ${most}`);
   }
-  const apply = (domain: MtaDomain, { receiving, dkim_enabled: dkim, limits }: Changes): MtaDomain => ({
+  const apply = (domain: MtaDomain, { receiving, dkim_enabled: same, dkim, limits }: Changes): MtaDomain => ({
     ...domain,
     receiving: receiving ?? domain.receiving,
-    dkimEnabled: dkim ?? domain.dkimEnabled,
+    dkimEnabled: dkim?.enabled ?? same ?? domain.dkimEnabled,
+    dkimRotationDays: dkim?.rotation_days === undefined ? domain.dkimRotationDays : dkim.rotation_days,
     limitPerMinute: limits?.per_minute === undefined ? domain.limitPerMinute : limits.per_minute,
     limitPerDay: limits?.per_day === undefined ? domain.limitPerDay : limits.per_day,
   });
+
+  const show = async (domain: MtaDomain) => {
+    const rules = await read.rules(domain.projectId, domain.id, 'incoming');
+    return { ...views.domain(domain), next_step: nextStep(domain, rules.length) };
+  };
 
   app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
     const { projectId } = permitted(request, 'mta.domains.list');
@@ -111,6 +134,7 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
           receiving: true,
           mxSeen: false,
           dkimEnabled: false,
+          dkimRotationDays: DEFAULT_ROTATION_DAYS,
           limitPerMinute: null,
           limitPerDay: null,
           dns: null,
@@ -124,12 +148,13 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
         tx.insertDomain(domain);
         for (const key of keys) tx.insertDkimKey(key);
       });
-      return reply.code(201).send(views.domain(domain));
+      deps.domainChanged(projectId, id);
+      return reply.code(201).send(await show(domain));
     },
   );
   app.get('/domains/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
     const { projectId } = permitted(request, 'mta.domains.get');
-    return views.domain(await domainOf(request, projectId));
+    return show(await domainOf(request, projectId));
   });
   app.patch(
     '/domains/:id',
@@ -145,69 +170,28 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
           : await topicOf(projectId, body.default_topic, 'default_topic');
       const domain = { ...apply(before, body), defaultTopicId: topic };
       await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
-      return views.domain(domain);
+      deps.domainChanged(projectId, domain.id);
+      return show(domain);
     },
   );
   app.delete('/domains/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'mta.domains.delete');
-    const { id } = await domainOf(request, projectId);
-    await transactor.transact(projectId, (tx) => tx.deleteDomain(projectId, id));
+    const domain = await domainOf(request, projectId);
+    const now = clock.now();
+    await transactor.transact(projectId, (tx) => recordRemoval(tx, domain, 'deleted', now));
+    deps.cancelQueued(projectId, domain.id, REMOVED_CAUSES.deleted);
     return reply.code(204).send();
   });
+  app.get(
+    '/removed_domains',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request) => {
+      const { projectId } = permitted(request, 'mta.domains.list');
+      return views.list(await read.removedDomains(projectId, pageOf(request)), views.removedDomain);
+    },
+  );
 
   app.get(
-    '/domains/:id/dkim_keys',
-    { schema: { params: IdParams, response: { 200: List } } },
-    async (request) => {
-      const { projectId } = permitted(request, 'mta.dkim_keys.list');
-      const domain = await domainOf(request, projectId);
-      const keys = await read.dkimKeys(projectId, domain.id);
-      return {
-        items: keys.map((key) => ({
-          id: key.id,
-          selector: key.selector,
-          algorithm: key.algorithm,
-          active: key.active,
-          record: { name: dkimName(key, domain.name), type: 'TXT', value: key.publicRecord },
-          created_at: new Date(key.createdAt).toISOString(),
-        })),
-        next_cursor: null,
-      };
-    },
-  );
-  const checkView = ({ dns }: MtaDomain) => {
-    if (dns === null) return null;
-    const { checkedAt, ...items } = dns;
-    return { checked_at: new Date(checkedAt).toISOString(), ...items };
-  };
-  const dnsView = async (domain: MtaDomain) => ({
-    records: expectedRecords(domain.name, await read.dkimKeys(domain.projectId, domain.id), deps.dns).map(
-      ({ zoneValue, ...record }) => ({ ...record, zone_value: zoneValue }),
-    ),
-    last_check: checkView(domain),
-    mx_seen: domain.mxSeen,
-    dkim_enabled: domain.dkimEnabled,
-  });
-  app.get(
-    '/domains/:id/dns',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
-    async (request) => {
-      const { projectId } = permitted(request, 'mta.domains.get');
-      return dnsView(await domainOf(request, projectId));
-    },
-  );
-  app.post(
-    '/domains/:id/dns/check',
-    {
-      config: { operation: 'mta.domains.update' },
-      schema: { params: IdParams, response: { 200: AnyObject } },
-    },
-    async (request) => {
-      const { projectId } = permitted(request, 'mta.domains.update');
-      const { id } = await domainOf(request, projectId);
-      return dnsView(found(await deps.checkDomain(projectId, id)));
-    },
-  );
   function ruleRoutes(family: Rule['family'], path: string, params: 'domain' | 'project'): void {
     const place = async (request: FastifyRequest, project: ProjectId): Promise<DomainId | null> =>
       params === 'project' ? null : (await domainOf(request, project)).id;

@@ -104,11 +104,16 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { schema: { params: IdParams, response: { 200: AnyObject } } },
     async (request) => {
       const { projectId } = permitted(request, 'mta.domains.get');
-      const domain = found(await read.domain(projectId, pathId(request)));
+      // Also of a removed domain: what it sent counts in the windows.
+      const id = pathId<'mta-domain'>(request);
+      const set = await read.domain(projectId, id);
+      if (set === null) found(await read.removedDomain(projectId, id));
       return {
         project: usageView(await limiter.usage(projectId, null, null)),
-        domain: usageView(await limiter.usage(projectId, domain.id, domain)),
-        series: await seriesView(projectId, domain.id),
+        domain: usageView(
+          await limiter.usage(projectId, id, set ?? { limitPerMinute: null, limitPerDay: null }),
+        ),
+        series: await seriesView(projectId, id),
       };
     },
   );

@@ -137,6 +137,7 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
     site: f.lane ?? null,
     domain: f.domain ?? null,
     sender: f.sender ?? null,
+    sent_with: f.sentWith ?? null,
     accepted_before: iso(f.acceptedBefore ?? null),
     state: f.states?.[0] ?? null,
   });

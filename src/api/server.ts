@@ -12,6 +12,7 @@ import type { Service } from '../runtime/lifecycle.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
 import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
+import { autoconfigRoutes } from './autoconfig.ts';
 import { consoleRoutes, readConsole } from './console-files.ts';
 import { createViews, type Document } from './context.ts';
 import type { ApiDeps } from './deps.ts';
@@ -19,8 +20,10 @@ import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
 import { guard } from './guard.ts';
 import { iamRoutes } from './iam.ts';
+import { iamDomainRoutes } from './iam-domains.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
+import { mtaDkimRoutes } from './mta-dkim.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
 import { mtaLimitRoutes } from './mta-limits.ts';
@@ -106,6 +109,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   );
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
 
+  autoconfigRoutes(app, deps);
   app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
     const reason = deps.notReady();
@@ -164,6 +168,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   }
   await part('mta', (scope) => {
     mtaDomainRoutes(scope, deps, views);
+    mtaDkimRoutes(scope, deps);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);
@@ -174,6 +179,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     'iam',
     (scope) => {
       iamRoutes(scope, deps, views);
+      iamDomainRoutes(scope, deps, views);
       projectRoutes(scope, deps, views);
       memberRoutes(scope, deps, peopleViews);
       roleRoutes(scope, deps);

@@ -1,6 +1,6 @@
 /** `hikyaku bootstrap`: project, domain, topic with a catch-all rule, API client and key, and with `--email` an owner, in one go. */
 import { loadConfig } from '../config/config.ts';
-import { checkOwnership } from '../domains/ownership.ts';
+import { checkOwnership, seenNow } from '../domains/ownership.ts';
 import { isRole } from '../iam/policy.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -44,8 +44,9 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       await using resolver = createResolver({ servers: [...config.dnsServers], clock: systemClock });
       const { owned } = result;
       if ((await checkOwnership(resolver, owned)).kind === 'proved') {
+        const now = systemClock.now();
         await store.transact(owned.projectId, (tx) =>
-          tx.verifyOwnedDomain(owned.projectId, owned.id, systemClock.now()),
+          tx.verifyOwnedDomain(owned.projectId, owned.id, now, seenNow(now)),
         );
         result = await setUp(deps, { ...request, verified: false });
       }

@@ -1,6 +1,7 @@
 /** Making a project with a domain ready to send and receive; used by `bootstrap` and by the sandbox of a first start. */
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
 import { challengeRecord } from '../domains/ownership.ts';
+import { DEFAULT_ROTATION_DAYS } from '../domains/rotation.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EdjReader, EdjTx, Topic } from '../edj/types.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
@@ -71,6 +72,7 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
       name: request.domain,
       challenge: random.bytes(24).toString('hex'),
       verifiedAt: null,
+      proof: null,
       createdAt: now,
     };
     await transactor.transact(projectId, (tx) => tx.insertOwnedDomain(made));
@@ -120,6 +122,7 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
           receiving: true,
           mxSeen: request.verified,
           dkimEnabled: request.verified,
+          dkimRotationDays: DEFAULT_ROTATION_DAYS,
           limitPerMinute: null,
           limitPerDay: null,
           dns: null,

@@ -1,6 +1,6 @@
 /**
  * From a message and its due recipients to jobs: which go to which servers in one transaction, which stay on this
- * machine, and which are settled without trying. Recipients of one message behind the same servers share a job,
+ * machine, and which are settled without trying: also those of a domain that was removed. Recipients of one message behind the same servers share a job,
  * at most 100 each (RFC 5321 §4.5.3.1.8: every server takes so many).
  */
 import { type DomainReader, isHosted } from '../domains/types.ts';
@@ -11,7 +11,7 @@ import type { Target } from '../smtp/client/pool.ts';
 import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import type { Outcome } from './outcome.ts';
 import { findRoute, type RouteDeps } from './route.ts';
-import type { MessageHead } from './settle.ts';
+import type { Change, MessageHead } from './settle.ts';
 import { sandboxOutcome } from './simulator.ts';
 
 /** A message with recipients this process holds. */
@@ -35,7 +35,7 @@ export type Job =
   | { readonly kind: 'hosted'; readonly work: Work; readonly rows: readonly RecipientRow[] };
 export interface Plans {
   readonly jobs: readonly Job[];
-  readonly settled: readonly { readonly row: RecipientRow; readonly outcome: Outcome }[];
+  readonly settled: readonly { readonly row: RecipientRow; readonly outcome: Outcome | Change }[];
 }
 export interface PlanDeps extends RouteDeps {
   readonly clock: Clock;
@@ -45,6 +45,7 @@ export interface PlanDeps extends RouteDeps {
 }
 
 const PER_JOB = 100;
+const ORPHANED = 'the sending domain was removed';
 
 export function createPlanner(deps: PlanDeps): (work: Work) => Promise<Plans> {
   async function hostedHere(domain: string): Promise<boolean> {
@@ -52,10 +53,20 @@ export function createPlanner(deps: PlanDeps): (work: Work) => Promise<Plans> {
     return found !== null && isHosted(found);
   }
 
+  /** The domain it was sent with is no more: nothing leaves in its name. */
+  async function isOrphaned({ projectId, domainId, direction }: MessageHead): Promise<boolean> {
+    if (domainId === null || direction !== 'outgoing') return false;
+    return (await deps.read.domain(projectId, domainId)) === null;
+  }
+
   /** Rejects where the store does. */
   return async function plan(work) {
     const jobs: Job[] = [];
-    const settled: { row: RecipientRow; outcome: Outcome }[] = [];
+    const settled: { row: RecipientRow; outcome: Outcome | Change }[] = [];
+    if (await isOrphaned(work.head)) {
+      const outcome: Change = { kind: 'cancelled', cause: ORPHANED };
+      return { jobs, settled: work.rows.map((row) => ({ row, outcome })) };
+    }
     const byDomain = Map.groupBy(work.rows, (row) => row.domain);
     const targets = new Map<string, { target: Target; rows: RecipientRow[] }>();
     const hostedRows: RecipientRow[] = [];

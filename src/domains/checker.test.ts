@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import type { Domain } from '../mail/domain.ts';
 import type { DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
+import { createRandom } from '../runtime/random.ts';
+import { createSealer } from '../runtime/sealing.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { createChecker } from './checker.ts';
@@ -20,7 +22,9 @@ const KEY: DkimKey = {
   algorithm: 'rsa-sha256',
   publicRecord: 'v=DKIM1; k=rsa; p=AAAA',
   sealedPrivateKey: Buffer.alloc(0),
-  active: true,
+  state: 'active',
+  seenSince: null,
+  changedAt: 0,
   createdAt: 0,
 };
 const GOOD: Zone = {
@@ -40,6 +44,7 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
       receiving: true,
       mxSeen: false,
       dkimEnabled: false,
+      dkimRotationDays: null,
       limitPerMinute: null,
       limitPerDay: null,
       dns: null,
@@ -49,6 +54,8 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
   add(ID, over);
   const zone: Zone = { ...start };
   const events: string[] = [];
+  /** How many events there were at each publishing. */
+  const told: number[] = [];
   const resolver = createZoneResolver(zone);
   const checker = createChecker<DomainTx>({
     transactor: {
@@ -66,6 +73,9 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
           .slice(0, limit),
     },
     resolver,
+    resolvers: [resolver],
+    sealer: createSealer(Buffer.alloc(32)),
+    random: createRandom(),
     expectations: {
       mxHosts: ['mx.host.test'],
       spfInclude: '_spf.host.test',
@@ -73,8 +83,11 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
     },
     clock,
     logger: silentLogger,
-    preparePublish: async () => (_tx, name, _domain, content) =>
-      void events.push([name, ...content.problems.map(({ item }) => item)].join(' ')),
+    announce: async () => ({
+      record: (_tx, name, { problems = [] }) =>
+        void events.push([name, ...problems.map(({ item }) => item)].join(' ')),
+      committed: () => void told.push(events.length),
+    }),
   });
   const become = (next: Zone) => {
     for (const name of Object.keys(zone)) delete zone[name];
@@ -86,6 +99,7 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
     add,
     checker,
     events,
+    told,
     become,
     resolver,
     domain: () => domains.get(ID)!,
@@ -154,25 +168,49 @@ test('a domain that counts as seen stays so until our MX is really seen', async 
   await checker[Symbol.asyncDispose]();
 });
 
-test('the round: all domains soon, unfinished ones every ten minutes for three days, others every six hours', async () => {
-  const { add, clock, checker, domains, become, domain } = setUp();
+test('the round: all domains soon, unfinished ones every ten minutes for three days, others every hour', async () => {
+  const { add, clock, checker, domains, become, domain, resolver } = setUp();
   for (let i = 0; i < 250; i += 1) add(`n${String(i).padStart(3, '0')}`);
   await checker.start(new AbortController().signal);
   await clock.advance(10_000);
   await clock.advance(0);
   assert.ok([...domains.values()].every(({ dns }) => dns !== null));
-  const first = domain().dns!.checkedAt;
-  await clock.advance(600_000);
-  assert.equal(domain().dns!.checkedAt, first + 600_000);
+  for (const id of [...domains.keys()]) if (id !== ID) domains.delete(id);
+  const asked = () => resolver.queries.filter((query) => query === 'mx example.test').length;
+  const looks = async (ms: number) => {
+    const before = asked();
+    await clock.advance(ms);
+    return asked() - before;
+  };
+  assert.equal(await looks(HOUR), 6);
   become(GOOD);
   await clock.advance(600_000);
+  assert.equal(domain().dns?.mx.status, 'ok');
   const settled = domain().dns!.checkedAt;
-  await clock.advance(5 * HOUR);
-  assert.equal(domain().dns!.checkedAt, settled);
-  await clock.advance(HOUR);
+  assert.equal(await looks(5 * HOUR), 5);
+  assert.equal(domain().dns!.checkedAt, settled, 'nothing new is not written down at once');
+  assert.equal(await looks(HOUR), 1);
   assert.equal(domain().dns!.checkedAt, settled + 6 * HOUR);
+  become({});
+  assert.equal(await looks(HOUR), 1);
+  assert.equal(domain().dns!.checkedAt, settled + 7 * HOUR, 'what is new is');
   await checker[Symbol.asyncDispose]();
   assert.equal(clock.pending, 0);
+});
+
+test('a change is looked at at once, but for a domain that counts as seen', async () => {
+  const { checker, domain, become, domains, resolver, told, events } = setUp({}, GOOD);
+  checker.changed(PROJECT, ID);
+  await checker[Symbol.asyncDispose]();
+  assert.equal(domain().dns?.mx.status, 'ok');
+  become({});
+  await checker.checkNow(PROJECT, ID);
+  assert.deepEqual([events.length, told], [1, [1]], 'subscribers are woken after the commit');
+  const asked = resolver.queries.length;
+  const seen = setUp({ mxSeen: true });
+  seen.checker.changed(PROJECT, ID);
+  await seen.checker[Symbol.asyncDispose]();
+  assert.deepEqual([seen.resolver.queries.length, resolver.queries.length, domains.size], [0, asked, 1]);
 });
 
 test('an aborted or disposed checker is quiet', async () => {

@@ -1,90 +1,82 @@
 /**
- * Keeps every domain's DNS check fresh: each is looked at every six hours, one not yet in order every ten minutes in its
- * first three days, a few at a time. A clear answer moves `mxSeen`, sightings of all keys turn DKIM signing on, and
- * changes between order and disorder become project events in the same transaction. Invariants: what DNS fails to tell
- * changes nothing; DKIM is never turned off here; a domain with `mxSeen` that was never checked (sandbox, --verified)
- * counts as seen until an asked-for check really sees our MX. Errors of the store are logged and tried again next round.
+ * Keeps every domain's DNS check fresh: each is looked at every hour, one not yet in order every ten minutes in its first
+ * three days, a few at a time. A clear answer moves `mxSeen`, sightings of all keys turn DKIM signing on, keys take their
+ * next step (rotation.ts), and changes between order and disorder become project events in the same transaction.
+ * Invariants: what DNS fails to tell changes nothing; DKIM is never turned off here; a domain with `mxSeen` that was never
+ * checked (sandbox, --verified) counts as seen until an asked-for check really sees our MX; a round that finds nothing new
+ * is written down every six hours only, for each write makes all nodes read their directory anew. Errors of the store are
+ * logged and tried again next round.
  */
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
+import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { Announce, DomainEventName, DomainProblem } from './announce.ts';
 import { checkDomain } from './dns-check.ts';
 import type { DnsExpectations } from './dns-records.ts';
+import { inWords } from './findings.ts';
+import { prepareKeySteps, recordKeySteps } from './key-steps.ts';
 import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from './types.ts';
 
-export type DomainEventName = 'domain.dns_error' | 'domain.dns_recovered';
 export interface CheckerDeps<Tx extends DomainTx> {
   readonly transactor: Transactor<Tx>;
   readonly reader: Pick<DomainReader, 'domain' | 'dkimKeys' | 'domainsForCheck'>;
   readonly resolver: Resolver;
+  /** Each DNS server by itself: a new key must be seen by all of them. */
+  readonly resolvers: readonly Resolver[];
   readonly expectations: DnsExpectations;
+  readonly sealer: Sealer;
+  readonly random: Random;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Whether this node makes the rounds now: one of those that share a store does. */
   readonly mayRun?: () => Promise<boolean>;
-  /** Reads what publishing needs; what it gives is called inside the recording. */
-  readonly preparePublish: (project: ProjectId) => Promise<PublishDomainEvent<Tx>>;
-}
-/** `domain` is as it will be stored. */
-export type PublishDomainEvent<Tx> = (
-  tx: Tx,
-  name: DomainEventName,
-  domain: MtaDomain,
-  content: DomainEventContent,
-) => void;
-export interface DomainEventContent {
-  readonly domain: string;
-  /** Items that are missing or wrong; empty in dns_recovered. */
-  readonly problems: readonly {
-    readonly item: 'mx' | 'spf' | 'dkim';
-    readonly status: string;
-    readonly expected: readonly string[];
-    readonly found: readonly string[];
-  }[];
-  readonly checked_at: string;
+  readonly announce: Announce<Tx>;
 }
 export interface Checker extends Service {
   /** Checks now and stores; null where there is no such domain. Rejects with what the store rejects with. */
   checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null>;
+  /** Something about the domain was changed: it is checked soon, unless it counts as seen. */
+  changed(project: ProjectId, id: DomainId): void;
 }
 
 const TICK_MS = 10 * 60_000;
 const FIRST_TICK_MS = 10_000;
-const INTERVAL_MS = 6 * 3_600_000;
+const INTERVAL_MS = 3_600_000;
+/** At most so long ago is the check that is stored. */
+const STORED_MS = 6 * 3_600_000;
 const SETTING_UP_MS = 72 * 3_600_000;
 const AT_ONCE = 4;
 const PAGE = 100;
 
 export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Checker {
-  const {
-    transactor,
-    reader,
-    resolver,
-    expectations,
-    clock,
-    logger,
-    preparePublish,
-    mayRun = async () => true,
-  } = deps;
+  const { transactor, reader, resolver, expectations, clock, logger, mayRun = async () => true } = deps;
   /** Last clear verdict of domains whose latest check was unclear, so that a gap makes no event. */
   const lastClear = new Map<DomainId, boolean>();
+  /** Wall ms of checks that found nothing new and were not stored. */
+  const looked = new Map<DomainId, number>();
+  const underWay = new Set<Promise<unknown>>();
   let timer: Timer | null = null;
   let walk: Promise<void> = Promise.resolve();
   let stopped = false;
 
-  async function check(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {
+  /** `asked`: by someone; it is stored in any case, and makes no new keys. */
+  async function check(project: ProjectId, id: DomainId, asked: boolean): Promise<MtaDomain | null> {
     const before = await reader.domain(project, id);
-    if (before === null) return null;
-    const seen = await checkDomain(
-      resolver,
-      before.name,
-      await reader.dkimKeys(project, id),
-      expectations,
-      clock.now(),
-    );
+    if (before === null) {
+      looked.delete(id);
+      lastClear.delete(id);
+      return null;
+    }
+    const keys = await reader.dkimKeys(project, id);
+    const [seen, steps] = await Promise.all([
+      checkDomain(resolver, before.name, keys, expectations, clock.now()),
+      prepareKeySteps(deps, before, keys, !asked),
+    ]);
     // Read again: somebody may have changed a switch while DNS was slow.
     const domain = await reader.domain(project, id);
     if (domain === null) return null;
@@ -107,30 +99,65 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
         : now.length === 0 && !unclear && wasBroken === true
           ? 'domain.dns_recovered'
           : null;
-    const publish = event === null ? null : await preparePublish(project);
+    const idle = event === null && steps.moves.length + steps.fresh.length === 0;
+    if (!asked && idle && isStored(domain, next)) {
+      looked.set(id, dns.checkedAt);
+      return next;
+    }
+    const announcement = idle ? null : await deps.announce(project);
     await transactor.transact(project, (tx) => {
       tx.updateDomain(next);
+      recordKeySteps(tx, steps);
       if (event !== null)
-        publish?.(tx, event, next, {
-          domain: next.name,
-          problems: now,
-          checked_at: new Date(dns.checkedAt).toISOString(),
-        });
+        announcement?.record(
+          tx,
+          event,
+          {
+            domain: next.name,
+            problems: now,
+            checked_at: new Date(dns.checkedAt).toISOString(),
+          },
+          next.defaultTopicId,
+        );
+      for (const content of steps.events)
+        announcement?.record(tx, 'dkim.rotated', content, next.defaultTopicId);
     });
+    announcement?.committed();
+    looked.delete(id);
     if (unclear && wasBroken !== null) lastClear.set(id, wasBroken || now.length > 0);
     else lastClear.delete(id);
     return next;
+  }
+  /** A key that someone else has moved meanwhile is looked at once more. */
+  async function checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {
+    try {
+      return await check(project, id, true);
+    } catch (error) {
+      if (!(error instanceof StaleError)) throw error;
+      return check(project, id, true);
+    }
+  }
+  function changed(project: ProjectId, id: DomainId): void {
+    if (stopped) return;
+    const work: Promise<unknown> = reader
+      .domain(project, id)
+      .then((domain) => (domain === null || countsAsSeen(domain) ? null : checkNow(project, id)))
+      .catch((error: unknown) =>
+        logger.warn({ domain: id, error: String(error) }, 'DNS check after a change not stored'),
+      )
+      .finally(() => underWay.delete(work));
+    underWay.add(work);
   }
 
   async function walkAll(): Promise<void> {
     let after: DomainId | null = null;
     while (!stopped) {
       const page: readonly MtaDomain[] = await reader.domainsForCheck(after, PAGE);
-      const due = page.filter((domain) => isDue(domain, clock.now()));
+      const due = page.filter((domain) => isDue(domain, looked.get(domain.id) ?? 0, clock.now()));
       const worker = async () => {
         for (let domain = due.shift(); domain !== undefined && !stopped; domain = due.shift()) {
           try {
-            await check(domain.projectId, domain.id);
+            await check(domain.projectId, domain.id, false);
           } catch (error) {
             if (!(error instanceof StaleError))
               logger.warn({ domain: domain.name, error: String(error) }, 'DNS check not stored');
@@ -158,7 +185,8 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   }
 
   return {
-    checkNow: check,
+    checkNow,
+    changed,
     async start(signal) {
       if (signal.aborted) return stop();
       signal.addEventListener('abort', stop, { once: true });
@@ -167,6 +195,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     async [Symbol.asyncDispose]() {
       stop();
       await walk;
+      await Promise.all(underWay);
     },
   };
 }
@@ -186,22 +215,32 @@ function keysWereSeen(before: DnsCheckItem | undefined): boolean {
 function countsAsSeen(domain: MtaDomain): boolean {
   return domain.mxSeen && domain.dns === null;
 }
-function isDue(domain: MtaDomain, now: number): boolean {
+function isDue(domain: MtaDomain, looked: number, now: number): boolean {
   if (countsAsSeen(domain)) return false;
   if (domain.dns === null) return true;
   const settingUp =
     now - domain.createdAt < SETTING_UP_MS &&
     [domain.dns.mx, domain.dns.spf, domain.dns.dkim].some(({ status }) => status !== 'ok');
-  const age = now - domain.dns.checkedAt;
+  const age = now - Math.max(domain.dns.checkedAt, looked);
   // A check from the future is a clock that was set back.
   return age < 0 || age >= (settingUp ? TICK_MS : INTERVAL_MS);
 }
+/** Whether the store tells what this check found, and not from too long ago. */
+function isStored(before: MtaDomain, next: MtaDomain): boolean {
+  if (before.dns === null || next.dns === null) return false;
+  const age = next.dns.checkedAt - before.dns.checkedAt;
+  const told = (domain: MtaDomain) => JSON.stringify({ ...domain, dns: { ...domain.dns, checkedAt: 0 } });
+  return age >= 0 && age < STORED_MS && told(before) === told(next);
+}
 /** What is clearly not in order and matters to this domain: MX only when it receives, DKIM only when it signs. */
-function problems(domain: MtaDomain, dns: DnsCheck): DomainEventContent['problems'] {
+export function problems(domain: MtaDomain, dns: DnsCheck): readonly DomainProblem[] {
   const items = (['mx', 'spf', 'dkim'] as const).filter(
     (name) => (name !== 'mx' || domain.receiving) && (name !== 'dkim' || domain.dkimEnabled),
   );
   return items
     .filter((name) => dns[name].status === 'missing' || dns[name].status === 'wrong')
-    .map((name) => ({ item: name, ...dns[name] }));
+    .map((name) => {
+      const { status, expected, found, finding = null } = dns[name];
+      return { item: name, status, expected, found, ...(finding === null ? {} : inWords(finding)) };
+    });
 }

@@ -1,24 +1,31 @@
 /**
- * DKIM keys of a domain: made in a pair (RSA-2048 for everyone, Ed25519 by RFC 8463), private halves sealed at once and
- * opened only to sign. Invariant: a sealed key opens only for its own project, domain and key id.
+ * DKIM keys of a domain: made (RSA-2048 by default, RSA-4096, Ed25519 by RFC 8463) or brought along, private halves
+ * sealed at once and opened only to sign. Invariant: a sealed key opens only for its own project, domain and key id.
  * Fails: openDkimKeys throws what the sealer throws where a row was tampered with or the instance secret changed.
  */
-import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
-import type { DkimKey } from './types.ts';
+import type { DkimKey, DkimKeyState } from './types.ts';
 
 export interface OpenDkimKey {
   readonly selector: string;
   readonly algorithm: DkimKey['algorithm'];
   readonly privateKey: KeyObject;
 }
+export const KEY_KINDS = ['rsa-2048', 'rsa-4096', 'ed25519'] as const;
+export type KeyKind = (typeof KEY_KINDS)[number];
+export interface KeyDeps {
+  readonly random: Random;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+}
 const generate = promisify(generateKeyPair);
 
-/** One active RSA-2048 and one active Ed25519 key with new selectors; key generation runs off the event loop. */
+/** What a domain begins with: an RSA-2048 and an Ed25519 key with new selectors, active: nothing signs before them. */
 export async function makeDkimKeys(
   random: Random,
   sealer: Sealer,
@@ -26,34 +33,74 @@ export async function makeDkimKeys(
   project: ProjectId,
   domainId: DomainId,
 ): Promise<DkimKey[]> {
-  const [rsa, ed25519] = await Promise.all([generate('rsa', { modulusLength: 2048 }), generate('ed25519')]);
-  const series = random.bytes(4).toString('hex');
-  const make = (
-    algorithm: DkimKey['algorithm'],
-    selector: string,
-    pair: { publicKey: KeyObject; privateKey: KeyObject },
-  ): DkimKey => {
-    const row = { id: random.id<'dkim-key'>(), projectId: project, domainId };
-    return {
-      ...row,
-      selector,
-      algorithm,
-      publicRecord: publicRecord(algorithm, pair.publicKey),
-      sealedPrivateKey: sealer.seal(
-        pair.privateKey.export({ format: 'der', type: 'pkcs8' }),
-        sealingContext(row),
-      ),
-      active: true,
-      createdAt: clock.now(),
-    };
+  const deps = { random, sealer, clock };
+  const place = { projectId: project, domainId };
+  const series = newSeries(random);
+  return Promise.all([
+    makeDkimKey(deps, place, 'rsa-2048', { series, state: 'active' }),
+    makeDkimKey(deps, place, 'ed25519', { series, state: 'active' }),
+  ]);
+}
+
+/** A new key with a new selector; key generation runs off the event loop. */
+export async function makeDkimKey(
+  deps: KeyDeps,
+  place: Pick<DkimKey, 'projectId' | 'domainId'>,
+  kind: KeyKind,
+  { series = newSeries(deps.random), state = 'pending' }: { series?: string; state?: DkimKeyState } = {},
+): Promise<DkimKey> {
+  const { privateKey } =
+    kind === 'ed25519'
+      ? await generate('ed25519')
+      : await generate('rsa', { modulusLength: kind === 'rsa-2048' ? 2048 : 4096 });
+  return sealedKey(deps, place, `hk${series}${kind === 'ed25519' ? 'e' : 'r'}`, privateKey, state);
+}
+
+/** The row of a private key (RSA or Ed25519), sealed. */
+export function sealedKey(
+  { random, sealer, clock }: KeyDeps,
+  place: Pick<DkimKey, 'projectId' | 'domainId'>,
+  selector: string,
+  privateKey: KeyObject,
+  state: DkimKeyState,
+): DkimKey {
+  const row = { id: random.id<'dkim-key'>(), ...place };
+  const algorithm = privateKey.asymmetricKeyType === 'ed25519' ? 'ed25519-sha256' : 'rsa-sha256';
+  const now = clock.now();
+  return {
+    ...row,
+    selector,
+    algorithm,
+    publicRecord: publicRecord(algorithm, createPublicKey(privateKey)),
+    sealedPrivateKey: sealer.seal(privateKey.export({ format: 'der', type: 'pkcs8' }), sealingContext(row)),
+    state,
+    seenSince: null,
+    changedAt: now,
+    createdAt: now,
   };
-  return [make('rsa-sha256', `hk${series}r`, rsa), make('ed25519-sha256', `hk${series}e`, ed25519)];
+}
+
+/** What a successor of the key has to be; an RSA key of other sizes is followed by one of 2,048 bits. */
+export function kindOf({ algorithm, publicRecord: record }: DkimKey): KeyKind {
+  if (algorithm === 'ed25519-sha256') return 'ed25519';
+  return rsaBits(record) === 4096 ? 'rsa-4096' : 'rsa-2048';
+}
+/** Size of the RSA key in a public record; null where it holds none. */
+export function rsaBits(record: string): number | null {
+  const data = /p=([A-Za-z0-9+/=]+)/.exec(record)?.[1];
+  if (data === undefined) return null;
+  try {
+    const key = createPublicKey({ key: Buffer.from(data, 'base64'), format: 'der', type: 'spki' });
+    return key.asymmetricKeyDetails?.modulusLength ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** The active ones of `keys`, ready to sign. */
 export function openDkimKeys(keys: readonly DkimKey[], sealer: Sealer): OpenDkimKey[] {
   return keys
-    .filter((key) => key.active)
+    .filter((key) => key.state === 'active')
     .map((key) => ({
       selector: key.selector,
       algorithm: key.algorithm,
@@ -78,6 +125,9 @@ export function createKeyRing(sealer: Sealer): (keys: readonly DkimKey[]) => rea
   };
 }
 
+function newSeries(random: Random): string {
+  return random.bytes(4).toString('hex');
+}
 function sealingContext({ projectId, domainId, id }: Pick<DkimKey, 'projectId' | 'domainId' | 'id'>): string {
   return `dkim-key:${projectId}:${domainId}:${id}`;
 }

@@ -1,19 +1,22 @@
 /**
- * Compares what DNS says with what a domain needs. Invariant: 'missing' and 'wrong' are said only on a clear answer; a
- * failure of any kind is 'error' and means "not known now". Never throws.
+ * Compares what DNS says with what a domain needs, record by record and in words. Invariant: 'missing' and 'wrong' are
+ * said only on a clear answer; a failure of any kind is 'error' ('unknown' of a record) and means "not known now".
+ * Never throws.
  */
 import type { Domain } from '../mail/domain.ts';
-import type { DnsAnswer, Resolver } from '../runtime/resolver.ts';
-import { type DnsExpectations, dkimName, MX_PREFERENCE, mergeSpf, spfIncludes } from './dns-records.ts';
-import type { DkimKey, DnsCheck, DnsCheckItem } from './types.ts';
+import type { Resolver } from '../runtime/resolver.ts';
+import { absent, ask, type Checked, item, record, shown } from './check-results.ts';
+import { checkClients } from './client-check.ts';
+import { checkDkim } from './dkim-check.ts';
+import { DMARC_VALUE, type DnsExpectations, MX_PREFERENCE, mergeSpf, spfIncludes } from './dns-records.ts';
+import { finding } from './findings.ts';
+import { countSpfLookups, isSpf, MOST_SPF_LOOKUPS } from './spf-lookups.ts';
+import type { DkimKey, DnsCheck, Finding } from './types.ts';
 
-/** Found values are shown to people: so many, so long. */
-const MAX_FOUND = 20;
-const MAX_LENGTH = 1000;
 /** Labels walked up in search of a DMARC record (RFC 9989 §4.10). */
 const MAX_DMARC_STEPS = 8;
 
-/** Looks everything up at once; `now` (ms) becomes checkedAt. Only active keys are looked for. */
+/** Looks everything up at once; `now` (ms) becomes checkedAt. */
 export async function checkDomain(
   resolver: Resolver,
   domain: Domain,
@@ -21,121 +24,138 @@ export async function checkDomain(
   expectations: DnsExpectations,
   now: number,
 ): Promise<DnsCheck> {
-  const [mx, spf, dkim, dmarc] = await Promise.all([
+  const [mx, spf, dkim, dmarc, clients] = await Promise.all([
     checkMx(resolver, domain, expectations.mxHosts),
     checkSpf(resolver, domain, expectations.spfInclude),
-    checkDkim(
-      resolver,
-      domain,
-      keys.filter((key) => key.active),
-    ),
+    checkDkim(resolver, domain, keys),
     checkDmarc(resolver, domain),
+    checkClients(resolver, domain, expectations),
   ]);
-  return { checkedAt: now, mx, spf, dkim, dmarc };
+  return {
+    checkedAt: now,
+    mx: mx.item,
+    spf: spf.item,
+    dkim: dkim.item,
+    dmarc: dmarc.item,
+    records: [...mx.records, ...spf.records, ...dkim.records, ...dmarc.records, ...clients],
+  };
 }
 
 /** ok: one of ours is among the most preferred; ours as a mere fallback is 'wrong', for mail goes elsewhere first. */
-async function checkMx(resolver: Resolver, domain: Domain, hosts: readonly string[]): Promise<DnsCheckItem> {
+async function checkMx(resolver: Resolver, domain: Domain, hosts: readonly string[]): Promise<Checked> {
   const expected = hosts.map((host) => `${MX_PREFERENCE} ${host}`);
+  const at = (value: string) => ({ purpose: 'mx', type: 'MX', name: domain, value }) as const;
+  const args = { domain, expected: shown(expected.map((value) => `MX ${value}`)) };
   const answer = await ask(() => resolver.mx(domain));
-  if (answer.kind !== 'found') return absent(answer, expected);
+  if (answer.kind !== 'found') {
+    const none = absent(answer, expected, finding('mx.missing', args));
+    return { item: none, records: expected.map((value) => record(at(value), none)) };
+  }
   const records = answer.records.toSorted((a, b) => a.preference - b.preference);
   const first = records.filter(({ preference }) => preference === records[0]!.preference);
   const ours = new Set(hosts.map((host) => host.toLowerCase()));
   const found = records.map(
     ({ preference, exchange }) => `${preference} ${exchange === '' ? '.' : exchange}`,
   );
-  return item(first.some(({ exchange }) => ours.has(exchange)) ? 'ok' : 'wrong', expected, found);
-}
-
-async function checkSpf(resolver: Resolver, domain: Domain, include: string): Promise<DnsCheckItem> {
-  const answer = await ask(() => resolver.txt(domain));
-  if (answer.kind !== 'found') return absent(answer, [mergeSpf(null, include)]);
-  // RFC 7208 §4.5: "v=spf1" alone or followed by a space; more than one record is an error.
-  const records = answer.records.filter((record) => /^v=spf1(?: |$)/i.test(record));
-  const expected = [mergeSpf(records[0] ?? null, include)];
-  if (records.length === 0) return item('missing', expected, []);
-  return item(records.length === 1 && spfIncludes(records[0]!, include) ? 'ok' : 'wrong', expected, records);
-}
-
-/** ok when every active key is published; without keys there is nothing to find: 'missing'. */
-async function checkDkim(
-  resolver: Resolver,
-  domain: Domain,
-  keys: readonly DkimKey[],
-): Promise<DnsCheckItem> {
-  const items = await Promise.all(
-    keys.map(async (key): Promise<DnsCheckItem> => {
-      const name = dkimName(key, domain);
-      const expected = [`${name} ${key.publicRecord}`];
-      const answer = await ask(() => resolver.txt(name));
-      if (answer.kind !== 'found') return absent(answer, expected);
-      const found = answer.records.map((record) => `${name} ${record}`);
-      // RFC 6376 §3.6.2.2: several records give undefined results.
-      const same = answer.records.length === 1 && publishes(answer.records[0]!, key.publicRecord);
-      return item(same ? 'ok' : 'wrong', expected, found);
+  const seen = new Set(records.map(({ exchange }) => exchange));
+  const foreign = (list: typeof records) =>
+    shown(list.map(({ exchange }) => exchange).filter((exchange) => !ours.has(exchange)));
+  const ok = first.some(({ exchange }) => ours.has(exchange));
+  let verdict: Finding | null = null;
+  if (ok) {
+    const beside = foreign(first);
+    if (beside !== '') verdict = finding('mx.foreign_equal', { ...args, foreign: beside });
+  } else if (records.every(({ exchange }) => exchange === '')) verdict = finding('mx.null', args);
+  else if (hosts.some((host) => seen.has(host.toLowerCase())))
+    verdict = finding('mx.foreign_first', { ...args, foreign: foreign(first) });
+  else verdict = finding('mx.foreign', { ...args, foreign: foreign(records) });
+  const whole = item(ok ? 'ok' : 'wrong', expected, found, verdict);
+  return {
+    item: whole,
+    records: hosts.map((host, i) => {
+      const value = expected[i]!;
+      if (seen.has(host.toLowerCase())) return record(at(value), whole);
+      const missing = ok ? finding('mx.host_missing', { expected: value }) : verdict;
+      return record(at(value), item('missing', [value], found, missing));
     }),
-  );
-  const worst = (['error', 'wrong', 'missing', 'ok'] as const).find((status) =>
-    items.some((one) => one.status === status),
-  );
-  return item(
-    worst ?? 'missing',
-    items.flatMap((one) => one.expected),
-    items.flatMap((one) => one.found),
-  );
+  };
+}
+
+async function checkSpf(resolver: Resolver, domain: Domain, include: string): Promise<Checked> {
+  const one = (checked: Checked['item']): Checked => ({
+    item: checked,
+    records: [record({ purpose: 'spf', type: 'TXT', name: domain, value: null }, checked)],
+  });
+  const answer = await ask(() => resolver.txt(domain));
+  const fresh = mergeSpf(null, include);
+  if (answer.kind !== 'found')
+    return one(absent(answer, [fresh], finding('spf.missing', { domain, expected: fresh })));
+  const records = answer.records.filter(isSpf);
+  const merged = mergeSpf(records[0] ?? null, include);
+  if (records.length === 0)
+    return one(item('missing', [merged], [], finding('spf.missing', { domain, expected: merged })));
+  if (records.length > 1) {
+    const all = mergeSpf(joinSpf(records), include);
+    const several = finding('spf.several', { count: String(records.length), expected: shown([all]) });
+    return one(item('wrong', [all], records, several));
+  }
+  const wrong = await spfProblem(resolver, records[0]!, include, merged);
+  return one(item(wrong === null ? 'ok' : 'wrong', [merged], records, wrong));
+}
+/** What keeps a single record from letting our mail pass, or null. */
+async function spfProblem(
+  resolver: Resolver,
+  text: string,
+  include: string,
+  merged: string,
+): Promise<Finding | null> {
+  if (!spfIncludes(text, include)) {
+    const wanted = `include:${include.toLowerCase()}`;
+    const terms = text.trim().toLowerCase().split(/ +/);
+    const own = terms.find((term) => term.replace(/^[+?~-]/, '').replace(/\.$/, '') === wanted);
+    if (own === undefined) return finding('spf.no_include', { expected: shown([merged]) });
+    return /^[?~-]/.test(own)
+      ? finding('spf.qualifier', { term: own, include })
+      : finding('spf.behind_all', { include });
+  }
+  const count = await countSpfLookups(resolver, text, include);
+  if (count.kind === 'unknown') return null;
+  if (count.lookups > MOST_SPF_LOOKUPS) return finding('spf.too_many', { count: String(count.lookups) });
+  return count.broken === null ? null : finding('spf.broken', { name: shown([count.broken]) });
+}
+/** Several records as one: their terms in order, with the last one's `all`. */
+function joinSpf(records: readonly string[]): string {
+  const terms = records.flatMap((text) => text.trim().split(/ +/).slice(1));
+  const isAll = (term: string) => /^[+?~-]?all$/i.test(term);
+  const all = terms.filter(isAll).at(-1);
+  return [
+    'v=spf1',
+    ...new Set(terms.filter((term) => !isAll(term))),
+    ...(all === undefined ? [] : [all]),
+  ].join(' ');
 }
 
 /** Any one valid record will do, of the domain itself or of the nearest domain above it. */
-async function checkDmarc(resolver: Resolver, domain: Domain): Promise<DnsCheckItem> {
-  const expected = ['v=DMARC1; p=none'];
+async function checkDmarc(resolver: Resolver, domain: Domain): Promise<Checked> {
+  const expected = [DMARC_VALUE];
+  const one = (checked: Checked['item']): Checked => ({
+    item: checked,
+    records: [record({ purpose: 'dmarc', type: 'TXT', name: `_dmarc.${domain}`, value: null }, checked)],
+  });
+  const missing = finding('dmarc.missing', { domain, expected: DMARC_VALUE });
   const labels = domain.split('.');
   for (let step = 0; step < MAX_DMARC_STEPS && labels.length - step >= 2; step += 1) {
     const answer = await ask(() => resolver.txt(`_dmarc.${labels.slice(step).join('.')}`));
-    if (answer.kind === 'failed') return absent(answer, expected);
+    if (answer.kind === 'failed') return one(absent(answer, expected, missing));
     if (answer.kind !== 'found') continue;
-    const records = answer.records.filter((record) => /^v=DMARC1\s*(?:;|$)/.test(record));
+    const records = answer.records.filter((text) => /^v=DMARC1\s*(?:;|$)/.test(text));
     if (records.length === 0) continue;
-    const valid =
-      records.length === 1 && /;\s*p\s*=\s*(?:none|quarantine|reject)\s*(?:;|$)/i.test(records[0]!);
-    return item(valid ? 'ok' : 'wrong', expected, records);
+    if (records.length > 1) {
+      const several = finding('dmarc.several', { count: String(records.length) });
+      return one(item('wrong', expected, records, several));
+    }
+    const valid = /;\s*p\s*=\s*(?:none|quarantine|reject)\s*(?:;|$)/i.test(records[0]!);
+    return one(item(valid ? 'ok' : 'wrong', expected, records, valid ? null : finding('dmarc.invalid')));
   }
-  return item('missing', expected, []);
-}
-
-/** Same key data and type; spaces, order and further tags do not matter. A testing or revoked key is not ours. */
-function publishes(record: string, wanted: string): boolean {
-  const found = tags(record);
-  const ours = tags(wanted);
-  return (
-    found.get('p') === ours.get('p') &&
-    (found.get('k') ?? 'rsa') === ours.get('k') &&
-    (found.get('v') ?? 'DKIM1') === 'DKIM1'
-  );
-}
-function tags(record: string): Map<string, string> {
-  return new Map(
-    record.split(';').map((tag) => {
-      const equals = tag.indexOf('=');
-      return [tag.slice(0, equals).trim(), tag.slice(equals + 1).replace(/\s+/g, '')];
-    }),
-  );
-}
-
-async function ask<T>(question: () => Promise<DnsAnswer<T>>): Promise<DnsAnswer<T>> {
-  try {
-    return await question();
-  } catch (error) {
-    return { kind: 'failed', cause: String(error) };
-  }
-}
-function absent(answer: DnsAnswer<unknown>, expected: readonly string[]): DnsCheckItem {
-  return item(answer.kind === 'failed' ? 'error' : 'missing', expected, []);
-}
-function item(
-  status: DnsCheckItem['status'],
-  expected: readonly string[],
-  found: readonly string[],
-): DnsCheckItem {
-  return { status, expected, found: found.slice(0, MAX_FOUND).map((value) => value.slice(0, MAX_LENGTH)) };
+  return one(item('missing', expected, [], missing));
 }

@@ -8,10 +8,12 @@ export interface DnsExpectations {
   /** Name to include in SPF. */
   readonly spfInclude: string;
   readonly submissionHost: string;
+  /** Host that serves mail clients their settings on a default port; null or absent: none does. */
+  readonly autoconfigHost?: string | null;
 }
 export interface DnsRecord {
   readonly purpose: 'mx' | 'spf' | 'dkim' | 'dmarc' | 'client';
-  readonly type: 'MX' | 'TXT' | 'SRV';
+  readonly type: 'MX' | 'TXT' | 'SRV' | 'CNAME';
   /** Absolute, without final dot. */
   readonly name: string;
   /** Presentation form; host names absolute without final dot; TXT unquoted and in one piece. */
@@ -22,12 +24,13 @@ export interface DnsRecord {
   readonly required: boolean;
 }
 export const MX_PREFERENCE = 10;
+export const DMARC_VALUE = 'v=DMARC1; p=none';
 
-/** `existingSpf`: the record the domain has, to be merged instead of doubled. */
+/** `existingSpf`: the record the domain has, to be merged instead of doubled. Keys that are retired have no record. */
 export function expectedRecords(
   domain: Domain,
   keys: readonly DkimKey[],
-  { mxHosts, spfInclude, submissionHost }: DnsExpectations,
+  { mxHosts, spfInclude, submissionHost, autoconfigHost = null }: DnsExpectations,
   existingSpf: string | null = null,
 ): DnsRecord[] {
   const txt = (purpose: DnsRecord['purpose'], name: string, value: string, required: boolean): DnsRecord => ({
@@ -40,7 +43,7 @@ export function expectedRecords(
   });
   const plain = (
     purpose: DnsRecord['purpose'],
-    type: 'MX' | 'SRV',
+    type: 'MX' | 'SRV' | 'CNAME',
     name: string,
     value: string,
     required: boolean,
@@ -56,12 +59,15 @@ export function expectedRecords(
     ...mxHosts.map((host) => plain('mx', 'MX', domain, `${MX_PREFERENCE} ${host}`, true)),
     txt('spf', domain, mergeSpf(existingSpf, spfInclude), true),
     ...keys
-      .filter((key) => key.active)
+      .filter((key) => key.state !== 'retired')
       .map((key) => txt('dkim', dkimName(key, domain), key.publicRecord, true)),
-    txt('dmarc', `_dmarc.${domain}`, 'v=DMARC1; p=none', false),
+    txt('dmarc', `_dmarc.${domain}`, DMARC_VALUE, false),
     // RFC 8314 §5.1 prefers implicit TLS: lower priority value first.
     plain('client', 'SRV', `_submissions._tcp.${domain}`, `0 1 465 ${submissionHost}`, false),
     plain('client', 'SRV', `_submission._tcp.${domain}`, `10 1 587 ${submissionHost}`, false),
+    ...(autoconfigHost === null
+      ? []
+      : [plain('client', 'CNAME', `autoconfig.${domain}`, autoconfigHost, false)]),
   ];
 }
 

@@ -77,7 +77,7 @@ test('keys: one of each algorithm, sealed to their place, and the public record 
   assert.throws(() => openDkimKeys([{ ...keys[0]!, domainId: random.id<'mta-domain'>() }], sealer));
   assert.deepEqual(
     openDkimKeys(
-      keys.map((key) => ({ ...key, active: false })),
+      keys.map((key) => ({ ...key, state: 'retiring' as const })),
       sealer,
     ),
     [],
@@ -165,7 +165,15 @@ test('what DNS does not tell is an error, never an absence', async () => {
   assert.equal(await statuses({ ...goodZone(), [rsa]: { fail: true }, [ed]: {} }), 'ok ok error ok');
   const throwing = () => Promise.reject(new Error('bug'));
   const check = await checkDomain(
-    { mx: throwing, a: throwing, aaaa: throwing, txt: throwing, ptr: throwing, cname: throwing },
+    {
+      mx: throwing,
+      a: throwing,
+      aaaa: throwing,
+      txt: throwing,
+      ptr: throwing,
+      cname: throwing,
+      srv: throwing,
+    },
     NAME,
     keys,
     EXPECTED,

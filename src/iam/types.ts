@@ -78,7 +78,19 @@ export interface OwnedDomain {
   /** Value the customer publishes as TXT at `_hikyaku-challenge.<name>`. */
   readonly challenge: string;
   readonly verifiedAt: number | null;
+  /** What DNS says of the challenge; null = never seen there: not proved yet, or taken as proved by the operator. */
+  readonly proof: OwnershipProof | null;
   readonly createdAt: number;
+}
+/** Times are ms. Only clear answers of DNS change it. */
+export interface OwnershipProof {
+  readonly seenAt: number;
+  readonly checkedAt: number;
+  /** First of the clear absences since it was last seen, and how many there were. */
+  readonly lostSince: number | null;
+  readonly lostChecks: number;
+  /** The ownership ended: DNS gave the domain to another project, or the challenge was gone for too long. */
+  readonly ended: { readonly at: number; readonly reason: 'moved' | 'lost' } | null;
 }
 
 /** An API client with what decides about its calls: its project and the custom roles it names. */
@@ -102,6 +114,8 @@ export interface IamReader {
   ownedDomainByName(project: ProjectId, name: Domain): Promise<OwnedDomain | null>;
   /** Whichever project has proved it: at most one. */
   verifiedOwner(name: Domain): Promise<OwnedDomain | null>;
+  /** Proved domains of all projects in id order: those after `after`, at most `limit`. */
+  verifiedDomains(after: OwnedDomainId | null, limit: number): Promise<readonly OwnedDomain[]>;
 }
 export interface IamTx {
   insertProject(project: Project): void;
@@ -118,6 +132,10 @@ export interface IamTx {
   /** ConflictError 'owned_domain.name' on a second of one name in the project. */
   insertOwnedDomain(domain: OwnedDomain): void;
   /** ConflictError 'owned_domain.verified' where another project has proved the name. */
-  verifyOwnedDomain(project: ProjectId, id: OwnedDomainId, at: number): void;
+  verifyOwnedDomain(project: ProjectId, id: OwnedDomainId, at: number, proof?: OwnershipProof): void;
+  /** StaleError where it is not a proved one. */
+  noteProof(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
+  /** It is proved no longer. StaleError where it is not a proved one. */
+  releaseOwnedDomain(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
   deleteOwnedDomain(project: ProjectId, id: OwnedDomainId): void;
 }

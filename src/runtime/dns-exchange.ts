@@ -17,7 +17,7 @@ import {
 } from 'dns-packet';
 import type { Clock } from './clock.ts';
 
-export type QuestionType = 'MX' | 'A' | 'AAAA' | 'TXT' | 'PTR' | 'CNAME';
+export type QuestionType = 'MX' | 'A' | 'AAAA' | 'TXT' | 'PTR' | 'CNAME' | 'SRV';
 export interface DnsServer {
   readonly address: string;
   readonly port: number;

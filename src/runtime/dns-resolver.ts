@@ -12,7 +12,7 @@ import ipaddr from 'ipaddr.js';
 import type { Clock } from './clock.ts';
 import { createDnsCache } from './dns-cache.ts';
 import { type DnsReply, type DnsServer, exchange, type QuestionType } from './dns-exchange.ts';
-import type { DnsAnswer, MxRecord, Resolver } from './resolver.ts';
+import type { DnsAnswer, MxRecord, Resolver, SrvRecord } from './resolver.ts';
 
 export interface ResolverOptions {
   /** `ip`, `ip:port` or `[ipv6]:port`; empty = the system's. Throws RangeError on anything else. */
@@ -144,6 +144,7 @@ export function createResolver(options: ResolverOptions): Resolver & AsyncDispos
     aaaa: (name) => ask(name, 'AAAA', text),
     txt: (name) => ask(name, 'TXT', txtRecord),
     cname: (name) => ask(name, 'CNAME', hostName),
+    srv: (name) => ask(name, 'SRV', srvRecord),
     async ptr(address) {
       const name = reverseName(address);
       return name === null ? { kind: 'failed', cause: 'not an address' } : await ask(name, 'PTR', hostName);
@@ -212,6 +213,11 @@ function mxRecord(data: unknown): MxRecord | null {
   const { preference, exchange } = (data ?? {}) as { preference?: unknown; exchange?: unknown };
   if (typeof exchange !== 'string') return null;
   return { preference: typeof preference === 'number' ? preference : 0, exchange: plainName(exchange) };
+}
+function srvRecord(data: unknown): SrvRecord | null {
+  const { priority = 0, weight = 0, port, target } = (data ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof target !== 'string' || typeof port !== 'number') return null;
+  return { priority: Number(priority), weight: Number(weight), port, target: plainName(target) };
 }
 function txtRecord(data: unknown): string | null {
   if (!Array.isArray(data)) return null;

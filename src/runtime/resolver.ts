@@ -4,6 +4,13 @@ export interface MxRecord {
   /** Lower case without trailing dot; '' is the null MX (RFC 7505). */
   readonly exchange: string;
 }
+export interface SrvRecord {
+  readonly priority: number;
+  readonly weight: number;
+  readonly port: number;
+  /** Lower case without trailing dot; '' says that there is no such service (RFC 2782). */
+  readonly target: string;
+}
 export type DnsAnswer<T> =
   | {
       readonly kind: 'found';
@@ -25,4 +32,5 @@ export interface Resolver {
   /** Names an address (IPv4 or IPv6 text) points back to. */
   ptr(address: string): Promise<DnsAnswer<string>>;
   cname(name: string): Promise<DnsAnswer<string>>;
+  srv(name: string): Promise<DnsAnswer<SrvRecord>>;
 }

@@ -154,6 +154,8 @@ export interface WaitingFilter {
   readonly domain?: string;
   /** Envelope sender. */
   readonly sender?: string;
+  /** The MTA domain it was sent with, there still or removed. */
+  readonly sentWith?: DomainId;
   /** Wall ms: accepted before. */
   readonly acceptedBefore?: number;
   readonly states?: readonly ('queued' | 'deferred' | 'held')[];

@@ -3,12 +3,13 @@ import type { DueRecipient, WaitingFilter } from './types.ts';
 
 /** Addresses and domains compare without case. The lane and the state of the row as it stands are looked at, too. */
 export function matchesWaiting(filter: WaitingFilter, { row, message }: DueRecipient): boolean {
-  const { project, lane, domain, sender, acceptedBefore, states } = filter;
+  const { project, lane, domain, sender, sentWith, acceptedBefore, states } = filter;
   return (
     (project === null || project === row.projectId) &&
     (lane === undefined || lane === row.lane) &&
     (domain === undefined || domain.toLowerCase() === row.domain) &&
     (sender === undefined || sender.toLowerCase() === message.mailFrom.toLowerCase()) &&
+    (sentWith === undefined || sentWith === message.domainId) &&
     (acceptedBefore === undefined || message.acceptedAt < acceptedBefore) &&
     (states === undefined || states.some((state) => state === row.state))
   );

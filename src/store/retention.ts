@@ -3,6 +3,7 @@
  * it. Invariants: nothing goes before its time, no message while a recipient of it still waits. A store that fails
  * is logged and asked again in the next round; what a round did not reach stays for the next.
  */
+import { MAX_RETENTION_DAYS } from '../limits/types.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -54,6 +55,8 @@ export interface SweeperDeps {
   /** Whether this node makes the rounds now: one of those that share a store does. */
   readonly mayRun?: () => Promise<boolean>;
 }
+/** Removed domains are shown for as long as any of their messages may be, with the mail that waited. */
+export const FORMER_DOMAIN_DAYS = MAX_RETENTION_DAYS + 21;
 const FIRST_MS = 60_000;
 const INTERVAL_MS = 3_600_000;
 /** Between two steps: what arrives meanwhile goes first. */

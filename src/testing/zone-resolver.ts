@@ -3,9 +3,9 @@
  * type is NODATA; `fail` makes every question (or those of the listed types) 'failed'. The zone object is read at each
  * question, so a test may change it on the way. CNAMEs are followed, at most 8, as the real resolver does.
  */
-import type { DnsAnswer, MxRecord, Resolver } from '../runtime/resolver.ts';
+import type { DnsAnswer, MxRecord, Resolver, SrvRecord } from '../runtime/resolver.ts';
 
-export type ZoneType = 'mx' | 'a' | 'aaaa' | 'txt' | 'ptr' | 'cname';
+export type ZoneType = 'mx' | 'a' | 'aaaa' | 'txt' | 'ptr' | 'cname' | 'srv';
 export interface ZoneEntry {
   /** `'mx1.example.net'` counts as preference 10; `''` is the null MX. */
   mx?: readonly (MxRecord | readonly [preference: number, exchange: string] | string)[];
@@ -15,6 +15,7 @@ export interface ZoneEntry {
   /** The entry's name is then the address itself: `'192.0.2.1': {ptr: ['host.example']}`. */
   ptr?: readonly string[];
   cname?: string;
+  srv?: readonly SrvRecord[];
   /** true or a cause: every question fails; a list: questions of these types fail. */
   fail?: boolean | string | readonly ZoneType[];
   /** Seconds; 300 where absent. */
@@ -67,6 +68,7 @@ export function createZoneResolver(zone: Zone): ZoneResolver {
     aaaa: (name) => ask('aaaa', name, (entry) => entry.aaaa ?? []),
     txt: (name) => ask('txt', name, (entry) => entry.txt ?? []),
     ptr: (address) => ask('ptr', address, (entry) => entry.ptr ?? []),
+    srv: (name) => ask('srv', name, (entry) => entry.srv ?? []),
     cname: (name) => ask('cname', name, (entry) => (entry.cname === undefined ? [] : [entry.cname])),
   };
 }

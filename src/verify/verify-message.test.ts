@@ -162,7 +162,15 @@ test('failing and silent DNS give temperror, at the latest after ten seconds', a
   const result = (await verify(await signed(TEXT), { resolver: failing })).authentication;
   assert.deepEqual([result.spf.result, result.dkim[0]?.result], ['temperror', 'temperror']);
   const never = () => new Promise<never>(() => {});
-  const silent: Resolver = { mx: never, a: never, aaaa: never, txt: never, ptr: never, cname: never };
+  const silent: Resolver = {
+    mx: never,
+    a: never,
+    aaaa: never,
+    txt: never,
+    ptr: never,
+    cname: never,
+    srv: never,
+  };
   const clock = createFakeClock();
   const pending = verify(await signed(TEXT), { resolver: silent, clock });
   await clock.advance(10_000);

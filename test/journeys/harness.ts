@@ -213,10 +213,10 @@ export async function eventually<T>(
 
 export interface DnsServer extends AsyncDisposable {
   readonly address: string;
-  set(name: string, type: 'TXT' | 'MX' | 'A' | 'PTR', data: unknown[]): void;
+  set(name: string, type: 'TXT' | 'MX' | 'A' | 'PTR' | 'SRV' | 'CNAME', data: unknown[]): void;
 }
-/** A DNS server on loopback that answers from a table; everything else is NXDOMAIN. */
-export async function startDns(): Promise<DnsServer> {
+/** A DNS server on loopback that answers from a table; everything else is NXDOMAIN. `ttl` in seconds. */
+export async function startDns(ttl = 60): Promise<DnsServer> {
   const zone = new Map<string, unknown[]>();
   const socket = createSocket('udp4');
   socket.on('message', (packet, peer) => {
@@ -227,7 +227,7 @@ export async function startDns(): Promise<DnsServer> {
     const data = zone.get(`${name} ${question.type}`) ?? [];
     const known = [...zone.keys()].some((key) => key.startsWith(`${name} `));
     const flags = dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | (known ? 0 : 3);
-    const answers = data.map((value) => ({ name: question.name, type: question.type, ttl: 60, data: value }));
+    const answers = data.map((value) => ({ name: question.name, type: question.type, ttl, data: value }));
     socket.send(
       dnsPacket.encode({
         type: 'response',

@@ -1,6 +1,6 @@
 /** MTA domains, DKIM keys and rules on every engine. */
 import assert from 'node:assert/strict';
-import type { DkimKey } from '../../domains/types.ts';
+import type { RemovedDomain } from '../../domains/types.ts';
 import type { EventRule, ReceiveRule } from '../../rules/types.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
@@ -13,17 +13,7 @@ export function domainsConformance(with_: WithStore): void {
     const o = make.owned(p, 'example.com');
     const t = make.topic(p);
     const d = make.domain(o, t);
-    const k: DkimKey = {
-      id: newId(),
-      projectId: p.id,
-      domainId: d.id,
-      selector: 's',
-      algorithm: 'ed25519-sha256',
-      publicRecord: 'v=DKIM1',
-      sealedPrivateKey: Buffer.from('x'),
-      active: true,
-      createdAt: NOW,
-    };
+    const k = make.dkimKey(d, { algorithm: 'ed25519-sha256' });
     const rule: ReceiveRule = {
       id: newId(),
       projectId: p.id,
@@ -80,17 +70,7 @@ export function domainsConformance(with_: WithStore): void {
     const o = make.owned(p, 'example.com');
     const [t, elsewhere] = [make.topic(p), make.topic(p, 'elsewhere')];
     const d = make.domain(o, t);
-    const key = (selector: string): DkimKey => ({
-      id: newId(),
-      projectId: p.id,
-      domainId: d.id,
-      selector,
-      algorithm: 'rsa-sha256',
-      publicRecord: 'v=DKIM1',
-      sealedPrivateKey: Buffer.from('x'),
-      active: false,
-      createdAt: NOW,
-    });
+    const key = (selector: string) => make.dkimKey(d, { selector, state: 'pending' });
     const [gone, stays] = [key('a'), key('b')];
     const rule: ReceiveRule = {
       id: newId(),
@@ -132,5 +112,65 @@ export function domainsConformance(with_: WithStore): void {
       store.transact(p.id, (tx) => tx.updateRule(changed)),
       StaleError,
     );
+  });
+
+  with_('DKIM keys move from state to state, and only from the one they are in', async (store) => {
+    const p = await make.withProject(store);
+    const o = make.owned(p, 'example.com');
+    const t = make.topic(p);
+    const d = make.domain(o, t, { dkimRotationDays: null });
+    const key = make.dkimKey(d, { state: 'pending' });
+    await store.transact(p.id, (tx) => {
+      tx.insertOwnedDomain(o);
+      tx.insertTopic(t);
+      tx.insertDomain(d);
+      tx.insertDkimKey(key);
+    });
+    assert.equal((await store.read.domain(p.id, d.id))?.dkimRotationDays, null);
+    assert.deepEqual(await store.read.dkimKeys(p.id, d.id), [key]);
+    const seen = { ...key, seenSince: NOW + 1 };
+    await store.transact(p.id, (tx) => tx.moveDkimKey(seen, 'pending'));
+    assert.deepEqual(await store.read.dkimKeys(p.id, d.id), [seen]);
+    const retired = {
+      ...seen,
+      state: 'retired' as const,
+      changedAt: NOW + 2,
+      sealedPrivateKey: Buffer.alloc(0),
+    };
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.moveDkimKey(retired, 'retiring')),
+      StaleError,
+    );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.moveDkimKey({ ...retired, domainId: newId() }, 'pending')),
+      StaleError,
+    );
+    await store.transact(p.id, (tx) => tx.moveDkimKey(retired, 'pending'));
+    assert.deepEqual(await store.read.dkimKeys(p.id, d.id), [retired]);
+  });
+
+  with_('what is left of removed domains, per project, newest first', async (store) => {
+    const p = await make.withProject(store);
+    const other = await make.withProject(store, { name: 'two' });
+    const removed = (reason: RemovedDomain['reason']): RemovedDomain => ({
+      id: newId(),
+      projectId: p.id,
+      name: 'example.com' as RemovedDomain['name'],
+      reason,
+      createdAt: NOW,
+      removedAt: NOW + 1,
+    });
+    const [first, second] = [removed('moved'), removed('deleted')];
+    await store.transact(p.id, (tx) => {
+      tx.insertRemovedDomain(first);
+      tx.insertRemovedDomain(second);
+    });
+    assert.deepEqual(await store.read.removedDomain(p.id, first.id), first);
+    assert.equal(await store.read.removedDomain(other.id, first.id), null);
+    const page = await store.read.removedDomains(p.id, { limit: 1, cursor: null });
+    assert.deepEqual(page.items, [second]);
+    const rest = await store.read.removedDomains(p.id, { limit: 1, cursor: page.nextCursor });
+    assert.deepEqual(rest, { items: [first], nextCursor: null });
+    assert.deepEqual((await store.read.removedDomains(other.id, ALL)).items, []);
   });
 }

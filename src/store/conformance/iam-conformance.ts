@@ -124,4 +124,43 @@ export function iamConformance(with_: WithStore): void {
     await store.transact(foreign.id, (tx) => tx.deleteStaticKey(foreign.id, other.id));
     assert.deepEqual((await store.read.staticKeys(p.id, c.id, ALL)).items, [other]);
   });
+
+  with_('ownership: what DNS says of it, and its end', async (store) => {
+    const p = await make.withProject(store);
+    const q = await make.withProject(store, { name: 'two' });
+    const [o, next, open] = [
+      make.owned(p, 'example.com'),
+      make.owned(q, 'example.com'),
+      make.owned(p, 'example.net'),
+    ];
+    const proof = { seenAt: NOW, checkedAt: NOW, lostSince: null, lostChecks: 0, ended: null };
+    await store.transact(p.id, (tx) => {
+      for (const each of [o, next, open]) tx.insertOwnedDomain(each);
+      tx.verifyOwnedDomain(p.id, o.id, NOW, proof);
+    });
+    const proved = { ...o, verifiedAt: NOW, proof };
+    assert.deepEqual(await store.read.ownedDomain(p.id, o.id), proved);
+    assert.deepEqual(await store.read.verifiedDomains(null, 5), [proved]);
+    assert.deepEqual(await store.read.verifiedDomains(o.id, 5), []);
+    const losing = { ...proof, checkedAt: NOW + 1, lostSince: NOW + 1, lostChecks: 1 };
+    await store.transact(p.id, (tx) => tx.noteProof(p.id, o.id, losing));
+    assert.deepEqual((await store.read.verifiedOwner(o.name))?.proof, losing);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.noteProof(p.id, open.id, proof)),
+      StaleError,
+    );
+    const ended = { ...losing, ended: { at: NOW + 2, reason: 'moved' as const } };
+    await store.transact(q.id, (tx) => {
+      tx.releaseOwnedDomain(p.id, o.id, ended);
+      tx.verifyOwnedDomain(q.id, next.id, NOW + 2, proof);
+    });
+    assert.deepEqual(await store.read.ownedDomain(p.id, o.id), { ...o, verifiedAt: null, proof: ended });
+    assert.equal((await store.read.verifiedOwner(o.name))?.projectId, q.id);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.releaseOwnedDomain(p.id, o.id, ended)),
+      StaleError,
+    );
+    await store.transact(p.id, (tx) => tx.verifyOwnedDomain(p.id, open.id, NOW));
+    assert.equal((await store.read.ownedDomain(p.id, open.id))?.proof, null);
+  });
 }

@@ -1,11 +1,12 @@
 /** What every engine must do about what is over: it goes, with all that hangs on it; what waits or is not over stays. */
 import assert from 'node:assert/strict';
+import type { RemovedDomain } from '../../domains/types.ts';
 import type { Task } from '../../ledger/types.ts';
 import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
 import type { QueueOperation } from '../../spool/types.ts';
-import { NOTHING_REMOVED, type Removed, type Swept } from '../retention.ts';
+import { FORMER_DOMAIN_DAYS, NOTHING_REMOVED, type Removed, type Swept } from '../retention.ts';
 import type { Store } from '../store.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
@@ -267,5 +268,21 @@ export function retentionConformance(
     assert.deepEqual(await store.read.message(open.id, built[1]!.message.id), built[1]!.message);
     assert.notEqual(await store.read.findDomain(built[1]!.owned.name), null);
     assert.equal((await store.read.auditEvents(open.id, {}, ALL)).items.length, 1);
+  });
+  with_('retention: a removed domain is shown for as long as any of its messages may be', async (store) => {
+    const p = await make.withProject(store);
+    const removed = {
+      id: newId<'mta-domain'>(),
+      projectId: p.id,
+      name: 'example.com' as RemovedDomain['name'],
+      reason: 'deleted' as const,
+      createdAt: NOW,
+      removedAt: NOW,
+    };
+    await store.transact(p.id, (tx) => tx.insertRemovedDomain(removed));
+    await sweepAll(store, NOW + (FORMER_DOMAIN_DAYS - 1) * DAY_MS);
+    assert.deepEqual(await store.read.removedDomain(p.id, removed.id), removed);
+    await sweepAll(store, NOW + (FORMER_DOMAIN_DAYS + 1) * DAY_MS);
+    assert.equal(await store.read.removedDomain(p.id, removed.id), null);
   });
 }

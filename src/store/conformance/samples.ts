@@ -1,5 +1,5 @@
 /** Rows for the conformance suite, complete and valid, each field replaceable. */
-import type { MtaDomain } from '../../domains/types.ts';
+import type { DkimKey, MtaDomain } from '../../domains/types.ts';
 import type { EventRow, Subscriber, Topic } from '../../edj/types.ts';
 import type { Invitation, Member, Passkey } from '../../iam/people-types.ts';
 import type { ApiClient, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
@@ -51,6 +51,7 @@ export const owned = (p: Project, name: string, over: Partial<OwnedDomain> = {})
   name: name as OwnedDomain['name'],
   challenge: 'challenge',
   verifiedAt: null,
+  proof: null,
   createdAt: NOW,
   ...over,
 });
@@ -69,9 +70,24 @@ export const domain = (o: OwnedDomain, t: Topic, over: Partial<MtaDomain> = {}):
   receiving: true,
   mxSeen: false,
   dkimEnabled: false,
+  dkimRotationDays: 180,
   limitPerMinute: null,
   limitPerDay: 7,
   dns: null,
+  createdAt: NOW,
+  ...over,
+});
+export const dkimKey = (d: MtaDomain, over: Partial<DkimKey> = {}): DkimKey => ({
+  id: newId(),
+  projectId: d.projectId,
+  domainId: d.id,
+  selector: 's',
+  algorithm: 'rsa-sha256',
+  publicRecord: 'v=DKIM1',
+  sealedPrivateKey: Buffer.from('x'),
+  state: 'active',
+  seenSince: null,
+  changedAt: NOW,
   createdAt: NOW,
   ...over,
 });

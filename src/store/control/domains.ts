@@ -1,6 +1,13 @@
 /** MTA domains, DKIM keys and rules as queries both engines can run. */
 import type { Kysely } from 'kysely';
-import type { DkimKey, DnsCheck, DomainReader, DomainTx, MtaDomain } from '../../domains/types.ts';
+import type {
+  DkimKey,
+  DnsCheck,
+  DomainReader,
+  DomainTx,
+  MtaDomain,
+  RemovedDomain,
+} from '../../domains/types.ts';
 import type { Domain } from '../../mail/domain.ts';
 import type { Rule, RuleReader, RuleTx } from '../../rules/types.ts';
 import {
@@ -14,7 +21,13 @@ import {
   toJson,
   toPage,
 } from '../command.ts';
-import type { DkimKeyTable, MtaDomainTable, RuleTable, Tables } from '../schema/tables.ts';
+import type {
+  DkimKeyTable,
+  MtaDomainTable,
+  RemovedDomainTable,
+  RuleTable,
+  Tables,
+} from '../schema/tables.ts';
 
 const toDomain = (r: MtaDomainTable): MtaDomain => ({
   id: r.id as MtaDomain['id'],
@@ -25,6 +38,7 @@ const toDomain = (r: MtaDomainTable): MtaDomain => ({
   receiving: r.receiving === 1,
   mxSeen: r.mx_seen === 1,
   dkimEnabled: r.dkim_enabled === 1,
+  dkimRotationDays: r.dkim_rotation_days,
   limitPerMinute: r.limit_per_minute,
   limitPerDay: r.limit_per_day,
   dns: fromJson(r.dns) as DnsCheck | null,
@@ -38,6 +52,7 @@ function fromDomain(d: MtaDomain): Omit<MtaDomainTable, 'project_id' | 'id' | 'c
     receiving: toBit(d.receiving),
     mx_seen: toBit(d.mxSeen),
     dkim_enabled: toBit(d.dkimEnabled),
+    dkim_rotation_days: d.dkimRotationDays,
     limit_per_minute: d.limitPerMinute,
     limit_per_day: d.limitPerDay,
     dns: toJson(d.dns),
@@ -51,9 +66,27 @@ const toDkimKey = (r: DkimKeyTable): DkimKey => ({
   algorithm: r.algorithm,
   publicRecord: r.public_record,
   sealedPrivateKey: toBuffer(r.sealed_private_key),
-  active: r.active === 1,
+  state: r.state,
+  seenSince: r.seen_since,
+  changedAt: r.changed_at ?? r.created_at,
   createdAt: r.created_at,
 });
+const toRemoved = (r: RemovedDomainTable): RemovedDomain => ({
+  id: r.id as RemovedDomain['id'],
+  projectId: r.project_id as RemovedDomain['projectId'],
+  name: r.name as Domain,
+  reason: r.reason,
+  createdAt: r.created_at,
+  removedAt: r.removed_at,
+});
+function fromState(k: DkimKey): Pick<DkimKeyTable, 'active' | 'state' | 'seen_since' | 'changed_at'> {
+  return {
+    active: toBit(k.state === 'active'),
+    state: k.state,
+    seen_since: k.seenSince,
+    changed_at: k.changedAt,
+  };
+}
 function toRule(r: RuleTable): Rule {
   const base = {
     id: r.id,
@@ -80,6 +113,7 @@ function fromRule(rule: Rule): Omit<RuleTable, 'project_id' | 'id' | 'created_at
 
 export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleReader {
   const domains = () => db.selectFrom('mta_domain').selectAll();
+  const removed = () => db.selectFrom('removed_domain').selectAll();
   return {
     async findDomain(name) {
       const open = domains()
@@ -124,6 +158,14 @@ export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleR
         )
       ).map(toDomain);
     },
+    async removedDomain(project, id) {
+      const [row] = await ask(removed().where('project_id', '=', project).where('id', '=', id));
+      return row === undefined ? null : toRemoved(row);
+    },
+    async removedDomains(project, { limit, cursor }) {
+      const query = removed().where('project_id', '=', project).where('id', '<', decodeCursor(cursor));
+      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toRemoved);
+    },
     async rules(project, domain, family) {
       const query = db
         .selectFrom('rule')
@@ -165,6 +207,32 @@ export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
       ),
     deleteDomain: (project, id) =>
       push(command(db.deleteFrom('mta_domain').where('project_id', '=', project).where('id', '=', id))),
+    insertRemovedDomain: (d) =>
+      push(
+        command(
+          db.insertInto('removed_domain').values({
+            project_id: d.projectId,
+            id: d.id,
+            name: d.name,
+            reason: d.reason,
+            created_at: d.createdAt,
+            removed_at: d.removedAt,
+          }),
+        ),
+      ),
+    moveDkimKey: (k, from) =>
+      push(
+        command(
+          db
+            .updateTable('dkim_key')
+            .set({ ...fromState(k), sealed_private_key: k.sealedPrivateKey })
+            .where('project_id', '=', k.projectId)
+            .where('domain_id', '=', k.domainId)
+            .where('id', '=', k.id)
+            .where('state', '=', from),
+          { must: true },
+        ),
+      ),
     insertDkimKey: (k) =>
       push(
         command(
@@ -176,7 +244,7 @@ export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
             algorithm: k.algorithm,
             public_record: k.publicRecord,
             sealed_private_key: k.sealedPrivateKey,
-            active: toBit(k.active),
+            ...fromState(k),
             created_at: k.createdAt,
           }),
         ),

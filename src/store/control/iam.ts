@@ -1,9 +1,26 @@
 /** Projects, API clients, static keys and owned domains as queries both engines can run. */
 import type { Kysely } from 'kysely';
 import { isRole } from '../../iam/policy.ts';
-import type { ApiClient, IamReader, IamTx, OwnedDomain, StaticKey } from '../../iam/types.ts';
+import type {
+  ApiClient,
+  IamReader,
+  IamTx,
+  OwnedDomain,
+  OwnershipProof,
+  StaticKey,
+} from '../../iam/types.ts';
 import type { Domain } from '../../mail/domain.ts';
-import { type Ask, command, decodeCursor, fromJson, type Push, toBit, toBuffer, toPage } from '../command.ts';
+import {
+  type Ask,
+  command,
+  decodeCursor,
+  fromJson,
+  type Push,
+  toBit,
+  toBuffer,
+  toJson,
+  toPage,
+} from '../command.ts';
 import { one, toProject, toRole } from '../rows/people.ts';
 import type { ApiClientTable, OwnedDomainTable, StaticKeyTable, Tables } from '../schema/tables.ts';
 
@@ -37,6 +54,7 @@ const toOwned = (r: OwnedDomainTable): OwnedDomain => ({
   name: r.name as Domain,
   challenge: r.challenge,
   verifiedAt: r.verified_at,
+  proof: fromJson(r.proof) as OwnershipProof | null,
   createdAt: r.created_at,
 });
 export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
@@ -149,11 +167,30 @@ export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
         ),
         toOwned,
       ),
+    verifiedDomains: async (after, limit) =>
+      (
+        await ask(
+          db
+            .selectFrom('owned_domain')
+            .selectAll()
+            .where('verified_at', 'is not', null)
+            .where('id', '>', after ?? '')
+            .orderBy('id')
+            .limit(limit),
+        )
+      ).map(toOwned),
   };
 }
 
 /** `pushQuietly`: the directory does not change. */
 export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx {
+  const proved = (project: string, id: string, values: { proof: string | null; verified_at?: null }) =>
+    db
+      .updateTable('owned_domain')
+      .set(values)
+      .where('project_id', '=', project)
+      .where('id', '=', id)
+      .where('verified_at', 'is not', null);
   return {
     insertProject: (p) =>
       push(
@@ -238,21 +275,26 @@ export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx 
             name: d.name,
             challenge: d.challenge,
             verified_at: d.verifiedAt,
+            proof: toJson(d.proof),
             created_at: d.createdAt,
           }),
         ),
       ),
-    verifyOwnedDomain: (project, id, at) =>
+    verifyOwnedDomain: (project, id, at, proof) =>
       push(
         command(
           db
             .updateTable('owned_domain')
-            .set({ verified_at: at })
+            .set({ verified_at: at, ...(proof === undefined ? {} : { proof: toJson(proof) }) })
             .where('project_id', '=', project)
             .where('id', '=', id),
           { must: true },
         ),
       ),
+    noteProof: (project, id, proof) =>
+      push(command(proved(project, id, { proof: toJson(proof) }), { must: true })),
+    releaseOwnedDomain: (project, id, proof) =>
+      push(command(proved(project, id, { proof: toJson(proof), verified_at: null }), { must: true })),
     deleteOwnedDomain: (project, id) =>
       push(
         command(db.deleteFrom('owned_domain').where('project_id', '=', project).where('id', '=', id), {

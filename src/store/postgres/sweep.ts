@@ -10,7 +10,13 @@ import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
-import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
+import {
+  FORMER_DOMAIN_DAYS,
+  NOTHING_REMOVED,
+  type Removed,
+  type Retention,
+  type Swept,
+} from '../retention.ts';
 import { storeError } from './errors.ts';
 import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } from './partitions.ts';
 
@@ -39,6 +45,8 @@ const AUDIT = `DELETE FROM audit_event WHERE (project_id, id) IN (
   SELECT a.project_id, a.id FROM audit_event a LEFT JOIN sending_settings s ON s.project_id = a.project_id
     WHERE a.at < $1::int8 - ${LEAST_AUDIT_DAYS} * ${DAY_MS}::int8
       AND a.at < $1::int8 - greatest(${LEAST_AUDIT_DAYS}, s.retention_days) * ${DAY_MS}::int8 LIMIT ${ROWS})`;
+const FORMER_DOMAINS = `DELETE FROM removed_domain WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM removed_domain WHERE removed_at < $1::int8 LIMIT ${ROWS}))`;
 const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM task WHERE project_id = $1 AND created_at < $2 ORDER BY id LIMIT ${ROWS}))`;
 const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
@@ -166,6 +174,9 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     if ((told.rowCount ?? 0) > 0) return swept(true, { audit: told.rowCount ?? 0 });
     const { more, projects } = await closed(now);
     if (more) return swept(true, { projects });
+    const before = now - FORMER_DOMAIN_DAYS * DAY_MS;
+    const former = await withClient(pool, (query) => query(FORMER_DOMAINS, [before]));
+    if ((former.rowCount ?? 0) > 0) return swept(true);
     const { tasks, usage } = await walk(now);
     if (walked.to !== null) return swept(true, { tasks, usage });
     walked.to = '';

@@ -35,6 +35,7 @@ export interface OwnedDomainTable {
   name: string;
   challenge: string;
   verified_at: number | null;
+  proof: string | null;
   created_at: number;
 }
 export interface TopicTable {
@@ -52,6 +53,7 @@ export interface MtaDomainTable {
   receiving: number;
   mx_seen: number;
   dkim_enabled: number;
+  dkim_rotation_days: number | null;
   limit_per_minute: number | null;
   limit_per_day: number | null;
   dns: string | null;
@@ -66,7 +68,20 @@ export interface DkimKeyTable {
   public_record: string;
   sealed_private_key: Uint8Array;
   active: number;
+  /** `active` says the same to programs that do not know states. */
+  state: 'pending' | 'active' | 'retiring' | 'retired';
+  seen_since: number | null;
+  /** NULL where such a program inserted it. */
+  changed_at: number | null;
   created_at: number;
+}
+export interface RemovedDomainTable {
+  project_id: string;
+  id: string;
+  name: string;
+  reason: 'deleted' | 'moved' | 'lost';
+  created_at: number;
+  removed_at: number;
 }
 export interface RuleTable {
   project_id: string;
@@ -264,6 +279,7 @@ export interface Tables {
   topic: TopicTable;
   mta_domain: MtaDomainTable;
   dkim_key: DkimKeyTable;
+  removed_domain: RemovedDomainTable;
   rule: RuleTable;
   subscriber: SubscriberTable;
   project_limits: ProjectLimitsTable;

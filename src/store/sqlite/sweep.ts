@@ -11,7 +11,13 @@ import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts'
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
 import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
-import { NOTHING_REMOVED, type Removed, type Retention, type Swept } from '../retention.ts';
+import {
+  FORMER_DOMAIN_DAYS,
+  NOTHING_REMOVED,
+  type Removed,
+  type Retention,
+  type Swept,
+} from '../retention.ts';
 import type { Statements } from './statements.ts';
 
 export interface SweepDeps {
@@ -153,6 +159,20 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
     return { more: true, projects: left === undefined ? 1 : 0 };
   }
 
+  /** Removed domains, once no message of theirs can be kept any more. */
+  async function formerDomains(now: number): Promise<number> {
+    const rows = statements.all<{ project_id: string; id: string }>(
+      'SELECT project_id, id FROM removed_domain WHERE removed_at < ? LIMIT ?',
+      now - FORMER_DOMAIN_DAYS * DAY_MS,
+      ROWS,
+    );
+    await write((push) => {
+      for (const { project_id, id } of rows)
+        push({ sql: 'DELETE FROM removed_domain WHERE project_id = ? AND id = ?', params: [project_id, id] });
+    });
+    return rows.length;
+  }
+
   /** Tasks and usage of the next projects; a project that has more than fits is looked at again. */
   async function walk(now: number, from: string): Promise<{ tasks: number; usage: number }> {
     const projects = statements.all<{ id: string; days: number }>(
@@ -283,6 +303,7 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
       if (told > 0) return swept(true, { audit: told });
       const { more, projects } = await closed(now);
       if (more) return swept(true, { projects });
+      if ((await formerDomains(now)) > 0) return swept(true);
       if (walkedTo !== null) return swept(true, await walk(now, walkedTo));
       if (await giveBack()) return swept(true);
       walkedTo = '';

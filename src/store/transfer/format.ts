@@ -26,6 +26,7 @@ export const TABLES = [
   'topic',
   'mta_domain',
   'dkim_key',
+  'removed_domain',
   'rule',
   'project_limits',
   'sending_settings',

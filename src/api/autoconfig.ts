@@ -1,0 +1,57 @@
+/**
+ * Settings for mail clients that look for them (Thunderbird's config-v1.1), without authentication. Invariant: the answer
+ * is the same for every domain but for the name that was asked: it tells nothing of whether a domain is set up here.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Domain, parseDomain } from '../mail/domain.ts';
+import type { ApiDeps } from './deps.ts';
+
+export const AUTOCONFIG_PATHS = ['/.well-known/autoconfig/mail/config-v1.1.xml', '/mail/config-v1.1.xml'];
+
+/** `domain`: as parsed, so that it holds nothing XML would mind. */
+export function clientConfig(submissionHost: string, domain: Domain | null): string {
+  const server = (port: number, socket: 'SSL' | 'STARTTLS') => `    <outgoingServer type="smtp">
+      <hostname>${submissionHost}</hostname>
+      <port>${port}</port>
+      <socketType>${socket}</socketType>
+      <authentication>password-cleartext</authentication>
+    </outgoingServer>
+`;
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<clientConfig version="1.1">
+  <emailProvider id="${submissionHost}">
+    <domain>${domain ?? submissionHost}</domain>
+    <displayName>${submissionHost}</displayName>
+${server(465, 'SSL')}${server(587, 'STARTTLS')}    <documentation url="https://${submissionHost}/docs">
+      <descr lang="en">The user name is the id of a static key, the password its secret.</descr>
+      <descr lang="ja">ユーザー名は静的鍵のID、パスワードはそのシークレットです。</descr>
+    </documentation>
+  </emailProvider>
+</clientConfig>
+`;
+}
+
+/** The host `autoconfig.<domain>` may point to: clients come to the default ports, by a name; null where that does not fit. */
+export function autoconfigHost(publicUrl: string): string | null {
+  const { hostname, port } = new URL(publicUrl);
+  return port === '' ? parseDomain(hostname) : null;
+}
+
+export function autoconfigRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'dns'>): void {
+  for (const path of AUTOCONFIG_PATHS)
+    app.get(path, { schema: { hide: true } }, async (request, reply) =>
+      reply
+        .type('text/xml; charset=utf-8')
+        .header('x-content-type-options', 'nosniff')
+        .header('cache-control', 'public, max-age=3600')
+        .send(clientConfig(deps.dns.submissionHost, askedDomain(request))),
+    );
+}
+/** Of the address the client asks for, else of the host name it came by (`autoconfig.<domain>`). */
+function askedDomain(request: FastifyRequest): Domain | null {
+  const { emailaddress } = request.query as { emailaddress?: unknown };
+  if (typeof emailaddress === 'string')
+    return parseDomain(emailaddress.slice(emailaddress.lastIndexOf('@') + 1));
+  const host = /^autoconfig\.([^:]+)/i.exec(request.headers.host ?? '')?.[1];
+  return host === undefined ? null : parseDomain(host);
+}

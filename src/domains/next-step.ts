@@ -1,0 +1,63 @@
+/** What is to be done next until a domain sends and receives: one step at a time, in words. Pure. */
+import { type FindingCode, finding, inWords } from './findings.ts';
+import type { DnsCheckItem, MtaDomain } from './types.ts';
+
+export interface NextStep {
+  /** Stable; what programs go by. */
+  readonly code:
+    | 'publish_challenge'
+    | 'verify_again'
+    | 'check_dns'
+    | 'publish_mx'
+    | 'publish_spf'
+    | 'publish_dkim'
+    | 'enable_dkim'
+    | 'add_incoming_rule';
+  readonly message: string;
+  readonly message_ja: string;
+}
+
+/** null: all is set up. `rules`: how many receive rules there are. */
+export function nextStep(domain: MtaDomain, rules: number): NextStep | null {
+  const { dns } = domain;
+  if (dns === null && !domain.mxSeen)
+    return {
+      code: 'check_dns',
+      message:
+        'Publish the records listed under dns; they are looked at every ten minutes, or when you ask for a check.',
+      message_ja:
+        'dns に示されたレコードを登録してください。10分ごと、または確認を実行したときに確認されます。',
+    };
+  if (dns !== null) {
+    if (domain.receiving && isMissing(dns.mx)) return fromItem('publish_mx', dns.mx, 'mx.missing', domain);
+    if (isMissing(dns.spf)) return fromItem('publish_spf', dns.spf, 'spf.missing', domain);
+    if (isMissing(dns.dkim)) return fromItem('publish_dkim', dns.dkim, 'dkim.none', domain);
+    if (dns.dkim.status === 'ok' && !domain.dkimEnabled)
+      return {
+        code: 'enable_dkim',
+        message: 'The DKIM keys are published, but signing is off; turn it on with dkim.enabled.',
+        message_ja: 'DKIM鍵は公開されていますが、署名が無効です。dkim.enabled を有効にしてください。',
+      };
+  }
+  if (domain.receiving && rules === 0)
+    return {
+      code: 'add_incoming_rule',
+      message:
+        'No receive rule says what happens to mail; add one, or all recipients but postmaster are refused.',
+      message_ja: '受信ルールがありません。追加しないと、postmaster 以外の宛先はすべて拒否されます。',
+    };
+  return null;
+}
+function isMissing({ status }: DnsCheckItem): boolean {
+  return status === 'missing' || status === 'wrong';
+}
+/** `fallback`: for checks of programs that noted no finding. */
+function fromItem(
+  code: NextStep['code'],
+  item: DnsCheckItem,
+  fallback: FindingCode,
+  { name }: MtaDomain,
+): NextStep {
+  const args = { domain: name, expected: item.expected[0] ?? '' };
+  return { code, ...inWords(item.finding ?? finding(fallback, args)) };
+}

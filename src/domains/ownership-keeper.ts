@@ -1,0 +1,204 @@
+/**
+ * Looks once a day whether the challenge of each proved domain is still in DNS, an hour later again where DNS was unclear.
+ * Clearly gone three days in a row: the project is told; clearly gone on fourteen days, over fourteen days: the ownership
+ * ends, and with it what was set up on it. Invariants: a failure of DNS ends nothing, and neither does absence in a domain
+ * whose challenge was never seen (sandbox, --verified). Errors of the store are logged and tried again next round.
+ */
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { OwnedDomainId } from '../runtime/ids.ts';
+import type { Service } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Resolver } from '../runtime/resolver.ts';
+import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { Announce, DomainEventName } from './announce.ts';
+import type { OwnershipTx } from './claims.ts';
+import {
+  afterLook,
+  challengeRecord,
+  isGoneEverywhere,
+  isOver,
+  LOST_CHECKS_TOLD,
+  LOST_MS,
+  type Owned,
+  type Proof,
+} from './ownership.ts';
+import { type CancelQueued, REMOVED_CAUSES, recordRemoval } from './removal.ts';
+import type { DomainReader, DomainTx } from './types.ts';
+
+export interface KeeperDeps<Tx extends DomainTx & OwnershipTx> {
+  readonly transactor: Transactor<Tx>;
+  readonly reader: Pick<DomainReader, 'findDomain'> & {
+    verifiedDomains(after: OwnedDomainId | null, limit: number): Promise<readonly Owned[]>;
+  };
+  readonly resolvers: readonly Resolver[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mayRun?: () => Promise<boolean>;
+  readonly announce: Announce<Tx>;
+  readonly cancelQueued: CancelQueued;
+}
+const DAY_MS = 86_400_000;
+const FIRST_TICK_MS = 30_000;
+const TICK_MS = 3_600_000;
+/** A little less than a day, so that a look each day is one at each day. */
+const LOOK_AFTER_MS = DAY_MS - TICK_MS / 2;
+const PAGE = 100;
+const AT_ONCE = 4;
+
+export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: KeeperDeps<Tx>): Service {
+  const { transactor, reader, resolvers, clock, logger, mayRun = async () => true } = deps;
+  /** Looks that left nothing in the store: wall ms by id. */
+  const looked = new Map<OwnedDomainId, number>();
+  let timer: Timer | null = null;
+  let round: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  async function look(owned: Owned): Promise<void> {
+    const state = await isGoneEverywhere(resolvers, owned);
+    const now = clock.now();
+    const next = afterLook(owned.proof, state, now);
+    if (next === null) {
+      if (state !== 'unclear') looked.set(owned.id, now);
+      return;
+    }
+    looked.delete(owned.id);
+    if (isOver(next, now)) return end(owned, next, now);
+    const told = (owned.proof?.lostChecks ?? 0) >= LOST_CHECKS_TOLD;
+    const event: DomainEventName | null =
+      next.lostChecks === LOST_CHECKS_TOLD
+        ? 'domain.dns_error'
+        : next.lostChecks === 0 && told
+          ? 'domain.dns_recovered'
+          : null;
+    const announcement = event === null ? null : await deps.announce(owned.projectId);
+    const setUp = await domainOf(owned);
+    await transactor.transact(owned.projectId, (tx) => {
+      tx.noteProof(owned.projectId, owned.id, next);
+      if (event !== null)
+        announcement?.record(tx, event, contentOf(owned, next, now), setUp?.defaultTopicId ?? null);
+    });
+    announcement?.committed();
+  }
+  async function end(owned: Owned, proof: Proof, now: number): Promise<void> {
+    const announcement = await deps.announce(owned.projectId);
+    const setUp = await domainOf(owned);
+    const ended = { ...proof, ended: { at: now, reason: 'lost' as const } };
+    await transactor.transact(owned.projectId, (tx) => {
+      tx.releaseOwnedDomain(owned.projectId, owned.id, ended);
+      if (setUp !== null) recordRemoval(tx, setUp, 'lost', now);
+      announcement.record(
+        tx,
+        'domain.dns_error',
+        contentOf(owned, ended, now),
+        setUp?.defaultTopicId ?? null,
+      );
+    });
+    announcement.committed();
+    if (setUp !== null) deps.cancelQueued(setUp.projectId, setUp.id, REMOVED_CAUSES.lost);
+    logger.warn(
+      { domain: owned.name },
+      'the ownership of a domain ended: its challenge was gone for too long',
+    );
+  }
+  async function domainOf({ name, projectId }: Owned) {
+    const found = await reader.findDomain(name);
+    return found?.projectId === projectId ? found : null;
+  }
+  function isDue({ id, proof }: Owned, now: number): boolean {
+    const last = Math.max(proof?.checkedAt ?? 0, looked.get(id) ?? 0);
+    // A look from the future is a clock that was set back.
+    return last > now || now - last >= LOOK_AFTER_MS;
+  }
+
+  async function walk(): Promise<void> {
+    let after: OwnedDomainId | null = null;
+    while (!stopped) {
+      const page: readonly Owned[] = await reader.verifiedDomains(after, PAGE);
+      const due = page.filter((owned) => isDue(owned, clock.now()));
+      const worker = async () => {
+        for (let owned = due.shift(); owned !== undefined && !stopped; owned = due.shift()) {
+          try {
+            await look(owned);
+          } catch (error) {
+            if (!(error instanceof StaleError))
+              logger.warn({ domain: owned.name, error: String(error) }, 'ownership not noted');
+          }
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      if (page.length < PAGE) return;
+      after = page.at(-1)!.id;
+    }
+  }
+  function schedule(ms: number): void {
+    timer = clock.after(ms, () => {
+      round = mayRun()
+        .then((mine) => (mine ? walk() : undefined))
+        .catch((error: unknown) => logger.warn({ error: String(error) }, 'ownership checks broke off'))
+        .then(() => {
+          if (!stopped) schedule(TICK_MS);
+        });
+    });
+  }
+  function stop(): void {
+    stopped = true;
+    timer?.cancel();
+  }
+  return {
+    async start(signal) {
+      if (signal.aborted) return stop();
+      signal.addEventListener('abort', stop, { once: true });
+      schedule(FIRST_TICK_MS);
+    },
+    async [Symbol.asyncDispose]() {
+      stop();
+      await round;
+    },
+  };
+}
+
+function contentOf(owned: Owned, proof: Proof, now: number) {
+  const { name, value } = challengeRecord(owned);
+  const base = { domain: owned.name, checked_at: new Date(now).toISOString() };
+  if (proof.lostSince === null) return { ...base, problems: [] };
+  const gone = proof.ended !== null;
+  const endsAt = new Date(proof.lostSince + LOST_MS).toISOString();
+  return {
+    ...base,
+    problems: [
+      {
+        item: 'ownership' as const,
+        status: gone ? 'lost' : 'missing',
+        expected: [`${name} ${value}`],
+        found: [],
+      },
+    ],
+    ...(gone ? {} : { ends_at: endsAt }),
+    ...ownershipWords(owned, proof)!,
+  };
+}
+
+/** What is to be said of an ownership that is not well; null where it is. */
+export function ownershipWords(
+  owned: Pick<Owned, 'name' | 'challenge'>,
+  proof: Proof | null,
+): { readonly message: string; readonly message_ja: string } | null {
+  if (proof === null) return null;
+  const { name, value } = challengeRecord(owned);
+  if (proof.ended?.reason === 'moved')
+    return {
+      message: `${owned.name} was proved by another project; to get it back, publish the TXT record ${name} with ${value}, have the other one removed, and verify again.`,
+      message_ja: `${owned.name} の所有権は別のプロジェクトで確認されました。取り戻すには、TXTレコード ${name} に ${value} を登録し、他のレコードを削除してから再度確認してください。`,
+    };
+  if (proof.ended !== null)
+    return {
+      message: `The TXT record ${name} was gone for 14 days, so the ownership ended; publish it with ${value} and verify again.`,
+      message_ja: `TXTレコード ${name} が14日間見つからなかったため、所有権の確認が失効しました。${value} を登録して再度確認してください。`,
+    };
+  if (proof.lostSince === null || proof.lostChecks < LOST_CHECKS_TOLD) return null;
+  const day = new Date(proof.lostSince + LOST_MS).toISOString().slice(0, 10);
+  return {
+    message: `The TXT record ${name} is gone; put ${value} back before ${day}, or sending and receiving end then.`,
+    message_ja: `TXTレコード ${name} が見つかりません。${day} までに ${value} を再登録しないと、送受信が停止します。`,
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * What DNS says of a domain's challenge, DKIM keys with states and rotation, and what is left of removed domains.
+ * Older programs run correctly with it: they sign with what `active` says and know no removed domains; the keys they
+ * make are active ones.
+ */
+import type { Migration } from '../migration.ts';
+
+const ID = 'TEXT COLLATE "C" NOT NULL';
+
+export const domains: Migration = {
+  version: 5,
+  oldestCompatible: 1,
+  sql: `
+ALTER TABLE owned_domain ADD COLUMN proof TEXT;
+ALTER TABLE mta_domain ADD COLUMN dkim_rotation_days BIGINT DEFAULT 180;
+ALTER TABLE dkim_key ADD COLUMN state TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('pending', 'active', 'retiring', 'retired'));
+ALTER TABLE dkim_key ADD COLUMN seen_since BIGINT;
+ALTER TABLE dkim_key ADD COLUMN changed_at BIGINT;
+UPDATE dkim_key SET state = 'pending' WHERE active = 0;
+CREATE TABLE removed_domain (project_id ${ID} REFERENCES project (id), id ${ID}, name TEXT NOT NULL,
+  reason TEXT NOT NULL CHECK (reason IN ('deleted', 'moved', 'lost')), created_at BIGINT NOT NULL, removed_at BIGINT NOT NULL,
+  PRIMARY KEY (project_id, id));
+CREATE INDEX removed_domain_age ON removed_domain (removed_at);
+`,
+};
