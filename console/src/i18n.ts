@@ -1,6 +1,7 @@
 /** Japanese and English, both in the first load so that switching is at once; the choice is remembered here. */
 import i18next, { type TFunction } from 'i18next';
 import { initReactI18next } from 'react-i18next';
+import type { Words } from './api/resources.ts';
 import en from './locales/en.json';
 import ja from './locales/ja.json';
 
@@ -53,4 +54,9 @@ export function showTime(iso: string): string {
 }
 export function showNumber(n: number): string {
   return new Intl.NumberFormat(language()).format(n);
+}
+
+/** The service's own sentence in the reader's language; empty where it has none. */
+export function said(words: Words | null | undefined): string {
+  return (language() === 'ja' ? words?.message_ja : words?.message) ?? '';
 }

@@ -191,7 +191,6 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     },
   );
 
-  app.get(
   function ruleRoutes(family: Rule['family'], path: string, params: 'domain' | 'project'): void {
     const place = async (request: FastifyRequest, project: ProjectId): Promise<DomainId | null> =>
       params === 'project' ? null : (await domainOf(request, project)).id;

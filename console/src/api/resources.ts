@@ -39,12 +39,21 @@ export interface TopicEvent {
   readonly created_at: string;
 }
 
+/** A sentence that says what to do, in both languages. */
+export interface Words {
+  readonly message?: string;
+  readonly message_ja?: string;
+}
 export interface OwnedDomain extends Reference {
   readonly id: string;
+  /** A-labels; `unicode_name` is for people. */
   readonly name: string;
+  readonly unicode_name: string;
+  /** The name could be taken for another one. */
+  readonly warning: Words | null;
   readonly verified: boolean;
   readonly verified_at: string | null;
-  readonly ownership: { readonly name: string; readonly type: string; readonly value: string };
+  readonly ownership: { readonly name: string; readonly type: string; readonly value: string } & Words;
   readonly created_at: string;
 }
 export interface MtaDomain extends Reference {
@@ -55,35 +64,35 @@ export interface MtaDomain extends Reference {
   readonly receiving: boolean;
   readonly mx_seen: boolean;
   readonly dkim_enabled: boolean;
+  /** Days after which a key gets a successor; null: never by itself. */
+  readonly dkim: { readonly enabled: boolean; readonly rotation_days: number | null };
+  /** What is still missing; only where one domain is asked for. */
+  readonly next_step?: Words | null;
   readonly limits: { readonly per_minute: number | null; readonly per_day: number | null };
   readonly created_at: string;
 }
-export interface DnsRecord {
+export interface DnsRecord extends Words {
   readonly purpose: string;
   readonly type: string;
   readonly name: string;
   readonly value: string;
   readonly zone_value: string;
   readonly required: boolean;
-}
-export interface DnsCheckItem {
-  readonly status: string;
-  readonly expected: readonly string[];
+  readonly state: string;
   readonly found: readonly string[];
 }
 export interface DnsState {
   readonly records: readonly DnsRecord[];
-  readonly last_check:
-    | ({ readonly checked_at: string } & Record<'mx' | 'spf' | 'dkim' | 'dmarc', DnsCheckItem>)
-    | null;
-  readonly mx_seen: boolean;
-  readonly dkim_enabled: boolean;
+  /** Of keys that are retired: they may go. */
+  readonly obsolete_records: readonly ({ readonly type: string; readonly name: string } & Words)[];
+  readonly last_check: { readonly checked_at: string } | null;
 }
-export interface DkimKey {
+export interface DkimKey extends Words {
   readonly id: string;
   readonly selector: string;
   readonly algorithm: string;
-  readonly active: boolean;
+  readonly bits: number | null;
+  readonly state: 'pending' | 'active' | 'retiring' | 'retired';
   readonly record: { readonly name: string; readonly type: string; readonly value: string };
   readonly created_at: string;
 }

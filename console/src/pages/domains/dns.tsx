@@ -1,22 +1,17 @@
-/** The records the domain needs, what the last check found of each kind, and checking now. */
+/** The records the domain needs, the state of each in words, and checking now. */
 import { Alert, Badge, Button, Card, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useResource } from '../../api/queries.ts';
-import type { DnsCheckItem, DnsRecord, DnsState } from '../../api/resources.ts';
-import { named, showTime } from '../../i18n.ts';
+import type { DnsRecord, DnsState } from '../../api/resources.ts';
+import { named, said, showTime } from '../../i18n.ts';
 import { Copy } from '../../ui/copy.tsx';
 import { Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
 
 const PURPOSES = ['mx', 'spf', 'dkim', 'dmarc', 'client'] as const;
-const COLORS: Readonly<Record<string, string>> = {
-  ok: 'green',
-  missing: 'yellow',
-  wrong: 'red',
-  error: 'red',
-};
+const COLORS: Readonly<Record<string, string>> = { ok: 'green', missing: 'yellow', wrong: 'red' };
 
 export function Dns({ domainId }: { readonly domainId: string }) {
   const { t } = useTranslation();
@@ -29,7 +24,7 @@ export function Dns({ domainId }: { readonly domainId: string }) {
     refreshes: [['domains']],
   });
   if (query.data === undefined) return <Waiting query={query} />;
-  const { records, last_check: check } = query.data;
+  const { records, last_check: check, obsolete_records: obsolete } = query.data;
   return (
     <Stack>
       <Group justify="space-between">
@@ -43,53 +38,60 @@ export function Dns({ domainId }: { readonly domainId: string }) {
       <ProblemAlert error={problem} />
       {PURPOSES.map((purpose) => {
         const own = records.filter((record) => record.purpose === purpose);
-        const item = purpose === 'client' ? undefined : check?.[purpose];
         return own.length === 0 ? null : (
-          <Purpose key={purpose} purpose={purpose} records={own} item={item} />
+          <Section
+            key={purpose}
+            title={t(`dns.purpose.${purpose}.title`)}
+            intro={t(`dns.purpose.${purpose}.intro`)}
+          >
+            <Stack gap="sm">
+              {own.map((record) => (
+                <RecordCard key={`${record.type} ${record.name} ${record.value}`} record={record} />
+              ))}
+            </Stack>
+          </Section>
         );
       })}
+      {obsolete.length > 0 && (
+        <Section title={t('dns.obsolete')}>
+          {obsolete.map((record) => (
+            <Text key={`${record.type} ${record.name}`} size="sm" className="wrap">
+              {said(record)}
+            </Text>
+          ))}
+        </Section>
+      )}
     </Stack>
   );
 }
 
-interface PurposeProps {
-  readonly purpose: (typeof PURPOSES)[number];
-  readonly records: readonly DnsRecord[];
-  readonly item: DnsCheckItem | undefined;
-}
-function Purpose({ purpose, records, item }: PurposeProps) {
+function RecordCard({ record }: { readonly record: DnsRecord }) {
   const { t } = useTranslation();
+  const { state, found } = record;
+  const words = said(record);
   return (
-    <Section
-      title={t(`dns.purpose.${purpose}.title`)}
-      intro={t(`dns.purpose.${purpose}.intro`)}
-      actions={
-        item !== undefined && (
-          <Badge autoContrast color={COLORS[item.status] ?? 'gray'} data-testid={`dns-${purpose}`}>
-            {named(t, 'dns.status', item.status)}
+    <Card withBorder padding="sm" data-testid={`record-${record.purpose}`}>
+      <Stack gap="xs">
+        <Group justify="flex-end">
+          <Badge autoContrast color={COLORS[state] ?? 'gray'}>
+            {named(t, 'dns.status', state)}
           </Badge>
-        )
-      }
-    >
-      <Stack gap="sm">
-        {item !== undefined && item.status !== 'ok' && item.status !== 'missing' && (
-          <Alert color={COLORS[item.status] ?? 'gray'} title={named(t, 'dns.status_help', item.status)}>
-            {item.found.length > 0 && (
-              <Text size="sm" className="wrap">
-                {t('dns.found', { found: item.found.join(' / ') })}
+        </Group>
+        <Copy label={t('dns.name_of', { type: record.type })} value={record.name} />
+        <Copy label={t('dns.record_value')} value={record.value} />
+        {state !== 'ok' && state !== 'unknown' && (
+          <Alert color={state === 'wrong' ? 'red' : record.required ? 'yellow' : 'gray'} p="xs">
+            <Text size="sm" className="wrap">
+              {words}
+            </Text>
+            {found.length > 0 && (
+              <Text size="sm" className="wrap" mt={4}>
+                {t('dns.found', { found: found.join(' / ') })}
               </Text>
             )}
           </Alert>
         )}
-        {records.map((record) => (
-          <Card key={`${record.type} ${record.name} ${record.value}`} withBorder padding="sm">
-            <Stack gap="xs">
-              <Copy label={t('dns.name_of', { type: record.type })} value={record.name} />
-              <Copy label={t('dns.record_value')} value={record.value} />
-            </Stack>
-          </Card>
-        ))}
       </Stack>
-    </Section>
+    </Card>
   );
 }

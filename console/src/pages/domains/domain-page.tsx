@@ -4,10 +4,11 @@ import { useNavigate, useParams } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import type { OwnedDomain } from '../../api/resources.ts';
+import { said } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Page, Waiting } from '../../ui/page.tsx';
 import { DomainTabs } from './domain-tabs.tsx';
-import { useMtaDomains, useOwnedDomain } from './domains.ts';
+import { useMtaDomain, useMtaDomains, useOwnedDomain } from './domains.ts';
 import { Ownership } from './ownership.tsx';
 import { SetUpMta } from './set-up-mta.tsx';
 
@@ -25,10 +26,21 @@ export function DomainPage() {
   const domain = mta.data?.get(id);
   const step = !owned.data.verified ? 0 : domain === undefined ? 1 : domain.mx_seen ? 3 : 2;
   return (
-    <Page title={owned.data.name} actions={<Removal owned={owned.data} inMta={domain !== undefined} />}>
+    <Page
+      title={owned.data.unicode_name}
+      intro={owned.data.unicode_name === owned.data.name ? undefined : owned.data.name}
+      actions={<Removal owned={owned.data} inMta={domain !== undefined} />}
+    >
       {step < 3 && (
         <Alert color="blue" title={t('domains.next_step')}>
           <Steps step={step} />
+          {domain !== undefined && <Missing id={domain.id} />}
+        </Alert>
+      )}
+      {owned.data.warning !== null && <Alert color="yellow">{said(owned.data.warning)}</Alert>}
+      {owned.data.verified && said(owned.data.ownership) !== '' && (
+        <Alert color="red" title={t('ownership.title')}>
+          {said(owned.data.ownership)}
         </Alert>
       )}
       {!owned.data.verified && <Ownership owned={owned.data} />}
@@ -55,6 +67,16 @@ function Steps({ step }: { readonly step: number }) {
         </List.Item>
       ))}
     </List>
+  );
+}
+
+/** What the service says is to be done next. */
+function Missing({ id }: { readonly id: string }) {
+  const words = said(useMtaDomain(id).data?.next_step);
+  return words === '' ? null : (
+    <Text size="sm" mt="xs" className="wrap">
+      {words}
+    </Text>
   );
 }
 

@@ -63,7 +63,7 @@ export function DomainsPage() {
                   <Table.Tr key={domain.id}>
                     <Table.Td>
                       <TextLink to="/domains/$id" params={{ id: domain.id }} className="wrap">
-                        {domain.name}
+                        {domain.unicode_name}
                       </TextLink>
                     </Table.Td>
                     <Table.Td>

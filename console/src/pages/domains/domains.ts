@@ -32,3 +32,9 @@ export function useMtaDomains() {
     return found;
   });
 }
+/** One MTA domain with what it lacks. */
+export function useMtaDomain(id: string) {
+  return useResource(['domains', 'mta', id], (signal) =>
+    ask<MtaDomain>(api.GET('/mta/v1/domains/{id}', { params: { path: { id } }, signal })),
+  );
+}

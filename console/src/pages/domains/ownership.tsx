@@ -3,6 +3,7 @@ import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { ApiProblem, api, ask } from '../../api/client.ts';
 import type { OwnedDomain } from '../../api/resources.ts';
+import { said } from '../../i18n.ts';
 import { Copy } from '../../ui/copy.tsx';
 import { Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
@@ -18,6 +19,7 @@ export function Ownership({ owned }: { readonly owned: OwnedDomain }) {
   return (
     <Section title={t('ownership.title')} intro={t('ownership.intro')}>
       <Stack gap="sm">
+        {said(owned.ownership) !== '' && <Alert color="yellow">{said(owned.ownership)}</Alert>}
         <Copy label={t('dns.record_name')} value={owned.ownership.name} />
         <Copy label={t('dns.record_type')} value={owned.ownership.type} />
         <Copy label={t('dns.record_value')} value={owned.ownership.value} />
