@@ -30,6 +30,8 @@ export interface AuditRecorder<Tx> {
 }
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const TOLD_OTHERWISE = new Set(['mta.domains.send', 'edj.topics.publish']);
+/** Steps on the way to a change, by themselves none: what they lead to may still be refused. */
+const QUIET = new Set(['setPending', 'touchSession']);
 /** What is made along the way and names nothing. */
 const UNNAMED = new Set(['insertSession', 'insertSignInLink', 'insertAuditEvent']);
 
@@ -63,15 +65,16 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
       outcome,
     };
   }
-  /** Notes the id of the first thing that is made. */
-  function watching(tx: Tx, made: (id: string) => void): Tx {
+  /** Tells each write, with the id of what it makes. */
+  function watching(tx: Tx, written: (name: string, made: string | null) => void): Tx {
     return new Proxy(tx as object, {
       get(target, name) {
         const method: unknown = Reflect.get(target, name);
         if (typeof method !== 'function' || typeof name !== 'string') return method;
         return (...args: unknown[]) => {
           const id = (args[0] as { id?: unknown } | null | undefined)?.id;
-          if (/^insert[A-Z]/.test(name) && !UNNAMED.has(name) && typeof id === 'string') made(id);
+          const makes = /^insert[A-Z]/.test(name) && !UNNAMED.has(name) && typeof id === 'string';
+          written(name, makes ? id : null);
           return Reflect.apply(method, target, args);
         };
       },
@@ -82,20 +85,22 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
       async transact(project, record, urgent) {
         const context = current.getStore();
         if (context === undefined || context.written) return transactor.transact(project, record, urgent);
+        let changes = false;
         await transactor.transact(
           project,
           (tx) => {
             let id: string | null = null;
             record(
-              watching(tx, (made) => {
+              watching(tx, (name, made) => {
+                changes ||= !QUIET.has(name);
                 id ??= made;
               }),
             );
-            tx.insertAuditEvent(eventOf(context, 'succeeded', id));
+            if (changes) tx.insertAuditEvent(eventOf(context, 'succeeded', id));
           },
           urgent,
         );
-        context.written = true;
+        context.written ||= changes;
       },
     },
     attach(scope) {

@@ -114,6 +114,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     },
     set(reply, token, session) {
       const seconds = Math.max(0, Math.floor((session.expiresAt - clock.now()) / 1000));
+      reply.header('cache-control', 'no-store');
       reply.header('set-cookie', `${name}=${token}; ${attributes}; Max-Age=${seconds}`);
     },
     clear: (reply) => void reply.header('set-cookie', `${name}=; ${attributes}; Max-Age=0`),

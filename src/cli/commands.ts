@@ -12,6 +12,11 @@ export const commands: Readonly<Record<string, Command>> = {
     '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS] [--json]',
     () => import('./bootstrap.ts'),
   ),
+  member: lazy(
+    'let a member who cannot sign in begin anew',
+    'reset EMAIL [--second-factor] [--json]',
+    () => import('./member.ts'),
+  ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
   queue: lazy(

@@ -1,0 +1,59 @@
+/**
+ * `hikyaku member reset`: for whoever cannot sign in any more: the password goes, all
+ * sessions end, and a one-time link to begin anew is printed; with `--second-factor` one-time codes, passkeys and recovery
+ * codes go, too. It works beside a running service. Exit status 1 where there is no such member.
+ */
+import { loadConfig } from '../config/config.ts';
+import { memberEmail } from '../iam/email.ts';
+import { recordLink, signInUrl } from '../iam/links.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { INSTANCE } from '../runtime/ids.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createRandom } from '../runtime/random.ts';
+import { openStore } from '../stores.ts';
+import { type CommandContext, parseFileAndOptions, UsageError } from './usage.ts';
+
+export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+  const [action, ...rest] = args;
+  if (action !== 'reset') throw new UsageError('expected: reset');
+  const { file: text, options } = parseFileAndOptions(rest, {
+    'second-factor': { type: 'boolean' },
+    json: { type: 'boolean' },
+  });
+  const email = memberEmail(text);
+  if (email === null) throw new UsageError(`'${text}' is not an e-mail address`);
+  const config = loadConfig(env);
+  await using store = await openStore(config, silentLogger, false);
+  const member = await store.read.memberByEmail(email);
+  if (member === null) {
+    process.stderr.write(`hikyaku member: ${email} is no member\n`);
+    return 1;
+  }
+  const random = createRandom();
+  const now = systemClock.now();
+  let token = '';
+  await store.transact(INSTANCE, (tx) => {
+    tx.setPassword(member.id, null);
+    if (options['second-factor'] === true) tx.clearFactors(member.id);
+    tx.deleteSessions(member.id);
+    token = recordLink(tx, { random, now }, member.id);
+    tx.insertAuditEvent({
+      id: random.id(),
+      projectId: INSTANCE,
+      actor: { kind: 'command', id: null },
+      operation: 'command.member.reset',
+      target: `/iam/v1/members/${member.id}`,
+      address: null,
+      at: now,
+      fields: options['second-factor'] === true ? ['password', 'second_factor'] : ['password'],
+      outcome: 'succeeded',
+    });
+  });
+  const url = signInUrl(config.publicUrl, token);
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify({ email, sign_in_url: url })}\n`
+      : `${email} begins anew here, once, within 24 hours:\n  ${url}\n`,
+  );
+  return 0;
+}
