@@ -335,7 +335,7 @@ export async function startService(
       });
     },
   });
-  const { operate, answer } = createOperator({
+  const { operate, answer, limitsRaised } = createOperator({
     ...telling,
     read,
     transactor: writing('settle'),
@@ -517,6 +517,7 @@ export async function startService(
       verifyOwnership: createClaims<StoreTx>(ownership),
       submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
       operate,
+      limitsRaised,
       queue: {
         lanes: () => lanesOfAll(),
         dead: () => scheduler.dead(),

@@ -79,6 +79,8 @@ export interface ApiDeps {
   readonly verifyOwnership: (owned: OwnedDomain) => Promise<ClaimResult>;
   readonly submit: Submit;
   readonly operate: Operate;
+  /** Limits of the project, or of a domain of it, are higher: held mail may flow. */
+  readonly limitsRaised: (project: ProjectId) => void;
   readonly queue: {
     lanes(): Promise<readonly LaneView[]>;
     dead(): readonly DeadSite[];

@@ -170,6 +170,7 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
           : await topicOf(projectId, body.default_topic, 'default_topic');
       const domain = { ...apply(before, body), defaultTopicId: topic };
       await transactor.transact(projectId, (tx) => tx.updateDomain(domain));
+      if (body.limits !== undefined) deps.limitsRaised(projectId);
       deps.domainChanged(projectId, domain.id);
       return show(domain);
     },

@@ -226,6 +226,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         raise.record(tx);
       });
       raise.committed();
+      deps.limitsRaised(open.projectId);
       return requestView(decided);
     },
   );

@@ -68,6 +68,7 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
         raise?.record(tx);
       });
       raise?.committed();
+      if (raise !== null) deps.limitsRaised(project);
       deps.logger.info({ project, before, after, by }, 'limits were set');
       return limitsView(project);
     },

@@ -69,8 +69,8 @@ async function setUp(perMinute: number) {
         tx.insertRecipient(row);
       });
     },
-    async flow(lane: string = HELD_LANES.quota) {
-      const { released, overheld, again } = await flowHeld({ project: project.id, lane }, deps);
+    async flow(lane: string = HELD_LANES.quota, early = false) {
+      const { released, overheld, again } = await flowHeld({ project: project.id, lane }, deps, early);
       return {
         released: released.map(({ row, from }) => `${row.address} from ${from}`),
         states: released.map(({ row }) => `${row.state} in ${row.lane}`),
@@ -135,4 +135,15 @@ test('a hold of seven days ends', async () => {
   await s.clock.advance(LONGEST_HOLD_MS);
   const { released, overheld } = await s.flow();
   assert.deepEqual([released, overheld], [[], ['old']]);
+});
+test('with higher limits what is not due yet flows, too, what hurries first', async () => {
+  await using s = await setUp(2);
+  const domain = await s.domain('example.com', null);
+  for (const name of ['a', 'b']) await s.hold(domain, name, 3_600_000);
+  await s.hold(domain, 'x', 7_200_000, true);
+  await s.clock.advance(5000);
+  assert.deepEqual((await s.flow()).released, []);
+  const { released, again } = await s.flow(HELD_LANES.quota, true);
+  assert.deepEqual(released, ['x from held:priority', 'a from held:quota']);
+  assert.equal(again, 61_000);
 });

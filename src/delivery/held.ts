@@ -98,16 +98,20 @@ async function admit(candidates: readonly DueRecipient[], deps: HeldDeps, now: n
   return { free, reservations, putOff, full: null };
 }
 
-/** Looks at the due rows of a held lane. Rejects where the store does. */
-export async function flowHeld(lane: LaneKey, deps: HeldDeps): Promise<Flow> {
+/**
+ * Looks at the due rows of a held lane; `early`: at all of them, since limits are higher than when they were held.
+ * Rejects where the store does.
+ */
+export async function flowHeld(lane: LaneKey, deps: HeldDeps, early = false): Promise<Flow> {
   const now = deps.clock.now();
   // A suspension may be lifted before its time: what it held is looked at whenever the lane is.
   const suspended = lane.lane === HELD_LANES.suspended;
-  const [found] = await deps.read.due([lane], now, suspended ? 0 : AT_ONCE, new Set());
+  const horizon = early ? now + LONGEST_HOLD_MS : now;
+  const [found] = await deps.read.due([lane], horizon, suspended ? 0 : AT_ONCE, new Set());
   const due = suspended ? await noLongerSuspended(lane, deps, now) : found!.rows;
   const overheld = due.filter((one) => isOverheld(one, now));
   const own = due.filter((one) => !overheld.includes(one));
-  const first = lane.lane === HELD_LANES.quota && own.length > 0 ? await hurried(lane, deps, now) : [];
+  const first = lane.lane === HELD_LANES.quota && own.length > 0 ? await hurried(lane, deps, now, Math.max(horizon, now + AHEAD_MS)) : [];
   const { free, reservations, putOff, full } = suspended
     ? { free: own, reservations: [], putOff: [], full: null }
     : await admit([...first, ...own], deps, now);
@@ -130,9 +134,14 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps): Promise<Flow> {
   return { released, overheld, again: full ?? next };
 }
 /** The project's held mail that goes before all other of it. */
-async function hurried({ project }: LaneKey, deps: HeldDeps, now: number): Promise<DueRecipient[]> {
+async function hurried(
+  { project }: LaneKey,
+  deps: HeldDeps,
+  now: number,
+  until: number,
+): Promise<DueRecipient[]> {
   const lane = { project, lane: HELD_LANES.priority };
-  const [found] = await deps.read.due([lane], now + AHEAD_MS, AT_ONCE, new Set());
+  const [found] = await deps.read.due([lane], until, AT_ONCE, new Set());
   return found!.rows.filter((one) => now - (one.row.heldSince ?? now) >= FRESH_MS && !isOverheld(one, now));
 }
 function earliest(next: number | null, putOff: readonly RecipientMove[]): number | null {

@@ -4,7 +4,7 @@
  * very moment is left alone and counted as in flight.
  */
 import type { Clock } from '../runtime/clock.ts';
-import type { SuspensionId } from '../runtime/ids.ts';
+import type { ProjectId, SuspensionId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
@@ -45,7 +45,7 @@ export interface QueueResult {
 export interface OperatorDeps {
   readonly read: SpoolReader;
   readonly transactor: Transactor<OutcomeTx>;
-  readonly scheduler: Pick<Scheduler, 'seize' | 'letGo' | 'suspend' | 'resume'>;
+  readonly scheduler: Pick<Scheduler, 'seize' | 'letGo' | 'suspend' | 'resume' | 'limitsRaised'>;
   readonly prepare: CommitDeps['prepare'];
   readonly notices: CommitDeps['notices'];
   readonly accept: CommitDeps['accept'];
@@ -60,11 +60,14 @@ export interface OperatorDeps {
 export type NodeQuestion =
   | { readonly kind: 'change'; readonly request: QueueRequest; readonly now: number }
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
-  | { readonly kind: 'resumed'; readonly id: SuspensionId };
+  | { readonly kind: 'resumed'; readonly id: SuspensionId }
+  | { readonly kind: 'raised'; readonly project: ProjectId };
 /** null: there is no such suspension in the filter's project. */
 export type Operate = (request: QueueRequest) => Promise<QueueResult | null>;
 export interface Operator {
   readonly operate: Operate;
+  /** Limits of the project are higher from now on: every node looks at what it holds over them. */
+  readonly limitsRaised: (project: ProjectId) => void;
   /** Answers another node. */
   readonly answer: (question: NodeQuestion) => Promise<Changed>;
 }
@@ -219,10 +222,18 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
   return {
     operate,
+    limitsRaised(project) {
+      scheduler.limitsRaised(project);
+      deps.askOthers({ kind: 'raised', project }).catch((error: unknown) => {
+        // there it flows when it was to be looked at anyway
+        deps.logger.warn({ err: error, project }, 'other nodes could not be told of higher limits');
+      });
+    },
     async answer(question) {
       if (question.kind === 'change') return change(question.request, question.now);
       if (question.kind === 'suspended') scheduler.suspend(question.suspension);
-      else scheduler.resume(question.id);
+      else if (question.kind === 'resumed') scheduler.resume(question.id);
+      else scheduler.limitsRaised(question.project);
       return { matched: 0, changed: 0, inFlight: 0 };
     },
   };

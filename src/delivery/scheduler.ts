@@ -116,6 +116,8 @@ export interface Scheduler extends Service {
   /** Breaks off what is under way and tries nothing more, until `proceed`: another node may take it for its own. */
   pause(): void;
   proceed(): void;
+  /** The project may send more than it could: what is held over its limits is looked at now, not when that was due. */
+  limitsRaised(project: BacklogLane['project']): void;
   suspend(suspension: Suspension): void;
   /** The suspension is lifted: what it held flows out. */
   resume(id: SuspensionId): void;
@@ -186,6 +188,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const leased = new Set<RecipientId>();
   const sending = new Set<RecipientId>();
   const seized = new Set<RecipientId>();
+  /** Held lanes of projects whose limits have become higher. */
+  const raised = new Set<BacklogLane>();
   const releasedMeanwhile = new Set<RecipientId>();
   const running = new Set<Promise<void>>();
   const open = new Map<Work, number>();
@@ -503,13 +507,12 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
   }
   async function flowLane(lane: BacklogLane): Promise<void> {
-    const { released, overheld, again } = await flowHeld(lane, {
-      read,
-      transactor: deps.transactor,
-      limiter: deps.limiter,
-      suspensions,
-      clock,
-    });
+    const now = clock.now();
+    const early = raised.delete(lane);
+    const held = { read, transactor: deps.transactor, limiter: deps.limiter, suspensions, clock };
+    const { released, overheld, again } = await flowHeld(lane, held, early);
+    // as long as there is room, what is not due yet goes, too
+    if (early && again !== null && again <= now) raised.add(lane);
     for (const { row, message, from } of released) {
       backlog.count(backlog.lane(row.projectId, from), 'held', -1);
       backlog.count(laneOf(row), 'queued', 1);
@@ -620,6 +623,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     proceed() {
       paused = false;
       pump();
+    },
+    limitsRaised(project) {
+      for (const lane of backlog.lanes)
+        if (lane.project === project && isHeldLane(lane)) {
+          raised.add(lane);
+          backlog.schedule(lane, clock.now());
+        }
+      arm(clock.now());
     },
     suspend: suspensions.add,
     resume(id) {

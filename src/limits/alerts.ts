@@ -78,38 +78,30 @@ export interface AlertSinkDeps {
 }
 /** Never rejects: a refusal is answered even where it cannot be told of; the next one tries again. */
 export function createTellExceeded({ transactor, clock, logger, noticed }: AlertSinkDeps): TellExceeded {
-  const toldAt = new Map<string, number>();
-  return async (project, domain, over) => {
-    const domainId = over.scope === 'domain' ? domain : null;
-    const { window, limit, used } = over;
-    const at = clock.now();
-    const key = `${project} ${domainId ?? ''} ${window}`;
-    const last = toldAt.get(key);
-    if (last !== undefined && Math.abs(at - last) < EXCEEDED_EVERY_MS[window]) return;
-    toldAt.delete(key);
-    if (toldAt.size >= MOST_TOLD) toldAt.delete(toldAt.keys().next().value!);
-    toldAt.set(key, at);
-    const returnsAt = at + over.retryAfterSeconds * 1000;
+  const told = new Map<string, { readonly at: number; readonly noted: Promise<void> }>();
+
+  async function note(alert: LimitAlert, key: string): Promise<void> {
     try {
-      await transactor.transact(
-        project,
-        (tx) =>
-          tx.noteLimitAlert({
-            projectId: project,
-            domainId,
-            window,
-            kind: 'exceeded',
-            at,
-            used,
-            limit,
-            returnsAt,
-          }),
-        true,
-      );
+      await transactor.transact(alert.projectId, (tx) => tx.noteLimitAlert(alert), true);
       noticed();
     } catch (error) {
-      toldAt.delete(key);
+      told.delete(key);
+      const { projectId: project, window } = alert;
       logger.warn({ err: error, project, window }, 'a reached limit could not be noted');
     }
+  }
+  return (project, domain, { scope, window, limit, used, retryAfterSeconds }) => {
+    const domainId = scope === 'domain' ? domain : null;
+    const at = clock.now();
+    const key = `${project} ${domainId ?? ''} ${window}`;
+    const last = told.get(key);
+    if (last !== undefined && Math.abs(at - last.at) < EXCEEDED_EVERY_MS[window]) return last.noted;
+    told.delete(key);
+    if (told.size >= MOST_TOLD) told.delete(told.keys().next().value!);
+    const returnsAt = at + retryAfterSeconds * 1000;
+    const kind = 'exceeded';
+    const noted = note({ projectId: project, domainId, window, kind, at, used, limit, returnsAt }, key);
+    told.set(key, { at, noted });
+    return noted;
   };
 }

@@ -405,3 +405,17 @@ test('a higher limit is asked for, given in part, told by event and mail, and go
   const all = (await call('GET', path)).json.items.map(({ state }: Json) => state);
   assert.deepEqual(all, ['cancelled', 'refused', 'approved_in_part']);
 });
+
+test('mail held for the rest of the day goes as soon as the limit is raised', async () => {
+  await using journey = await startJourney({ HIKYAKU_LIMIT_PER_DAY: '1' });
+  const { call, who, service, sink } = journey;
+  const ops = await bootstrap(service.env, 'ops.test', '--project', 'ops', '--role', 'operator');
+  assert.equal((await call('PATCH', '/mta/v1/settings', { over_limit: 'hold' })).status, 200);
+  for (const name of ['a', 'b', 'c'])
+    assert.equal((await call('POST', TASKS, mail(who, [`${name}@out.test`]))).status, 200);
+  assert.equal((await call('GET', '/mta/v1/queues')).json.depth.held, 2);
+  const limits = `/mta/v1/limits?project=${who.project_id}`;
+  assert.equal((await call('PUT', limits, { per_minute: 300, per_day: 3 }, ops)).status, 200);
+  await eventually('all arrived', async () => (await sink.messages()).length === 3);
+  assert.equal((await call('GET', '/mta/v1/usage')).json.project.per_day.remaining, 0);
+});

@@ -167,6 +167,8 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
         }
       return { kind: 'ok', noted };
     });
+    // alerts before usage, as in the writers' batches, so that nobody waits for each other
+    for (const mark of marks.values()) await note(client, project, mark);
     for (const [key, count] of [...taken].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const [owner, width, start] = JSON.parse(key) as [string, number, number];
       await client.query(
@@ -175,7 +177,6 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
         [project, owner, width, start, count],
       );
     }
-    for (const mark of marks.values()) await note(client, project, mark);
     await client.query('COMMIT');
     return decisions;
   } catch (error) {
