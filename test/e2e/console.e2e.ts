@@ -57,13 +57,13 @@ const field = (page: Page, name: string) => page.getByLabel(name, { exact: true 
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true });
 
 async function choose(page: Page, label: string, option: string): Promise<void> {
-  await page.getByRole('combobox', { name: label, exact: true }).click();
+  await page.getByRole('textbox', { name: label, exact: true }).click();
   await page.getByRole('option', { name: option, exact: true }).click();
 }
 /** The value shown to be copied under this label. */
 async function copied(page: Page, label: string): Promise<string> {
   const button = page.getByRole('button', { name: label, exact: true });
-  return (await button.locator('xpath=preceding-sibling::*[1]').innerText()).trim();
+  return ((await button.locator('xpath=preceding-sibling::*[1]').textContent()) ?? '').trim();
 }
 
 /** From the printed link: who one is, password, second factor, recovery codes. Gives the codes and what makes new ones. */
@@ -104,7 +104,7 @@ async function setUp({ page, t, base, service, browser, language }: Walk) {
 
   await button(page, t('factors.recovery_make')).click();
   const shown = page.getByTestId('recovery-codes');
-  const codes = (await shown.locator('pre').innerText()).trim().split(/\s+/);
+  const codes = ((await shown.locator('pre').textContent()) ?? '').trim().split(/\s+/);
   assert.equal(codes.length, 10);
   await inspect(browser, 'set-up-recovery', language);
   await button(page, t('common.secret_saved')).click();
@@ -142,7 +142,7 @@ async function domain({ page, t, browser, language, dns }: Walk): Promise<void> 
   dns.set(name, 'TXT', [value]);
   await button(page, t('ownership.check')).click();
 
-  await page.getByText(t('set_up_mta.title'), { exact: true }).waitFor();
+  await page.getByRole('heading', { level: 2, name: t('set_up_mta.title') }).waitFor();
   await button(page, t('set_up_mta.button')).click();
   await page.getByText(t('form.required')).first().waitFor();
   await button(page, t('set_up_mta.make_topic', { name: DOMAIN })).click();
@@ -156,9 +156,9 @@ async function domain({ page, t, browser, language, dns }: Walk): Promise<void> 
   await inspect(browser, 'domain-dns-missing', language);
   for (const record of await page.locator('[data-testid^="record-"]').all()) {
     const [type, at, what] = [
-      await record.locator('.mantine-Text-root').first().innerText(),
-      await record.locator('pre').nth(0).innerText(),
-      await record.locator('pre').nth(1).innerText(),
+      (await record.locator('.mantine-Text-root').first().textContent()) ?? '',
+      (await record.locator('pre').nth(0).textContent()) ?? '',
+      (await record.locator('pre').nth(1).textContent()) ?? '',
     ];
     if (type.includes('MX')) dns.set(at, 'MX', [{ preference: 10, exchange: what.split(' ')[1] }]);
     else if (type.includes('TXT')) dns.set(at, 'TXT', [what.match(/.{1,255}/g)]);
@@ -331,11 +331,11 @@ async function languages({ page, t, language, base }: Walk): Promise<void> {
   const others = texts(other);
   await page.goto(`${base}/#/topics`);
   await heading(page, t('topics.title')).waitFor();
-  await page.getByText(t(`language.short.${other}`), { exact: true }).click();
+  await page.getByText(t(`language.short.${other}`), { exact: true }).first().click();
   await heading(page, others('topics.title')).waitFor();
   await page.reload();
   await heading(page, others('topics.title')).waitFor();
-  await page.getByText(t(`language.short.${language}`), { exact: true }).click();
+  await page.getByText(t(`language.short.${language}`), { exact: true }).first().click();
   await heading(page, t('topics.title')).waitFor();
 }
 

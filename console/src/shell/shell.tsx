@@ -11,7 +11,11 @@ import { LanguageSwitch } from '../ui/language-switch.tsx';
 import { TextLink } from '../ui/link.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { Menu } from './menu.tsx';
+import { NoProject } from './states.tsx';
 import { ProjectSwitch } from './project-switch.tsx';
+
+/** Pages that need no project. */
+const OWN_PAGES: ReadonlySet<string> = new Set(['/account', '/requests']);
 
 export function Shell({ session }: { readonly session: SignedIn }) {
   const { t } = useTranslation();
@@ -58,7 +62,11 @@ export function Shell({ session }: { readonly session: SignedIn }) {
         <Menu session={session} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
-        {projectId === (chosen?.id ?? null) && <Outlet key={projectId} />}
+        {chosen === undefined && !OWN_PAGES.has(pathname) ? (
+          <NoProject />
+        ) : (
+          projectId === (chosen?.id ?? null) && <Outlet key={projectId} />
+        )}
       </AppShell.Main>
       <Modal
         opened={expired}

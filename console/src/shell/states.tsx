@@ -13,6 +13,15 @@ export function NotFound() {
     </Page>
   );
 }
+/** Someone who belongs to no project (any more). */
+export function NoProject() {
+  const { t } = useTranslation();
+  return (
+    <Page title={t('project.none')}>
+      <Text>{t('project.none_text')}</Text>
+    </Page>
+  );
+}
 /** A page's code that could not be loaded (the service was away, or is newer than this page), or that failed itself. */
 export function PageFailed() {
   const { t } = useTranslation();
