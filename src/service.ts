@@ -15,6 +15,10 @@ import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
 import { createChecker } from './domains/checker.ts';
 import { createClaims } from './domains/claims.ts';
 import { createKeyRing } from './domains/dkim-keys.ts';
+import { createProviderOpener } from './domains/dns-providers/accounts.ts';
+import { createAutomaticDns } from './domains/dns-providers/automatic.ts';
+import { expectedRecords } from './domains/dns-records.ts';
+import { challengeRecord } from './domains/ownership.ts';
 import { createOwnershipKeeper } from './domains/ownership-keeper.ts';
 import type { CancelQueued } from './domains/removal.ts';
 import { isHosted } from './domains/types.ts';
@@ -49,6 +53,7 @@ import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
+import { createGuardedFetch } from './runtime/guarded-fetch.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { INSTANCE, parseId } from './runtime/ids.ts';
@@ -484,6 +489,32 @@ export async function startService(
       listeners[role].push(listener);
     }
   }
+  const providerFetch = starting.use(createGuardedFetch({ allowPrivate: config.allowPrivateTargets }));
+  const automaticDns = createAutomaticDns({
+    read,
+    transactor: store,
+    open: createProviderOpener({
+      sealer,
+      fetch: providerFetch.fetch,
+      network: systemNetwork,
+      resolver,
+      clock,
+      random,
+      allowPrivate: config.allowPrivateTargets,
+    }),
+    clock,
+    random,
+    async recordsOf(domain, existingSpf) {
+      const keys = await read.dkimKeys(domain.projectId, domain.id);
+      const owned = await read.ownedDomain(domain.projectId, domain.ownedDomainId);
+      const records = expectedRecords(domain.name, keys, dns, existingSpf);
+      return [
+        ...(owned === null ? [] : [{ purpose: 'challenge', ...challengeRecord(owned) }]),
+        // The MX of a domain that does not receive here is none of our business.
+        ...records.filter(({ type }) => type !== 'MX' || domain.receiving),
+      ];
+    },
+  });
   const api: Api = await createApi(
     {
       read,
@@ -515,6 +546,8 @@ export async function startService(
       announce,
       cancelQueued,
       verifyOwnership: createClaims<StoreTx>(ownership),
+      automaticDns,
+      allowPrivateTargets: config.allowPrivateTargets,
       submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
       operate,
       limitsRaised,

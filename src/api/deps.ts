@@ -5,6 +5,8 @@ import type { Operate } from '../delivery/operate.ts';
 import type { LaneView } from '../delivery/scheduler.ts';
 import type { Announce } from '../domains/announce.ts';
 import type { ClaimResult } from '../domains/claims.ts';
+import type { AutomaticDns } from '../domains/dns-providers/automatic.ts';
+import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { CancelQueued } from '../domains/removal.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
@@ -42,7 +44,8 @@ export interface ApiDeps {
     EdjReader &
     LedgerReader &
     PeopleReader &
-    AuditReader;
+    AuditReader &
+    DnsAccountReader;
   readonly transactor: Transactor<ApiTx>;
   readonly authenticator: Authenticator;
   readonly attempts: Attempts;
@@ -77,6 +80,9 @@ export interface ApiDeps {
   readonly cancelQueued: CancelQueued;
   /** Asks DNS, and writes down what it proves. */
   readonly verifyOwnership: (owned: OwnedDomain) => Promise<ClaimResult>;
+  readonly automaticDns: AutomaticDns;
+  /** Targets of a customer's choice may be private addresses and plain HTTP. */
+  readonly allowPrivateTargets: boolean;
   readonly submit: Submit;
   readonly operate: Operate;
   /** Limits of the project, or of a domain of it, are higher: held mail may flow. */

@@ -24,6 +24,7 @@ import { iamDomainRoutes } from './iam-domains.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
 import { mtaDkimRoutes } from './mta-dkim.ts';
+import { mtaDnsProviderRoutes } from './mta-dns-providers.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
 import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
 import { mtaLimitRoutes } from './mta-limits.ts';
@@ -169,6 +170,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   await part('mta', (scope) => {
     mtaDomainRoutes(scope, deps, views);
     mtaDkimRoutes(scope, deps);
+    mtaDnsProviderRoutes(scope, deps, views);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);

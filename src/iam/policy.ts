@@ -26,6 +26,7 @@ export const OPERATIONS: readonly string[] = [
   ...resource('mta.outgoing_rules'),
   ...resource('mta.event_rules'),
   ...resource('mta.dkim_keys'),
+  ...resource('mta.dns_accounts'),
   ...resource('mta.messages'),
   ...resource('mta.queues'),
   'mta.limits.get',

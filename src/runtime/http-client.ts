@@ -36,10 +36,11 @@ export interface HttpClient extends AsyncDisposable {
   post(url: string, request: HttpRequest): Promise<HttpResponse>;
 }
 
-type Judge = (address: string) => boolean;
+export type Judge = (address: string) => boolean;
 const isLoopbackAddress: Judge = (address) => /^(::ffff:)?127\./.test(address) || address === '::1';
 
-function agentFor(allowed: Judge): Agent {
+/** `most`: octets of an answer beyond which it is an error. */
+export function agentFor(allowed: Judge, most?: number): Agent {
   const guarded: LookupFunction = (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, '', 0);
@@ -58,6 +59,7 @@ function agentFor(allowed: Judge): Agent {
     pipelining: 1,
     keepAliveTimeout: 4_000,
     maxHeaderSize: 16 * 1024,
+    ...(most === undefined ? {} : { maxResponseSize: most }),
   });
 }
 

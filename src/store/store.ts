@@ -2,6 +2,7 @@
  * The store: the one place where anything durable lives, whichever engine keeps it. It implements the reader and
  * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
  */
+import type { DnsAccountReader, DnsAccountTx } from '../domains/dns-providers/types.ts';
 import type { DomainReader, DomainTx } from '../domains/types.ts';
 import type { EdjReader, EdjTx } from '../edj/types.ts';
 import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
@@ -14,7 +15,7 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
-export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx;
+export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx & DnsAccountTx;
 export type StoreReader = IamReader &
   DomainReader &
   RuleReader &
@@ -23,7 +24,8 @@ export type StoreReader = IamReader &
   EdjReader &
   LedgerReader &
   PeopleReader &
-  AuditReader;
+  AuditReader &
+  DnsAccountReader;
 
 export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;

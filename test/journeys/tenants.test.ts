@@ -47,6 +47,12 @@ test('every route of the OpenAPI documents is closed to other projects', async (
   const member = (await journey.call('GET', '/iam/v1/members')).json.items[0];
   const owned = (await journey.call('GET', '/iam/v1/domains')).json.items[0].id;
   const asked = await make('/mta/v1/limit_requests', { per_minute: 900, reason: 'r' });
+  const dnsAccount = await make('/mta/v1/dns_accounts', {
+    provider: 'cloudflare',
+    name: 'dns',
+    settings: { api_token: 'secret' },
+  });
+  const dnsAccountRef = { account: { self: `http://x/mta/v1/dns_accounts/${dnsAccount}` } };
   /** Ids by the path they stand in; a route that is missing here fails the test. */
   const ids: Record<string, Record<string, string>> = {
     '/mta/v1/domains/{id}': { id: who.domain_id },
@@ -79,11 +85,17 @@ test('every route of the OpenAPI documents is closed to other projects', async (
     '/iam/v1/api_clients/{id}/static_keys/{key}': { id: who.api_client_id, key: who.key.id },
     '/iam/v1/domains/{id}': { id: owned },
     '/iam/v1/domains/{id}/verify': { id: owned },
+    '/mta/v1/dns_accounts/{id}': { id: dnsAccount },
+    '/mta/v1/dns_accounts/{id}/test': { id: dnsAccount },
   };
   for (const part of [
     'dkim_keys',
     'dns',
     'dns/check',
+    'dns/plan',
+    'dns/apply',
+    'dns/undo',
+    'dns/changes',
     'usage',
     'incoming_rules',
     'outgoing_rules',
@@ -101,6 +113,10 @@ test('every route of the OpenAPI documents is closed to other projects', async (
     roles: { operations: [] },
     members: { roles: [] },
     projects: { name: 'x' },
+    dns_accounts: { name: 'x' },
+    plan: dnsAccountRef,
+    apply: { ...dnsAccountRef, plan_id: NOWHERE },
+    undo: { change_id: NOWHERE },
   };
   /** Nobody's in a project: refused before any id is looked at. */
   const operators = new Set(['/mta/v1/limit_requests/{id}/approve', '/mta/v1/limit_requests/{id}/refuse']);

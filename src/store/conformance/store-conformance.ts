@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { Store } from '../store.ts';
 import { accessConformance } from './access-conformance.ts';
+import { dnsAccountsConformance } from './dns-accounts-conformance.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
 import { iamConformance } from './iam-conformance.ts';
@@ -38,6 +39,7 @@ export function storeConformance({
   describe(name, () => {
     iamConformance(with_);
     domainsConformance(with_);
+    dnsAccountsConformance(with_);
     ledgerConformance(with_);
     limitsConformance(with_);
     spoolConformance(with_);

@@ -15,6 +15,7 @@ import type { Random } from '../../runtime/random.ts';
 import type { Ask, SqlValue } from '../command.ts';
 import { accessReader, accessTx } from '../control/access.ts';
 import { auditReader, auditTx } from '../control/audit.ts';
+import { dnsAccountReader, dnsAccountTx } from '../control/dns-accounts.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
@@ -162,6 +163,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...limitTx(queries, recorder.push, recorder.pushDirectory),
     ...limitsTx(queries, recorder.pushApart),
     ...ledgerTx(queries, recorder.pushApart),
+    ...dnsAccountTx(queries, recorder.push),
     ...postgresSpoolTx(recorder),
     ...postgresEventTx(recorder),
     addUsage(project, domain, atSeconds, recipients) {
@@ -187,6 +189,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
     ...limitsReader(queries, ask),
+    ...dnsAccountReader(queries, ask),
     ...postgresSpoolReader({ all, owners, shelf }),
     ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, shelf }),
   };

@@ -271,6 +271,41 @@ export interface AuditEventTable {
   fields: string;
   outcome: 'succeeded' | 'failed';
 }
+export interface DnsAccountTable {
+  project_id: string;
+  id: string;
+  provider: 'gehirn' | 'rfc2136' | 'cloudflare' | 'route53';
+  name: string;
+  settings: string;
+  sealed_settings: Uint8Array;
+  created_at: number;
+}
+export interface DnsPlanTable {
+  project_id: string;
+  id: string;
+  domain_id: string;
+  account_id: string;
+  zone: string;
+  plan: string;
+  created_at: number;
+}
+export interface DnsChangeTable {
+  project_id: string;
+  id: string;
+  domain_id: string;
+  account_id: string;
+  kind: 'apply' | 'undo';
+  undoes: string | null;
+  zone: string;
+  changes: string;
+  state: 'applying' | 'applied' | 'partial' | 'failed' | 'unknown';
+  done: string | null;
+  cause: string | null;
+  revert: string | null;
+  actor: string;
+  created_at: number;
+  completed_at: number | null;
+}
 export interface Tables {
   project: ProjectTable;
   api_client: ApiClientTable;
@@ -301,4 +336,7 @@ export interface Tables {
   role: RoleTable;
   invitation: InvitationTable;
   audit_event: AuditEventTable;
+  dns_account: DnsAccountTable;
+  dns_plan: DnsPlanTable;
+  dns_change: DnsChangeTable;
 }

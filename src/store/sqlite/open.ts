@@ -12,6 +12,7 @@ import type { Random } from '../../runtime/random.ts';
 import type { Ask, Command, Push, SqlValue } from '../command.ts';
 import { accessReader, accessTx } from '../control/access.ts';
 import { auditReader, auditTx } from '../control/audit.ts';
+import { dnsAccountReader, dnsAccountTx } from '../control/dns-accounts.ts';
 import { domainReader, domainTx } from '../control/domains.ts';
 import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
@@ -164,6 +165,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...limitTx(queries, push, pushDirectory),
     ...limitsTx(queries, push),
     ...ledgerTx(queries, push),
+    ...dnsAccountTx(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
   };
@@ -176,6 +178,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...topicReader(queries, ask),
     ...ledgerReader(queries, ask),
     ...limitsReader(queries, ask),
+    ...dnsAccountReader(queries, ask),
     ...sqliteSpoolReader(statements, shelf),
     ...sqliteEventReader(statements, shelf),
   };

@@ -48,6 +48,9 @@ export const TABLES = [
   'task',
   'idempotency',
   'auth_failure',
+  'dns_account',
+  'dns_plan',
+  'dns_change',
   'corrupt',
 ] as const;
 export type TableName = (typeof TABLES)[number];

@@ -5,8 +5,9 @@ import { permits } from './002-permits.ts';
 import { batchEnd } from './003-batch-end.ts';
 import { people } from './004-people.ts';
 import { domains } from './005-domains.ts';
+import { dnsAccounts } from './006-dns-accounts.ts';
 import { limits } from './007-limits.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, permits, batchEnd, people, domains, limits];
+export const MIGRATIONS: readonly Migration[] = [first, permits, batchEnd, people, domains, dnsAccounts, limits];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -1,0 +1,105 @@
+/** Settings of accounts: what is taken, what may be shown, and that credentials open for their account alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../../runtime/clock.ts';
+import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
+import { systemNetwork } from '../../runtime/network.ts';
+import { createRandom } from '../../runtime/random.ts';
+import { createSealer } from '../../runtime/sealing.ts';
+import { createZoneResolver } from '../../testing/zone-resolver.ts';
+import { createProviderOpener, readSettings, SETTINGS, sealSettings } from './accounts.ts';
+import { type DnsAccount, PROVIDERS, type ProviderName } from './types.ts';
+
+const GOOD: Record<ProviderName, Record<string, unknown>> = {
+  gehirn: { token_id: 'id', secret: 'sesame' },
+  rfc2136: {
+    server: 'ns.example.com',
+    key_name: 'key.',
+    secret: Buffer.alloc(32, 1).toString('base64'),
+    port: 5353,
+  },
+  cloudflare: { api_token: 'sesame' },
+  route53: { access_key_id: 'AKID', secret_access_key: 'sesame', session_token: 'sesame2' },
+};
+const random = createRandom();
+const sealer = createSealer(Buffer.alloc(32, 3));
+const base = (provider: ProviderName) => ({
+  id: random.id<'dns-account'>(),
+  projectId: random.id<'project'>(),
+  provider,
+  name: 'dns',
+  createdAt: 0,
+});
+
+test('settings: filled in, unknown and missing ones named, values judged', () => {
+  assert.deepEqual(readSettings('rfc2136', GOOD.rfc2136, false), {
+    server: 'ns.example.com',
+    port: '5353',
+    key_name: 'key.',
+    algorithm: 'hmac-sha256',
+    secret: GOOD.rfc2136['secret'],
+  });
+  assert.equal(
+    readSettings('gehirn', { ...GOOD.gehirn, api_url: 'https://x.test/dns/v1//' }, false)['api_url'],
+    'https://x.test/dns/v1',
+  );
+  const cases: [ProviderName, Record<string, unknown>, string][] = [
+    ['gehirn', { secret: undefined }, 'secret'],
+    ['gehirn', { more: 'x' }, 'more'],
+    ['gehirn', { toString: 'x' }, 'toString'],
+    ['gehirn', { secret: 'a\r\nb' }, 'secret'],
+    ['gehirn', { api_url: 'http://x.test' }, 'api_url'],
+    ['gehirn', { api_url: 'https://u:p@x.test' }, 'api_url'],
+    ['gehirn', { api_url: 'https://x.test/?a' }, 'api_url'],
+    ['gehirn', { api_url: 'file:///etc/passwd' }, 'api_url'],
+    ['rfc2136', { port: 0 }, 'port'],
+    ['rfc2136', { port: 65536 }, 'port'],
+    ['rfc2136', { server: 'a b' }, 'server'],
+    ['rfc2136', { server: 'https://x.test' }, 'server'],
+    ['rfc2136', { algorithm: 'hmac-md5' }, 'algorithm'],
+    ['rfc2136', { secret: 'short' }, 'secret'],
+    ['rfc2136', { key_name: 'a..b' }, 'key_name'],
+    ['route53', { endpoint: 'ftp://x.test' }, 'endpoint'],
+  ];
+  for (const [provider, over, field] of cases)
+    assert.throws(
+      () => readSettings(provider, { ...GOOD[provider], ...over }, false),
+      { name: 'SettingsError', field },
+      `${provider} ${JSON.stringify(over)}`,
+    );
+  assert.doesNotThrow(() => readSettings('gehirn', { ...GOOD.gehirn, api_url: 'http://127.0.0.1:1' }, true));
+});
+
+test('no credential is shown, none lies in clear, and each account opens its own alone', async () => {
+  const guarded = createGuardedFetch({ allowPrivate: false });
+  const open = createProviderOpener({
+    sealer,
+    fetch: guarded.fetch,
+    network: systemNetwork,
+    resolver: createZoneResolver({}),
+    clock: systemClock,
+    random,
+    allowPrivate: false,
+  });
+  for (const provider of PROVIDERS) {
+    const own = base(provider);
+    const sealed = sealSettings(sealer, own, readSettings(provider, GOOD[provider], false));
+    const secrets = Object.keys(SETTINGS[provider]).filter(
+      (name) => SETTINGS[provider][name]?.secret === true,
+    );
+    assert.ok(secrets.length > 0);
+    for (const name of secrets) {
+      assert.ok(!(name in sealed.settings), name);
+      const value = String(GOOD[provider][name]);
+      assert.ok(!JSON.stringify(sealed.settings).includes(value));
+      assert.ok(!sealed.sealedSettings.includes(value));
+    }
+    const account: DnsAccount = { ...own, ...sealed };
+    const opened = await open(account);
+    assert.equal(typeof opened.apply, 'function');
+    opened.close?.();
+    const other = { ...account, id: random.id<'dns-account'>() };
+    await assert.rejects(open(other), { name: 'DnsProviderError', code: 'credentials' });
+  }
+  await guarded[Symbol.asyncDispose]();
+});

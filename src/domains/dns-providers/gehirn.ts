@@ -1,0 +1,228 @@
+/**
+ * Gehirn DNS. Where the live version of a zone cannot be edited, it is cloned, the clone is edited, read back, and made
+ * live by a preset: all at once, and back again by a preset to the version before. An editable live version is edited in
+ * place, set by set; where that breaks off, what was done is put back. There is no ETag: each set is read before it is
+ * written and after. Invariant: a set is written whole, with everything it had that is not ours.
+ */
+import type { Clock } from '../../runtime/clock.ts';
+import * as bodies from './gehirn-bodies.ts';
+import { connectionError, shortened } from './http-errors.ts';
+import { longestMatch, lowerName, sameValues } from './record-values.ts';
+import {
+  type ApplyOutcome,
+  type DnsProvider,
+  DnsProviderError,
+  type RecordSet,
+  type SetChange,
+  type SetKey,
+  type Zone,
+} from './types.ts';
+
+export interface GehirnSettings {
+  readonly token_id: string;
+  readonly secret: string;
+  /** Without final slash. */
+  readonly api_url: string;
+}
+export interface GehirnDeps {
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+}
+interface Revert {
+  readonly from: string;
+  readonly to: string;
+}
+const CHANGED: ApplyOutcome = { kind: 'changed', detail: 'a record set was changed meanwhile' };
+const LOOKS = 30;
+const BETWEEN_LOOKS_MS = 1000;
+
+export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }: GehirnDeps): DnsProvider {
+  const authorization = `Basic ${Buffer.from(`${settings.token_id}:${settings.secret}`).toString('base64')}`;
+  let zones: Promise<readonly bodies.GehirnZone[]> | null = null;
+
+  /** null: 404. */
+  async function call<T>(method: string, path: string, body?: object): Promise<T | null> {
+    let status: number;
+    let text: string;
+    try {
+      const response = await fetch(`${settings.api_url}${path}`, {
+        method,
+        headers: {
+          authorization,
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      status = response.status;
+      text = await response.text();
+    } catch (error) {
+      throw connectionError(error);
+    }
+    if (status === 404) return null;
+    if (status === 401 || status === 403)
+      throw new DnsProviderError('credentials', `Gehirn DNS answered ${status}`);
+    let json: unknown = null;
+    try {
+      json = text === '' ? null : JSON.parse(text);
+    } catch {
+      throw new DnsProviderError('unreachable', `Gehirn DNS answered ${status} without JSON`);
+    }
+    if (status >= 500) throw new DnsProviderError('unreachable', `Gehirn DNS answered ${status}`);
+    if (status >= 300) {
+      const message = (json as { message?: unknown } | null)?.message;
+      throw new DnsProviderError(
+        'refused',
+        `Gehirn DNS answered ${status}${typeof message === 'string' ? `: ${shortened(message)}` : ''}`,
+      );
+    }
+    return json as T;
+  }
+  async function need<T>(method: string, path: string, body?: object): Promise<T> {
+    const answer = await call<T>(method, path, body);
+    if (answer === null) throw new DnsProviderError('refused', `Gehirn DNS does not know ${path}`);
+    return answer;
+  }
+  const records = (zone: Zone, version: string) => `/zones/${zone.id}/versions/${version}/records`;
+  const liveVersion = async (zone: Zone) =>
+    (await need<bodies.GehirnZone>('GET', `/zones/${zone.id}`)).current_version_id;
+
+  async function readFrom(zone: Zone, version: string, keys: readonly SetKey[]): Promise<RecordSet[]> {
+    const sets: RecordSet[] = [];
+    for (const key of keys) {
+      const record = await call<bodies.GehirnRecord>(
+        'GET',
+        `${records(zone, version)}/${bodies.recordPath(key)}`,
+      );
+      const set = record === null ? null : bodies.fromBody(record);
+      if (set !== null) sets.push(set);
+    }
+    return sets;
+  }
+  async function write(
+    zone: Zone,
+    version: string,
+    key: SetKey,
+    ttl: number | null,
+    values: readonly string[],
+  ) {
+    const path = `${records(zone, version)}/${bodies.recordPath(key)}`;
+    if (values.length === 0) await call('DELETE', path);
+    else await need('PUT', path, bodies.toBody(key, ttl ?? 3600, values));
+  }
+  const asBefore = (sets: readonly RecordSet[], changes: readonly SetChange[], side: 'before' | 'after') =>
+    changes.every((change) => {
+      const set = sets.find(({ name, type }) => name === change.name && type === change.type);
+      return sameValues(change.type, set?.values ?? [], change[side]);
+    });
+
+  async function editInPlace(
+    zone: Zone,
+    version: string,
+    changes: readonly SetChange[],
+  ): Promise<ApplyOutcome> {
+    if (!asBefore(await readFrom(zone, version, changes), changes, 'before')) return CHANGED;
+    const begun: SetChange[] = [];
+    try {
+      for (const change of changes) {
+        begun.push(change);
+        await write(zone, version, change, change.ttl.after, change.after);
+      }
+    } catch (error) {
+      // What cannot be put back is told by whoever reads back.
+      for (const change of begun.reverse())
+        await write(zone, version, change, change.ttl.before, change.before).catch(() => {});
+      throw error;
+    }
+    return { kind: 'applied', revert: null, propagated: true };
+  }
+  async function switchTo(zone: Zone, from: string, to: string, name: string): Promise<void> {
+    const body = bodies.newPreset(name, from, to, clock.now());
+    let preset = await need<bodies.GehirnPreset>('POST', `/zones/${zone.id}/presets`, body);
+    for (let look = 0; !preset.is_completed; look += 1) {
+      if ((await liveVersion(zone)) === to) return;
+      if (look === LOOKS)
+        throw new DnsProviderError('unreachable', 'the switch to the new version is not completed yet');
+      await new Promise<void>((resolve) => clock.after(BETWEEN_LOOKS_MS, resolve));
+      preset = await need<bodies.GehirnPreset>('GET', `/zones/${zone.id}/presets/${preset.id}`);
+    }
+  }
+  async function cloneAndSwitch(
+    zone: Zone,
+    live: string,
+    changes: readonly SetChange[],
+  ): Promise<ApplyOutcome> {
+    const name = `hikyaku ${new Date(clock.now()).toISOString()}`;
+    const { id: clone } = await need<bodies.GehirnVersion>(
+      'POST',
+      `/zones/${zone.id}/versions`,
+      bodies.newVersion(live, name),
+    );
+    let switching = false;
+    try {
+      // The clone's own sets are looked at: they are what goes live.
+      const unchanged = asBefore(await readFrom(zone, clone, changes), changes, 'before');
+      if (unchanged) {
+        for (const change of changes) await write(zone, clone, change, change.ttl.after, change.after);
+        if (!asBefore(await readFrom(zone, clone, changes), changes, 'after'))
+          throw new DnsProviderError('refused', 'the new version does not hold what was written to it');
+        if ((await liveVersion(zone)) === live) {
+          switching = true;
+          await switchTo(zone, live, clone, name);
+          const revert: Revert = { from: clone, to: live };
+          return { kind: 'applied', revert: JSON.stringify(revert), propagated: true };
+        }
+      }
+    } catch (error) {
+      if (!switching) await call('DELETE', `/zones/${zone.id}/versions/${clone}`).catch(() => {});
+      throw error;
+    }
+    await call('DELETE', `/zones/${zone.id}/versions/${clone}`).catch(() => {});
+    return CHANGED;
+  }
+  /** Every set of a version, as one text each. */
+  async function contents(zone: Zone, version: string): Promise<Map<string, string>> {
+    const all = await need<readonly bodies.GehirnRecord[]>('GET', records(zone, version));
+    const lines = new Map<string, string>();
+    for (const { name, type, enable_alias: alias, ttl, records: items = [] } of all)
+      lines.set(`${lowerName(name)} ${type}`, JSON.stringify([alias, ttl, items]));
+    return lines;
+  }
+
+  const provider: DnsProvider = {
+    async check() {
+      await need('GET', '/zones');
+    },
+    async findZone(name) {
+      zones ??= need<readonly bodies.GehirnZone[]>('GET', '/zones');
+      const all = (await zones).map((zone) => ({ id: zone.id, name: lowerName(zone.name) }));
+      const [zone = null, other] = longestMatch(all, lowerName(name));
+      if (other !== undefined)
+        throw new DnsProviderError('ambiguous-zone', `there are several zones ${other.name}`);
+      return zone;
+    },
+    async read(zone, keys) {
+      return readFrom(zone, await liveVersion(zone), keys);
+    },
+    async apply(zone, changes) {
+      const live = await liveVersion(zone);
+      const { editable } = await need<bodies.GehirnVersion>('GET', `/zones/${zone.id}/versions/${live}`);
+      return editable ? editInPlace(zone, live, changes) : cloneAndSwitch(zone, live, changes);
+    },
+    async revert(zone, changes, text) {
+      const { from, to } = JSON.parse(text) as Revert;
+      if ((await liveVersion(zone)) !== from) return null;
+      if ((await call('GET', `/zones/${zone.id}/versions/${to}`)) === null) return null;
+      // Whatever else was changed in our version since would be lost with it.
+      const [ours, before] = [await contents(zone, from), await contents(zone, to)];
+      const known = new Set(changes.map(({ name, type }) => `${name} ${type}`));
+      const differ = [...new Set([...ours.keys(), ...before.keys()])].filter(
+        (key) => ours.get(key) !== before.get(key) && !known.has(key),
+      );
+      if (differ.length > 0) return null;
+      await switchTo(zone, from, to, `hikyaku undo ${new Date(clock.now()).toISOString()}`);
+      return { kind: 'applied', revert: null, propagated: true };
+    },
+  };
+  return provider;
+}

@@ -1,0 +1,27 @@
+/** What goes wrong on the way to a provider that speaks HTTP, as a DnsProviderError. */
+import { HttpError } from '../../runtime/http-client.ts';
+import { DnsProviderError } from './types.ts';
+
+/** Of an error that `fetch` rejected with, wherever a library has put it. */
+export function connectionError(error: unknown): DnsProviderError {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 6; at = at.cause, depth += 1) {
+    if (at instanceof DnsProviderError) return at;
+    if (at instanceof HttpError)
+      return new DnsProviderError(
+        at.code === 'blocked-address' ? 'blocked-address' : 'unreachable',
+        at.message,
+      );
+    const { code } = at as { code?: unknown };
+    if (code === 'EBLOCKED') return new DnsProviderError('blocked-address', 'the address is not allowed');
+    if (typeof code === 'string' && /^[A-Z][A-Z_]+$/.test(code))
+      return new DnsProviderError('unreachable', `the connection failed: ${code}`);
+  }
+  return new DnsProviderError('unreachable', 'there was no answer in time, or none that is understood');
+}
+/** Text of a provider as it may be shown: short, one line. */
+export function shortened(text: string): string {
+  return text
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .trim()
+    .slice(0, 200);
+}
