@@ -38,6 +38,14 @@ const routes = root.addChildren([
   }),
   createRoute({
     ...under,
+    path: '/dns-accounts',
+    component: lazyRouteComponent(
+      () => import('./pages/dns-accounts/dns-accounts-page.tsx'),
+      'DnsAccountsPage',
+    ),
+  }),
+  createRoute({
+    ...under,
     path: '/topics',
     component: lazyRouteComponent(() => import('./pages/topics/topics-page.tsx'), 'TopicsPage'),
   }),

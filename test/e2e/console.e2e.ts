@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import nodemailer from 'nodemailer';
 import { Secret, TOTP } from 'otpauth';
 import type { Page } from 'playwright-core';
+import { startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
 import {
   type DnsServer,
   eventually,
@@ -166,6 +167,43 @@ async function domain({ page, t, browser, language, dns }: Walk): Promise<void> 
   await button(page, t('dns.check')).click();
   await page.getByTestId('record-mx').getByText(t('dns.status.ok'), { exact: true }).waitFor();
   await inspect(browser, 'domain-dns', language);
+}
+
+/** The records set at a DNS provider by themselves, and taken back. */
+async function automatic({ page, t, browser, language, base }: Walk): Promise<void> {
+  await using provider = await startFakeGehirnDns({ zones: ['example.com'], editable: false });
+  await page.getByRole('link', { name: t('dns_accounts.title'), exact: true }).first().click();
+  await heading(page, t('dns_accounts.title')).waitFor();
+  await field(page, t('dns_accounts.name')).fill('Our zones');
+  await field(page, t('dns_accounts.settings.token_id')).fill(provider.token.id);
+  await field(page, t('dns_accounts.settings.secret')).fill(provider.token.secret);
+  await field(page, t('dns_accounts.settings.api_url')).fill('not a url');
+  await button(page, t('common.add')).click();
+  await page.getByText(new RegExp(t('problem.type.validation'))).waitFor();
+  await field(page, t('dns_accounts.settings.api_url')).fill(provider.url);
+  await button(page, t('common.add')).click();
+  await page.getByText('Our zones', { exact: true }).waitFor();
+  await page.getByRole('button', { name: new RegExp(`^${t('dns_accounts.test')}: `) }).click();
+  await page.getByText(t('dns_accounts.works'), { exact: true }).waitFor();
+  await inspect(browser, 'dns-accounts', language);
+  assert.equal(await page.getByText(provider.token.secret).count(), 0);
+
+  await page.goto(`${base}/#/domains`);
+  await page.getByRole('link', { name: DOMAIN, exact: true }).click();
+  await choose(page, t('automatic.account'), 'Our zones');
+  await button(page, t('automatic.plan')).click();
+  await page.getByTestId('dns-plan').getByText(`MX ${DOMAIN}`, { exact: true }).waitFor();
+  await inspect(browser, 'dns-plan', language);
+  await button(page, t('automatic.apply')).click();
+  await page.getByTestId('dns-change').getByText(t('automatic.states.applied'), { exact: true }).waitFor();
+  assert.ok(provider.live('example.com').some(({ name, type }) => name === `${DOMAIN}.` && type === 'MX'));
+  await page.getByRole('button', { name: new RegExp(`^${t('automatic.undo')}: `) }).click();
+  await page.getByTestId('confirm').click();
+  await eventually('the records as they were', async () =>
+    provider.live('example.com').every(({ type }) => type !== 'MX'),
+  );
+  await page.getByTestId('dns-change').nth(1).waitFor();
+  await inspect(browser, 'domain-automatic', language);
 }
 
 /** Role, API client, static key: what a program needs to send. */
@@ -427,6 +465,7 @@ for (const language of ['ja', 'en'] as const)
     try {
       const { totp, codes } = await setUp(walk);
       await domain(walk);
+      await automatic(walk);
       const auth = await key(walk);
       await topic(walk);
       await mail(walk, auth);

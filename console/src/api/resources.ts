@@ -226,3 +226,42 @@ export interface SendingSettings {
   readonly over_limit: 'reject' | 'hold';
   readonly retention_days: number;
 }
+
+export const DNS_PROVIDERS = ['gehirn', 'rfc2136', 'cloudflare', 'route53'] as const;
+export type DnsProvider = (typeof DNS_PROVIDERS)[number];
+export interface DnsAccount extends Reference {
+  readonly id: string;
+  readonly provider: DnsProvider;
+  readonly name: string;
+  /** Those that are no credentials. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly created_at: string;
+}
+export interface DnsAccountTest {
+  readonly ok: boolean;
+  readonly error: Words | null;
+  readonly domains: readonly { readonly name: string; readonly zone: string | null }[];
+}
+export interface DnsSetChange {
+  readonly name: string;
+  readonly type: string;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+export interface DnsPlan {
+  readonly id: string;
+  readonly zone: string;
+  readonly changes: readonly (DnsSetChange & Words)[];
+  readonly kept: readonly Words[];
+  readonly conflicts: readonly Words[];
+  /** Mail would no longer go there. */
+  readonly replaces_mx: readonly string[];
+}
+export interface DnsChange {
+  readonly id: string;
+  readonly kind: 'apply' | 'undo';
+  readonly zone: string;
+  readonly state: string;
+  readonly changes: readonly DnsSetChange[];
+  readonly created_at: string;
+}

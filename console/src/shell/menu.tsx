@@ -8,6 +8,7 @@ import { MenuLink } from '../ui/link.tsx';
 const PAGES = [
   ['/', 'home.title'],
   ['/domains', 'domains.title'],
+  ['/dns-accounts', 'dns_accounts.title'],
   ['/topics', 'topics.title'],
   ['/api-clients', 'clients.title'],
   ['/roles', 'roles.title'],

@@ -50,6 +50,8 @@ export function useSubmit<V, R>({ send, done, refreshes = [], form, fieldOf }: S
     /** What is to be said above the form. */
     problem: shownBesideField ? null : error,
     reset: mutation.reset,
+    /** What the last good answer was. */
+    result: mutation.data,
   };
 }
 

@@ -9,6 +9,7 @@ import { Copy } from '../../ui/copy.tsx';
 import { Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
+import { AutomaticDns } from './automatic-dns.tsx';
 
 const PURPOSES = ['mx', 'spf', 'dkim', 'dmarc', 'client'] as const;
 const COLORS: Readonly<Record<string, string>> = { ok: 'green', missing: 'yellow', wrong: 'red' };
@@ -36,6 +37,7 @@ export function Dns({ domainId }: { readonly domainId: string }) {
         </Button>
       </Group>
       <ProblemAlert error={problem} />
+      <AutomaticDns domainId={domainId} />
       {PURPOSES.map((purpose) => {
         const own = records.filter((record) => record.purpose === purpose);
         return own.length === 0 ? null : (
