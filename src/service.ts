@@ -571,7 +571,17 @@ export async function startService(
   const control = createControl(config.dataDir, { operate, clock, logger });
   const sweeper = createSweeper({ store, clock, logger, mayRun: mayRun('retention') });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
-  for (const service of [dispatcher, alerts, scheduler, checker, keeper, control, sweeper, rollUp, ...members]) {
+  for (const service of [
+    dispatcher,
+    alerts,
+    scheduler,
+    checker,
+    keeper,
+    control,
+    sweeper,
+    rollUp,
+    ...members,
+  ]) {
     starting.use(service);
     await service.start(signal);
   }

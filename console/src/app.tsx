@@ -2,7 +2,7 @@
  * Theme, data and routes around everything. Styles made at run time carry the nonce the service put into the index,
  * which is the only way its content security policy lets them in.
  */
-import { createTheme, MantineProvider } from '@mantine/core';
+import { Badge, createTheme, MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -17,6 +17,7 @@ const theme = createTheme({
   headings: { fontWeight: '600' },
   defaultRadius: 'sm',
   cursorType: 'pointer',
+  components: { Badge: Badge.extend({ defaultProps: { variant: 'light' } }) },
 });
 
 function styleNonce(): string {

@@ -60,11 +60,11 @@ export async function* exportProject(
         incoming_rules: rules[0]!.map(views.rule),
         outgoing_rules: rules[1]!.map(views.rule),
         event_rules: rules[2]!.map(views.rule),
-        dkim_keys: keys.map(({ selector, algorithm, publicRecord, active }) => ({
+        dkim_keys: keys.map(({ selector, algorithm, publicRecord, state }) => ({
           selector,
           algorithm,
           record: publicRecord,
-          active,
+          state,
         })),
       };
     },

@@ -70,7 +70,8 @@ test('an unknown address is judged like a known one: by a hash, and counted', as
   for (const email of ['a@example.com', 'b@example.com', 'no address'])
     assert.deepEqual(await signIn.password(email, 'wrong', at('192.0.2.1'), () => {}), { kind: 'refused' });
   assert.deepEqual(asked, ['hash of right', null, null]);
-  for (let i = 0; i < 7; i += 1) await signIn.password(`x${i}@example.com`, 'wrong', at('192.0.2.1'), () => {});
+  for (let i = 0; i < 7; i += 1)
+    await signIn.password(`x${i}@example.com`, 'wrong', at('192.0.2.1'), () => {});
   const eleventh = await signIn.password('a@example.com', 'right', at('192.0.2.1'), () => {});
   assert.equal(eleventh.kind, 'throttled');
   const elsewhere = await signIn.password('a@example.com', 'right', at('192.0.2.2'), () => {});
@@ -187,5 +188,8 @@ test('an invitation opens no account another project relies on', async () => {
   const stranger = { ...first.member, email: 'other@example.com' };
   assert.equal((await acceptInvitation(deps, stranger, toMember)).kind, 'gone');
   await clock.advance(7 * 24 * HOUR);
-  assert.equal((await acceptInvitation(deps, (await read.memberByEmail('a@example.com'))!, toMember)).kind, 'gone');
+  assert.equal(
+    (await acceptInvitation(deps, (await read.memberByEmail('a@example.com'))!, toMember)).kind,
+    'gone',
+  );
 });

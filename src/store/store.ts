@@ -15,7 +15,16 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
-export type StoreTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx & DnsAccountTx;
+export type StoreTx = IamTx &
+  DomainTx &
+  RuleTx &
+  LimitTx &
+  SpoolTx &
+  EdjTx &
+  LedgerTx &
+  PeopleTx &
+  AuditTx &
+  DnsAccountTx;
 export type StoreReader = IamReader &
   DomainReader &
   RuleReader &

@@ -24,7 +24,7 @@ const ja = new Map(flat(JSON.parse(read('src/locales/ja.json'))));
 const en = new Map(flat(JSON.parse(read('src/locales/en.json'))));
 /** Names that are the same in both languages. */
 const SAME =
-  /^(common\.(document_title|action_on)|language\.|shell\.name|dns\.(title|purpose\.\w+\.title)|dkim\.title|rules\.incoming\.at|subscribers\.url|events\.json)/;
+  /^(common\.(document_title|action_on)|language\.|shell\.name|dns\.(title|purpose\.\w+\.title)|dkim\.title|rules\.incoming\.at|subscribers\.url|events\.json|dns_accounts\.providers\.)/;
 
 test('both languages have the same keys and fill in the same values', () => {
   assert.deepEqual([...ja.keys()], [...en.keys()]);

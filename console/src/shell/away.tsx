@@ -27,7 +27,7 @@ export function Away() {
   return (
     <div aria-live="polite">
       {!reachable && (
-        <Alert color="orange" title={t('away.title')} className="away" variant="filled" autoContrast>
+        <Alert color="orange" title={t('away.title')} className="away">
           {t('away.text')}
         </Alert>
       )}

@@ -11,8 +11,8 @@ import { LanguageSwitch } from '../ui/language-switch.tsx';
 import { TextLink } from '../ui/link.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { Menu } from './menu.tsx';
-import { NoProject } from './states.tsx';
 import { ProjectSwitch } from './project-switch.tsx';
+import { NoProject } from './states.tsx';
 
 /** Pages that need no project. */
 const OWN_PAGES: ReadonlySet<string> = new Set(['/account', '/requests']);

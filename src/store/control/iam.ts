@@ -1,14 +1,7 @@
 /** Projects, API clients, static keys and owned domains as queries both engines can run. */
 import type { Kysely } from 'kysely';
 import { isRole } from '../../iam/policy.ts';
-import type {
-  ApiClient,
-  IamReader,
-  IamTx,
-  OwnedDomain,
-  OwnershipProof,
-  StaticKey,
-} from '../../iam/types.ts';
+import type { ApiClient, IamReader, IamTx, OwnedDomain, OwnershipProof, StaticKey } from '../../iam/types.ts';
 import type { Domain } from '../../mail/domain.ts';
 import {
   type Ask,

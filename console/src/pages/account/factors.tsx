@@ -30,7 +30,7 @@ export function Factors({ account }: { readonly account: Account }) {
         <Group justify="space-between">
           <Group gap="xs">
             <Text fw={600}>{t('factors.totp')}</Text>
-            <Badge autoContrast color={account.has_totp ? 'green' : 'gray'} variant="light">
+            <Badge color={account.has_totp ? 'green' : 'gray'} variant="light">
               {account.has_totp ? t('factors.on') : t('factors.off')}
             </Badge>
           </Group>

@@ -39,7 +39,7 @@ export function OwnSessions() {
               <Group gap="xs">
                 <Text size="sm">{address}</Text>
                 {current && (
-                  <Badge autoContrast variant="light">
+                  <Badge variant="light">
                     {t('sessions.current')}
                   </Badge>
                 )}

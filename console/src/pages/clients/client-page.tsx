@@ -39,7 +39,7 @@ export function ClientPage() {
     >
       <Group gap={4}>
         {client.roles.map((role) => (
-          <Badge key={role} autoContrast variant="light">
+          <Badge key={role} variant="light">
             {role}
           </Badge>
         ))}

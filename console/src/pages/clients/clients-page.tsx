@@ -83,7 +83,7 @@ export function ClientsPage() {
                     <Table.Td>
                       <Group gap={4}>
                         {client.roles.map((role) => (
-                          <Badge key={role} autoContrast variant="light">
+                          <Badge key={role} variant="light">
                             {role}
                           </Badge>
                         ))}

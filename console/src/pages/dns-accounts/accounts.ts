@@ -17,7 +17,10 @@ export const SETTINGS: Readonly<Record<DnsProvider, readonly Setting[]>> = {
     { name: 'algorithm', optional: true },
     { name: 'secret', secret: true },
   ],
-  cloudflare: [{ name: 'api_token', secret: true }, { name: 'api_url', optional: true }],
+  cloudflare: [
+    { name: 'api_token', secret: true },
+    { name: 'api_url', optional: true },
+  ],
   route53: [
     { name: 'access_key_id' },
     { name: 'secret_access_key', secret: true },

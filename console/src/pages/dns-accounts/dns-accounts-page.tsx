@@ -1,9 +1,25 @@
 /** Accounts at DNS providers, with which a domain's records are set by themselves; credentials are never shown again. */
-import { Alert, Button, Card, Group, List, PasswordInput, Select, Stack, Text, TextInput } from '@mantine/core';
+import {
+  Alert,
+  Button,
+  Card,
+  Group,
+  List,
+  PasswordInput,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { DNS_PROVIDERS, type DnsAccount, type DnsAccountTest, type DnsProvider } from '../../api/resources.ts';
+import {
+  DNS_PROVIDERS,
+  type DnsAccount,
+  type DnsAccountTest,
+  type DnsProvider,
+} from '../../api/resources.ts';
 import { said, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { ListView, Page, Section } from '../../ui/page.tsx';
@@ -83,9 +99,7 @@ function TestResult({ result: { ok, error, domains } }: { readonly result: DnsAc
       <List size="sm">
         {domains.map(({ name, zone }) => (
           <List.Item key={name}>
-            {zone === null
-              ? t('dns_accounts.no_zone', { name })
-              : t('dns_accounts.in_zone', { name, zone })}
+            {zone === null ? t('dns_accounts.no_zone', { name }) : t('dns_accounts.in_zone', { name, zone })}
           </List.Item>
         ))}
       </List>

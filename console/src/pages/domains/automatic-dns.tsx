@@ -21,7 +21,9 @@ export function AutomaticDns({ domainId }: { readonly domainId: string }) {
   const path = { id: domainId };
   const plan = useSubmit<{ self: string }, DnsPlan>({
     send: ({ self }, headers) =>
-      ask(api.POST('/mta/v1/domains/{id}/dns/plan', { params: { path }, body: { account: { self } }, headers })),
+      ask(
+        api.POST('/mta/v1/domains/{id}/dns/plan', { params: { path }, body: { account: { self } }, headers }),
+      ),
     done: setMade,
   });
   return (
@@ -172,7 +174,7 @@ function Changes({ domainId }: { readonly domainId: string }) {
             <div className="page-heading">
               <Group gap="xs">
                 <Text size="sm">{t(`automatic.kinds.${kind}`, { zone, at: showTime(created_at) })}</Text>
-                <Badge autoContrast variant="light" color={state === 'applied' ? 'green' : 'yellow'}>
+                <Badge variant="light" color={state === 'applied' ? 'green' : 'yellow'}>
                   {named(t, 'automatic.states', state)}
                 </Badge>
               </Group>
@@ -186,7 +188,9 @@ function Changes({ domainId }: { readonly domainId: string }) {
                 subject={showTime(created_at)}
                 text={t('automatic.undo_text')}
                 act={() =>
-                  ask(api.POST('/mta/v1/domains/{id}/dns/undo', { params: { path }, body: { change_id: id } }))
+                  ask(
+                    api.POST('/mta/v1/domains/{id}/dns/undo', { params: { path }, body: { change_id: id } }),
+                  )
                 }
                 refreshes={[['domains'], ['dns-changes']]}
               />

@@ -42,7 +42,7 @@ export function Dkim({ domain }: { readonly domain: MtaDomain }) {
           })}
           actions={
             <Group gap="xs">
-              <Badge autoContrast color={COLORS[one.state]}>
+              <Badge color={COLORS[one.state]}>
                 {t(`dkim.states.${one.state}`)}
               </Badge>
               <Confirm

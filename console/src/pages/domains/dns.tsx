@@ -75,7 +75,7 @@ function RecordCard({ record }: { readonly record: DnsRecord }) {
     <Card withBorder padding="sm" data-testid={`record-${record.purpose}`}>
       <Stack gap="xs">
         <Group justify="flex-end">
-          <Badge autoContrast color={COLORS[state] ?? 'gray'}>
+          <Badge color={COLORS[state] ?? 'gray'}>
             {named(t, 'dns.status', state)}
           </Badge>
         </Group>

@@ -85,18 +85,18 @@ function Standing({ domain, mta }: { readonly domain: OwnedDomain; readonly mta:
   const { t } = useTranslation();
   if (!domain.verified)
     return (
-      <Badge autoContrast color="yellow">
+      <Badge color="yellow">
         {t('domains.standing.unproved')}
       </Badge>
     );
   if (mta === undefined)
     return (
-      <Badge autoContrast color="blue" variant="light">
+      <Badge color="blue" variant="light">
         {t('domains.standing.proved')}
       </Badge>
     );
   return (
-    <Badge autoContrast color={mta.mx_seen ? 'green' : 'yellow'}>
+    <Badge color={mta.mx_seen ? 'green' : 'yellow'}>
       {mta.mx_seen ? t('domains.standing.ready') : t('domains.standing.dns')}
     </Badge>
   );

@@ -52,7 +52,7 @@ export function LimitRequests({ usage }: { readonly usage: Usage }) {
                         <Asked {...one} />
                       </Table.Td>
                       <Table.Td>
-                        <Badge autoContrast color={REQUEST_COLORS[one.state]}>
+                        <Badge color={REQUEST_COLORS[one.state]}>
                           {t(`limit_requests.states.${one.state}`)}
                         </Badge>
                         {one.note !== null && <Text size="sm">{one.note}</Text>}

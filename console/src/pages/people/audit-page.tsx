@@ -67,7 +67,7 @@ export function AuditPage() {
                     </Table.Td>
                     <Table.Td>
                       <Badge
-                        autoContrast
+                       
                         variant="light"
                         color={event.outcome === 'succeeded' ? 'green' : 'red'}
                       >

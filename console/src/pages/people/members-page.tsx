@@ -53,7 +53,7 @@ function MemberCard({ member: { id, email, name, roles } }: { readonly member: P
           </Text>
           <Group gap={4} mt={4}>
             {roles.map((role) => (
-              <Badge key={role} variant="light" autoContrast>
+              <Badge key={role} variant="light">
                 {role}
               </Badge>
             ))}

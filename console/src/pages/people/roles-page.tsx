@@ -44,7 +44,7 @@ function RoleCard({ role }: { readonly role: Role }) {
               {name}
             </Text>
             {role.predefined && (
-              <Badge variant="light" color="gray" autoContrast>
+              <Badge variant="light" color="gray">
                 {t('roles.predefined')}
               </Badge>
             )}

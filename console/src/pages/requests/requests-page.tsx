@@ -51,7 +51,7 @@ function RequestCard({ one }: { readonly one: LimitRequest }) {
             </Text>
           )}
         </div>
-        <Badge autoContrast color={REQUEST_COLORS[one.state]}>
+        <Badge color={REQUEST_COLORS[one.state]}>
           {t(`limit_requests.states.${one.state}`)}
         </Badge>
       </Group>

@@ -80,7 +80,7 @@ function EventCard({ event }: { readonly event: TopicEvent }) {
       <Group justify="space-between" align="flex-start" wrap="nowrap">
         <div className="page-heading">
           <Group gap="xs">
-            <Badge autoContrast variant="light" tt="none">
+            <Badge variant="light" tt="none">
               {named(t, 'event_names', event.name)}
             </Badge>
             <Text size="sm" c="dimmed">

@@ -158,7 +158,7 @@ function Deliveries({ subscriberId }: { readonly subscriberId: string }) {
                 <Table.Tr key={one.id}>
                   <Table.Td>{showTime(one.created_at)}</Table.Td>
                   <Table.Td>
-                    <Badge autoContrast color={COLORS[one.state] ?? 'gray'}>
+                    <Badge color={COLORS[one.state] ?? 'gray'}>
                       {named(t, 'deliveries.states', one.state)}
                     </Badge>
                   </Table.Td>

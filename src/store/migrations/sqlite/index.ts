@@ -9,6 +9,14 @@ import { domains } from './005-domains.ts';
 import { dnsAccounts } from './006-dns-accounts.ts';
 import { limits } from './007-limits.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, sharedBody, retention, people, domains, dnsAccounts, limits];
+export const MIGRATIONS: readonly Migration[] = [
+  first,
+  sharedBody,
+  retention,
+  people,
+  domains,
+  dnsAccounts,
+  limits,
+];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;
