@@ -22,7 +22,7 @@ export const ORIGIN = 'http://localhost';
 
 /** A browser with no cookie yet, on pages of ours, at that loopback address: failures are counted by it. */
 export function openBrowser(http: string, address = '127.0.0.1'): Browser {
-  const dispatcher = new Agent({ connect: { localAddress: address } });
+  const dispatcher = new Agent({ localAddress: address });
   const browser: Browser = {
     cookie: null,
     csrf: null,
@@ -104,9 +104,12 @@ const VERIFIED = 4;
 const ATTESTED = 64;
 
 export function softwareAuthenticator(): Authenticator {
-  const { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject } = generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
-  });
+  const { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject } = generateKeyPairSync(
+    'ec',
+    {
+      namedCurve: 'P-256',
+    },
+  );
   const { x, y } = publicKey.export({ format: 'jwk' });
   const id = randomBytes(16);
   const url = (octets: Buffer) => octets.toString('base64url');
