@@ -108,7 +108,8 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
 
   app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
     const { projectId } = permitted(request, 'mta.domains.list');
-    return views.list(await read.domains(projectId, pageOf(request)), views.domain);
+    const { items, nextCursor } = await read.domains(projectId, pageOf(request));
+    return { items: await Promise.all(items.map(show)), next_cursor: nextCursor };
   });
   app.post(
     '/domains',

@@ -60,7 +60,12 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
   const checker = createChecker<DomainTx>({
     transactor: {
       async transact(_project, record) {
-        record({ updateDomain: (domain: MtaDomain) => void domains.set(domain.id, domain) } as DomainTx);
+        record({
+          noteDnsCheck(_p, id, { dns, mxSeen, signs }) {
+            const domain = domains.get(id)!;
+            domains.set(id, { ...domain, dns, mxSeen, dkimEnabled: signs || domain.dkimEnabled });
+          },
+        } as DomainTx);
       },
     },
     reader: {

@@ -15,11 +15,11 @@ import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { Announce, DomainEventName, DomainProblem } from './announce.ts';
+import type { Announce, DomainEventContent, DomainEventName, DomainProblem } from './announce.ts';
 import { checkDomain } from './dns-check.ts';
 import type { DnsExpectations } from './dns-records.ts';
 import { inWords } from './findings.ts';
-import { prepareKeySteps, recordKeySteps } from './key-steps.ts';
+import { type KeySteps, prepareKeySteps, recordKeySteps } from './key-steps.ts';
 import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from './types.ts';
 
 export interface CheckerDeps<Tx extends DomainTx> {
@@ -67,11 +67,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   /** `asked`: by someone; it is stored in any case, and makes no new keys. */
   async function check(project: ProjectId, id: DomainId, asked: boolean): Promise<MtaDomain | null> {
     const before = await reader.domain(project, id);
-    if (before === null) {
-      looked.delete(id);
-      lastClear.delete(id);
-      return null;
-    }
+    if (before === null) return null;
     const keys = await reader.dkimKeys(project, id);
     const [seen, steps] = await Promise.all([
       checkDomain(resolver, before.name, keys, expectations, clock.now()),
@@ -82,7 +78,10 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     if (domain === null) return null;
     const dns: DnsCheck = { ...seen, dkim: remembering(seen.dkim, domain.dns?.dkim) };
     // Shown, not stored: see the third invariant.
-    if (countsAsSeen(domain) && dns.mx.status !== 'ok') return { ...domain, dns };
+    if (countsAsSeen(domain) && dns.mx.status !== 'ok') {
+      await note(domain, steps, () => {}, null);
+      return { ...domain, dns };
+    }
     const next: MtaDomain = {
       ...domain,
       dns,
@@ -104,29 +103,46 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
       looked.set(id, dns.checkedAt);
       return next;
     }
-    const announcement = idle ? null : await deps.announce(project);
-    await transactor.transact(project, (tx) => {
-      tx.updateDomain(next);
-      recordKeySteps(tx, steps);
-      if (event !== null)
-        announcement?.record(
-          tx,
-          event,
-          {
-            domain: next.name,
-            problems: now,
-            checked_at: new Date(dns.checkedAt).toISOString(),
+    await note(
+      next,
+      steps,
+      (tx) =>
+        tx.noteDnsCheck(project, id, {
+          dns,
+          mxSeen: next.mxSeen,
+          signs: next.dkimEnabled && !domain.dkimEnabled,
+        }),
+      event === null
+        ? null
+        : {
+            name: event,
+            content: {
+              domain: next.name,
+              problems: now,
+              checked_at: new Date(dns.checkedAt).toISOString(),
+            },
           },
-          next.defaultTopicId,
-        );
-      for (const content of steps.events)
-        announcement?.record(tx, 'dkim.rotated', content, next.defaultTopicId);
-    });
-    announcement?.committed();
+    );
     looked.delete(id);
     if (unclear && wasBroken !== null) lastClear.set(id, wasBroken || now.length > 0);
     else lastClear.delete(id);
     return next;
+  }
+  /** One transaction: what was found, the steps of the keys, and the events that tell of both. */
+  async function note(
+    { projectId, defaultTopicId }: MtaDomain,
+    steps: KeySteps,
+    found: (tx: Tx) => void,
+    event: { readonly name: DomainEventName; readonly content: DomainEventContent } | null,
+  ): Promise<void> {
+    const announcement = event === null && steps.events.length === 0 ? null : await deps.announce(projectId);
+    await transactor.transact(projectId, (tx) => {
+      found(tx);
+      recordKeySteps(tx, steps);
+      if (event !== null) announcement?.record(tx, event.name, event.content, defaultTopicId);
+      for (const content of steps.events) announcement?.record(tx, 'dkim.rotated', content, defaultTopicId);
+    });
+    announcement?.committed();
   }
   /** A key that someone else has moved meanwhile is looked at once more. */
   async function checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {
@@ -151,8 +167,10 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
 
   async function walkAll(): Promise<void> {
     let after: DomainId | null = null;
+    const there = new Set<DomainId>();
     while (!stopped) {
       const page: readonly MtaDomain[] = await reader.domainsForCheck(after, PAGE);
+      for (const { id } of page) there.add(id);
       const due = page.filter((domain) => isDue(domain, looked.get(domain.id) ?? 0, clock.now()));
       const worker = async () => {
         for (let domain = due.shift(); domain !== undefined && !stopped; domain = due.shift()) {
@@ -165,9 +183,14 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
         }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, worker));
-      if (page.length < PAGE) return;
+      if (page.length < PAGE) return forgetOthers(there);
       after = page.at(-1)!.id;
     }
+  }
+  /** What was remembered of domains that are no more. */
+  function forgetOthers(there: ReadonlySet<DomainId>): void {
+    for (const memory of [looked, lastClear])
+      for (const id of memory.keys()) if (!there.has(id)) memory.delete(id);
   }
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {

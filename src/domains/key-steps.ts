@@ -96,8 +96,8 @@ export function keyWords(domain: MtaDomain, key: DkimKey): { message: string; me
     case 'pending':
       return key.seenSince === null
         ? {
-            message: `Publish the TXT record ${name}; the key begins to sign by itself five days after it is first seen.`,
-            message_ja: `TXTレコード ${name} を登録してください。確認されてから5日後に自動的に署名へ切り替わります。`,
+            message: `Publish the TXT record ${name}; the key begins to sign by itself five days after it is first seen (at once where nothing signs yet).`,
+            message_ja: `TXTレコード ${name} を登録してください。確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
           }
         : {
             message: `The record ${name} is published; the key begins to sign by itself once it has been seen for five days.`,

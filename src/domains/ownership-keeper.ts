@@ -112,8 +112,10 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
 
   async function walk(): Promise<void> {
     let after: OwnedDomainId | null = null;
+    const there = new Set<OwnedDomainId>();
     while (!stopped) {
       const page: readonly Owned[] = await reader.verifiedDomains(after, PAGE);
+      for (const { id } of page) there.add(id);
       const due = page.filter((owned) => isDue(owned, clock.now()));
       const worker = async () => {
         for (let owned = due.shift(); owned !== undefined && !stopped; owned = due.shift()) {
@@ -126,9 +128,10 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
         }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, worker));
-      if (page.length < PAGE) return;
+      if (page.length < PAGE) break;
       after = page.at(-1)!.id;
     }
+    if (!stopped) for (const id of looked.keys()) if (!there.has(id)) looked.delete(id);
   }
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {

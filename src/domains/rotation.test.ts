@@ -16,7 +16,7 @@ import { createChecker } from './checker.ts';
 import { makeDkimKeys, openDkimKeys } from './dkim-keys.ts';
 import { dkimName } from './dns-records.ts';
 import { dueForRotation, RETIRE_MS, SETTLE_MS, type Sighting, stepKeys } from './rotation.ts';
-import type { DkimKey, DomainTx, MtaDomain } from './types.ts';
+import type { DkimKey, DnsCheck, DomainTx, MtaDomain } from './types.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -66,6 +66,12 @@ test('keys of the other algorithm stay, and of two successors one takes over', (
     SETTLE_MS,
   );
   assert.deepEqual(moved, ['new pending active 0', 'old active retiring null']);
+});
+
+test('where nothing signs, a key signs as soon as it is seen', () => {
+  const retiring = { ...KEY, state: 'retiring' as const, changedAt: 4000 };
+  assert.deepEqual(step([retiring, NEW], seen(), 5000), ['new pending active 5000']);
+  assert.deepEqual(step([NEW], [['new', { kind: 'absent' }]], 5000), []);
 });
 
 test('a retiring key leaves after its time, and its private half is gone', () => {
@@ -145,8 +151,8 @@ test('24 days of rotation: mail signed at every hour verifies in every view of D
     async transact(_project: ProjectId, record: (tx: DomainTx) => void) {
       let next = keys;
       record({
-        updateDomain: (changed: MtaDomain) => {
-          domain = changed;
+        noteDnsCheck: (_p: ProjectId, _id: DomainId, { dns, mxSeen }: { dns: DnsCheck; mxSeen: boolean }) => {
+          domain = { ...domain, dns, mxSeen };
         },
         insertDkimKey: (key: DkimKey) => {
           next = [...next, key];

@@ -2,7 +2,7 @@
  * How DKIM keys come and go. Pure. A successor is pending until every resolver asked has seen it for SETTLE_MS (or its
  * TTL) without a clear absence in between; then it signs, and what signed before retires: it stays published for
  * RETIRE_MS, signs nothing, and loses its private half at the end. Invariants: an active key leaves only in the step in
- * which another of its algorithm takes over, so signing never pauses; every signature finds its record everywhere, before
+ * which another of its algorithm takes over, so signing never pauses; where nothing signs, there is nothing to wait for; every signature finds its record everywhere, before
  * (propagation) and after (mail under way). What DNS fails to tell changes nothing.
  */
 import type { DkimKey } from './types.ts';
@@ -36,6 +36,7 @@ export function stepKeys(
 ): KeyMove[] {
   const moves: KeyMove[] = [];
   const taken = new Set<DkimKey['algorithm']>();
+  const silent = !keys.some(({ state }) => state === 'active');
   for (const key of keys) {
     if (key.state === 'retiring' && now - key.changedAt >= RETIRE_MS)
       moves.push({
@@ -47,14 +48,13 @@ export function stepKeys(
     if (sighting.kind === 'absent' && key.seenSince !== null)
       moves.push({ key: { ...key, seenSince: null }, from: 'pending' });
     if (sighting.kind !== 'seen') continue;
-    const settle = Math.max(SETTLE_MS, sighting.ttl * 1000);
+    const settle = silent ? 0 : Math.max(SETTLE_MS, sighting.ttl * 1000);
     // A first sighting from the future is a clock that was set back.
-    if (key.seenSince === null || key.seenSince > now)
-      moves.push({ key: { ...key, seenSince: now }, from: 'pending' });
-    else if (now - key.seenSince >= settle && !taken.has(key.algorithm)) {
+    const since = key.seenSince === null || key.seenSince > now ? now : key.seenSince;
+    if (now - since >= settle && !taken.has(key.algorithm)) {
       taken.add(key.algorithm);
-      moves.push({ key: { ...key, state: 'active', changedAt: now }, from: 'pending' });
-    }
+      moves.push({ key: { ...key, state: 'active', seenSince: since, changedAt: now }, from: 'pending' });
+    } else if (since !== key.seenSince) moves.push({ key: { ...key, seenSince: since }, from: 'pending' });
   }
   for (const key of keys)
     if (key.state === 'active' && taken.has(key.algorithm))

@@ -103,8 +103,14 @@ export interface DomainReader {
 export interface DomainTx {
   /** ConflictError 'mta_domain.name'. */
   insertDomain(domain: MtaDomain): void;
-  /** Replaces all changeable fields. StaleError when it is gone. */
+  /** Replaces what people change, so not what DNS says. StaleError when it is gone. */
   updateDomain(domain: MtaDomain): void;
+  /** What a check found, and nothing else; `signs`: signing turns on (false leaves it as it is). StaleError when it is gone. */
+  noteDnsCheck(
+    project: ProjectId,
+    id: DomainId,
+    found: { readonly dns: DnsCheck; readonly mxSeen: boolean; readonly signs: boolean },
+  ): void;
   /** Removes rules and DKIM keys of the domain too. */
   deleteDomain(project: ProjectId, id: DomainId): void;
   insertRemovedDomain(domain: RemovedDomain): void;

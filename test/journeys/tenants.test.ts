@@ -53,9 +53,11 @@ test('every route of the OpenAPI documents is closed to other projects', async (
     settings: { api_token: 'secret' },
   });
   const dnsAccountRef = { account: { self: `http://x/mta/v1/dns_accounts/${dnsAccount}` } };
+  const dkimKey = (await journey.call('GET', `/mta/v1/domains/${who.domain_id}/dkim_keys`)).json.items[0].id;
   /** Ids by the path they stand in; a route that is missing here fails the test. */
   const ids: Record<string, Record<string, string>> = {
     '/mta/v1/domains/{id}': { id: who.domain_id },
+    '/mta/v1/domains/{id}/dkim_keys/{key}': { id: who.domain_id, key: dkimKey },
     '/mta/v1/domains/{id}/incoming_rules/{rule}': { id: who.domain_id, rule },
     '/mta/v1/domains/{id}/outgoing_rules/{rule}': { id: who.domain_id, rule: outgoing },
     '/mta/v1/domains/{id}/event_rules/{rule}': { id: who.domain_id, rule: event },

@@ -49,18 +49,25 @@ export function domainsConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.domainsForCheck(null, 5), [d]);
     assert.deepEqual(await store.read.domainsForCheck(d.id, 5), []);
     const item = { status: 'ok', expected: ['x'], found: ['x'] } as const;
-    const checked = {
-      ...d,
-      mxSeen: true,
-      dns: { checkedAt: NOW, mx: item, spf: item, dkim: item, dmarc: item },
-    };
-    await store.transact(p.id, (tx) => tx.updateDomain(checked));
-    assert.deepEqual(await store.read.domain(p.id, d.id), checked);
+    const dns = { checkedAt: NOW, mx: item, spf: item, dkim: item, dmarc: item };
+    // A person and a check that write at the same time leave each other's fields alone.
+    await store.transact(p.id, (tx) => {
+      tx.noteDnsCheck(p.id, d.id, { dns, mxSeen: true, signs: false });
+      tx.updateDomain({ ...d, receiving: false });
+    });
+    const both = { ...d, receiving: false, dns, mxSeen: true };
+    assert.deepEqual(await store.read.domain(p.id, d.id), both);
+    await store.transact(p.id, (tx) => tx.noteDnsCheck(p.id, d.id, { dns, mxSeen: false, signs: true }));
+    assert.deepEqual(await store.read.domain(p.id, d.id), { ...both, mxSeen: false, dkimEnabled: true });
     await store.transact(p.id, (tx) => tx.deleteDomain(p.id, d.id));
     assert.deepEqual(await store.read.dkimKeys(p.id, d.id), []);
     assert.equal(await store.read.rule(p.id, rule.id), null);
     await assert.rejects(
       store.transact(p.id, (tx) => tx.updateDomain(d)),
+      StaleError,
+    );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.noteDnsCheck(p.id, d.id, { dns, mxSeen: true, signs: true })),
       StaleError,
     );
   });
@@ -149,7 +156,7 @@ export function domainsConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.dkimKeys(p.id, d.id), [retired]);
   });
 
-  with_('what is left of removed domains, per project, newest first', async (store) => {
+  with_('what is left of removed domains, per project, the newest domain first', async (store) => {
     const p = await make.withProject(store);
     const other = await make.withProject(store, { name: 'two' });
     const removed = (reason: RemovedDomain['reason']): RemovedDomain => ({
@@ -160,7 +167,9 @@ export function domainsConformance(with_: WithStore): void {
       createdAt: NOW,
       removedAt: NOW + 1,
     });
-    const [first, second] = [removed('moved'), removed('deleted')];
+    // Ids of one millisecond have no order of their own.
+    const made = [removed('moved'), removed('deleted')].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const [first, second] = made as [RemovedDomain, RemovedDomain];
     await store.transact(p.id, (tx) => {
       tx.insertRemovedDomain(first);
       tx.insertRemovedDomain(second);

@@ -44,18 +44,15 @@ const toDomain = (r: MtaDomainTable): MtaDomain => ({
   dns: fromJson(r.dns) as DnsCheck | null,
   createdAt: r.created_at,
 });
-function fromDomain(d: MtaDomain): Omit<MtaDomainTable, 'project_id' | 'id' | 'created_at'> {
+/** What people change. */
+function changeable(d: MtaDomain) {
   return {
-    owned_domain_id: d.ownedDomainId,
-    name: d.name,
     default_topic_id: d.defaultTopicId,
     receiving: toBit(d.receiving),
-    mx_seen: toBit(d.mxSeen),
     dkim_enabled: toBit(d.dkimEnabled),
     dkim_rotation_days: d.dkimRotationDays,
     limit_per_minute: d.limitPerMinute,
     limit_per_day: d.limitPerDay,
-    dns: toJson(d.dns),
   };
 }
 const toDkimKey = (r: DkimKeyTable): DkimKey => ({
@@ -185,26 +182,29 @@ export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleR
 }
 
 export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
+  const ofDomain = (project: string, id: string) =>
+    db.updateTable('mta_domain').where('project_id', '=', project).where('id', '=', id);
   return {
     insertDomain: (d) =>
       push(
         command(
-          db
-            .insertInto('mta_domain')
-            .values({ project_id: d.projectId, id: d.id, created_at: d.createdAt, ...fromDomain(d) }),
+          db.insertInto('mta_domain').values({
+            project_id: d.projectId,
+            id: d.id,
+            owned_domain_id: d.ownedDomainId,
+            name: d.name,
+            mx_seen: toBit(d.mxSeen),
+            dns: toJson(d.dns),
+            created_at: d.createdAt,
+            ...changeable(d),
+          }),
         ),
       ),
-    updateDomain: (d) =>
-      push(
-        command(
-          db
-            .updateTable('mta_domain')
-            .set(fromDomain(d))
-            .where('project_id', '=', d.projectId)
-            .where('id', '=', d.id),
-          { must: true },
-        ),
-      ),
+    updateDomain: (d) => push(command(ofDomain(d.projectId, d.id).set(changeable(d)), { must: true })),
+    noteDnsCheck(project, id, { dns, mxSeen, signs }) {
+      const values = { dns: toJson(dns), mx_seen: toBit(mxSeen), ...(signs ? { dkim_enabled: 1 } : {}) };
+      push(command(ofDomain(project, id).set(values), { must: true }));
+    },
     deleteDomain: (project, id) =>
       push(command(db.deleteFrom('mta_domain').where('project_id', '=', project).where('id', '=', id))),
     insertRemovedDomain: (d) =>
