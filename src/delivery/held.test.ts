@@ -24,7 +24,7 @@ async function setUp(perMinute: number) {
   });
   const project = await make.withProject(store);
   const topic = make.topic(project);
-  const domains: DomainId[] = [];
+  let order = 0;
   await store.transact(project.id, (tx) => tx.insertTopic(topic));
   const deps = {
     read: store.read,
@@ -50,7 +50,6 @@ async function setUp(perMinute: number) {
         tx.insertOwnedDomain(owned);
         tx.insertDomain(domain);
       });
-      domains.push(domain.id);
       return domain.id;
     },
     /** Mail held now for `ms`. */
@@ -62,8 +61,10 @@ async function setUp(perMinute: number) {
         lane,
         state: 'held',
         heldSince: clock.now(),
-        nextAttemptAt: clock.now() + ms,
+        // one after the other: ids of one millisecond have no order
+        nextAttemptAt: clock.now() + ms - 100 + order,
       });
+      order += 1;
       await store.transact(project.id, (tx) => {
         tx.insertMessage(message);
         tx.insertRecipient(row);

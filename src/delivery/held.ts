@@ -111,7 +111,10 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps, early = false): Pr
   const due = suspended ? await noLongerSuspended(lane, deps, now) : found!.rows;
   const overheld = due.filter((one) => isOverheld(one, now));
   const own = due.filter((one) => !overheld.includes(one));
-  const first = lane.lane === HELD_LANES.quota && own.length > 0 ? await hurried(lane, deps, now, Math.max(horizon, now + AHEAD_MS)) : [];
+  const first =
+    lane.lane === HELD_LANES.quota && own.length > 0
+      ? await hurried(lane, deps, now, Math.max(horizon, now + AHEAD_MS))
+      : [];
   const { free, reservations, putOff, full } = suspended
     ? { free: own, reservations: [], putOff: [], full: null }
     : await admit([...first, ...own], deps, now);

@@ -27,9 +27,11 @@ const NOWHERE = { HIKYAKU_ROUTES: '*=smtp://127.0.0.1:1' };
 const LIMIT_EVENTS = ['limit.approaching', 'limit.exceeded', 'limit.raised'];
 
 type Serving = Pick<Ready, 'http' | 'submissions'>;
-interface Call {
-  (method: string, path: string, body?: object): Promise<{ status: number; json: Json; headers: Headers }>;
-}
+type Call = (
+  method: string,
+  path: string,
+  body?: object,
+) => Promise<{ status: number; json: Json; headers: Headers }>;
 function caller({ http }: Serving, who: Bootstrapped): Call {
   return async (method, path, body) => {
     const response = await fetch(`http://${http}${path}`, {
@@ -198,7 +200,9 @@ test('held mail flows out in the next window without a hand, what hurries first'
     assert.equal((await call('PATCH', '/mta/v1/settings', { over_limit: 'hold' })).status, 200);
     const states: string[] = [];
     for (const name of ['a', 'b', 'c', 'd'])
-      states.push((await call('POST', TASKS, mail(who, [`${name}@out.test`]))).json.result.recipients[0].state);
+      states.push(
+        (await call('POST', TASKS, mail(who, [`${name}@out.test`]))).json.result.recipients[0].state,
+      );
     assert.deepEqual(states, ['queued', 'queued', 'held', 'held']);
     await clock.advance(3000);
     await call('POST', TASKS, mail(who, ['x@out.test'], { priority: 'high' }));
@@ -215,10 +219,13 @@ test('held mail flows out in the next window without a hand, what hurries first'
     const held = (await call('GET', '/mta/v1/queues')).json;
     assert.equal(held.depth.held, 4);
     await arrived(4);
-    assert.deepEqual([taken.slice(0, 2).sort(), taken.slice(2, 4).sort()], [
-      ['a', 'b'],
-      ['x', 'y'],
-    ]);
+    assert.deepEqual(
+      [taken.slice(0, 2).sort(), taken.slice(2, 4).sort()],
+      [
+        ['a', 'b'],
+        ['x', 'y'],
+      ],
+    );
     await arrived(6);
     assert.deepEqual(taken.slice(4).sort(), ['c', 'd']);
     await eventually('all are settled and counted', async () => {
@@ -247,7 +254,10 @@ test('what was about to be told when the process was killed is told by the next 
   assert.deepEqual(names, ['limit.approaching', 'limit.exceeded']);
   // what is counted is as durable as the mail
   const { series, project } = (await call('GET', '/mta/v1/usage')).json;
-  assert.equal(series.hours.reduce((sum: number, { accepted }: Json) => sum + accepted, 0), 5);
+  assert.equal(
+    series.hours.reduce((sum: number, { accepted }: Json) => sum + accepted, 0),
+    5,
+  );
   assert.equal(project.per_day.used, 5);
 });
 
@@ -258,7 +268,10 @@ test('usage: what was sent, received and came of it, in series that are complete
     assert.equal((await call('POST', TASKS, mail(who, to))).status, 200);
   await using mx = await openSmtp(service.ready.mx);
   const two = ['one@sender.test', 'two@sender.test'];
-  assert.match(await send(mx, 'w@elsewhere.test', two, Buffer.from('From: <w@elsewhere.test>\r\n\r\nx\r\n')), /^250/);
+  assert.match(
+    await send(mx, 'w@elsewhere.test', two, Buffer.from('From: <w@elsewhere.test>\r\n\r\nx\r\n')),
+    /^250/,
+  );
   const wanted = { accepted: 5, delivered: 3, deferred: 1, bounced: 1, expired: 0, held: 0, received: 3 };
   for (const path of ['/mta/v1/usage', `/mta/v1/domains/${who.domain_id}/usage`]) {
     const series = await eventually(`${path} tells all`, async () => {
@@ -324,10 +337,7 @@ test('limits belong to the operator: nobody else sets them or hands out the powe
   assert.equal((await call('POST', TASKS, mail(who, ['x@out.test']))).status, 429);
   const { json } = await call('GET', '/mta/v1/openapi.json');
   assert.ok('put' in json.paths['/mta/v1/limits']);
-  assert.equal(
-    (await limitEvents(call, who)).filter(({ name }) => name === 'limit.raised').length,
-    1,
-  );
+  assert.equal((await limitEvents(call, who)).filter(({ name }) => name === 'limit.raised').length, 1);
 });
 
 test('a higher limit is asked for, given in part, told by event and mail, and good at once', async () => {
@@ -362,10 +372,15 @@ test('a higher limit is asked for, given in part, told by event and mail, and go
   const listed = (await call('GET', `${path}?all=true&state=open`, undefined, ops)).json.items;
   assert.deepEqual(listed, [made.json]);
 
-  for (let i = 0; i < 2; i++) assert.equal((await call('POST', TASKS, mail(who, ['x@out.test']))).status, 200);
+  for (let i = 0; i < 2; i++)
+    assert.equal((await call('POST', TASKS, mail(who, ['x@out.test']))).status, 200);
   assert.equal((await call('POST', TASKS, mail(who, ['x@out.test']))).status, 429);
   assert.equal((await call('POST', `${one}/approve`, { per_minute: 1 }, ops)).json.field, 'per_minute');
-  assert.equal((await call('POST', `${one}/approve`, { per_minute: 2 }, ops)).status, 400, 'nothing is raised');
+  assert.equal(
+    (await call('POST', `${one}/approve`, { per_minute: 2 }, ops)).status,
+    400,
+    'nothing is raised',
+  );
   const given = await call('POST', `${one}/approve`, { per_minute: 5, note: 'half for now' }, ops);
   assert.deepEqual(
     [given.status, given.json.state, given.json.granted.per_minute, given.json.note],
@@ -389,7 +404,10 @@ test('a higher limit is asked for, given in part, told by event and mail, and go
   assert.match(text, /half for now/);
   const raised = (await limitEvents(call, who)).find(({ name }) => name === 'limit.raised');
   assert.deepEqual([raised.content.request.id, raised.content.after.per_minute], [made.json.id, 5]);
-  assert.ok((await call('GET', '/mta/v1/usage')).json.series.days.at(-1).accepted <= 3, 'no mail of the project');
+  assert.ok(
+    (await call('GET', '/mta/v1/usage')).json.series.days.at(-1).accepted <= 3,
+    'no mail of the project',
+  );
 
   // refused, with the reason; cancelled by whoever asked
   const next = await call('POST', path, { per_day: 0, reason: 'no limit, please', notify: 'boss2@out.test' });

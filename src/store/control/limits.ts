@@ -94,9 +94,9 @@ export function limitsReader(db: Kysely<Tables>, ask: Ask): TrafficReader & Aler
   };
 }
 
-const ADD_TRAFFIC = `INSERT INTO traffic (project_id, width, start, domain_id, ${TRAFFIC_KINDS.join(', ')})
-  VALUES (${Array.from({ length: 4 + TRAFFIC_KINDS.length }, () => '?').join(', ')})
-  ON CONFLICT (project_id, width, start, domain_id) DO UPDATE SET ${TRAFFIC_KINDS.map((kind) => `${kind} = ${kind} + excluded.${kind}`).join(', ')}`;
+const ADD_TRAFFIC = `INSERT INTO traffic (project_id, width, start, domain_id, part, ${TRAFFIC_KINDS.join(', ')})
+  VALUES (?, ?, ?, ?, 0, ${TRAFFIC_KINDS.map(() => '?').join(', ')})
+  ON CONFLICT (project_id, width, start, domain_id, part) DO UPDATE SET ${TRAFFIC_KINDS.map((kind) => `${kind} = ${kind} + excluded.${kind}`).join(', ')}`;
 
 export function limitsTx(db: Kysely<Tables>, push: Push): TrafficTx & AlertTx & LimitRequestTx {
   /** Rows of one width made of finer ones; a period made again is the same again. */
@@ -110,7 +110,14 @@ export function limitsTx(db: Kysely<Tables>, push: Push): TrafficTx & AlertTx & 
     const sums = TRAFFIC_KINDS.map((kind) => db.fn.sum<number>(kind).as(kind));
     const rows = db
       .selectFrom('traffic')
-      .select(['project_id', width.as('width'), start.as('start'), 'domain_id', ...sums])
+      .select([
+        'project_id',
+        width.as('width'),
+        start.as('start'),
+        'domain_id',
+        sql<number>`0`.as('part'),
+        ...sums,
+      ])
       .where('project_id', '=', project)
       .where('width', '=', of.fine)
       .where('start', '>=', of.from)
@@ -118,11 +125,11 @@ export function limitsTx(db: Kysely<Tables>, push: Push): TrafficTx & AlertTx & 
       .groupBy(['project_id', start, 'domain_id']);
     const query = db
       .insertInto('traffic')
-      .columns(['project_id', 'width', 'start', 'domain_id', ...TRAFFIC_KINDS])
+      .columns(['project_id', 'width', 'start', 'domain_id', 'part', ...TRAFFIC_KINDS])
       .expression(rows)
       .onConflict((c) =>
         c
-          .columns(['project_id', 'width', 'start', 'domain_id'])
+          .columns(['project_id', 'width', 'start', 'domain_id', 'part'])
           .doUpdateSet((eb) =>
             Object.fromEntries(TRAFFIC_KINDS.map((kind) => [kind, eb.ref(`excluded.${kind}`)])),
           ),

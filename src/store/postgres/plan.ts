@@ -147,9 +147,9 @@ const ADD_USAGE = `INSERT INTO usage (project_id, domain_id, width, start, count
   SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::int8[], $5::int8[])
   ON CONFLICT (project_id, domain_id, width, start) DO UPDATE SET count = usage.count + excluded.count`;
 const COUNTS = TRAFFIC_KINDS.join(', ');
-const ADD_TRAFFIC = `INSERT INTO traffic (project_id, start, domain_id, ${COUNTS}, width)
-  SELECT i.*, ${WIDTHS.minute} FROM unnest($1::text[], $2::int8[], $3::text[], ${TRAFFIC_KINDS.map((_, i) => `$${i + 4}::int8[]`).join(', ')}) AS i
-  ON CONFLICT (project_id, width, start, domain_id) DO UPDATE SET ${TRAFFIC_KINDS.map((kind) => `${kind} = traffic.${kind} + excluded.${kind}`).join(', ')}`;
+const ADD_TRAFFIC = `INSERT INTO traffic (project_id, start, domain_id, ${COUNTS}, width, part)
+  SELECT i.*, ${WIDTHS.minute}, $${4 + TRAFFIC_KINDS.length}::int8 FROM unnest($1::text[], $2::int8[], $3::text[], ${TRAFFIC_KINDS.map((_, i) => `$${i + 4}::int8[]`).join(', ')}) AS i
+  ON CONFLICT (project_id, width, start, domain_id, part) DO UPDATE SET ${TRAFFIC_KINDS.map((kind) => `${kind} = traffic.${kind} + excluded.${kind}`).join(', ')}`;
 const BUMP = `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1`;
 export const DIRECTORY_CHANNEL = 'hikyaku_directory';
 
@@ -175,9 +175,9 @@ function trafficOf(items: readonly Recorded[]): Row[] {
 }
 /**
  * What all of them add to rows that others write, too, last of all: added up, in the order of the key, so that two
- * writers never wait for each other, and held for the shortest time.
+ * writers never wait for each other, and held for the shortest time. Of traffic each writer has rows of its own: `part`.
  */
-export function sharedRows(items: readonly Recorded[]): Statement[] {
+export function sharedRows(items: readonly Recorded[], part: number): Statement[] {
   const sums = new Map<string, SqlValue[]>();
   for (const { steps } of items)
     for (const step of steps) {
@@ -196,7 +196,7 @@ export function sharedRows(items: readonly Recorded[]): Statement[] {
   const traffic = trafficOf(items);
   if (traffic.length > 0) {
     const values = Array.from({ length: 3 + TRAFFIC_KINDS.length }, (_, column) => arrayOf(traffic, column));
-    statements.push({ text: ADD_TRAFFIC, values, stale: never });
+    statements.push({ text: ADD_TRAFFIC, values: [...values, part], stale: never });
   }
   if (items.some(({ directory }) => directory)) {
     statements.push({ text: BUMP, values: [], stale: never });

@@ -129,6 +129,8 @@ export interface TrafficTable {
   width: number;
   start: number;
   domain_id: string;
+  /** Of minutes: whose addition it is, so that nodes do not wait for each other. */
+  part: number;
   accepted: number;
   delivered: number;
   deferred: number;

@@ -7,9 +7,9 @@ export const limits: Migration = {
   version: 7,
   oldestCompatible: 1,
   sql: `
-CREATE TABLE traffic (project_id ${ID}, width BIGINT NOT NULL CHECK (width IN (60, 3600, 86400)), start BIGINT NOT NULL, domain_id ${ID},
+CREATE TABLE traffic (project_id ${ID}, width BIGINT NOT NULL CHECK (width IN (60, 3600, 86400)), start BIGINT NOT NULL, domain_id ${ID}, part BIGINT NOT NULL,
   accepted BIGINT NOT NULL, delivered BIGINT NOT NULL, deferred BIGINT NOT NULL, bounced BIGINT NOT NULL, expired BIGINT NOT NULL, held BIGINT NOT NULL, received BIGINT NOT NULL,
-  PRIMARY KEY (project_id, width, start, domain_id)) WITH (fillfactor = 70);
+  PRIMARY KEY (project_id, width, start, domain_id, part)) WITH (fillfactor = 70);
 CREATE TABLE traffic_rolled (project_id TEXT COLLATE "C" PRIMARY KEY, rolled_to BIGINT NOT NULL);
 
 CREATE TABLE limit_alert (project_id ${ID}, domain_id ${ID}, span TEXT NOT NULL CHECK (span IN ('minute', 'day')), kind TEXT NOT NULL CHECK (kind IN ('approaching', 'exceeded')),

@@ -1,6 +1,6 @@
 /**
  * What projects send and receive over time (`traffic`: recipients by minute, rolled up into hours and days as far as
- * `traffic_rolled` says), what is to be told of limits (`limit_alert`), and requests for higher ones. All of it is new
+ * `traffic_rolled` says; nodes that write at once add to a `part` each), what is to be told of limits (`limit_alert`), and requests for higher ones. All of it is new
  * beside what was there: an older program serves the result, and counts nothing meanwhile.
  */
 import type { Migration } from '../migration.ts';
@@ -9,9 +9,9 @@ export const limits: Migration = {
   version: 7,
   oldestCompatible: 3,
   sql: `
-CREATE TABLE traffic (project_id TEXT NOT NULL, width INTEGER NOT NULL CHECK (width IN (60, 3600, 86400)), start INTEGER NOT NULL, domain_id TEXT NOT NULL,
+CREATE TABLE traffic (project_id TEXT NOT NULL, width INTEGER NOT NULL CHECK (width IN (60, 3600, 86400)), start INTEGER NOT NULL, domain_id TEXT NOT NULL, part INTEGER NOT NULL,
   accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, deferred INTEGER NOT NULL, bounced INTEGER NOT NULL, expired INTEGER NOT NULL, held INTEGER NOT NULL, received INTEGER NOT NULL,
-  PRIMARY KEY (project_id, width, start, domain_id)) STRICT, WITHOUT ROWID;
+  PRIMARY KEY (project_id, width, start, domain_id, part)) STRICT, WITHOUT ROWID;
 CREATE TABLE traffic_rolled (project_id TEXT PRIMARY KEY, rolled_to INTEGER NOT NULL) STRICT;
 
 CREATE TABLE limit_alert (project_id TEXT NOT NULL, domain_id TEXT NOT NULL, span TEXT NOT NULL CHECK (span IN ('minute', 'day')), kind TEXT NOT NULL CHECK (kind IN ('approaching', 'exceeded')),
