@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startFakeHttp } from '../../src/testing/fake-http.ts';
 import { type FakeGehirnDns, startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
+import { startFakeHttp } from '../../src/testing/fake-http.ts';
 import { bootstrap, type DnsServer, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 
@@ -175,6 +175,11 @@ test('DNS that is no longer as planned is left alone, by apply and by undo; MX c
   assert.match(undo.json.detail, /TXT sender\.test/);
   const states = (await journey.call('GET', `${path}/changes`)).json.items.map(({ state }: Json) => state);
   assert.deepEqual(states, ['failed', 'applied', 'failed']);
+  // A domain that only sends keeps the MX that it has.
+  await journey.call('PATCH', `/mta/v1/domains/${journey.who.domain_id}`, { receiving: false });
+  const sending = (await post('plan', reference)).json;
+  const planned = sending.changes.filter(({ type }: Json) => type === 'MX');
+  assert.deepEqual([sending.replaces_mx, planned], [[], []]);
 });
 
 test('what is wrong is said: credentials, zone, address, settings, account, plan', async () => {

@@ -59,12 +59,12 @@ export function planChanges({ records, sets, elsewhere }: PlanInput): DnsPlan {
     to.push({ purpose, name: key.name, type: key.type, found: valuesAt(key.name, key.type), ...words });
   function change(purpose: string, { name, type }: SetKey, after: readonly string[], words: Words): void {
     const set = setAt(name, type);
+    const before = set?.values ?? [];
+    if (sameValues(type, before, after)) return;
     if (set?.fixed !== undefined) {
       remark(conflicts, purpose, { name, type }, say.fixed({ name, type }, set.fixed));
       return;
     }
-    const before = set?.values ?? [];
-    if (before.length === after.length && sameValues(type, before, after)) return;
     const ttl = { before: set?.ttl ?? null, after: after.length === 0 ? null : (set?.ttl ?? NEW_TTL) };
     const extras = set?.extras === undefined ? {} : { extras: set.extras };
     changes.push({ purpose, name, type, before, after, ttl, ...extras, ...words });
@@ -87,7 +87,7 @@ export function planChanges({ records, sets, elsewhere }: PlanInput): DnsPlan {
     if (type === 'MX') {
       const ours = new Set(values.map((value) => exchangeOf(value)));
       const foreign = before.filter((value) => !ours.has(exchangeOf(value)));
-      foreignMx.push(...foreign);
+      if (setAt(name, type)?.fixed === undefined) foreignMx.push(...foreign);
       change(purpose, key, values, say.mx(name, foreign, before.length > 0));
     } else if (type === 'TXT') planTxt(key, wanted, before);
     else if (type === 'CNAME') planAlias(key, purpose, values[0]!);

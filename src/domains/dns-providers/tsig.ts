@@ -90,7 +90,8 @@ export function verifyAnswer(answer: Buffer, key: TsigKey, requestMac: Buffer, n
   const id = fixed.readUInt16BE(10 + size);
   const error = fixed.readUInt16BE(12 + size);
   const other = fixed.subarray(16 + size);
-  if (other.length !== fixed.readUInt16BE(14 + size)) throw new RangeError('a TSIG that does not fill its record');
+  if (other.length !== fixed.readUInt16BE(14 + size))
+    throw new RangeError('a TSIG that does not fill its record');
   if (size === 0 && error !== 0) return { kind: 'refused', error: ERRORS[error] ?? `TSIG error ${error}` };
   const bare = Buffer.from(answer.subarray(0, at!));
   bare.writeUInt16BE(id, 0);
