@@ -78,8 +78,8 @@ async function graveFindings(page: Page): Promise<string[]> {
 
 /** Nothing is loading any more. */
 export async function settled(page: Page): Promise<void> {
-  await page.locator('.mantine-Loader-root').first().waitFor({ state: 'detached' });
-  await page.waitForFunction('document.fonts.status === "loaded"');
+  await page.locator('.mantine-Loader-root, [data-loading]').first().waitFor({ state: 'detached' });
+  await page.evaluate('document.fonts.ready.then(() => 0)');
 }
 
 /** At both widths no wider than the screen and kept as a picture; and accessible. */

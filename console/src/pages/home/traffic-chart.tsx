@@ -34,6 +34,7 @@ export default function TrafficChart({ points, width }: TrafficChartProps) {
       legendProps={{ verticalAlign: 'bottom' }}
       series={SHOWN.map(([name, color]) => ({ name, color, label: t(`traffic.kinds.${name}`) }))}
       valueFormatter={showNumber}
+      yAxisProps={{ allowDecimals: false, width: 40 }}
       barChartProps={{ accessibilityLayer: false }}
       role="img"
       aria-label={t('traffic.chart')}
