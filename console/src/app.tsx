@@ -17,6 +17,7 @@ const theme = createTheme({
   headings: { fontWeight: '600' },
   defaultRadius: 'sm',
   cursorType: 'pointer',
+  respectReducedMotion: true,
   components: { Badge: Badge.extend({ defaultProps: { variant: 'light' } }) },
 });
 

@@ -61,7 +61,8 @@ async function choose(page: Page, label: string, option: string): Promise<void> 
   const [text, list] = (['textbox', 'combobox'] as const).map((role) =>
     page.getByRole(role, { name: label, exact: true }),
   );
-  await text!.or(list!).click();
+  await text!.or(list!).focus();
+  await page.keyboard.press('ArrowDown');
   await page.getByRole('option', { name: option, exact: true }).click();
 }
 /** The value shown to be copied under this label. */
