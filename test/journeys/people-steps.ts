@@ -38,10 +38,14 @@ export async function setUp(browser: Browser, token: string, about: object = {},
   return { secret, used };
 }
 /** Password, then the code. */
-export async function signIn(browser: Browser, email: string, password: string, code: string) {
+export async function signIn(
+  browser: Browser,
+  email: string,
+  password: string,
+  code: string,
+): Promise<Answer> {
   browser.csrf = null;
   const first = await browser.call('POST', '/iam/v1/session', { email, password });
   assert.equal(first.json.state, 'second_factor', JSON.stringify(first.json));
   return browser.call('POST', '/iam/v1/session/totp', { code });
 }
-
