@@ -33,6 +33,23 @@ test('export, import, and a node that delivers what waited, once', async () => {
     assert.equal(response.status, 200);
     return ((await response.json()) as { items: { id: string }[] }).items.map(({ id }) => id);
   };
+  const accountsAt = async (http: string, body?: object) => {
+    const response = await fetch(`http://${http}/mta/v1/dns_accounts`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    assert.ok(response.ok, `${response.status}`);
+    const { items = [] } = (await response.json()) as { items?: { id: string; settings: object }[] };
+    return items.map(({ id, settings }) => ({ id, settings }));
+  };
+  const settings53 = { access_key_id: 'AKID', secret_access_key: 'secret' };
+  await accountsAt(service.ready.http, { provider: 'route53', name: 'dns', settings: settings53 });
+  const accounts = await accountsAt(service.ready.http);
+  assert.deepEqual(
+    accounts.map((account) => account.settings),
+    [{ access_key_id: 'AKID' }],
+  );
   {
     await using client = await openSmtp(service.ready.submissions, 'implicit');
     await client.command(plain(who.key.id, who.key.secret));
@@ -94,4 +111,5 @@ test('export, import, and a node that delivers what waited, once', async () => {
   assert.deepEqual([...subjects].sort(), [...addresses].sort());
   assert.ok(good.messages.every((message) => message.includes('DKIM-Signature')));
   assert.deepEqual(await eventsAt(node.ready.http), events);
+  assert.deepEqual(await accountsAt(node.ready.http), accounts);
 });
