@@ -34,7 +34,16 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
-export type ApiTx = IamTx & DomainTx & RuleTx & LimitTx & SpoolTx & EdjTx & LedgerTx & PeopleTx & AuditTx & DnsAccountTx;
+export type ApiTx = IamTx &
+  DomainTx &
+  RuleTx &
+  LimitTx &
+  SpoolTx &
+  EdjTx &
+  LedgerTx &
+  PeopleTx &
+  AuditTx &
+  DnsAccountTx;
 export interface ApiDeps {
   readonly read: IamReader &
     DomainReader &

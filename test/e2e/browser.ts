@@ -81,7 +81,9 @@ export async function settled(page: Page): Promise<void> {
   await page.locator('.mantine-Loader-root, [data-loading]').first().waitFor({ state: 'detached' });
   await page.evaluate('document.fonts.ready.then(() => 0)');
   // what fades in is judged when it is there
-  await page.evaluate('Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => 0)');
+  await page.evaluate(
+    'Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => 0)',
+  );
 }
 
 /** At both widths no wider than the screen and kept as a picture; and accessible. */

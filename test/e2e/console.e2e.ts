@@ -20,14 +20,7 @@ import {
   startService,
   startSink,
 } from '../journeys/harness.ts';
-import {
-  type Browser,
-  inspect,
-  type Language,
-  openBrowser,
-  settled,
-  texts,
-} from './browser.ts';
+import { type Browser, inspect, type Language, openBrowser, settled, texts } from './browser.ts';
 
 const EMAIL = 'owner@example.com';
 const PASSWORD = 'a long walk by the sea 7';
@@ -266,7 +259,7 @@ async function topic({ page, t, browser, language, sink }: Walk): Promise<void> 
   await page.getByText(t('rules.incoming.local_part_wrong')).waitFor();
   await local.fill('support');
   await button(page, t('common.add')).click();
-  await page.getByRole('cell', { name: `support@${DOMAIN}` }).waitFor();
+  await page.getByRole('cell', { name: `support@${DOMAIN}`, exact: true }).waitFor();
 }
 
 /** A mail by SMTP with the key arrives at the hook and, live, in the list of events. */

@@ -38,11 +38,7 @@ export function OwnSessions() {
             <div className="page-heading">
               <Group gap="xs">
                 <Text size="sm">{address}</Text>
-                {current && (
-                  <Badge variant="light">
-                    {t('sessions.current')}
-                  </Badge>
-                )}
+                {current && <Badge variant="light">{t('sessions.current')}</Badge>}
               </Group>
               <Text size="xs" c="dimmed" className="wrap">
                 {agent}

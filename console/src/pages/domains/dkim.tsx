@@ -42,9 +42,7 @@ export function Dkim({ domain }: { readonly domain: MtaDomain }) {
           })}
           actions={
             <Group gap="xs">
-              <Badge color={COLORS[one.state]}>
-                {t(`dkim.states.${one.state}`)}
-              </Badge>
+              <Badge color={COLORS[one.state]}>{t(`dkim.states.${one.state}`)}</Badge>
               <Confirm
                 label={t('common.delete')}
                 subject={one.selector}

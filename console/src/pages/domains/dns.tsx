@@ -75,9 +75,7 @@ function RecordCard({ record }: { readonly record: DnsRecord }) {
     <Card withBorder padding="sm" data-testid={`record-${record.purpose}`}>
       <Stack gap="xs">
         <Group justify="flex-end">
-          <Badge color={COLORS[state] ?? 'gray'}>
-            {named(t, 'dns.status', state)}
-          </Badge>
+          <Badge color={COLORS[state] ?? 'gray'}>{named(t, 'dns.status', state)}</Badge>
         </Group>
         <Copy label={t('dns.name_of', { type: record.type })} value={record.name} />
         <Copy label={t('dns.record_value')} value={record.value} />

@@ -83,12 +83,7 @@ export function DomainsPage() {
 
 function Standing({ domain, mta }: { readonly domain: OwnedDomain; readonly mta: MtaDomain | undefined }) {
   const { t } = useTranslation();
-  if (!domain.verified)
-    return (
-      <Badge color="yellow">
-        {t('domains.standing.unproved')}
-      </Badge>
-    );
+  if (!domain.verified) return <Badge color="yellow">{t('domains.standing.unproved')}</Badge>;
   if (mta === undefined)
     return (
       <Badge color="blue" variant="light">

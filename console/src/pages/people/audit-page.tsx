@@ -66,11 +66,7 @@ export function AuditPage() {
                       )}
                     </Table.Td>
                     <Table.Td>
-                      <Badge
-                       
-                        variant="light"
-                        color={event.outcome === 'succeeded' ? 'green' : 'red'}
-                      >
+                      <Badge variant="light" color={event.outcome === 'succeeded' ? 'green' : 'red'}>
                         {named(t, 'audit.outcomes', event.outcome)}
                       </Badge>
                     </Table.Td>

@@ -51,9 +51,7 @@ function RequestCard({ one }: { readonly one: LimitRequest }) {
             </Text>
           )}
         </div>
-        <Badge color={REQUEST_COLORS[one.state]}>
-          {t(`limit_requests.states.${one.state}`)}
-        </Badge>
+        <Badge color={REQUEST_COLORS[one.state]}>{t(`limit_requests.states.${one.state}`)}</Badge>
       </Group>
       {one.state === 'open' && (
         <Stack gap="sm" mt="sm">
