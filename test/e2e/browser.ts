@@ -95,7 +95,11 @@ export async function inspect(browser: Browser, name: string, language: Language
   ] as const) {
     await page.setViewportSize(viewport);
     await settled(page);
-    await page.screenshot({ path: join(shots, `${name}-${language}-${size}.png`), fullPage: true });
+    await page.evaluate('scrollTo(0, 0)');
+    await page.screenshot({
+      path: join(shots, `${name}-${language}-${size}.png`),
+      fullPage: size === 'phone',
+    });
     const over = await page.evaluate<number>(
       'document.documentElement.scrollWidth - document.documentElement.clientWidth',
     );

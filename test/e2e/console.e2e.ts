@@ -324,11 +324,7 @@ async function limits({ page, t, browser, language }: Walk): Promise<void> {
 async function everyPage({ page, t, browser, language, base }: Walk): Promise<void> {
   await page.getByRole('link', { name: t('members.title'), exact: true }).click();
   await field(page, t('account.email')).fill('colleague@example.com');
-  await page
-    .getByRole('combobox', { name: t('members.roles'), exact: true })
-    .first()
-    .click();
-  await page.getByRole('option', { name: 'reader', exact: true }).click();
+  await choose(page, t('members.roles'), 'reader');
   await page.keyboard.press('Escape');
   await button(page, t('members.invite_button')).click();
   await page.getByTestId('secret').waitFor();
