@@ -13,6 +13,7 @@ import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts'
 import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
 import { autoconfigRoutes } from './autoconfig.ts';
+import { consoleRoutes, readConsole } from './console-files.ts';
 import { createViews, type Document } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
@@ -133,6 +134,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/plain; version=0.0.4').send(await deps.metrics.render()),
   );
+  consoleRoutes(app, readConsole(), deps.random);
   app.get('/docs', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')

@@ -30,9 +30,8 @@ export const OPERATIONS: readonly string[] = [
   ...resource('mta.messages'),
   ...resource('mta.queues'),
   'mta.limits.get',
-  'mta.limits.update',
   'mta.usage.get',
-  ...resource('mta.limit_requests', 'approve'),
+  ...resource('mta.limit_requests'),
   'mta.settings.get',
   'mta.settings.update',
   ...resource('mta.tasks'),
@@ -64,7 +63,7 @@ export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
   owner: new Set(PROJECT_OPERATIONS),
   admin: new Set(PROJECT_OPERATIONS.filter((operation) => !OWNER_ONLY.has(operation))),
   sender: new Set(SEND_OPERATIONS),
-  reader: new Set(PROJECT_OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
+  reader: new Set(OPERATIONS.filter((operation) => /\.(list|get)$/.test(operation))),
   /** Of the instance; given by `hikyaku bootstrap --role operator`, or by whoever holds it. */
   operator: new Set([
     ...OPERATOR_OPERATIONS,

@@ -1,0 +1,123 @@
+/** Event rules (イベント通知): which events of a domain's deliveries, or of the project, are published to which topic. */
+import { Button, Checkbox, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.ts';
+import { type Page, useResource } from '../../api/queries.ts';
+import type { Rule } from '../../api/resources.ts';
+import { named } from '../../i18n.ts';
+import { Section, Waiting } from '../../ui/page.tsx';
+import { ProblemAlert } from '../../ui/problem.tsx';
+import { TopicSelect } from '../../ui/topic-select.tsx';
+import { useSubmit } from '../../ui/use-submit.ts';
+import { RuleList } from './rule-list.tsx';
+
+/** The names the service takes (src/events/catalogue.ts); a test compares. */
+export const DELIVERY_EVENTS = [
+  'accepted',
+  'delivered',
+  'deferred',
+  'bounced',
+  'bounced_late',
+  'expired',
+  'suppressed',
+  'held',
+  'cancelled',
+  'complained',
+] as const;
+export const PROJECT_EVENTS = [
+  'domain.verified',
+  'domain.dns_error',
+  'domain.dns_recovered',
+  'dkim.rotated',
+  'limit.approaching',
+  'limit.exceeded',
+  'limit.raised',
+  'suppression.added',
+  'suppression.removed',
+] as const;
+
+interface Values {
+  readonly names: string[];
+  readonly topic: string | null;
+}
+/** `domainId` null: the project's own events. */
+export function EventRules({ domainId }: { readonly domainId: string | null }) {
+  const { t } = useTranslation();
+  const key = ['domains', 'rules', domainId, 'event'];
+  const path = { id: domainId ?? '' };
+  const query = useResource(key, (signal) =>
+    ask<Page<Rule>>(
+      domainId === null
+        ? api.GET('/mta/v1/event_rules', { signal })
+        : api.GET('/mta/v1/domains/{id}/event_rules', { params: { path }, signal }),
+    ),
+  );
+  const form = useForm<Values>({
+    initialValues: { names: [], topic: null },
+    validate: {
+      names: (names) => (names.length === 0 ? t('rules.event.names_wrong') : null),
+      topic: (topic) => (topic === null ? t('form.required') : null),
+    },
+  });
+  const { submit, pending, problem } = useSubmit<Values, Rule>({
+    form,
+    send({ names, topic }, headers) {
+      const body = { names, topic: { self: topic ?? '' } };
+      return ask(
+        domainId === null
+          ? api.POST('/mta/v1/event_rules', { body, headers })
+          : api.POST('/mta/v1/domains/{id}/event_rules', { params: { path }, body, headers }),
+      );
+    },
+    refreshes: [key],
+    done: () => form.reset(),
+  });
+  const namesOf = (rule: Rule) =>
+    (rule.names ?? []).map((name) => named(t, 'event_names', name)).join(t('common.list_separator'));
+  return (
+    <Stack>
+      <Section
+        title={t('rules.event.new')}
+        intro={domainId === null ? t('rules.event.intro_project') : t('rules.event.intro')}
+      >
+        <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
+          <Stack gap="sm">
+            <ProblemAlert error={problem} />
+            <Checkbox.Group label={t('rules.event.names')} {...form.getInputProps('names')}>
+              <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs" mt="xs">
+                {(domainId === null ? PROJECT_EVENTS : DELIVERY_EVENTS).map((name) => (
+                  <Checkbox key={name} value={name} label={named(t, 'event_names', name)} />
+                ))}
+              </SimpleGrid>
+            </Checkbox.Group>
+            <TopicSelect label={t('rules.topic')} {...form.getInputProps('topic')} />
+            <Group>
+              <Button type="submit" loading={pending}>
+                {t('common.add')}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Section>
+      <Waiting query={query} />
+      {query.data?.items.length === 0 && <Text c="dimmed">{t('rules.event.empty')}</Text>}
+      {query.data !== undefined && query.data.items.length > 0 && (
+        <RuleList
+          rules={query.data.items}
+          about={{ title: t('rules.event.names'), of: namesOf }}
+          refreshes={key}
+          remove={({ id: rule }) =>
+            ask(
+              domainId === null
+                ? api.DELETE('/mta/v1/event_rules/{rule}', { params: { path: { rule } } })
+                : api.DELETE('/mta/v1/domains/{id}/event_rules/{rule}', {
+                    params: { path: { ...path, rule } },
+                  }),
+            )
+          }
+        />
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,68 @@
+/** Send rules (送信ルール): every message the domain sends is published to the topic. */
+import { Button, Group, Stack, Text } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.ts';
+import { type Page, useResource } from '../../api/queries.ts';
+import type { MtaDomain, Rule } from '../../api/resources.ts';
+import { Section, Waiting } from '../../ui/page.tsx';
+import { ProblemAlert } from '../../ui/problem.tsx';
+import { TopicSelect } from '../../ui/topic-select.tsx';
+import { useSubmit } from '../../ui/use-submit.ts';
+import { RuleList } from './rule-list.tsx';
+
+export function OutgoingRules({ domain: { id } }: { readonly domain: MtaDomain }) {
+  const { t } = useTranslation();
+  const key = ['domains', 'rules', id, 'outgoing'];
+  const query = useResource(key, (signal) =>
+    ask<Page<Rule>>(api.GET('/mta/v1/domains/{id}/outgoing_rules', { params: { path: { id } }, signal })),
+  );
+  const form = useForm<{ topic: string | null }>({
+    initialValues: { topic: null },
+    validate: { topic: (topic) => (topic === null ? t('form.required') : null) },
+  });
+  const { submit, pending, problem } = useSubmit<{ topic: string | null }, Rule>({
+    form,
+    send: ({ topic }, headers) =>
+      ask(
+        api.POST('/mta/v1/domains/{id}/outgoing_rules', {
+          params: { path: { id } },
+          body: { topic: { self: topic ?? '' } },
+          headers,
+        }),
+      ),
+    refreshes: [key],
+  });
+  return (
+    <Stack>
+      <Section title={t('rules.outgoing.new')} intro={t('rules.outgoing.intro')}>
+        <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
+          <Stack gap="sm">
+            <ProblemAlert error={problem} />
+            <TopicSelect label={t('rules.topic')} {...form.getInputProps('topic')} />
+            <Group>
+              <Button type="submit" loading={pending}>
+                {t('common.add')}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Section>
+      <Waiting query={query} />
+      {query.data?.items.length === 0 && <Text c="dimmed">{t('rules.outgoing.empty')}</Text>}
+      {query.data !== undefined && query.data.items.length > 0 && (
+        <RuleList
+          rules={query.data.items}
+          refreshes={key}
+          remove={(rule) =>
+            ask(
+              api.DELETE('/mta/v1/domains/{id}/outgoing_rules/{rule}', {
+                params: { path: { id, rule: rule.id } },
+              }),
+            )
+          }
+        />
+      )}
+    </Stack>
+  );
+}

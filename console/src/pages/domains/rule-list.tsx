@@ -1,0 +1,57 @@
+/** The rules of one family as a table, each with the topic it publishes to, and taking one away. */
+import { Table } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Key } from '../../api/queries.ts';
+import { idOf, type Rule } from '../../api/resources.ts';
+import { Confirm } from '../../ui/confirm.tsx';
+import { TextLink } from '../../ui/link.tsx';
+import { useTopics } from '../topics/topics.ts';
+
+interface RuleListProps {
+  readonly rules: readonly Rule[];
+  /** What the rule is about, as the first column and as its name. */
+  readonly about?: { readonly title: string; readonly of: (rule: Rule) => string };
+  readonly remove: (rule: Rule) => Promise<unknown>;
+  readonly refreshes: Key;
+}
+export function RuleList({ rules, about, remove, refreshes }: RuleListProps): ReactNode {
+  const { t } = useTranslation();
+  const topics = useTopics();
+  const topicName = (rule: Rule) =>
+    topics.items.find(({ id }) => id === idOf(rule.topic))?.name ?? idOf(rule.topic);
+  return (
+    <Table.ScrollContainer minWidth={340}>
+      <Table>
+        <Table.Thead>
+          <Table.Tr>
+            {about !== undefined && <Table.Th>{about.title}</Table.Th>}
+            <Table.Th>{t('topics.one')}</Table.Th>
+            <Table.Th>{t('common.actions')}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rules.map((rule) => (
+            <Table.Tr key={rule.id}>
+              {about !== undefined && <Table.Td className="wrap">{about.of(rule)}</Table.Td>}
+              <Table.Td>
+                <TextLink to="/topics/$id" params={{ id: idOf(rule.topic) }}>
+                  {topicName(rule)}
+                </TextLink>
+              </Table.Td>
+              <Table.Td>
+                <Confirm
+                  label={t('common.delete')}
+                  subject={about?.of(rule) ?? topicName(rule)}
+                  text={t('rules.delete_text')}
+                  act={() => remove(rule)}
+                  refreshes={[refreshes]}
+                />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}

@@ -1,0 +1,111 @@
+/** The newest events of a topic, live: after the first page one request waits for the next event, again and again. */
+import { Badge, Button, Card, Code, Group, Stack, Text } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.ts';
+import { type Page, useResource } from '../../api/queries.ts';
+import type { TopicEvent } from '../../api/resources.ts';
+import { named, showTime } from '../../i18n.ts';
+import { useConnection } from '../../session/connection.ts';
+import { Waiting } from '../../ui/page.tsx';
+
+const WAIT_SECONDS = 10;
+const PAUSE_MS = 3_000;
+const MOST_SHOWN = 200;
+
+/** Keeps the list of `key` filled with what is published while the page is open. */
+function useLive(topicId: string, newest: string | undefined, ready: boolean): void {
+  const client = useQueryClient();
+  const { projectId, expired } = useConnection();
+  useEffect(() => {
+    if (!ready || expired) return;
+    const end = new AbortController();
+    async function follow(): Promise<void> {
+      try {
+        const { items } = await ask<Page<TopicEvent>>(
+          api.GET('/edj/v1/topics/{id}/events', {
+            params: { path: { id: topicId }, query: { after: newest ?? '', wait: WAIT_SECONDS } },
+            signal: end.signal,
+          }),
+        );
+        if (end.signal.aborted) return;
+        if (items.length === 0) return void follow();
+        client.setQueryData<Page<TopicEvent>>([projectId, 'topics', topicId, 'events'], (old) => {
+          const known = new Set(items.map(({ id }) => id));
+          const rest = (old?.items ?? []).filter(({ id }) => !known.has(id));
+          return { items: [...[...items].reverse(), ...rest].slice(0, MOST_SHOWN), next_cursor: null };
+        });
+      } catch {
+        // the page says elsewhere that the service is away; the list goes on when it is back
+        const timer = setTimeout(() => void follow(), PAUSE_MS);
+        end.signal.addEventListener('abort', () => clearTimeout(timer));
+      }
+    }
+    void follow();
+    return () => end.abort();
+  }, [client, projectId, expired, topicId, newest, ready]);
+}
+
+export function Events({ topicId }: { readonly topicId: string }) {
+  const { t } = useTranslation();
+  const query = useResource(['topics', topicId, 'events'], (signal) =>
+    ask<Page<TopicEvent>>(
+      api.GET('/edj/v1/topics/{id}/events', {
+        params: { path: { id: topicId }, query: { limit: 50 } },
+        signal,
+      }),
+    ),
+  );
+  useLive(topicId, query.data?.items[0]?.id, query.data !== undefined);
+  if (query.data === undefined) return <Waiting query={query} />;
+  return (
+    <Stack gap="sm">
+      <Text size="sm" c="dimmed">
+        {t('events.live')}
+      </Text>
+      {query.data.items.length === 0 && <Text c="dimmed">{t('events.empty')}</Text>}
+      {query.data.items.map((event) => (
+        <EventCard key={event.id} event={event} />
+      ))}
+    </Stack>
+  );
+}
+
+function EventCard({ event }: { readonly event: TopicEvent }) {
+  const { t } = useTranslation();
+  const [open, setOpen] = useState(false);
+  return (
+    <Card withBorder padding="sm" data-testid="event">
+      <Group justify="space-between" align="flex-start" wrap="nowrap">
+        <div className="page-heading">
+          <Group gap="xs">
+            <Badge variant="light" tt="none">
+              {named(t, 'event_names', event.name)}
+            </Badge>
+            <Text size="sm" c="dimmed">
+              {showTime(event.created_at)}
+            </Text>
+          </Group>
+          <Text size="sm" className="summary" mt={4}>
+            {event.summary}
+          </Text>
+        </div>
+        <Button
+          size="compact-sm"
+          variant="default"
+          className="fixed"
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          {open ? t('events.less') : t('events.json')}
+        </Button>
+      </Group>
+      {open && (
+        <Code block mt="sm" className="wrap" tabIndex={0}>
+          {JSON.stringify(event, null, 2)}
+        </Code>
+      )}
+    </Card>
+  );
+}

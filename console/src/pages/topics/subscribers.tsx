@@ -1,0 +1,177 @@
+/** A topic's HTTP hooks: adding one (its signing secret is shown once), taking one away, what reached it. */
+import { Badge, Button, Card, Checkbox, Group, Stack, Table, Text, TextInput } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { api, ask } from '../../api/client.ts';
+import { type Page, useList } from '../../api/queries.ts';
+import type { Delivery, Subscriber } from '../../api/resources.ts';
+import { named, showNumber, showTime } from '../../i18n.ts';
+import { Confirm } from '../../ui/confirm.tsx';
+import { SecretOnce } from '../../ui/copy.tsx';
+import { ListView, Section } from '../../ui/page.tsx';
+import { ProblemAlert } from '../../ui/problem.tsx';
+import { useSubmit } from '../../ui/use-submit.ts';
+
+export function Subscribers({ topicId }: { readonly topicId: string }) {
+  const { t } = useTranslation();
+  const [made, setMade] = useState<Subscriber | null>(null);
+  const list = useList(['topics', topicId, 'subscribers'], (cursor, signal) =>
+    ask<Page<Subscriber>>(
+      api.GET('/edj/v1/topics/{id}/subscribers', {
+        params: { path: { id: topicId }, query: { cursor } },
+        signal,
+      }),
+    ),
+  );
+  const form = useForm({
+    initialValues: { url: '', inline: false },
+    validate: { url: (url) => (/^https?:\/\/\S+$/.test(url.trim()) ? null : t('form.url')) },
+  });
+  const { submit, pending, problem } = useSubmit<{ url: string; inline: boolean }, Subscriber>({
+    form,
+    send: ({ url, inline }, headers) =>
+      ask(
+        api.POST('/edj/v1/topics/{id}/subscribers', {
+          params: { path: { id: topicId } },
+          body: { type: 'http', url: url.trim(), inline },
+          headers,
+        }),
+      ),
+    refreshes: [['topics', topicId, 'subscribers']],
+    done(subscriber) {
+      setMade(subscriber);
+      form.reset();
+    },
+  });
+  return (
+    <Stack>
+      <Section title={t('subscribers.new')} intro={t('subscribers.new_intro')}>
+        <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
+          <Stack gap="sm">
+            <ProblemAlert error={problem} />
+            <TextInput
+              label={t('subscribers.url')}
+              placeholder="https://"
+              inputMode="url"
+              {...form.getInputProps('url')}
+            />
+            <Checkbox
+              label={t('subscribers.inline')}
+              {...form.getInputProps('inline', { type: 'checkbox' })}
+            />
+            <Group>
+              <Button type="submit" loading={pending}>
+                {t('common.add')}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Section>
+      {made !== null && (
+        <SecretOnce
+          title={t('subscribers.secret')}
+          values={made.secret ? [{ label: t('subscribers.signing_secret'), value: made.secret }] : []}
+          onClose={() => setMade(null)}
+        />
+      )}
+      <ListView list={list} empty={t('subscribers.empty')}>
+        {(subscribers) =>
+          subscribers.map((one) => <SubscriberCard key={one.id} one={one} topicId={topicId} />)
+        }
+      </ListView>
+    </Stack>
+  );
+}
+
+function SubscriberCard({ one, topicId }: { readonly one: Subscriber; readonly topicId: string }) {
+  const { t } = useTranslation();
+  const [shown, setShown] = useState(false);
+  return (
+    <Card withBorder>
+      <Group justify="space-between" align="flex-start">
+        <div className="page-heading">
+          <Text fw={600} className="wrap">
+            {one.url}
+          </Text>
+          <Text size="sm" c="dimmed">
+            {t('subscribers.since', { at: showTime(one.created_at) })}
+          </Text>
+        </div>
+        <Group gap="xs">
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => setShown(!shown)}
+            aria-expanded={shown}
+            aria-label={t('common.action_on', { label: t('deliveries.title'), subject: one.url })}
+          >
+            {t('deliveries.title')}
+          </Button>
+          <Confirm
+            label={t('common.delete')}
+            subject={one.url}
+            text={t('subscribers.delete_text')}
+            act={() =>
+              ask(
+                api.DELETE('/edj/v1/topics/{id}/subscribers/{subscriber}', {
+                  params: { path: { id: topicId, subscriber: one.id } },
+                }),
+              )
+            }
+            refreshes={[['topics', topicId, 'subscribers']]}
+          />
+        </Group>
+      </Group>
+      {shown && <Deliveries subscriberId={one.id} />}
+    </Card>
+  );
+}
+
+const COLORS: Readonly<Record<string, string>> = { done: 'green', retry: 'yellow', dead: 'red' };
+
+function Deliveries({ subscriberId }: { readonly subscriberId: string }) {
+  const { t } = useTranslation();
+  const list = useList(['subscribers', subscriberId, 'deliveries'], (cursor, signal) =>
+    ask<Page<Delivery>>(
+      api.GET('/edj/v1/subscribers/{id}/deliveries', {
+        params: { path: { id: subscriberId }, query: { cursor, limit: 20 } },
+        signal,
+      }),
+    ),
+  );
+  return (
+    <ListView list={list} empty={t('deliveries.empty')}>
+      {(deliveries) => (
+        <Table.ScrollContainer minWidth={480} mt="sm">
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t('common.created_at')}</Table.Th>
+                <Table.Th>{t('deliveries.state')}</Table.Th>
+                <Table.Th>{t('deliveries.attempts')}</Table.Th>
+                <Table.Th>{t('deliveries.next')}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {deliveries.map((one) => (
+                <Table.Tr key={one.id}>
+                  <Table.Td>{showTime(one.created_at)}</Table.Td>
+                  <Table.Td>
+                    <Badge color={COLORS[one.state] ?? 'gray'}>
+                      {named(t, 'deliveries.states', one.state)}
+                    </Badge>
+                  </Table.Td>
+                  <Table.Td>{showNumber(one.attempts)}</Table.Td>
+                  <Table.Td>
+                    {one.next_attempt_at === null ? t('common.none') : showTime(one.next_attempt_at)}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+    </ListView>
+  );
+}
