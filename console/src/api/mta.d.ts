@@ -11,82 +11,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** domains set up for mail */
+        get: operations["mta.domains.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        domain: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                        default_topic: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                        receiving?: boolean;
-                        /** @description the same as dkim.enabled */
-                        dkim_enabled?: boolean;
-                        dkim?: {
-                            enabled?: boolean;
-                            /** @description days after which a key gets a successor; null: never by itself */
-                            rotation_days?: number | null;
-                        };
-                        limits?: {
-                            per_minute?: number | null;
-                            per_day?: number | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** sets a proved domain up for mail and makes its DKIM keys */
+        post: operations["mta.domains.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -100,99 +29,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one domain */
+        get: operations["mta.domains.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** removes the domain from mail, with its rules and DKIM keys */
+        delete: operations["mta.domains.delete"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        default_topic?: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                        receiving?: boolean;
-                        /** @description the same as dkim.enabled */
-                        dkim_enabled?: boolean;
-                        dkim?: {
-                            enabled?: boolean;
-                            /** @description days after which a key gets a successor; null: never by itself */
-                            rotation_days?: number | null;
-                        };
-                        limits?: {
-                            per_minute?: number | null;
-                            per_day?: number | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** changes the fields that are given */
+        patch: operations["mta.domains.update"];
         trace?: never;
     };
     "/mta/v1/removed_domains": {
@@ -202,34 +48,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** domains that were set up for mail once, newest first */
+        get: operations["mta.removed_domains.list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -245,69 +65,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** receive rules, newest first */
+        get: operations["mta.incoming_rules.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        type: "account" | "all" | "catch_all";
-                        local_part?: string;
-                        topic: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** makes one of the receive rules */
+        post: operations["mta.incoming_rules.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -321,54 +83,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one of the receive rules */
+        get: operations["mta.incoming_rules.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** removes one of the receive rules */
+        delete: operations["mta.incoming_rules.delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -381,67 +101,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** send rules, newest first */
+        get: operations["mta.outgoing_rules.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        topic: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** makes one of the send rules */
+        post: operations["mta.outgoing_rules.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -455,54 +119,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one of the send rules */
+        get: operations["mta.outgoing_rules.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** removes one of the send rules */
+        delete: operations["mta.outgoing_rules.delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -515,68 +137,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** event rules, newest first */
+        get: operations["mta.event_rules.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        names: string[];
-                        topic: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** makes one of the event rules */
+        post: operations["mta.event_rules.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -590,54 +155,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one of the event rules */
+        get: operations["mta.event_rules.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** removes one of the event rules */
+        delete: operations["mta.event_rules.delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -650,64 +173,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** project's event rules, newest first */
+        get: operations["mta.project_event_rules.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        names: string[];
-                        topic: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** makes one of the project's event rules */
+        post: operations["mta.project_event_rules.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -721,52 +191,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one of the project's event rules */
+        get: operations["mta.project_event_rules.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    rule: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** removes one of the project's event rules */
+        delete: operations["mta.project_event_rules.delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -779,69 +209,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** DKIM keys and the records to publish */
+        get: operations["mta.dkim_keys.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @description of the key that is made; rsa-2048 */
-                        algorithm?: "rsa-2048" | "rsa-4096" | "ed25519";
-                        /** @description needed for a key of your own; else a new one */
-                        selector?: string;
-                        /** @description PEM; never shown again */
-                        private_key?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * makes a key, or takes one of your own; it signs once its record has been seen long enough
+         * @description The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`.
+         */
+        post: operations["mta.dkim_keys.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -855,54 +230,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    key: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one DKIM key, its state and what is to be done */
+        get: operations["mta.dkim_keys.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                    key: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** removes a DKIM key; it signs nothing from then on */
+        delete: operations["mta.dkim_keys.delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -915,30 +248,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** the records to publish, those that may go, and what the last check found */
+        get: operations["mta.domains.dns.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -956,30 +267,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** looks at DNS now */
+        post: operations["mta.domains.dns.check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -993,68 +282,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** accounts at DNS providers, without their credentials */
+        get: operations["mta.dns_accounts.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        provider: "gehirn" | "rfc2136" | "cloudflare" | "route53";
-                        name: string;
-                        /** @description by provider; credentials are never shown again */
-                        settings: {
-                            [key: string]: string | number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** keeps the credentials of an account at a DNS provider; they are never shown again */
+        post: operations["mta.dns_accounts.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1068,88 +300,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one account, without its credentials */
+        get: operations["mta.dns_accounts.get"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** forgets an account and its credentials; records stay as they are */
+        delete: operations["mta.dns_accounts.delete"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        name?: string;
-                        /** @description by provider; credentials are never shown again */
-                        settings?: {
-                            [key: string]: string | number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** changes the name, or all settings at once */
+        patch: operations["mta.dns_accounts.update"];
         trace?: never;
     };
     "/mta/v1/dns_accounts/{id}/test": {
@@ -1161,30 +321,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** tries the credentials and finds the zones of the domains */
+        post: operations["mta.dns_accounts.test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1200,39 +338,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        account: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * says what would be changed at the DNS provider; changes nothing
+         * @description The plan can be applied within the hour. It also needs mta.dns_accounts.get.
+         */
+        post: operations["mta.domains.dns.plan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1248,42 +358,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        account: {
-                            /** @description absolute URL of the resource */
-                            self: string;
-                        };
-                        plan_id: string;
-                        /** @description true: foreign MX go away; false: MX is left alone; needed where there are any */
-                        replace_mx?: boolean;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * makes the changes of a plan, if DNS is still as it was
+         * @description A plan is used once. It also needs mta.dns_accounts.update.
+         */
+        post: operations["mta.domains.dns.apply"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1299,36 +378,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        change_id: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * takes a change back, if DNS is still as it left it
+         * @description It also needs mta.dns_accounts.update.
+         */
+        post: operations["mta.domains.dns.undo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1342,36 +396,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** what was changed at the DNS provider, newest first */
+        get: operations["mta.domains.dns.changes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1387,34 +413,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** messages, newest first */
+        get: operations["mta.messages.list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1430,30 +430,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** the trace of one message: recipients, attempts, results */
+        get: operations["mta.messages.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1469,26 +447,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        /** the message itself */
+        get: operations["mta.messages.raw.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1506,85 +466,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: {
-                    /** @description true: answer when the outcome is durable */
-                    is_sync?: boolean;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            /** @description sends one message */
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        procedure: "send_message";
-                        arguments: {
-                            /** @description URL of the MTA domain that sends; its host is not looked at */
-                            self: string;
-                            /** @description RFC 5322 mailboxes */
-                            from?: string[];
-                            sender?: string;
-                            /** @description RFC 5322 mailboxes */
-                            reply_to?: string[];
-                            /** @description RFC 5322 mailboxes */
-                            to?: string[];
-                            /** @description RFC 5322 mailboxes */
-                            cc?: string[];
-                            /** @description RFC 5322 mailboxes */
-                            bcc?: string[];
-                            message_id?: string;
-                            /** @description RFC 5322 message identifiers */
-                            in_reply_to?: string[];
-                            /** @description RFC 5322 message identifiers */
-                            references?: string[];
-                            subject: string;
-                            /** @description high: ahead of the project's other mail, at each destination and among what is held over the limit (by SMTP: the header field MT-Priority, 1 to 9) */
-                            priority?: "high" | "normal";
-                            /** @description text/* or multipart/* */
-                            content_type: string;
-                            additional_header?: {
-                                [key: string]: string[];
-                            };
-                            body: string;
-                            attachments?: {
-                                filename?: string;
-                                content_type: string;
-                                /** @description base64 */
-                                content: string;
-                            }[];
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-                /** @description Default Response */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * sends one message
+         * @description With `is_sync=true` it answers when the message is on disk, or with what is wrong; otherwise with a task at once. Sending also needs mta.domains.list and mta.domains.get.
+         */
+        post: operations["mta.domains.send"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1598,30 +484,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one task */
+        get: operations["mta.tasks.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1637,81 +501,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** what waits, by destination site */
+        get: operations["mta.queues.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        action: "retry" | "cancel" | "bounce" | "suspend" | "resume";
-                        filter?: {
-                            /** @description destination site, as the queue list shows it */
-                            site?: string;
-                            /** @description the recipients' domain */
-                            domain?: string;
-                            /** @description envelope sender */
-                            sender?: string;
-                            /** Format: date-time */
-                            accepted_before?: string;
-                            state?: "queued" | "deferred" | "held";
-                        };
-                        /** @description only count what is meant */
-                        dry_run?: boolean;
-                        reason?: string;
-                        /**
-                         * Format: date-time
-                         * @description suspend: at most 7 days from now
-                         */
-                        expires_at?: string;
-                        /** @description resume: the id suspend gave */
-                        suspension?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** retry, cancel, bounce, suspend or resume what a filter means */
+        post: operations["mta.queues.update"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1725,42 +519,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    /** @description destination site, as the queue list shows it */
-                    site?: string;
-                    /** @description the recipients' domain */
-                    domain?: string;
-                    /** @description envelope sender */
-                    sender?: string;
-                    accepted_before?: string;
-                    state?: "queued" | "deferred" | "held";
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** each recipient that waits, and why */
+        get: operations["mta.queues.recipients.list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1776,34 +536,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** what was done to the queue by hand, and by whom */
+        get: operations["mta.queues.operations.list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1819,31 +553,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** suspensions that are on */
+        get: operations["mta.queues.suspensions.list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1859,65 +570,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** how the project's mail is tried and kept */
+        get: operations["mta.settings.get"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        retry_for_seconds?: number;
-                        deferred_event_ages?: number[];
-                        over_limit?: "reject" | "hold";
-                        /** @description days for which what comes from now on (messages, events and their deliveries, tasks) is kept; mail that may still wait is kept until it no longer can */
-                        retention_days?: number;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** changes the fields that are given */
+        patch: operations["mta.settings.update"];
         trace?: never;
     };
     "/mta/v1/limits": {
@@ -1927,65 +588,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    /** @description operators: id of another project than the own */
-                    project?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
-        put: {
-            parameters: {
-                query?: {
-                    /** @description operators: id of another project than the own */
-                    project?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @description recipients; 0: no limit */
-                        per_minute: number;
-                        /** @description recipients; 0: no limit */
-                        per_day: number;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** the limits of the project; operators see those of any */
+        get: operations["mta.limits.get"];
+        /** operators set the limits of a project; held mail flows where they are raised */
+        put: operations["mta.limits.update"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2000,28 +606,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** what the rolling windows hold now, and what was sent and received over time */
+        get: operations["mta.usage.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2037,30 +623,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** what the rolling windows hold now, and what was sent and received; of removed domains, too */
+        get: operations["mta.domains.usage.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2076,72 +640,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    cursor?: string;
-                    state?: "open" | "approved" | "approved_in_part" | "refused" | "cancelled";
-                    /** @description operators: those of all projects */
-                    all?: boolean;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: {
-                                [key: string]: unknown;
-                            }[];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** requests for higher limits, newest first; with `all` those of all projects, for operators */
+        get: operations["mta.limit_requests.list"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @description recipients; 0: no limit */
-                        per_minute?: number;
-                        /** @description recipients; 0: no limit */
-                        per_day?: number;
-                        reason: string;
-                        /** @description mail address that is told of the decision */
-                        notify?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** asks for higher limits; one request of a project is open at a time */
+        post: operations["mta.limit_requests.create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2155,30 +658,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** one request for higher limits and what was decided */
+        get: operations["mta.limit_requests.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2196,30 +677,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** takes an open request back */
+        post: operations["mta.limit_requests.cancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2235,41 +694,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            /** @description what is left out is granted as asked for */
-            requestBody: {
-                content: {
-                    "application/json": {
-                        /** @description recipients; 0: no limit */
-                        per_minute?: number;
-                        /** @description recipients; 0: no limit */
-                        per_day?: number;
-                        note?: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** operators grant what was asked for, or a part of it */
+        post: operations["mta.limit_requests.approve"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2285,36 +711,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": {
-                        reason: string;
-                    };
-                };
-            };
-            responses: {
-                /** @description Default Response */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            [key: string]: unknown;
-                        };
-                    };
-                };
-            };
-        };
+        /** operators refuse, with a reason */
+        post: operations["mta.limit_requests.refuse"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2324,7 +722,724 @@ export interface paths {
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    schemas: never;
+    schemas: {
+        MtaDomain: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            /** @description A-labels */
+            name: string;
+            /** @description as people read it */
+            unicode_name: string;
+            domain: {
+                /** Format: uri */
+                self: string;
+            };
+            default_topic: {
+                /** Format: uri */
+                self: string;
+            };
+            receiving: boolean;
+            mx_seen: boolean;
+            /** @description the same as dkim.enabled */
+            dkim_enabled: boolean;
+            dkim: {
+                enabled: boolean;
+                rotation_days: number | null;
+            };
+            /** @description null: only the project's */
+            limits: {
+                per_minute: number | null;
+                per_day: number | null;
+            };
+            next_step?: {
+                /** @enum {unknown} */
+                code: "check_dns" | "publish_mx" | "publish_spf" | "publish_dkim" | "enable_dkim" | "add_incoming_rule";
+                message: string;
+                message_ja: string;
+            } | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        RemovedDomain: {
+            /** @description UUID, version 7 */
+            id: string;
+            name: string;
+            unicode_name: string;
+            /** @enum {unknown} */
+            reason: "deleted" | "moved" | "lost";
+            usage: {
+                /** Format: uri */
+                self: string;
+            };
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            removed_at: string;
+        };
+        DkimKey: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            selector: string;
+            /** @enum {unknown} */
+            algorithm: "rsa-sha256" | "ed25519-sha256";
+            bits: number | null;
+            /**
+             * @description pending: to be published and seen; active: signs; retiring: its record must stay; retired: it may go
+             * @enum {unknown}
+             */
+            state: "pending" | "active" | "retiring" | "retired";
+            active: boolean;
+            record: {
+                name: string;
+                /** @constant */
+                type: "TXT";
+                value: string;
+            };
+            seen_since: string | null;
+            record_may_go_at: string | null;
+            /** Format: date-time */
+            changed_at: string;
+            /** Format: date-time */
+            created_at: string;
+            message: string;
+            message_ja: string;
+        };
+        DomainDns: {
+            records: {
+                /** @enum {unknown} */
+                purpose: "mx" | "spf" | "dkim" | "dmarc" | "client";
+                /** @enum {unknown} */
+                type: "MX" | "TXT" | "SRV" | "CNAME";
+                name: string;
+                value: string;
+                zone_value: string;
+                required: boolean;
+                /** @enum {unknown} */
+                state: "ok" | "missing" | "wrong" | "unknown";
+                found: string[];
+                message?: string;
+                message_ja?: string;
+            }[];
+            obsolete_records: {
+                /** @constant */
+                type: "TXT";
+                name: string;
+                message: string;
+                message_ja: string;
+            }[];
+            last_check: {
+                /** Format: date-time */
+                checked_at: string;
+                mx: {
+                    /** @enum {unknown} */
+                    status: "ok" | "missing" | "wrong" | "error";
+                    expected: string[];
+                    found: string[];
+                    message?: string;
+                    message_ja?: string;
+                };
+                spf: {
+                    /** @enum {unknown} */
+                    status: "ok" | "missing" | "wrong" | "error";
+                    expected: string[];
+                    found: string[];
+                    message?: string;
+                    message_ja?: string;
+                };
+                dkim: {
+                    /** @enum {unknown} */
+                    status: "ok" | "missing" | "wrong" | "error";
+                    expected: string[];
+                    found: string[];
+                    message?: string;
+                    message_ja?: string;
+                };
+                dmarc: {
+                    /** @enum {unknown} */
+                    status: "ok" | "missing" | "wrong" | "error";
+                    expected: string[];
+                    found: string[];
+                    message?: string;
+                    message_ja?: string;
+                };
+            } | null;
+            mx_seen: boolean;
+            dkim_enabled: boolean;
+        };
+        DnsAccount: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            /** @enum {unknown} */
+            provider: "gehirn" | "rfc2136" | "cloudflare" | "route53";
+            name: string;
+            /** @description without credentials */
+            settings: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            created_at: string;
+        };
+        DnsAccountTest: {
+            ok: boolean;
+            error: {
+                /** @enum {unknown} */
+                code: "credentials" | "ambiguous-zone" | "blocked-address" | "unreachable" | "refused";
+                message: string;
+                message_ja: string;
+            } | null;
+            domains: {
+                name: string;
+                zone: string | null;
+            }[];
+        };
+        DnsPlan: {
+            /** @description UUID, version 7 */
+            id: string;
+            account: {
+                /** Format: uri */
+                self: string;
+            };
+            zone: string;
+            changes: {
+                purpose: string;
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+                /** @description in presentation form; none: there is no such set */
+                before: string[];
+                /** @description in presentation form; none: there is no such set */
+                after: string[];
+                ttl: {
+                    before: number | null;
+                    after: number | null;
+                };
+                message: string;
+                message_ja: string;
+            }[];
+            /** @description left as it is; nothing needs to be done */
+            kept: {
+                purpose: string;
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+                found: string[];
+                message: string;
+                message_ja: string;
+            }[];
+            /** @description cannot be set from here */
+            conflicts: {
+                purpose: string;
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+                found: string[];
+                message: string;
+                message_ja: string;
+            }[];
+            /** @description MX of others that would go away */
+            replaces_mx: string[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        DnsChange: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** @enum {unknown} */
+            kind: "apply" | "undo";
+            undoes: string | null;
+            account: {
+                /** Format: uri */
+                self: string;
+            };
+            zone: string;
+            /** @enum {unknown} */
+            state: "applying" | "applied" | "partial" | "failed" | "unknown";
+            changes: {
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+                /** @description in presentation form; none: there is no such set */
+                before: string[];
+                /** @description in presentation form; none: there is no such set */
+                after: string[];
+                ttl: {
+                    before: number | null;
+                    after: number | null;
+                };
+            }[];
+            done: {
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+            }[] | null;
+            cause: string | null;
+            actor: string;
+            /** Format: date-time */
+            created_at: string;
+            completed_at: string | null;
+        };
+        AppliedDnsChange: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** @enum {unknown} */
+            kind: "apply" | "undo";
+            undoes: string | null;
+            account: {
+                /** Format: uri */
+                self: string;
+            };
+            zone: string;
+            /** @enum {unknown} */
+            state: "applying" | "applied" | "partial" | "failed" | "unknown";
+            changes: {
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+                /** @description in presentation form; none: there is no such set */
+                before: string[];
+                /** @description in presentation form; none: there is no such set */
+                after: string[];
+                ttl: {
+                    before: number | null;
+                    after: number | null;
+                };
+            }[];
+            done: {
+                name: string;
+                /** @enum {unknown} */
+                type: "A" | "AAAA" | "CNAME" | "MX" | "SRV" | "TXT";
+            }[] | null;
+            cause: string | null;
+            actor: string;
+            /** Format: date-time */
+            created_at: string;
+            completed_at: string | null;
+            /** @description false: not yet at all of the provider's servers */
+            propagated: boolean;
+        };
+        Limits: {
+            project: {
+                /** Format: uri */
+                self: string;
+            };
+            /** @description recipients; 0: no limit */
+            per_minute: number;
+            /** @description recipients; 0: no limit */
+            per_day: number;
+            /** @description the project has none of its own */
+            is_default: boolean;
+        };
+        ProjectUsage: {
+            project: {
+                per_minute: {
+                    used: number;
+                    /** @description recipients; 0: no limit */
+                    limit: number;
+                    remaining: number | null;
+                    room_at: string | null;
+                    resets_at: string | null;
+                };
+                per_day: {
+                    used: number;
+                    /** @description recipients; 0: no limit */
+                    limit: number;
+                    remaining: number | null;
+                    room_at: string | null;
+                    resets_at: string | null;
+                };
+            };
+            /** @description recipients over the last 60 minutes, 48 hours and 92 days of UTC */
+            series: {
+                minutes: {
+                    /** Format: date-time */
+                    start: string;
+                    accepted: number;
+                    delivered: number;
+                    deferred: number;
+                    bounced: number;
+                    expired: number;
+                    held: number;
+                    received: number;
+                }[];
+                hours: {
+                    /** Format: date-time */
+                    start: string;
+                    accepted: number;
+                    delivered: number;
+                    deferred: number;
+                    bounced: number;
+                    expired: number;
+                    held: number;
+                    received: number;
+                }[];
+                days: {
+                    /** Format: date-time */
+                    start: string;
+                    accepted: number;
+                    delivered: number;
+                    deferred: number;
+                    bounced: number;
+                    expired: number;
+                    held: number;
+                    received: number;
+                }[];
+            };
+        };
+        DomainUsage: {
+            project: {
+                per_minute: {
+                    used: number;
+                    /** @description recipients; 0: no limit */
+                    limit: number;
+                    remaining: number | null;
+                    room_at: string | null;
+                    resets_at: string | null;
+                };
+                per_day: {
+                    used: number;
+                    /** @description recipients; 0: no limit */
+                    limit: number;
+                    remaining: number | null;
+                    room_at: string | null;
+                    resets_at: string | null;
+                };
+            };
+            domain: {
+                per_minute: {
+                    used: number;
+                    /** @description recipients; 0: no limit */
+                    limit: number;
+                    remaining: number | null;
+                    room_at: string | null;
+                    resets_at: string | null;
+                };
+                per_day: {
+                    used: number;
+                    /** @description recipients; 0: no limit */
+                    limit: number;
+                    remaining: number | null;
+                    room_at: string | null;
+                    resets_at: string | null;
+                };
+            };
+            /** @description recipients over the last 60 minutes, 48 hours and 92 days of UTC */
+            series: {
+                minutes: {
+                    /** Format: date-time */
+                    start: string;
+                    accepted: number;
+                    delivered: number;
+                    deferred: number;
+                    bounced: number;
+                    expired: number;
+                    held: number;
+                    received: number;
+                }[];
+                hours: {
+                    /** Format: date-time */
+                    start: string;
+                    accepted: number;
+                    delivered: number;
+                    deferred: number;
+                    bounced: number;
+                    expired: number;
+                    held: number;
+                    received: number;
+                }[];
+                days: {
+                    /** Format: date-time */
+                    start: string;
+                    accepted: number;
+                    delivered: number;
+                    deferred: number;
+                    bounced: number;
+                    expired: number;
+                    held: number;
+                    received: number;
+                }[];
+            };
+        };
+        LimitRequest: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            project: {
+                /** Format: uri */
+                self: string;
+            };
+            /** @enum {unknown} */
+            state: "open" | "approved" | "approved_in_part" | "refused" | "cancelled";
+            per_minute: number | null;
+            per_day: number | null;
+            reason: string;
+            actor: string;
+            notify: string | null;
+            granted: {
+                per_minute: number | null;
+                per_day: number | null;
+            };
+            note: string | null;
+            /** Format: date-time */
+            created_at: string;
+            decided_at: string | null;
+            decided_by: string | null;
+        };
+        /** @description RFC 9457 */
+        Problem: {
+            /** @description /problems/ and the name of the type */
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            /** @description JSON path of what is wrong */
+            field?: string;
+        };
+        IncomingRule: {
+            /** @description UUID, version 7 */
+            id: string;
+            topic: {
+                /** Format: uri */
+                self: string;
+            };
+            /** Format: uri */
+            self: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @enum {unknown} */
+            type: "account" | "all" | "catch_all";
+            local_part: string | null;
+        };
+        OutgoingRule: {
+            /** @description UUID, version 7 */
+            id: string;
+            topic: {
+                /** Format: uri */
+                self: string;
+            };
+            /** Format: uri */
+            self: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        EventRule: {
+            /** @description UUID, version 7 */
+            id: string;
+            topic: {
+                /** Format: uri */
+                self: string;
+            };
+            /** Format: uri */
+            self: string;
+            /** Format: date-time */
+            created_at: string;
+            names: ("accepted" | "delivered" | "deferred" | "bounced" | "bounced_late" | "expired" | "suppressed" | "held" | "cancelled" | "complained" | "domain.verified" | "domain.dns_error" | "domain.dns_recovered" | "dkim.rotated" | "limit.approaching" | "limit.exceeded" | "limit.raised" | "suppression.added" | "suppression.removed")[];
+        };
+        MessageHead: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            /** @enum {unknown} */
+            direction: "incoming" | "outgoing";
+            /** @enum {unknown} */
+            source: "smtp" | "api" | "mx" | "hosted" | "dsn" | "edj";
+            /** @description Message-ID, with angle brackets */
+            message_id: string;
+            /** @description envelope sender; empty: the null reverse-path */
+            mail_from: string;
+            domain: {
+                /** Format: uri */
+                self: string;
+            } | null;
+            size: number;
+            /** Format: date-time */
+            accepted_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description of the session or call: recipients, peerAddress, helo, tls, authentication, … */
+            facts: {
+                [key: string]: unknown;
+            };
+        };
+        Message: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            /** @enum {unknown} */
+            direction: "incoming" | "outgoing";
+            /** @enum {unknown} */
+            source: "smtp" | "api" | "mx" | "hosted" | "dsn" | "edj";
+            /** @description Message-ID, with angle brackets */
+            message_id: string;
+            /** @description envelope sender; empty: the null reverse-path */
+            mail_from: string;
+            domain: {
+                /** Format: uri */
+                self: string;
+            } | null;
+            size: number;
+            /** Format: date-time */
+            accepted_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description of the session or call: recipients, peerAddress, helo, tls, authentication, … */
+            facts: {
+                [key: string]: unknown;
+            };
+            recipients: {
+                /** @description UUID, version 7 */
+                id: string;
+                address: string;
+                /** @enum {unknown} */
+                state: "queued" | "deferred" | "held" | "delivered" | "bounced" | "expired" | "suppressed" | "cancelled";
+                attempts: {
+                    number: number;
+                    /** Format: date-time */
+                    at: string;
+                    /** @enum {unknown} */
+                    outcome: "delivered" | "deferred" | "bounced";
+                    /** @description remote, tls, reply, cause, status, classification, ambiguous */
+                    detail: {
+                        [key: string]: unknown;
+                    };
+                }[];
+                next_attempt_at: string | null;
+                last_result: {
+                    [key: string]: unknown;
+                } | null;
+                settled_at: string | null;
+            }[];
+        };
+        SendTask: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** Format: uri */
+            self: string;
+            procedure: string;
+            /** @enum {unknown} */
+            status: "queued" | "succeeded" | "failed";
+            result: {
+                /** @description UUID, version 7 */
+                id: string;
+                message_id: string;
+                recipients: {
+                    /** @description UUID, version 7 */
+                    id: string;
+                    address: string;
+                    /** @enum {unknown} */
+                    state: "queued" | "deferred" | "held" | "delivered" | "bounced" | "expired" | "suppressed" | "cancelled";
+                }[];
+            } | null;
+            error: {
+                /** @description /problems/ and the name of the type */
+                type: string;
+                title: string;
+                status: number;
+                detail: string;
+                /** @description JSON path of what is wrong */
+                field?: string;
+            } | null;
+            /** Format: date-time */
+            created_at: string;
+            completed_at: string | null;
+        };
+        Queues: {
+            depth: {
+                queued: number;
+                deferred: number;
+                held: number;
+            };
+            items: {
+                site: string;
+                queued: number;
+                deferred: number;
+                held: number;
+                active: number;
+                next_due_at: string | null;
+                unreachable: string | null;
+            }[];
+            next_cursor: string | null;
+        };
+        WaitingRecipient: {
+            /** @description UUID, version 7 */
+            id: string;
+            address: string;
+            /** @enum {unknown} */
+            state: "queued" | "deferred" | "held";
+            site: string;
+            reason: string;
+            attempts: number;
+            next_attempt_at: string | null;
+            message: {
+                /** @description UUID, version 7 */
+                id: string;
+                /** Format: uri */
+                self: string;
+                mail_from: string;
+                /** Format: date-time */
+                accepted_at: string;
+                /** Format: date-time */
+                expires_at: string;
+            };
+        };
+        QueueResult: {
+            matched: number;
+            changed: number;
+            in_flight: number;
+            suspension: string | null;
+        };
+        QueueOperation: {
+            /** @description UUID, version 7 */
+            id: string;
+            /** @enum {unknown} */
+            action: "retry" | "cancel" | "bounce" | "suspend" | "resume";
+            filter: {
+                site: string | null;
+                domain: string | null;
+                sender: string | null;
+                accepted_before: string | null;
+                state: ("queued" | "deferred" | "held") | null;
+            };
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            changed: number;
+        };
+        Suspension: {
+            /** @description UUID, version 7 */
+            id: string;
+            filter: {
+                site: string | null;
+                domain: string | null;
+                sender: string | null;
+                accepted_before: string | null;
+                state: ("queued" | "deferred" | "held") | null;
+            };
+            reason: string;
+            actor: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        Settings: {
+            retry_for_seconds: number;
+            deferred_event_ages: number[];
+            /** @enum {unknown} */
+            over_limit: "reject" | "hold";
+            retention_days: number;
+        };
+    };
     responses: never;
     parameters: never;
     requestBodies: never;
@@ -2332,4 +1447,6275 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    "mta.domains.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description domains set up for mail */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["MtaDomain"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    domain: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                    default_topic: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                    receiving?: boolean;
+                    /** @description the same as dkim.enabled */
+                    dkim_enabled?: boolean;
+                    dkim?: {
+                        enabled?: boolean;
+                        /** @description days after which a key gets a successor; null: never by itself */
+                        rotation_days?: number | null;
+                    };
+                    limits?: {
+                        per_minute?: number | null;
+                        per_day?: number | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description sets a proved domain up for mail and makes its DKIM keys */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MtaDomain"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `domain-not-verified`: the ownership of the domain is not proved yet; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one domain */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MtaDomain"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    default_topic?: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                    receiving?: boolean;
+                    /** @description the same as dkim.enabled */
+                    dkim_enabled?: boolean;
+                    dkim?: {
+                        enabled?: boolean;
+                        /** @description days after which a key gets a successor; null: never by itself */
+                        rotation_days?: number | null;
+                    };
+                    limits?: {
+                        per_minute?: number | null;
+                        per_day?: number | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description changes the fields that are given */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MtaDomain"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.removed_domains.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description domains that were set up for mail once, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["RemovedDomain"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.incoming_rules.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description receive rules, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["IncomingRule"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.incoming_rules.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    type: "account" | "all" | "catch_all";
+                    local_part?: string;
+                    topic: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description makes one of the receive rules */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncomingRule"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.incoming_rules.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-000000000009 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one of the receive rules */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncomingRule"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.incoming_rules.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-000000000009 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.outgoing_rules.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description send rules, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["OutgoingRule"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.outgoing_rules.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    topic: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description makes one of the send rules */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutgoingRule"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.outgoing_rules.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-00000000000a */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one of the send rules */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutgoingRule"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.outgoing_rules.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-00000000000a */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.event_rules.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description event rules, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EventRule"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.event_rules.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    names: string[];
+                    topic: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description makes one of the event rules */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.event_rules.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-00000000000b */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one of the event rules */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.event_rules.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-00000000000b */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.project_event_rules.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description project's event rules, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EventRule"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.project_event_rules.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    names: string[];
+                    topic: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description makes one of the project's event rules */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.project_event_rules.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-00000000000c */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one of the project's event rules */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.project_event_rules.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-00000000000c */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dkim_keys.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description DKIM keys and the records to publish */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["DkimKey"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dkim_keys.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description of the key that is made; rsa-2048 */
+                    algorithm?: "rsa-2048" | "rsa-4096" | "ed25519";
+                    /** @description needed for a key of your own; else a new one */
+                    selector?: string;
+                    /** @description PEM; never shown again */
+                    private_key?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description makes a key, or takes one of your own; it signs once its record has been seen long enough */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DkimKey"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `too-many-keys`: the domain has as many DKIM keys as one may have */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dkim_keys.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-000000000012 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one DKIM key, its state and what is to be done */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DkimKey"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dkim_keys.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+                /** @example 0198c0de-0000-7000-8000-000000000012 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.dns.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the records to publish, those that may go, and what the last check found */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainDns"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.dns.check": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description looks at DNS now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainDns"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dns_accounts.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description accounts at DNS providers, without their credentials */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["DnsAccount"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dns_accounts.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    provider: "gehirn" | "rfc2136" | "cloudflare" | "route53";
+                    name: string;
+                    /** @description by provider; credentials are never shown again */
+                    settings: {
+                        [key: string]: string | number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description keeps the credentials of an account at a DNS provider; they are never shown again */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DnsAccount"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dns_accounts.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000013 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one account, without its credentials */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DnsAccount"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dns_accounts.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000013 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dns_accounts.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000013 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name?: string;
+                    /** @description by provider; credentials are never shown again */
+                    settings?: {
+                        [key: string]: string | number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description changes the name, or all settings at once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DnsAccount"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.dns_accounts.test": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000013 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description tries the credentials and finds the zones of the domains */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DnsAccountTest"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.dns.plan": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    account: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description says what would be changed at the DNS provider; changes nothing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DnsPlan"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `dns-zone-not-found`: no zone of the account has the domain in it; `dns-provider-credentials`: the provider does not take the credentials; `dns-provider-ambiguous-zone`: the account has several zones of that name; `dns-provider-blocked-address`: the provider is at an address that is not spoken to; `dns-provider-refused`: the provider refused, for the reason in `detail` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dns-provider-unreachable`: the provider gave no answer that is understood; try again */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.dns.apply": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    account: {
+                        /** @description absolute URL of the resource */
+                        self: string;
+                    };
+                    plan_id: string;
+                    /** @description true: foreign MX go away; false: MX is left alone; needed where there are any */
+                    replace_mx?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description makes the changes of a plan, if DNS is still as it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppliedDnsChange"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `dns-plan-expired`: the plan is older than an hour; `mx-replacement-unconfirmed`: `replace_mx` must say what becomes of MX of others; `dns-changed`: DNS is not as planned any more; nothing was changed; `dns-provider-credentials`: the provider does not take the credentials; `dns-provider-ambiguous-zone`: the account has several zones of that name; `dns-provider-blocked-address`: the provider is at an address that is not spoken to; `dns-provider-refused`: the provider refused, for the reason in `detail` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dns-provider-unreachable`: the provider gave no answer that is understood; try again; `dns-partly-changed`: only a part was changed; `detail` says which; `dns-change-unknown`: it is not known what was changed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.dns.undo": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    change_id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description takes a change back, if DNS is still as it left it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppliedDnsChange"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `dns-account-gone`: the account that made the change is removed; `dns-change-running`: the change is still under way; `dns-changed`: DNS is not as planned any more; nothing was changed; `dns-provider-credentials`: the provider does not take the credentials; `dns-provider-ambiguous-zone`: the account has several zones of that name; `dns-provider-blocked-address`: the provider is at an address that is not spoken to; `dns-provider-refused`: the provider refused, for the reason in `detail` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dns-provider-unreachable`: the provider gave no answer that is understood; try again; `dns-partly-changed`: only a part was changed; `detail` says which; `dns-change-unknown`: it is not known what was changed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.dns.changes": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was changed at the DNS provider, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["DnsChange"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.messages.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description messages, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["MessageHead"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.messages.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-00000000000d */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the trace of one message: recipients, attempts, results */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.messages.raw.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-00000000000d */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the message itself */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "message/rfc822": string;
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.send": {
+        parameters: {
+            query?: {
+                /** @description true: answer when the outcome is durable */
+                is_sync?: boolean;
+            };
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description sends one message */
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    procedure: "send_message";
+                    arguments: {
+                        /** @description URL of the MTA domain that sends; its host is not looked at */
+                        self: string;
+                        /** @description RFC 5322 mailboxes */
+                        from?: string[];
+                        sender?: string;
+                        /** @description RFC 5322 mailboxes */
+                        reply_to?: string[];
+                        /** @description RFC 5322 mailboxes */
+                        to?: string[];
+                        /** @description RFC 5322 mailboxes */
+                        cc?: string[];
+                        /** @description RFC 5322 mailboxes */
+                        bcc?: string[];
+                        message_id?: string;
+                        /** @description RFC 5322 message identifiers */
+                        in_reply_to?: string[];
+                        /** @description RFC 5322 message identifiers */
+                        references?: string[];
+                        subject: string;
+                        /** @description high: ahead of the project's other mail, at each destination and among what is held over the limit (by SMTP: the header field MT-Priority, 1 to 9) */
+                        priority?: "high" | "normal";
+                        /** @description text/* or multipart/* */
+                        content_type: string;
+                        additional_header?: {
+                            [key: string]: string[];
+                        };
+                        body: string;
+                        attachments?: {
+                            filename?: string;
+                            content_type: string;
+                            /** @description base64 */
+                            content: string;
+                        }[];
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description sends one message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SendTask"];
+                };
+            };
+            /** @description sends one message */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SendTask"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB; `message-too-large`: the composed message is over 10,485,760 octets */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sender-domain`: the envelope sender is in no domain of this project; `sender-invalid`: the envelope sender is not an address; `author-invalid`: From is not one field with a list of mailboxes; `author-domain`: From names a domain that is not set up in this project; `header-invalid`: a header field of the message is not valid; `loop`: the message has passed too many hosts */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `limit-exceeded`: the sending limit is reached; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.tasks.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-00000000000e */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one task */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SendTask"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.queues.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what waits, by destination site */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queues"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.queues.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    action: "retry" | "cancel" | "bounce" | "suspend" | "resume";
+                    filter?: {
+                        /** @description destination site, as the queue list shows it */
+                        site?: string;
+                        /** @description the recipients' domain */
+                        domain?: string;
+                        /** @description envelope sender */
+                        sender?: string;
+                        /** Format: date-time */
+                        accepted_before?: string;
+                        state?: "queued" | "deferred" | "held";
+                    };
+                    /** @description only count what is meant */
+                    dry_run?: boolean;
+                    reason?: string;
+                    /**
+                     * Format: date-time
+                     * @description suspend: at most 7 days from now
+                     */
+                    expires_at?: string;
+                    /** @description resume: the id suspend gave */
+                    suspension?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description retry, cancel, bounce, suspend or resume what a filter means */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueResult"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.queues.recipients.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                /** @description destination site, as the queue list shows it */
+                site?: string;
+                /** @description the recipients' domain */
+                domain?: string;
+                /** @description envelope sender */
+                sender?: string;
+                accepted_before?: string;
+                state?: "queued" | "deferred" | "held";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description each recipient that waits, and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["WaitingRecipient"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.queues.operations.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was done to the queue by hand, and by whom */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["QueueOperation"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.queues.suspensions.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description suspensions that are on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Suspension"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.settings.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how the project's mail is tried and kept */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.settings.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    retry_for_seconds?: number;
+                    deferred_event_ages?: number[];
+                    over_limit?: "reject" | "hold";
+                    /** @description days for which what comes from now on (messages, events and their deliveries, tasks) is kept; mail that may still wait is kept until it no longer can */
+                    retention_days?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description changes the fields that are given */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limits.get": {
+        parameters: {
+            query?: {
+                /** @description operators: id of another project than the own */
+                project?: string;
+            };
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the limits of the project; operators see those of any */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limits.update": {
+        parameters: {
+            query?: {
+                /** @description operators: id of another project than the own */
+                project?: string;
+            };
+            header?: {
+                /** @description entity tags of the resource; 412 where it is none of them any more */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description recipients; 0: no limit */
+                    per_minute: number;
+                    /** @description recipients; 0: no limit */
+                    per_day: number;
+                };
+            };
+        };
+        responses: {
+            /** @description operators set the limits of a project; held mail flows where they are raised */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: the resource is no longer the one If-Match names */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.usage.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what the rolling windows hold now, and what was sent and received over time */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectUsage"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.domains.usage.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000006 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what the rolling windows hold now, and what was sent and received; of removed domains, too */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainUsage"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limit_requests.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                state?: "open" | "approved" | "approved_in_part" | "refused" | "cancelled";
+                /** @description operators: those of all projects */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description requests for higher limits, newest first; with `all` those of all projects, for operators */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["LimitRequest"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limit_requests.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description recipients; 0: no limit */
+                    per_minute?: number;
+                    /** @description recipients; 0: no limit */
+                    per_day?: number;
+                    reason: string;
+                    /** @description mail address that is told of the decision */
+                    notify?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description asks for higher limits; one request of a project is open at a time */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRequest"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limit_requests.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000016 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one request for higher limits and what was decided */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRequest"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limit_requests.cancel": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000016 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description takes an open request back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRequest"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `limit-request-decided`: the request for higher limits is not open any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limit_requests.approve": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000016 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description what is left out is granted as asked for */
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description recipients; 0: no limit */
+                    per_minute?: number;
+                    /** @description recipients; 0: no limit */
+                    per_day?: number;
+                    note?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description operators grant what was asked for, or a part of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRequest"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `limit-request-decided`: the request for higher limits is not open any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.limit_requests.refuse": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description same key and body: same answer, kept for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000016 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description operators refuse, with a reason */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRequest"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `limit-request-decided`: the request for higher limits is not open any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: the body of the request is over 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: the body of a request is application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable`: the store takes no writes now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-storage`: it could not be stored; try again later */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}
