@@ -1,12 +1,16 @@
 /** All operations the reference knows, of the three services. */
+import { accessReference } from './access.ts';
 import { edjReference } from './edj.ts';
 import { iamReference } from './iam.ts';
 import { mtaDomainReference } from './mta-domains.ts';
 import { mtaMailReference } from './mta-mail.ts';
+import { peopleReference } from './people.ts';
 import type { Reference } from './reference.ts';
 
 export const REFERENCE: Reference = {
   ...iamReference,
+  ...accessReference,
+  ...peopleReference,
   ...mtaDomainReference,
   ...mtaMailReference,
   ...edjReference,

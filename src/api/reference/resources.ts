@@ -2,21 +2,11 @@
  * The resources as they are rendered (api/context.ts), one schema each; the OpenAPI documents refer to them by name. No
  * field is left out: a schema with `additionalProperties: false` says that there are no others.
  */
-import Type, { type TProperties, type TSchema } from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../../events/catalogue.ts';
+import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from './parts.ts';
+import { PEOPLE_RESOURCES } from './people-resources.ts';
 
-const closed = <P extends TProperties>(properties: P, description?: string) =>
-  Type.Object(properties, {
-    additionalProperties: false,
-    ...(description === undefined ? {} : { description }),
-  });
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const oneOf = (...names: readonly string[]) => Type.Enum([...names]);
-const Id = Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'UUID, version 7' });
-const Time = Type.String({ format: 'date-time' });
-const Url = Type.String({ format: 'uri' });
-const Link = closed({ self: Url });
-const Whole = Type.Integer({ minimum: 0 });
 /** What was made from replies of others: any JSON object. */
 const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });
 
@@ -59,7 +49,6 @@ const Recipient = closed({
   last_result: orNull(Open('the last outcome, or why it waits')),
   settled_at: orNull(Time),
 });
-const StaticKey = { id: Id, self: Url, expires_at: orNull(Time), created_at: Time };
 const Subscriber = {
   id: Id,
   self: Url,
@@ -110,26 +99,12 @@ const task = (result: TSchema) =>
 
 export const RESOURCES = {
   Problem,
-  Project: closed({ id: Id, self: Url, name: Type.String(), sandbox: Type.Boolean(), created_at: Time }),
+  ...PEOPLE_RESOURCES,
   ApiClient: closed({
     id: Id,
     self: Url,
     name: Type.String(),
     roles: Type.Array(Type.String()),
-    created_at: Time,
-  }),
-  StaticKey: closed(StaticKey),
-  NewStaticKey: closed({ ...StaticKey, secret: Secret }),
-  OwnedDomain: closed({
-    id: Id,
-    self: Url,
-    name: Type.String(),
-    verified: Type.Boolean(),
-    verified_at: orNull(Time),
-    ownership: closed(
-      { name: Type.String(), type: Type.Literal('TXT'), value: Type.String() },
-      'the record that proves it',
-    ),
     created_at: Time,
   }),
   MtaDomain: closed({

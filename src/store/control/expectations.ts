@@ -5,6 +5,7 @@
 import type { Kysely } from 'kysely';
 import type { DomainExpectations } from '../../domains/types.ts';
 import type { EdjExpectations } from '../../edj/types.ts';
+import type { AccessExpectations } from '../../iam/people-types.ts';
 import type { IamExpectations } from '../../iam/types.ts';
 import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/types.ts';
 import type { RuleExpectations } from '../../rules/types.ts';
@@ -13,12 +14,14 @@ import type { Tables } from '../schema/tables.ts';
 import { fromDomain, fromRule } from './domains.ts';
 import { fromSettings } from './ledger.ts';
 
-type Table = 'api_client' | 'owned_domain' | 'mta_domain' | 'rule' | 'topic' | 'subscriber';
+type Table = 'api_client' | 'owned_domain' | 'mta_domain' | 'rule' | 'topic' | 'subscriber' | 'role';
 
 export function expectations(
   db: Kysely<Tables>,
   push: Push,
-): IamExpectations & DomainExpectations & RuleExpectations & EdjExpectations & SettingsExpectations {
+): IamExpectations &
+  AccessExpectations &
+  DomainExpectations & RuleExpectations & EdjExpectations & SettingsExpectations {
   /** Every table here has a time of making, which never changes. */
   function expectRow<T extends Table>(
     table: T,
@@ -38,6 +41,25 @@ export function expectations(
     expectApiClient: (c) => expectRow('api_client', c, { name: c.name, roles: JSON.stringify(c.roles) }),
     expectOwnedDomain: (d) =>
       expectRow('owned_domain', d, { name: d.name, challenge: d.challenge, verified_at: d.verifiedAt }),
+    expectProject(p) {
+      const query = db
+        .updateTable('project')
+        .set((row) => ({ created_at: row.ref('created_at') }))
+        .where('id', '=', p.id)
+        .where('name', '=', p.name)
+        .where('closed_at', p.closedAt === null ? 'is' : '=', p.closedAt);
+      push(command(query, { must: true }));
+    },
+    expectMembership(m) {
+      const query = db
+        .updateTable('membership')
+        .set((row) => ({ created_at: row.ref('created_at') }))
+        .where('project_id', '=', m.projectId)
+        .where('member_id', '=', m.memberId)
+        .where('roles', '=', JSON.stringify(m.roles));
+      push(command(query, { must: true }));
+    },
+    expectRole: (r) => expectRow('role', r, { operations: JSON.stringify(r.operations) }),
     expectDomain: (d) => expectRow('mta_domain', d, fromDomain(d)),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, { name: t.name }),
