@@ -13,7 +13,21 @@ import { type Prepared, prepareProject } from './prepared-project.ts';
 
 const GUESSED = '0198c0de-dead-7000-8000-00000000beef';
 /** Query parameters that hold no id: what they say is looked at for the own project alone, or not at all. */
-const NO_IDS = ['limit', 'wait', 'is_sync', 'state', 'all', 'instance', 'operation', 'from', 'to', 'accepted_before', 'site', 'domain', 'sender'];
+const NO_IDS = [
+  'limit',
+  'wait',
+  'is_sync',
+  'state',
+  'all',
+  'instance',
+  'operation',
+  'from',
+  'to',
+  'accepted_before',
+  'site',
+  'domain',
+  'sender',
+];
 const nameOf = (example: string) =>
   (Object.keys(EXAMPLE) as ExampleName[]).find((name) => EXAMPLE[name] === example);
 
@@ -206,7 +220,10 @@ describe('the cross-tenant matrix', () => {
       const ids = pathParameters(found).map(({ example }) => victim.real(example!));
       const { status, text } = await send(found, ids, undefined, victim);
       assert.equal(status, 200, `${found.id}: ${text}`);
-      seen[found.id] = text.replace(/"(?:checked_at|next_due_at|last_used_at|taken_at)":(?:null|"[^"]*")/g, '');
+      seen[found.id] = text.replace(
+        /"(?:checked_at|next_due_at|last_used_at|taken_at)":(?:null|"[^"]*")/g,
+        '',
+      );
     }
     return seen;
   }

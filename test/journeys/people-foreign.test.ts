@@ -88,7 +88,10 @@ describe('members and what is not theirs', () => {
       const answers: string[] = [];
       for (const id of [GUESSED, victim.project, 'x']) {
         stranger.project = id;
-        const path = found.path.replace(/\{\w+\}/g, found.path.startsWith('/iam/v1/projects/') ? id : GUESSED);
+        const path = found.path.replace(
+          /\{\w+\}/g,
+          found.path.startsWith('/iam/v1/projects/') ? id : GUESSED,
+        );
         const { status, json } = await stranger.call(found.method, path, body);
         answers.push(`${status} ${JSON.stringify(json)}`);
       }

@@ -1,6 +1,6 @@
 /** Steps that journeys of people have in common: the printed link, setting both factors, signing in. */
 import assert from 'node:assert/strict';
-import { type Answer, type Browser, openBrowser, totp } from './browser.ts';
+import { type Browser, openBrowser, totp } from './browser.ts';
 import type { Running } from './harness.ts';
 
 /** A browser at an address of its own. */
@@ -44,4 +44,3 @@ export async function signIn(browser: Browser, email: string, password: string, 
   assert.equal(first.json.state, 'second_factor', JSON.stringify(first.json));
   return browser.call('POST', '/iam/v1/session/totp', { code });
 }
-

@@ -216,13 +216,7 @@ test('project, role, API client, key, and a mail sent with it by SMTP; all of it
   const steps = new Set(
     instance.map((e: { operation: string; outcome: string }) => `${e.operation} ${e.outcome}`),
   );
-  for (const step of [
-    'link succeeded',
-    'link failed',
-    'password succeeded',
-    'totp succeeded',
-    'totp failed',
-  ])
+  for (const step of ['link succeeded', 'link failed', 'password succeeded', 'totp succeeded', 'totp failed'])
     assert.ok(steps.has(`iam.sessions.${step}`), `${step}: ${[...steps].join(', ')}`);
   const whole = JSON.stringify([audit, instance]);
   for (const secret of [PASSWORD, key.secret, factor.secret]) assert.ok(!whole.includes(secret));

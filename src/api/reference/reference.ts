@@ -84,14 +84,7 @@ const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
     'set-up-needed',
     'not-found',
   ],
-  session: [
-    'unauthenticated',
-    'members-only',
-    'too-many-failures',
-    'internal',
-    'set-up-needed',
-    'not-found',
-  ],
+  session: ['unauthenticated', 'members-only', 'too-many-failures', 'internal', 'set-up-needed', 'not-found'],
   open: ['internal'],
 };
 type Way = 'any' | 'session' | 'open';

@@ -21,7 +21,10 @@ export function expectations(
   push: Push,
 ): IamExpectations &
   AccessExpectations &
-  DomainExpectations & RuleExpectations & EdjExpectations & SettingsExpectations {
+  DomainExpectations &
+  RuleExpectations &
+  EdjExpectations &
+  SettingsExpectations {
   /** Every table here has a time of making, which never changes. */
   function expectRow<T extends Table>(
     table: T,
