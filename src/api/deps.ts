@@ -18,7 +18,7 @@ import type { EventSignal } from '../edj/event-signal.ts';
 import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/types.ts';
 import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
-import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
+import type { AccessExpectations, PeopleReader, PeopleTx } from '../iam/people-types.ts';
 import type { IamExpectations, IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
 import type { Letter } from '../intake/letters.ts';
 import type { IntakeTx } from '../intake/planned.ts';
@@ -40,6 +40,7 @@ import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
 /** Conditions for `If-Match` (api/etag.ts). */
 type Expectations = IamExpectations &
+  AccessExpectations &
   DomainExpectations &
   DnsAccountExpectations &
   RuleExpectations &

@@ -5,6 +5,7 @@ interface Operation {
   readonly requestBody?: {
     readonly content?: Record<string, { schema?: unknown; examples?: Record<string, { value: unknown }> }>;
   };
+  readonly security?: readonly object[];
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
 }
 interface OpenApi {
@@ -29,11 +30,14 @@ export function docsPage(base: string, documents: readonly OpenApi[]): string {
         const query = (operation.parameters ?? []).filter((p) => p.in === 'query').map((p) => p.name);
         const verb = method.toUpperCase();
         const body = schema === undefined ? '' : `<pre>${escapeHtml(JSON.stringify(schema, null, 2))}</pre>`;
-        const curl = `curl -u "$KEY_ID:$SECRET" -X ${verb} ${base}${path}${schema === undefined ? '' : ` -H 'Content-Type: application/json' -d ${data}`}`;
+        const byKey = operation.security?.every((way) => !('key' in way)) !== true;
+        const curl = !byKey
+          ? 'for people who have signed in, or sign in, on pages of this service'
+          : `curl -u "$KEY_ID:$SECRET" -X ${verb} ${base}${path}${schema === undefined ? '' : ` -H 'Content-Type: application/json' -d ${data}`}`;
         return `<details><summary><b>${verb}</b> ${escapeHtml(path)}${query.length > 0 ? ` <i>?${escapeHtml(query.join('&'))}</i>` : ''} <small>${escapeHtml(operation.summary ?? '')} (${escapeHtml(operation.operationId ?? '')})</small></summary><pre>${escapeHtml(curl)}</pre>${body}</details>`;
       }),
     );
     return `<section><h2>${escapeHtml(info.title)}</h2>${operations.join('')}</section>`;
   });
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku API</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{background:#8881;padding:.5rem;overflow:auto;font-size:13px}summary{cursor:pointer;font-family:ui-monospace,monospace}</style><h1>Hikyaku API</h1><p>HTTP Basic authentication: the static key's id and secret. Errors are RFC 9457 problems. Lists take <code>limit</code> and <code>cursor</code>; every POST takes <code>Idempotency-Key</code>. The documents themselves: <a href="/mta/v1/openapi.json">mta</a>, <a href="/edj/v1/openapi.json">edj</a>, <a href="/iam/v1/openapi.json">iam</a>.</p>${parts.join('')}</html>`;
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku API</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{background:#8881;padding:.5rem;overflow:auto;font-size:13px}summary{cursor:pointer;font-family:ui-monospace,monospace}</style><h1>Hikyaku API</h1><p>HTTP Basic authentication: the static key's id and secret. Errors are RFC 9457 problems. Lists take <code>limit</code> and <code>cursor</code>; a POST that a key may call takes <code>Idempotency-Key</code>. The documents themselves: <a href="/mta/v1/openapi.json">mta</a>, <a href="/edj/v1/openapi.json">edj</a>, <a href="/iam/v1/openapi.json">iam</a>.</p>${parts.join('')}</html>`;
 }

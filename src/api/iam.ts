@@ -71,8 +71,12 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
       };
       await mayGrant(read, principal, roles);
       await mayChangeHolder(read, principal, before.roles);
+      const conditional = ifMatch(request, views.apiClient(before));
       const client = { ...before, name, roles };
-      await transactor.transact(projectId, (tx) => tx.updateApiClient(client));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectApiClient(before);
+        tx.updateApiClient(client);
+      });
       return views.apiClient(client);
     },
   );

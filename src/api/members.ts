@@ -6,7 +6,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { acceptInvitation, INVITATION_MS, recordLink, signInUrl } from '../iam/links.ts';
-import type { Invitation } from '../iam/people-types.ts';
+import type { Invitation, Membership } from '../iam/people-types.ts';
 import { hashToken, newToken } from '../iam/sessions.ts';
 import type { Principal } from '../iam/types.ts';
 import { INSTANCE } from '../runtime/ids.ts';
@@ -14,6 +14,7 @@ import { StaleError } from '../runtime/transactor.ts';
 import { asMember, found, pageOf, pathId, permitted, permittedOnInstance } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { emailOf } from './email.ts';
+import { ifMatch } from './etag.ts';
 import { mayChangeHolder, mayGrant } from './granting.ts';
 import type { PeopleViews } from './people-views.ts';
 import { conflict, invalid } from './problems.ts';
@@ -27,11 +28,14 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
     return { membership: found(membership), member: found(member) };
   };
   /** Changes a membership, unless the project would be left without an owner. */
-  async function keepingAnOwner(change: () => Promise<void>): Promise<void> {
+  async function keepingAnOwner(before: Membership, change: () => Promise<void>): Promise<void> {
     try {
       await change();
     } catch (error) {
-      if (!(error instanceof StaleError)) throw error;
+      const stale = error instanceof StaleError;
+      const now = stale ? await read.membership(before.projectId, before.memberId) : null;
+      // Changed or gone meanwhile: that is another answer.
+      if (now === null || JSON.stringify(now) !== JSON.stringify(before)) throw error;
       throw conflict('last-owner', 'the project would have no owner');
     }
   }
@@ -60,9 +64,13 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
       const { roles } = request.body as { roles: string[] };
       await mayGrant(read, principal, roles);
       await mayChangeHolder(read, principal, before.membership.roles);
+      const conditional = ifMatch(request, views.membership(before));
       const membership = { ...before.membership, roles: [...new Set(roles)] };
-      await keepingAnOwner(() =>
-        transactor.transact(principal.projectId, (tx) => tx.updateMembership(membership)),
+      await keepingAnOwner(before.membership, () =>
+        transactor.transact(principal.projectId, (tx) => {
+          if (conditional) tx.expectMembership(before.membership);
+          tx.updateMembership(membership);
+        }),
       );
       return views.membership({ ...before, membership });
     },
@@ -70,10 +78,15 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
   app.delete('/members/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const principal = permitted(request, 'iam.members.delete');
     const { projectId } = principal;
-    const { membership } = await memberOf(request, projectId);
+    const before = await memberOf(request, projectId);
+    const { membership } = before;
     await mayChangeHolder(read, principal, membership.roles);
-    await keepingAnOwner(() =>
-      transactor.transact(projectId, (tx) => tx.deleteMembership(projectId, membership.memberId)),
+    const conditional = ifMatch(request, views.membership(before));
+    await keepingAnOwner(membership, () =>
+      transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectMembership(membership);
+        tx.deleteMembership(projectId, membership.memberId);
+      }),
     );
     return reply.code(204).send();
   });
@@ -96,6 +109,8 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
     },
     async (request) => {
       permittedOnInstance(request, 'iam.members.reset');
+      // A key that was stolen makes nobody's account its own.
+      asMember(request);
       const member = found(await read.member(pathId<'member'>(request)));
       const { second_factor: factor = false } = request.body as { second_factor?: boolean };
       let token = '';
@@ -171,7 +186,10 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
   );
   app.delete('/invitations/:id', { schema: { params: IdParams } }, async (request, reply) => {
     const { projectId } = permitted(request, 'iam.invitations.delete');
-    const { id } = found(await read.invitation(projectId, pathId(request)));
+    const invitation = found(await read.invitation(projectId, pathId(request)));
+    const { id } = invitation;
+    // An invitation has no changeable part: it is what it was, or gone.
+    ifMatch(request, views.invitation(invitation));
     await transactor.transact(projectId, (tx) => tx.deleteInvitation(projectId, id));
     return reply.code(204).send();
   });

@@ -10,6 +10,7 @@ import { CLOSED_MS, CLOSED_REASON } from '../iam/closing.ts';
 import type { Project } from '../iam/types.ts';
 import { asMember, found, pageOf, pathId, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { conflict, notFound } from './problems.ts';
 import { exportProject } from './project-export.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName } from './schemas.ts';
@@ -106,7 +107,11 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views)
     async (request) => {
       const before = await own(request, 'iam.projects.update');
       const project = { ...before, name: (request.body as { name: string }).name };
-      await transactor.transact(project.id, (tx) => tx.updateProject(project));
+      const conditional = ifMatch(request, views.project(before));
+      await transactor.transact(project.id, (tx) => {
+        if (conditional) tx.expectProject(before);
+        tx.updateProject(project);
+      });
       return views.project(project);
     },
   );
@@ -118,6 +123,8 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views)
     },
     async (request) => {
       const before = await own(request, 'iam.projects.delete');
+      // No key works in a closed project, so that none could open it again.
+      asMember(request);
       if (before.closedAt !== null) throw conflict('project-closed', 'the project is closed already');
       const project = { ...before, closedAt: clock.now() };
       // The queue first: a closed project whose mail still goes out would be no closed one.
@@ -146,6 +153,7 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views)
     },
     async (request) => {
       const before = await own(request, 'iam.projects.delete');
+      asMember(request);
       if (before.closedAt === null) throw conflict('project-open', 'the project is open');
       if (before.closedAt + CLOSED_MS <= clock.now())
         throw conflict('project-over', 'the project was closed too long ago and is being removed');

@@ -6,6 +6,7 @@ import type { Role } from '../iam/types.ts';
 import { StaleError } from '../runtime/transactor.ts';
 import { found, pageOf, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { ifMatch } from './etag.ts';
 import { knownOperations, mayHandOut } from './granting.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
@@ -32,10 +33,10 @@ export function roleRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
   app.get('/operations', { schema: { response: { 200: List } } }, async (request) => {
     permitted(request, 'iam.roles.list');
-    const items = [
-      ...OPERATIONS.map((name) => ({ name, operator: false })),
-      ...OPERATOR_OPERATIONS.map((name) => ({ name, operator: true })),
-    ];
+    const items = [...new Set([...OPERATIONS, ...OPERATOR_OPERATIONS])].map((name) => ({
+      name,
+      operator: OPERATOR_OPERATIONS.includes(name),
+    }));
     return { items, next_cursor: null };
   });
   app.get('/roles', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
@@ -106,8 +107,12 @@ export function roleRoutes(app: FastifyInstance, deps: ApiDeps): void {
       knownOperations(operations);
       // Neither given nor taken by those who hold less.
       mayHandOut(principal, [...operations, ...before.operations]);
+      const conditional = ifMatch(request, view(before));
       const role = { ...before, operations: [...new Set(operations)] };
-      await transactor.transact(projectId, (tx) => tx.updateRole(role));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectRole(before);
+        tx.updateRole(role);
+      });
       return view(role);
     },
   );
@@ -116,10 +121,16 @@ export function roleRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const { projectId } = principal;
     const role = found(await read.role(projectId, pathId(request)));
     mayHandOut(principal, role.operations);
+    const conditional = ifMatch(request, view(role));
     try {
-      await transactor.transact(projectId, (tx) => tx.deleteRole(role));
+      await transactor.transact(projectId, (tx) => {
+        if (conditional) tx.expectRole(role);
+        tx.deleteRole(role);
+      });
     } catch (error) {
-      if (!(error instanceof StaleError)) throw error;
+      const now = error instanceof StaleError ? await read.role(projectId, role.id) : null;
+      // Changed or gone meanwhile: that is another answer.
+      if (now === null || JSON.stringify(now) !== JSON.stringify(role)) throw error;
       throw conflict('role-in-use', 'a member, an API client or an invitation has the role');
     }
     return reply.code(204).send();

@@ -28,13 +28,16 @@ export interface CliOperation {
   readonly body: Schema;
 }
 
+/** Those a key may call. */
 export async function loadOperations(client: ApiClient): Promise<CliOperation[]> {
   const documents = await Promise.all(
     ['iam', 'mta', 'edj'].map((service) => client.get(`/${service}/v1/openapi.json`)),
   );
   return documents.flatMap(({ paths }) =>
     Object.entries<Schema>(paths).flatMap(([path, methods]) =>
-      Object.entries<Schema>(methods).map(([method, operation]) => operationOf(path, method, operation)),
+      Object.entries<Schema>(methods)
+        .filter(([, { security }]) => security?.every((way: Schema) => !('key' in way)) !== true)
+        .map(([method, operation]) => operationOf(path, method, operation)),
     ),
   );
 }

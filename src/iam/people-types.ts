@@ -171,3 +171,9 @@ export interface PeopleTx {
   deleteInvitation(project: ProjectId, id: InvitationId): void;
   pruneInvitations(project: ProjectId, now: number): void;
 }
+/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+export interface AccessExpectations {
+  expectProject(project: Project): void;
+  expectMembership(membership: Membership): void;
+  expectRole(role: Role): void;
+}

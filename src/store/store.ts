@@ -9,7 +9,7 @@ import type {
 } from '../domains/dns-providers/types.ts';
 import type { DomainExpectations, DomainReader, DomainTx } from '../domains/types.ts';
 import type { EdjExpectations, EdjReader, EdjTx } from '../edj/types.ts';
-import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
+import type { AccessExpectations, PeopleReader, PeopleTx } from '../iam/people-types.ts';
 import type { IamExpectations, IamReader, IamTx } from '../iam/types.ts';
 import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
@@ -20,6 +20,7 @@ import type { SpoolReader, SpoolTx } from '../spool/types.ts';
 import type { Retention } from './retention.ts';
 
 export type Expectations = IamExpectations &
+  AccessExpectations &
   DomainExpectations &
   DnsAccountExpectations &
   RuleExpectations &

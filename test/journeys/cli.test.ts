@@ -46,6 +46,8 @@ describe('the commands', () => {
       const document = (await journey.call('GET', `/${service}/v1/openapi.json`)).json;
       for (const [path, methods] of Object.entries<Json>(document.paths))
         for (const [method, operation] of Object.entries<Json>(methods)) {
+          // What people alone may call is no command: it wants a session.
+          if (operation.security !== undefined) continue;
           documented++;
           const one = listed.find(({ id }) => id === operation.operationId);
           assert.deepEqual([one?.method, one?.path], [method.toUpperCase(), path]);

@@ -9,47 +9,12 @@ import { after, before, describe, test } from 'node:test';
 import { type DnsServer, eventually, portOf, startDns } from './harness.ts';
 import { authorization, type Journey, type Json, startJourney } from './journey.ts';
 import { exampleBodies, type Found, type Published, pathParameters, published } from './openapi.ts';
+import { EVIL, planted, stringPlaces } from './planting.ts';
 import { type Prepared, prepareProject } from './prepared-project.ts';
 
-const EVIL: Record<string, string> = {
-  CR: '\rX-Injected: yes',
-  LF: '\nX-Injected: yes',
-  CRLF: '\r\nX-Injected: yes\r\n\r\nX-Injected: body',
-  NUL: '\u0000X-Injected: yes',
-  NEL: '\u0085X-Injected: yes',
-  LS: '\u2028X-Injected: yes',
-  folded: '\r\n X-Injected: yes\r\nX-Injected: yes',
-};
 /** Of a message that leaves; a part's own fields come later. */
 const EXPECTED =
   /^(received|dkim-signature|from|sender|reply-to|to|cc|subject|date|message-id|in-reply-to|references|mime-version|content-type|content-transfer-encoding|auto-submitted|x-good)$/i;
-
-/** Steps to a string within a body; a number is an item, `*` a key of one's own. */
-type Place = readonly (string | number)[];
-function stringPlaces(schema: Json, at: Place = []): Place[] {
-  if (schema === undefined || schema.const !== undefined || schema.enum !== undefined) return [];
-  if (schema.anyOf !== undefined) return schema.anyOf.flatMap((one: Json) => stringPlaces(one, at));
-  if (schema.type === 'string') return [at];
-  if (schema.type === 'array') return stringPlaces(schema.items, [...at, 0]);
-  const named = Object.entries<Json>(schema.properties ?? {}).flatMap(([name, inner]) =>
-    stringPlaces(inner, [...at, name]),
-  );
-  const free = Object.values<Json>(schema.patternProperties ?? {}).concat(
-    typeof schema.additionalProperties === 'object' ? schema.additionalProperties : [],
-  );
-  return [...named, ...free.flatMap((inner) => [...stringPlaces(inner, [...at, 'X-Good']), [...at, '*']])];
-}
-/** The body with `text` behind what stands in that place (or alone, where nothing does). */
-function planted(body: Json, place: Place, text: string): Json {
-  const copy = structuredClone(body);
-  let holder = copy;
-  for (const [i, step] of place.slice(0, -1).entries())
-    holder = holder[step] ??= typeof place[i + 1] === 'number' ? [] : {};
-  const last = place.at(-1)!;
-  if (last === '*') holder[`X-Good${text}`] = ['value'];
-  else holder[last] = `${typeof holder[last] === 'string' ? holder[last] : 'value'}${text}`;
-  return copy;
-}
 
 describe('header injection', () => {
   let dns: DnsServer;

@@ -27,14 +27,18 @@ export interface Prepared extends AsyncDisposable {
   keyFor(found: Found): Bootstrapped;
   /** Makes what a call of it uses up, anew: afterwards its example works. */
   ready(found: Found): Promise<void>;
+  /** Makes what this DELETE removes where no POST makes it; its id. */
+  anew(found: Pick<Found, 'id'>): Promise<string | undefined>;
 }
 
 export async function prepareProject(journey: Journey, domain: string, project: string): Promise<Prepared> {
   const { env } = journey.service;
   const base = `http://${journey.service.ready.http}`;
-  const spare = await bootstrap(env, `spare-${domain}`, '--project', project);
-  const who = await bootstrap(env, domain, '--project', project);
-  const operator = await bootstrap(env, domain, '--project', project, '--role', 'operator');
+  const ofProject = ['--project', project];
+  // The first owner stays one; the second is the member of the examples.
+  const spare = await bootstrap(env, `spare-${domain}`, ...ofProject, '--email', `keeper@${domain}`);
+  const who = await bootstrap(env, domain, ...ofProject, '--role', 'owner', '--email', `member@${domain}`);
+  const operator = await bootstrap(env, domain, ...ofProject, '--role', 'operator');
   const call = async (method: string, path: string, body?: unknown, as = who): Promise<Json> => {
     const { status, json } = await journey.call(method, path, body, as);
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(json)}`);
@@ -57,6 +61,11 @@ export async function prepareProject(journey: Journey, domain: string, project: 
   });
   const apiClient = await make('/iam/v1/api_clients', { name: 'prepared', roles: ['sender'] });
   const staticKey = await make(`/iam/v1/api_clients/${apiClient}/static_keys`, {});
+  const memberId = async (email: string): Promise<string> =>
+    (await call('GET', '/iam/v1/members')).items.find((item: Json) => item.email === email).id;
+  const member = await memberId(`member@${domain}`);
+  const role = await make('/iam/v1/roles', { name: 'prepared', operations: ['mta.queues.list'] });
+  const invitation = await make('/iam/v1/invitations', { email: `guest@${domain}`, roles: ['reader'] });
   const sent = await call('POST', '/mta/v1/tasks?is_sync=true', {
     procedure: 'send_message',
     arguments: {
@@ -129,11 +138,21 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     dnsPlan,
     dnsChange: change.id,
     limitRequest: asked,
+    member,
+    invitation,
+    role,
   };
   return {
     who,
     domain,
     ids,
+    async anew({ id }) {
+      if (id !== 'iam.members.delete') return undefined;
+      // By the name it has now.
+      const { name } = await call('GET', `/iam/v1/projects/${who.project_id}`);
+      await bootstrap(env, domain, '--project', name, '--email', `leaver@${domain}`);
+      return memberId(`leaver@${domain}`);
+    },
     real(value) {
       if (value === undefined) return value;
       let text = JSON.stringify(value)

@@ -296,7 +296,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -305,7 +305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -314,8 +314,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -370,7 +379,7 @@ export interface operations {
                     "application/json": components["schemas"]["Topic"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -379,7 +388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -388,8 +397,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -494,7 +512,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -503,7 +530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -563,7 +590,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -572,7 +599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -581,7 +608,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -703,7 +730,7 @@ export interface operations {
                     "application/json": components["schemas"]["Topic"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -712,7 +739,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -721,7 +748,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -840,7 +867,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -849,7 +876,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -858,7 +885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -929,7 +956,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewSubscriber"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -938,7 +965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -947,7 +974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1064,7 +1091,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1073,7 +1109,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1135,7 +1171,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1144,7 +1180,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1153,7 +1189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1272,7 +1308,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1281,7 +1317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1290,7 +1326,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1359,7 +1395,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1368,7 +1404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1377,7 +1413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1461,7 +1497,7 @@ export interface operations {
                     "application/json": components["schemas"]["PublishTask"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1470,7 +1506,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1479,8 +1515,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1585,7 +1630,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1594,7 +1648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -1472,7 +1472,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1481,7 +1481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1490,8 +1490,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1565,7 +1574,7 @@ export interface operations {
                     "application/json": components["schemas"]["MtaDomain"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1574,7 +1583,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1583,8 +1592,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1689,7 +1707,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1698,7 +1725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1758,7 +1785,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1767,7 +1794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1776,7 +1803,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1913,7 +1940,7 @@ export interface operations {
                     "application/json": components["schemas"]["MtaDomain"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1922,7 +1949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1931,7 +1958,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2047,7 +2074,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2056,7 +2083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2065,8 +2092,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2118,7 +2154,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2127,7 +2172,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2200,7 +2245,7 @@ export interface operations {
                     "application/json": components["schemas"]["IncomingRule"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2209,7 +2254,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2218,7 +2263,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2335,7 +2380,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2344,7 +2398,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2406,7 +2460,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2415,7 +2469,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2424,7 +2478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2540,7 +2594,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2549,7 +2612,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2620,7 +2683,7 @@ export interface operations {
                     "application/json": components["schemas"]["OutgoingRule"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2629,7 +2692,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2638,7 +2701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2755,7 +2818,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2764,7 +2836,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2826,7 +2898,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2835,7 +2907,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2844,7 +2916,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2960,7 +3032,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2969,7 +3050,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3041,7 +3122,7 @@ export interface operations {
                     "application/json": components["schemas"]["EventRule"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3050,7 +3131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3059,7 +3140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3176,7 +3257,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3185,7 +3275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3247,7 +3337,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3256,7 +3346,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3265,7 +3355,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3378,7 +3468,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3387,8 +3486,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3447,7 +3555,7 @@ export interface operations {
                     "application/json": components["schemas"]["EventRule"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3456,7 +3564,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3465,8 +3573,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3571,7 +3688,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3580,7 +3706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3640,7 +3766,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3649,7 +3775,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3658,7 +3784,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3774,7 +3900,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3783,7 +3918,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3856,7 +3991,7 @@ export interface operations {
                     "application/json": components["schemas"]["DkimKey"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3865,7 +4000,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3874,7 +4009,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3991,7 +4126,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4000,7 +4144,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4062,7 +4206,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4071,7 +4215,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4080,7 +4224,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4204,7 +4348,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4213,7 +4366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4275,7 +4428,7 @@ export interface operations {
                     "application/json": components["schemas"]["DomainDns"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4284,7 +4437,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4293,7 +4446,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4400,7 +4553,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4409,7 +4562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4418,8 +4571,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4479,7 +4641,7 @@ export interface operations {
                     "application/json": components["schemas"]["DnsAccount"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4488,7 +4650,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4497,8 +4659,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4603,7 +4774,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4612,7 +4792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4672,7 +4852,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4681,7 +4861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4690,7 +4870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4816,7 +4996,7 @@ export interface operations {
                     "application/json": components["schemas"]["DnsAccount"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4825,7 +5005,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4834,7 +5014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4950,7 +5130,7 @@ export interface operations {
                     "application/json": components["schemas"]["DnsAccountTest"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4959,7 +5139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4968,7 +5148,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5084,7 +5264,7 @@ export interface operations {
                     "application/json": components["schemas"]["DnsPlan"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5093,7 +5273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5102,7 +5282,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5230,7 +5410,7 @@ export interface operations {
                     "application/json": components["schemas"]["AppliedDnsChange"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5239,7 +5419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5248,7 +5428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5370,7 +5550,7 @@ export interface operations {
                     "application/json": components["schemas"]["AppliedDnsChange"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5379,7 +5559,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5388,7 +5568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5507,7 +5687,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5516,7 +5696,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5525,7 +5705,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5587,7 +5767,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5596,7 +5776,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5605,8 +5785,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5666,7 +5855,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5675,7 +5873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5734,7 +5932,16 @@ export interface operations {
                     "message/rfc822": string;
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5743,7 +5950,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5857,7 +6064,7 @@ export interface operations {
                     "application/json": components["schemas"]["SendTask"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5866,7 +6073,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5875,7 +6082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5999,7 +6206,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6008,7 +6224,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6067,7 +6283,7 @@ export interface operations {
                     "application/json": components["schemas"]["Queues"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6076,7 +6292,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6085,8 +6301,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6162,7 +6387,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueueResult"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6171,7 +6396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6180,7 +6405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6295,7 +6520,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6304,7 +6529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6313,8 +6538,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6366,7 +6600,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6375,7 +6609,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6384,8 +6618,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6434,7 +6677,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6443,8 +6695,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6501,7 +6762,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6510,8 +6780,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6570,7 +6849,7 @@ export interface operations {
                     "application/json": components["schemas"]["Settings"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6579,7 +6858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6588,8 +6867,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6703,7 +6991,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6712,7 +7000,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6721,7 +7009,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6792,7 +7080,7 @@ export interface operations {
                     "application/json": components["schemas"]["Limits"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6801,7 +7089,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6810,7 +7098,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6931,7 +7219,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6940,8 +7237,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7001,7 +7307,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7010,7 +7325,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7075,7 +7390,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7084,7 +7399,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7093,8 +7408,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7155,7 +7479,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitRequest"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7164,7 +7488,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7173,8 +7497,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7279,7 +7612,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7288,7 +7630,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7350,7 +7692,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitRequest"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7359,7 +7701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7368,7 +7710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7486,7 +7828,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitRequest"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7495,7 +7837,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7504,7 +7846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7617,7 +7959,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitRequest"];
                 };
             };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `invalid-json`: the body is not JSON, or has doubled keys, too many or too deep; `bad-request`: the request cannot be read as HTTP has it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7626,7 +7968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: no valid static key was given */
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7635,7 +7977,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names */
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first; `cross-site`: a change with a session must come from a page of this service; `csrf-token`: the header Hikyaku-CSRF lacks the session's token */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -28,8 +28,14 @@ export const EXAMPLE = {
   dnsChange: id(21),
   /** It is open. */
   limitRequest: id(22),
+  member: id(41),
+  invitation: id(42),
+  role: id(43),
 } as const;
 export type ExampleName = keyof typeof EXAMPLE;
+/** What belongs to a member's own account, in no project. */
+export const OWN_EXAMPLE = { passkey: id(51), session: id(52) } as const;
+export type OwnExampleName = keyof typeof OWN_EXAMPLE;
 
 /** The address the examples call; a test puts the service's own in its place. */
 export const EXAMPLE_URL = 'https://hikyaku.example';

@@ -1,21 +1,10 @@
-/** /iam/v1 as the reference has it. */
+/** API clients, static keys and the ownership of domains, under /iam/v1, as the reference has them. */
 import type { Reference } from './reference.ts';
 
 const client = { id: 'apiClient' } as const;
 const owned = { id: 'ownedDomain' } as const;
 
 export const iamReference: Reference = {
-  'GET /iam/v1/projects': {
-    id: 'iam.projects.list',
-    summary: 'the projects of the caller: the one of its key',
-    answers: { 200: { list: 'Project' } },
-  },
-  'GET /iam/v1/projects/{id}': {
-    id: 'iam.projects.get',
-    summary: 'one project',
-    params: { id: 'project' },
-    answers: { 200: 'Project' },
-  },
   'GET /iam/v1/api_clients': {
     id: 'iam.api_clients.list',
     summary: 'API clients, newest first',
@@ -38,6 +27,16 @@ export const iamReference: Reference = {
     summary: 'one API client',
     params: client,
     answers: { 200: 'ApiClient' },
+  },
+  'PATCH /iam/v1/api_clients/{id}': {
+    id: 'iam.api_clients.update',
+    summary: 'changes the fields that are given, at once for all of its keys',
+    params: client,
+    answers: { 200: 'ApiClient' },
+    examples: {
+      roles: { summary: 'other roles', value: { roles: ['sender', 'mta.messages.list'] } },
+      name: { summary: 'another name', value: { name: 'mailer of the shop' } },
+    },
   },
   'DELETE /iam/v1/api_clients/{id}': {
     id: 'iam.api_clients.delete',
@@ -90,7 +89,7 @@ export const iamReference: Reference = {
     summary: 'looks for the TXT record now',
     params: owned,
     answers: { 200: 'OwnedDomain' },
-    problems: ['ownership-not-proved', 'ownership-unclear'],
+    problems: ['ownership-not-proved', 'ownership-unclear', 'domain-held'],
   },
   'DELETE /iam/v1/domains/{id}': {
     id: 'iam.domains.delete',

@@ -5,7 +5,7 @@
  */
 import type { TSchema } from 'typebox';
 import { PROBLEM_TYPES, type ProblemName } from '../problem-types.ts';
-import { EXAMPLE, type ExampleName } from './example-ids.ts';
+import { EXAMPLE, type ExampleName, OWN_EXAMPLE, type OwnExampleName } from './example-ids.ts';
 import { RESOURCES, type ResourceName } from './resources.ts';
 
 export interface Example {
@@ -20,11 +20,11 @@ export interface OperationReference {
   readonly summary: string;
   /** What the role must permit; `id` where it is left out. */
   readonly needs?: string;
-  /** Another way in than a key or a session of the project; what its caller may do depends on no role. */
+  /** Another way in than a key or a session: a session alone, or nothing. A role decides only where `needs` is said. */
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly description?: string;
   readonly answers: Readonly<Record<number, Answer>>;
-  readonly params?: Readonly<Record<string, ExampleName>>;
+  readonly params?: Readonly<Record<string, ExampleName | OwnExampleName>>;
   readonly examples?: Readonly<Record<string, Example>>;
   /** Beyond those every operation of its kind may answer with. */
   readonly problems?: readonly ProblemName[];
@@ -73,12 +73,25 @@ function schemaOf(answer: Answer): { type: string; schema: object } | null {
   };
 }
 
-const READ: readonly ProblemName[] = [
-  'unauthenticated',
-  'operation-not-permitted',
-  'too-many-failures',
-  'internal',
-];
+/** By who may come: whatever the guard (api/guard.ts) and the look at the role say. */
+const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
+  any: [
+    'unauthenticated',
+    'operation-not-permitted',
+    'too-many-failures',
+    'internal',
+    'project-needed',
+    'set-up-needed',
+    'not-found',
+  ],
+  session: ['unauthenticated', 'members-only', 'too-many-failures', 'internal', 'set-up-needed', 'not-found'],
+  open: ['internal'],
+};
+type Way = 'any' | 'session' | 'open';
+function wayOf({ security }: Pick<OperationReference, 'security'>): Way {
+  if (security === undefined) return 'any';
+  return security.length === 0 ? 'open' : 'session';
+}
 const WRITE: readonly ProblemName[] = ['conflict', 'store-unavailable', 'insufficient-storage'];
 
 /** The problem types an operation may answer with, in the order of the catalogue. */
@@ -86,21 +99,33 @@ export function problemsOf(method: string, operation: Operation, entry: Operatio
   const inPath = operation.parameters?.some((parameter) => parameter.in === 'path') ?? false;
   const inQuery = operation.parameters?.some((parameter) => parameter.in === 'query') ?? false;
   const hasBody = operation.requestBody !== undefined;
-  const names = new Set<ProblemName>([...READ, ...(entry.problems ?? [])]);
+  const names = new Set<ProblemName>([...READ[wayOf(entry)], ...(entry.problems ?? [])]);
+  if (wayOf(entry) === 'session' && entry.needs !== undefined) names.add('operation-not-permitted');
   if (inPath) names.add('not-found');
   if (inQuery || hasBody || method === 'POST') names.add('validation');
   // A body is read, and refused, where none is asked for, too.
-  if (method !== 'GET')
+  if (method !== 'GET') {
+    names.add('cross-site');
+    if (wayOf(entry) !== 'open') names.add('csrf-token');
     for (const name of ['invalid-json', 'bad-request', 'unsupported-media-type', 'body-too-large', ...WRITE])
       names.add(name as ProblemName);
-  if (method === 'POST') names.add('idempotency-running').add('idempotency-mismatch');
-  if (isConditional(method)) names.add('precondition-failed');
+  }
+  if (isRepeatable(method, entry)) names.add('idempotency-running').add('idempotency-mismatch');
+  if (isConditional(method, entry)) names.add('precondition-failed');
   return (Object.keys(PROBLEM_TYPES) as ProblemName[]).filter((name) => names.has(name));
 }
-/** Methods that heed If-Match. */
-export function isConditional(method: string): boolean {
-  return method === 'PUT' || method === 'PATCH' || method === 'DELETE';
+/** Heeds If-Match: resources of a project do, a member's own account does not. */
+function isConditional(method: string, entry: OperationReference): boolean {
+  return wayOf(entry) === 'any' && (method === 'PUT' || method === 'PATCH' || method === 'DELETE');
 }
+/** Heeds Idempotency-Key: what acts in a project does. */
+function isRepeatable(method: string, entry: OperationReference): boolean {
+  return method === 'POST' && wayOf(entry) === 'any';
+}
+
+/** Without an entity tag: a list with more beside it, and a document that is made while it is sent. */
+const UNTAGGED: readonly Answer[] = ['Queues', 'ProjectExport'];
+const IDS = { ...EXAMPLE, ...OWN_EXAMPLE };
 
 const header = (name: string, description: string): Parameter => ({
   name,
@@ -113,7 +138,10 @@ const header = (name: string, description: string): Parameter => ({
 function completeOne(method: string, operation: Operation, entry: OperationReference): Operation {
   const responses: Record<string, object> = {};
   const single =
-    method === 'GET' && typeof entry.answers[200] === 'string' && entry.answers[200] !== 'Queues';
+    method === 'GET' &&
+    typeof entry.answers[200] === 'string' &&
+    !UNTAGGED.includes(entry.answers[200]) &&
+    wayOf(entry) !== 'open';
   for (const [status, answer] of Object.entries(entry.answers)) {
     const body = schemaOf(answer);
     responses[status] = {
@@ -132,12 +160,12 @@ function completeOne(method: string, operation: Operation, entry: OperationRefer
     };
   const parameters = (operation.parameters ?? []).map((parameter) => {
     const example = parameter.in === 'path' ? entry.params?.[parameter.name] : undefined;
-    return example === undefined ? parameter : { ...parameter, example: EXAMPLE[example] };
+    return example === undefined ? parameter : { ...parameter, example: IDS[example] };
   });
-  if (method === 'POST')
+  if (isRepeatable(method, entry))
     parameters.push(header('Idempotency-Key', 'same key and body: same answer, kept for 24 hours'));
   if (single) parameters.push(header('If-None-Match', 'entity tags; 304 where it is still one of them'));
-  if (isConditional(method))
+  if (isConditional(method, entry))
     parameters.push(header('If-Match', 'entity tags of the resource; 412 where it is none of them any more'));
   const content = operation.requestBody?.content['application/json'];
   return {
@@ -146,9 +174,10 @@ function completeOne(method: string, operation: Operation, entry: OperationRefer
     summary: entry.summary,
     description: entry.description ?? '',
     tags: [entry.id.split('.')[1]!],
-    ...(entry.security === undefined
+    ...(entry.security === undefined ? {} : { security: entry.security }),
+    ...(entry.security === undefined || entry.needs !== undefined
       ? { 'x-operation': entry.needs ?? entry.id }
-      : { security: entry.security }),
+      : {}),
     parameters,
     ...(operation.requestBody === undefined || content === undefined
       ? {}

@@ -7,6 +7,7 @@ import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../../events/catalogue.ts';
 import { DOMAIN_RESOURCES } from './domain-resources.ts';
 import { LIMIT_RESOURCES } from './limit-resources.ts';
 import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from './parts.ts';
+import { PEOPLE_RESOURCES } from './people-resources.ts';
 
 /** What was made from replies of others: any JSON object. */
 const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });
@@ -50,7 +51,6 @@ const Recipient = closed({
   last_result: orNull(Open('the last outcome, or why it waits')),
   settled_at: orNull(Time),
 });
-const StaticKey = { id: Id, self: Url, expires_at: orNull(Time), created_at: Time };
 const Subscriber = {
   id: Id,
   self: Url,
@@ -96,26 +96,12 @@ export const RESOURCES = {
   ...DOMAIN_RESOURCES,
   ...LIMIT_RESOURCES,
   Problem,
-  Project: closed({ id: Id, self: Url, name: Type.String(), sandbox: Type.Boolean(), created_at: Time }),
+  ...PEOPLE_RESOURCES,
   ApiClient: closed({
     id: Id,
     self: Url,
     name: Type.String(),
     roles: Type.Array(Type.String()),
-    created_at: Time,
-  }),
-  StaticKey: closed(StaticKey),
-  NewStaticKey: closed({ ...StaticKey, secret: Secret }),
-  OwnedDomain: closed({
-    id: Id,
-    self: Url,
-    name: Type.String(),
-    verified: Type.Boolean(),
-    verified_at: orNull(Time),
-    ownership: closed(
-      { name: Type.String(), type: Type.Literal('TXT'), value: Type.String() },
-      'the record that proves it',
-    ),
     created_at: Time,
   }),
   IncomingRule: closed({

@@ -1,8 +1,10 @@
 /** Conditions on rows: what is as it was read may be changed; what was changed, or is gone, fails the whole transaction. */
 import assert from 'node:assert/strict';
 import type { DnsAccount } from '../../domains/dns-providers/types.ts';
+import type { Role } from '../../iam/types.ts';
 import { DEFAULT_SENDING } from '../../limits/types.ts';
 import type { Rule } from '../../rules/types.ts';
+import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import type { StoreTx } from '../store.ts';
 import type { WithStore } from './running.ts';
@@ -38,6 +40,17 @@ export function expectationsConformance(with_: WithStore): void {
     };
     const limits = { perMinute: 10, perDay: 100 };
     const settings = { ...DEFAULT_SENDING, retentionDays: 7 };
+    const [owner, reader] = [make.member(), make.member({ email: 'reader@example.com' })];
+    const membership = { projectId: p.id, memberId: reader.id, roles: ['reader'], createdAt: NOW };
+    const role = { id: newId(), projectId: p.id, name: 'watcher', operations: [], createdAt: NOW } as Role;
+    await store.transact(INSTANCE, (tx) => {
+      for (const each of [owner, reader]) tx.insertMember(each);
+    });
+    await store.transact(p.id, (tx) => {
+      tx.insertMembership({ ...membership, memberId: owner.id, roles: ['owner'] });
+      tx.insertMembership(membership);
+      tx.insertRole(role);
+    });
     await store.transact(p.id, (tx) => {
       tx.insertApiClient(c);
       for (const each of [t, other, marker]) tx.insertTopic(each);
@@ -61,6 +74,17 @@ export function expectationsConformance(with_: WithStore): void {
       ['owned domain', (tx) => tx.expectOwnedDomain(o), (tx) => tx.verifyOwnedDomain(p.id, o.id, NOW)],
       ['rule', (tx) => tx.expectRule(rule), (tx) => tx.updateRule({ ...rule, names: ['delivered'] })],
       ['subscriber', (tx) => tx.expectSubscriber(s), (tx) => tx.deleteSubscriber(p.id, s.id)],
+      [
+        'membership',
+        (tx) => tx.expectMembership(membership),
+        (tx) => tx.updateMembership({ ...membership, roles: ['admin'] }),
+      ],
+      [
+        'role',
+        (tx) => tx.expectRole(role),
+        (tx) => tx.updateRole({ ...role, operations: ['mta.queues.list'] }),
+      ],
+      ['project', (tx) => tx.expectProject(p), (tx) => tx.updateProject({ ...p, name: 'renamed' })],
       [
         'settings',
         (tx) => tx.expectSendingSettings(p.id, settings),

@@ -6,6 +6,7 @@ import type { Kysely } from 'kysely';
 import type { DnsAccountExpectations } from '../../domains/dns-providers/types.ts';
 import type { DomainExpectations } from '../../domains/types.ts';
 import type { EdjExpectations } from '../../edj/types.ts';
+import type { AccessExpectations } from '../../iam/people-types.ts';
 import type { IamExpectations } from '../../iam/types.ts';
 import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/types.ts';
 import type { RuleExpectations } from '../../rules/types.ts';
@@ -22,13 +23,15 @@ type Table =
   | 'mta_domain'
   | 'rule'
   | 'topic'
-  | 'subscriber';
+  | 'subscriber'
+  | 'role';
 
 export function expectations(
   db: Kysely<Tables>,
   push: Push,
 ): IamExpectations &
   DnsAccountExpectations &
+  AccessExpectations &
   DomainExpectations &
   RuleExpectations &
   EdjExpectations &
@@ -56,6 +59,25 @@ export function expectations(
     expectDkimKey: (k) =>
       expectRow('dkim_key', k, { domain_id: k.domainId, state: k.state, seen_since: k.seenSince }),
     expectDnsAccount: (a) => expectRow('dns_account', a, { name: a.name, sealed_settings: a.sealedSettings }),
+    expectProject(p) {
+      const query = db
+        .updateTable('project')
+        .set((row) => ({ created_at: row.ref('created_at') }))
+        .where('id', '=', p.id)
+        .where('name', '=', p.name)
+        .where('closed_at', p.closedAt === null ? 'is' : '=', p.closedAt);
+      push(command(query, { must: true }));
+    },
+    expectMembership(m) {
+      const query = db
+        .updateTable('membership')
+        .set((row) => ({ created_at: row.ref('created_at') }))
+        .where('project_id', '=', m.projectId)
+        .where('member_id', '=', m.memberId)
+        .where('roles', '=', JSON.stringify(m.roles));
+      push(command(query, { must: true }));
+    },
+    expectRole: (r) => expectRow('role', r, { operations: JSON.stringify(r.operations) }),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, { name: t.name }),
     expectSubscriber: (s) => expectRow('subscriber', s, { url: s.url, inline: toBit(s.inline) }),
