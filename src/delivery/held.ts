@@ -93,7 +93,8 @@ async function admit(candidates: readonly DueRecipient[], deps: HeldDeps, now: n
       over.set(domain.id, until);
     }
     const lane = one.row.lane === HELD_LANES.priority ? HELD_LANES.priority : HELD_LANES.quota;
-    putOff.push(toHeld(one.row, now, until, lane, one.row.lastResult));
+    // a millisecond apart: they keep their order
+    putOff.push(toHeld(one.row, now, until + putOff.length, lane, one.row.lastResult));
   }
   return { free, reservations, putOff, full: null };
 }
