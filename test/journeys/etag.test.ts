@@ -1,22 +1,27 @@
 /** Entity tags: reads that spare the body, changes that overwrite nothing they have not seen; found by the documents. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { type DnsServer, startDns } from './harness.ts';
 import { authorization, type Journey, type Json, startJourney } from './journey.ts';
 import { exampleBodies, type Found, type Published, pathParameters, published } from './openapi.ts';
 import { type Prepared, prepareProject } from './prepared-project.ts';
 
 describe('entity tags', () => {
+  let dns: DnsServer;
   let journey: Journey;
   let api: Published;
   let project: Prepared;
   before(async () => {
-    journey = await startJourney();
+    // What the service looks up after a change stays on this machine, too.
+    dns = await startDns();
+    journey = await startJourney({ HIKYAKU_DNS_SERVERS: dns.address });
     project = await prepareProject(journey, 'tags.test', 'tags');
     api = await published(journey);
   });
   after(async () => {
     await project[Symbol.asyncDispose]();
     await journey[Symbol.asyncDispose]();
+    await dns[Symbol.asyncDispose]();
   });
 
   const isSingle = ({ method, operation }: Found) =>

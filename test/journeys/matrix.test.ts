@@ -100,6 +100,12 @@ describe('the cross-tenant matrix', () => {
           for (const others of [stranger, victim]) {
             const ids = parameters.map((name, at) => (at === i ? id : others.ids[name]));
             const { status, text } = await send(found, ids, body, stranger);
+            // What a removed domain sent and received is still told: to its own project, of itself.
+            if (found.id === 'mta.domains.usage.get' && what === 'deleted') {
+              assert.equal(status, 200, text);
+              assert.equal(leak(text), null);
+              continue;
+            }
             answers[`${what}, ${others.domain}`] = `${status} ${text}`;
             tried++;
           }

@@ -66,6 +66,9 @@ const QueueFilter = closed({
   site: orNull(Type.String()),
   domain: orNull(Type.String()),
   sender: orNull(Type.String()),
+  sent_with: orNull(
+    Type.String({ description: 'id of the domain it was sent with, there still or removed' }),
+  ),
   accepted_before: orNull(Time),
   state: orNull(oneOf('queued', 'deferred', 'held')),
 });
