@@ -1407,6 +1407,7 @@ export interface components {
                 site: string | null;
                 domain: string | null;
                 sender: string | null;
+                sent_with: string | null;
                 accepted_before: string | null;
                 state: ("queued" | "deferred" | "held") | null;
             };
@@ -1422,6 +1423,7 @@ export interface components {
                 site: string | null;
                 domain: string | null;
                 sender: string | null;
+                sent_with: string | null;
                 accepted_before: string | null;
                 state: ("queued" | "deferred" | "held") | null;
             };
