@@ -66,6 +66,7 @@ const QueueFilter = closed({
   site: orNull(Type.String()),
   domain: orNull(Type.String()),
   sender: orNull(Type.String()),
+  sent_with: orNull(Id),
   accepted_before: orNull(Time),
   state: orNull(oneOf('queued', 'deferred', 'held')),
 });
