@@ -29,6 +29,8 @@ const NO_IDS = [
   'domain',
   'sender',
 ];
+/** They tell of an own resource after its removal, too. */
+const OUTLIVE = ['mta.domains.usage.get'];
 const nameOf = (example: string) =>
   (Object.keys(EXAMPLE) as ExampleName[]).find((name) => EXAMPLE[name] === example);
 
@@ -96,6 +98,7 @@ describe('the cross-tenant matrix', () => {
       for (const [i, kind] of parameters.entries()) {
         const answers: Record<string, string> = {};
         for (const [what, id] of Object.entries(foreign(kind))) {
+          if (what === 'deleted' && OUTLIVE.includes(found.id)) continue;
           // The other places once with the stranger's own ids, once with the victim's.
           for (const others of [stranger, victim]) {
             const ids = parameters.map((name, at) => (at === i ? id : others.ids[name]));
