@@ -32,7 +32,7 @@ import { offerOwnerLink, signInUrl } from './iam/links.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
 import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
-import { planLetter } from './intake/letters.ts';
+import { hasMailName, planLetter } from './intake/letters.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
 import { planNotice } from './intake/notices.ts';
 import type { HostedOutcome } from './intake/planned.ts';
@@ -530,6 +530,7 @@ export async function startService(
           messages: [planLetter(letter, { clock, random, hostname: config.hostname })],
           also: (tx) => also(tx as StoreTx),
         }),
+      writesMail: hasMailName(config.hostname),
       sealer,
       clock,
       random,

@@ -79,6 +79,8 @@ export interface ApiDeps {
   readonly prepareProjectEvent: PrepareProjectEvent<Pick<EdjTx, 'insertEvent'>>;
   /** Takes a mail of the instance's own through the one door, and `also` in the same commit. */
   readonly acceptLetter: (letter: Letter, also: (tx: ApiTx & IntakeTx) => void) => Promise<void>;
+  /** The instance has a name of the Internet, that its letters can come from. */
+  readonly writesMail: boolean;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;

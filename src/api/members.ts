@@ -1,7 +1,7 @@
 /**
- * /iam/v1/members and /iam/v1/invitations: who belongs to the project. An invitation is a link that the inviter passes on,
- * since the instance has no address of its own to send from; it is shown once. Invariants: nobody hands out or takes away
- * what they do not hold; the last owner stays.
+ * /iam/v1/members and /iam/v1/invitations: who belongs to the project. An invitation is a link, mailed in the commit that
+ * makes it and shown once to the inviter. Its mail is the instance's own: whoever may read the project's messages does not
+ * read it. Invariants: nobody hands out or takes away what they do not hold; the last owner stays.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
@@ -12,13 +12,17 @@ import type { Principal } from '../iam/types.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
 import { asMember, found, pageOf, pathId, permitted, permittedOnInstance } from './context.ts';
-import type { ApiDeps } from './deps.ts';
+import type { ApiDeps, ApiTx } from './deps.ts';
 import { emailOf } from './email.ts';
 import { ifMatch } from './etag.ts';
 import { mayChangeHolder, mayGrant } from './granting.ts';
+import { invitationLetter } from './invitation-letter.ts';
 import type { PeopleViews } from './people-views.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, RoleNames } from './schemas.ts';
+
+/** Open at a time, in a project: the instance's name is not lent for mail to everybody. */
+const MOST_INVITATIONS = 50;
 
 export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleViews): void {
   const { read, transactor, random, clock } = deps;
@@ -139,7 +143,16 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
       config: { operation: 'iam.invitations.create' },
       schema: {
         body: Type.Object(
-          { email: Type.String({ maxLength: 500 }), roles: RoleNames },
+          {
+            email: Type.String({ maxLength: 500 }),
+            roles: RoleNames,
+            mail: Type.Optional(
+              Type.Boolean({
+                description:
+                  'mails the link; without it that is done where the instance has a name that mail can come from',
+              }),
+            ),
+          },
           { additionalProperties: false },
         ),
         response: { 201: AnyObject },
@@ -148,12 +161,18 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
     async (request, reply) => {
       const principal = permitted(request, 'iam.invitations.create');
       const { projectId } = principal;
-      const body = request.body as { email: string; roles: string[] };
+      const body = request.body as { email: string; roles: string[]; mail?: boolean };
+      const mailed = body.mail ?? deps.writesMail;
+      if (mailed && !deps.writesMail)
+        throw invalid('mail', 'the instance has no name that mail can come from (HIKYAKU_HOSTNAME)');
       const email = emailOf(body.email, 'email');
       if (body.roles.length === 0) throw invalid('roles', 'must name at least one role');
       await mayGrant(read, principal, body.roles);
-      const token = newToken(random);
       const now = clock.now();
+      const open = await read.invitations(projectId, { limit: MOST_INVITATIONS, cursor: null });
+      if (open.items.filter((one) => one.expiresAt > now).length === MOST_INVITATIONS)
+        throw conflict('too-many-invitations', `${MOST_INVITATIONS} invitations are open; revoke some first`);
+      const token = newToken(random);
       const invitation: Invitation = {
         id: random.id(),
         projectId,
@@ -164,12 +183,19 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
         createdAt: now,
         expiresAt: now + INVITATION_MS,
       };
-      await transactor.transact(projectId, (tx) => {
+      const record = (tx: ApiTx) => {
         tx.pruneInvitations(projectId, now);
         tx.insertInvitation(invitation);
-      });
+      };
       const url = signInUrl(deps.publicUrl(), token);
-      return reply.code(201).send({ ...views.invitation(invitation), sign_in_url: url });
+      if (mailed) {
+        const { name } = found(await read.project(projectId));
+        await deps.acceptLetter(
+          { project: INSTANCE, to: email, ...invitationLetter(invitation, name, url) },
+          record,
+        );
+      } else await transactor.transact(projectId, record);
+      return reply.code(201).send({ ...views.invitation(invitation), mailed, sign_in_url: url });
     },
   );
   async function nameOf({ actor, projectId }: Principal): Promise<string> {

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import type { Principal } from '../iam/types.ts';
 import {
   approved,
   cancelled,
@@ -35,7 +36,10 @@ const Ask = Type.Object(
     per_day: Type.Optional(Limit),
     reason: Text,
     notify: Type.Optional(
-      Type.String({ maxLength: 254, description: 'mail address that is told of the decision' }),
+      Type.String({
+        maxLength: 254,
+        description: "mail address that is told of the decision; without it, a member's own",
+      }),
     ),
   },
   { additionalProperties: false },
@@ -101,6 +105,8 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
       return { items: page.items.map(requestView), next_cursor: page.nextCursor };
     },
   );
+  const addressOf = async ({ actor }: Principal): Promise<string | null> =>
+    actor.kind === 'member' ? ((await read.member(actor.memberId))?.email ?? null) : null;
   app.post(
     '/limit_requests',
     {
@@ -132,7 +138,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         perDay: body.per_day ?? null,
         reason: body.reason,
         actor: callerOf(principal),
-        notify: body.notify ?? null,
+        notify: body.notify ?? (await addressOf(principal)),
         createdAt: clock.now(),
         decidedAt: null,
         decidedBy: null,

@@ -60,6 +60,7 @@ export const PROBLEM_TYPES = {
   'passkeys-need-a-host-name': { status: 409, meaning: 'HIKYAKU_PUBLIC_URL names an address, not a host' },
   'last-owner': { status: 409, meaning: 'the project would have no owner' },
   'member-already': { status: 409, meaning: 'the invited is a member of the project already' },
+  'too-many-invitations': { status: 409, meaning: 'a project has at most 50 open invitations' },
   'role-in-use': { status: 409, meaning: 'a member, an API client or an invitation has the role' },
   'too-many-roles': { status: 409, meaning: 'a project has at most 200 roles' },
   'project-closed': { status: 409, meaning: 'the project is closed already' },

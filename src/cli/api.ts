@@ -1,6 +1,7 @@
 /**
  * `hikyaku api`: every operation of a running service, by its name, as its OpenAPI documents describe them. The answer
- * goes to stdout as one JSON value (octets as they are, `null` where there is nothing), a refusal to stderr.
+ * goes to stdout as one JSON value (octets as they are, `null` where there is nothing), a refusal to stderr. What stands
+ * before the operation's name is about the way to the service (`--url`), what follows it about the operation (its `url`).
  */
 import { text } from 'node:stream/consumers';
 import { loadApiAccess } from '../config/api-access.ts';
@@ -8,20 +9,26 @@ import { ACCESS_OPTIONS, clientOf, createApiClient, refusal } from './api-client
 import { type CliOperation, describe, loadOperations, requestOf } from './operations.ts';
 import { type CommandContext, UsageError } from './usage.ts';
 
+type Flag = readonly [name: string, value: string | true];
 interface Parsed {
   readonly words: readonly string[];
-  readonly flags: readonly (readonly [string, string | true])[];
+  /** Before the first word. */
+  readonly access: readonly Flag[];
+  readonly flags: readonly Flag[];
 }
 /** Words and flags; which flags there are is known only from the documents. */
 function parse(args: readonly string[]): Parsed {
   const words: string[] = [];
-  const flags: [string, string | true][] = [];
+  const access: Flag[] = [];
+  const all: Flag[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (!arg.startsWith('--')) {
       words.push(arg);
       continue;
     }
+    const isAccess = words.length === 0 && Object.hasOwn(ACCESS_OPTIONS, arg.slice(2).split('=')[0]!);
+    const flags = isAccess ? access : all;
     const equals = arg.indexOf('=');
     const next = args[i + 1];
     if (equals !== -1) flags.push([arg.slice(2, equals), arg.slice(equals + 1)]);
@@ -31,18 +38,21 @@ function parse(args: readonly string[]): Parsed {
       i++;
     }
   }
-  return { words, flags };
+  return { words, access, flags: all };
 }
 
 export async function run(args: readonly string[], context: CommandContext): Promise<number> {
-  const { words, flags } = parse(args);
-  const own = (name: string) => flags.findLast(([flag]) => flag === name)?.[1];
-  const textOf = (name: string) => {
-    const value = own(name);
+  const parsed = parse(args);
+  const { words, flags } = parsed;
+  const own = (name: string, among = flags) => among.findLast(([flag]) => flag === name)?.[1];
+  const textOf = (name: string, among = flags) => {
+    const value = own(name, among);
     if (value === true) throw new UsageError(`--${name} needs a value`);
     return value;
   };
-  const access = Object.fromEntries(Object.keys(ACCESS_OPTIONS).map((name) => [name, textOf(name)]));
+  const access = Object.fromEntries(
+    Object.keys(ACCESS_OPTIONS).map((name) => [name, textOf(name, parsed.access)]),
+  );
   const [name, ...ids] = words;
   if (name === undefined && own('list') === undefined)
     throw new UsageError('the name of an operation is needed; --list prints them all');
@@ -70,7 +80,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     operation,
     {
       ids,
-      flags: flags.filter(([flag]) => flag !== 'json' && !(flag in ACCESS_OPTIONS)),
+      flags: flags.filter(([flag]) => flag !== 'json'),
       body: json === undefined ? undefined : bodyOf(json === '-' ? await text(process.stdin) : json),
     },
     loadApiAccess(context.env, access).url,

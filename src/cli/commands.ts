@@ -43,7 +43,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ),
   api: lazy(
     'any operation of the HTTP API by its name',
-    `--list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help] ${ACCESS}`,
+    `${ACCESS} --list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help]`,
     () => import('./api.ts'),
   ),
   backup: lazy(

@@ -19,6 +19,11 @@ export interface Letter {
   /** Plain text, LF. */
   readonly body: string;
 }
+/** Whether it is a name of the Internet, not just one of this machine or its network. */
+export function hasMailName(hostname: string): boolean {
+  const host = parseDomain(hostname);
+  return host?.includes('.') === true && !/\.(localhost|local|internal|localdomain)$/.test(host);
+}
 /** Throws RangeError where `to` is no address. A host whose name is no mail domain writes as localhost. */
 export function planLetter(
   { project, to, subject, body }: Letter,

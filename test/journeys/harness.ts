@@ -41,6 +41,8 @@ export function environment(directory: string, more: Record<string, string> = {}
     HIKYAKU_STORE: `sqlite:${directory}`,
     HIKYAKU_DATA_DIR: directory,
     HIKYAKU_HOSTNAME: 'mail.sender.test',
+    // Nobody is asked there: no test's question leaves this machine.
+    HIKYAKU_DNS_SERVERS: '127.0.0.1:1',
     HIKYAKU_HTTP_LISTEN: '127.0.0.1:0',
     HIKYAKU_MX_LISTEN: '127.0.0.1:0',
     HIKYAKU_SUBMISSION_LISTEN: '127.0.0.1:0',

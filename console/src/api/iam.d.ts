@@ -279,7 +279,7 @@ export interface paths {
         /** invitations that were not accepted, newest first */
         get: operations["iam.invitations.list"];
         put?: never;
-        /** makes a link to pass on; it is shown only in this answer and works for 7 days */
+        /** mails a link that works for 7 days; this answer is the only one that shows it */
         post: operations["iam.invitations.create"];
         delete?: never;
         options?: never;
@@ -968,6 +968,8 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description the link is on its way to the address */
+            mailed: boolean;
             sign_in_url: string | null;
         };
         Role: {
@@ -4076,11 +4078,13 @@ export interface operations {
                 "application/json": {
                     email: string;
                     roles: string[];
+                    /** @description mails the link; without it that is done where the instance has a name that mail can come from */
+                    mail?: boolean;
                 };
             };
         };
         responses: {
-            /** @description makes a link to pass on; it is shown only in this answer and works for 7 days */
+            /** @description mails a link that works for 7 days; this answer is the only one that shows it */
             201: {
                 headers: {
                     [name: string]: unknown;

@@ -7466,7 +7466,7 @@ export interface operations {
                     /** @description recipients; 0: no limit */
                     per_day?: number;
                     reason: string;
-                    /** @description mail address that is told of the decision */
+                    /** @description mail address that is told of the decision; without it, a member's own */
                     notify?: string;
                 };
             };

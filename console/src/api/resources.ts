@@ -193,7 +193,8 @@ export interface Invitation extends Reference {
   readonly roles: readonly string[];
   readonly expires_at: string;
   readonly created_at: string;
-  /** Only in the answer that made it; null in a repeated answer. */
+  /** Only in the answer that made it, like the link; that is null in a repeated answer. */
+  readonly mailed?: boolean;
   readonly sign_in_url?: string | null;
 }
 export interface Passkey extends Reference {

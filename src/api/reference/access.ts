@@ -104,7 +104,7 @@ export const accessReference: Reference = {
   },
   'POST /iam/v1/invitations': {
     id: 'iam.invitations.create',
-    summary: 'makes a link to pass on; it is shown only in this answer and works for 7 days',
+    summary: 'mails a link that works for 7 days; this answer is the only one that shows it',
     answers: { 201: 'NewInvitation' },
     examples: {
       reader: {

@@ -116,7 +116,11 @@ export const PEOPLE_RESOURCES = {
   Member: closed({ id: Id, self: Url, email: Email, name: Type.String(), roles: Roles, created_at: Time }),
   MemberReset: closed({ email: Email, sign_in_url: Url }, 'the link is shown only now'),
   Invitation: closed(Invitation),
-  NewInvitation: closed({ ...Invitation, sign_in_url: ShownOnce }),
+  NewInvitation: closed({
+    ...Invitation,
+    mailed: Type.Boolean({ description: 'the link is on its way to the address' }),
+    sign_in_url: ShownOnce,
+  }),
   Role: closed({
     id: Id,
     self: Url,

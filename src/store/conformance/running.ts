@@ -12,3 +12,26 @@ export const conflict = (what: string) => (error: unknown) => {
   assert.equal(error.what, what);
   return true;
 };
+
+/** What of a store was called, and what it has: names as `read.project`, `tx.insertProject`, `sweep`. */
+export interface Calls {
+  readonly had: Set<string>;
+  readonly made: Set<string>;
+}
+/** The same store, whose calls are noted. */
+export function noting(store: Store, calls: Calls): Store {
+  function noted<T extends object>(prefix: string, target: T, over: Partial<T> = {}): T {
+    for (const [name, value] of Object.entries(target))
+      if (typeof value === 'function') calls.had.add(prefix + name);
+    return new Proxy(target, {
+      get(_, name) {
+        if (typeof name === 'string' && calls.had.has(prefix + name)) calls.made.add(prefix + name);
+        return Object.hasOwn(over, name) ? over[name as keyof T] : Reflect.get(target, name);
+      },
+    });
+  }
+  return noted('', store, {
+    read: noted('read.', store.read),
+    transact: (project, record, urgent) => store.transact(project, (tx) => record(noted('tx.', tx)), urgent),
+  });
+}

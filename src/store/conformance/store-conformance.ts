@@ -15,7 +15,7 @@ import { ledgerConformance } from './ledger-conformance.ts';
 import { limitsConformance } from './limits-conformance.ts';
 import { peopleConformance } from './people-conformance.ts';
 import { retentionConformance } from './retention-conformance.ts';
-import type { WithStore } from './running.ts';
+import { type Calls, noting, type WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW } from './samples.ts';
 import { spoolConformance } from './spool-conformance.ts';
@@ -32,10 +32,11 @@ export function storeConformance({
     t.after(() => rmSync(directory, { recursive: true, force: true }));
     return directory;
   }
+  const calls: Calls = { had: new Set(), made: new Set() };
   const with_: WithStore = (title, body) =>
     test(title, async (t) => {
       await using store = await open(directoryFor(t));
-      await body(store);
+      await body(noting(store, calls));
     });
   describe(name, () => {
     iamConformance(with_);
@@ -100,6 +101,12 @@ export function storeConformance({
       await assert.rejects(
         store.transact(p.id, (tx) => tx.insertProject(p)),
         { name: 'StoreError', retryable: false },
+      );
+    });
+    test('every method of the interfaces was called', () => {
+      assert.deepEqual(
+        [...calls.had].filter((name) => !calls.made.has(name)),
+        [],
       );
     });
   });

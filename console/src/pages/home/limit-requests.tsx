@@ -6,7 +6,6 @@ import { api, ask } from '../../api/client.ts';
 import { type Page, useList } from '../../api/queries.ts';
 import type { LimitRequest, Usage } from '../../api/resources.ts';
 import { showNumber, showTime } from '../../i18n.ts';
-import { useSession } from '../../session/session.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
@@ -101,7 +100,6 @@ export function Asked({ per_minute: minute, per_day: day }: Pick<LimitRequest, '
 /** The decision is mailed to whoever asked. */
 function NewRequest({ usage }: { readonly usage: Usage }) {
   const { t } = useTranslation();
-  const { data: session } = useSession();
   const form = useForm<Values>({
     initialValues: { per_minute: '', per_day: '', reason: '' },
     validate: {
@@ -119,7 +117,6 @@ function NewRequest({ usage }: { readonly usage: Usage }) {
             ...(typeof per_minute === 'number' ? { per_minute } : {}),
             ...(typeof per_day === 'number' ? { per_day } : {}),
             reason: reason.trim(),
-            ...(session?.state === 'signed_in' ? { notify: session.member.email } : {}),
           },
           headers,
         }),

@@ -125,6 +125,7 @@ function Invite() {
       <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
         <Stack gap="sm">
           <ProblemAlert error={problem} />
+          {made?.mailed === true && <Text size="sm">{t('members.mailed', { email: made.email })}</Text>}
           {made?.sign_in_url && (
             <SecretOnce
               title={t('members.link')}
