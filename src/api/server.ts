@@ -74,7 +74,10 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   const deps: ApiDeps = { ...given, transactor: audit.transactor };
   const sessions = createSessions({
     ...given,
-    secure: options.tls !== null || options.trustedProxies.length > 0,
+    secure:
+      options.tls !== null ||
+      options.trustedProxies.length > 0 ||
+      given.publicUrl().startsWith('https:'),
   });
   const people = createPeople(deps);
   const { headerMs, requestMs, everyMs } = options.deadlines ?? DEADLINES;

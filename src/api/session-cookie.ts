@@ -28,7 +28,7 @@ export interface SessionDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly publicUrl: () => string;
-  /** TLS here or at a trusted proxy. */
+  /** Pages come by TLS: from here, from a trusted proxy, or as the public URL says. */
   readonly secure: boolean;
 }
 export interface Sessions {
