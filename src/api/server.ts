@@ -75,9 +75,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   const sessions = createSessions({
     ...given,
     secure:
-      options.tls !== null ||
-      options.trustedProxies.length > 0 ||
-      given.publicUrl().startsWith('https:'),
+      options.tls !== null || options.trustedProxies.length > 0 || given.publicUrl().startsWith('https:'),
   });
   const people = createPeople(deps);
   const { headerMs, requestMs, everyMs } = options.deadlines ?? DEADLINES;

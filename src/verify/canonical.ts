@@ -26,55 +26,63 @@ export function bodyHash(raw: Buffer): string {
 
 /**
  * RFC 6376 §3.4.4: whitespace at line ends is dropped, other runs become one space, empty lines at the end are dropped,
- * a non-empty body ends with CRLF. `write` gets pieces that are valid only during the call.
+ * a non-empty body ends with CRLF. What is canonical already is written as it stands; `write` gets pieces that are valid
+ * only during the call.
  */
 export function relaxBody(body: Buffer, write: (octets: Buffer) => void): void {
-  // A piece never grows: 64 KiB of room and one line end or space more per step.
-  const out = Buffer.allocUnsafe(Math.min(FLUSH_AT, body.length) + 8);
+  const end = endOfText(body);
+  const out = Buffer.allocUnsafe(Math.min(FLUSH_AT, end));
   let used = 0;
-  let emptyLines = 0;
-  let space = false;
-  let lineHasText = false;
-  const flush = () => {
+  /** Octets from here on are not written yet. */
+  let from = 0;
+  function flush(): void {
     if (used > 0) write(out.subarray(0, used));
     used = 0;
-  };
-  const length = body.length;
-  for (let i = 0; i < length; i += 1) {
-    const octet = body[i]!;
-    if (octet === CR && body[i + 1] === LF) {
-      i += 1;
-      space = false;
-      if (!lineHasText) {
-        emptyLines += 1;
-      } else {
-        out[used++] = CR;
-        out[used++] = LF;
-        lineHasText = false;
-      }
-    } else if (octet === SP || octet === TAB) {
-      space = true;
-    } else {
-      while (emptyLines > 0) {
-        out[used++] = CR;
-        out[used++] = LF;
-        emptyLines -= 1;
-        if (used >= FLUSH_AT) flush();
-      }
-      if (space) {
-        out[used++] = SP;
-        space = false;
-      }
-      out[used++] = octet;
-      lineHasText = true;
-    }
-    if (used >= FLUSH_AT) flush();
   }
-  if (lineHasText) {
-    out[used++] = CR;
-    out[used++] = LF;
+  function keep(until: number): void {
+    while (from < until) {
+      const count = Math.min(until - from, out.length - used);
+      body.copy(out, used, from, from + count);
+      used += count;
+      from += count;
+      if (used === out.length) flush();
+    }
+  }
+  for (let i = 0; i < end; i += 1) {
+    const octet = body[i]!;
+    if (octet !== SP && octet !== TAB) continue;
+    let next = i + 1;
+    while (next < end && (body[next] === SP || body[next] === TAB)) next += 1;
+    const endsLine = next === end || isLineEnd(body, next);
+    if (endsLine || octet === TAB || next > i + 1) {
+      keep(i);
+      if (!endsLine) out[used++] = SP;
+      if (used === out.length) flush();
+      from = next;
+    }
+    i = next - 1;
   }
   flush();
+  if (from < end) write(body.subarray(from, end));
+  if (end > 0 && !isLineEnd(body, end - 2)) write(LINE_END);
+}
+const LINE_END = Buffer.from('\r\n');
+
+function isLineEnd(body: Buffer, at: number): boolean {
+  return body[at] === CR && body[at + 1] === LF;
+}
+/** Where the body ends without the lines at its end that are empty or blank; the last line keeps its end. */
+function endOfText(body: Buffer): number {
+  let end = body.length;
+  for (;;) {
+    let text = end;
+    if (text >= 2 && isLineEnd(body, text - 2)) text -= 2;
+    while (text > 0 && (body[text - 1] === SP || body[text - 1] === TAB)) text -= 1;
+    // Blank up to the line before it, or up to the beginning.
+    if (text > 0 && !(text >= 2 && isLineEnd(body, text - 2))) return end;
+    end = text;
+    if (end === 0) return 0;
+  }
 }
 
 export interface RawField {
