@@ -23,7 +23,7 @@ const Query = Type.Object(
   { additionalProperties: false },
 );
 
-export function auditView(event: AuditEvent): object {
+export function auditView(event: AuditEvent) {
   return {
     id: event.id,
     actor: { type: ACTORS[event.actor.kind], id: event.actor.id },
@@ -56,6 +56,29 @@ export function auditRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const project =
       query.instance === true ? INSTANCE : permitted(request, 'iam.audit_events.list').projectId;
     const { items, nextCursor } = await deps.read.auditEvents(project, filter, pageOf(request));
-    return { items: items.map(auditView), next_cursor: nextCursor };
+    const names = await namesOf(deps.read, items);
+    return {
+      items: items.map((event) => {
+        const { actor, ...view } = auditView(event);
+        return { ...view, actor: { ...actor, name: names.get(event.actor.id ?? '') ?? null } };
+      }),
+      next_cursor: nextCursor,
+    };
   });
+}
+/** What the actors of the events are called now, by id: members by their e-mail, API clients by their name. */
+async function namesOf(
+  read: ApiDeps['read'],
+  events: readonly AuditEvent[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const names = new Map<string, string | null>();
+  for (const { actor, projectId } of events) {
+    if (actor.id === null || names.has(actor.id)) continue;
+    const name =
+      actor.kind === 'member'
+        ? (await read.member(actor.id))?.email
+        : (await read.apiClient(projectId, actor.id))?.name;
+    names.set(actor.id, name ?? null);
+  }
+  return names;
 }

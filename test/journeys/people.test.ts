@@ -209,7 +209,8 @@ test('project, role, API client, key, and a mail sent with it by SMTP; all of it
   );
   assert.deepEqual(creation.fields, ['name', 'roles']);
   assert.equal(creation.target, `/iam/v1/api_clients/${client.json.id}`);
-  assert.deepEqual([creation.actor.type, creation.address], ['member', '127.0.0.1']);
+  assert.deepEqual([creation.actor.type, creation.actor.name], ['member', OWNER]);
+  assert.equal(creation.address, '127.0.0.1');
   const filtered = await owner.call('GET', '/iam/v1/audit_events?operation=iam.roles.update');
   assert.equal(filtered.json.items.length, 1);
   const instance = (await owner.call('GET', '/iam/v1/audit_events?instance=true&limit=500')).json.items;

@@ -57,7 +57,17 @@ const Session = Type.Union(
 );
 const AuditEvent = closed({
   id: Id,
-  actor: closed({ type: oneOf('api_client', 'member', 'command', 'unknown'), id: orNull(Id) }),
+  actor: closed({
+    type: oneOf('api_client', 'member', 'command', 'unknown'),
+    id: orNull(Id),
+    name: Type.Optional(
+      orNull(
+        Type.String({
+          description: "as it is called now: a member's e-mail, an API client's name; in lists, not in exports",
+        }),
+      ),
+    ),
+  }),
   operation: Type.String(),
   target: Type.String({ description: 'path of what was changed or made' }),
   address: orNull(Type.String()),
