@@ -222,7 +222,7 @@ describe('the commands', () => {
     const failing: [string[], Record<string, string>, RegExp][] = [
       [['message', 'nothing'], env, /404 Not found/],
       [['api', 'edj.topics.list'], { ...env, HIKYAKU_API_URL: 'http://127.0.0.1:1' }, /no service answers/],
-      [['api', 'edj.topics.list', '--key-secret', 'other'], env, /401/],
+      [['api', '--key-secret', 'other', 'edj.topics.list'], env, /401/],
       [['api', 'edj.topics.list'], { ...env, HIKYAKU_API_URL: 'ftp://x' }, /HIKYAKU_API_URL/],
     ];
     for (const [args, where, reason] of failing) {
