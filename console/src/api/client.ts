@@ -65,10 +65,12 @@ interface Answer {
   readonly error?: unknown;
   readonly response: Response;
 }
-/** The body of a good answer; the documents leave answers open, so the caller names the resource it expects. */
-export async function ask<T>(call: Promise<Answer>): Promise<T> {
+/** What a call is answered with where all is well; undefined where the answer has no body. */
+type BodyOf<A extends Answer> = A extends { readonly data: infer T } ? T : never;
+/** The body of a good answer, of the type that the document gives it. */
+export async function ask<A extends Answer>(call: Promise<A>): Promise<BodyOf<A>> {
   const { data, error, response } = await call;
-  if (response.ok) return data as T;
+  if (response.ok) return data as BodyOf<A>;
   const problem = new ApiProblem(response.status, error, response.headers.get('retry-after'));
   // A refused password or code is no session that ended.
   if (problem.type === 'unauthenticated' && connection.get().csrfToken !== null)

@@ -35,7 +35,7 @@ export function LinkPage() {
     form: asked ? form : undefined,
     async send({ email, name }) {
       try {
-        return await ask<Session>(
+        return await ask(
           api.POST('/iam/v1/session/link', {
             body: {
               token,

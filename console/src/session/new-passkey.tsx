@@ -17,9 +17,9 @@ export function NewPasskey({ onDone }: { readonly onDone: (next: Session) => voi
   const { submit, pending, problem } = useSubmit<{ name: string }, Session>({
     form,
     async send({ name }) {
-      const options = await ask<object>(api.POST('/iam/v1/me/passkeys/options'));
+      const options = await ask(api.POST('/iam/v1/me/passkeys/options'));
       const response = await makePasskey(options);
-      const made = await ask<{ session: Session }>(
+      const made = await ask(
         api.POST('/iam/v1/me/passkeys', { body: { name: name.trim(), response: { ...response } } }),
       );
       return made.session;

@@ -12,14 +12,10 @@ import type { Session } from './session.ts';
 
 const QrCode = lazy(() => import('../ui/qr-code.tsx'));
 
-interface Begun {
-  readonly secret: string;
-  readonly uri: string;
-}
 export function NewTotp({ onDone }: { readonly onDone: (next: Session) => void }) {
   const { t } = useTranslation();
   const begin = useMutation({
-    mutationFn: () => ask<Begun>(api.POST('/iam/v1/me/totp')),
+    mutationFn: () => ask(api.POST('/iam/v1/me/totp')),
   });
   const begun = useRef(false);
   const { mutate } = begin;

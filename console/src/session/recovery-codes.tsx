@@ -12,7 +12,7 @@ interface RecoveryCodesProps {
 export function RecoveryCodes({ onDone }: RecoveryCodesProps) {
   const { t } = useTranslation();
   const make = useMutation({
-    mutationFn: () => ask<{ codes: readonly string[] }>(api.POST('/iam/v1/me/recovery_codes')),
+    mutationFn: () => ask(api.POST('/iam/v1/me/recovery_codes')),
   });
   if (make.data === undefined)
     return (

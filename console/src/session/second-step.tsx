@@ -38,7 +38,7 @@ function PasskeyStep() {
   const take = useTakeSession();
   const { submit, pending, problem } = useSubmit<object, Session>({
     async send() {
-      const options = await ask<object>(api.POST('/iam/v1/session/passkey/options'));
+      const options = await ask(api.POST('/iam/v1/session/passkey/options'));
       const response = await askPasskey(options);
       return ask(api.POST('/iam/v1/session/passkey', { body: { response: { ...response } } }));
     },

@@ -2,58 +2,27 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback } from 'react';
 import { ApiProblem, api, ask } from '../api/client.ts';
-import type { Passkey } from '../api/resources.ts';
+import type { components as Iam } from '../api/iam.d.ts';
 import { connection } from './connection.ts';
 
-export interface Me {
-  readonly id: string;
-  readonly email: string;
-  readonly name: string;
-  readonly language: string;
-  readonly instance_roles: readonly string[];
-}
-/** The own account as it shows itself. */
-export interface Account extends Me {
-  readonly has_totp: boolean;
-  readonly passkeys: readonly Passkey[];
-  readonly recovery_codes_left: number;
-}
+export type Session = Iam['schemas']['Session'];
+export type SignedOut = Extract<Session, { state: 'signed_out' }>;
+export type SecondFactor = Extract<Session, { state: 'second_factor' }>;
+export type Setup = Extract<Session, { state: 'set_up' }>;
+export type SignedIn = Extract<Session, { state: 'signed_in' }>;
+export type Method = SecondFactor['methods'][number];
+export type Me = SignedIn['member'];
 /** A project as a member of it sees it. */
-export interface OwnProject {
-  readonly id: string;
-  readonly name: string;
-  readonly roles: readonly string[];
-  readonly closed_at: string | null;
-}
-export type Method = 'totp' | 'passkey' | 'recovery';
-export interface SignedOut {
-  readonly state: 'signed_out';
-}
-export interface SecondFactor {
-  readonly state: 'second_factor';
-  readonly methods: readonly Method[];
-  readonly csrf_token: string;
-}
-export interface Setup {
-  readonly state: 'set_up';
-  readonly missing: readonly ('password' | 'second_factor')[];
-  readonly member: Me;
-  readonly csrf_token: string;
-}
-export interface SignedIn {
-  readonly state: 'signed_in';
-  readonly member: Me;
-  readonly projects: readonly OwnProject[];
-  readonly csrf_token: string;
-}
-export type Session = SignedOut | SecondFactor | Setup | SignedIn;
+export type OwnProject = SignedIn['projects'][number];
+/** The own account as it shows itself. */
+export type Account = Iam['schemas']['Account'];
 const SESSION = ['session'] as const;
 
 export const isOperator = (member: Me): boolean => member.instance_roles.includes('operator');
 
 async function readSession(signal: AbortSignal): Promise<Session> {
   try {
-    const session = await ask<Session>(api.GET('/iam/v1/session', { signal }));
+    const session = await ask(api.GET('/iam/v1/session', { signal }));
     if (session.state !== 'signed_out') connection.set({ csrfToken: session.csrf_token });
     return session;
   } catch (error) {

@@ -1,11 +1,10 @@
 /** The roles of the project, predefined and custom. */
 import { api, ask } from '../api/client.ts';
-import { type Page, useResource } from '../api/queries.ts';
-import type { Role } from '../api/resources.ts';
+import { useResource } from '../api/queries.ts';
 
 export function useRoles() {
   return useResource(['roles'], (signal) =>
-    ask<Page<Role>>(api.GET('/iam/v1/roles', { params: { query: { limit: 200 } }, signal })),
+    ask(api.GET('/iam/v1/roles', { params: { query: { limit: 200 } }, signal })),
   );
 }
 /** Those that can be handed out in a project; `operator` is the instance's. */

@@ -8,7 +8,7 @@ import { useRefresh, useResource } from '../../api/queries.ts';
 import { changeLanguage, isLanguage, LANGUAGES } from '../../i18n.ts';
 import { PasswordForm } from '../../session/password-form.tsx';
 import { RecoveryCodes } from '../../session/recovery-codes.tsx';
-import { type Account, type Me, useRereadSession, useTakeSession } from '../../session/session.ts';
+import { type Me, useRereadSession, useTakeSession } from '../../session/session.ts';
 import { Page, Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
@@ -20,7 +20,7 @@ export function AccountPage() {
   const take = useTakeSession();
   const refresh = useRefresh();
   const [round, setRound] = useState(0);
-  const query = useResource(['me'], (signal) => ask<Account>(api.GET('/iam/v1/me', { signal })));
+  const query = useResource(['me'], (signal) => ask(api.GET('/iam/v1/me', { signal })));
   const me = query.data;
   return (
     <Page title={t('account.title')} intro={me?.email}>

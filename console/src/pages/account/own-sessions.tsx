@@ -2,8 +2,7 @@
 import { Badge, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useResource } from '../../api/queries.ts';
-import type { OwnSession } from '../../api/resources.ts';
+import { useResource } from '../../api/queries.ts';
 import { showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Section, Waiting } from '../../ui/page.tsx';
@@ -12,9 +11,7 @@ const KEY = ['own-sessions'];
 
 export function OwnSessions() {
   const { t } = useTranslation();
-  const query = useResource(KEY, (signal) =>
-    ask<Page<OwnSession>>(api.GET('/iam/v1/me/sessions', { signal })),
-  );
+  const query = useResource(KEY, (signal) => ask(api.GET('/iam/v1/me/sessions', { signal })));
   const sessions = query.data?.items ?? [];
   return (
     <Section

@@ -4,7 +4,6 @@ import { useNavigate, useParams } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useResource } from '../../api/queries.ts';
-import type { ApiClient } from '../../api/resources.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Page, Waiting } from '../../ui/page.tsx';
 import { StaticKeys } from './static-keys.tsx';
@@ -14,7 +13,7 @@ export function ClientPage() {
   const { id } = useParams({ from: '/api-clients/$id' });
   const navigate = useNavigate();
   const query = useResource(['api-clients', id], (signal) =>
-    ask<ApiClient>(api.GET('/iam/v1/api_clients/{id}', { params: { path: { id } }, signal })),
+    ask(api.GET('/iam/v1/api_clients/{id}', { params: { path: { id } }, signal })),
   );
   const client = query.data;
   if (client === undefined)

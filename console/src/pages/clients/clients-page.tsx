@@ -4,7 +4,7 @@ import { useForm } from '@mantine/form';
 import { useNavigate } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page as ApiPage, useList } from '../../api/queries.ts';
+import { useList } from '../../api/queries.ts';
 import type { ApiClient } from '../../api/resources.ts';
 import { showTime } from '../../i18n.ts';
 import { TextLink } from '../../ui/link.tsx';
@@ -22,7 +22,7 @@ export function ClientsPage() {
   const navigate = useNavigate();
   const roles = useRoleNames();
   const list = useList(['api-clients'], (cursor, signal) =>
-    ask<ApiPage<ApiClient>>(api.GET('/iam/v1/api_clients', { params: { query: { cursor } }, signal })),
+    ask(api.GET('/iam/v1/api_clients', { params: { query: { cursor } }, signal })),
   );
   const form = useForm<Values>({
     initialValues: { name: '', roles: [] },

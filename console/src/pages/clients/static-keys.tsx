@@ -4,8 +4,8 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useList } from '../../api/queries.ts';
-import type { StaticKey } from '../../api/resources.ts';
+import { useList } from '../../api/queries.ts';
+import type { NewStaticKey } from '../../api/resources.ts';
 import { showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { SecretOnce } from '../../ui/copy.tsx';
@@ -21,16 +21,14 @@ interface Values {
 }
 export function StaticKeys({ clientId }: { readonly clientId: string }) {
   const { t } = useTranslation();
-  const [made, setMade] = useState<StaticKey | null>(null);
+  const [made, setMade] = useState<NewStaticKey | null>(null);
   const path = { id: clientId };
   const key = ['api-clients', clientId, 'keys'];
   const list = useList(key, (cursor, signal) =>
-    ask<Page<StaticKey>>(
-      api.GET('/iam/v1/api_clients/{id}/static_keys', { params: { path, query: { cursor } }, signal }),
-    ),
+    ask(api.GET('/iam/v1/api_clients/{id}/static_keys', { params: { path, query: { cursor } }, signal })),
   );
   const form = useForm<Values>({ initialValues: { expires_at: '365' } });
-  const { submit, pending, problem } = useSubmit<Values, StaticKey>({
+  const { submit, pending, problem } = useSubmit<Values, NewStaticKey>({
     form,
     send: ({ expires_at: life }, headers) =>
       ask(
@@ -119,7 +117,7 @@ export function StaticKeys({ clientId }: { readonly clientId: string }) {
 }
 
 /** A repeated answer has no secret: the key is there, but nobody will ever know how to use it. */
-function MadeKey({ made, onClose }: { readonly made: StaticKey; readonly onClose: () => void }) {
+function MadeKey({ made, onClose }: { readonly made: NewStaticKey; readonly onClose: () => void }) {
   const { t } = useTranslation();
   const id = { label: t('keys.id_user'), value: made.id };
   return made.secret ? (

@@ -1,7 +1,7 @@
 /** The accounts at DNS providers, and which settings each provider takes. */
 import { api, ask } from '../../api/client.ts';
-import { type Page, useList } from '../../api/queries.ts';
-import type { DnsAccount, DnsProvider } from '../../api/resources.ts';
+import { useList } from '../../api/queries.ts';
+import type { DnsProvider } from '../../api/resources.ts';
 
 export interface Setting {
   readonly name: string;
@@ -30,8 +30,6 @@ export const SETTINGS: Readonly<Record<DnsProvider, readonly Setting[]>> = {
 };
 export function useDnsAccounts() {
   return useList(['dns-accounts'], (cursor, signal) =>
-    ask<Page<DnsAccount>>(
-      api.GET('/mta/v1/dns_accounts', { params: { query: { cursor, limit: 200 } }, signal }),
-    ),
+    ask(api.GET('/mta/v1/dns_accounts', { params: { query: { cursor, limit: 200 } }, signal })),
   );
 }

@@ -3,8 +3,8 @@ import { Alert, Badge, Button, Card, Checkbox, Code, Group, Select, Stack, Text 
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useList } from '../../api/queries.ts';
-import type { DnsChange, DnsPlan, DnsSetChange, Words } from '../../api/resources.ts';
+import { useList } from '../../api/queries.ts';
+import type { DnsPlan, DnsSetChange, Words } from '../../api/resources.ts';
 import { named, said, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { TextLink } from '../../ui/link.tsx';
@@ -159,7 +159,7 @@ function Changes({ domainId }: { readonly domainId: string }) {
   const { t } = useTranslation();
   const path = { id: domainId };
   const list = useList(['dns-changes', domainId], (cursor, signal) =>
-    ask<Page<DnsChange>>(
+    ask(
       api.GET('/mta/v1/domains/{id}/dns/changes', {
         params: { path, query: { cursor, limit: 10 } },
         signal,

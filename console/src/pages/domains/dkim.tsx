@@ -2,7 +2,7 @@
 import { Badge, Group, Select, Stack, Switch, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useResource } from '../../api/queries.ts';
+import { useResource } from '../../api/queries.ts';
 import type { DkimKey, MtaDomain } from '../../api/resources.ts';
 import { said, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
@@ -25,7 +25,7 @@ export function Dkim({ domain }: { readonly domain: MtaDomain }) {
   const { id } = domain;
   const key = ['domains', 'dkim', id];
   const query = useResource(key, (signal) =>
-    ask<Page<DkimKey>>(api.GET('/mta/v1/domains/{id}/dkim_keys', { params: { path: { id } }, signal })),
+    ask(api.GET('/mta/v1/domains/{id}/dkim_keys', { params: { path: { id } }, signal })),
   );
   return (
     <Stack>

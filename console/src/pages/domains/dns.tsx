@@ -17,7 +17,7 @@ const COLORS: Readonly<Record<string, string>> = { ok: 'green', missing: 'yellow
 export function Dns({ domainId }: { readonly domainId: string }) {
   const { t } = useTranslation();
   const query = useResource(['domains', 'dns', domainId], (signal) =>
-    ask<DnsState>(api.GET('/mta/v1/domains/{id}/dns', { params: { path: { id: domainId } }, signal })),
+    ask(api.GET('/mta/v1/domains/{id}/dns', { params: { path: { id: domainId } }, signal })),
   );
   const { submit, pending, problem } = useSubmit<object, DnsState>({
     send: (_values, headers) =>

@@ -1,20 +1,18 @@
 /** What is asked of the service about domains: the owned domain (first) and what MTA makes of it (second). */
 import { api, ask } from '../../api/client.ts';
 import { type Page, useList, useResource } from '../../api/queries.ts';
-import { idOf, type MtaDomain, type OwnedDomain } from '../../api/resources.ts';
+import { idOf, type MtaDomain } from '../../api/resources.ts';
 
 const AT_ONCE = 200;
 
 export function useOwnedDomains() {
   return useList(['domains', 'owned'], (cursor, signal) =>
-    ask<Page<OwnedDomain>>(
-      api.GET('/iam/v1/domains', { params: { query: { cursor, limit: AT_ONCE } }, signal }),
-    ),
+    ask(api.GET('/iam/v1/domains', { params: { query: { cursor, limit: AT_ONCE } }, signal })),
   );
 }
 export function useOwnedDomain(id: string) {
   return useResource(['domains', 'owned', id], (signal) =>
-    ask<OwnedDomain>(api.GET('/iam/v1/domains/{id}', { params: { path: { id } }, signal })),
+    ask(api.GET('/iam/v1/domains/{id}', { params: { path: { id } }, signal })),
   );
 }
 /** MTA domains by the id of the owned domain they rest on. */
@@ -35,6 +33,6 @@ export function useMtaDomains() {
 /** One MTA domain with what it lacks. */
 export function useMtaDomain(id: string) {
   return useResource(['domains', 'mta', id], (signal) =>
-    ask<MtaDomain>(api.GET('/mta/v1/domains/{id}', { params: { path: { id } }, signal })),
+    ask(api.GET('/mta/v1/domains/{id}', { params: { path: { id } }, signal })),
   );
 }

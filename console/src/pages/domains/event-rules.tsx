@@ -3,8 +3,8 @@ import { Button, Checkbox, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useResource } from '../../api/queries.ts';
-import type { Rule } from '../../api/resources.ts';
+import { useResource } from '../../api/queries.ts';
+import type { EventRule } from '../../api/resources.ts';
 import { named } from '../../i18n.ts';
 import { Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
@@ -47,7 +47,7 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
   const key = ['domains', 'rules', domainId, 'event'];
   const path = { id: domainId ?? '' };
   const query = useResource(key, (signal) =>
-    ask<Page<Rule>>(
+    ask(
       domainId === null
         ? api.GET('/mta/v1/event_rules', { signal })
         : api.GET('/mta/v1/domains/{id}/event_rules', { params: { path }, signal }),
@@ -60,7 +60,7 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
       topic: (topic) => (topic === null ? t('form.required') : null),
     },
   });
-  const { submit, pending, problem } = useSubmit<Values, Rule>({
+  const { submit, pending, problem } = useSubmit<Values, EventRule>({
     form,
     send({ names, topic }, headers) {
       const body = { names, topic: { self: topic ?? '' } };
@@ -73,8 +73,8 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
     refreshes: [key],
     done: () => form.reset(),
   });
-  const namesOf = (rule: Rule) =>
-    (rule.names ?? []).map((name) => named(t, 'event_names', name)).join(t('common.list_separator'));
+  const namesOf = (rule: EventRule) =>
+    rule.names.map((name) => named(t, 'event_names', name)).join(t('common.list_separator'));
   return (
     <Stack>
       <Section

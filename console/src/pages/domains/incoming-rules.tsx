@@ -3,8 +3,8 @@ import { Button, Group, Radio, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useResource } from '../../api/queries.ts';
-import type { MtaDomain, Rule } from '../../api/resources.ts';
+import { useResource } from '../../api/queries.ts';
+import type { IncomingRule, MtaDomain } from '../../api/resources.ts';
 import { Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { TopicSelect } from '../../ui/topic-select.tsx';
@@ -23,7 +23,7 @@ export function IncomingRules({ domain: { id, name } }: { readonly domain: MtaDo
   const { t } = useTranslation();
   const key = ['domains', 'rules', id, 'incoming'];
   const query = useResource(key, (signal) =>
-    ask<Page<Rule>>(api.GET('/mta/v1/domains/{id}/incoming_rules', { params: { path: { id } }, signal })),
+    ask(api.GET('/mta/v1/domains/{id}/incoming_rules', { params: { path: { id } }, signal })),
   );
   const form = useForm<Values>({
     initialValues: { type: 'account', local_part: '', topic: null },
@@ -33,7 +33,7 @@ export function IncomingRules({ domain: { id, name } }: { readonly domain: MtaDo
       topic: (topic) => (topic === null ? t('form.required') : null),
     },
   });
-  const { submit, pending, problem } = useSubmit<Values, Rule>({
+  const { submit, pending, problem } = useSubmit<Values, IncomingRule>({
     form,
     send: ({ type, local_part, topic }, headers) =>
       ask(
@@ -50,8 +50,8 @@ export function IncomingRules({ domain: { id, name } }: { readonly domain: MtaDo
     refreshes: [key],
     done: () => form.setFieldValue('local_part', ''),
   });
-  const about = (rule: Rule) =>
-    rule.type === 'account' ? `${rule.local_part}@${name}` : t(`rules.incoming.types.${rule.type ?? 'all'}`);
+  const about = (rule: IncomingRule) =>
+    rule.type === 'account' ? `${rule.local_part}@${name}` : t(`rules.incoming.types.${rule.type}`);
   return (
     <Stack>
       <Section title={t('rules.incoming.new')} intro={t('rules.incoming.intro')}>

@@ -3,8 +3,8 @@ import { Button, Group, Stack, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useResource } from '../../api/queries.ts';
-import type { MtaDomain, Rule } from '../../api/resources.ts';
+import { useResource } from '../../api/queries.ts';
+import type { MtaDomain, OutgoingRule } from '../../api/resources.ts';
 import { Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { TopicSelect } from '../../ui/topic-select.tsx';
@@ -15,13 +15,13 @@ export function OutgoingRules({ domain: { id } }: { readonly domain: MtaDomain }
   const { t } = useTranslation();
   const key = ['domains', 'rules', id, 'outgoing'];
   const query = useResource(key, (signal) =>
-    ask<Page<Rule>>(api.GET('/mta/v1/domains/{id}/outgoing_rules', { params: { path: { id } }, signal })),
+    ask(api.GET('/mta/v1/domains/{id}/outgoing_rules', { params: { path: { id } }, signal })),
   );
   const form = useForm<{ topic: string | null }>({
     initialValues: { topic: null },
     validate: { topic: (topic) => (topic === null ? t('form.required') : null) },
   });
-  const { submit, pending, problem } = useSubmit<{ topic: string | null }, Rule>({
+  const { submit, pending, problem } = useSubmit<{ topic: string | null }, OutgoingRule>({
     form,
     send: ({ topic }, headers) =>
       ask(

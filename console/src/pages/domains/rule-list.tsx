@@ -8,17 +8,17 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { TextLink } from '../../ui/link.tsx';
 import { useTopics } from '../topics/topics.ts';
 
-interface RuleListProps {
-  readonly rules: readonly Rule[];
+interface RuleListProps<R extends Rule> {
+  readonly rules: readonly R[];
   /** What the rule is about, as the first column and as its name. */
-  readonly about?: { readonly title: string; readonly of: (rule: Rule) => string };
-  readonly remove: (rule: Rule) => Promise<unknown>;
+  readonly about?: { readonly title: string; readonly of: (rule: R) => string };
+  readonly remove: (rule: R) => Promise<unknown>;
   readonly refreshes: Key;
 }
-export function RuleList({ rules, about, remove, refreshes }: RuleListProps): ReactNode {
+export function RuleList<R extends Rule>({ rules, about, remove, refreshes }: RuleListProps<R>): ReactNode {
   const { t } = useTranslation();
   const topics = useTopics();
-  const topicName = (rule: Rule) =>
+  const topicName = (rule: R) =>
     topics.items.find(({ id }) => id === idOf(rule.topic))?.name ?? idOf(rule.topic);
   return (
     <Table.ScrollContainer minWidth={340}>

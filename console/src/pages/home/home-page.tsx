@@ -3,7 +3,6 @@ import { SimpleGrid } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useResource } from '../../api/queries.ts';
-import type { ProjectUsage } from '../../api/resources.ts';
 import { Page, Waiting } from '../../ui/page.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { LimitRequests } from './limit-requests.tsx';
@@ -14,7 +13,7 @@ const READ_EVERY_MS = 15_000;
 
 export function HomePage() {
   const { t } = useTranslation();
-  const query = useResource(['usage'], (signal) => ask<ProjectUsage>(api.GET('/mta/v1/usage', { signal })), {
+  const query = useResource(['usage'], (signal) => ask(api.GET('/mta/v1/usage', { signal })), {
     everyMs: READ_EVERY_MS,
   });
   return (

@@ -3,7 +3,7 @@ import { Badge, Button, Group, NumberInput, Stack, Table, Text, Textarea } from 
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useList } from '../../api/queries.ts';
+import { useList } from '../../api/queries.ts';
 import type { LimitRequest, Usage } from '../../api/resources.ts';
 import { showNumber, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
@@ -22,9 +22,7 @@ const KEY = ['limit-requests'];
 export function LimitRequests({ usage }: { readonly usage: Usage }) {
   const { t } = useTranslation();
   const list = useList(KEY, (cursor, signal) =>
-    ask<Page<LimitRequest>>(
-      api.GET('/mta/v1/limit_requests', { params: { query: { cursor, limit: 10 } }, signal }),
-    ),
+    ask(api.GET('/mta/v1/limit_requests', { params: { query: { cursor, limit: 10 } }, signal })),
   );
   const open = list.items.some(({ state }) => state === 'open');
   return (

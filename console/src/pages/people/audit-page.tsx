@@ -4,8 +4,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page as ApiPage, useList } from '../../api/queries.ts';
-import type { AuditEvent } from '../../api/resources.ts';
+import { useList } from '../../api/queries.ts';
 import { named, showTime } from '../../i18n.ts';
 import { ListView, Page } from '../../ui/page.tsx';
 
@@ -16,7 +15,7 @@ export function AuditPage() {
   const [operation, setOperation] = useState('');
   const [asked] = useDebouncedValue(operation.trim(), SETTLE_MS);
   const list = useList(['audit', asked], (cursor, signal) =>
-    ask<ApiPage<AuditEvent>>(
+    ask(
       api.GET('/iam/v1/audit_events', {
         params: { query: { cursor, ...(asked === '' ? {} : { operation: asked }) } },
         signal,

@@ -4,8 +4,8 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page as ApiPage, useList } from '../../api/queries.ts';
-import type { Invitation, ProjectMember } from '../../api/resources.ts';
+import { useList } from '../../api/queries.ts';
+import type { NewInvitation, ProjectMember } from '../../api/resources.ts';
 import { showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { SecretOnce } from '../../ui/copy.tsx';
@@ -17,7 +17,7 @@ import { useSubmit } from '../../ui/use-submit.ts';
 export function MembersPage() {
   const { t } = useTranslation();
   const list = useList(['members'], (cursor, signal) =>
-    ask<ApiPage<ProjectMember>>(api.GET('/iam/v1/members', { params: { query: { cursor } }, signal })),
+    ask(api.GET('/iam/v1/members', { params: { query: { cursor } }, signal })),
   );
   return (
     <Page title={t('members.title')} intro={t('members.intro')}>
@@ -101,7 +101,7 @@ interface Values {
 }
 function Invite() {
   const { t } = useTranslation();
-  const [made, setMade] = useState<Invitation | null>(null);
+  const [made, setMade] = useState<NewInvitation | null>(null);
   const names = useRoleNames();
   const form = useForm<Values>({
     initialValues: { email: '', roles: [] },
@@ -110,7 +110,7 @@ function Invite() {
       roles: (chosen) => (chosen.length === 0 ? t('form.required') : null),
     },
   });
-  const { submit, pending, problem } = useSubmit<Values, Invitation>({
+  const { submit, pending, problem } = useSubmit<Values, NewInvitation>({
     form,
     send: ({ email, roles }, headers) =>
       ask(api.POST('/iam/v1/invitations', { body: { email: email.trim(), roles }, headers })),
@@ -149,7 +149,7 @@ function Invite() {
 function Invitations() {
   const { t } = useTranslation();
   const list = useList(['invitations'], (cursor, signal) =>
-    ask<ApiPage<Invitation>>(api.GET('/iam/v1/invitations', { params: { query: { cursor } }, signal })),
+    ask(api.GET('/iam/v1/invitations', { params: { query: { cursor } }, signal })),
   );
   return (
     <Section title={t('members.invitations')}>

@@ -3,8 +3,7 @@ import { Checkbox, Input, ScrollArea, SimpleGrid, Stack, Text } from '@mantine/c
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useResource } from '../../api/queries.ts';
-import type { Operation } from '../../api/resources.ts';
+import { useResource } from '../../api/queries.ts';
 import { Waiting } from '../../ui/page.tsx';
 
 interface OperationsInputProps {
@@ -14,9 +13,7 @@ interface OperationsInputProps {
 }
 export function OperationsInput({ value = [], onChange, error }: OperationsInputProps) {
   const { t } = useTranslation();
-  const query = useResource(['operations'], (signal) =>
-    ask<Page<Operation>>(api.GET('/iam/v1/operations', { signal })),
-  );
+  const query = useResource(['operations'], (signal) => ask(api.GET('/iam/v1/operations', { signal })));
   if (query.data === undefined) return <Waiting query={query} />;
   // An operator's operations are in no role of a project.
   const names = query.data.items.filter(({ operator }) => !operator).map(({ name }) => name);

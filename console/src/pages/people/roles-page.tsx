@@ -4,7 +4,7 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import type { Role } from '../../api/resources.ts';
+import type { ListedRole, Role } from '../../api/resources.ts';
 import { named, showNumber } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { Page, Section, Waiting } from '../../ui/page.tsx';
@@ -30,11 +30,11 @@ export function RolesPage() {
   );
 }
 
-function RoleCard({ role }: { readonly role: Role }) {
+function RoleCard({ role }: { readonly role: ListedRole }) {
   const { t } = useTranslation();
   const [open, setOpen] = useState(false);
   const [changing, setChanging] = useState(false);
-  const { id, name, operations } = role;
+  const { name, operations } = role;
   return (
     <Card withBorder>
       <Group justify="space-between" align="flex-start">
@@ -65,7 +65,7 @@ function RoleCard({ role }: { readonly role: Role }) {
           >
             {t('roles.operations')}
           </Button>
-          {!role.predefined && id !== null && (
+          {!role.predefined && (
             <>
               <Button
                 size="compact-sm"
@@ -80,7 +80,7 @@ function RoleCard({ role }: { readonly role: Role }) {
                 label={t('common.delete')}
                 subject={name}
                 text={t('roles.delete_text')}
-                act={() => ask(api.DELETE('/iam/v1/roles/{id}', { params: { path: { id } } }))}
+                act={() => ask(api.DELETE('/iam/v1/roles/{id}', { params: { path: { id: role.id } } }))}
                 refreshes={[KEY]}
               />
             </>
@@ -92,7 +92,7 @@ function RoleCard({ role }: { readonly role: Role }) {
           {[...operations].sort().join('\n')}
         </Code>
       )}
-      {changing && id !== null && <ChangeRole id={id} role={role} onDone={() => setChanging(false)} />}
+      {changing && !role.predefined && <ChangeRole role={role} onDone={() => setChanging(false)} />}
     </Card>
   );
 }
@@ -153,17 +153,16 @@ function NewRole() {
 const SENDING = ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'];
 
 interface ChangeRoleProps {
-  readonly id: string;
   readonly role: Role;
   readonly onDone: () => void;
 }
-function ChangeRole({ id, role, onDone }: ChangeRoleProps) {
+function ChangeRole({ role, onDone }: ChangeRoleProps) {
   const { t } = useTranslation();
   const form = useForm({ initialValues: { operations: [...role.operations] } });
   const { submit, pending, problem } = useSubmit<{ operations: string[] }, Role>({
     form,
     send: ({ operations }) =>
-      ask(api.PATCH('/iam/v1/roles/{id}', { params: { path: { id } }, body: { operations } })),
+      ask(api.PATCH('/iam/v1/roles/{id}', { params: { path: { id: role.id } }, body: { operations } })),
     refreshes: [KEY],
     done: onDone,
   });

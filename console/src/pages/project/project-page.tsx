@@ -18,11 +18,9 @@ export function ProjectPage() {
   const { projectId } = useConnection();
   const path = { id: projectId ?? '' };
   const project = useResource(['project'], (signal) =>
-    ask<Project>(api.GET('/iam/v1/projects/{id}', { params: { path }, signal })),
+    ask(api.GET('/iam/v1/projects/{id}', { params: { path }, signal })),
   );
-  const settings = useResource(['settings'], (signal) =>
-    ask<SendingSettings>(api.GET('/mta/v1/settings', { signal })),
-  );
+  const settings = useResource(['settings'], (signal) => ask(api.GET('/mta/v1/settings', { signal })));
   return (
     <Page title={t('project.title')}>
       <Waiting query={project} />

@@ -4,7 +4,7 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page as ApiPage, useList } from '../../api/queries.ts';
+import { useList } from '../../api/queries.ts';
 import { idOf, type LimitRequest } from '../../api/resources.ts';
 import { showTime } from '../../i18n.ts';
 import { ListView, Page } from '../../ui/page.tsx';
@@ -18,9 +18,7 @@ const KEYS = [['limit-requests'], ['usage']];
 export function RequestsPage() {
   const { t } = useTranslation();
   const list = useList(['limit-requests', 'all'], (cursor, signal) =>
-    ask<ApiPage<LimitRequest>>(
-      api.GET('/mta/v1/limit_requests', { params: { query: { cursor, all: true } }, signal }),
-    ),
+    ask(api.GET('/mta/v1/limit_requests', { params: { query: { cursor, all: true } }, signal })),
   );
   return (
     <Page title={t('requests.title')} intro={t('requests.intro')}>

@@ -23,7 +23,7 @@ function useLive(topicId: string, newest: string | undefined, ready: boolean): v
     const end = new AbortController();
     async function follow(): Promise<void> {
       try {
-        const { items } = await ask<Page<TopicEvent>>(
+        const { items } = await ask(
           api.GET('/edj/v1/topics/{id}/events', {
             params: { path: { id: topicId }, query: { after: newest ?? '', wait: WAIT_SECONDS } },
             signal: end.signal,
@@ -50,7 +50,7 @@ function useLive(topicId: string, newest: string | undefined, ready: boolean): v
 export function Events({ topicId }: { readonly topicId: string }) {
   const { t } = useTranslation();
   const query = useResource(['topics', topicId, 'events'], (signal) =>
-    ask<Page<TopicEvent>>(
+    ask(
       api.GET('/edj/v1/topics/{id}/events', {
         params: { path: { id: topicId }, query: { limit: 50 } },
         signal,

@@ -4,8 +4,8 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { type Page, useList } from '../../api/queries.ts';
-import type { Delivery, Subscriber } from '../../api/resources.ts';
+import { useList } from '../../api/queries.ts';
+import type { NewSubscriber, Subscriber } from '../../api/resources.ts';
 import { named, showNumber, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { SecretOnce } from '../../ui/copy.tsx';
@@ -15,9 +15,9 @@ import { useSubmit } from '../../ui/use-submit.ts';
 
 export function Subscribers({ topicId }: { readonly topicId: string }) {
   const { t } = useTranslation();
-  const [made, setMade] = useState<Subscriber | null>(null);
+  const [made, setMade] = useState<NewSubscriber | null>(null);
   const list = useList(['topics', topicId, 'subscribers'], (cursor, signal) =>
-    ask<Page<Subscriber>>(
+    ask(
       api.GET('/edj/v1/topics/{id}/subscribers', {
         params: { path: { id: topicId }, query: { cursor } },
         signal,
@@ -28,7 +28,7 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
     initialValues: { url: '', inline: false },
     validate: { url: (url) => (/^https?:\/\/\S+$/.test(url.trim()) ? null : t('form.url')) },
   });
-  const { submit, pending, problem } = useSubmit<{ url: string; inline: boolean }, Subscriber>({
+  const { submit, pending, problem } = useSubmit<{ url: string; inline: boolean }, NewSubscriber>({
     form,
     send: ({ url, inline }, headers) =>
       ask(
@@ -133,7 +133,7 @@ const COLORS: Readonly<Record<string, string>> = { done: 'green', retry: 'yellow
 function Deliveries({ subscriberId }: { readonly subscriberId: string }) {
   const { t } = useTranslation();
   const list = useList(['subscribers', subscriberId, 'deliveries'], (cursor, signal) =>
-    ask<Page<Delivery>>(
+    ask(
       api.GET('/edj/v1/subscribers/{id}/deliveries', {
         params: { path: { id: subscriberId }, query: { cursor, limit: 20 } },
         signal,

@@ -20,7 +20,7 @@ export function TopicPage() {
   const { tab = 'subscribers' } = useSearch({ from: '/topics/$id' });
   const navigate = useNavigate();
   const query = useResource(['topics', id], (signal) =>
-    ask<Topic>(api.GET('/edj/v1/topics/{id}', { params: { path: { id } }, signal })),
+    ask(api.GET('/edj/v1/topics/{id}', { params: { path: { id } }, signal })),
   );
   const topic = query.data;
   if (topic === undefined)
