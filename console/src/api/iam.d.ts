@@ -1014,6 +1014,7 @@ export interface components {
                 /** @enum {unknown} */
                 type: "api_client" | "member" | "command" | "unknown";
                 id: string | null;
+                name?: string | null;
             };
             operation: string;
             /** @description path of what was changed or made */
@@ -1095,6 +1096,7 @@ export interface components {
                     /** @enum {unknown} */
                     type: "api_client" | "member" | "command" | "unknown";
                     id: string | null;
+                    name?: string | null;
                 };
                 operation: string;
                 /** @description path of what was changed or made */

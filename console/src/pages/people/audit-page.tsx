@@ -52,7 +52,7 @@ export function AuditPage() {
                     <Table.Td className="wrap">
                       <Text size="sm">{named(t, 'audit.actors', event.actor.type)}</Text>
                       <Text size="xs" c="dimmed">
-                        {event.actor.id}
+                        {event.actor.name ?? event.actor.id}
                       </Text>
                     </Table.Td>
                     <Table.Td className="wrap">{event.operation}</Table.Td>
