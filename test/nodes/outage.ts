@@ -70,9 +70,14 @@ await delay(3000);
 await fleet.rest();
 const { lost, duplicates } = await settleFleet(fleet, 180);
 for (const address of lost.slice(0, 20)) process.stderr.write(`lost: ${address}\n`);
-const same = fleet.nodes.every(
-  ({ running }, i) => running!.child.pid === pids[i] && running!.child.exitCode === null,
+const ended = fleet.nodes.filter(
+  ({ running }, i) => running!.child.pid !== pids[i] || running!.child.exitCode !== null,
 );
+for (const { name, running } of ended)
+  process.stderr.write(
+    `${name} ended with ${running!.child.exitCode}:\n${running!.log.slice(-20).join('\n')}\n`,
+  );
+const same = ended.length === 0;
 recovered.sort((a, b) => a - b);
 const result = {
   restarts: recovered.length,
