@@ -9,6 +9,7 @@ import { startPostgres } from '../../testing/postgres.ts';
 import * as make from '../conformance/samples.ts';
 import { OUR_VERSION } from '../migrations/postgres/index.ts';
 import { openPostgresStore, type PostgresStoreOptions } from './open.ts';
+import { withClient } from './partitions.ts';
 
 const server = await startPostgres();
 after(() => server[Symbol.asyncDispose]());
@@ -276,5 +277,35 @@ test(
         (topic) => topic !== null,
       );
     }
+  },
+);
+
+test(
+  'a reader that breaks while it is in use fails what it was used for, and nothing else',
+  LIMIT,
+  async () => {
+    await using store = await open(await server.database());
+    const ending = (pool: pg.Pool) =>
+      withClient(pool, async (query) => {
+        await query('SELECT pg_terminate_backend(pg_backend_pid())');
+      });
+    await assert.rejects(ending(store.pool));
+    // between two questions, when no query is there to be told
+    await assert.rejects(
+      withClient(store.pool, async (query) => {
+        const { rows } = await query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        await store.pool.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
+        const gone = 'SELECT 1 FROM pg_stat_activity WHERE pid = $1';
+        await until(
+          () => store.pool.query(gone, [rows[0]!.pid]),
+          (result) => result.rows.length === 0,
+        );
+        await new Promise((resolve) => setImmediate(resolve));
+        await query('SELECT 1');
+      }),
+    );
+    const p = make.project();
+    await store.transact(p.id, (tx) => tx.insertProject(p));
+    assert.deepEqual(await store.read.project(p.id), p);
   },
 );

@@ -86,6 +86,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     statement_timeout: LONGEST_READ_MS,
   });
   pool.on('error', (error) => logger.debug({ err: error }, 'an idle connection to the database broke'));
+  // One that is taken and breaks tells its query, and emits besides; nobody else listens while it is taken.
+  pool.on('connect', (client) => client.on('error', () => {}));
   opening.defer(() => pool.end());
   const all = createReading(pool);
   const owners = createOwners(all, member);
