@@ -14,6 +14,9 @@ export interface CrashSink extends AsyncDisposable {
   quiet(): Promise<void>;
 }
 
+/** Looks, 5 ms apart, for which nothing must be open. */
+const QUIET_LOOKS = 20;
+
 export async function startCrashSink(random: () => number): Promise<CrashSink> {
   const taken = new Map<string, number>();
   let pending = 0;
@@ -57,7 +60,11 @@ export async function startCrashSink(random: () => number): Promise<CrashSink> {
     port: farEnd.port,
     taken,
     async quiet() {
-      for (let tries = 0; (pending > 0 || farEnd.open > 0) && tries < 400; tries++) await delay(5);
+      // A connection may still wait to be accepted: only what stays so was all.
+      for (let tries = 0, still = 0; still < QUIET_LOOKS && tries < 4000; tries++) {
+        await delay(5);
+        still = pending > 0 || farEnd.open > 0 ? 0 : still + 1;
+      }
     },
     [Symbol.asyncDispose]: () => farEnd[Symbol.asyncDispose](),
   };
