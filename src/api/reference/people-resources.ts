@@ -63,7 +63,8 @@ const AuditEvent = closed({
     name: Type.Optional(
       orNull(
         Type.String({
-          description: "as it is called now: a member's e-mail, an API client's name; in lists, not in exports",
+          description:
+            "as it is called now: a member's e-mail, an API client's name; in lists, not in exports",
         }),
       ),
     ),
