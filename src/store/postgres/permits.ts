@@ -57,6 +57,9 @@ export function createPermits(deps: {
     }
     return site;
   }
+  function isIdle({ granted, used, waiters, asking }: Site): boolean {
+    return granted === 0 && used === 0 && waiters.length === 0 && !asking;
+  }
   function hand(site: Site): void {
     while (site.used < site.granted) {
       const waiter = site.waiters.shift();
@@ -124,9 +127,10 @@ export function createPermits(deps: {
       const spare = site.granted - site.used;
       if (spare > 0 && site.waiters.length === 0 && (site.wanted || now - site.spareSince > SPARE_MS))
         await giveBack(site, spare);
-      if (site.granted === 0 && site.used === 0 && site.waiters.length === 0) {
+      if (isIdle(site)) {
         await giveBack(site, 0); // nor does it want any more
-        sites.delete(site.name);
+        // Meanwhile someone may have come: what was granted to a forgotten site would be lost to all.
+        if (isIdle(site)) sites.delete(site.name);
       }
     }
   }
