@@ -13,7 +13,7 @@ export function invitationLetter(
     subject: `Invitation to ${project} / ${project} への招待`,
     body: [
       `${invitedBy} invites you to the project "${project}".`,
-      'Open this link to join; it works once, for your address only, and leads to nobody else:',
+      'Open this link to join. It works once, and only for your address:',
       '',
       url,
       '',

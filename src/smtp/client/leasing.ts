@@ -11,8 +11,8 @@ const GRACE_MS = 1000;
 export interface Leasing {
   /** Dials with the permit at hand, or waits for one. */
   readonly network: Network;
-  /** Waits for a permit for the next dialling; false: none is to be had now. */
-  ready(): Promise<boolean>;
+  /** Waits for a permit for the next dialling; false: none is to be had now, or none is wanted any more. */
+  ready(enough?: AbortSignal): Promise<boolean>;
   /** Gives back a permit that was not used. */
   end(): void;
 }
@@ -24,8 +24,8 @@ export function createLeasing(
   clock: Clock,
 ): Leasing {
   let spare = false;
-  async function ready(): Promise<boolean> {
-    spare ||= await permits.acquire(site);
+  async function ready(enough?: AbortSignal): Promise<boolean> {
+    spare ||= await permits.acquire(site, enough);
     return spare;
   }
   return {

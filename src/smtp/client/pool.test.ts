@@ -5,6 +5,7 @@ import { webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemNetwork } from '../../runtime/network.ts';
+import type { ConnectionPermits } from '../../runtime/permits.ts';
 import { type Say, type ScriptOptions, scriptedServer } from '../../testing/scripted-server.ts';
 import type { Candidate } from './connection.ts';
 import type { OutgoingTransaction } from './dialogue.ts';
@@ -294,4 +295,52 @@ test('a message that cannot be made is deferred, the link is given up and nothin
   );
   assert.deepEqual(first, { kind: 'deferred', reply: null, cause: 'no message: gone', ambiguous: false });
   assert.equal(messages.length, 0);
+});
+
+/** One permit in all; who waits does so until it is told that it need not. */
+function onePermit() {
+  const state = { free: 1, waiting: 0, granted: 0 };
+  const waiters = new Set<(granted: boolean) => void>();
+  const permits: ConnectionPermits = {
+    acquire(_site, enough) {
+      if (state.free > 0) {
+        state.free -= 1;
+        state.granted += 1;
+        return Promise.resolve(true);
+      }
+      return new Promise((resolve) => {
+        waiters.add(resolve);
+        state.waiting = waiters.size;
+        enough?.addEventListener('abort', () => {
+          if (!waiters.delete(resolve)) return;
+          state.waiting = waiters.size;
+          resolve(false);
+        });
+      });
+    },
+    release() {
+      const [next] = waiters;
+      if (next === undefined) state.free += 1;
+      else {
+        waiters.delete(next);
+        state.granted += 1;
+        next(true);
+      }
+    },
+    mayKeep: () => true,
+  };
+  return { permits, state };
+}
+test('who waits for a permit takes the connection that becomes free, and gives its place in the queue up', async () => {
+  await using server = await scriptedServer({});
+  const { permits, state } = onePermit();
+  // idle connections are kept for longer than the test may take
+  await using client = pool({ permits, idleMs: 3_600_000 });
+  const reports = await Promise.all(
+    Array.from({ length: 8 }, () => client.deliver(targetOf(server.port), mail)),
+  );
+  assert.deepEqual(new Set(reports.map(({ verdicts }) => verdicts[0]!.kind)), new Set(['delivered']));
+  assert.equal(server.heard.length, 1, 'one connection');
+  assert.equal(server.messages.length, 8);
+  assert.deepEqual([state.granted, state.waiting], [1, 0]);
 });

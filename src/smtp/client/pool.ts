@@ -19,7 +19,7 @@ import {
   type TlsFacts,
 } from './connection.ts';
 import type { OutgoingTransaction, Verdict } from './dialogue.ts';
-import { createLeasing } from './leasing.ts';
+import { createLeasing, type Leasing } from './leasing.ts';
 
 export interface Target {
   /** Connections are shared by those with the same key: the same servers, TLS demands and credentials. */
@@ -76,6 +76,12 @@ interface Site {
   active: number;
   readonly idle: Idle[];
   readonly waiters: (() => void)[];
+  /** Who waits for a permit, and would rather have a connection that becomes free. */
+  readonly hungry: Hungry[];
+}
+interface Hungry {
+  readonly key: string;
+  readonly give: (connection: ClientConnection) => void;
 }
 
 export function createPool(options: PoolOptions): Pool {
@@ -101,7 +107,7 @@ export function createPool(options: PoolOptions): Pool {
   function siteOf(name: string): Site {
     let site = sites.get(name);
     if (site === undefined) {
-      site = { name, cap: perSite(name), active: 0, idle: [], waiters: [] };
+      site = { name, cap: perSite(name), active: 0, idle: [], waiters: [], hungry: [] };
       sites.set(name, site);
     }
     return site;
@@ -138,6 +144,11 @@ export function createPool(options: PoolOptions): Pool {
       retire(connection);
       return;
     }
+    const next = site.hungry.findIndex((one) => one.key === key);
+    if (next !== -1) {
+      site.hungry.splice(next, 1)[0]!.give(connection);
+      return;
+    }
     const idle: Idle = {
       key,
       connection,
@@ -168,29 +179,58 @@ export function createPool(options: PoolOptions): Pool {
     return result;
   }
   async function attempt(site: Site, target: Target, mail: OutgoingTransaction): Promise<Report> {
+    let warm = takeIdle(site, target.key);
     for (;;) {
-      const warm = takeIdle(site, target.key);
-      if (warm === null) break;
-      const result = await warm.send(mail);
-      giveBack(site, target.key, warm);
-      if (!result.untouched)
-        return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
+      if (warm !== null) {
+        const result = await warm.send(mail);
+        giveBack(site, target.key, warm);
+        if (!result.untouched)
+          return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
+        warm = takeIdle(site, target.key);
+        continue;
+      }
+      // An idle connection to another server of the site makes room for this one.
+      while (site.idle.length > 0 && (permits !== null || site.active + site.idle.length > site.cap)) {
+        const oldest = site.idle[0]!;
+        forget(site, oldest);
+        retire(oldest.connection);
+      }
+      if (permits === null) return tryCandidates(site, target, mail, deps);
+      const leasing = createLeasing(permits, site.name, network, clock);
+      const got = await warmOrPermit(site, target.key, leasing);
+      if (got === false) return nothingTried(mail, 'other nodes use all connections allowed to the site');
+      if (got !== true) {
+        warm = got;
+        continue;
+      }
+      try {
+        return await tryCandidates(site, target, mail, { ...deps, network: leasing.network });
+      } finally {
+        leasing.end();
+      }
     }
-    // An idle connection to another server of the site makes room for this one.
-    while (site.idle.length > 0 && (permits !== null || site.active + site.idle.length > site.cap)) {
-      const oldest = site.idle[0]!;
-      forget(site, oldest);
-      retire(oldest.connection);
+  }
+  /** What comes first: a connection of ours that becomes free, or a permit for a new one; false: neither in time. */
+  async function warmOrPermit(
+    site: Site,
+    key: string,
+    leasing: Leasing,
+  ): Promise<ClientConnection | boolean> {
+    const { promise, resolve } = Promise.withResolvers<ClientConnection>();
+    const hungry: Hungry = { key, give: resolve };
+    site.hungry.push(hungry);
+    const enough = new AbortController();
+    const permitted = leasing.ready(enough.signal);
+    const got = await Promise.race([promise, permitted]);
+    const at = site.hungry.indexOf(hungry);
+    if (at !== -1) {
+      site.hungry.splice(at, 1);
+      return got;
     }
-    if (permits === null) return tryCandidates(site, target, mail, deps);
-    const leasing = createLeasing(permits, site.name, network, clock);
-    if (!(await leasing.ready()))
-      return nothingTried(mail, 'other nodes use all connections allowed to the site');
-    try {
-      return await tryCandidates(site, target, mail, { ...deps, network: leasing.network });
-    } finally {
-      leasing.end();
-    }
+    // It was given a connection, perhaps in the very moment of the permit, which goes back then.
+    enough.abort();
+    void permitted.then(() => leasing.end());
+    return promise;
   }
   async function tryCandidates(
     site: Site,

@@ -145,14 +145,21 @@ export function createPermits(deps: {
   }
 
   return {
-    acquire(name) {
+    acquire(name, enough) {
       const site = siteOf(name);
       if (site.used < site.granted && site.waiters.length === 0) {
         site.used += 1;
         return Promise.resolve(true);
       }
       return new Promise((resolve) => {
-        site.waiters.push({ give: resolve, since: clock.monotonic() });
+        const waiter = { give: resolve, since: clock.monotonic() };
+        site.waiters.push(waiter);
+        enough?.addEventListener('abort', () => {
+          const at = site.waiters.indexOf(waiter);
+          if (at === -1) return;
+          site.waiters.splice(at, 1);
+          resolve(false);
+        });
         void ask(site);
       });
     },
