@@ -33,3 +33,10 @@ export function createNetworkList(networks: readonly string[]): (address: string
   }
   return (address) => isIP(address) !== 0 && list.check(address, family(address));
 }
+
+/** The network an address stands for where askers are counted: its /24, or its /56. What is no address is its own. */
+export function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const octets = ipaddr.process(address).toByteArray();
+  return octets.slice(0, octets.length === 4 ? 3 : 7).join('.');
+}
