@@ -15,6 +15,7 @@ import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
 import { createChecker } from './domains/checker.ts';
 import { createClaims } from './domains/claims.ts';
 import { createKeyRing } from './domains/dkim-keys.ts';
+import { createDkimZone } from './domains/dkim-zone.ts';
 import { createProviderOpener } from './domains/dns-providers/accounts.ts';
 import { createAutomaticDns } from './domains/dns-providers/automatic.ts';
 import { expectedRecords } from './domains/dns-records.ts';
@@ -53,6 +54,7 @@ import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
+import { createDnsServer, type ZoneServer } from './runtime/dns-server.ts';
 import { createGuardedFetch } from './runtime/guarded-fetch.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
@@ -78,6 +80,8 @@ export interface RunningService extends AsyncDisposable {
   readonly mx: string;
   readonly submission: string;
   readonly submissions: string;
+  /** Where the zone of delegated keys is served; empty without one. */
+  readonly dns: string;
   /** The way in for the first owner, while nobody can sign in yet: for whoever starts the service, for no log. */
   readonly signInUrl: string | null;
 }
@@ -384,6 +388,7 @@ export async function startService(
     mxHosts: config.mxHosts,
     spfInclude: config.spfInclude,
     submissionHost: config.submissionHost,
+    dkimZone: config.dkimZone,
     autoconfigHost: config.publicUrlGiven ? autoconfigHost(config.publicUrl) : null,
   };
   const announce = createDomainAnnouncer({ read, clock, random, published });
@@ -577,7 +582,11 @@ export async function startService(
     starting.use(service);
     await service.start(signal);
   }
-  for (const service of [...listeners.mx, ...listeners.submission, ...listeners.submissions, api]) {
+  const zone = config.dkimZone === null ? null : createDkimZone(config.dkimZone, config.mxHosts, read);
+  const dnsServers =
+    zone === null ? [] : config.dnsListen.map((listen) => createDnsServer({ zone, listen, clock, logger }));
+  const doors = [...listeners.mx, ...listeners.submission, ...listeners.submissions, ...dnsServers, api];
+  for (const service of doors) {
     starting.use(service);
     await explained(service.start(signal));
   }
@@ -585,7 +594,7 @@ export async function startService(
   if (!config.publicUrlGiven) urls.http = `${httpScheme}://${config.httpListen.host}:${api.port}`;
   const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
   ready.reason = null;
-  const address = (list: readonly SmtpListener[], from: Config['mxListen']) =>
+  const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
     list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
   const running = starting.move();
   return {
@@ -593,6 +602,7 @@ export async function startService(
     mx: address(listeners.mx, config.mxListen),
     submission: address(listeners.submission, config.submissionListen),
     submissions: address(listeners.submissions, config.submissionsListen),
+    dns: address(dnsServers, config.dnsListen),
     signInUrl: ownerToken === null ? null : signInUrl(urls.http, ownerToken),
     async [Symbol.asyncDispose]() {
       ready.reason = 'stopping';

@@ -1,11 +1,19 @@
 /** /mta/v1/domains/:id/{dkim_keys,dns}: the keys of a domain, the records it needs, and what DNS says of them. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import { canDelegate, delegationTarget, freeSelector, keyRecord } from '../domains/delegation.ts';
 import { importPrivateKey, isSelector } from '../domains/dkim-import.ts';
-import { KEY_KINDS, type KeyKind, makeDkimKey, rsaBits, sealedKey } from '../domains/dkim-keys.ts';
-import { type DnsRecord, dkimName, expectedRecords } from '../domains/dns-records.ts';
+import {
+  ALGORITHMS,
+  KEY_KINDS,
+  type KeyKind,
+  makeDkimKey,
+  rsaBits,
+  sealedKey,
+} from '../domains/dkim-keys.ts';
+import { type DnsRecord, expectedRecords } from '../domains/dns-records.ts';
 import { finding, inWords } from '../domains/findings.ts';
-import { keyWords, tellPending } from '../domains/key-steps.ts';
+import { keyWords, replacedBy, tellPending } from '../domains/key-steps.ts';
 import { recordMayGoAt } from '../domains/rotation.ts';
 import type { DkimKey, DnsCheck, DnsCheckItem, MtaDomain, RecordState } from '../domains/types.ts';
 import type { ProjectId } from '../runtime/ids.ts';
@@ -30,18 +38,31 @@ const KeyBody = Type.Object(
         description: 'needed for a key of your own; else a new one',
       }),
     ),
+    delegated: Type.Optional(
+      Type.Boolean({
+        description:
+          'whether the key is published here and led to by a CNAME record; true where this service has a zone for keys (`dkim_zone` of the DNS state) and neither selector nor private_key is given',
+      }),
+    ),
     private_key: Type.Optional(
       Type.String({ minLength: 1, maxLength: 20_000, description: 'PEM; never shown again' }),
     ),
   },
   { additionalProperties: false },
 );
+interface NewKey {
+  readonly algorithm?: KeyKind;
+  readonly selector?: string;
+  readonly delegated?: boolean;
+  readonly private_key?: string;
+}
 const KeyParams = Type.Object({ id: Type.String(), key: Type.String() });
 /** Keys that are not retired; the records of more would not be looked after by anyone. */
 const MOST_KEYS = 20;
 
 export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { read, transactor, random, clock, sealer } = deps;
+  const zone = deps.dns.dkimZone ?? null;
   const domainOf = async (request: FastifyRequest, project: ProjectId): Promise<MtaDomain> =>
     found(await read.domain(project, pathId(request)));
 
@@ -56,12 +77,13 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
       bits,
       state: key.state,
       active: key.state === 'active',
-      record: { name: dkimName(key, domain.name), type: 'TXT', value: key.publicRecord },
+      record: keyRecord(key, domain.name, zone),
+      public_key: key.publicRecord,
       seen_since: iso(key.seenSince),
       record_may_go_at: iso(key.state === 'retired' ? key.changedAt : mayGo),
       changed_at: iso(key.changedAt),
       created_at: iso(key.createdAt),
-      ...keyWords(domain, key),
+      ...keyWords(domain, key, zone),
     };
   };
 
@@ -84,39 +106,60 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
     async (request, reply) => {
       const { projectId } = permitted(request, 'mta.dkim_keys.create');
       const domain = await domainOf(request, projectId);
-      const body = request.body as { algorithm?: KeyKind; selector?: string; private_key?: string };
       const keys = await read.dkimKeys(projectId, domain.id);
       if (keys.filter(({ state }) => state !== 'retired').length >= MOST_KEYS)
         throw conflict('too-many-keys', `a domain has at most ${MOST_KEYS} keys; remove one first`);
-      const key = await newKey(domain, body);
+      const key = await newKey(domain, keys, request.body as NewKey);
       const told = await deps.announce(projectId);
       await transactor.transact(projectId, (tx) => {
+        for (const old of replacedBy([key], keys)) tx.deleteDkimKey(projectId, domain.id, old.id);
         tx.insertDkimKey(key);
-        told.record(tx, 'dkim.rotated', tellPending(domain, key), domain.defaultTopicId);
+        told.record(tx, 'dkim.rotated', tellPending(domain, key, zone), domain.defaultTopicId);
       });
       told.committed();
       deps.domainChanged(projectId, domain.id);
       return reply.code(201).send(keyView(domain, key));
     },
   );
-  async function newKey(
-    domain: MtaDomain,
-    body: { algorithm?: KeyKind; selector?: string; private_key?: string },
-  ): Promise<DkimKey> {
-    const { selector, private_key: pem } = body;
+  async function newKey(domain: MtaDomain, keys: readonly DkimKey[], body: NewKey): Promise<DkimKey> {
+    const { private_key: pem } = body;
+    const kind = body.algorithm ?? 'rsa-2048';
+    const selector = body.selector ?? delegatedSelector(domain, keys, ALGORITHMS[kind], body);
     const place = { projectId: domain.projectId, domainId: domain.id };
     if (selector !== undefined && !isSelector(selector, domain.name))
       throw invalid('selector', 'must be labels of a-z, 0-9 and inner hyphens, joined by dots');
-    if (pem === undefined) {
-      const made = await makeDkimKey({ random, sealer, clock }, place, body.algorithm ?? 'rsa-2048');
-      return selector === undefined ? made : { ...made, selector };
-    }
+    if (pem === undefined)
+      return makeDkimKey({ random, sealer, clock }, place, kind, selector === undefined ? {} : { selector });
     if (body.algorithm !== undefined)
       throw invalid('algorithm', 'is told by the private key; leave one of the two out');
     if (selector === undefined) throw invalid('selector', 'is needed for a key of your own');
     const imported = importPrivateKey(pem);
     if (imported.kind === 'refused') throw invalid('private_key', imported.problem);
     return sealedKey({ random, sealer, clock }, place, selector, imported.key, 'pending');
+  }
+  /** undefined: the key is not delegated. */
+  function delegatedSelector(
+    domain: MtaDomain,
+    keys: readonly DkimKey[],
+    algorithm: DkimKey['algorithm'],
+    { delegated, private_key: pem }: NewKey,
+  ): string | undefined {
+    if (delegated === false || pem !== undefined) {
+      if (delegated === true) throw invalid('delegated', 'a key of your own needs a selector instead');
+      return undefined;
+    }
+    if (!canDelegate(domain.name, zone)) {
+      if (delegated === undefined) return undefined;
+      const reason =
+        zone === null ? 'this service has no zone for keys' : 'the name of the domain is too long for it';
+      throw invalid('delegated', reason);
+    }
+    const free = freeSelector(keys, algorithm);
+    if (free !== null) return free;
+    throw conflict(
+      'too-many-keys',
+      'both names of delegated keys of this algorithm are in use: wait until the older key has retired, delete one, or give a selector for a key you publish yourself',
+    );
   }
   app.get(
     '/domains/:id/dkim_keys/:key',
@@ -153,8 +196,13 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
         ({ zoneValue, ...record }) => ({ ...record, zone_value: zoneValue, ...stateOf(record, dns) }),
       ),
       obsolete_records: keys
-        .filter(({ state }) => state === 'retired')
-        .map((key) => ({ type: 'TXT', name: dkimName(key, domain.name), ...keyWords(domain, key) })),
+        .filter((key) => key.state === 'retired' && delegationTarget(key, domain.name, zone) === null)
+        .map((key) => ({
+          type: 'TXT',
+          name: keyRecord(key, domain.name, zone).name,
+          ...keyWords(domain, key, zone),
+        })),
+      dkim_zone: zone,
       last_check: checkView(dns),
       mx_seen: domain.mxSeen,
       dkim_enabled: domain.dkimEnabled,

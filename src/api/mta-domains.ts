@@ -1,6 +1,7 @@
 /** /mta/v1/domains: set up and remove sending and receiving, and the three families of rules. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import { canDelegate } from '../domains/delegation.ts';
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
 import { nextStep } from '../domains/next-step.ts';
 import { REMOVED_CAUSES, recordRemoval } from '../domains/removal.ts';
@@ -145,7 +146,11 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
         body,
       );
       await checkLimits(projectId, body);
-      const keys = await makeDkimKeys(random, deps.sealer, clock, projectId, id);
+      const keys = await makeDkimKeys(
+        { random, sealer: deps.sealer, clock },
+        { projectId, domainId: id },
+        canDelegate(owned.name, deps.dns.dkimZone ?? null),
+      );
       await transactor.transact(projectId, (tx) => {
         tx.insertDomain(domain);
         for (const key of keys) tx.insertDkimKey(key);

@@ -1,5 +1,6 @@
 /** `hikyaku bootstrap`: project, domain, topic with a catch-all rule, API client and key, and with `--email` an owner, in one go. */
 import { loadConfig } from '../config/config.ts';
+import { canDelegate } from '../domains/delegation.ts';
 import { checkOwnership, seenNow } from '../domains/ownership.ts';
 import { isRole } from '../iam/policy.ts';
 import { parseDomain } from '../mail/domain.ts';
@@ -37,7 +38,13 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     clock: systemClock,
     random: createRandom(),
   };
-  const request = { project: options.project ?? domain, sandbox: false, domain, role };
+  const request = {
+    project: options.project ?? domain,
+    sandbox: false,
+    domain,
+    delegated: canDelegate(domain, config.dkimZone),
+    role,
+  };
   try {
     let result = await setUp(deps, { ...request, verified: options.verified === true });
     if (result.ready === null) {

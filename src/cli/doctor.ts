@@ -108,6 +108,19 @@ async function checkDns(config: Config, resolver: Resolver): Promise<Finding[]> 
   return findings;
 }
 
+/** Whether the world is led here for the zone of delegated keys. */
+async function checkDkimZone(zone: string, resolver: Resolver): Promise<Finding> {
+  // Every name of the zone has an empty answer there; without a delegation there is no such name.
+  const answer = await resolver.txt(`hk1r.doctor.invalid.${zone}`);
+  if (answer.kind === 'nodata') return ok('DKIM zone', `${zone} leads here`);
+  return answer.kind === 'nxdomain'
+    ? failed('DKIM zone', `${zone} is not delegated: publish the NS records hikyaku zone prints`)
+    : warning(
+        'DKIM zone',
+        `${zone} gives no answer: is the service running, and port 53 open (UDP and TCP)?`,
+      );
+}
+
 async function checkCertificate(config: Config): Promise<Finding> {
   if (config.tls === null)
     return warning(
@@ -177,6 +190,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     ['MX port', config.mxListen],
     ['submission port', config.submissionListen],
     ['submissions port', config.submissionsListen],
+    ...(config.dkimZone === null ? [] : [['DNS port', config.dnsListen] as [string, readonly HostPort[]]]),
   ];
   for (const [check, list] of listeners)
     for (const address of list) findings.push(await checkPort(check, address));
@@ -185,6 +199,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     await checkClock(config),
     ...(await checkDns(config, resolver)),
   );
+  if (config.dkimZone !== null) findings.push(await checkDkimZone(config.dkimZone, resolver));
   findings.push(await checkCertificate(config), await checkOutbound(config, resolver));
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else {

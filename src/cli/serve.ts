@@ -17,8 +17,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const fenced = new AbortController();
   const stop = AbortSignal.any([signal, fenced.signal]);
   await using service = await startService(config, logger, stop, { fenced: () => fenced.abort() });
-  const { http, mx, submission, submissions } = service;
-  logger.info({ http, mx, submission, submissions }, 'ready');
+  const { http, mx, submission, submissions, dns } = service;
+  logger.info({ http, mx, submission, submissions, ...(dns === '' ? {} : { dns }) }, 'ready');
   if (sandbox !== null) process.stderr.write(welcome(sandbox, service));
   if (service.signInUrl !== null)
     process.stderr.write(
@@ -51,6 +51,7 @@ async function firstStart(config: ReturnType<typeof loadConfig>): Promise<SetUp 
     sandbox: true,
     domain: parseDomain('sandbox.test')!,
     verified: true,
+    delegated: false,
     role: 'admin',
   });
 }

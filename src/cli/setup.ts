@@ -27,6 +27,8 @@ export interface SetupRequest {
   readonly domain: Domain;
   /** Ownership is taken as proved, our MX as seen, DKIM is on. */
   readonly verified: boolean;
+  /** DKIM keys are published in the service's own zone (domains/delegation.ts). */
+  readonly delegated: boolean;
   readonly role: string;
 }
 export interface SetUp {
@@ -107,7 +109,10 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
     { projectId, apiClientId: client.id, expiresAt: null },
   );
   const domainId = domain?.id ?? random.id<'mta-domain'>();
-  const dkimKeys = domain === null ? await makeDkimKeys(random, sealer, clock, projectId, domainId) : [];
+  const dkimKeys =
+    domain === null
+      ? await makeDkimKeys({ random, sealer, clock }, { projectId, domainId }, request.delegated)
+      : [];
   const newTopic: Topic | null =
     topic === null ? { id: random.id(), projectId, name: topicName, createdAt: now } : null;
   topic = topic ?? newTopic!;

@@ -2,12 +2,12 @@
 
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { loadConfig } from '../config/config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
 export interface ZoneRecord {
   readonly name: string;
-  readonly type: 'A' | 'AAAA' | 'PTR' | 'TXT';
+  readonly type: 'A' | 'AAAA' | 'NS' | 'PTR' | 'TXT';
   readonly value: string;
 }
 
@@ -28,7 +28,7 @@ export function reverseName(address: string): string {
 
 /** The operator's records for the hosts customers are told, at these addresses. */
 export function zoneRecords(
-  config: { hostname: string; submissionHost: string; mxHosts: readonly string[]; spfInclude: string },
+  config: Pick<Config, 'hostname' | 'submissionHost' | 'mxHosts' | 'spfInclude' | 'dkimZone'>,
   addresses: readonly string[],
 ): readonly ZoneRecord[] {
   const hosts = [...new Set([config.hostname, config.submissionHost, ...config.mxHosts])];
@@ -41,6 +41,8 @@ export function zoneRecords(
   const mechanisms = addresses.map((address) => `${isIP(address) === 4 ? 'ip4' : 'ip6'}:${address}`);
   records.push({ name: config.spfInclude, type: 'TXT', value: ['v=spf1', ...mechanisms, '-all'].join(' ') });
   records.push({ name: config.hostname, type: 'TXT', value: 'v=spf1 a -all' });
+  if (config.dkimZone !== null)
+    for (const host of config.mxHosts) records.push({ name: config.dkimZone, type: 'NS', value: `${host}.` });
   return records;
 }
 

@@ -45,6 +45,9 @@ export interface Config {
   readonly submissionHost: string;
   readonly mxHosts: readonly string[];
   readonly spfInclude: string;
+  /** Lower case; null: keys are not delegated, and there is no DNS server. */
+  readonly dkimZone: string | null;
+  readonly dnsListen: readonly HostPort[];
   /** Without trailing slash. */
   readonly publicUrl: string;
   readonly publicUrlGiven: boolean;
@@ -149,6 +152,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     );
   }
   const host = (text: string) => (HOST.test(text) ? text.toLowerCase() : null);
+  // Room for a selector and a name of ordinary length in front of it.
+  const zoneName = (text: string) => (text.includes('.') && text.length <= 150 ? host(text) : null);
   const count = (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : null);
   const tlsVersion = (text: string) => TLS_VERSIONS.find((version) => version === text) ?? null;
 
@@ -179,6 +184,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       (t) => (/^[a-z0-9_.-]+$/i.test(t) ? t : null),
       'a DNS name',
     ),
+    dkimZone: read<string | null>(
+      'HIKYAKU_DKIM_ZONE',
+      null,
+      zoneName,
+      'a DNS name such as dkim.mail.example.com',
+    ),
+    dnsListen: listen('HIKYAKU_DNS_LISTEN', 2553),
     publicUrl: read(
       'HIKYAKU_PUBLIC_URL',
       'http://127.0.0.1:8025',

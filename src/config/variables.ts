@@ -8,6 +8,14 @@ export const VARIABLES = {
   HIKYAKU_SUBMISSION_HOST: ['the host name', 'the one sending host customers are told'],
   HIKYAKU_MX_HOSTS: ['the host name', 'the receiving hosts customers are told, comma-separated'],
   HIKYAKU_SPF_INCLUDE: ['`_spf.` + the host name', 'the name customers include in their SPF record'],
+  HIKYAKU_DKIM_ZONE: [
+    'none',
+    "a zone delegated to this service, such as `dkim.` + the host name: it publishes domains' DKIM keys there, customers lead to them with CNAME records",
+  ],
+  HIKYAKU_DNS_LISTEN: [
+    '127.0.0.1:2553',
+    'where that zone is served, UDP and TCP (production: port 53); comma-separated for several',
+  ],
   HIKYAKU_PUBLIC_URL: ['http://127.0.0.1:8025', 'prefix of `self` URLs'],
   HIKYAKU_HTTP_LISTEN: ['127.0.0.1:8025', 'API; TLS when a certificate is set'],
   HIKYAKU_TRUSTED_PROXIES: [

@@ -24,7 +24,7 @@ export interface DomainEventContent extends Partial<Words> {
   /** In dkim.rotated: what the key has become. */
   readonly stage?: 'pending' | 'active' | 'retired';
   readonly selector?: string;
-  readonly record?: { readonly name: string; readonly type: 'TXT'; readonly value: string };
+  readonly record?: { readonly name: string; readonly type: 'CNAME' | 'TXT'; readonly value: string };
 }
 export interface Announcement<Tx> {
   /** In the transaction of what it tells of. `topic`: the domain's own topic, beside those of the project's event rules. */

@@ -71,7 +71,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     const keys = await reader.dkimKeys(project, id);
     const [seen, steps] = await Promise.all([
       checkDomain(resolver, before.name, keys, expectations, clock.now()),
-      prepareKeySteps(deps, before, keys, !asked),
+      prepareKeySteps({ ...deps, dkimZone: expectations.dkimZone ?? null }, before, keys, !asked),
     ]);
     // Read again: somebody may have changed a switch while DNS was slow.
     const domain = await reader.domain(project, id);

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Domain } from '../mail/domain.ts';
-import { dkimName } from './dns-records.ts';
+import { dkimName } from './delegation.ts';
 
 export type ImportedKey =
   | { readonly kind: 'key'; readonly key: KeyObject }

@@ -6,9 +6,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Clock } from '../runtime/clock.ts';
-import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
+import { freeSelector } from './delegation.ts';
 import type { DkimKey, DkimKeyState } from './types.ts';
 
 export interface OpenDkimKey {
@@ -18,6 +18,12 @@ export interface OpenDkimKey {
 }
 export const KEY_KINDS = ['rsa-2048', 'rsa-4096', 'ed25519'] as const;
 export type KeyKind = (typeof KEY_KINDS)[number];
+export const ALGORITHMS = {
+  'rsa-2048': 'rsa-sha256',
+  'rsa-4096': 'rsa-sha256',
+  ed25519: 'ed25519-sha256',
+} as const satisfies Record<KeyKind, DkimKey['algorithm']>;
+type KeyPlace = Pick<DkimKey, 'projectId' | 'domainId'>;
 export interface KeyDeps {
   readonly random: Random;
   readonly sealer: Sealer;
@@ -25,41 +31,41 @@ export interface KeyDeps {
 }
 const generate = promisify(generateKeyPair);
 
-/** What a domain begins with: an RSA-2048 and an Ed25519 key with new selectors, active: nothing signs before them. */
-export async function makeDkimKeys(
-  random: Random,
-  sealer: Sealer,
-  clock: Clock,
-  project: ProjectId,
-  domainId: DomainId,
-): Promise<DkimKey[]> {
-  const deps = { random, sealer, clock };
-  const place = { projectId: project, domainId };
-  const series = newSeries(random);
-  return Promise.all([
-    makeDkimKey(deps, place, 'rsa-2048', { series, state: 'active' }),
-    makeDkimKey(deps, place, 'ed25519', { series, state: 'active' }),
-  ]);
+/**
+ * What a domain begins with: an RSA-2048 and an Ed25519 key, active: nothing signs before them. `delegated`: with the
+ * selectors that may lead here (delegation.ts), else with new ones.
+ */
+export async function makeDkimKeys(deps: KeyDeps, place: KeyPlace, delegated: boolean): Promise<DkimKey[]> {
+  const series = newSeries(deps.random);
+  const make = (kind: KeyKind) =>
+    makeDkimKey(deps, place, kind, {
+      selector: (delegated ? freeSelector([], ALGORITHMS[kind]) : null) ?? newSelector(series, kind),
+      state: 'active',
+    });
+  return Promise.all([make('rsa-2048'), make('ed25519')]);
 }
 
-/** A new key with a new selector; key generation runs off the event loop. */
+/** A new key, with a new selector where none is given; key generation runs off the event loop. */
 export async function makeDkimKey(
   deps: KeyDeps,
-  place: Pick<DkimKey, 'projectId' | 'domainId'>,
+  place: KeyPlace,
   kind: KeyKind,
-  { series = newSeries(deps.random), state = 'pending' }: { series?: string; state?: DkimKeyState } = {},
+  {
+    selector = newSelector(newSeries(deps.random), kind),
+    state = 'pending',
+  }: { selector?: string; state?: DkimKeyState } = {},
 ): Promise<DkimKey> {
   const { privateKey } =
     kind === 'ed25519'
       ? await generate('ed25519')
       : await generate('rsa', { modulusLength: kind === 'rsa-2048' ? 2048 : 4096 });
-  return sealedKey(deps, place, `hk${series}${kind === 'ed25519' ? 'e' : 'r'}`, privateKey, state);
+  return sealedKey(deps, place, selector, privateKey, state);
 }
 
 /** The row of a private key (RSA or Ed25519), sealed. */
 export function sealedKey(
   { random, sealer, clock }: KeyDeps,
-  place: Pick<DkimKey, 'projectId' | 'domainId'>,
+  place: KeyPlace,
   selector: string,
   privateKey: KeyObject,
   state: DkimKeyState,
@@ -127,6 +133,9 @@ export function createKeyRing(sealer: Sealer): (keys: readonly DkimKey[]) => rea
 
 function newSeries(random: Random): string {
   return random.bytes(4).toString('hex');
+}
+function newSelector(series: string, kind: KeyKind): string {
+  return `hk${series}${kind === 'ed25519' ? 'e' : 'r'}`;
 }
 function sealingContext({ projectId, domainId, id }: Pick<DkimKey, 'projectId' | 'domainId' | 'id'>): string {
   return `dkim-key:${projectId}:${domainId}:${id}`;

@@ -27,7 +27,7 @@ export async function checkDomain(
   const [mx, spf, dkim, dmarc, clients] = await Promise.all([
     checkMx(resolver, domain, expectations.mxHosts),
     checkSpf(resolver, domain, expectations.spfInclude),
-    checkDkim(resolver, domain, keys),
+    checkDkim(resolver, domain, keys, expectations.dkimZone ?? null),
     checkDmarc(resolver, domain),
     checkClients(resolver, domain, expectations),
   ]);

@@ -1,5 +1,6 @@
 /** The records a customer publishes for a domain, as values to paste and to check against. Pure. */
 import type { Domain } from '../mail/domain.ts';
+import { keyRecord, waitingNames } from './delegation.ts';
 import type { DkimKey } from './types.ts';
 
 export interface DnsExpectations {
@@ -10,6 +11,8 @@ export interface DnsExpectations {
   readonly submissionHost: string;
   /** Host that serves mail clients their settings on a default port; null or absent: none does. */
   readonly autoconfigHost?: string | null;
+  /** Zone in which this service publishes delegated DKIM keys itself; null or absent: keys are published as TXT. */
+  readonly dkimZone?: string | null;
 }
 export interface DnsRecord {
   readonly purpose: 'mx' | 'spf' | 'dkim' | 'dmarc' | 'client';
@@ -30,7 +33,7 @@ export const DMARC_VALUE = 'v=DMARC1; p=none';
 export function expectedRecords(
   domain: Domain,
   keys: readonly DkimKey[],
-  { mxHosts, spfInclude, submissionHost, autoconfigHost = null }: DnsExpectations,
+  { mxHosts, spfInclude, submissionHost, autoconfigHost = null, dkimZone = null }: DnsExpectations,
   existingSpf: string | null = null,
 ): DnsRecord[] {
   const txt = (purpose: DnsRecord['purpose'], name: string, value: string, required: boolean): DnsRecord => ({
@@ -58,9 +61,12 @@ export function expectedRecords(
   return [
     ...mxHosts.map((host) => plain('mx', 'MX', domain, `${MX_PREFERENCE} ${host}`, true)),
     txt('spf', domain, mergeSpf(existingSpf, spfInclude), true),
-    ...keys
-      .filter((key) => key.state !== 'retired')
-      .map((key) => txt('dkim', dkimName(key, domain), key.publicRecord, true)),
+    ...[
+      ...keys.filter((key) => key.state !== 'retired').map((key) => keyRecord(key, domain, dkimZone)),
+      ...waitingNames(keys, domain, dkimZone),
+    ].map(({ type, name, value }) =>
+      type === 'TXT' ? txt('dkim', name, value, true) : plain('dkim', type, name, value, true),
+    ),
     txt('dmarc', `_dmarc.${domain}`, DMARC_VALUE, false),
     // RFC 8314 §5.1 prefers implicit TLS: lower priority value first.
     plain('client', 'SRV', `_submissions._tcp.${domain}`, `0 1 465 ${submissionHost}`, false),
@@ -69,11 +75,6 @@ export function expectedRecords(
       ? []
       : [plain('client', 'CNAME', `autoconfig.${domain}`, autoconfigHost, false)]),
   ];
-}
-
-/** Where a key's TXT record stands. */
-export function dkimName(key: Pick<DkimKey, 'selector'>, domain: Domain): string {
-  return `${key.selector}._domainkey.${domain}`;
 }
 
 /** Our include right of `v=spf1` and so left of `all`; a record that has it is left as it is. */

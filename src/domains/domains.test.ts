@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { createPublicKey, sign, verify } from 'node:crypto';
 import { test } from 'node:test';
 import type { Domain } from '../mail/domain.ts';
-import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { createRandom } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
+import { dkimName } from './delegation.ts';
 import { makeDkimKeys, openDkimKeys } from './dkim-keys.ts';
 import { checkDomain } from './dns-check.ts';
-import { dkimName, expectedRecords, mergeSpf, spfIncludes } from './dns-records.ts';
+import { expectedRecords, mergeSpf, spfIncludes } from './dns-records.ts';
 import { challengeRecord, checkOwnership } from './ownership.ts';
 
 const NAME = 'example.test' as Domain;
@@ -31,11 +31,9 @@ const sealer: Sealer = {
 };
 const random = createRandom();
 const keys = await makeDkimKeys(
-  random,
-  sealer,
-  createFakeClock(),
-  random.id<'project'>() as ProjectId,
-  random.id<'mta-domain'>() as DomainId,
+  { random, sealer, clock: createFakeClock() },
+  { projectId: random.id<'project'>(), domainId: random.id<'mta-domain'>() },
+  false,
 );
 function goodZone(): Zone {
   return {

@@ -97,6 +97,21 @@ const SENTENCES = {
     (a) =>
       `${a['name']} の値の分割が正しくありません。鍵の途中に引用符や空白を入れず、1つのTXTレコードとして登録してください。`,
   ],
+  'dkim.alias_missing': [
+    (a) => `${a['name']} does not lead to this service; add it as a CNAME record with ${a['expected']}.`,
+    (a) =>
+      `${a['name']} がこのサービスを指していません。CNAMEレコードとして ${a['expected']} を登録してください。`,
+  ],
+  'dkim.alias_wrong': [
+    (a) => `The CNAME record ${a['name']} leads elsewhere; change it to ${a['expected']}.`,
+    (a) => `CNAMEレコード ${a['name']} が別の名前を指しています。${a['expected']} に変更してください。`,
+  ],
+  'dkim.zone_silent': [
+    (a) =>
+      `${a['name']} leads to this service as it should, but the key is not found there; if it stays so for an hour, ask the operator to look at the zone ${a['zone']}.`,
+    (a) =>
+      `${a['name']} は正しくこのサービスを指していますが、そこに鍵が見つかりません。1時間たっても変わらない場合は、ゾーン ${a['zone']} の確認を運営者に依頼してください。`,
+  ],
   'dkim.none': [
     () => 'The domain has no active DKIM key; make one.',
     () => '有効なDKIM鍵がありません。鍵を作成してください。',

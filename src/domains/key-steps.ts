@@ -7,9 +7,10 @@ import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { DomainEventContent } from './announce.ts';
+import { delegationTarget, freeSelector, keyRecord } from './delegation.ts';
 import { sightKey } from './dkim-check.ts';
 import { kindOf, makeDkimKey } from './dkim-keys.ts';
-import { dkimName } from './dns-records.ts';
+import type { Words } from './findings.ts';
 import { dueForRotation, type KeyMove, recordMayGoAt, stepKeys } from './rotation.ts';
 import type { DkimKey, DomainTx, MtaDomain } from './types.ts';
 
@@ -19,9 +20,13 @@ export interface KeyStepDeps {
   readonly sealer: Sealer;
   readonly random: Random;
   readonly clock: Clock;
+  /** Zone of delegated keys (delegation.ts), or null. */
+  readonly dkimZone: string | null;
 }
 export interface KeySteps {
   readonly moves: readonly KeyMove[];
+  /** Retired ones whose names the fresh ones take over. */
+  readonly gone: readonly DkimKey[];
   readonly fresh: readonly DkimKey[];
   readonly events: readonly DomainEventContent[];
 }
@@ -41,47 +46,65 @@ export async function prepareKeySteps(
   );
   const now = deps.clock.now();
   const moves = stepKeys(keys, sightings, now);
+  const { dkimZone } = deps;
   const due =
     rotate && domain.dkimEnabled && !moves.some(({ key }) => key.state === 'active')
       ? dueForRotation(keys, domain.dkimRotationDays, now)
       : [];
-  const fresh = await Promise.all(due.map((key) => makeDkimKey(deps, domainOf(key), kindOf(key))));
+  const after = keys.map((key) => moves.find((move) => move.key.id === key.id)?.key ?? key);
+  const fresh: DkimKey[] = [];
+  for (const key of due) {
+    const selector =
+      delegationTarget(key, domain.name, dkimZone) === null ? undefined : freeSelector(after, key.algorithm);
+    // Both names are in use: the turn comes when the older key has retired.
+    if (selector === null) continue;
+    fresh.push(
+      await makeDkimKey(deps, domainOf(key), kindOf(key), selector === undefined ? {} : { selector }),
+    );
+  }
   const events = [
-    ...moves.flatMap((move) => tellMove(domain, move, moves)),
-    ...fresh.map((key) => tellPending(domain, key)),
+    ...moves.flatMap((move) => tellMove(domain, move, moves, dkimZone)),
+    ...fresh.map((key) => tellPending(domain, key, dkimZone)),
   ];
-  return { moves, fresh, events };
+  return { moves, gone: replacedBy(fresh, after), fresh, events };
 }
-export function recordKeySteps(tx: DomainTx, { moves, fresh }: KeySteps): void {
+export function recordKeySteps(tx: DomainTx, { moves, gone, fresh }: KeySteps): void {
   for (const { key, from } of moves) tx.moveDkimKey(key, from);
+  for (const key of gone) tx.deleteDkimKey(key.projectId, key.domainId, key.id);
   for (const key of fresh) tx.insertDkimKey(key);
+}
+/** The retired keys that have the selector of one of `fresh`: a domain has each selector once. */
+export function replacedBy(fresh: readonly DkimKey[], keys: readonly DkimKey[]): DkimKey[] {
+  const taken = new Set(fresh.map(({ selector }) => selector));
+  return keys.filter(({ state, selector }) => state === 'retired' && taken.has(selector));
 }
 
 function domainOf({ projectId, domainId }: DkimKey): Pick<DkimKey, 'projectId' | 'domainId'> {
   return { projectId, domainId };
 }
-function about(domain: MtaDomain, key: DkimKey) {
-  const name = dkimName(key, domain.name);
-  return {
-    domain: domain.name,
-    selector: key.selector,
-    record: { name, type: 'TXT' as const, value: key.publicRecord },
-  };
+function about(domain: MtaDomain, key: DkimKey, zone: string | null) {
+  return { domain: domain.name, selector: key.selector, record: keyRecord(key, domain.name, zone) };
 }
 /** Also for a key made by hand. */
-export function tellPending(domain: MtaDomain, key: DkimKey): DomainEventContent {
-  return { ...about(domain, key), stage: 'pending', ...keyWords(domain, key) };
+export function tellPending(domain: MtaDomain, key: DkimKey, zone: string | null): DomainEventContent {
+  return { ...about(domain, key, zone), stage: 'pending', ...keyWords(domain, key, zone) };
 }
-function tellMove(domain: MtaDomain, { key, from }: KeyMove, all: readonly KeyMove[]): DomainEventContent[] {
-  if (key.state === 'retired') return [{ ...about(domain, key), stage: 'retired', ...keyWords(domain, key) }];
+function tellMove(
+  domain: MtaDomain,
+  { key, from }: KeyMove,
+  all: readonly KeyMove[],
+  zone: string | null,
+): DomainEventContent[] {
+  const content = about(domain, key, zone);
+  if (key.state === 'retired') return [{ ...content, stage: 'retired', ...keyWords(domain, key, zone) }];
   if (key.state !== 'active' || from !== 'pending') return [];
   const old = all
     .filter((move) => move.key.state === 'retiring' && move.key.algorithm === key.algorithm)
-    .map((move) => keyWords(domain, move.key));
-  const words = [keyWords(domain, key), ...old];
+    .map((move) => keyWords(domain, move.key, zone));
+  const words = [keyWords(domain, key, zone), ...old];
   return [
     {
-      ...about(domain, key),
+      ...content,
       stage: 'active',
       message: words.map(({ message }) => message).join(' '),
       message_ja: words.map(({ message_ja: text }) => text).join(''),
@@ -90,19 +113,22 @@ function tellMove(domain: MtaDomain, { key, from }: KeyMove, all: readonly KeyMo
 }
 
 /** What is to be known of the key, and done about its record. */
-export function keyWords(domain: MtaDomain, key: DkimKey): { message: string; message_ja: string } {
-  const name = dkimName(key, domain.name);
+export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): Words {
+  const { type, name, value } = keyRecord(key, domain.name, zone);
+  const delegated = type === 'CNAME';
   switch (key.state) {
-    case 'pending':
+    case 'pending': {
+      const [en, ja] = delegated ? [`${name} with ${value}`, `${name}（値は ${value}）`] : [name, name];
       return key.seenSince === null
         ? {
-            message: `Publish the TXT record ${name}; the key begins to sign by itself five days after it is first seen (at once where nothing signs yet).`,
-            message_ja: `TXTレコード ${name} を登録してください。確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
+            message: `Publish the ${type} record ${en}; the key begins to sign by itself five days after it is first seen (at once where nothing signs yet).`,
+            message_ja: `${type}レコード ${ja} を登録してください。確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
           }
         : {
             message: `The record ${name} is published; the key begins to sign by itself once it has been seen for five days.`,
             message_ja: `レコード ${name} は公開済みです。5日間継続して確認されると自動的に署名へ切り替わります。`,
           };
+    }
     case 'active':
       return {
         message: `Mail is signed with ${key.selector}; keep the record ${name}.`,
@@ -110,15 +136,25 @@ export function keyWords(domain: MtaDomain, key: DkimKey): { message: string; me
       };
     case 'retiring': {
       const day = new Date(recordMayGoAt(key)!).toISOString().slice(0, 10);
-      return {
-        message: `Nothing is signed with ${key.selector} any more; keep the record ${name} until ${day}, for mail that is on its way.`,
-        message_ja: `${key.selector} での署名は終了しました。配送中のメールのため、レコード ${name} は ${day} まで残してください。`,
-      };
+      return delegated
+        ? {
+            message: `Nothing is signed with ${key.selector} any more; its key stays published until ${day}, for mail that is on its way. Keep the record ${name}: a later key takes the name.`,
+            message_ja: `${key.selector} での署名は終了しました。配送中のメールのため、鍵は ${day} まで公開されます。次の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
+          }
+        : {
+            message: `Nothing is signed with ${key.selector} any more; keep the record ${name} until ${day}, for mail that is on its way.`,
+            message_ja: `${key.selector} での署名は終了しました。配送中のメールのため、レコード ${name} は ${day} まで残してください。`,
+          };
     }
     case 'retired':
-      return {
-        message: `The record ${name} may be removed.`,
-        message_ja: `レコード ${name} は削除してかまいません。`,
-      };
+      return delegated
+        ? {
+            message: `The key has retired. Keep the record ${name}: a later key takes the name.`,
+            message_ja: `鍵の使用は終了しました。次の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
+          }
+        : {
+            message: `The record ${name} may be removed.`,
+            message_ja: `レコード ${name} は削除してかまいません。`,
+          };
   }
 }

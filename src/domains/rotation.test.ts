@@ -13,8 +13,8 @@ import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { signDkim } from '../verify/sign.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import { createChecker } from './checker.ts';
+import { delegationTarget, dkimName, keyRecord, waitingNames } from './delegation.ts';
 import { makeDkimKeys, openDkimKeys } from './dkim-keys.ts';
-import { dkimName } from './dns-records.ts';
 import { dueForRotation, RETIRE_MS, SETTLE_MS, type Sighting, stepKeys } from './rotation.ts';
 import type { DkimKey, DnsCheck, DomainTx, MtaDomain } from './types.ts';
 
@@ -91,164 +91,210 @@ test('rotation is due by age, never twice at a time, never where it is off', () 
   assert.deepEqual(dueForRotation([KEY], null, 1000 * DAY), []);
 });
 
-test('24 days of rotation: mail signed at every hour verifies in every view of DNS, then and a week later', async () => {
-  const clock = createFakeClock();
-  const start = clock.now();
-  const [random, sealer] = [createRandom(), createSealer(Buffer.alloc(32, 7))];
-  const [projectId, domainId] = ['p' as ProjectId, 'd' as DomainId];
-  const made = await makeDkimKeys(random, sealer, clock, projectId, domainId);
-  // Their 180 days are over after the first one.
-  let keys: readonly DkimKey[] = made.map((key) => ({ ...key, changedAt: start - 179 * DAY }));
-  let domain: MtaDomain = {
-    id: domainId,
-    projectId,
-    ownedDomainId: 'o' as OwnedDomainId,
-    name: NAME,
-    defaultTopicId: 't' as TopicId,
-    receiving: true,
-    mxSeen: true,
-    dkimEnabled: true,
-    dkimRotationDays: 180,
-    limitPerMinute: null,
-    limitPerDay: null,
-    dns: null,
-    createdAt: start - 180 * DAY,
-  };
-  /** What the customer has published, and since when. */
-  const history: { at: number; zone: Zone }[] = [];
-  const publish = (records: Readonly<Record<string, string>>) =>
-    history.push({
-      at: clock.now(),
-      zone: {
-        [NAME]: { mx: ['mx.host.test'], txt: ['v=spf1 include:_spf.host.test -all'] },
-        ...Object.fromEntries(Object.entries(records).map(([name, text]) => [name, { txt: [text] }])),
-      },
-    });
-  let records: Record<string, string> = {};
-  const put = (key: DkimKey) => {
-    records = { ...records, [dkimName(key, NAME)]: key.publicRecord };
-  };
-  for (const key of keys) put(key);
-  publish(records);
-  history[0]!.at = start - 10 * DAY;
-  /** DNS as someone sees it who is `behind` ms late. */
-  function view(behind: number): Resolver {
-    const at = () =>
-      createZoneResolver(history.findLast((one) => one.at <= clock.now() - behind)?.zone ?? {});
-    return {
-      mx: (name) => at().mx(name),
-      a: (name) => at().a(name),
-      aaaa: (name) => at().aaaa(name),
-      txt: (name) => at().txt(name),
-      ptr: (name) => at().ptr(name),
-      cname: (name) => at().cname(name),
-      srv: (name) => at().srv(name),
+const WAYS = [
+  { way: 'TXT records', days: 24, every: 1, zone: null, rotationDays: 180 },
+  // So long that both names of each algorithm have had two keys.
+  { way: 'CNAME records set once', days: 88, every: 6, zone: 'dkim.host.test', rotationDays: 20 },
+] as const;
+for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
+  test(`${length} days of rotation by ${way}: mail signed all the time verifies in every view of DNS, then and a week later`, async () => {
+    const clock = createFakeClock();
+    const start = clock.now();
+    const [random, sealer] = [createRandom(), createSealer(Buffer.alloc(32, 7))];
+    const [projectId, domainId] = ['p' as ProjectId, 'd' as DomainId];
+    const made = await makeDkimKeys({ random, sealer, clock }, { projectId, domainId }, dkimZone !== null);
+    // Their time is over after the first day.
+    let keys: readonly DkimKey[] = made.map((key) => ({
+      ...key,
+      changedAt: start - (rotationDays - 1) * DAY,
+    }));
+    let domain: MtaDomain = {
+      id: domainId,
+      projectId,
+      ownedDomainId: 'o' as OwnedDomainId,
+      name: NAME,
+      defaultTopicId: 't' as TopicId,
+      receiving: true,
+      mxSeen: true,
+      dkimEnabled: true,
+      dkimRotationDays: rotationDays,
+      limitPerMinute: null,
+      limitPerDay: null,
+      dns: null,
+      createdAt: start - 180 * DAY,
     };
-  }
-  const views = [0, 7 * HOUR, 2 * DAY, 5 * DAY].map(view);
-  const stages: { stage: string; selector: string; day: number }[] = [];
-  const transactor = {
-    async transact(_project: ProjectId, record: (tx: DomainTx) => void) {
-      let next = keys;
-      record({
-        noteDnsCheck: (_p: ProjectId, _id: DomainId, { dns, mxSeen }: { dns: DnsCheck; mxSeen: boolean }) => {
-          domain = { ...domain, dns, mxSeen };
+    /** What the customer has published, and since when. */
+    const history: { at: number; zone: Zone }[] = [];
+    const publish = (records: Readonly<Record<string, string>>) =>
+      history.push({
+        at: clock.now(),
+        zone: {
+          [NAME]: { mx: ['mx.host.test'], txt: ['v=spf1 include:_spf.host.test -all'] },
+          ...Object.fromEntries(
+            Object.entries(records).map(([name, text]) => [
+              name,
+              dkimZone === null ? { txt: [text] } : { cname: text },
+            ]),
+          ),
         },
-        insertDkimKey: (key: DkimKey) => {
-          next = [...next, key];
-        },
-        moveDkimKey: (key: DkimKey, from: string) => {
-          if (next.find(({ id }) => id === key.id)?.state !== from) throw new StaleError();
-          next = next.map((one) => (one.id === key.id ? key : one));
-        },
-      } as unknown as DomainTx);
-      keys = next;
-    },
-  };
-  const checker = createChecker<DomainTx>({
-    transactor,
-    reader: {
-      domain: async () => domain,
-      dkimKeys: async () => keys,
-      domainsForCheck: async (after) => (after === null ? [domain] : []),
-    },
-    resolver: views[0]!,
-    // Those the service asks are not the slowest of the world.
-    resolvers: [views[0]!, views[1]!],
-    expectations: {
-      mxHosts: ['mx.host.test'],
-      spfInclude: '_spf.host.test',
-      submissionHost: 'smtp.host.test',
-    },
-    sealer,
-    random,
-    clock,
-    logger: silentLogger,
-    announce: async () => ({
-      record(_tx, name, { stage, selector }) {
-        assert.equal(name, 'dkim.rotated');
-        stages.push({ stage: stage!, selector: selector!, day: (clock.now() - start) / DAY });
-      },
-      committed() {},
-    }),
-  });
-  await checker.checkNow(projectId, domainId);
-  await checker.start(new AbortController().signal);
-
-  async function verifies(message: Buffer): Promise<void> {
-    for (const [i, resolver] of views.entries()) {
-      const { authentication } = await verifyMessage({
-        message,
-        peerAddress: '192.0.2.1',
-        helo: 'mail.host.test',
-        mailFrom: `a@${NAME}`,
-        hostname: 'mx.test',
-        resolver,
-        now: clock.now(),
       });
-      assert.deepEqual(
-        authentication.dkim.map(({ result }) => result),
-        ['pass', 'pass'],
-        `view ${i} at day ${(clock.now() - start) / DAY}`,
-      );
+    let records: Record<string, string> = {};
+    const put = (key: DkimKey) => {
+      const { name, value } = keyRecord(key, NAME, dkimZone);
+      records = { ...records, [name]: value };
+    };
+    for (const key of keys) put(key);
+    for (const { name, value } of waitingNames(keys, NAME, dkimZone)) records[name] = value;
+    publish(records);
+    history[0]!.at = start - 10 * DAY;
+    /** DNS as someone sees it who is `behind` ms late. */
+    function view(behind: number): Resolver {
+      const at = () =>
+        createZoneResolver({
+          ...history.findLast((one) => one.at <= clock.now() - behind)?.zone,
+          // What the service itself says is never late.
+          ...Object.fromEntries(
+            keys
+              .filter(({ state }) => state !== 'retired')
+              .map((key) => [
+                delegationTarget(key, NAME, dkimZone) ?? 'none.test',
+                { txt: [key.publicRecord] },
+              ]),
+          ),
+        });
+      return {
+        mx: (name) => at().mx(name),
+        a: (name) => at().a(name),
+        aaaa: (name) => at().aaaa(name),
+        txt: (name) => at().txt(name),
+        ptr: (name) => at().ptr(name),
+        cname: (name) => at().cname(name),
+        srv: (name) => at().srv(name),
+      };
     }
-  }
-  const sent: Buffer[] = [];
-  const published = new Set<string>();
-  for (let hour = 0; hour < 24 * 24; hour += 1) {
-    await clock.advance(HOUR);
-    // A round is over when it has set the next one; keys are made beside the event loop.
-    while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
-    // The customer does what the API says, eight hours late.
-    if (hour % 8 === 0) {
-      for (const key of keys) {
-        if (key.state === 'pending') put(key);
-        if (key.state === 'retired') delete records[dkimName(key, NAME)];
-      }
-      const now = Object.keys(records).sort().join(' ');
-      if (!published.has(now)) publish({ ...records });
-      published.add(now);
-    }
-    const text = Buffer.from(`From: <a@${NAME}>\r\nSubject: hour ${hour}\r\n\r\nbody\r\n`);
-    const ring = openDkimKeys(keys, sealer);
-    assert.equal(ring.length, 2, 'signing never pauses');
-    const field = await signDkim({ message: text, domain: NAME, keys: ring, now: clock.now() });
-    const message = Buffer.concat([Buffer.from(field), text]);
-    sent.push(message);
-    await verifies(message);
-    if (hour % 24 === 0 && hour >= 7 * 24) await verifies(sent[hour - 7 * 24]!);
-  }
-  await checker[Symbol.asyncDispose]();
+    const views = [0, 7 * HOUR, 2 * DAY, 5 * DAY].map(view);
+    const stages: { stage: string; selector: string; day: number }[] = [];
+    const transactor = {
+      async transact(_project: ProjectId, record: (tx: DomainTx) => void) {
+        let next = keys;
+        record({
+          noteDnsCheck: (
+            _p: ProjectId,
+            _id: DomainId,
+            { dns, mxSeen }: { dns: DnsCheck; mxSeen: boolean },
+          ) => {
+            domain = { ...domain, dns, mxSeen };
+          },
+          insertDkimKey: (key: DkimKey) => {
+            assert.ok(!next.some(({ selector }) => selector === key.selector), 'one key to a selector');
+            next = [...next, key];
+          },
+          moveDkimKey: (key: DkimKey, from: string) => {
+            if (next.find(({ id }) => id === key.id)?.state !== from) throw new StaleError();
+            next = next.map((one) => (one.id === key.id ? key : one));
+          },
+          deleteDkimKey: (_p: ProjectId, _d: DomainId, id: DkimKeyId) => {
+            next = next.filter((one) => one.id !== id);
+          },
+        } as unknown as DomainTx);
+        keys = next;
+      },
+    };
+    const checker = createChecker<DomainTx>({
+      transactor,
+      reader: {
+        domain: async () => domain,
+        dkimKeys: async () => keys,
+        domainsForCheck: async (after) => (after === null ? [domain] : []),
+      },
+      resolver: views[0]!,
+      // Those the service asks are not the slowest of the world.
+      resolvers: [views[0]!, views[1]!],
+      expectations: {
+        mxHosts: ['mx.host.test'],
+        spfInclude: '_spf.host.test',
+        submissionHost: 'smtp.host.test',
+        dkimZone,
+      },
+      sealer,
+      random,
+      clock,
+      logger: silentLogger,
+      announce: async () => ({
+        record(_tx, name, { stage, selector }) {
+          assert.equal(name, 'dkim.rotated');
+          stages.push({ stage: stage!, selector: selector!, day: (clock.now() - start) / DAY });
+        },
+        committed() {},
+      }),
+    });
+    await checker.checkNow(projectId, domainId);
+    await checker.start(new AbortController().signal);
 
-  const days = (stage: string) => stages.filter((one) => one.stage === stage).map(({ day }) => day);
-  assert.deepEqual([days('pending').length, days('active').length, days('retired').length], [2, 2, 2]);
-  assert.ok(
-    Math.min(...days('active')) - Math.max(...days('pending')) >= 5,
-    'not before all the world can know',
-  );
-  assert.ok(Math.max(...days('active')) <= 8, `taken over by day ${Math.max(...days('active'))}`);
-  assert.ok(Math.max(...days('retired')) <= 21, `gone by day ${Math.max(...days('retired'))}`);
-  const left = Object.keys(records);
-  assert.deepEqual(left.length, 2, 'only the new records are left');
-  assert.deepEqual(keys.map(({ state }) => state).sort(), ['active', 'active', 'retired', 'retired']);
-});
+    async function verifies(message: Buffer): Promise<void> {
+      for (const [i, resolver] of views.entries()) {
+        const { authentication } = await verifyMessage({
+          message,
+          peerAddress: '192.0.2.1',
+          helo: 'mail.host.test',
+          mailFrom: `a@${NAME}`,
+          hostname: 'mx.test',
+          resolver,
+          now: clock.now(),
+        });
+        assert.deepEqual(
+          authentication.dkim.map(({ result }) => result),
+          ['pass', 'pass'],
+          `view ${i} at day ${(clock.now() - start) / DAY}`,
+        );
+      }
+    }
+    const sent: Buffer[] = [];
+    const published = new Set<string>();
+    for (let hour = 0; hour < length * 24; hour += every) {
+      await clock.advance(every * HOUR);
+      // A round is over when it has set the next one; keys are made beside the event loop.
+      while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+      // The customer does what the API says, eight hours late; with CNAME records there is nothing to do.
+      if (hour % 8 === 0 && dkimZone === null) {
+        for (const key of keys) {
+          if (key.state === 'pending') put(key);
+          if (key.state === 'retired') delete records[dkimName(key, NAME)];
+        }
+        const now = Object.keys(records).sort().join(' ');
+        if (!published.has(now)) publish({ ...records });
+        published.add(now);
+      }
+      const text = Buffer.from(`From: <a@${NAME}>\r\nSubject: hour ${hour}\r\n\r\nbody\r\n`);
+      const ring = openDkimKeys(keys, sealer);
+      assert.equal(ring.length, 2, 'signing never pauses');
+      const field = await signDkim({ message: text, domain: NAME, keys: ring, now: clock.now() });
+      const message = Buffer.concat([Buffer.from(field), text]);
+      sent.push(message);
+      await verifies(message);
+      if (hour % 24 === 0 && hour >= 7 * 24) await verifies(sent[(hour - 7 * 24) / every]!);
+    }
+    await checker[Symbol.asyncDispose]();
+
+    const days = (stage: string) => stages.filter((one) => one.stage === stage).map(({ day }) => day);
+    if (dkimZone !== null) {
+      assert.deepEqual([days('active').length, days('retired').length], [8, 6]);
+      assert.deepEqual(
+        stages.filter(({ stage }) => stage === 'active').map(({ selector }) => selector.slice(0, 3)),
+        ['hk2', 'hk2', 'hk1', 'hk1', 'hk2', 'hk2', 'hk1', 'hk1'],
+      );
+      assert.deepEqual(history.length, 1, 'the customer never had to come back');
+      assert.equal(keys.length, 4);
+      return;
+    }
+    assert.deepEqual([days('pending').length, days('active').length, days('retired').length], [2, 2, 2]);
+    assert.ok(
+      Math.min(...days('active')) - Math.max(...days('pending')) >= 5,
+      'not before all the world can know',
+    );
+    assert.ok(Math.max(...days('active')) <= 8, `taken over by day ${Math.max(...days('active'))}`);
+    assert.ok(Math.max(...days('retired')) <= 21, `gone by day ${Math.max(...days('retired'))}`);
+    const left = Object.keys(records);
+    assert.deepEqual(left.length, 2, 'only the new records are left');
+    assert.deepEqual(keys.map(({ state }) => state).sort(), ['active', 'active', 'retired', 'retired']);
+  });

@@ -5,6 +5,7 @@ import type { Domain } from '../mail/domain.ts';
 import type { DkimKeyId, DomainId, ProjectId } from '../runtime/ids.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { checkDomain } from './dns-check.ts';
+import { expectedRecords } from './dns-records.ts';
 import { FINDING_CODES, finding, inWords } from './findings.ts';
 import { nextStep } from './next-step.ts';
 import { countSpfLookups } from './spf-lookups.ts';
@@ -131,6 +132,65 @@ test('DKIM: missing, another key, revoked, several, torn; a pending key is no er
   assert.equal((await check(GOOD, [pending])).dkim.finding?.code, 'dkim.none');
 });
 
+test('delegated keys: led here, elsewhere, nowhere; a zone that is silent; a TXT record does as well', async () => {
+  const key = { ...KEY, selector: 'hk1r' };
+  const name = (selector: string) => `${selector}._domainkey.${NAME}`;
+  const target = (selector: string) => `${selector}.${NAME}.dkim.host.test`;
+  const led: Zone = {
+    ...GOOD,
+    [DKIM]: {},
+    [name('hk1r')]: { cname: target('hk1r') },
+    [name('hk2r')]: { cname: target('hk2r').toUpperCase() },
+    [target('hk1r')]: { txt: [KEY.publicRecord] },
+  };
+  const delegated = async (zone: Zone, keys: readonly DkimKey[] = [key]) => {
+    const expectations = { ...EXPECTED, dkimZone: 'dkim.host.test' };
+    const resolver = createZoneResolver({ ...led, ...zone });
+    const { records = [], dkim } = await checkDomain(resolver, NAME, keys, expectations, 1);
+    const own = records.filter(({ purpose }) => purpose === 'dkim');
+    const wanted = expectedRecords(NAME, keys, expectations).filter(({ purpose }) => purpose === 'dkim');
+    assert.deepEqual(
+      own.map((one) => [one.type, one.name, one.value]),
+      wanted.map(({ type, name: at, value }) => [type, at, type === 'TXT' ? null : value]),
+    );
+    return [
+      dkim.status,
+      ...own
+        .filter(({ state }) => state !== 'ok')
+        .map((one) => `${one.name.slice(0, 4)} ${one.state} ${one.finding?.code}`),
+    ];
+  };
+  assert.deepEqual(await delegated({}), ['ok']);
+  assert.deepEqual(await delegated({ [name('hk1r')]: { txt: [KEY.publicRecord] } }), ['ok']);
+  assert.deepEqual(await delegated({ [name('hk1r')]: {} }), ['missing', 'hk1r missing dkim.alias_missing']);
+  assert.deepEqual(await delegated({ [name('hk1r')]: { txt: ['v=DKIM1; p=ZZZZ'] } }), [
+    'wrong',
+    'hk1r wrong dkim.wrong_key',
+  ]);
+  assert.deepEqual(await delegated({ [name('hk1r')]: { cname: 'elsewhere.test' } }), [
+    'wrong',
+    'hk1r wrong dkim.alias_wrong',
+  ]);
+  assert.deepEqual(await delegated({ [target('hk1r')]: {} }), ['missing', 'hk1r missing dkim.zone_silent']);
+  assert.deepEqual(await delegated({ [target('hk1r')]: { txt: ['v=DKIM1; k=rsa; p=ZZZZ'] } }), [
+    'missing',
+    'hk1r missing dkim.zone_silent',
+  ]);
+  assert.deepEqual(await delegated({ [target('hk1r')]: { fail: true } }), [
+    'error',
+    'hk1r unknown dns.unclear',
+  ]);
+  assert.deepEqual(await delegated({ [name('hk2r')]: {} }), ['ok', 'hk2r missing dkim.alias_missing']);
+  assert.deepEqual(await delegated({ [name('hk2r')]: { cname: 'elsewhere.test' } }), [
+    'ok',
+    'hk2r wrong dkim.alias_wrong',
+  ]);
+  const next = { ...key, selector: 'hk2r', state: 'pending' as const };
+  assert.deepEqual(await delegated({}, [key, next]), ['ok', 'hk2r missing dkim.zone_silent']);
+  assert.deepEqual(await delegated({}, [key, { ...next, state: 'retired' }]), ['ok']);
+  assert.deepEqual(await delegated({ [DKIM]: GOOD[DKIM]! }, [KEY]), ['ok'], "a selector of one's own is TXT");
+});
+
 test('DMARC and the records of mail clients; what DNS does not tell is unknown', async () => {
   const dmarc = (...txt: string[]) => said({ ...GOOD, [`_dmarc.${NAME}`]: { txt } });
   assert.deepEqual(await dmarc(), ['dmarc missing dmarc.missing']);
@@ -147,7 +207,7 @@ test('DMARC and the records of mail clients; what DNS does not tell is unknown',
 });
 
 test('every finding has a sentence in both languages that shows what belongs into it', () => {
-  const names = ['domain', 'expected', 'foreign', 'count', 'include', 'term', 'name'];
+  const names = ['domain', 'expected', 'foreign', 'count', 'include', 'term', 'name', 'zone'];
   const args = Object.fromEntries(names.map((name) => [name, `<${name}>`]));
   for (const code of FINDING_CODES) {
     const { message, message_ja: japanese } = inWords(finding(code, args));

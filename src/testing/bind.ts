@@ -28,12 +28,16 @@ export interface Bind extends AsyncDisposable {
   transfer(zone: string): Promise<string[]>;
 }
 
-/** `zones`: the lines of each beside SOA and NS. `keys` may update; `strangers` are known, and may not. */
+/**
+ * `zones`: the lines of each beside SOA and NS. `keys` may update; `strangers` are known, and may not. `others`: port of
+ * who is asked, on loopback, for every other name; without it nobody is.
+ */
 export async function startBind(
   program: string,
   zones: Readonly<Record<string, readonly string[]>>,
   keys: readonly BindKey[],
   strangers: readonly BindKey[] = [],
+  others: number | null = null,
 ): Promise<Bind> {
   const directory = mkdtempSync(join(tmpdir(), 'hikyaku-bind-'));
   const port = await freePort();
@@ -49,7 +53,10 @@ export async function startBind(
   }
   const config = [
     `options { directory "${directory}"; pid-file none; lock-file none; session-keyfile none; managed-keys-directory "${directory}";`,
-    `  listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no;`,
+    `  listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; dnssec-validation no;`,
+    others === null
+      ? '  recursion no;'
+      : `  recursion yes; allow-recursion { 127.0.0.1; }; forward only; forwarders { 127.0.0.1 port ${others}; };`,
     '  notify no; querylog no; allow-transfer { 127.0.0.1; }; };',
     'controls { };',
     ...[...keys, ...strangers].map(
@@ -87,7 +94,7 @@ export async function startBind(
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -214,7 +214,7 @@ export interface paths {
         put?: never;
         /**
          * makes a key, or takes one of your own; it signs once its record has been seen long enough
-         * @description The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`.
+         * @description The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`. A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.
          */
         post: operations["mta.dkim_keys.create"];
         delete?: never;
@@ -793,12 +793,15 @@ export interface components {
              */
             state: "pending" | "active" | "retiring" | "retired";
             active: boolean;
+            /** @description to publish; a TXT record with public_key does in any case */
             record: {
                 name: string;
-                /** @constant */
-                type: "TXT";
+                /** @enum {unknown} */
+                type: "CNAME" | "TXT";
                 value: string;
             };
+            /** @description of RFC 6376 §3.6.1 */
+            public_key: string;
             seen_since: string | null;
             record_may_go_at: string | null;
             /** Format: date-time */
@@ -831,6 +834,7 @@ export interface components {
                 message: string;
                 message_ja: string;
             }[];
+            dkim_zone: string | null;
             last_check: {
                 /** Format: date-time */
                 checked_at: string;
@@ -3978,6 +3982,8 @@ export interface operations {
                     algorithm?: "rsa-2048" | "rsa-4096" | "ed25519";
                     /** @description needed for a key of your own; else a new one */
                     selector?: string;
+                    /** @description whether the key is published here and led to by a CNAME record; true where this service has a zone for keys (`dkim_zone` of the DNS state) and neither selector nor private_key is given */
+                    delegated?: boolean;
                     /** @description PEM; never shown again */
                     private_key?: string;
                 };

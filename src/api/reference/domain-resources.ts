@@ -12,7 +12,6 @@ const NextStep = closed(
   },
   'what is to be done until the domain sends and receives',
 );
-const Record = closed({ name: Type.String(), type: Type.Literal('TXT'), value: Type.String() });
 const DnsItem = closed({
   status: oneOf('ok', 'missing', 'wrong', 'error'),
   expected: Type.Array(Type.String()),
@@ -83,7 +82,14 @@ export const DOMAIN_RESOURCES = {
         'pending: to be published and seen; active: signs; retiring: its record must stay; retired: it may go',
     }),
     active: Type.Boolean(),
-    record: Record,
+    record: Type.Object(
+      { name: Type.String(), type: oneOf('CNAME', 'TXT'), value: Type.String() },
+      {
+        additionalProperties: false,
+        description: 'to publish; a TXT record with public_key does in any case',
+      },
+    ),
+    public_key: Type.String({ description: 'of RFC 6376 §3.6.1' }),
     seen_since: orNull(Time),
     record_may_go_at: orNull(Time),
     changed_at: Time,
@@ -106,6 +112,11 @@ export const DOMAIN_RESOURCES = {
     ),
     obsolete_records: Type.Array(
       closed({ type: Type.Literal('TXT'), name: Type.String(), ...Words }, 'may be removed'),
+    ),
+    dkim_zone: orNull(
+      Type.String({
+        description: 'where this service publishes keys that CNAME records lead to; null: nowhere',
+      }),
     ),
     last_check: orNull(
       closed({ checked_at: Time, mx: DnsItem, spf: DnsItem, dkim: DnsItem, dmarc: DnsItem }),

@@ -27,12 +27,13 @@ export const mtaDnsReference: Reference = {
     id: 'mta.dkim_keys.create',
     summary: 'makes a key, or takes one of your own; it signs once its record has been seen long enough',
     description:
-      'The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`.',
+      'The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`. A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.',
     params: domain,
     answers: { 201: 'DkimKey' },
     problems: ['too-many-keys'],
     examples: {
       made: { summary: 'a new RSA key of 2,048 bits', value: {} },
+      txt: { summary: 'a key you publish as a TXT record in any case', value: { delegated: false } },
       kind: { summary: 'of another kind', value: { algorithm: 'ed25519' } },
       own: {
         summary: 'a key of your own',

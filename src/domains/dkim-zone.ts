@@ -1,0 +1,30 @@
+/**
+ * The zone of delegated keys (delegation.ts), made of the directory as it is: what a domain's keys are is what DNS says,
+ * with nothing to copy in between. A domain that is not set up, or whose project is closed, has no keys here.
+ */
+import { parseDomain } from '../mail/domain.ts';
+import type { DnsZone } from '../runtime/dns-zone.ts';
+import { delegatedKey } from './delegation.ts';
+import type { DomainReader } from './types.ts';
+
+/** `servers`: host names of the nodes that serve the zone. Rejects with what the reader rejects with. */
+export function createDkimZone(
+  name: string,
+  servers: readonly string[],
+  reader: Pick<DomainReader, 'findDomain' | 'dkimKeys'>,
+): DnsZone {
+  return {
+    name,
+    servers,
+    async txt(relative) {
+      const asked = delegatedKey(relative);
+      const domainName = asked === null ? null : parseDomain(asked.domain);
+      const domain = domainName === null ? null : await reader.findDomain(domainName);
+      if (domain === null) return [];
+      const keys = await reader.dkimKeys(domain.projectId, domain.id);
+      return keys
+        .filter(({ state, selector }) => state !== 'retired' && selector === asked!.selector)
+        .map(({ publicRecord }) => publicRecord);
+    },
+  };
+}
