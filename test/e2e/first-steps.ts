@@ -103,9 +103,12 @@ export async function domain({ page, t, browser, language, dns }: Walk): Promise
     ];
     if (type.includes('MX')) dns.set(at, 'MX', [{ preference: 10, exchange: what.split(' ')[1] }]);
     else if (type.includes('TXT')) dns.set(at, 'TXT', [what.match(/.{1,255}/g)]);
+    else if (at.includes('_domainkey') && type.includes('CNAME')) dns.set(at, 'CNAME', [what]);
   }
   await button(page, t('dns.check')).click();
   await page.getByTestId('record-mx').getByText(t('dns.status.ok'), { exact: true }).waitFor();
+  for (const record of await page.getByTestId('record-dkim').all())
+    await record.getByText(t('dns.status.ok'), { exact: true }).waitFor();
   await inspect(browser, 'domain-dns', language);
 }
 

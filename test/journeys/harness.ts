@@ -17,6 +17,8 @@ export interface Ready {
   readonly mx: string;
   readonly submission: string;
   readonly submissions: string;
+  /** Where the service has a zone of its own. */
+  readonly dns?: string;
 }
 export interface Running extends AsyncDisposable {
   readonly ready: Ready;
@@ -216,20 +218,32 @@ export async function eventually<T>(
 export interface DnsServer extends AsyncDisposable {
   readonly address: string;
   set(name: string, type: 'TXT' | 'MX' | 'A' | 'PTR' | 'SRV' | 'CNAME', data: unknown[]): void;
+  /** Who asks for a name below `zone` is answered with what the server at `address` says. */
+  delegate(zone: string, address: string): void;
 }
 /** A DNS server on loopback that answers from a table; everything else is NXDOMAIN. `ttl` in seconds. */
 export async function startDns(ttl = 60): Promise<DnsServer> {
   const zone = new Map<string, unknown[]>();
+  const delegated = new Map<string, string>();
   const socket = createSocket('udp4');
   socket.on('message', (packet, peer) => {
     const query = dnsPacket.decode(packet);
     const question = query.questions?.[0];
     if (question === undefined) return;
     const name = question.name.toLowerCase();
+    const elsewhere = [...delegated].find(([suffix]) => name.endsWith(`.${suffix}`));
+    if (elsewhere !== undefined) {
+      void relay(packet, elsewhere[1]).then((reply) => socket.send(reply, peer.port, peer.address));
+      return;
+    }
     const data = zone.get(`${name} ${question.type}`) ?? [];
+    const alias = zone.get(`${name} CNAME`);
     const known = [...zone.keys()].some((key) => key.startsWith(`${name} `));
     const flags = dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | (known ? 0 : 3);
-    const answers = data.map((value) => ({ name: question.name, type: question.type, ttl, data: value }));
+    const answers =
+      alias === undefined
+        ? data.map((value) => ({ name: question.name, type: question.type, ttl, data: value }))
+        : alias.map((value) => ({ name: question.name, type: 'CNAME', ttl, data: value }));
     socket.send(
       dnsPacket.encode({
         type: 'response',
@@ -247,11 +261,20 @@ export async function startDns(ttl = 60): Promise<DnsServer> {
   return {
     address: `127.0.0.1:${socket.address().port}`,
     set: (name, type, data) => void zone.set(`${name.toLowerCase()} ${type}`, data),
+    delegate: (name, address) => void delegated.set(name, address),
     async [Symbol.asyncDispose]() {
       socket.close();
       await once(socket, 'close');
     },
   };
+}
+
+async function relay(packet: Buffer, address: string): Promise<Buffer> {
+  const socket = createSocket('udp4');
+  socket.send(packet, portOf(address), '127.0.0.1');
+  const [reply] = (await once(socket, 'message')) as [Buffer];
+  socket.close();
+  return reply;
 }
 
 /** Whether a program is on the PATH; journeys skip with its absence as the reason. */

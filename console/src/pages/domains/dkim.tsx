@@ -65,6 +65,9 @@ export function Dkim({ domain }: { readonly domain: MtaDomain }) {
             </Text>
             <Copy label={t('dns.name_of', { type: one.record.type })} value={one.record.name} />
             <Copy label={t('dns.record_value')} value={one.record.value} />
+            {one.record.type === 'CNAME' && one.state !== 'retired' && (
+              <Copy label={t('dkim.or_txt')} value={one.public_key} />
+            )}
           </Stack>
         </Section>
       ))}

@@ -26,6 +26,7 @@ export function Dns({ domainId }: { readonly domainId: string }) {
   });
   if (query.data === undefined) return <Waiting query={query} />;
   const { records, last_check: check, obsolete_records: obsolete } = query.data;
+  const delegated = records.some(({ purpose, type }) => purpose === 'dkim' && type === 'CNAME');
   return (
     <Stack>
       <Group justify="space-between">
@@ -44,7 +45,7 @@ export function Dns({ domainId }: { readonly domainId: string }) {
           <Section
             key={purpose}
             title={t(`dns.purpose.${purpose}.title`)}
-            intro={t(`dns.purpose.${purpose}.intro`)}
+            intro={purpose === 'dkim' && delegated ? t('dns.delegated') : t(`dns.purpose.${purpose}.intro`)}
           >
             <Stack gap="sm">
               {own.map((record) => (
