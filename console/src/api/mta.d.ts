@@ -4035,7 +4035,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `too-many-keys`: the domain has as many DKIM keys as one may have */
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `too-many-keys`: as many DKIM keys as a domain may have, or no name free */
             409: {
                 headers: {
                     [name: string]: unknown;
