@@ -18,6 +18,7 @@ export interface Removed {
   readonly tasks: number;
   /** Audit records of what was done to the queue by hand. */
   readonly operations: number;
+  /** Counts and what was told and decided about limits, plans and changes of DNS. */
   readonly usage: number;
   /** Events of the audit. */
   readonly audit: number;

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import type { DnsAccount, DnsChange, StoredPlan } from '../../domains/dns-providers/types.ts';
 import type { MtaDomain } from '../../domains/types.ts';
 import type { Project } from '../../iam/types.ts';
+import { DAY_MS, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import type { Store } from '../store.ts';
+import { sweepAll } from './retention-conformance.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
@@ -169,5 +171,22 @@ export function dnsAccountsConformance(with_: WithStore): void {
       (await store.read.dnsChanges(p.id, d.id, { limit: 9, cursor: first.nextCursor })).items,
       [over],
     );
+  });
+
+  with_('DNS plans are kept for a day, changes as long as anything may be', async (store) => {
+    const { p, d, a } = await withDomain(store);
+    const [made, begun] = [plan(d, a), change(d, a)];
+    await store.transact(p.id, (tx) => {
+      tx.insertDnsPlan(made);
+      tx.insertDnsChange(begun);
+    });
+    await sweepAll(store, NOW + DAY_MS);
+    assert.deepEqual(await store.read.dnsPlan(p.id, d.id, made.id), made);
+    await sweepAll(store, NOW + DAY_MS + 1);
+    assert.equal(await store.read.dnsPlan(p.id, d.id, made.id), null);
+    await sweepAll(store, NOW + MAX_RETENTION_DAYS * DAY_MS);
+    assert.deepEqual(await store.read.dnsChange(p.id, d.id, begun.id), begun);
+    await sweepAll(store, NOW + MAX_RETENTION_DAYS * DAY_MS + 1);
+    assert.equal(await store.read.dnsChange(p.id, d.id, begun.id), null);
   });
 }

@@ -57,6 +57,8 @@ const TRAFFIC = `DELETE FROM traffic WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM traffic WHERE project_id = $1 AND width = $2 AND start < $3
     AND start < $4::int8 + coalesce((SELECT rolled_to FROM traffic_rolled WHERE project_id = $1), 0) LIMIT ${ROWS}))`;
 const ALERTS = 'DELETE FROM limit_alert WHERE project_id = $1 AND due = 0 AND at < $2';
+const DNS_PLANS = 'DELETE FROM dns_plan WHERE project_id = $1 AND created_at < $2';
+const DNS_CHANGES = 'DELETE FROM dns_change WHERE project_id = $1 AND created_at < $2';
 const REQUESTS = 'DELETE FROM limit_request WHERE project_id = $1 AND decided_at < $2';
 
 export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
@@ -145,8 +147,13 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
           [WIDTHS.day, seconds - KEPT.days, WIDTHS.day],
         ])
           usage += (await query(TRAFFIC, [id, width, before, behind])).rowCount ?? 0;
-        usage += (await query(ALERTS, [id, now - 2 * DAY_MS])).rowCount ?? 0;
-        usage += (await query(REQUESTS, [id, now - MAX_RETENTION_DAYS * DAY_MS])).rowCount ?? 0;
+        for (const [sql, age] of [
+          [ALERTS, 2 * DAY_MS],
+          [DNS_PLANS, DAY_MS],
+          [REQUESTS, MAX_RETENTION_DAYS * DAY_MS],
+          [DNS_CHANGES, MAX_RETENTION_DAYS * DAY_MS],
+        ] as const)
+          usage += (await query(sql, [id, now - age])).rowCount ?? 0;
         if (tasks + usage >= ROWS) return { tasks, usage };
         walked.to = id;
       }

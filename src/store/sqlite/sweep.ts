@@ -202,7 +202,7 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
           params: [id, domain, width, start],
         });
       }
-      for (const [sql, params, count] of oldLimits(id, now, ROWS - tasks - usage)) {
+      for (const [sql, params, count] of oldRecords(id, now, ROWS - tasks - usage)) {
         usage += count;
         removals.push({ sql, params });
       }
@@ -237,8 +237,11 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
     }
   }
 
-  /** Traffic that is no longer shown and was rolled up, alerts of windows long gone, requests decided long ago. */
-  function* oldLimits(
+  /**
+   * Traffic that is no longer shown and was rolled up, alerts of windows long gone, requests decided and DNS changed long
+   * ago, plans nobody can apply any more.
+   */
+  function* oldRecords(
     project: string,
     now: number,
     most: number,
@@ -270,6 +273,8 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
     for (const [rest, before] of [
       ['FROM limit_alert WHERE project_id = ? AND due = 0 AND at < ?', now - 2 * DAY_MS],
       ['FROM limit_request WHERE project_id = ? AND decided_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
+      ['FROM dns_plan WHERE project_id = ? AND created_at < ?', now - DAY_MS],
+      ['FROM dns_change WHERE project_id = ? AND created_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
     ] as const) {
       const count = statements.all<{ n: number }>(`SELECT count(*) AS n ${rest}`, project, before)[0]!.n;
       if (count > 0) yield [`DELETE ${rest}`, [project, before], count];
