@@ -76,10 +76,13 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   const limitsOf = async (project: ProjectId) => (await read.projectLimits(project)) ?? deps.limitDefaults;
 
-  const requestView = (r: LimitRequest) => ({
+  const requestView = async (r: LimitRequest) => ({
     id: r.id,
     self: `${deps.publicUrl()}/mta/v1/limit_requests/${r.id}`,
-    project: { self: `${deps.publicUrl()}/iam/v1/projects/${r.projectId}` },
+    project: {
+      self: `${deps.publicUrl()}/iam/v1/projects/${r.projectId}`,
+      name: (await read.project(r.projectId))?.name ?? null,
+    },
     state: r.state,
     per_minute: r.perMinute,
     per_day: r.perDay,
@@ -102,7 +105,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         all === true ? 'mta.limit_requests.approve' : 'mta.limit_requests.list',
       );
       const page = await read.limitRequests(all === true ? null : projectId, state, pageOf(request));
-      return { items: page.items.map(requestView), next_cursor: page.nextCursor };
+      return { items: await Promise.all(page.items.map(requestView)), next_cursor: page.nextCursor };
     },
   );
   const addressOf = async ({ actor }: Principal): Promise<string | null> =>
@@ -147,7 +150,7 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         note: null,
       };
       await transactor.transact(projectId, (tx) => tx.insertLimitRequest(made));
-      return reply.code(201).send(requestView(made));
+      return reply.code(201).send(await requestView(made));
     },
   );
   app.get(

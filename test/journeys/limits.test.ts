@@ -359,7 +359,7 @@ test('a higher limit is asked for, given in part, told by event and mail, and go
   await askForEvents(call, who);
   const asked = { per_minute: 10, reason: 'a newsletter\nevery Monday', notify: 'boss@out.test' };
   const made = await call('POST', path, asked);
-  assert.deepEqual([made.status, made.json.state], [201, 'open']);
+  assert.deepEqual([made.status, made.json.state, made.json.project.name], [201, 'open', 'journey']);
   const second = await call('POST', path, asked);
   assert.equal(second.status, 409);
   const one = `${path}/${made.json.id}`;

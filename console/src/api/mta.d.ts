@@ -1179,6 +1179,7 @@ export interface components {
             project: {
                 /** Format: uri */
                 self: string;
+                name: string | null;
             };
             /** @enum {unknown} */
             state: "open" | "approved" | "approved_in_part" | "refused" | "cancelled";

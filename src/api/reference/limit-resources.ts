@@ -32,7 +32,7 @@ export const LIMIT_RESOURCES = {
   LimitRequest: closed({
     id: Id,
     self: Url,
-    project: Link,
+    project: closed({ self: Url, name: orNull(Type.String()) }),
     state: oneOf('open', 'approved', 'approved_in_part', 'refused', 'cancelled'),
     per_minute: orNull(Limit),
     per_day: orNull(Limit),

@@ -37,7 +37,10 @@ function RequestCard({ one }: { readonly one: LimitRequest }) {
       <Group justify="space-between" align="flex-start">
         <div className="page-heading">
           <Text size="sm" c="dimmed" className="wrap">
-            {t('requests.of', { project: idOf(one.project), at: showTime(one.created_at) })}
+            {t('requests.of', {
+              project: one.project.name ?? idOf(one.project),
+              at: showTime(one.created_at),
+            })}
           </Text>
           <Asked {...one} />
           <Text size="sm" mt={4} className="summary">
