@@ -112,9 +112,12 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
       tcp.listen(listen.port, listen.host);
       await once(tcp, 'listening');
       port = (tcp.address() as { port: number }).port;
-      udp = await bound(port, listen.host);
-      udp.on('message', (packet, from) => void datagram(udp!, packet, from));
-      udp.on('error', (error) => logger.warn({ err: error }, 'the socket of the DNS zone reports an error'));
+      const socket = await bound(port, listen.host);
+      udp = socket;
+      socket.on('message', (packet, from) => void datagram(socket, packet, from));
+      socket.on('error', (error) =>
+        logger.warn({ err: error }, 'the socket of the DNS zone reports an error'),
+      );
     },
     async [Symbol.asyncDispose]() {
       const socket = udp;
