@@ -109,6 +109,16 @@ export function domainsConformance(with_: WithStore): void {
       store.transact(p.id, (tx) => tx.insertDkimKey({ ...key('b') })),
       conflict('dkim_key.selector'),
     );
+    const heir = key('b');
+    await store.transact(p.id, (tx) => {
+      tx.deleteDkimKey(p.id, d.id, stays.id);
+      tx.insertDkimKey(heir);
+    });
+    assert.deepEqual(
+      await store.read.dkimKeys(p.id, d.id),
+      [heir],
+      'a selector passes on in one transaction',
+    );
     await assert.rejects(
       store.transact(p.id, (tx) => tx.updateRule({ ...changed, localPart: null } as unknown as ReceiveRule)),
       conflict('check.rule_shape'),
