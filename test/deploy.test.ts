@@ -149,8 +149,14 @@ test('the image listens where its documents say, and its files suffice to run', 
   assert.match(dockerfile, /\nUSER node\n/);
   assert.match(dockerfile, /\nHEALTHCHECK [^\n]*healthcheck\.ts/);
   assert.deepEqual(portsOf(loadConfig(imageEnvironment())), UNPRIVILEGED);
-  const exposed = /^EXPOSE (.*)$/m.exec(dockerfile)![1]!.split(' ').map(Number);
-  assert.deepEqual(exposed.sort(), Object.values(UNPRIVILEGED).sort());
+  const exposed = /^EXPOSE (.*)$/m.exec(dockerfile)![1]!.split(' ');
+  const dns = loadConfig(imageEnvironment()).dnsListen.map(({ port }) => port);
+  assert.deepEqual(
+    exposed.sort(),
+    [...Object.values(UNPRIVILEGED), ...dns.flatMap((port) => [`${port}/tcp`, `${port}/udp`])]
+      .map(String)
+      .sort(),
+  );
   const directory = temporary(t);
   const copied = [
     ...dockerfile

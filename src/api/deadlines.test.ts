@@ -23,6 +23,7 @@ for (const [name, octets] of Object.entries(slow))
       publicUrl: () => 'http://x',
       clock: systemClock,
       logger: silentLogger,
+      dns: {},
       authenticator: { authenticate: async () => ({ kind: 'ok', principal }) },
     } as unknown as ApiDeps;
     await using api = await createApi(deps, {
