@@ -1,7 +1,8 @@
 /** The stub resolver against a real UDP and TCP server on 127.0.0.1, friendly and hostile. */
 import assert from 'node:assert/strict';
 import { createSocket, type RemoteInfo } from 'node:dgram';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -29,12 +30,6 @@ async function server(t: TestContext, respond: Respond): Promise<{ address: stri
       Buffer.isBuffer(one) ? one : encode(one),
     );
   };
-  const udp = createSocket('udp4');
-  udp.on('message', (packet: Buffer, from: RemoteInfo) => {
-    for (const answer of answers(packet, 'udp')) udp.send(answer, from.port, from.address);
-  });
-  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
-  const port = udp.address().port;
   const tcp = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (data) => {
@@ -45,11 +40,25 @@ async function server(t: TestContext, respond: Respond): Promise<{ address: stri
       }
     });
   });
-  await new Promise<void>((resolve) => tcp.listen(port, '127.0.0.1', resolve));
+  tcp.listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  const { port } = tcp.address() as AddressInfo;
+  const udp = createSocket('udp4');
   t.after(() => {
     udp.close();
     tcp.close();
   });
+  udp.on('message', (packet: Buffer, from: RemoteInfo) => {
+    for (const answer of answers(packet, 'udp')) udp.send(answer, from.port, from.address);
+  });
+  try {
+    udp.bind(port, '127.0.0.1');
+    await once(udp, 'listening');
+  } catch (error) {
+    // Somebody's question has just taken the port for itself.
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return server(t, respond);
+    throw error;
+  }
   return { address: `127.0.0.1:${port}`, asked };
 }
 function resolverOf(

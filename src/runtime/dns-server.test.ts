@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { type DecodedPacket, decode, encode, type Packet, RECURSION_DESIRED } from 'dns-packet';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -209,4 +209,19 @@ test('connections of one network are few, an overlong question ends one, and a s
   await closed(left[0]!);
   await server[Symbol.asyncDispose]();
   await Promise.all(left.slice(1).map((socket) => (socket.destroyed ? null : closed(socket))));
+});
+
+test('a port of which one half is taken is an error, and the other half is given back', async () => {
+  const taken = createSocket('udp4');
+  taken.bind(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address();
+  const listen = { host: '127.0.0.1', port };
+  const server = createDnsServer({ zone: ZONE, listen, clock: systemClock, logger: silentLogger });
+  await assert.rejects(server.start(new AbortController().signal), { code: 'EADDRINUSE', port });
+  await server[Symbol.asyncDispose]();
+  taken.close();
+  const tcp = createServer().listen(listen);
+  await once(tcp, 'listening');
+  tcp.close();
 });

@@ -6,7 +6,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, isIPv6, type Socket } from 'node:net';
+import { type AddressInfo, createServer, isIPv6, type Socket } from 'node:net';
 import { networkOf } from './addresses.ts';
 import type { Clock } from './clock.ts';
 import { answerPacket, type DnsZone, deferToTcp } from './dns-zone.ts';
@@ -31,6 +31,7 @@ const CONNECTIONS_OF_ONE = 10;
 const IDLE_MS = 10_000;
 /** A question with every option there is stays far below. */
 const MOST_QUESTION = 4096;
+const MOST_TRIES = 10;
 
 export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps): ZoneServer {
   const connections = new Map<Socket, string>();
@@ -103,16 +104,32 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
     }
   }
 
+  /** Both on one port. Which port is free for TCP may be taken for UDP: where any will do, another is looked for. */
+  async function open(): Promise<UdpSocket> {
+    for (let tries = 1; ; tries += 1) {
+      tcp.listen(listen.port, listen.host);
+      await once(tcp, 'listening');
+      port = (tcp.address() as AddressInfo).port;
+      const socket = createSocket(isIPv6(listen.host) ? 'udp6' : 'udp4');
+      try {
+        socket.bind(port, listen.host);
+        await once(socket, 'listening');
+        return socket;
+      } catch (error) {
+        socket.close();
+        if (listen.port !== 0 || tries === MOST_TRIES) throw error;
+        await new Promise((resolve) => tcp.close(resolve));
+      }
+    }
+  }
+
   return {
     get port() {
       return port;
     },
     async start(signal) {
       signal.throwIfAborted();
-      tcp.listen(listen.port, listen.host);
-      await once(tcp, 'listening');
-      port = (tcp.address() as { port: number }).port;
-      const socket = await bound(port, listen.host);
+      const socket = await open();
       udp = socket;
       socket.on('message', (packet, from) => void datagram(socket, packet, from));
       socket.on('error', (error) =>
@@ -127,11 +144,4 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
       if (tcp.listening) await new Promise((resolve) => tcp.close(resolve));
     },
   };
-}
-
-async function bound(port: number, host: string): Promise<UdpSocket> {
-  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
-  socket.bind(port, host);
-  await once(socket, 'listening');
-  return socket;
 }
