@@ -117,18 +117,21 @@ export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): 
   const { type, name, value } = keyRecord(key, domain.name, zone);
   const delegated = type === 'CNAME';
   switch (key.state) {
-    case 'pending': {
-      const [en, ja] = delegated ? [`${name} with ${value}`, `${name}（値は ${value}）`] : [name, name];
-      return key.seenSince === null
+    case 'pending':
+      if (key.seenSince !== null)
+        return {
+          message: `The record ${name} is published; the key begins to sign by itself once it has been seen for five days.`,
+          message_ja: `レコード ${name} は公開済みです。5日間継続して確認されると自動的に署名へ切り替わります。`,
+        };
+      return delegated
         ? {
-            message: `Publish the ${type} record ${en}; the key begins to sign by itself five days after it is first seen (at once where nothing signs yet).`,
-            message_ja: `${type}レコード ${ja} を登録してください。確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
+            message: `This service publishes the key; it begins to sign by itself five days after it is first seen through the CNAME record ${name} with ${value} (at once where nothing signs yet).`,
+            message_ja: `鍵はこのサービスが公開しています。CNAMEレコード ${name}（値は ${value}）を通して確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
           }
         : {
-            message: `The record ${name} is published; the key begins to sign by itself once it has been seen for five days.`,
-            message_ja: `レコード ${name} は公開済みです。5日間継続して確認されると自動的に署名へ切り替わります。`,
+            message: `Publish the TXT record ${name}; the key begins to sign by itself five days after it is first seen (at once where nothing signs yet).`,
+            message_ja: `TXTレコード ${name} を登録してください。確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
           };
-    }
     case 'active':
       return {
         message: `Mail is signed with ${key.selector}; keep the record ${name}.`,
