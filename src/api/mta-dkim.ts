@@ -67,7 +67,10 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
     found(await read.domain(project, pathId(request)));
 
   const keyView = (domain: MtaDomain, key: DkimKey) => {
-    const mayGo = recordMayGoAt(key);
+    const record = keyRecord(key, domain.name, zone);
+    // A delegated key's record stays: a later key takes the name.
+    const mayGo =
+      record.type === 'CNAME' ? null : key.state === 'retired' ? key.changedAt : recordMayGoAt(key);
     const bits = key.algorithm === 'rsa-sha256' ? rsaBits(key.publicRecord) : null;
     return {
       id: key.id,
@@ -77,10 +80,10 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
       bits,
       state: key.state,
       active: key.state === 'active',
-      record: keyRecord(key, domain.name, zone),
+      record,
       public_key: key.publicRecord,
       seen_since: iso(key.seenSince),
-      record_may_go_at: iso(key.state === 'retired' ? key.changedAt : mayGo),
+      record_may_go_at: iso(mayGo),
       changed_at: iso(key.changedAt),
       created_at: iso(key.createdAt),
       ...keyWords(domain, key, zone),

@@ -214,7 +214,7 @@ export interface paths {
         put?: never;
         /**
          * makes a key, or takes one of your own; it signs once its record has been seen long enough
-         * @description The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`. A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.
+         * @description The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at` (null: for good). A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.
          */
         post: operations["mta.dkim_keys.create"];
         delete?: never;

@@ -27,7 +27,7 @@ export const mtaDnsReference: Reference = {
     id: 'mta.dkim_keys.create',
     summary: 'makes a key, or takes one of your own; it signs once its record has been seen long enough',
     description:
-      'The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at`. A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.',
+      'The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at` (null: for good). A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.',
     params: domain,
     answers: { 201: 'DkimKey' },
     problems: ['too-many-keys'],
