@@ -25,6 +25,7 @@ export const PROBLEM_TYPES = {
   'cross-site': { status: 403, meaning: 'a change with a session must come from a page of this service' },
   'csrf-token': { status: 403, meaning: "the header Hikyaku-CSRF lacks the session's token" },
   'not-found': { status: 404, meaning: 'there is no such resource, or none that you may see' },
+  'request-timeout': { status: 408, meaning: 'the request did not come whole in time' },
   conflict: { status: 409, meaning: 'the name is taken, the resource is in use, or it changed meanwhile' },
   'domain-not-verified': { status: 409, meaning: 'the ownership of the domain is not proved yet' },
   'ownership-not-proved': { status: 409, meaning: 'the TXT record does not hold the challenge' },
@@ -78,6 +79,7 @@ export const PROBLEM_TYPES = {
   loop: { status: 422, meaning: 'the message has passed too many hosts' },
   'too-many-failures': { status: 429, meaning: 'too many failed authentications; see Retry-After' },
   'limit-exceeded': { status: 429, meaning: 'the sending limit is reached; see Retry-After' },
+  'header-too-large': { status: 431, meaning: 'the header of the request is over 16 KiB' },
   internal: { status: 500, meaning: 'an error on this side; the log knows it by the id in `detail`' },
   'dns-provider-unreachable': {
     status: 502,

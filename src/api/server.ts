@@ -23,7 +23,7 @@ import { guard } from './guard.ts';
 import { iamRoutes } from './iam.ts';
 import { iamDomainRoutes } from './iam-domains.ts';
 import { takeJson } from './json-body.ts';
-import { leaveRest } from './linger.ts';
+import { createRefusal, leaveRest } from './linger.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
 import { mtaDkimRoutes } from './mta-dkim.ts';
@@ -84,6 +84,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     bodyLimit: BODY_LIMIT,
     requestTimeout: requestMs,
     connectionTimeout: 120_000,
+    clientErrorHandler: createRefusal(deps.clock),
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
