@@ -3,8 +3,9 @@ import { Alert, Button, Text } from '@mantine/core';
 import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { ApiProblem, Unreachable } from '../api/client.ts';
-import { named } from '../i18n.ts';
+import { named, showNumber } from '../i18n.ts';
 import { PasskeyFailed } from '../session/passkeys.ts';
+import { detailText } from './details.ts';
 
 /** One or two sentences: the kind of problem, and the detail where the kind alone does not say enough. */
 export function explain(t: TFunction, error: Error): string {
@@ -15,7 +16,18 @@ export function explain(t: TFunction, error: Error): string {
   if (kind === error.type)
     return error.message === '' ? t('problem.unknown', { status: error.status }) : error.message;
   const detail = error.field === null ? error.message : error.message.replace(`${error.field}: `, '');
+  const known = error.field === null ? null : detailText(detail);
+  if (known !== null) return String(t(known.key as never, inWords(known.values) as never));
   return error.status === 400 && detail !== '' ? t('problem.with_detail', { kind, detail }) : kind;
+}
+/** Numbers as the reader writes them. */
+function inWords(values: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, text]) => [
+      name,
+      /^\d+$/.test(text) ? showNumber(Number(text)) : text,
+    ]),
+  );
 }
 
 export function ProblemAlert({

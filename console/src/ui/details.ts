@@ -1,0 +1,92 @@
+/**
+ * What the service says of a value, in the reader's words: its details are English sentences of fixed form. One that is
+ * not here is shown as it came; test/console/details.test.ts compares this list with the service's code.
+ */
+
+/** Named groups are filled into the text. */
+const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
+  [
+    /^(must not have fewer than 1 characters|must have required propert.*|is missing|is needed)$/,
+    'problem.detail.required',
+  ],
+  [/^must (not have fewer than|have at least) (?<count>\d+) characters$/, 'problem.detail.too_short'],
+  [/^must (not have more than|have at most) (?<count>\d+) characters$/, 'problem.detail.too_long'],
+  [/^(must not have fewer than 1 items|must name at least one role)$/, 'problem.detail.choose_one'],
+  [/^must not have fewer than (?<count>\d+) items$/, 'problem.detail.too_few'],
+  [/^must not have more than (?<count>\d+) items$/, 'problem.detail.too_many'],
+  [/^must not have duplicate items$/, 'problem.detail.twice'],
+  [/^must be >= (?<least>-?\d+)$/, 'problem.detail.too_small'],
+  [/^must be <= (?<most>-?\d+)$/, 'problem.detail.too_large'],
+  [/^must be integer$/, 'problem.detail.whole_number'],
+  [/^must be (either )?(null|boolean|number|string|array|object)( or .*)?$/, 'problem.detail.kind'],
+  [
+    /^(must be equal to (constant|one of the allowed values)|must match (a schema in anyOf|exactly one schema in oneOf)|must be one of .*|is none of .*)$/,
+    'problem.detail.choice',
+  ],
+  [/^must match pattern .*$/, 'problem.detail.characters'],
+  [/^(must match format "date-time"|is not an ISO 8601 time with a zone)$/, 'problem.detail.time'],
+  [/^(must match format "uri"|must be an http or https URL without credentials)$/, 'problem.detail.url'],
+  [/^must be a URL without credentials, query and fragment$/, 'problem.detail.plain_url'],
+  [/^must be https$/, 'problem.detail.https'],
+  [/^must be a host name or an IP address$/, 'problem.detail.host'],
+  [/^must be a port number$/, 'problem.detail.port'],
+  [/^must be the name of a key$/, 'problem.detail.key_name'],
+  [/^must be base64 of at least 16 octets$/, 'problem.detail.base64'],
+  [/^must be text in visible ASCII$/, 'problem.detail.ascii'],
+  [/^is not a (known field|setting of .*)$/, 'problem.detail.unknown_field'],
+  [/^(must be an absolute URL ending in .*|is not an id|is not an event id)$/, 'problem.detail.reference'],
+  [/^there is no such (account|change|domain|topic|plan, or it was used)$/, 'problem.detail.gone'],
+  [/^the plan was made with another account$/, 'problem.detail.other_account'],
+  [/^has passed$/, 'problem.detail.passed'],
+  [/^must be within the next 7 days$/, 'problem.detail.seven_days'],
+  [/^is not a domain name$/, 'problem.detail.domain'],
+  [/^is not (an e-mail|a mail) address$/, 'problem.detail.email'],
+  [/^the link names nobody: say your e-mail address$/, 'problem.detail.say_email'],
+  [
+    /^must be a-z 0-9 - _ \. , 1 to 64 characters, no dot first, last or twice in a row$/,
+    'problem.detail.local_part',
+  ],
+  [/^only an account rule has one$/, 'problem.detail.account_only'],
+  [/^is above the project's limit of (?<most>\d+)$/, 'problem.detail.above_project'],
+  [/^is not above the limit of (?<limit>\d+)$/, 'problem.detail.not_above'],
+  [/^is below the present limit of (?<limit>\d+)$/, 'problem.detail.below_present'],
+  [/^there is no such limit$/, 'problem.detail.no_limit'],
+  [/^per_minute or per_day is needed$/, 'problem.detail.either_limit'],
+  [/^nothing is raised: refuse the request instead$/, 'problem.detail.nothing_raised'],
+  [/^must be labels of a-z, 0-9 and inner hyphens, joined by dots$/, 'problem.detail.selector'],
+  [/^is needed for a key of your own$/, 'problem.detail.own_selector'],
+  [/^is told by the private key; leave one of the two out$/, 'problem.detail.algorithm_told'],
+  [/^a key of your own needs a selector instead$/, 'problem.detail.own_not_delegated'],
+  [/^this service has no zone for keys$/, 'problem.detail.no_zone'],
+  [/^the name of the domain is too long for it$/, 'problem.detail.domain_long'],
+  [/^is not a PEM private key without passphrase$/, 'problem.detail.pem'],
+  [/^must be an RSA or Ed25519 key, not (?<kind>\S+)( kind)?$/, 'problem.detail.key_kind'],
+  [
+    /^has (?<bits>\d+) bits; a key that signs must have (?<least>\d+) or more \(RFC 8301\)$/,
+    'problem.detail.key_short',
+  ],
+  [/^has (?<bits>\d+) bits; at most (?<most>\d+) are taken$/, 'problem.detail.key_long'],
+  [/^is a predefined role$/, 'problem.detail.predefined_role'],
+  [/^is neither a role nor an operation$/, 'problem.detail.role'],
+  [/^is not an operation$/, 'problem.detail.operation'],
+  [/^must not hold the name of your e-mail address$/, 'problem.detail.password_name'],
+  [/^is one of the commonest passwords$/, 'problem.detail.password_common'],
+  [/^is the same few characters over and over$/, 'problem.detail.password_same'],
+  [/^is not the current password$/, 'problem.detail.password_current'],
+  [/^is not a code of the secret that was shown$/, 'problem.detail.code'],
+  [/^is no invitation of yours that could still be accepted$/, 'problem.detail.invitation'],
+  [/^the instance has no name that mail can come from \(HIKYAKU_HOSTNAME\)$/, 'problem.detail.no_host_name'],
+  [/^the id of the suspension is needed$/, 'problem.detail.required'],
+  [/^(is no answer of an authenticator|no registration was begun)$/, 'problem.detail.passkey_again'],
+  [/^there are (?<count>\d+) passkeys already$/, 'problem.detail.passkeys'],
+  [/^the passkey is registered already$/, 'problem.detail.passkey_known'],
+];
+
+/** The text's key and what it is filled in with; null for what is not known. */
+export function detailText(detail: string): { key: string; values: Record<string, string> } | null {
+  for (const [form, key] of DETAILS) {
+    const match = form.exec(detail);
+    if (match !== null) return { key, values: { ...match.groups } };
+  }
+  return null;
+}

@@ -1,0 +1,100 @@
+/** What the service says of a value is known to the console, so that it can be said in the reader's language. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type TSchema, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { detailText } from '../../console/src/ui/details.ts';
+import { PROBLEM_TYPES } from '../../src/api/problem-types.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const words = (language: string) => JSON.parse(read(`console/src/locales/${language}.json`)).problem;
+
+/** Sentences among the literals of code, 7 for what templates fill in; names of fields have no spaces. */
+function sentences(code: string): string[] {
+  return [...code.matchAll(/'((?:[^'\\\n]|\\.)*)'|`([^`]+)`/g)]
+    .map(([, plain, template]) => plain ?? template!.replaceAll(/\$\{[^}]*(?:\{[^}]*\}[^}]*)*\}/g, '7'))
+    .filter((text) => /^\S+ \S/.test(text));
+}
+/** Where what is passed to `invalid` as a value comes from, and how it looks there. */
+const ELSEWHERE: readonly [file: string, place: RegExp][] = [
+  ['src/iam/passwords.ts', /function passwordComplaint[\s\S]*?\n\}/g],
+  ['src/iam/account.ts', /kind: 'refused', detail: [^}]*\}/g],
+  ['src/domains/dkim-import.ts', /return refused\([\s\S]*?\);/g],
+  [
+    'src/domains/dns-providers/accounts.ts',
+    /new SettingsError\([\s\S]*?\);|Field\['judge'\] = [\s\S]*?\n\S/g,
+  ],
+  ['src/api/mta-dkim.ts', /const reason =[\s\S]*?;/g],
+];
+
+function details(): Map<string, string> {
+  const found = new Map<string, string>();
+  const look = (file: string, place: RegExp) => {
+    const places = [...read(file).matchAll(place)];
+    for (const [code] of places) for (const text of sentences(code)) found.set(text, file);
+    return places.length;
+  };
+  for (const file of globSync('src/api/**/*.ts', { cwd: ROOT }).filter((name) => !name.endsWith('.test.ts')))
+    look(file, /\binvalid\([\s\S]*?\);/g);
+  for (const [file, place] of ELSEWHERE) assert.ok(look(file, place) > 0, file);
+  return found;
+}
+
+test('every sentence about a value has a text in both languages', () => {
+  const found = details();
+  assert.ok(found.size > 50, `${found.size} sentences`);
+  for (const [text, file] of found) {
+    const known = detailText(text);
+    assert.notEqual(known, null, `${file}: ${text}`);
+    for (const language of ['ja', 'en'])
+      assert.ok(known!.key.replace('problem.detail.', '') in words(language).detail, known!.key);
+  }
+});
+
+test('so has every sentence of the checks of bodies', () => {
+  const schemas: [schema: TSchema, value: unknown][] = [
+    [Type.String({ minLength: 1 }), ''],
+    [Type.String({ minLength: 3 }), 'a'],
+    [Type.String({ maxLength: 3 }), 'abcd'],
+    [Type.String({ pattern: '^a$' }), 'b'],
+    [Type.String({ format: 'date-time' }), 'b'],
+    [Type.String(), 1],
+    [Type.Integer(), 'a'],
+    [Type.Integer({ minimum: 1 }), 0],
+    [Type.Integer({ maximum: 1 }), 2],
+    [Type.Boolean(), 'a'],
+    [Type.Union([Type.String(), Type.Null()]), 1],
+    [Type.Union([Type.Literal('a'), Type.Literal('b')]), 'c'],
+    [Type.Literal('a'), 'c'],
+    [Type.Array(Type.String(), { minItems: 1 }), []],
+    [Type.Array(Type.String(), { minItems: 2 }), []],
+    [Type.Array(Type.String(), { maxItems: 1 }), ['a', 'b']],
+    [Type.Array(Type.String(), { uniqueItems: true }), ['a', 'a']],
+    [Type.Object({ a: Type.String() }), {}],
+    [Type.Object({ a: Type.String() }), 'a'],
+  ];
+  for (const [schema, value] of schemas)
+    for (const { message } of Compile(schema).Errors(value))
+      assert.notEqual(detailText(message), null, `${JSON.stringify(schema)}: ${message}`);
+});
+
+test('what is filled in is what the service said; what is unknown stays as it is', () => {
+  assert.deepEqual(detailText('has 1024 bits; a key that signs must have 2048 or more (RFC 8301)'), {
+    key: 'problem.detail.key_short',
+    values: { bits: '1024', least: '2048' },
+  });
+  assert.deepEqual(detailText('must not have more than 64 characters')?.values, { count: '64' });
+  assert.equal(detailText('something new'), null);
+});
+
+test('every type of problem that the console can meet has a sentence', () => {
+  /** Of sending a message by the API, which the console does not do. */
+  const sending = /^(message-too-large|sender-.*|author-.*|header-invalid|loop|limit-exceeded)$/;
+  for (const type of Object.keys(PROBLEM_TYPES).filter((name) => !sending.test(name)))
+    for (const language of ['ja', 'en'])
+      assert.ok(type.replaceAll('-', '_') in words(language).type, `${language}: ${type}`);
+});
