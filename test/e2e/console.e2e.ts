@@ -29,7 +29,7 @@ async function limits({ page, t, browser, language }: Walk): Promise<void> {
   await page.getByRole('textbox', { name: t('limits.per_minute'), exact: true }).fill('1');
   await field(page, t('limit_requests.reason')).fill('Receipts');
   await button(page, t('limit_requests.button')).click();
-  await page.getByText(new RegExp(t('problem.type.validation'))).waitFor();
+  await page.getByText(t('problem.detail.not_above', { limit: '300' }), { exact: true }).waitFor();
   await page.getByRole('textbox', { name: t('limits.per_minute'), exact: true }).fill('600');
   await button(page, t('limit_requests.button')).click();
   await page.getByText(t('limit_requests.states.open'), { exact: true }).waitFor();
