@@ -5,11 +5,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import dnsPacket from 'dns-packet';
+import { freePort } from './free-port.ts';
 
 const NAMED = ['named', '/usr/sbin/named', '/usr/local/sbin/named'];
 /** The program, or null where it is not installed. */
@@ -92,16 +93,6 @@ export async function startBind(
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** AXFR (RFC 5936): records until the second SOA. */

@@ -4,21 +4,13 @@
  * back in. Fails on any error in the browser's console or report of the content security policy.
  */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { freePort } from '../../src/testing/free-port.ts';
 import { eventually, startDns, startService, startSink } from '../journeys/harness.ts';
 import { inspect, openBrowser, settled, texts } from './browser.ts';
 import { automatic, domain, key, mail, setUp, topic } from './first-steps.ts';
 import { button, choose, DOMAIN, field, heading, PASSWORD, signIn, signOut, type Walk } from './walk.ts';
 
-/** A port nobody has just now: the public URL has to name it before the service listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 /** Applying for higher limits, and deciding it as the operator. */
 async function limits({ page, t, browser, language }: Walk): Promise<void> {
   await page
@@ -162,6 +154,7 @@ for (const language of ['ja', 'en'] as const)
   test(`the console, ${language}`, async () => {
     await using dns = await startDns();
     await using sink = await startSink();
+    // the public URL has to name it before the service listens
     const port = await freePort();
     const base = `http://localhost:${port}`;
     await using service = await startService({

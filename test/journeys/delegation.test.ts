@@ -5,8 +5,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createResolver } from '../../src/runtime/dns-resolver.ts';
-import { type Bind, freePort, namedProgram, startBind } from '../../src/testing/bind.ts';
+import { type Bind, namedProgram, startBind } from '../../src/testing/bind.ts';
 import { startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
+import { freePort } from '../../src/testing/free-port.ts';
 import { eventually, execute, hikyaku } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 
