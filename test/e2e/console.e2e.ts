@@ -22,6 +22,7 @@ async function limits({ page, t, browser, language }: Walk): Promise<void> {
   await field(page, t('limit_requests.reason')).fill('Receipts');
   await button(page, t('limit_requests.button')).click();
   await page.getByText(t('problem.detail.not_above', { limit: '300' }), { exact: true }).waitFor();
+  await inspect(browser, 'limit-request-refused', language);
   await page.getByRole('textbox', { name: t('limits.per_minute'), exact: true }).fill('600');
   await button(page, t('limit_requests.button')).click();
   await page.getByText(t('limit_requests.states.open'), { exact: true }).waitFor();

@@ -31,6 +31,7 @@ export async function setUp({ page, t, base, service, browser, language }: Walk)
   await page.keyboard.press('Enter');
   // the service's own refusal stands beside the field
   await page.getByText(t('problem.detail.password_name'), { exact: true }).waitFor();
+  await inspect(browser, 'password-refused', language);
   await field(page, t('account.password_new')).fill(PASSWORD);
   await field(page, t('account.password_again')).fill(PASSWORD);
   await button(page, t('account.password_set')).click();
@@ -71,6 +72,7 @@ export async function domain({ page, t, browser, language, dns }: Walk): Promise
   await field(page, t('domains.name')).fill('not_a-name..example');
   await page.keyboard.press('Enter');
   await page.getByText(t('problem.detail.domain'), { exact: true }).waitFor();
+  await inspect(browser, 'domain-refused', language);
   await field(page, t('domains.name')).fill(DOMAIN);
   await button(page, t('common.add')).click();
 
@@ -126,6 +128,7 @@ export async function automatic({ page, t, browser, language, base }: Walk): Pro
   await field(page, t('dns_accounts.settings.api_url')).fill('not a url');
   await button(page, t('common.add')).click();
   await page.getByText(t('problem.detail.plain_url'), { exact: true }).waitFor();
+  await inspect(browser, 'dns-account-refused', language);
   await field(page, t('dns_accounts.settings.api_url')).fill(provider.url);
   await button(page, t('common.add')).click();
   await page.getByText('Our zones', { exact: true }).waitFor();
