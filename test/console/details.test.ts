@@ -13,11 +13,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const words = (language: string) => JSON.parse(read(`console/src/locales/${language}.json`)).problem;
 
-/** Sentences among the literals of code, 7 for what templates fill in; names of fields have no spaces. */
+/** Sentences among the literals of code, 7 for what templates fill in; names of fields have no spaces, titles begin with a capital. */
 function sentences(code: string): string[] {
   return [...code.matchAll(/'((?:[^'\\\n]|\\.)*)'|`([^`]+)`/g)]
     .map(([, plain, template]) => plain ?? template!.replaceAll(/\$\{[^}]*(?:\{[^}]*\}[^}]*)*\}/g, '7'))
-    .filter((text) => /^\S+ \S/.test(text));
+    .filter((text) => /^\S+ \S/.test(text) && !/^[A-Z][a-z]/.test(text));
 }
 /** Where what is passed to `invalid` as a value comes from, and how it looks there. */
 const ELSEWHERE: readonly [file: string, place: RegExp][] = [
@@ -28,7 +28,13 @@ const ELSEWHERE: readonly [file: string, place: RegExp][] = [
     'src/domains/dns-providers/accounts.ts',
     /new SettingsError\([\s\S]*?\);|Field\['judge'\] = [\s\S]*?\n\S/g,
   ],
-  ['src/api/mta-dkim.ts', /const reason =[\s\S]*?;/g],
+  ['src/api/mta-dkim.ts', /const reason =[\s\S]*?;|conflict\([\s\S]*?\);/g],
+  ['src/api/iam-domains.ts', /conflict\([\s\S]*?\);/g],
+  ['src/api/members.ts', /'too-many-[\s\S]*?\);/g],
+  ['src/api/roles.ts', /'too-many-[\s\S]*?\);/g],
+  ['src/api/context.ts', /'operation-not-permitted'[\s\S]*?\);/g],
+  ['src/api/mta-dns-providers.ts', /'dns-zone-not-found'[\s\S]*?\);/g],
+  ['src/api/server.ts', /'conflict', 'Conflict', `[^`]*`|'internal',[\s\S]*?\);/g],
 ];
 
 function details(): Map<string, string> {

@@ -1,6 +1,6 @@
 /**
- * What the service says of a value, in the reader's words: its details are English sentences of fixed form. One that is
- * not here is shown as it came; test/console/details.test.ts compares this list with the service's code.
+ * What the service says of a value or a conflict, in the reader's words: its details are English sentences of fixed form.
+ * One that is not here is shown as it came; test/console/details.test.ts compares this list with the service's code.
  */
 
 /** Named groups are filled into the text. */
@@ -80,6 +80,29 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^(is no answer of an authenticator|no registration was begun)$/, 'problem.detail.passkey_again'],
   [/^there are (?<count>\d+) passkeys already$/, 'problem.detail.passkeys'],
   [/^the passkey is registered already$/, 'problem.detail.passkey_known'],
+  // conflicts, and what else has facts of its own
+  [
+    /^the TXT record (?<name>\S+) does not hold (?<value>\S+); it holds: nothing$/,
+    'problem.detail.no_record',
+  ],
+  [
+    /^the TXT record (?<name>\S+) does not hold (?<value>\S+); it holds: (?<found>.+)$/,
+    'problem.detail.other_record',
+  ],
+  [
+    /^your record is there, but so is .*; have the TXT record (?<name>\S+) with (?<value>\S+) removed, keep (?<own>\S+), and verify again$/,
+    'problem.detail.held',
+  ],
+  [/^DNS gave no clear answer: (?<cause>.+)$/, 'problem.detail.dns_answer'],
+  [/^the ownership of (?<domain>\S+) is not proved yet$/, 'problem.detail.not_proved'],
+  [/^the account (?<account>.+) has no zone that (?<domain>\S+) lies in$/, 'problem.detail.no_zone_of'],
+  [/^a project has at most (?<count>\d+) roles$/, 'problem.detail.most_roles'],
+  [/^(?<count>\d+) invitations are open; revoke some first$/, 'problem.detail.open_invitations'],
+  [/^a domain has at most (?<count>\d+) keys; remove one first$/, 'problem.detail.most_keys'],
+  [/^both names of delegated keys of this algorithm are in use: .*$/, 'problem.detail.both_names'],
+  [/^the role lacks the operation (?<operation>\S+)$/, 'problem.detail.lacks'],
+  [/^already taken or in use: (?<what>.+)$/, 'problem.detail.taken'],
+  [/^something went wrong here; the log knows it as (?<id>\S+)$/, 'problem.detail.log_id'],
 ];
 
 /** The text's key and what it is filled in with; null for what is not known. */

@@ -7,6 +7,9 @@ import { named, showNumber } from '../i18n.ts';
 import { PasskeyFailed } from '../session/passkeys.ts';
 import { detailText } from './details.ts';
 
+/** Types whose details tell more than the type does, and may be anything: words of a DNS provider, an id of the log. */
+const FREE = /^(dns-.*|conflict|internal|validation|bad-request|invalid-json)$/;
+
 /** One or two sentences: the kind of problem, and the detail where the kind alone does not say enough. */
 export function explain(t: TFunction, error: Error): string {
   if (error instanceof PasskeyFailed) return t('problem.passkey');
@@ -15,18 +18,32 @@ export function explain(t: TFunction, error: Error): string {
   const kind = named(t, 'problem.type', error.type);
   if (kind === error.type)
     return error.message === '' ? t('problem.unknown', { status: error.status }) : error.message;
-  const detail = error.field === null ? error.message : error.message.replace(`${error.field}: `, '');
-  const known = error.field === null ? null : detailText(detail);
-  if (known !== null) return String(t(known.key as never, inWords(known.values) as never));
-  return error.status === 400 && detail !== '' ? t('problem.with_detail', { kind, detail }) : kind;
+  if (error.field === null) return kind;
+  const detail = detailOf(error);
+  return inWords(t, detail) ?? (detail === '' ? kind : t('problem.with_detail', { kind, detail }));
 }
-/** Numbers as the reader writes them. */
-function inWords(values: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, text]) => [
-      name,
-      /^\d+$/.test(text) ? showNumber(Number(text)) : text,
-    ]),
+/** Without the name of the field, which stands in front of it. */
+function detailOf({ field, message }: ApiProblem): string {
+  return field === null ? message : message.replace(`${field}: `, '');
+}
+function inWords(t: TFunction, detail: string): string | null {
+  const known = detailText(detail);
+  if (known === null) return null;
+  const values = Object.entries(known.values).map(([name, text]) => [
+    name,
+    /^\d+$/.test(text) ? showNumber(Number(text)) : text,
+  ]);
+  return String(t(known.key as never, Object.fromEntries(values) as never));
+}
+/** What there is to know besides `explain`; where nobody has put it into words, as the service said it. */
+export function Detail({ error }: { readonly error: ApiProblem }) {
+  const { t } = useTranslation();
+  const known = error.field === null ? inWords(t, error.message) : t('problem.field', { field: error.field });
+  if (known === null && (error.message === '' || !FREE.test(error.type))) return null;
+  return (
+    <Text size="sm" className="wrap" {...(known === null ? { lang: 'en' } : {})}>
+      {known ?? error.message}
+    </Text>
   );
 }
 
@@ -39,16 +56,10 @@ export function ProblemAlert({
 }) {
   const { t } = useTranslation();
   if (error === null) return null;
-  const text = explain(t, error);
-  const detail = error instanceof ApiProblem ? error.message : '';
   const wait = error instanceof ApiProblem ? error.retryAfter : null;
   return (
-    <Alert color="red" title={text} role="alert">
-      {detail !== '' && !text.includes(detail.slice(detail.indexOf(': ') + 2)) && (
-        <Text size="sm" className="wrap">
-          {detail}
-        </Text>
-      )}
+    <Alert color="red" title={explain(t, error)} role="alert">
+      {error instanceof ApiProblem && <Detail error={error} />}
       {wait !== null && <Text size="sm">{t('problem.retry_after', { seconds: wait })}</Text>}
       {retry !== undefined && (
         <Button mt="xs" size="xs" variant="default" onClick={retry}>

@@ -6,7 +6,7 @@ import type { OwnedDomain } from '../../api/resources.ts';
 import { said } from '../../i18n.ts';
 import { Copy } from '../../ui/copy.tsx';
 import { Section } from '../../ui/page.tsx';
-import { ProblemAlert } from '../../ui/problem.tsx';
+import { Detail, ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
 
 export function Ownership({ owned }: { readonly owned: OwnedDomain }) {
@@ -26,9 +26,7 @@ export function Ownership({ owned }: { readonly owned: OwnedDomain }) {
         {problem instanceof ApiProblem && problem.type === 'ownership-not-proved' ? (
           <Alert color="yellow" title={t('ownership.absent')} role="alert">
             <Text size="sm">{t('ownership.absent_help')}</Text>
-            <Text size="sm" mt="xs" className="wrap" lang="en">
-              {problem.message}
-            </Text>
+            <Detail error={problem} />
           </Alert>
         ) : (
           <ProblemAlert error={problem} />
