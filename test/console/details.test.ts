@@ -83,9 +83,12 @@ test('so has every sentence of the checks of bodies', () => {
     [Type.Object({ a: Type.String() }), {}],
     [Type.Object({ a: Type.String() }), 'a'],
   ];
-  for (const [schema, value] of schemas)
-    for (const { message } of Compile(schema).Errors(value))
+  for (const [schema, value] of schemas) {
+    const errors = Compile(schema).Errors(value);
+    assert.notEqual(errors.length, 0, JSON.stringify(schema));
+    for (const { message } of errors)
       assert.notEqual(detailText(message), null, `${JSON.stringify(schema)}: ${message}`);
+  }
 });
 
 test('what is filled in is what the service said; what is unknown stays as it is', () => {

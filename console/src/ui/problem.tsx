@@ -1,4 +1,4 @@
-/** What went wrong, in the reader's words, with what can be done; the service's own detail stands below. */
+/** What went wrong, in the reader's words, with what can be done; what else there is to know stands below. */
 import { Alert, Button, Text } from '@mantine/core';
 import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
@@ -19,12 +19,9 @@ export function explain(t: TFunction, error: Error): string {
   if (kind === error.type)
     return error.message === '' ? t('problem.unknown', { status: error.status }) : error.message;
   if (error.field === null) return kind;
-  const detail = detailOf(error);
+  // without the name of the field, which stands in front of it
+  const detail = error.message.replace(`${error.field}: `, '');
   return inWords(t, detail) ?? (detail === '' ? kind : t('problem.with_detail', { kind, detail }));
-}
-/** Without the name of the field, which stands in front of it. */
-function detailOf({ field, message }: ApiProblem): string {
-  return field === null ? message : message.replace(`${field}: `, '');
 }
 function inWords(t: TFunction, detail: string): string | null {
   const known = detailText(detail);
