@@ -12,6 +12,7 @@ import {
   temporaryDirectory,
 } from '../test/journeys/harness.ts';
 import type { Load } from './generator.ts';
+import { type Inbound, prepareInbound } from './inbound.ts';
 import { type CountingSink, startPostfix } from './processes.ts';
 
 export const CASES = [
@@ -22,6 +23,7 @@ export const CASES = [
   'submission',
   'http',
   'relay-postgres',
+  'inbound',
 ] as const;
 export type CaseName = (typeof CASES)[number];
 export interface Shape {
@@ -33,6 +35,8 @@ export interface Subject extends AsyncDisposable {
   load(shape: Shape, count: number): Load;
   /** Process whose CPU is counted; null where it is many. */
   readonly pid: number | null;
+  /** Where its messages come to, if not the sink. */
+  readonly arrivals?: Inbound['arrivals'];
   /** What its database has done so far. */
   readonly work?: () => Promise<{ readonly commits: number; readonly rows: number }>;
 }
@@ -51,15 +55,23 @@ export function line(sink: CountingSink): Subject {
   };
 }
 
-export async function ours(name: CaseName, sink: CountingSink): Promise<Subject & { service: Running }> {
+/** `program`: another checkout's, null for this one's. */
+export async function ours(
+  name: CaseName,
+  sink: CountingSink,
+  program: string | null = null,
+): Promise<Subject & { service: Running }> {
   await using starting = new AsyncDisposableStack();
   const directory = temporaryDirectory();
   const database = name === 'relay-postgres' ? await startDatabase(starting) : null;
+  const inbound = name === 'inbound' ? await prepareInbound(starting) : null;
   const settings = {
+    ...(program === null ? {} : { HIKYAKU_TEST_PROGRAM: program }),
     HIKYAKU_LIMIT_PER_MINUTE: '0',
     HIKYAKU_LIMIT_PER_DAY: '0',
     HIKYAKU_LOG_LEVEL: 'warn',
     ...database?.settings,
+    ...inbound?.settings,
   };
   const who = await bootstrap(environment(directory, settings), 'sender.test');
   const service = starting.use(
@@ -84,11 +96,13 @@ export async function ours(name: CaseName, sink: CountingSink): Promise<Subject 
     if (!response.ok)
       throw new Error(`DKIM could not be turned off: ${response.status} ${await response.text()}`);
   }
+  await inbound?.subscribe(service, who);
   const credentials = { user: who.key.id, secret: who.key.secret };
   const held = starting.move();
   return {
     service,
     ...(database === null ? {} : { work: database.work }),
+    ...(inbound === null ? {} : { arrivals: inbound.arrivals }),
     pid: service.child.pid ?? null,
     load(shape, count) {
       const common = { ...base, ...shape, count };
@@ -100,6 +114,14 @@ export async function ours(name: CaseName, sink: CountingSink): Promise<Subject 
           tls: 'none',
           port: portOf(service.ready.http),
           self: who.domain_url,
+        };
+      if (inbound !== null)
+        return {
+          ...common,
+          ...anonymous,
+          ...inbound.load,
+          kind: 'smtp',
+          port: portOf(service.ready.mx),
         };
       if (name === 'submission')
         return {
@@ -141,7 +163,7 @@ export async function startDatabase(stack: AsyncDisposableStack) {
 
 /** Postfix under the same load; null where it has no such thing. `certificate`: the one our service uses. */
 export async function peer(name: CaseName, sink: CountingSink, directory: string): Promise<Subject | null> {
-  if (name === 'http' || name === 'line' || name === 'relay-dkim') return null;
+  if (name === 'http' || name === 'line' || name === 'relay-dkim' || name === 'inbound') return null;
   const postfix = await startPostfix({
     sinkPort: sink.port,
     discard: name === 'accept',

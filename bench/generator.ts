@@ -23,6 +23,8 @@ export interface Load {
   readonly recipient: string;
   /** HTTP: the domain's URL. */
   readonly self?: string;
+  /** SMTP: the whole message instead of one made here, CRLF-ended, without a line that begins with a dot. */
+  readonly message?: string;
 }
 
 const load = JSON.parse(process.argv[2]!) as Load;
@@ -45,7 +47,8 @@ function smtpSession(): Promise<void> {
         : connect({ host, port });
     socket.setNoDelay(true);
     const auth = Buffer.from(`\0${load.user}\0${load.secret}`).toString('base64');
-    const data = `From: <${load.sender}>\r\nTo: <${load.recipient}>\r\nSubject: bench\r\n\r\n${body}.\r\n`;
+    const header = `From: <${load.sender}>\r\nTo: <${load.recipient}>\r\nSubject: bench\r\n\r\n`;
+    const data = `${load.message ?? header + body}.\r\n`;
     const opening: [string, string][] = [
       ['', '220'],
       ['EHLO bench.test\r\n', '250'],

@@ -1,11 +1,13 @@
 /**
  * `npm run bench [case …] [-- --peers --runs N --sessions 1,20,100 --mode one|persistent --record]`: messages a second,
  * end to end (until the sink has them all; for `accept`, until the last 250). With --peers the same load goes through
- * a private Postfix right after each of our runs; the ratio is the median of the paired ratios. One JSON line per case.
+ * a private Postfix right after each of our runs; with --against it goes through the service of another checkout
+ * (a directory), each first in turn. The ratio is the median of the paired ratios. One JSON line per case.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES, line, ours, peer, type Shape, type Subject } from './cases.ts';
 import { type CountingSink, cpuSeconds, hasProgram, runLoad, startCountingSink } from './processes.ts';
@@ -14,6 +16,7 @@ import { runScenario, SCENARIOS } from './scenarios/index.ts';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    against: { type: 'string' },
     peers: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
     runs: { type: 'string', default: '5' },
@@ -24,6 +27,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const runs = Number(values.runs);
+const against = values.against === undefined ? null : resolve(values.against, 'bin/hikyaku.js');
+if (against !== null && values.peers) {
+  process.stderr.write('--against and --peers are two comparisons: one at a time\n');
+  process.exit(2);
+}
 const all: readonly string[] = [...CASES, ...SCENARIOS];
 const unknown = positionals.find((name) => !all.includes(name));
 if (unknown !== undefined) {
@@ -59,10 +67,11 @@ async function measure(
   count: number,
   toSink: boolean,
 ): Promise<Measured> {
-  const before = sink.count;
+  const end = subject.arrivals ?? sink;
+  const before = end.count;
   const cpu = subject.pid === null ? 0 : cpuSeconds(subject.pid);
   const began = performance.now();
-  const arrived = toSink ? sink.reached(before + count) : null;
+  const arrived = toSink ? end.reached(before + count) : null;
   await runLoad(subject.load(shape, count), smtpSource);
   await arrived;
   const seconds = (performance.now() - began) / 1000;
@@ -121,7 +130,12 @@ for (const name of chosen) {
   await using subject = await ours(name, sink);
   // DKIM is paired with the same relay without it, and with the two bare signatures.
   await using plain = name === 'relay-dkim' ? await ours('relay', sink) : null;
-  await using other = values.peers ? await peer(name, sink, subject.service.directory) : null;
+  await using other =
+    against !== null
+      ? await ours(name, sink, against)
+      : values.peers
+        ? await peer(name, sink, subject.service.directory)
+        : null;
   const toSink = name !== 'accept';
   for (const s of [subject, plain, other]) {
     if (s !== null) await measure(s, sink, { sessions: 20, persistent: true }, 1000, toSink);
@@ -134,12 +148,16 @@ for (const name of chosen) {
     const theirs: Measured[] = [];
     const before = await subject.work?.();
     for (let run = 0; run < runs; run++) {
+      // Of two services of our own each goes first as often as the other.
+      const theirsFirst = against !== null && other !== null && run % 2 === 1;
+      if (theirsFirst) theirs.push(await measure(other, sink, shape, count.ours, toSink));
       mine.push(await measure(subject, sink, shape, count.ours, toSink));
       if (plain !== null) {
         without.push(await measure(plain, sink, shape, count.ours, toSink));
         bare.push(bareSignatures());
       }
-      if (other !== null) theirs.push(await measure(other, sink, shape, count.peer, toSink));
+      if (other !== null && !theirsFirst)
+        theirs.push(await measure(other, sink, shape, against === null ? count.peer : count.ours, toSink));
     }
     report({
       case: name,

@@ -12,7 +12,8 @@ import type { Load } from './generator.ts';
 
 /** Milliseconds from the start of the load to its end; throws where anything was refused. */
 export async function runLoad(load: Load, smtpSource: boolean): Promise<void> {
-  const plain = load.kind === 'smtp' && load.tls === 'none' && load.user === null;
+  const plain =
+    load.kind === 'smtp' && load.tls === 'none' && load.user === null && load.message === undefined;
   const child =
     plain && smtpSource
       ? spawn('smtp-source', [

@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import dnsPacket from 'dns-packet';
 
 const HIKYAKU = fileURLToPath(new URL('../../bin/hikyaku.js', import.meta.url));
+/** The program that `env` names (another checkout's, for comparisons), else this checkout's. */
+const programOf = (env: Readonly<Record<string, string>>) => env['HIKYAKU_TEST_PROGRAM'] ?? HIKYAKU;
 
 export interface Ready {
   readonly http: string;
@@ -82,7 +84,8 @@ export async function startService(
   program: string | null = null,
 ): Promise<Running> {
   const env = environment(directory, more);
-  const command = program === null ? [HIKYAKU, 'serve'] : ['--disable-warning=ExperimentalWarning', program];
+  const command =
+    program === null ? [programOf(env), 'serve'] : ['--disable-warning=ExperimentalWarning', program];
   const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const log: string[] = [];
   const ready = (await waitForLine(child, log, (line) => line['msg'] === 'ready')) as unknown as Ready;
@@ -111,7 +114,10 @@ export async function hikyaku(
   args: readonly string[],
   env: Record<string, string>,
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [HIKYAKU, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [programOf(env), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
