@@ -90,6 +90,13 @@ for (const text of [
   test(`no mailbox: ${JSON.stringify(text)}`, () => assert.equal(parseMailbox(text), null));
 }
 
+test('a bracket that closes nothing is no mailbox, and its reading ends', () => {
+  for (const text of ['Smile :) <x@a.test>', ')', 'a) <x@a.test>', 'a@b.test )', '(a)) b@c.test']) {
+    assert.equal(parseMailbox(text), null, text);
+    assert.equal(parseMailboxList(text), null, text);
+  }
+});
+
 test('lists are read whole or not at all', () => {
   assert.equal(parseMailboxList('a@b.test, "x, y" <c@d.test>')?.length, 2);
   assert.equal(parseMailboxList('a@b.test, nonsense'), null);

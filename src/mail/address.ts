@@ -114,7 +114,7 @@ function tokenize(text: string): Token[] | null {
       tokens.push({ kind: 'quoted', value: quoted.value, spaced });
       spaced = false;
       i = quoted.end;
-    } else if ('<>@,;:\\[].'.includes(char)) {
+    } else if (')<>@,;:\\[].'.includes(char)) {
       tokens.push({ kind: 'special', value: char, spaced });
       spaced = false;
       i++;
