@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { type Domain, parseDomain } from './domain.ts';
-import { decodeHeaderText } from './headers.ts';
+import { decodeWords, encodeWords } from './encoded-words.ts';
 
 export interface Address {
   /** What the local part means, quotes and quoted pairs taken away. */
@@ -164,7 +164,7 @@ function mailboxOf(tokens: readonly Token[]): Mailbox | null {
   const address = addrSpec(first === undefined ? [] : [{ ...first, spaced: false }, ...inner.slice(1)]);
   if (address === null) return null;
   const name = phrase.map((token, i) => (i > 0 && token.spaced ? ` ${token.value}` : token.value)).join('');
-  return { displayName: name === '' ? null : decodeHeaderText(name), address };
+  return { displayName: name === '' ? null : decodeWords(name), address };
 }
 
 /** Exactly one RFC 5322 mailbox (§3.4); groups and lists are null. Text must be unfolded. */
@@ -204,19 +204,4 @@ export function formatMailbox({ displayName, address }: Mailbox): string {
   if (/^[\u0020-\u007e]*$/.test(name) && !name.includes('=?'))
     return `"${name.replace(/["\\]/g, '\\$&')}" <${address.wire}>`;
   return `${encodeWords(name)} <${address.wire}>`;
-}
-
-/** RFC 2047 encoded-words (UTF-8, B), each at most 75 characters and made of whole characters, folded. */
-export function encodeWords(text: string): string {
-  const words: string[] = [];
-  let chunk = '';
-  for (const char of text) {
-    if (Buffer.byteLength(chunk + char) > 45) {
-      words.push(chunk);
-      chunk = '';
-    }
-    chunk += char;
-  }
-  words.push(chunk);
-  return words.map((word) => `=?UTF-8?B?${Buffer.from(word).toString('base64')}?=`).join('\r\n ');
 }

@@ -2,8 +2,9 @@
  * `send_message`: from a caller's fields to an RFC 5322 message and its envelope. Nothing a caller gives can make a
  * header field of its own; Bcc is in the envelope only. Fails with FieldError, which names the JSON path.
  */
-import { type Address, encodeWords, formatMailbox, type Mailbox, parseMailbox } from './address.ts';
+import { type Address, formatMailbox, type Mailbox, parseMailbox } from './address.ts';
 import { formatDate } from './dates.ts';
+import { encodeWords } from './encoded-words.ts';
 import { foldHeader } from './headers.ts';
 import { type IdSource, newMessageId, parseMessageId } from './message-id.ts';
 import { contentTypeOf, encodeText, filenameParameters, wrapBase64 } from './mime-parts.ts';

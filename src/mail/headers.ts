@@ -2,6 +2,8 @@
  * Header fields of a message, by octet offsets, in one linear pass; never throws. Octets that are not UTF-8 read as
  * U+FFFD; the message itself is never changed by reading it.
  */
+import { decodeWords } from './encoded-words.ts';
+
 export interface HeaderField {
   readonly rawName: string;
   /** After the colon: the leading space and the folds (CRLF WSP) are kept, the final CRLF is not. */
@@ -70,28 +72,7 @@ export function foldHeader(name: string, value: string): string {
   return `${lines.join('\r\n')}\r\n`;
 }
 
-/** RFC 2047: encoded-words decoded, white space between neighbours dropped; unknown charsets stay as they are. */
+/** The value as people read it: unfolded, its encoded words decoded. */
 export function decodeHeaderText(value: string): string {
-  const text = unfold(value).replace(/(\?=)[ \t]+(?==\?)/g, '$1');
-  return text.replace(
-    /=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z-]{1,20})?\?([BbQq])\?([^? ]{0,1000})\?=/g,
-    (whole, charset, encoding, data) => {
-      const bytes =
-        encoding === 'B' || encoding === 'b'
-          ? Buffer.from(data, 'base64')
-          : Buffer.from(
-              data
-                .replaceAll('_', ' ')
-                .replace(/=([0-9A-Fa-f]{2})/g, (_: string, hex: string) =>
-                  String.fromCharCode(Number.parseInt(hex, 16)),
-                ),
-              'latin1',
-            );
-      try {
-        return new TextDecoder(charset).decode(bytes);
-      } catch {
-        return whole;
-      }
-    },
-  );
+  return decodeWords(unfold(value));
 }

@@ -1,0 +1,170 @@
+/**
+ * Encoded words (RFC 2047), read and written. Reading never throws and is linear: each octet is looked at a fixed number
+ * of times. What is no encoded word, or is one in a charset that is not known, stays as it is.
+ */
+import { Buffer } from 'node:buffer';
+import type { TextDecoder } from 'node:util';
+import { decoderOf } from './charsets.ts';
+
+interface Word {
+  readonly charset: string;
+  readonly encoding: 'b' | 'q';
+  readonly data: string;
+  /** Behind its `?=`. */
+  readonly end: number;
+}
+/** A name that is longer is no charset's; with the language of RFC 2231 §5 behind it. */
+const MAX_CHARSET = 64;
+/** Charsets looked up for one text: mail has one or two, and each one that is not known costs a throw. */
+const MAX_CHARSETS = 16;
+const [ESC, QUESTION, EQUALS] = [0x1b, 0x3f, 0x3d];
+
+/**
+ * The text with its encoded words decoded. White space between two decoded words is dropped (§6.2). Neighbours of one
+ * charset are decoded together, since mailers split characters between them (§5 forbids it).
+ */
+export function decodeWords(text: string): string {
+  let at = text.indexOf('=?');
+  if (at === -1) return text;
+  const decoders = new Map<string, TextDecoder | null>();
+  const find = (charset: string): TextDecoder | null => {
+    const known = decoders.get(charset);
+    if (known !== undefined) return known;
+    if (decoders.size >= MAX_CHARSETS) return null;
+    const found = decoderOf(charset);
+    decoders.set(charset, found);
+    return found;
+  };
+  let out = '';
+  let copied = 0;
+  let run: Run | null = null;
+  while (at !== -1) {
+    const word = readWord(text, at);
+    const decoder = word === null ? null : find(word.charset);
+    if (word === null || decoder === null) at = text.indexOf('=?', word?.end ?? at + 2);
+    else {
+      const between: string = text.slice(copied, at);
+      const neighbour: boolean = run !== null && isSpace(between);
+      if (run !== null && neighbour && run.decoder === decoder) run.octets.push(octetsOf(word));
+      else {
+        out += run === null ? '' : textOf(run);
+        if (!neighbour) out += between;
+        run = { charset: word.charset, decoder, octets: [octetsOf(word)] };
+      }
+      copied = word.end;
+      at = text.indexOf('=?', copied);
+    }
+  }
+  return `${out}${run === null ? '' : textOf(run)}${text.slice(copied)}`;
+}
+
+/** Neighbours of one charset. */
+interface Run {
+  readonly charset: string;
+  readonly decoder: TextDecoder;
+  readonly octets: Buffer[];
+}
+function textOf({ decoder, octets }: Run): string {
+  if (octets.length === 1) return decoder.decode(octets[0]!);
+  // RFC 1468: each word goes back to ASCII at its end. Going there and away again at once is an error to the decoder.
+  const joined = decoder.encoding === 'iso-2022-jp' ? octets.map(withoutReturn) : octets;
+  return decoder.decode(Buffer.concat(joined));
+}
+function withoutReturn(octets: Buffer, i: number, all: readonly Buffer[]): Buffer {
+  const from = octets.length - 3;
+  return all[i + 1]?.[0] === ESC && from > 0 && octets[from] === ESC && octets[from + 1] === 0x28
+    ? octets.subarray(0, from)
+    : octets;
+}
+
+/** The encoded word that begins at `start`, where `=?` stands; null where none does. */
+function readWord(text: string, start: number): Word | null {
+  const nameEnd = endOf(text, start + 2, start + 2 + MAX_CHARSET, isTokenChar);
+  const [charset = ''] = text.slice(start + 2, nameEnd).split('*', 1);
+  const encoding = text[nameEnd + 1]?.toLowerCase();
+  if (
+    charset === '' ||
+    text.charCodeAt(nameEnd) !== QUESTION ||
+    (encoding !== 'b' && encoding !== 'q') ||
+    text.charCodeAt(nameEnd + 2) !== QUESTION
+  )
+    return null;
+  const dataStart = nameEnd + 3;
+  const dataEnd = endOf(text, dataStart, text.length, isDataChar);
+  if (text.charCodeAt(dataEnd) !== QUESTION || text.charCodeAt(dataEnd + 1) !== EQUALS) return null;
+  return {
+    charset: charset.toLowerCase(),
+    encoding,
+    data: text.slice(dataStart, dataEnd),
+    end: dataEnd + 2,
+  };
+}
+/** The first index from `at` on, and before `most`, whose character is not of the kind. */
+function endOf(text: string, at: number, most: number, kind: (code: number) => boolean): number {
+  const last = Math.min(most, text.length);
+  for (let i = at; i < last; i++) if (!kind(text.charCodeAt(i))) return i;
+  return last;
+}
+/** Letters, digits and the signs that charsets' and languages' names have. */
+function isTokenChar(code: number): boolean {
+  return (
+    (code >= 0x30 && code <= 0x3a) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x61 && code <= 0x7a) ||
+    code === 0x5f ||
+    (code >= 0x2a && code <= 0x2e && code !== 0x2c)
+  );
+}
+function isDataChar(code: number): boolean {
+  return code > 0x20 && code !== QUESTION;
+}
+function isSpace(text: string): boolean {
+  return endOf(text, 0, text.length, (c) => c === 0x20 || c === 9 || c === 13 || c === 10) === text.length;
+}
+
+function octetsOf({ encoding, data }: Word): Buffer {
+  return encoding === 'b' ? Buffer.from(data, 'base64') : decodeQ(data);
+}
+
+/** §4.2. A `=` without two hexadecimal digits stands for itself; raw characters beyond ASCII are taken as UTF-8. */
+function decodeQ(data: string): Buffer {
+  const given = Buffer.from(data, 'utf8');
+  const octets = Buffer.allocUnsafe(given.length);
+  let length = 0;
+  for (let i = 0; i < given.length; i++) {
+    const octet = given[i]!;
+    const high = octet === EQUALS ? hexOf(given[i + 1]) : -1;
+    const low = high === -1 ? -1 : hexOf(given[i + 2]);
+    if (low !== -1) {
+      octets[length++] = high * 16 + low;
+      i += 2;
+    } else octets[length++] = octet === 0x5f ? 0x20 : octet;
+  }
+  return octets.subarray(0, length);
+}
+/** What a hexadecimal digit stands for; -1: it is none. */
+function hexOf(code: number | undefined): number {
+  if (code === undefined) return -1;
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const upper = code & 0xdf;
+  return upper >= 0x41 && upper <= 0x46 ? upper - 0x37 : -1;
+}
+
+/** Encoded words (UTF-8, B), each at most 75 characters and made of whole characters, folded. */
+export function encodeWords(text: string): string {
+  const words: string[] = [];
+  let word = '';
+  let octets = 0;
+  for (const char of text) {
+    const length = Buffer.byteLength(char);
+    if (octets + length > 45) {
+      words.push(word);
+      word = '';
+      octets = 0;
+    }
+    word += char;
+    octets += length;
+  }
+  words.push(word);
+  return words.map((one) => `=?UTF-8?B?${Buffer.from(one).toString('base64')}?=`).join('\r\n ');
+}
