@@ -1,0 +1,66 @@
+/** Places: all for a project alone, the next free one for a second project, an end to waiting. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { createPlaces, NoPlace } from './places.ts';
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a project alone uses all places, a second one gets the next that comes free', async () => {
+  const places = createPlaces(3, createFakeClock());
+  const order: string[] = [];
+  const first = await Promise.all(['a', 'a', 'a'].map((share) => places.take(share)));
+  for (const share of ['a', 'a', 'a', 'b', 'c', 'b']) void places.take(share).then(() => order.push(share));
+  await settled();
+  assert.deepEqual(order, []);
+  for (const place of first) place[Symbol.dispose]();
+  await settled();
+  assert.deepEqual(order, ['b', 'c', 'a']);
+});
+test('whoever waits too long is told so and holds nothing', async () => {
+  const clock = createFakeClock();
+  const places = createPlaces(1, clock);
+  const held = await places.take('a');
+  const late = assert.rejects(places.take('b', { waitMs: 10_000 }), NoPlace);
+  await clock.advance(10_000);
+  await late;
+  const controller = new AbortController();
+  const gone = assert.rejects(places.take('b', { signal: controller.signal }), { message: 'gone' });
+  controller.abort(new Error('gone'));
+  await gone;
+  held[Symbol.dispose]();
+  held[Symbol.dispose]();
+  const again = await places.take('c', { waitMs: 1 });
+  await assert.rejects(
+    Promise.all([places.take('c', { waitMs: 1 }), clock.advance(2)]),
+    NoPlace,
+    'given back twice is given back once',
+  );
+  again[Symbol.dispose]();
+  assert.equal(clock.pending, 0);
+});
+test('everyone is served, never more than there are places, and nobody waits for more than a turn of each other', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 40 }),
+      async (count, shares) => {
+        const places = createPlaces(count, createFakeClock());
+        let busy = 0;
+        let most = 0;
+        await Promise.all(
+          shares.map(async (share) => {
+            using _ = await places.take(share);
+            most = Math.max(most, ++busy);
+            await settled();
+            busy--;
+          }),
+        );
+        assert.equal(busy, 0);
+        assert.ok(most <= count);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});

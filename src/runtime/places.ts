@@ -1,0 +1,86 @@
+/**
+ * A fixed number of places shared by project. A project alone may use all of them; a place that comes free goes to who
+ * holds the fewest of those that wait, so that a second project gets the next one however many the first has waiting.
+ * Within a project first come is first served. Whoever waits too long is told so and has taken nothing.
+ */
+import type { Clock } from './clock.ts';
+
+/** No place came free in time. */
+export class NoPlace extends Error {
+  override name = 'NoPlace';
+}
+export interface Places {
+  /** Rejects with NoPlace after `waitMs`, or with the signal's reason. Disposing the place gives it back. */
+  take(
+    share: string,
+    options?: { readonly waitMs?: number; readonly signal?: AbortSignal },
+  ): Promise<Disposable>;
+}
+type Waiting = () => void;
+
+export function createPlaces(count: number, clock: Clock): Places {
+  const held = new Map<string, number>();
+  /** In the order in which their turn comes. */
+  const queues = new Map<string, Set<Waiting>>();
+  const free = { places: count };
+  const heldBy = (share: string) => held.get(share) ?? 0;
+
+  function occupy(share: string): Disposable {
+    free.places--;
+    held.set(share, heldBy(share) + 1);
+    let taken = true;
+    return {
+      [Symbol.dispose]() {
+        if (!taken) return;
+        taken = false;
+        free.places++;
+        if (heldBy(share) === 1) held.delete(share);
+        else held.set(share, heldBy(share) - 1);
+        const queue = queues.get(share);
+        if (queue !== undefined) requeue(share, queue);
+        serve();
+      },
+    };
+  }
+  function serve(): void {
+    while (free.places > 0 && queues.size > 0) {
+      let next: string | null = null;
+      for (const share of queues.keys()) if (next === null || heldBy(share) < heldBy(next)) next = share;
+      const [first] = queues.get(next!)!;
+      first!();
+    }
+  }
+  function leave(share: string, one: Waiting): void {
+    const queue = queues.get(share)!;
+    queue.delete(one);
+    if (queue.size === 0) queues.delete(share);
+  }
+  /** Whoever had a place has his next turn behind the others. */
+  function requeue(share: string, queue: Set<Waiting>): void {
+    queues.delete(share);
+    queues.set(share, queue);
+  }
+  return {
+    take(share, { waitMs = Number.POSITIVE_INFINITY, signal } = {}) {
+      if (signal?.aborted) return Promise.reject(signal.reason);
+      if (free.places > 0) return Promise.resolve(occupy(share));
+      return new Promise((resolve, reject) => {
+        const end = (settle: () => void) => {
+          leave(share, take);
+          timer?.cancel();
+          signal?.removeEventListener('abort', abort);
+          settle();
+        };
+        const take = () => end(() => resolve(occupy(share)));
+        const abort = () => end(() => reject(signal!.reason));
+        const timer =
+          waitMs === Number.POSITIVE_INFINITY
+            ? null
+            : clock.after(waitMs, () => end(() => reject(new NoPlace('no place came free in time'))));
+        signal?.addEventListener('abort', abort, { once: true });
+        const queue = queues.get(share) ?? new Set();
+        queues.set(share, queue.add(take));
+      });
+    },
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Work that takes too long for the event loop, in threads. Threads start when first needed and end when idle; their
+ * places are shared by project (places.ts). What a job may do is counted in its own work, by the job; CPU time of its
+ * thread and memory are only the backstop, wall time is never: a job has one outcome on an idle and on a busy machine.
+ * A job that passes the backstop ends as TooComplex and its thread with it; others notice nothing.
+ */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { Clock } from './clock.ts';
+import { createPlaces } from './places.ts';
+import { CPU_AT_START, type JobCall, THREAD } from './workers/job-call.ts';
+
+export { NoPlace } from './places.ts';
+/** The job passed its CPU time or its memory. */
+export class TooComplex extends Error {
+  override name = 'TooComplex';
+}
+/** The name of a function that the job module exports. */
+export type JobName = string;
+export interface JobOptions {
+  /** The project whose place it takes. */
+  readonly share: string;
+  /** Handed over instead of copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+  readonly signal?: AbortSignal;
+}
+export interface Workers extends AsyncDisposable {
+  /**
+   * Runs the named job of the job module off the loop. Rejects with NoPlace when no place came free in time, with
+   * TooComplex when the job passed its CPU time or memory, with the signal's reason when aborted, or with what it threw.
+   */
+  run<T>(job: JobName, input: unknown, options: JobOptions): Promise<T>;
+}
+export interface WorkersOptions {
+  /** Module whose exported functions are the jobs. */
+  readonly jobs: URL;
+  readonly clock: Clock;
+  readonly threads?: number;
+  /** ms for which a job waits for a place. */
+  readonly waitMs?: number;
+  /** ms of CPU of one job. */
+  readonly cpuMs?: number;
+  /** MiB of heap of one thread. */
+  readonly heapMiB?: number;
+}
+const IDLE_MS = 30_000;
+const LOOK_MS = 250;
+
+/** Octets with memory of their own, to hand over: nothing else lies in the buffer that leaves. */
+export function packed(octets: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(octets.length);
+  copy.set(octets);
+  return copy;
+}
+
+export function createWorkers({
+  jobs,
+  clock,
+  threads = Math.max(2, Math.min(4, availableParallelism())),
+  waitMs = 10_000,
+  cpuMs = 20_000,
+  heapMiB = 192,
+}: WorkersOptions): Workers {
+  const places = createPlaces(threads, clock);
+  const running = new Set<AbortController>();
+  const state = { pool: null as Piscina | null, closed: false };
+
+  function open(): Piscina {
+    const pool = new Piscina({
+      filename: fileURLToPath(new URL('./workers/run-job.ts', import.meta.url)),
+      workerData: { jobs: jobs.href },
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: IDLE_MS,
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+    });
+    // A thread that cannot start has no job yet: those that wait for one learn why.
+    pool.on('error', (error: unknown) => {
+      for (const controller of running) controller.abort(error);
+    });
+    return pool;
+  }
+
+  return {
+    async run<T>(job: JobName, input: unknown, { share, transfer, signal }: JobOptions): Promise<T> {
+      using _ = await places.take(share, { waitMs, signal });
+      if (state.closed) throw new Error('the workers are closed');
+      state.pool ??= open();
+      const controller = new AbortController();
+      const enough = () => controller.abort(signal!.reason);
+      signal?.addEventListener('abort', enough, { once: true });
+      running.add(controller);
+      const meter = new Float64Array(new SharedArrayBuffer(16));
+      using _watch = watch(state.pool, meter, cpuMs, () =>
+        controller.abort(new TooComplex(`${job} took too much CPU`)),
+      );
+      try {
+        const call: JobCall = { job, input, meter };
+        return await state.pool.run(call, {
+          signal: controller.signal,
+          transferList: transfer === undefined ? undefined : [...transfer],
+        });
+      } catch (error) {
+        if (controller.signal.aborted) throw controller.signal.reason;
+        if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
+          throw new TooComplex(`${job} took too much memory`, { cause: error });
+        throw error;
+      } finally {
+        running.delete(controller);
+        signal?.removeEventListener('abort', enough);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      state.closed = true;
+      for (const controller of running) controller.abort(new Error('the workers are closed'));
+      await state.pool?.destroy();
+    },
+  };
+}
+
+/** Looks now and then how much CPU the thread took since the job began; the job itself writes down which thread and since when. */
+function watch(pool: Piscina, meter: Float64Array, cpuMs: number, over: () => void): Disposable {
+  const look = async () => {
+    const thread: Worker | undefined = pool.threads.find(({ threadId }) => threadId === meter[THREAD]);
+    const used = await thread?.cpuUsage().catch(() => undefined); // the thread has ended
+    if (used !== undefined && (used.user + used.system - meter[CPU_AT_START]!) / 1000 > cpuMs) over();
+  };
+  const timer = setInterval(() => void look(), LOOK_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
