@@ -102,6 +102,65 @@ test('lists are read whole or not at all', () => {
   assert.equal(parseMailboxList('a@b.test, nonsense'), null);
 });
 
+const pieces = [
+  'a',
+  'b.test',
+  '@',
+  '<',
+  '>',
+  ',',
+  '.',
+  ' ',
+  '(',
+  ')',
+  '"',
+  '\\',
+  ':',
+  ';',
+  '[',
+  ']',
+  '飛',
+  '\ud800',
+  '\0',
+];
+
+test('any text is read to its end: as mailboxes that each survive being written, or as none', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...pieces, 'x@y.test', '<x@y.test>'), { maxLength: 40 }),
+      (parts) => {
+        const text = parts.join('');
+        const list = parseMailboxList(text);
+        for (const { address } of list ?? []) assert.deepEqual(parseAddress(address.wire), address);
+        const mailbox = parseMailbox(text);
+        if (mailbox !== null) assert.deepEqual(list, [mailbox]);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('256 KiB of any piece is read as quickly as it is long', () => {
+  for (const piece of [...pieces, 'a@b.test,', 'a b ', '"a" ', '(a)', '((', '\\(', '"\\', 'a.', '<a@b.test>'])
+    for (const [before, behind] of [
+      ['', ''],
+      ['x ', ' <a@b.test>'],
+      ['"', '" <a@b.test>'],
+      ['(', ') a@b.test'],
+    ] as const) {
+      const list = parseMailboxList(before + piece.repeat(262_144 / piece.length) + behind);
+      assert.ok(list === null || list.length === 1, piece);
+    }
+});
+
+test('domains whose labels no name could have are not handed to IDNA', () => {
+  const label = (length: number) => String.fromCodePoint(...Array.from({ length }, (_, i) => 0x4e00 + i * 7));
+  assert.equal(parseDomain(`${label(127)}.test`), null);
+  assert.equal(parseDomain(`${label(400)}.test`), null);
+  assert.notEqual(parseDomain(`${label(15)}.test`), null);
+  assert.notEqual(parseDomain(`${'e\u0301'.repeat(40)}.test`), null);
+});
+
 test('a formatted name makes no line of its own', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (displayName) => {

@@ -23,12 +23,32 @@ export interface Mailbox {
 /** RFC 5321 §4.5.3.1. */
 const MAX_LOCAL = 64;
 const MAX_ADDRESS = 254;
-const ATEXT = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]$/u;
+const MAX_MAILBOXES = 1000;
+const MAX_COMMENTS = 20;
+const ATEXT_SIGNS = new Set("!#$%&'*+-/=?^_`{|}~");
 
+/** RFC 5322 §3.2.3 and RFC 6532 §3.2, for one character; C1, separators, U+FFFD and half surrogates are none. */
 function isAtext(char: string): boolean {
+  const code = char.codePointAt(0)!;
+  if (code > 0x7f)
+    return (
+      code >= 0xa0 &&
+      code !== 0x2028 &&
+      code !== 0x2029 &&
+      code !== 0xfffd &&
+      !(code >= 0xd800 && code <= 0xdfff)
+    );
   return (
-    ATEXT.test(char) && !(char >= '\u0080' && char <= '\u009f') && !/[\u2028\u2029\ufffd]|\p{Cs}/u.test(char)
+    (code >= 0x30 && code <= 0x39) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x61 && code <= 0x7a) ||
+    ATEXT_SIGNS.has(char)
   );
+}
+/** Nothing but atext and dots. */
+function isDotted(text: string): boolean {
+  for (const char of text) if (char !== '.' && !isAtext(char)) return false;
+  return true;
 }
 function hasControl(text: string): boolean {
   // C0, DEL, C1, LINE and PARAGRAPH SEPARATOR: never part of an address.
@@ -36,11 +56,17 @@ function hasControl(text: string): boolean {
 }
 
 function build(localPart: string, domainText: string): Address | null {
+  // A local part too long is not looked at any further.
+  if (localPart === '' || localPart.length > MAX_LOCAL || Buffer.byteLength(localPart) > MAX_LOCAL)
+    return null;
   const domain = parseDomain(domainText);
-  if (domain === null || localPart === '' || hasControl(localPart)) return null;
-  const plain = [...localPart].every((c) => c === '.' || isAtext(c)) && !/^\.|\.\.|\.$/.test(localPart);
+  if (domain === null || hasControl(localPart)) return null;
+  const plain =
+    isDotted(localPart) &&
+    !localPart.startsWith('.') &&
+    !localPart.endsWith('.') &&
+    !localPart.includes('..');
   const wireLocal = plain ? localPart : `"${localPart.replace(/["\\]/g, '\\$&')}"`;
-  if (Buffer.byteLength(localPart) > MAX_LOCAL) return null;
   const wire = `${wireLocal}@${domain}`;
   if (Buffer.byteLength(wire) > MAX_ADDRESS + 2) return null;
   return { localPart, domain, wire, utf8: /[^\u0000-\u007f]/.test(localPart) };
@@ -54,114 +80,139 @@ function build(localPart: string, domainText: string): Address | null {
 export function parseAddress(text: string): Address | null {
   if (text.length > 1000) return null;
   if (text.startsWith('"')) {
-    const quoted = scanQuoted(text, 0);
+    const quoted = quotedAt(text, 0);
     if (quoted === null || text[quoted.end] !== '@') return null;
     return build(quoted.value, text.slice(quoted.end + 1));
   }
   const at = text.indexOf('@');
   if (at <= 0) return null;
   const local = text.slice(0, at);
-  for (const char of local) if (char !== '.' && !isAtext(char)) return null;
-  if (/^\.+$/.test(local)) return null;
+  if (!isDotted(local) || /^\.+$/.test(local)) return null;
   return build(local, text.slice(at + 1));
 }
 
-/** A quoted-string beginning at `start`: its meaning and the index after its closing quote. */
-function scanQuoted(text: string, start: number): { value: string; end: number } | null {
+/**
+ * A lexical piece of a mailbox list (RFC 5322 §3.2, §4.1). `end` is behind it: each takes at least the character it
+ * begins with, so that whoever goes on at `end` comes to an end, in one pass.
+ */
+interface Piece {
+  readonly kind: 'atom' | 'quoted' | 'special' | 'space';
+  readonly value: string;
+  readonly end: number;
+}
+
+/** The piece at `at`, which is within the text; null: nothing that a mailbox list has begins there. */
+function pieceAt(text: string, at: number): Piece | null {
+  const char = text[at]!;
+  switch (char) {
+    case ' ':
+    case '\t':
+      return { kind: 'space', value: '', end: at + 1 };
+    case '(':
+      return commentAt(text, at);
+    case '"':
+      return quotedAt(text, at);
+    case '<':
+    case '>':
+    case '@':
+    case ',':
+    case '.':
+      return { kind: 'special', value: char, end: at + 1 };
+    // A bracket that closes no comment, groups, address literals and routes.
+    case ')':
+    case ':':
+    case ';':
+    case '[':
+    case ']':
+    case '\\':
+      return null;
+    default:
+      return atomAt(text, at);
+  }
+}
+
+/** A quoted-string: what it means, quotes and quoted pairs taken away. */
+function quotedAt(text: string, start: number): Piece | null {
   let value = '';
-  for (let i = start + 1; i < text.length; i++) {
-    const char = text[i]!;
-    if (char === '"') return { value, end: i + 1 };
-    if (char === '\\') {
-      i++;
-      if (i >= text.length) return null;
-      value += text[i];
-    } else value += char;
+  for (let at = start + 1; at < text.length; at++) {
+    const char = text[at]!;
+    if (char === '"') return { kind: 'quoted', value, end: at + 1 };
+    if (char === '\\') at++;
+    value += text[at] ?? '';
   }
   return null;
+}
+
+/** A comment counts as white space; one within another up to 20 deep. */
+function commentAt(text: string, start: number): Piece | null {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at];
+    if (char === '\\') at++;
+    else if (char === '(' && ++depth > MAX_COMMENTS) return null;
+    else if (char === ')' && --depth === 0) return { kind: 'space', value: '', end: at + 1 };
+  }
+  return null;
+}
+
+function atomAt(text: string, start: number): Piece | null {
+  let end = start + 1;
+  while (end < text.length && !' \t()<>@,;:\\"[].'.includes(text[end]!)) end++;
+  const value = text.slice(start, end);
+  return hasControl(value) ? null : { kind: 'atom', value, end };
 }
 
 type Token = {
   readonly kind: 'atom' | 'quoted' | 'special';
   readonly value: string;
+  /** White space or a comment stands before it. */
   readonly spaced: boolean;
 };
+const isSpecial = (token: Token, value: string) => token.kind === 'special' && token.value === value;
 
-/** RFC 5322 tokens; comments are skipped, nested ones up to 20 deep. Null where the text cannot be read. */
+/** The tokens of a text, white space and comments left out; null where the text cannot be read. */
 function tokenize(text: string): Token[] | null {
   const tokens: Token[] = [];
   let spaced = false;
-  let i = 0;
-  while (i < text.length) {
-    const char = text[i]!;
-    if (char === ' ' || char === '\t') {
-      spaced = true;
-      i++;
-    } else if (char === '(') {
-      let depth = 0;
-      for (; i < text.length; i++) {
-        if (text[i] === '\\') i++;
-        else if (text[i] === '(') {
-          if (++depth > 20) return null;
-        } else if (text[i] === ')' && --depth === 0) break;
-      }
-      if (i >= text.length) return null;
-      i++;
-      spaced = true;
-    } else if (char === '"') {
-      const quoted = scanQuoted(text, i);
-      if (quoted === null) return null;
-      tokens.push({ kind: 'quoted', value: quoted.value, spaced });
-      spaced = false;
-      i = quoted.end;
-    } else if (')<>@,;:\\[].'.includes(char)) {
-      tokens.push({ kind: 'special', value: char, spaced });
-      spaced = false;
-      i++;
-    } else {
-      let end = i;
-      while (end < text.length && !' \t()<>@,;:\\"[].'.includes(text[end]!)) end++;
-      const value = text.slice(i, end);
-      if (hasControl(value)) return null;
-      tokens.push({ kind: 'atom', value, spaced });
-      spaced = false;
-      i = end;
-    }
+  for (let at = 0; at < text.length; ) {
+    const piece = pieceAt(text, at);
+    if (piece === null) return null;
+    const { kind, value } = piece;
+    if (kind !== 'space') tokens.push({ kind, value, spaced });
+    spaced = kind === 'space';
+    at = piece.end;
   }
   return tokens;
 }
 
 /** addr-spec out of tokens without white space around '@' and dots. */
 function addrSpec(tokens: readonly Token[]): Address | null {
-  const at = tokens.findLastIndex((token) => token.kind === 'special' && token.value === '@');
+  const at = tokens.findIndex((token) => isSpecial(token, '@'));
   if (at < 1 || at === tokens.length - 1) return null;
   const local = tokens.slice(0, at);
   const domain = tokens.slice(at + 1);
   const bad = (token: Token) => token.kind === 'special' && token.value !== '.';
   if (local.some(bad) || domain.some((token) => bad(token) || token.kind === 'quoted')) return null;
-  if (tokens.slice(1).some((token) => token.spaced)) return null;
+  if (tokens.some((token, i) => i > 0 && token.spaced)) return null;
   const quoted = local.some((token) => token.kind === 'quoted');
   if (quoted && local.length !== 1) return null;
   const localPart = local.map((token) => token.value).join('');
-  if (!quoted && [...localPart].some((char) => char !== '.' && !isAtext(char))) return null;
+  if (!quoted && !isDotted(localPart)) return null;
   return build(localPart, domain.map((token) => token.value).join(''));
 }
 
 function mailboxOf(tokens: readonly Token[]): Mailbox | null {
-  if (tokens.length === 0) return null;
-  const open = tokens.findIndex((token) => token.kind === 'special' && token.value === '<');
+  const open = tokens.findIndex((token) => isSpecial(token, '<'));
   if (open === -1) {
     const address = addrSpec(tokens);
     return address === null ? null : { displayName: null, address };
   }
-  const close = tokens.at(-1)!;
-  if (close.kind !== 'special' || close.value !== '>') return null;
+  if (!isSpecial(tokens.at(-1)!, '>')) return null;
   const phrase = tokens.slice(0, open);
   // obs-phrase allows dots; anything else special in a display name is another reader's address.
   if (phrase.some((token) => token.kind === 'special' && token.value !== '.')) return null;
-  const inner = tokens.slice(open + 1, -1);
-  const first = inner[0];
-  const address = addrSpec(first === undefined ? [] : [{ ...first, spaced: false }, ...inner.slice(1)]);
+  const [first, ...others] = tokens.slice(open + 1, -1);
+  const address = first === undefined ? null : addrSpec([{ ...first, spaced: false }, ...others]);
   if (address === null) return null;
   const name = phrase.map((token, i) => (i > 0 && token.spaced ? ` ${token.value}` : token.value)).join('');
   return { displayName: name === '' ? null : decodeWords(name), address };
@@ -171,29 +222,32 @@ function mailboxOf(tokens: readonly Token[]): Mailbox | null {
 export function parseMailbox(text: string): Mailbox | null {
   if (text.length > 10_000 || /[\r\n\0\u0085\u2028\u2029]/.test(text)) return null;
   const tokens = tokenize(text);
-  if (tokens === null || tokens.some((token) => token.kind === 'special' && ',;:'.includes(token.value)))
-    return null;
+  if (tokens === null || tokens.some((token) => isSpecial(token, ','))) return null;
   return mailboxOf(tokens);
 }
 
-/** A mailbox-list (RFC 5322 §3.4), at least one; null where any part is no mailbox, or there are over 1,000. */
+/**
+ * A mailbox-list (RFC 5322 §3.4), at least one; null where any part is no mailbox, a group (RFC 6854) included, or there
+ * are over 1,000.
+ */
 export function parseMailboxList(text: string): Mailbox[] | null {
   const tokens = tokenize(text);
   if (tokens === null) return null;
   const list: Mailbox[] = [];
   let part: Token[] = [];
-  for (const token of [...tokens, { kind: 'special', value: ',', spaced: false } as const]) {
-    if (token.kind !== 'special' || token.value !== ',') {
+  for (const token of [...tokens, LIST_END]) {
+    if (!isSpecial(token, ',')) {
       part.push(token);
       continue;
     }
     const mailbox = mailboxOf(part);
-    if (mailbox === null || list.length === 1000) return null;
+    if (mailbox === null || list.length === MAX_MAILBOXES) return null;
     list.push(mailbox);
     part = [];
   }
   return list;
 }
+const LIST_END: Token = { kind: 'special', value: ',', spaced: false };
 
 /** The mailbox as a header writes it: the name quoted or as encoded-words (RFC 2047), no line ends in it, ever. */
 export function formatMailbox({ displayName, address }: Mailbox): string {

@@ -10,15 +10,18 @@ export type Domain = string & { readonly [brand]: 'Domain' };
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 /** What IDNA would silently fold or drop: full stops of other scripts, soft hyphens, joiners, full-width ASCII. */
 const FOLDED = /[\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3002\ufeff\uff00-\uff65]|[\ufe00-\ufe0f]/;
+/** Code units before IDNA, whose work grows with the square of a label: twice what a name and a label may have after it. */
+const MAX_TEXT = 506;
+const MAX_LABEL = 126;
 
 /** A domain of at least two labels ('localhost' excepted), or null (RFC 1035 §2.3, RFC 5890). One trailing dot is refused. */
 export function parseDomain(text: string): Domain | null {
-  if (text.length === 0 || text.length > 1000) return null;
+  if (text.length === 0 || text.length > MAX_TEXT) return null;
   let ascii = text.toLowerCase();
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 127) {
-      if (FOLDED.test(text)) return null;
+      if (FOLDED.test(text) || text.split('.').some((label) => label.length > MAX_LABEL)) return null;
       ascii = domainToASCII(text);
       break;
     }
