@@ -5,7 +5,7 @@
 import type { LimitReader } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import { composeDsn, type DsnAction, type DsnRecipient } from '../mail/dsn.ts';
-import { parseHeaders } from '../mail/headers.ts';
+import { headerBounds } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -61,7 +61,7 @@ export async function planNotice(
   if (original === null) return null;
   const now = deps.clock.now();
   const whole = head.facts.ret === 'FULL' && original.raw.length <= MOST_RETURNED;
-  const { bodyStart } = parseHeaders(original.raw);
+  const { bodyStart } = headerBounds(original.raw);
   const raw = composeDsn({
     reportingMta: deps.hostname,
     to: head.mailFrom,

@@ -9,7 +9,7 @@ import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
 import { type Address, parseAddress, parseMailboxList } from '../mail/address.ts';
 import { formatDate } from '../mail/dates.ts';
 import type { Domain } from '../mail/domain.ts';
-import { findHeader, type HeaderField, parseHeaders, unfold } from '../mail/headers.ts';
+import { findHeader, type HeaderField, readHeaderSection, unfold } from '../mail/headers.ts';
 import { newMessageId, parseMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -83,16 +83,16 @@ export async function prepareOutgoing(
   message: Buffer,
   context: { readonly clock: Clock; readonly random: Random; readonly hostname: string },
 ): Promise<Checked<OutgoingMessage>> {
-  const { fields, bodyStart } = parseHeaders(message);
-  const from = fields.filter((field) => field.rawName.toLowerCase() === 'from');
+  const { fields, bodyStart } = readHeaderSection(message);
+  const from = fields.filter((field) => field.name === 'from');
   if (from.length === 0) return { ok: false, refusal: { kind: 'author-missing' } };
   if (from.length > 1) return { ok: false, refusal: { kind: 'author-several' } };
-  if (fields.filter((field) => field.rawName.toLowerCase() === 'received').length >= MAX_HOPS) {
+  if (fields.filter((field) => field.name === 'received').length >= MAX_HOPS) {
     return { ok: false, refusal: { kind: 'loop' } };
   }
   const seen = new Set<Domain>([domain.name]);
   for (const field of fields) {
-    if (!CLAIMS.includes(field.rawName.toLowerCase())) continue;
+    if (!CLAIMS.includes(field.name)) continue;
     const mailboxes = parseMailboxList(unfold(field.rawValue));
     if (mailboxes === null || mailboxes.length === 0) {
       return { ok: false, refusal: { kind: 'author-invalid', field: field.rawName } };

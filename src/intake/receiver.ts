@@ -10,7 +10,7 @@ import type { Limiter, Reservation } from '../limits/limiter.ts';
 import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import { parseDomain } from '../mail/domain.ts';
-import { findHeader, parseHeaders, unfold } from '../mail/headers.ts';
+import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -318,8 +318,8 @@ async function acceptIncoming(
   taken: readonly TakenRecipient[],
   raw: Buffer,
 ): Promise<Reply> {
-  const { fields } = parseHeaders(raw);
-  if (fields.filter((field) => field.rawName.toLowerCase() === 'received').length >= MAX_HOPS) return LOOP;
+  const { fields } = readHeaderSection(raw);
+  if (fields.filter((field) => field.name === 'received').length >= MAX_HOPS) return LOOP;
   const now = deps.clock.now();
   const { authentication, authenticationResults } = await verifyMessage({
     message: raw,

@@ -58,9 +58,7 @@ export function fieldSpans(
   fields: readonly HeaderField[],
   names: ReadonlySet<string>,
 ): { start: number; end: number }[] {
-  return fields
-    .filter((field) => names.has(field.rawName.toLowerCase()))
-    .map(({ start, end }) => ({ start, end }));
+  return fields.filter((field) => names.has(field.name)).map(({ start, end }) => ({ start, end }));
 }
 
 /** Text safe inside angle brackets of Return-Path. */

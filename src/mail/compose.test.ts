@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createRandom } from '../runtime/random.ts';
 import { type ComposeInput, compose, FieldError } from './compose.ts';
-import { parseHeaders } from './headers.ts';
+import { readHeaderSection } from './headers.ts';
 import { summarize } from './render.ts';
 
 const CONTEXT = { now: Date.UTC(2026, 10, 3, 1), random: createRandom(), messageIdDomain: 'b.test' };
@@ -18,7 +18,7 @@ const made = (change: Partial<ComposeInput> = {}) => compose({ ...BASE, ...chang
 
 function headerOf(raw: Buffer): Map<string, string[]> {
   const map = new Map<string, string[]>();
-  for (const { rawName, rawValue } of parseHeaders(raw).fields) {
+  for (const { rawName, rawValue } of readHeaderSection(raw).fields) {
     map.set(rawName.toLowerCase(), [...(map.get(rawName.toLowerCase()) ?? []), rawValue]);
   }
   return map;

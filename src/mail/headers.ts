@@ -1,53 +1,191 @@
 /**
- * Header fields of a message, by octet offsets, in one linear pass; never throws. Octets that are not UTF-8 read as
- * U+FFFD; the message itself is never changed by reading it.
+ * The one reader of header sections (RFC 5322 §2.2): where the header ends and what its fields are. Everything that judges,
+ * cuts, signs, verifies or shows a header reads this result, so that no two of them can see different fields.
+ *
+ * Invariants: never throws; linear in the header; the body is not looked at. The header ends at the first empty line and
+ * nowhere else. A line that is no field belongs to no field, and those behind it are fields like any other. What is only
+ * old (RFC 5322 §4) is read: white space before the colon, folds of white space alone. Values are UTF-8, or else have
+ * U+FFFD; control characters beside HTAB are defects, but for the escape sequences of ISO-2022-JP.
  */
 import { decodeWords } from './encoded-words.ts';
 
 export interface HeaderField {
+  /** As written, without the white space before the colon. */
   readonly rawName: string;
+  /** The name in lower case: what is compared. */
+  readonly name: string;
   /** After the colon: the leading space and the folds (CRLF WSP) are kept, the final CRLF is not. */
   readonly rawValue: string;
   /** Octet offsets in the message; `end` is behind the field's final CRLF. */
   readonly start: number;
   readonly end: number;
 }
-const LF = 10;
-const CR = 13;
-/** Fields beyond this are left in one last, nameless remainder: nobody's mail has them. */
-const MAX_FIELDS = 20_000;
+export interface HeaderDefect {
+  readonly kind:
+    | 'not-a-field'
+    | 'control-character'
+    | 'nul'
+    | 'too-many-fields'
+    | 'too-large'
+    | 'mbox-line'
+    | 'no-end'
+    | 'duplicate';
+  /** Counted from 1. */
+  readonly line: number;
+  /** As written, where it is a field's. */
+  readonly field?: string;
+}
+export interface HeaderSection {
+  /** At most 1,000, of the first 256 KiB. */
+  readonly fields: readonly HeaderField[];
+  /** Where the empty line begins; the message's length without one. */
+  readonly headerEnd: number;
+  readonly bodyStart: number;
+  readonly defects: readonly HeaderDefect[];
+}
+/** The lines from one that begins a field, or should, to the next such line. */
+export interface HeaderLines {
+  readonly start: number;
+  readonly end: number;
+  /** Number of its first line, from 1. */
+  readonly line: number;
+}
 
-/** `bodyStart` is the octet behind the empty line; the message's length where there is none. */
-export function parseHeaders(message: Buffer): { fields: HeaderField[]; bodyStart: number } {
+export const MAX_FIELDS = 1000;
+export const MAX_HEADER = 256 * 1024;
+const CR = 13;
+const LF = 10;
+const SP = 32;
+const TAB = 9;
+/** RFC 5322 §3.6: once in a message; and those of MIME, of which readers take the first or the last. */
+const SINGLE: ReadonlySet<string> = new Set([
+  'date',
+  'from',
+  'sender',
+  'reply-to',
+  'to',
+  'cc',
+  'message-id',
+  'in-reply-to',
+  'references',
+  'subject',
+  'mime-version',
+  'content-type',
+  'content-transfer-encoding',
+]);
+
+/** Reads at most 256 KiB and 1,000 fields (a line that is none counts as one), and says so where there is more. */
+export function readHeaderSection(message: Buffer): HeaderSection {
+  const { headerEnd, bodyStart } = headerBounds(message);
   const fields: HeaderField[] = [];
-  let at = 0;
-  while (at < message.length) {
-    if (message[at] === CR && message[at + 1] === LF) return { fields, bodyStart: at + 2 };
-    if (message[at] === LF) return { fields, bodyStart: at + 1 };
-    const start = at;
-    for (;;) {
-      const lf = message.indexOf(LF, at);
-      at = lf === -1 ? message.length : lf + 1;
-      if (at >= message.length || (message[at] !== 32 && message[at] !== 9)) break;
+  const defects: HeaderDefect[] = [];
+  const seen = new Set<string>();
+  let count = 0;
+  for (const { start, end, line } of headerLines(message, headerEnd)) {
+    if (end > MAX_HEADER) {
+      defects.push({ kind: 'too-large', line });
+      break;
     }
-    let stop = at;
-    if (message[stop - 1] === LF) stop--;
-    if (message[stop - 1] === CR) stop--;
-    const colon = message.indexOf(58, start);
-    // RFC 5322 §3.6.8: a name is printable ASCII without colon. A line without one ends the header.
-    if (colon === -1 || colon >= stop || colon === start) return { fields, bodyStart: start };
-    if (fields.length >= MAX_FIELDS) continue;
-    const rawName = message.toString('latin1', start, colon).trimEnd();
-    if (rawName === '' || /[^\x21-\x7e]/.test(rawName)) return { fields, bodyStart: start };
-    fields.push({ rawName, rawValue: message.toString('utf8', colon + 1, stop), start, end: at });
+    if (count === MAX_FIELDS) {
+      defects.push({ kind: 'too-many-fields', line });
+      break;
+    }
+    const text = message.toString('latin1', start, end);
+    const control = controlDefect(text);
+    const mbox = line === 1 && isMboxLine(text);
+    const field = mbox ? null : readField(message, text, start);
+    if (control !== null) defects.push({ kind: control, line, ...(field && { field: field.rawName }) });
+    if (mbox) defects.push({ kind: 'mbox-line', line });
+    // An mbox line has no folds: what looks like one belongs to nothing.
+    if (mbox ? !isOneLine(text) : field === null)
+      defects.push({ kind: 'not-a-field', line: mbox ? line + 1 : line });
+    if (!mbox) count += 1;
+    if (field === null) continue;
+    if (SINGLE.has(field.name) && seen.has(field.name))
+      defects.push({ kind: 'duplicate', line, field: field.rawName });
+    seen.add(field.name);
+    fields.push(field);
   }
-  return { fields, bodyStart: message.length };
+  if (headerEnd === bodyStart) defects.push({ kind: 'no-end', line: 1 });
+  return { fields, headerEnd, bodyStart, defects };
+}
+
+/** Where the empty line begins and ends: both are the message's length where there is none. */
+export function headerBounds(message: Buffer): { readonly headerEnd: number; readonly bodyStart: number } {
+  if (message[0] === CR && message[1] === LF) return { headerEnd: 0, bodyStart: 2 };
+  const at = message.indexOf('\r\n\r\n', 0, 'latin1');
+  return at === -1
+    ? { headerEnd: message.length, bodyStart: message.length }
+    : { headerEnd: at + 2, bodyStart: at + 4 };
+}
+
+/** Every field, or what stands in the place of one, with its folds: the section's only splitter, without its limits. */
+export function* headerLines(message: Buffer, headerEnd: number): Generator<HeaderLines> {
+  let line = 1;
+  for (let start = 0; start < headerEnd; ) {
+    const first = line;
+    let end = start;
+    do {
+      end = lineEnd(message, end, headerEnd);
+      line += 1;
+    } while (end < headerEnd && (message[end] === SP || message[end] === TAB));
+    yield { start, end, line: first };
+    start = end;
+  }
+}
+
+/** Behind the CRLF of the line at `start`. */
+function lineEnd(message: Buffer, start: number, headerEnd: number): number {
+  for (let at = start; ; ) {
+    const lf = message.indexOf(LF, at);
+    if (lf === -1 || lf >= headerEnd) return headerEnd;
+    if (lf > start && message[lf - 1] === CR) return lf + 1;
+    at = lf + 1;
+  }
+}
+
+/** `text` is the field with its folds, one character per octet; null where it is none. */
+function readField(message: Buffer, text: string, start: number): HeaderField | null {
+  const colon = text.indexOf(':');
+  let nameEnd = colon;
+  while (nameEnd > 0 && (text[nameEnd - 1] === ' ' || text[nameEnd - 1] === '\t')) nameEnd -= 1;
+  const rawName = text.slice(0, Math.max(nameEnd, 0));
+  // RFC 5322 §3.6.8: a name is printable ASCII without colon.
+  if (!/^[\x21-\x7e]+$/.test(rawName)) return null;
+  const end = start + text.length;
+  const valueEnd = text.endsWith('\r\n') ? end - 2 : end;
+  return {
+    rawName,
+    name: rawName.toLowerCase(),
+    rawValue: message.toString('utf8', start + colon + 1, valueEnd),
+    start,
+    end,
+  };
+}
+
+/** `From ` or `>From ` as mailboxes in files have it; not the field with white space before its colon. */
+function isMboxLine(text: string): boolean {
+  return /^>?From /.test(text) && !/^From[ \t]+:/.test(text);
+}
+function isOneLine(text: string): boolean {
+  const end = text.indexOf('\r\n');
+  return end === -1 || end + 2 === text.length;
+}
+
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+/** RFC 1468, and the sets that mailers of its time used with it. */
+const ESCAPES = /\x1b(?:\$[@B]|\$\([DOPQ]|\([BIJ])/g;
+
+function controlDefect(text: string): 'nul' | 'control-character' | null {
+  if (!CONTROL.test(text)) return null;
+  if (text.includes('\0')) return 'nul';
+  return text.includes('\x1b') && !CONTROL.test(text.replace(ESCAPES, '')) ? null : 'control-character';
 }
 
 /** The first field of the name, in any case. */
 export function findHeader(fields: readonly HeaderField[], name: string): HeaderField | undefined {
   const wanted = name.toLowerCase();
-  return fields.find((field) => field.rawName.toLowerCase() === wanted);
+  return fields.find((field) => field.name === wanted);
 }
 
 /** The value without its folds (RFC 5322 §2.2.3), trimmed. */

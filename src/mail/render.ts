@@ -4,7 +4,7 @@
  * caps, and the sizes below.
  */
 import PostalMime from 'postal-mime';
-import { decodeHeaderText, findHeader, type HeaderField, parseHeaders, unfold } from './headers.ts';
+import { decodeHeaderText, findHeader, type HeaderField, readHeaderSection, unfold } from './headers.ts';
 
 export interface RenderedAttachment {
   readonly content_type: string;
@@ -30,7 +30,7 @@ const MAX_LINES = 160_000;
 const MAX_MESSAGES = 50;
 
 export async function summarize(message: Buffer): Promise<ParsedForEvent> {
-  const { fields, bodyStart } = parseHeaders(message);
+  const { fields, bodyStart } = readHeaderSection(message);
   const bodyOctets = message.subarray(bodyStart);
   const utf8 = isUtf8(bodyOctets);
   const { text, attachments } = await readMime(message, bodyOctets);
