@@ -41,6 +41,7 @@ import { createProjectEvents } from './intake/project-events.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { cutSpans } from './intake/trace.ts';
+import { createAttemptLog } from './ledger/attempt-log.ts';
 import { createAlertPublisher } from './limits/alert-publisher.ts';
 import { createTellExceeded } from './limits/alerts.ts';
 import { createLimiter } from './limits/limiter.ts';
@@ -58,7 +59,7 @@ import { createDnsServer, type ZoneServer } from './runtime/dns-server.ts';
 import { createGuardedFetch } from './runtime/guarded-fetch.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
-import { INSTANCE, parseId } from './runtime/ids.ts';
+import { parseId } from './runtime/ids.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { systemNetwork } from './runtime/network.ts';
@@ -418,19 +419,8 @@ export async function startService(
   });
   const ownership = { transactor: store, reader: read, resolvers: views, clock, announce, cancelQueued };
   const keeper = createOwnershipKeeper<StoreTx>({ ...ownership, logger, mayRun: mayRun('ownership checks') });
-  const attempts = createAttempts({
-    clock,
-    failures: {
-      recent: read.authFailures,
-      note: (scopes, at) =>
-        store.transact(INSTANCE, (tx) => {
-          for (const scope of scopes) {
-            tx.insertAuthFailure(scope, at);
-            tx.pruneAuthFailures(scope, at - 24 * 3_600_000);
-          }
-        }),
-    },
-  });
+  const log = createAttemptLog({ read, transactor: store });
+  const attempts = createAttempts({ log, clock, random, sealer });
   const authenticator = createAuthenticator({
     iam: read,
     sealer,

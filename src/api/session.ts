@@ -147,7 +147,7 @@ export function sessionRoutes(app: FastifyInstance, given: SessionRouteDeps): vo
       const { token, ...about } = request.body as Introduction & { token: string };
       const email = about.email === undefined ? undefined : emailOf(about.email, 'email');
       const attempted = await deps.attempts.attempt(
-        { address: request.ip, pair: `link ${request.ip}` },
+        { address: request.ip, kind: 'link', name: '' },
         async () => {
           const opened = await openLink(
             {

@@ -89,9 +89,8 @@ export function createAccount(deps: AccountDeps): Account {
       };
       if (session.state !== 'signed_in' && member.password === null)
         return { kind: 'ok', value: await change() };
-      return attempts.attempt(
-        { address: origin.address, pair: `password ${member.id} ${origin.address}` },
-        async () => ((await passwords.verify(member.password, current ?? '')) ? change() : null),
+      return attempts.attempt({ address: origin.address, kind: 'password', name: member.email }, async () =>
+        (await passwords.verify(member.password, current ?? '')) ? change() : null,
       );
     },
     async beginTotp({ member, session }) {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createAttemptLog } from '../ledger/attempt-log.ts';
 import type { ApiClientId, ProjectId } from '../runtime/ids.ts';
+import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { type AuthFailures, createAttempts } from './attempts.ts';
+import { createAttempts } from './attempts.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from './policy.ts';
 import { createStaticKey } from './static-keys.ts';
@@ -36,20 +39,12 @@ async function setUp(expiresAt: number | null = null) {
     findKey: async (id: string) => (id === key.id ? { key, client, project, roles: custom } : null),
   } as unknown as IamReader;
   const custom: Role[] = [];
-  const noted: { scope: string; at: number }[] = [];
-  const failures: AuthFailures = {
-    recent: async (scope, since, most) =>
-      noted
-        .filter((one) => one.scope === scope && one.at >= since)
-        .map(({ at }) => at)
-        .reverse()
-        .slice(0, most),
-    note: async (scopes, at) => void noted.push(...scopes.map((scope) => ({ scope, at }))),
-  };
+  const store = await openSqliteStore({ directory: ':memory:', clock, random, logger: silentLogger });
+  const log = createAttemptLog({ read: store.read, transactor: store });
   const used: number[] = [];
   const authenticator = createAuthenticator({
     iam,
-    attempts: createAttempts({ failures, clock }),
+    attempts: createAttempts({ log, clock, random, sealer }),
     sealer,
     clock,
     noteUse: (_key, day) => void used.push(day),

@@ -66,9 +66,8 @@ export function createAuthenticator(deps: {
 
   return {
     async authenticate(username, secret, remoteAddress) {
-      const result = await attempts.attempt(
-        { address: remoteAddress, pair: `${username.slice(0, 64)} ${remoteAddress}` },
-        () => judge(username, secret),
+      const result = await attempts.attempt({ address: remoteAddress, kind: 'key', name: username }, () =>
+        judge(username, secret),
       );
       return result.kind === 'ok' ? { kind: 'ok', principal: result.value } : result;
     },

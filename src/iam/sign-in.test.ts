@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TOTP } from 'otpauth';
+import { createAttemptLog } from '../ledger/attempt-log.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
@@ -41,16 +42,8 @@ async function setUp() {
     totp: { sealedSecret: totp.sealed, lastStep: 0 },
   };
   await store.transact(INSTANCE, (tx) => tx.insertMember(member));
-  const attempts = createAttempts({
-    clock,
-    failures: {
-      recent: read.authFailures,
-      note: (scopes, when) =>
-        store.transact(INSTANCE, (tx) => {
-          for (const scope of scopes) tx.insertAuthFailure(scope, when);
-        }),
-    },
-  });
+  const log = createAttemptLog({ read, transactor: store });
+  const attempts = createAttempts({ clock, random, sealer, log });
   const ceremonies = createCeremonies(() => 'http://localhost');
   const deps = { read, transactor: store, attempts, passwords, ceremonies, sealer, clock, random };
   const generator = new TOTP({ secret: totp.secret });

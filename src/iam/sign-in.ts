@@ -4,7 +4,6 @@
  * challenge is taken once, and the write that takes it is the one that makes the next session. Failures count toward
  * iam/attempts.ts. Rejects where the store does.
  */
-import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
@@ -83,8 +82,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     origin: Origin,
     prove: () => Promise<((tx: PeopleTx) => void) | null>,
   ): Promise<Attempted<Begun>> {
-    // Whoever has the password may guess from many addresses: the name alone counts.
-    const who = { address: origin.address, pair: `factor ${session.memberId}` };
+    const who = { address: origin.address, kind: 'factor', name: session.memberId } as const;
     return attempts.attempt(who, async () => {
       const take = await prove();
       if (take === null) return null;
@@ -106,12 +104,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
   return {
     async password(email, password, origin, found) {
       const known = memberEmail(email);
-      // What was typed may be anything, a password too: its hash is counted.
-      const name = createHash('sha256')
-        .update(known ?? email)
-        .digest('base64url')
-        .slice(0, 22);
-      const who = { address: origin.address, pair: `member ${name} ${origin.address}` };
+      const who = { address: origin.address, kind: 'password', name: known ?? email } as const;
       return attempts.attempt(who, async () => {
         const member = known === null ? null : await read.memberByEmail(known);
         if (member !== null) found(member);

@@ -25,8 +25,10 @@ export interface IdempotencyRecord {
 export interface LedgerReader {
   task(project: ProjectId, id: TaskId): Promise<Task | null>;
   idempotency(project: ProjectId, key: string): Promise<IdempotencyRecord | null>;
-  /** Wall ms of the newest failures at or after `since`, newest first, at most `most`: of an address, or of a key and address. */
-  authFailures(scope: string, since: number, most: number): Promise<readonly number[]>;
+  /** Wall ms of the `nth` newest failed attempt of the scope (1: the newest); null: there are not so many. */
+  authFailure(scope: string, nth: number): Promise<number | null>;
+  /** Wall ms of when the scope last signed in; null: never, or long ago. */
+  authSuccess(scope: string): Promise<number | null>;
 }
 export interface LedgerTx {
   insertTask(task: Task): void;
@@ -36,6 +38,9 @@ export interface LedgerTx {
   completeIdempotency(project: ProjectId, key: string, response: { status: number; body: string }): void;
   deleteIdempotency(project: ProjectId, key: string): void;
   pruneIdempotency(before: number): void;
-  insertAuthFailure(scope: string, at: number): void;
-  pruneAuthFailures(scope: string, before: number): void;
+  insertAuthFailure(scope: string, at: number, attempt: string): void;
+  deleteAuthFailure(scope: string, attempt: string): void;
+  setAuthSuccess(scope: string, at: number): void;
+  /** Failures and successes of all scopes. */
+  pruneAuth(before: number): void;
 }

@@ -53,15 +53,32 @@ export function ledgerConformance(with_: WithStore): void {
     assert.deepEqual((await store.read.idempotency(p.id, 'k'))?.response, { status: 201, body: '{}' });
     await store.transact(p.id, (tx) => tx.pruneIdempotency(NOW + 1));
     assert.equal(await store.read.idempotency(p.id, 'k'), null);
+  });
+
+  with_('ledger: attempts to sign in, by scope', async (store) => {
+    const p = await make.withProject(store);
+    const { read } = store;
     await store.transact(p.id, (tx) => {
-      for (const at of [1, 5, 3]) tx.insertAuthFailure('a', at);
-      tx.insertAuthFailure('b', 9);
+      for (const [i, at] of [1, 5, 3].entries()) tx.insertAuthFailure('a', at, `attempt ${i}`);
+      tx.insertAuthFailure('b', 9, 'attempt 1');
+      tx.setAuthSuccess('a', 4);
     });
-    assert.deepEqual(await store.read.authFailures('a', 2, 10), [5, 3]);
-    assert.deepEqual(await store.read.authFailures('a', 0, 1), [5]);
-    await store.transact(p.id, (tx) => tx.pruneAuthFailures('a', 5));
-    assert.deepEqual(await store.read.authFailures('a', 0, 10), [5]);
-    assert.deepEqual(await store.read.authFailures('b', 0, 10), [9]);
+    assert.deepEqual(await Promise.all([1, 2, 3, 4].map((nth) => read.authFailure('a', nth))), [
+      5,
+      3,
+      1,
+      null,
+    ]);
+    assert.deepEqual([await read.authSuccess('a'), await read.authSuccess('b')], [4, null]);
+    await store.transact(p.id, (tx) => {
+      tx.deleteAuthFailure('a', 'attempt 1');
+      tx.setAuthSuccess('a', 7);
+    });
+    assert.deepEqual([await read.authFailure('a', 1), await read.authFailure('b', 1)], [3, 9]);
+    assert.equal(await read.authSuccess('a'), 7);
+    await store.transact(p.id, (tx) => tx.pruneAuth(9));
+    assert.deepEqual([await read.authFailure('a', 1), await read.authFailure('b', 1)], [null, 9]);
+    assert.equal(await read.authSuccess('a'), null);
   });
 
   with_(

@@ -64,9 +64,19 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & Ledge
         createdAt: r.created_at,
       };
     },
-    async authFailures(scope, since, most) {
-      const query = db.selectFrom('auth_failure').where('scope', '=', scope).where('at', '>=', since);
-      return (await ask(query.select('at').orderBy('at', 'desc').limit(most))).map(({ at }) => at);
+    async authFailure(scope, nth) {
+      const query = db.selectFrom('auth_failure').select('at').where('scope', '=', scope);
+      const [row] = await ask(
+        query
+          .orderBy('at', 'desc')
+          .limit(1)
+          .offset(nth - 1),
+      );
+      return row?.at ?? null;
+    },
+    async authSuccess(scope) {
+      const [row] = await ask(db.selectFrom('auth_success').select('at').where('scope', '=', scope));
+      return row?.at ?? null;
     },
   };
 }
@@ -170,9 +180,23 @@ export function ledgerTx(db: Kysely<Tables>, push: Push): LedgerTx {
       ),
     deleteIdempotency: (project, key) =>
       push(command(db.deleteFrom('idempotency').where('project_id', '=', project).where('key', '=', key))),
-    insertAuthFailure: (scope, at) => push(command(db.insertInto('auth_failure').values({ scope, at }))),
-    pruneAuthFailures: (scope, before) =>
-      push(command(db.deleteFrom('auth_failure').where('scope', '=', scope).where('at', '<', before))),
+    insertAuthFailure: (scope, at, attempt) =>
+      push(command(db.insertInto('auth_failure').values({ scope, at, attempt }))),
+    deleteAuthFailure: (scope, attempt) =>
+      push(command(db.deleteFrom('auth_failure').where('scope', '=', scope).where('attempt', '=', attempt))),
+    setAuthSuccess: (scope, at) =>
+      push(
+        command(
+          db
+            .insertInto('auth_success')
+            .values({ scope, at })
+            .onConflict((c) => c.column('scope').doUpdateSet({ at })),
+        ),
+      ),
+    pruneAuth(before) {
+      push(command(db.deleteFrom('auth_failure').where('at', '<', before)));
+      push(command(db.deleteFrom('auth_success').where('at', '<', before)));
+    },
     pruneIdempotency: (before) =>
       push(command(db.deleteFrom('idempotency').where('created_at', '<', before))),
   };

@@ -192,6 +192,11 @@ export interface IdempotencyTable {
 export interface AuthFailureTable {
   scope: string;
   at: number;
+  attempt: string;
+}
+export interface AuthSuccessTable {
+  scope: string;
+  at: number;
 }
 export interface MemberTable {
   id: string;
@@ -329,6 +334,7 @@ export interface Tables {
   task: TaskTable;
   idempotency: IdempotencyTable;
   auth_failure: AuthFailureTable;
+  auth_success: AuthSuccessTable;
   member: MemberTable;
   passkey: PasskeyTable;
   recovery_code: RecoveryCodeTable;

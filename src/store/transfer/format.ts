@@ -48,6 +48,7 @@ export const TABLES = [
   'task',
   'idempotency',
   'auth_failure',
+  'auth_success',
   'dns_account',
   'dns_plan',
   'dns_change',

@@ -1,0 +1,206 @@
+/** Caps of failed attempts, over a real store and a clock moved by hand. A second `node` is a second process on one store. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAttemptLog } from '../ledger/attempt-log.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createRandom } from '../runtime/random.ts';
+import { createSealer } from '../runtime/sealing.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { condition } from '../testing/wire-client.ts';
+import { type AttemptLog, type Attempts, createAttempts, type Who } from './attempts.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const RIGHT = async () => 'right';
+const WRONG = async () => null;
+const who = (address: string, name = 'key 1', kind: Who['kind'] = 'key'): Who => ({ address, kind, name });
+
+async function setUp() {
+  const clock = createFakeClock();
+  const random = createRandom();
+  const sealer = createSealer(Buffer.alloc(32, 1));
+  const store = await openSqliteStore({ directory: ':memory:', clock, random, logger: silentLogger });
+  const scopes = new Set<string>();
+  const counts = { written: 0 };
+  const node = () => {
+    const kept = createAttemptLog({ read: store.read, transactor: store });
+    const log: AttemptLog = {
+      ...kept,
+      fail(names, ...rest) {
+        for (const name of names) scopes.add(name);
+        return kept.fail(names, ...rest);
+      },
+      succeed(...args) {
+        counts.written += 1;
+        return kept.succeed(...args);
+      },
+    };
+    return createAttempts({ log, clock, random, sealer });
+  };
+  return { clock, store, node, scopes, counts, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+}
+/** How each of so many at once ended. */
+async function atOnce(many: number, attempt: (i: number) => ReturnType<Attempts['attempt']>) {
+  const all = await Promise.all(Array.from({ length: many }, (_, i) => attempt(i)));
+  const of = (kind: string) => all.filter((one) => one.kind === kind).length;
+  return { ok: of('ok'), refused: of('refused'), throttled: of('throttled') };
+}
+
+test('one /64 never passes ten failures a minute: sixty of its addresses at once, on two nodes', async () => {
+  await using it = await setUp();
+  const nodes = [it.node(), it.node()];
+  for (let minute = 0; minute < 4; minute += 1) {
+    const { refused } = await atOnce(600, (i) =>
+      nodes[i % 2]!.attempt(who(`2001:db8::${(i % 60) + 1}`, `key ${i}`), WRONG),
+    );
+    assert.ok(refused > 0 && refused <= 10, `${refused} in minute ${minute}`);
+    await it.clock.advance(MINUTE);
+  }
+  assert.equal(
+    (await it.node().attempt(who('2001:db8:0:1::1'), RIGHT)).kind,
+    'ok',
+    'the next /64 is another',
+  );
+});
+
+test('the mapped form of an IPv4 address is that address', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  const ended = await atOnce(30, (i) =>
+    node.attempt(who(i % 2 === 0 ? '192.0.2.1' : '::ffff:192.0.2.1', `key ${i}`), WRONG),
+  );
+  assert.deepEqual(ended, { ok: 0, refused: 10, throttled: 20 });
+});
+
+for (const [name, most, address] of [
+  ['an IPv4 /26', 30, (i: number) => `192.0.2.${i % 64}`],
+  ['an IPv4 /21', 100, (i: number) => `192.0.${i % 8}.${(i * 7) % 256}`],
+  ['an IPv6 /48', 30, (i: number) => `2001:db8:0:${i}::1`],
+] as const) {
+  test(`${name}: ${most} failures a minute`, async () => {
+    await using it = await setUp();
+    const node = it.node();
+    let refused = 0;
+    for (let i = 0; i < most + 40; i += 1)
+      refused += Number((await node.attempt(who(address(i), `key ${i}`), WRONG)).kind === 'refused');
+    assert.equal(refused, most);
+    assert.equal((await node.attempt(who('203.0.113.1'), RIGHT)).kind, 'ok', 'others are not held up');
+    await it.clock.advance(MINUTE);
+    assert.equal((await node.attempt(who(address(0)), RIGHT)).kind, 'ok');
+  });
+}
+
+test('who signed in from there passes what others failed there, also after a restart; three of the ten are kept', async () => {
+  await using it = await setUp();
+  assert.equal((await it.node().attempt(who('2001:db8::1'), RIGHT)).kind, 'ok');
+  await it.clock.advance(HOUR);
+  const restarted = it.node();
+  const ended = await atOnce(40, (i) => restarted.attempt(who('2001:db8::2', `key ${i + 2}`), WRONG));
+  assert.deepEqual(ended, { ok: 0, refused: 7, throttled: 33 });
+  assert.equal((await restarted.attempt(who('2001:db8::3'), RIGHT)).kind, 'ok', 'the /64 is known');
+  const own = await atOnce(10, () => restarted.attempt(who('2001:db8::1'), WRONG));
+  assert.deepEqual(own, { ok: 0, refused: 3, throttled: 7 });
+});
+
+test('after a day without signing in, and after three failures in an hour, one is a stranger', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  await node.attempt(who('192.0.2.1'), RIGHT);
+  for (let i = 0; i < 3; i += 1) await node.attempt(who('192.0.2.1'), WRONG);
+  await atOnce(10, (i) => node.attempt(who('192.0.2.1', `other ${i}`), WRONG));
+  assert.equal((await node.attempt(who('192.0.2.1'), RIGHT)).kind, 'throttled');
+  await it.clock.advance(25 * HOUR);
+  await atOnce(20, (i) => node.attempt(who('192.0.2.1', `other ${i}`), WRONG));
+  assert.equal((await node.attempt(who('192.0.2.1'), RIGHT)).kind, 'throttled');
+});
+
+test('a key guessed at from everywhere: strangers wait for a turn, the owner where he was before does not', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  await node.attempt(who('198.51.100.1'), RIGHT);
+  for (let i = 0; i < 20; i += 1) await node.attempt(who(`10.${i}.0.1`), WRONG);
+  const judged: number[] = [];
+  const waiting = Array.from({ length: 30 }, (_, i) =>
+    node.attempt(who(`11.${i}.0.1`), async () => {
+      judged.push(it.clock.monotonic());
+      return null;
+    }),
+  );
+  await it.clock.advance(0);
+  assert.equal((await node.attempt(who('198.51.100.1'), RIGHT)).kind, 'ok', 'the owner does not wait');
+  const elsewhere = await node.attempt(who('203.0.113.1', 'key 2'), RIGHT);
+  assert.equal(elsewhere.kind, 'ok', 'another key does not wait');
+  for (let turn = 1; turn <= 11; turn += 1) {
+    await condition(() => judged.length === turn);
+    await it.clock.advance(3_000);
+  }
+  const kinds = (await Promise.all(waiting)).map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === 'throttled').length, 19);
+  assert.deepEqual(
+    judged,
+    Array.from({ length: 11 }, (_, i) => i * 3_000),
+  );
+  const owner = node.attempt(who('203.0.113.9'), RIGHT);
+  await it.clock.advance(3_000);
+  assert.equal((await owner).kind, 'ok', 'the owner at a new address gets in');
+});
+
+test('a password is counted by its member, wherever it is asked for, and apart from keys', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  const member = (i: number) => who(`10.${i}.0.1`, 'a@example.com', 'password');
+  for (let i = 0; i < 20; i += 1) await node.attempt(member(i), WRONG);
+  assert.equal((await node.attempt(member(21), WRONG)).kind, 'refused');
+  const second = node.attempt(member(22), WRONG);
+  const third = node.attempt(member(22), WRONG);
+  assert.equal((await third).kind, 'throttled', 'one of an address waits');
+  await it.clock.advance(3_000);
+  assert.equal((await second).kind, 'refused');
+  assert.equal((await node.attempt(who('10.9.9.9', 'a@example.com'), RIGHT)).kind, 'ok');
+});
+
+test('what was typed as a name is in no scope, whatever it is', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  const secret = 'S3cret:typed-into-the-wrong-field';
+  await node.attempt(who('192.0.2.1', secret), WRONG);
+  await node.attempt(who('192.0.2.1', `${secret}${'x'.repeat(100_000)}`), WRONG);
+  for (const scope of it.scopes) {
+    assert.ok(!scope.includes('S3cret') && scope.length <= 90, scope);
+    assert.ok(!scope.includes(Buffer.from(secret).toString('base64').slice(0, 12)));
+  }
+});
+
+test('signing in again and again is written down once an hour', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  for (let i = 0; i < 50; i += 1) await node.attempt(who('192.0.2.1'), RIGHT);
+  assert.equal(it.counts.written, 1);
+  await it.clock.advance(HOUR);
+  for (let i = 0; i < 50; i += 1) await node.attempt(who('192.0.2.1'), RIGHT);
+  assert.equal(it.counts.written, 2);
+});
+
+test('attempts wait for their turn in a bounded line', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  const gate = Promise.withResolvers<null>();
+  const first = node.attempt(who('192.0.2.1'), () => gate.promise);
+  const rest = atOnce(1_000, (i) => node.attempt(who('192.0.2.1', `key ${i}`), RIGHT));
+  await it.clock.advance(0);
+  assert.equal((await node.attempt(who('192.0.2.2'), RIGHT)).kind, 'ok', 'others do not wait');
+  gate.resolve(null);
+  await first;
+  const { throttled } = await rest;
+  assert.ok(throttled >= 900, `${throttled} were turned away`);
+});
+
+test('a failure that was none is not counted: the right secret from many new addresses', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  for (let i = 0; i < 60; i += 1)
+    assert.equal((await node.attempt(who(`192.0.2.${i}`), RIGHT)).kind, 'ok', `address ${i}`);
+  const ended = await atOnce(40, (i) => node.attempt(who('192.0.2.70', `key ${i}`), WRONG));
+  assert.equal(ended.refused, 10);
+});
