@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer';
 import type { TextDecoder } from 'node:util';
 import { decoderOf } from './charsets.ts';
+import { unescapeOctets } from './octet-escapes.ts';
 
 interface Word {
   readonly charset: string;
@@ -123,31 +124,7 @@ function isSpace(text: string): boolean {
 }
 
 function octetsOf({ encoding, data }: Word): Buffer {
-  return encoding === 'b' ? Buffer.from(data, 'base64') : decodeQ(data);
-}
-
-/** §4.2. A `=` without two hexadecimal digits stands for itself; raw characters beyond ASCII are taken as UTF-8. */
-function decodeQ(data: string): Buffer {
-  const given = Buffer.from(data, 'utf8');
-  const octets = Buffer.allocUnsafe(given.length);
-  let length = 0;
-  for (let i = 0; i < given.length; i++) {
-    const octet = given[i]!;
-    const high = octet === EQUALS ? hexOf(given[i + 1]) : -1;
-    const low = high === -1 ? -1 : hexOf(given[i + 2]);
-    if (low !== -1) {
-      octets[length++] = high * 16 + low;
-      i += 2;
-    } else octets[length++] = octet === 0x5f ? 0x20 : octet;
-  }
-  return octets.subarray(0, length);
-}
-/** What a hexadecimal digit stands for; -1: it is none. */
-function hexOf(code: number | undefined): number {
-  if (code === undefined) return -1;
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const upper = code & 0xdf;
-  return upper >= 0x41 && upper <= 0x46 ? upper - 0x37 : -1;
+  return encoding === 'b' ? Buffer.from(data, 'base64') : unescapeOctets(data.replaceAll('_', ' '), '=');
 }
 
 /** Encoded words (UTF-8, B), each at most 75 characters and made of whole characters, folded. */

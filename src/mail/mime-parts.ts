@@ -11,8 +11,10 @@ export interface ContentType {
 }
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,127}";
 const MEDIA_TYPE = new RegExp(`^(${TOKEN})/(${TOKEN})`);
+/** One parameter, at a place: no two of its parts can take the same characters. */
 const PARAMETER = new RegExp(
-  `^\\s*;\\s*(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\x00-\\x1f\\x7f-\\uffff]|\\\\[\\x20-\\x7e]){0,200})")`,
+  `(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\x00-\\x1f\\x7f-\\uffff]|\\\\[\\x20-\\x7e]){0,200})")`,
+  'y',
 );
 
 /** RFC 2045 §5.1; null for anything else, line ends and control characters included. */
@@ -22,17 +24,24 @@ export function contentTypeOf(value: string): ContentType | null {
   if (media === null) return null;
   const parameters = new Map<string, string>();
   let text = media[0];
-  let rest = value.slice(text.length);
-  while (!/^\s*;?\s*$/.test(rest)) {
-    const parameter = PARAMETER.exec(rest);
-    if (parameter === null) return null;
-    const name = parameter[1]!.toLowerCase();
-    if (parameters.has(name)) return null;
-    parameters.set(name, parameter[2] ?? parameter[3]!.replace(/\\(.)/g, '$1'));
-    text += `; ${parameter[1]}=${parameter[2] ?? `"${parameter[3]}"`}`;
-    rest = rest.slice(parameter[0].length);
+  for (let at = text.length; ; at = PARAMETER.lastIndex) {
+    const semicolon = behindSpace(value, at);
+    const next = value[semicolon] === ';' ? behindSpace(value, semicolon + 1) : semicolon;
+    if (next === value.length)
+      return /[\r\n]/.test(value.slice(at)) ? null : { major: media[1]!.toLowerCase(), text, parameters };
+    if (next === semicolon) return null;
+    PARAMETER.lastIndex = next;
+    const [, written, token, quoted] = PARAMETER.exec(value) ?? [];
+    if (written === undefined || parameters.has(written.toLowerCase())) return null;
+    parameters.set(written.toLowerCase(), token ?? quoted!.replace(/\\(.)/g, '$1'));
+    text += `; ${written}=${token ?? `"${quoted}"`}`;
   }
-  return /[\r\n]/.test(rest) ? null : { major: media[1]!.toLowerCase(), text, parameters };
+}
+/** The first index from `at` on that no white space stands at. */
+function behindSpace(text: string, at: number): number {
+  let next = at;
+  while (next < text.length && /\s/.test(text[next]!)) next++;
+  return next;
 }
 
 /** CRLF text in the plainest encoding that carries it: 7bit, else quoted-printable, or base64 where that is shorter. */
