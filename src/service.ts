@@ -535,7 +535,7 @@ export async function startService(
       dns,
       eventSignal,
       published,
-      renderEvent: (event) => renderEvent(event, { inline: false, deprecated: false }, render),
+      renderEvent: (event, options, signal) => renderEvent(event, options, render, signal),
       shown,
       checkDomain: (project, id) => checker.checkNow(project, id),
       domainChanged: checker.changed,

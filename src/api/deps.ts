@@ -15,6 +15,7 @@ import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { CancelQueued } from '../domains/removal.ts';
 import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
+import type { RenderedEvent, RenderOptions } from '../edj/render-event.ts';
 import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/types.ts';
 import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
@@ -93,7 +94,11 @@ export interface ApiDeps {
   /** Events were committed to these topics. */
   readonly published: (project: EventRow['projectId'], topics: readonly EventRow['topicId'][]) => void;
   /** Event JSON without the deprecated fields. */
-  readonly renderEvent: (event: EventRow) => Promise<Buffer>;
+  readonly renderEvent: (
+    event: EventRow,
+    options: RenderOptions,
+    signal?: AbortSignal,
+  ) => Promise<RenderedEvent>;
   /** Prefix + raw as it is shown: forged results taken out. */
   readonly shown: (message: StoredMessage) => Buffer;
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;

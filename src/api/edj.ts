@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { secretContext } from '../edj/dispatcher.ts';
 import { recordPublish } from '../edj/publish.ts';
-import { MessageGone } from '../edj/render-event.ts';
+import { MessageGone, wholeEvent } from '../edj/render-event.ts';
 import type { Topic } from '../edj/types.ts';
 import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import type { Task } from '../ledger/types.ts';
@@ -38,6 +38,8 @@ const EventQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+
+const SHOWN = { body: true, inline: false, deprecated: false };
 
 export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, stopping: () => boolean): void {
   const { read, transactor, random, clock } = deps;
@@ -180,7 +182,7 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
         limit = 50,
       } = request.query as { after?: string; wait?: number; limit?: number };
       const json = async (event: Parameters<typeof deps.renderEvent>[0]) =>
-        JSON.parse((await deps.renderEvent(event)).toString('utf8'));
+        JSON.parse((await wholeEvent(await deps.renderEvent(event, SHOWN))).toString('utf8'));
       const inTurn = async (events: readonly Parameters<typeof deps.renderEvent>[0][]) => {
         const items = [];
         for (const event of events) {

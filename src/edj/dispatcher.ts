@@ -14,7 +14,7 @@ import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { createBodyGate } from './body-gate.ts';
-import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
+import { MessageGone, type RenderDeps, type RenderOptions, renderEvent, wholeEvent } from './render-event.ts';
 import { dead, done, retryLater } from './transitions.ts';
 import type { DueDelivery, EdjReader, EdjTx, Subscriber, SubscriberDeliveryMove } from './types.ts';
 import { webhookHeaders } from './webhook-signature.ts';
@@ -47,6 +47,11 @@ const GIVE_UP_MS = 4 * 86_400_000;
 /** However old: a service that was down for a week has not tried yet. */
 const FEWEST_ATTEMPTS = 8;
 const STORE_RETRY_MS = 1_000;
+
+/** How an event is shown to a hook. */
+export function hookOptions({ inline }: Pick<Subscriber, 'inline'>): RenderOptions {
+  return { body: true, inline, deprecated: true };
+}
 
 /** Context a subscriber's secret is sealed for. */
 export function secretContext(subscriber: Pick<Subscriber, 'id'>): string {
@@ -164,7 +169,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
     try {
       const answer = await gate.pass(
-        () => renderEvent(event, { inline: subscriber.inline, deprecated: true }, deps.render),
+        async () => wholeEvent(await renderEvent(event, hookOptions(subscriber), deps.render)),
         (body) =>
           deps.http.post(subscriber.url, {
             headers: {

@@ -16,6 +16,8 @@ export interface RenderDeps {
   readonly shown: (message: StoredMessage) => Buffer;
 }
 export interface RenderOptions {
+  /** `content.body` is shown. */
+  readonly body: boolean;
   /** Attachments carry their content. */
   readonly inline: boolean;
   /** Adds short, raw and topic_id, which are deprecated and set for HTTP hooks only. */
@@ -25,12 +27,40 @@ export class MessageGone extends Error {
   override name = 'MessageGone';
 }
 
+export interface RenderedEvent {
+  /**
+   * The same octets each time it is called, in pieces of at most 256 KiB. Throws MessageGone where the message has gone
+   * meanwhile; ends when the signal aborts.
+   */
+  pieces(signal?: AbortSignal): AsyncIterable<Buffer>;
+}
+
 /** Throws MessageGone where the event shows a message that is no longer kept. */
 export async function renderEvent(
   event: EventRow,
   options: RenderOptions,
   deps: RenderDeps,
-): Promise<Buffer> {
+  signal?: AbortSignal,
+): Promise<RenderedEvent> {
+  signal?.throwIfAborted();
+  const whole = await renderWhole(event, options, deps);
+  return {
+    async *pieces(ended) {
+      for (let at = 0; at < whole.length && ended?.aborted !== true; at += MOST)
+        yield whole.subarray(at, at + MOST);
+    },
+  };
+}
+const MOST = 256 * 1024;
+
+/** All of it at once: for what is small, and for tests. */
+export async function wholeEvent(rendered: RenderedEvent): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of rendered.pieces()) pieces.push(piece);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+}
+
+async function renderWhole(event: EventRow, options: RenderOptions, deps: RenderDeps): Promise<Buffer> {
   const { summary, content, attachments } = await contents(event, options, deps);
   return Buffer.from(
     JSON.stringify({
@@ -49,7 +79,7 @@ export async function renderEvent(
   );
 }
 
-async function contents(event: EventRow, { inline }: RenderOptions, deps: RenderDeps) {
+async function contents(event: EventRow, { body, inline }: RenderOptions, deps: RenderDeps) {
   if (event.summary !== null || event.messageId === null) {
     return {
       summary: cut((event.summary ?? '').replace(/\r\n?/g, '\n'), 8192),
@@ -59,11 +89,13 @@ async function contents(event: EventRow, { inline }: RenderOptions, deps: Render
   }
   const message = await deps.loadMessage(event.projectId, event.messageId);
   if (message === null) throw new MessageGone(`message ${event.messageId} is no longer kept`);
-  const { summary, attachments, ...shown }: ParsedForEvent = await summarize(deps.shown(message));
+  const read: ParsedForEvent = await summarize(deps.shown(message));
+  const { summary, attachments, body: octets, body_encoding, ...header } = read;
   return {
     summary,
     content: {
-      ...shown,
+      ...header,
+      ...(body ? { body: octets, ...(body_encoding === undefined ? {} : { body_encoding }) } : {}),
       ...(event.content as object),
       id: message.id,
       message_id: message.messageIdHeader,
