@@ -40,7 +40,7 @@ import type { HostedOutcome } from './intake/planned.ts';
 import { createProjectEvents } from './intake/project-events.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
-import { cutSpans } from './intake/trace.ts';
+import { editSpans } from './intake/trace.ts';
 import { createAttemptLog } from './ledger/attempt-log.ts';
 import { createAlertPublisher } from './limits/alert-publisher.ts';
 import { createTellExceeded } from './limits/alerts.ts';
@@ -199,7 +199,7 @@ export async function startService(
   const shown = (message: StoredMessage): Buffer => {
     const raw =
       message.direction === 'incoming'
-        ? cutSpans(message.raw, stripForgedResults(message.raw, config.hostname).removed)
+        ? editSpans(message.raw, stripForgedResults(message.raw, config.hostname).removed)
         : message.raw;
     return Buffer.concat([message.prefix, raw]);
   };

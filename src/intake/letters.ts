@@ -2,6 +2,7 @@
  * Mail that the instance itself writes to people, from its postmaster, through the one door like any other. It asks for
  * no notification and has the null reverse-path, so that nothing answers it (RFC 3834 §3.1.7).
  */
+import { isAscii } from 'node:buffer';
 import { parseAddress } from '../mail/address.ts';
 import { compose } from '../mail/compose.ts';
 import { parseDomain } from '../mail/domain.ts';
@@ -58,7 +59,7 @@ export function planLetter(
       prefix: Buffer.alloc(0),
       raw,
       smtputf8: address.utf8,
-      eightBit: raw.some((octet) => octet > 127),
+      eightBit: !isAscii(raw),
       acceptedAt: now,
       expiresAt: now + MAX_QUEUE_MS,
       facts: { recipients: [address.wire] },

@@ -2,6 +2,7 @@
  * What a sender is owed about his mail: delivery status notifications by RFC 3461 and 3464. Never to the null
  * reverse-path, never about a notification; mail of the HTTP API is told by events and asks for none.
  */
+import { isAscii } from 'node:buffer';
 import type { LimitReader } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import { composeDsn, type DsnAction, type DsnRecipient } from '../mail/dsn.ts';
@@ -84,7 +85,7 @@ export async function planNotice(
     whole,
   });
   const id = deps.random.id<'message'>();
-  const eightBit = raw.some((octet) => octet > 127);
+  const eightBit = !isAscii(raw);
   return {
     message: {
       id,

@@ -2,13 +2,13 @@
  * Planning of mail that a project sends: who may send it as whom, which fields are added or cut, which events it
  * makes. Used by SMTP submission and the HTTP API alike, so that both refuse the same things.
  */
+import { isAscii } from 'node:buffer';
 import type { DomainReader, MtaDomain } from '../domains/types.ts';
 import { SEND_OPERATIONS } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
 import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
-import { type Address, parseAddress, parseMailboxList } from '../mail/address.ts';
+import { type Address, parseAddress } from '../mail/address.ts';
 import { formatDate } from '../mail/dates.ts';
-import type { Domain } from '../mail/domain.ts';
 import { findHeader, type HeaderField, readHeaderSection, unfold } from '../mail/headers.ts';
 import { newMessageId, parseMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/types.ts';
@@ -16,25 +16,10 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type DsnRequest, HELD_LANES, type MessageFacts, type RecipientRow } from '../spool/types.ts';
 import { stripForgedResults } from '../verify/forged-results.ts';
-import { MAX_HOPS } from './limits.ts';
+import { judgeHeader } from './outgoing-header.ts';
 import type { PlannedEvent, PlannedMessage } from './planned.ts';
-import { cutSpans, fieldSpans } from './trace.ts';
-
-/** Why a sender or message is refused; the door (SMTP, HTTP) words it in its own form. */
-export type SendRefusal =
-  | { readonly kind: 'missing-operation'; readonly operation: string }
-  | { readonly kind: 'sender-invalid' }
-  | { readonly kind: 'sender-foreign'; readonly domain: string }
-  | { readonly kind: 'author-missing' }
-  | { readonly kind: 'author-several' }
-  | { readonly kind: 'author-invalid'; readonly field: string }
-  | { readonly kind: 'author-foreign'; readonly field: string; readonly domain: string }
-  | { readonly kind: 'idempotency-key-invalid' }
-  | { readonly kind: 'loop' };
-
-export type Checked<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly refusal: SendRefusal };
+import type { Checked } from './send-refusal.ts';
+import { editSpans } from './trace.ts';
 
 /** The first of the three sending operations that the principal lacks, or null. */
 export function missingSendOperation(principal: Principal): string | null {
@@ -58,16 +43,14 @@ export async function checkSender(
   return { ok: true, value: { address, domain } };
 }
 
-const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'idempotency-key']);
-/** Fields that claim an author or sender: their domains must be the project's. */
-const CLAIMS = ['from', 'sender', 'resent-from', 'resent-sender'];
-
 export interface OutgoingMessage {
   readonly raw: Buffer;
   /** Date and Message-ID where missing, CRLF-ended; goes behind Received in the prefix. */
   readonly added: string;
   readonly messageIdHeader: string;
+  /** The body has octets above 127. */
   readonly eightBit: boolean;
+  /** The header needs a server that knows SMTPUTF8. */
   readonly utf8Header: boolean;
   /** The project marked it to go first: MT-Priority above 0 (RFC 6758). */
   readonly priority: boolean;
@@ -75,64 +58,42 @@ export interface OutgoingMessage {
   readonly idempotencyKey: string | null;
 }
 
-/** Judges the header of a message to be sent, and makes it ready: Bcc and forged results cut, Date and Message-ID added. */
+/**
+ * Judges the header of a message to be sent, and makes it ready: what must not leave is cut, raw text beyond ASCII encoded,
+ * Date and Message-ID added. `smtputf8`: the sender has UTF-8 in the header as it is.
+ */
 export async function prepareOutgoing(
   read: DomainReader,
   principal: Principal,
   domain: MtaDomain,
-  message: Buffer,
+  { message, smtputf8 }: { readonly message: Buffer; readonly smtputf8: boolean },
   context: { readonly clock: Clock; readonly random: Random; readonly hostname: string },
 ): Promise<Checked<OutgoingMessage>> {
-  const { fields, bodyStart } = readHeaderSection(message);
-  const from = fields.filter((field) => field.name === 'from');
-  if (from.length === 0) return { ok: false, refusal: { kind: 'author-missing' } };
-  if (from.length > 1) return { ok: false, refusal: { kind: 'author-several' } };
-  if (fields.filter((field) => field.name === 'received').length >= MAX_HOPS) {
-    return { ok: false, refusal: { kind: 'loop' } };
-  }
-  const seen = new Set<Domain>([domain.name]);
-  for (const field of fields) {
-    if (!CLAIMS.includes(field.name)) continue;
-    const mailboxes = parseMailboxList(unfold(field.rawValue));
-    if (mailboxes === null || mailboxes.length === 0) {
-      return { ok: false, refusal: { kind: 'author-invalid', field: field.rawName } };
-    }
-    for (const { address } of mailboxes) {
-      if (seen.has(address.domain)) continue;
-      const owner = await read.findDomain(address.domain);
-      if (owner === null || owner.projectId !== principal.projectId) {
-        return {
-          ok: false,
-          refusal: { kind: 'author-foreign', field: field.rawName, domain: address.domain },
-        };
-      }
-      seen.add(address.domain);
-    }
-  }
+  const section = readHeaderSection(message);
+  const { fields } = section;
+  const judged = await judgeHeader(read, principal.projectId, domain.name, message, section, smtputf8);
+  if (!judged.ok) return judged;
   const key = fieldValue(fields, 'Idempotency-Key');
   if (key !== null && !/^[\x21-\x7e]{1,255}$/.test(key))
     return { ok: false, refusal: { kind: 'idempotency-key-invalid' } };
-  const existing = findHeader(fields, 'Message-ID');
-  const given = existing === undefined ? null : unfold(existing.rawValue);
+  const given = fieldValue(fields, 'Message-ID');
   const messageIdHeader = given ?? newMessageId(context.random, domain.name);
   const added =
     (findHeader(fields, 'Date') === undefined ? `Date: ${formatDate(context.clock.now())}\r\n` : '') +
-    (existing === undefined ? `Message-ID: ${messageIdHeader}\r\n` : '');
-  const spans = [
-    ...fieldSpans(fields, NEVER_LEAVES),
-    ...stripForgedResults(message, context.hostname).removed,
-  ].sort((a, b) => a.start - b.start);
-  const header = message.subarray(0, bodyStart);
+    (given === null ? `Message-ID: ${messageIdHeader}\r\n` : '');
+  const edits = [...judged.value.edits, ...stripForgedResults(message, context.hostname).removed].sort(
+    (a, b) => a.start - b.start,
+  );
   return {
     ok: true,
     value: {
-      raw: cutSpans(message, spans),
+      raw: editSpans(message, edits),
       added,
       messageIdHeader: parseMessageId(messageIdHeader) ?? messageIdHeader,
-      eightBit: hasHighOctet(message),
-      utf8Header: hasHighOctet(header),
+      eightBit: !isAscii(message.subarray(section.bodyStart)),
+      utf8Header: judged.value.utf8,
       priority: /^\+?[1-9]$/.test(fieldValue(fields, 'MT-Priority') ?? ''),
-      idempotencyKey: fieldValue(fields, 'Idempotency-Key'),
+      idempotencyKey: key,
     },
   };
 }
@@ -140,12 +101,7 @@ export async function prepareOutgoing(
 /** The unfolded value of a field, or null. */
 function fieldValue(fields: readonly HeaderField[], name: string): string | null {
   const field = findHeader(fields, name);
-  return field === undefined ? null : unfold(field.rawValue).trim();
-}
-
-function hasHighOctet(bytes: Buffer): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 127) return true;
-  return false;
+  return field === undefined ? null : unfold(field.rawValue);
 }
 
 export interface OutgoingRecipient {

@@ -3,6 +3,7 @@
  * Without AUTH a connection may only deliver to hosted recipients; with it, it may only send as its own domains.
  * Invariant: a 2xx after DATA means `intake.accept` has committed.
  */
+import { isAscii } from 'node:buffer';
 import type { DomainReader, MtaDomain } from '../domains/types.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { Principal } from '../iam/types.ts';
@@ -25,14 +26,9 @@ import type { SpoolReader } from '../spool/types.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
-import {
-  checkSender,
-  type OutgoingRecipient,
-  planOutgoing,
-  prepareOutgoing,
-  type SendRefusal,
-} from './outgoing.ts';
+import { checkSender, type OutgoingRecipient, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import type { Intake } from './planned.ts';
+import { defectText, type SendRefusal } from './send-refusal.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
 export interface ReceiverDeps {
@@ -115,6 +111,10 @@ export function refusalReply(refusal: SendRefusal): Reply {
         '5.7.1',
         `domain ${refusal.domain} in ${refusal.field} is not set up in this project`,
       );
+    case 'header-defect':
+      return reply(554, '5.6.0', defectText(refusal.defect));
+    case 'body-nul':
+      return reply(554, '5.6.0', 'the body holds NUL');
     case 'idempotency-key-invalid':
       return reply(554, '5.6.0', 'the Idempotency-Key header field is not 1 to 255 printable characters');
     case 'loop':
@@ -173,7 +173,13 @@ async function beginSubmission(
     async data(raw) {
       try {
         if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
-        const prepared = await prepareOutgoing(deps.read, principal, domain, raw, deps);
+        const prepared = await prepareOutgoing(
+          deps.read,
+          principal,
+          domain,
+          { message: raw, smtputf8: mail.smtputf8 },
+          deps,
+        );
         if (!prepared.ok) return refusalReply(prepared.refusal);
         const { idempotencyKey } = prepared.value;
         if (idempotencyKey !== null) {
@@ -333,8 +339,7 @@ async function acceptIncoming(
   const existing = findHeader(fields, 'Message-ID');
   const messageIdHeader =
     existing === undefined ? newMessageId(deps.random, deps.hostname) : unfold(existing.rawValue);
-  let eightBit = false;
-  for (let i = 0; i < raw.length && !eightBit; i++) eightBit = raw[i]! > 127;
+  const eightBit = !isAscii(raw);
   const messages = incomingShares(taken, mailFrom, authentication).map((share) => {
     const id: MessageId = deps.random.id();
     const received = receivedField({

@@ -13,14 +13,9 @@ import type { DomainId, MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import { StoreError } from '../runtime/transactor.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
-import {
-  checkSender,
-  missingSendOperation,
-  planOutgoing,
-  prepareOutgoing,
-  type SendRefusal,
-} from './outgoing.ts';
+import { checkSender, missingSendOperation, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import type { Intake, IntakeTx } from './planned.ts';
+import { defectText, type SendRefusal } from './send-refusal.ts';
 import { receivedField } from './trace.ts';
 
 export interface SubmitDeps {
@@ -109,7 +104,13 @@ export function createSubmit(deps: SubmitDeps): Submit {
     }
     const sender = await checkSender(deps.read, principal, envelope.from.wire);
     if (!sender.ok) return refusalProblem(sender.refusal);
-    const prepared = await prepareOutgoing(deps.read, principal, domain, raw, deps);
+    const prepared = await prepareOutgoing(
+      deps.read,
+      principal,
+      domain,
+      { message: raw, smtputf8: false },
+      deps,
+    );
     if (!prepared.ok) return refusalProblem(prepared.refusal);
     const reserved = await deps.limiter.reserve(
       principal.projectId,
@@ -237,6 +238,14 @@ function refusalProblem(refusal: SendRefusal): SubmitRefusal {
           field: `arguments.${refusal.field.toLowerCase()}`,
         },
       );
+    case 'header-defect':
+      return problem(422, 'header-invalid', 'Header invalid', defectText(refusal.defect), {
+        field: argumentOf(refusal.defect.field),
+      });
+    case 'body-nul':
+      return problem(422, 'header-invalid', 'Header invalid', 'the body holds NUL', {
+        field: 'arguments.body',
+      });
     case 'idempotency-key-invalid':
       return problem(
         422,
@@ -244,10 +253,15 @@ function refusalProblem(refusal: SendRefusal): SubmitRefusal {
         'Header invalid',
         'the Idempotency-Key header field is not valid',
         {
-          field: 'arguments.headers',
+          field: argumentOf('Idempotency-Key'),
         },
       );
     case 'loop':
       return problem(422, 'loop', 'Mail loop', 'the message has passed too many hosts');
   }
+}
+
+/** compose() lets a caller's fields be wrong in no other place. */
+function argumentOf(field: string | undefined): string {
+  return field === undefined ? 'arguments.additional_header' : `arguments.additional_header.${field}`;
 }

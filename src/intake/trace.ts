@@ -1,6 +1,5 @@
-/** Our own trace fields (RFC 5321 §4.4), and the cutting of fields that must not go on. */
+/** Our own trace fields (RFC 5321 §4.4), and the editing of fields that must not go on as they are. */
 import { formatDate } from '../mail/dates.ts';
-import type { HeaderField } from '../mail/headers.ts';
 import type { Connection } from '../smtp/server/receiver.ts';
 
 /** `with` protocol types of RFC 3848 and RFC 6531 §4.3. */
@@ -37,28 +36,24 @@ function harmless(text: string): string {
   return text.replace(/[^A-Za-z0-9.\-_:[\]/ ]/g, '?').slice(0, 255) || 'unknown';
 }
 
-/** The message without the octets of the given spans (ascending, not overlapping); the same buffer where there are none. */
-export function cutSpans(
-  message: Buffer,
-  spans: readonly { readonly start: number; readonly end: number }[],
-): Buffer {
-  if (spans.length === 0) return message;
+export interface Edit {
+  readonly start: number;
+  readonly end: number;
+  /** What stands there instead; nothing: the octets are cut. */
+  readonly put?: Buffer;
+}
+/** The message with the edits (ascending, not overlapping) made; the same buffer where there are none. */
+export function editSpans(message: Buffer, edits: readonly Edit[]): Buffer {
+  if (edits.length === 0) return message;
   const parts: Buffer[] = [];
   let at = 0;
-  for (const { start, end } of spans) {
+  for (const { start, end, put } of edits) {
     parts.push(message.subarray(at, start));
+    if (put !== undefined) parts.push(put);
     at = end;
   }
   parts.push(message.subarray(at));
   return Buffer.concat(parts);
-}
-
-/** Spans of all fields with one of the names (lower case). */
-export function fieldSpans(
-  fields: readonly HeaderField[],
-  names: ReadonlySet<string>,
-): { start: number; end: number }[] {
-  return fields.filter((field) => names.has(field.name)).map(({ start, end }) => ({ start, end }));
 }
 
 /** Text safe inside angle brackets of Return-Path. */

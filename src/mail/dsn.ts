@@ -2,6 +2,7 @@
  * Delivery status notifications (RFC 3464 in RFC 6522's multipart/report), as a whole message. Pure.
  * Only ASCII is written by us; what others said is cut to printable characters. The returned content goes in as it was.
  */
+import { isAscii } from 'node:buffer';
 import { formatDate } from './dates.ts';
 
 export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed';
@@ -101,7 +102,7 @@ export function composeDsn(input: DsnInput): Buffer {
       (r.lastAttempt === null ? '' : `Last-Attempt-Date: ${formatDate(r.lastAttempt)}\r\n`) +
       (r.willRetryUntil === undefined ? '' : `Will-Retry-Until: ${formatDate(r.willRetryUntil)}\r\n`),
   );
-  const eightBit = input.original.some((octet) => octet > 127);
+  const eightBit = !isAscii(input.original);
   const type = input.whole ? 'message/rfc822' : 'text/rfc822-headers';
   const head =
     `From: Mail Delivery System <MAILER-DAEMON@${input.reportingMta}>\r\n` +

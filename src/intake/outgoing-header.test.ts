@@ -1,0 +1,208 @@
+/** The judge of headers to be sent: what cannot be read exactly is refused by name; what must not leave, does not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DomainReader, MtaDomain } from '../domains/types.ts';
+import type { Principal } from '../iam/types.ts';
+import { createRandom } from '../runtime/random.ts';
+import { formatReply } from '../smtp/reply.ts';
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { prepareOutgoing } from './outgoing.ts';
+import { refusalReply } from './receiver.ts';
+
+/** own.test and second.test are the project's, other.test is another's. */
+const read = {
+  findDomain: async (name: string) =>
+    ({ 'own.test': OWN, 'second.test': { ...OWN, name }, 'other.test': { ...OWN, projectId: 'q' } })[name] ??
+    null,
+} as unknown as DomainReader;
+const OWN = { name: 'own.test', projectId: 'p' } as unknown as MtaDomain;
+const context = { clock: createFakeClock(), random: createRandom(), hostname: 'mail.own.test' };
+
+async function prepare(text: string, smtputf8 = false) {
+  const message = Buffer.from(text, 'latin1');
+  const principal = { projectId: 'p' } as unknown as Principal;
+  return await prepareOutgoing(read, principal, OWN, { message, smtputf8 }, context);
+}
+async function refusal(text: string): Promise<string> {
+  const result = await prepare(text);
+  if (result.ok) return 'taken';
+  return formatReply(refusalReply(result.refusal)).trim();
+}
+async function leaves(text: string, smtputf8 = false): Promise<string> {
+  const result = await prepare(text, smtputf8);
+  assert.ok(result.ok, result.ok ? '' : JSON.stringify(result.refusal));
+  return result.value.raw.toString('latin1');
+}
+const FROM = 'From: a@own.test\r\nDate: Fri, 27 Nov 2026 02:00:00 +0000\r\nMessage-ID: <1@own.test>\r\n';
+const utf8 = (text: string) => Buffer.from(text).toString('latin1');
+
+test('what hides a second author behind it is refused, and the line is named', async () => {
+  for (const line of [': x', 'X Y: z', 'no colon', '>From x', 'From x', 'From\r\n : x', 'X\x80: y'])
+    for (const hidden of ['From: ceo@other.test', 'Sender: ceo@other.test', 'Bcc: x@y.test', 'Subject: x'])
+      assert.match(
+        await refusal(`${FROM}${line}\r\n${hidden}\r\n\r\nx\r\n`),
+        /^554 5\.6\.0 line 4 of the header is no field/,
+        line,
+      );
+  assert.match(await refusal(` folded\r\n${FROM}\r\n`), /line 1 of the header is no field/);
+  assert.match(
+    await refusal(`${FROM}Fro\0m: ceo@other.test\r\n\r\n`),
+    /^554 5\.6\.0 line 4 of the header .*NUL/,
+  );
+  assert.match(await refusal(`${FROM}X: a\0b\r\n\r\n`), /^554 5\.6\.0 line 4 of the header \(X\) holds NUL/);
+  assert.match(await refusal(`${FROM}\r\na\0b\r\n`), /^554 5\.6\.0 the body holds NUL/);
+  assert.match(
+    await refusal(`${FROM}X: a\nFrom: ceo@other.test\r\n\r\n`),
+    /^554 5\.6\.0 line 4 of the header \(X\) holds a control character/,
+  );
+  assert.match(
+    await refusal(`${FROM}${'X: y\r\n'.repeat(20_001)}From: ceo@other.test\r\n\r\n`),
+    /^554 5\.6\.0 the header has more than 1000 fields/,
+  );
+  assert.match(
+    await refusal(`${FROM}X: ${'y'.repeat(300_000)}\r\nFrom: ceo@other.test\r\n\r\n`),
+    /^554 5\.6\.0 the header has more than 256 KiB/,
+  );
+});
+
+test('what may be there once is refused a second time, by name', async () => {
+  assert.match(
+    await refusal(`${FROM}from : a@own.test\r\n\r\n`),
+    /^554 5\.6\.0 more than one From header field/,
+  );
+  for (const name of [
+    'Sender',
+    'Reply-To',
+    'To',
+    'Cc',
+    'In-Reply-To',
+    'References',
+    'Subject',
+    'MIME-Version',
+    'Content-Type',
+    'Content-Transfer-Encoding',
+  ])
+    assert.match(
+      await refusal(`${FROM}${name}: a@own.test\r\n${name.toUpperCase()}: a@own.test\r\n\r\n`),
+      new RegExp(`^554 5\\.6\\.0 more than one ${name.toUpperCase()} header field`),
+    );
+  assert.match(await refusal(`${FROM}Date: x\r\n\r\n`), /more than one Date/);
+  assert.match(await refusal(`${FROM}Message-ID: <2@own.test>\r\n\r\n`), /more than one Message-ID/);
+});
+
+test('what is set apart is not counted: Bcc, Return-Path, blocks of Resent-', async () => {
+  const apart =
+    'Bcc: x@y.test\r\nbcc:\r\n z@y.test\r\nBCC : w@y.test\r\nReturn-Path: <x@y.test>\r\nRETURN-PATH\t: <>\r\nResent-Bcc: v@y.test\r\n';
+  const resent = 'Resent-From: a@own.test\r\nResent-To: x@y.test\r\n'.repeat(2);
+  assert.equal(
+    await leaves(`${apart}${FROM}${resent}${apart}\r\nBcc: body\r\n`),
+    `${FROM}${resent}\r\nBcc: body\r\n`,
+  );
+});
+
+test('every claim is judged, in every form', async () => {
+  for (const field of [
+    'Sender: x@other.test',
+    'sender : x@other.test',
+    'SENDER:\r\n \r\n x@other.test',
+    'Resent-From: a@own.test\r\nResent-From: x@other.test',
+    'Resent-Sender: b@own.test, x@other.test',
+  ])
+    assert.match(
+      await refusal(`${FROM}${field}\r\n\r\n`),
+      /^550 5\.7\.1 domain other\.test in \S+ is not set up/,
+      field,
+    );
+  assert.match(await refusal('Subject: x\r\n\r\n'), /^554 5\.6\.0 the From header field is missing/);
+  for (const value of [
+    '',
+    'Undisclosed:;',
+    'Smile :) <a@own.test>',
+    '"X\x83\\" <x@other.test>, "y" <a@own.test>',
+  ])
+    assert.match(
+      await refusal(`From: ${value}\r\n\r\n`),
+      /^554 5\.6\.0 the From header field is not a list of mailboxes/,
+      value,
+    );
+  assert.equal(await refusal(`From : a@own.test, b@second.test\r\n\r\n`), 'taken');
+});
+
+test('a leading mbox line is taken away; the octets of everything else stay', async () => {
+  const odd = `${FROM}Subject : x\r\nX-Odd: a\r\n \r\n b  \r\nX-Sjis: \x93\xfa\\\r\nReferences: ${'<1@own.test> '.repeat(70)}\r\n\r\nx \r\n`;
+  for (const line of ['From a@own.test Fri Nov 27 02:00:00 2026', '>From x'])
+    assert.equal(await leaves(`${line}\r\n${odd}`), odd);
+  const alone = FROM;
+  assert.equal(await leaves(alone), alone, 'no body, no empty line');
+});
+
+test('Date and Message-ID are added where the reader sees none, and only there', async () => {
+  const added = async (text: string) => {
+    const result = await prepare(text);
+    assert.ok(result.ok);
+    return result.value.added.replace(/: .*/g, '').split('\r\n').slice(0, -1);
+  };
+  assert.deepEqual(await added('From: a@own.test\r\n\r\n'), ['Date', 'Message-ID']);
+  assert.deepEqual(await added('From: a@own.test\r\ndate : x\r\nMESSAGE-ID\t:\r\n <1@own.test>\r\n\r\n'), []);
+});
+
+test('raw text beyond ASCII leaves as encoded words, and asks for no SMTPUTF8', async () => {
+  const jis = '\x1b$BF|K\\\x1b(B';
+  for (const [given, wanted] of [
+    [`Subject: ${utf8('日本')}`, 'Subject: =?UTF-8?B?5pel5pys?='],
+    [`Subject: ${jis}`, 'Subject: =?UTF-8?B?5pel5pys?='],
+    [`Subject: ${jis}\r\n ${jis}`, 'Subject: =?UTF-8?B?5pel5pysIOaXpeacrA==?='],
+    [
+      `To: ${utf8('日本')} <x@y.test>, "${utf8('a, é')}" <z@y.test>`,
+      'To: =?UTF-8?B?5pel5pys?= <x@y.test>, =?UTF-8?B?YSwgw6k=?= <z@y.test>',
+    ],
+    [
+      `Cc: ${utf8('組')}: x@y.test (${utf8('日本')}), z@y.test;`,
+      'Cc: =?UTF-8?B?57WE?=: x@y.test (=?UTF-8?B?5pel5pys?=), z@y.test;',
+    ],
+    [`Reply-To: x@${utf8('日本')}.test`, 'Reply-To: x@xn--wgv71a.test'],
+    [`Resent-From: ${jis} <a@own.test>`, 'Resent-From: =?UTF-8?B?5pel5pys?= <a@own.test>'],
+  ] as const) {
+    const result = await prepare(`${FROM}${given}\r\n\r\nx\r\n`);
+    assert.ok(result.ok, given);
+    assert.equal(result.value.raw.toString('latin1'), `${FROM}${wanted}\r\n\r\nx\r\n`);
+    assert.deepEqual([result.value.utf8Header, result.value.eightBit], [false, false]);
+  }
+});
+
+test('what is in no known charset leaves as it is, and asks for no SMTPUTF8 either', async () => {
+  for (const field of [
+    'Subject: \x83e\x83X\x83g\\',
+    'To: \x93\xfa <x@y.test>',
+    'X-Blob: \xff\xfe',
+    `List-Id: ${utf8('日')} <a.test>`,
+  ]) {
+    const text = `${FROM}${field}\r\n\r\nx\r\n`;
+    const result = await prepare(text);
+    assert.ok(result.ok, field);
+    assert.equal(result.value.raw.toString('latin1'), text);
+    assert.deepEqual([result.value.utf8Header, result.value.eightBit], [false, false]);
+  }
+});
+
+test('an address beyond ASCII, and UTF-8 that was announced, need SMTPUTF8', async () => {
+  for (const [field, announced] of [
+    [`To: ${utf8('受信')}@y.test`, false],
+    [`To: ${utf8('日本')} <${utf8('受信')}@y.test>`, false],
+    [`Subject: ${utf8('日本')}`, true],
+  ] as const) {
+    const result = await prepare(`${FROM}${field}\r\n\r\nx\r\n`, announced);
+    assert.ok(result.ok, field);
+    assert.equal(result.value.utf8Header, true, field);
+  }
+  const kept = `${FROM}Subject: ${utf8('日本')}\r\n\r\nx\r\n`;
+  assert.equal(await leaves(kept, true), kept);
+});
+
+test('an author in raw ISO-2022-JP is judged by what leaves', async () => {
+  // Its octets hold < and @; as text they are two characters.
+  const author = 'From: \x1b$B<c@o\x1b(B <a@own.test>\r\n\r\n';
+  assert.match(await leaves(author), /^From: =\?UTF-8\?B\?\S+\?= <a@own\.test>\r\n\r\n$/);
+  assert.match(await leaves(author, true), /^From: =\?UTF-8\?B\?\S+\?= <a@own\.test>\r\n\r\n$/);
+  assert.match(await refusal('From: \x1b$B$\x1b(B <a@own.test>\r\n\r\n'), /is not a list of mailboxes/);
+});

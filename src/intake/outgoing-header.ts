@@ -1,0 +1,107 @@
+/**
+ * The judge of headers of mail to be sent, and what it changes. All is judged by the one reading of the header, and the
+ * authors by what will leave: a header that cannot be read exactly is refused, so that no reader can see an author, a
+ * sender or a Bcc that was not judged or cut.
+ */
+import type { DomainReader } from '../domains/types.ts';
+import { parseMailboxList } from '../mail/address.ts';
+import type { Domain } from '../mail/domain.ts';
+import { encodeField, headerText } from '../mail/header-octets.ts';
+import type { HeaderField, HeaderSection } from '../mail/headers.ts';
+import type { ProjectId } from '../runtime/ids.ts';
+import { MAX_HOPS } from './limits.ts';
+import type { Checked, SendRefusal } from './send-refusal.ts';
+import type { Edit } from './trace.ts';
+
+const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'return-path', 'idempotency-key']);
+/** Fields that claim an author or sender: their domains must be the project's. */
+const CLAIMS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
+
+/** A field as it will leave. */
+interface Leaving {
+  readonly field: HeaderField;
+  /** Written anew, CRLF-ended; null: its octets stay. */
+  readonly anew: string | null;
+}
+export interface JudgedHeader {
+  /** What is taken away or written anew, in order. */
+  readonly edits: readonly Edit[];
+  /** An address in it, or text under SMTPUTF8, needs a server that knows SMTPUTF8. */
+  readonly utf8: boolean;
+}
+
+/** `smtputf8`: the sender said so at MAIL, and has UTF-8 in the header as it is. */
+export async function judgeHeader(
+  read: DomainReader,
+  project: ProjectId,
+  own: Domain,
+  message: Buffer,
+  section: HeaderSection,
+  smtputf8: boolean,
+): Promise<Checked<JudgedHeader>> {
+  const { fields } = section;
+  const unreadable = unreadableHeader(message, section);
+  if (unreadable !== null) return { ok: false, refusal: unreadable };
+  if (!fields.some(({ name }) => name === 'from')) return { ok: false, refusal: { kind: 'author-missing' } };
+  if (fields.filter(({ name }) => name === 'received').length >= MAX_HOPS)
+    return { ok: false, refusal: { kind: 'loop' } };
+  const leaving = fields
+    .filter(({ name }) => !NEVER_LEAVES.has(name))
+    .map((field): Leaving => ({ field, anew: encodeField(field, smtputf8) }));
+  const refusal = await judgeClaims(read, project, own, leaving);
+  if (refusal !== null) return { ok: false, refusal };
+  return {
+    ok: true,
+    value: {
+      edits: [
+        ...mboxLine(message, section),
+        ...fields.filter(({ name }) => NEVER_LEAVES.has(name)),
+        ...leaving.flatMap(({ field: { start, end }, anew }) =>
+          anew === null ? [] : [{ start, end, put: Buffer.from(anew) }],
+        ),
+      ],
+      utf8: leaving.some(({ field, anew }) => /[^\x00-\x7f]/.test(anew ?? (smtputf8 ? field.rawValue : ''))),
+    },
+  };
+}
+
+/** What keeps the message from being read exactly, or null. */
+function unreadableHeader(message: Buffer, { defects, bodyStart }: HeaderSection): SendRefusal | null {
+  // RFC 5322 §2.1: a message may have no body, and an mbox line is taken away.
+  const defect = defects.find(({ kind }) => kind !== 'no-end' && kind !== 'mbox-line');
+  if (defect !== undefined)
+    return defect.kind === 'duplicate' && defect.field?.toLowerCase() === 'from'
+      ? { kind: 'author-several' }
+      : { kind: 'header-defect', defect };
+  return message.indexOf(0, bodyStart) === -1 ? null : { kind: 'body-nul' };
+}
+
+async function judgeClaims(
+  read: DomainReader,
+  project: ProjectId,
+  own: Domain,
+  leaving: readonly Leaving[],
+): Promise<SendRefusal | null> {
+  const seen = new Set<Domain>([own]);
+  for (const { field, anew } of leaving) {
+    if (!CLAIMS.has(field.name)) continue;
+    const text = headerText(anew === null ? field.rawValue : anew.slice(field.rawName.length + 1, -2));
+    // Octets of an unknown charset: a backslash among them is one character's half to some, an escape to others.
+    const ambiguous = text.includes('\ufffd') && text.includes('\\');
+    const mailboxes = ambiguous ? null : parseMailboxList(text);
+    if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };
+    for (const { address } of mailboxes) {
+      if (seen.has(address.domain)) continue;
+      const owner = await read.findDomain(address.domain);
+      if (owner === null || owner.projectId !== project)
+        return { kind: 'author-foreign', field: field.rawName, domain: address.domain };
+      seen.add(address.domain);
+    }
+  }
+  return null;
+}
+
+function mboxLine(message: Buffer, { defects }: HeaderSection): Edit[] {
+  if (!defects.some(({ kind }) => kind === 'mbox-line')) return [];
+  return [{ start: 0, end: message.indexOf('\r\n', 0, 'latin1') + 2 }];
+}
