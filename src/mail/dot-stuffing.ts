@@ -1,34 +1,30 @@
 /**
- * Transparency (RFC 5321 §4.5.2): a leading dot is doubled, the end is CRLF.CRLF. A message without leading dots, nearly
- * every one, is not copied; any other is copied once, however many dots it has.
+ * Transparency (RFC 5321 §4.5.2): a leading dot is doubled, the end is CRLF.CRLF. Made piece by piece as it is sent, so
+ * that the work for a large message goes with its sending. A piece without leading dots, nearly every one, is not copied.
  */
-const DOT = 46;
-const LINE_END = Buffer.from('\r\n');
-const TERMINATOR = Buffer.from('.\r\n');
+const [LF, CR, DOT] = [10, 13, 46];
+/** Octets of the message in one piece; where all its lines are `.CRLF`, a third more leave. */
+const STEP = 64 * 1024;
+const MISSING_END = Buffer.from('\r\n.\r\n');
+const END = Buffer.from('.\r\n');
 
-/** The message as DATA sends it, in parts, end of data included; a missing final CRLF is added. */
-export function dotStuffed(message: Buffer): readonly Buffer[] {
+/** The message as DATA sends it, end of data included, in pieces of at most 86 KiB; a missing final CRLF is added. */
+export function* dotStuffed(message: Buffer): Generator<Buffer, void> {
   const n = message.length;
-  const whole = n === 0 || (message[n - 2] === 13 && message[n - 1] === 10);
-  const end = whole ? [TERMINATOR] : [LINE_END, TERMINATOR];
-  let dots = message[0] === DOT ? 1 : 0;
-  for (let at = nextDot(message, 0); at !== -1; at = nextDot(message, at)) dots += 1;
-  if (dots === 0) return [message, ...end];
-  const stuffed = Buffer.allocUnsafe(n + dots);
-  let from = 0;
-  let to = 0;
-  if (message[0] === DOT) stuffed[to++] = DOT;
-  for (let at = nextDot(message, 0); at !== -1; at = nextDot(message, at)) {
-    to += message.copy(stuffed, to, from, at);
-    stuffed[to++] = DOT;
-    from = at;
-  }
-  message.copy(stuffed, to, from);
-  return [stuffed, ...end];
+  for (let at = 0; at < n; at += STEP) yield stuffedPiece(message, at, Math.min(n, at + STEP));
+  yield n === 0 || (message[n - 2] === CR && message[n - 1] === LF) ? END : MISSING_END;
 }
 
-/** Index of the next dot behind a line end, after `from`; -1 where there is none. */
-function nextDot(message: Buffer, from: number): number {
-  const at = message.indexOf('\r\n.', from, 'latin1');
-  return at === -1 ? -1 : at + 2;
+function stuffedPiece(message: Buffer, from: number, to: number): Buffer {
+  const isLeading = (at: number) =>
+    message[at] === DOT && (at === 0 || (message[at - 1] === LF && message[at - 2] === CR));
+  const seen = message.subarray(Math.max(0, from - 2), to);
+  if (!isLeading(from) && !seen.includes('\r\n.', 0, 'latin1')) return message.subarray(from, to);
+  const stuffed = Buffer.allocUnsafe(to - from + Math.ceil((to - from) / 3) + 1);
+  let length = 0;
+  for (let at = from; at < to; at++) {
+    if (isLeading(at)) stuffed[length++] = DOT;
+    stuffed[length++] = message[at]!;
+  }
+  return stuffed.subarray(0, length);
 }

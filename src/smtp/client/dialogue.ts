@@ -21,7 +21,7 @@ export type Phase =
 export type Step =
   | {
       readonly kind: 'ask' /** null: only wait for one more reply */;
-      readonly send: string | readonly Buffer[] | null;
+      readonly send: string | Iterable<Buffer> | null;
       readonly phase: Phase;
     }
   | { readonly kind: 'secure' }
@@ -135,7 +135,7 @@ const NO_EXTENSIONS: Capabilities = {
 /** What signatures and trace fields add to a message, about. */
 const HEADER_OCTETS = 2048;
 
-function* ask(send: string | readonly Buffer[] | null, phase: Phase): Dialogue<ServerReply> {
+function* ask(send: string | Iterable<Buffer> | null, phase: Phase): Dialogue<ServerReply> {
   const answer = yield { kind: 'ask', send, phase };
   if (answer.kind !== 'reply') throw new LinkFault('protocol', 'no reply');
   return answer.reply;
@@ -206,6 +206,11 @@ export function readCapabilities(lines: readonly string[]): Capabilities {
   };
 }
 
+function* octetsOf({ header, raw }: Content): Generator<Buffer, void> {
+  yield header;
+  yield* dotStuffed(raw);
+}
+
 /** One mail transaction. Never throws a LinkFault: it becomes verdicts. `dirty`: begin with RSET. */
 export function* sendMail(
   mail: OutgoingTransaction,
@@ -272,7 +277,7 @@ export function* sendMail(
     const made = yield { kind: 'content', make: mail.content };
     if (made.kind !== 'content') throw new LinkFault('protocol', 'no message');
     bodyHanded = true;
-    const last = yield* ask([made.content.header, ...dotStuffed(made.content.raw)], 'final');
+    const last = yield* ask(octetsOf(made.content), 'final');
     open = false;
     if (positive(last)) return end({ kind: 'delivered', reply: last, dsn: capabilities.dsn }, true);
     return end(judge(last, 'message refused'), last.code !== 421);

@@ -3,6 +3,8 @@
  * line that is no reply line throws ProtocolFault, after which the connection is of no more use. Text kept for
  * people is freed of control characters and cut at 1,000 characters. A bare LF is taken as a line's end (old servers).
  */
+import { createOctetQueue } from '../octet-queue.ts';
+
 export interface ServerReply {
   readonly code: number;
   /** 'x.y.z' of RFC 3463, or null */
@@ -32,25 +34,22 @@ const LINE = /^([2-5][0-9][0-9])(?:([ -])(.*))?$/s;
 const ENHANCED = /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/;
 
 export function createReplyParser(): ReplyParser {
-  let buffer: Buffer = Buffer.alloc(0);
-  let at = 0;
+  const input = createOctetQueue();
   let code = 0;
   let lines: string[] = [];
 
   function line(): string | null {
-    const end = buffer.indexOf(10, at);
-    if ((end === -1 ? buffer.length : end) - at > MAX_LINE) throw new ProtocolFault('reply line too long');
+    const waiting = input.view();
+    // What lies beyond the longest line decides nothing.
+    const end = waiting.subarray(0, MAX_LINE + 1).indexOf(10);
+    if (end === -1 && waiting.length > MAX_LINE) throw new ProtocolFault('reply line too long');
     if (end === -1) return null;
-    const stop = end > at && buffer[end - 1] === 13 ? end - 1 : end;
-    const text = buffer.toString('utf8', at, stop);
-    at = end + 1;
-    return text;
+    const stop = end > 0 && waiting[end - 1] === 13 ? end - 1 : end;
+    input.drop(end + 1);
+    return waiting.toString('utf8', 0, stop);
   }
   return {
-    push(chunk) {
-      buffer = at === buffer.length ? chunk : Buffer.concat([buffer.subarray(at), chunk]);
-      at = 0;
-    },
+    push: input.push,
     next() {
       for (;;) {
         const text = line();
@@ -70,12 +69,11 @@ export function createReplyParser(): ReplyParser {
       }
     },
     get buffered() {
-      return buffer.length - at;
+      return input.length;
     },
     drop() {
-      const dropped = buffer.length - at;
-      buffer = Buffer.alloc(0);
-      at = 0;
+      const dropped = input.length;
+      input.clear();
       lines = [];
       return dropped;
     },

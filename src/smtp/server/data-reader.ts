@@ -1,10 +1,9 @@
 /**
  * Reads the octets after 354 up to the one end of data there is, CRLF.CRLF, and nothing else (RFC 5321 §4.1.1.4).
  * Whatever looks like another end stays in the message and is refused with it, so that no reader can see two
- * messages. A message over the limit is read to its end without being kept.
+ * messages. Each octet is looked at once, when it comes: leading dots are taken away and what is wrong is noticed on the
+ * way, so that nothing is left to do at the end. A message over the limit is read to its end without being kept.
  */
-import { findBareLineEnd } from '../../mail/has-bare-line-ends.ts';
-
 export type DataResult =
   | { readonly kind: 'message'; readonly message: Buffer }
   | { readonly kind: 'too-large' }
@@ -19,107 +18,169 @@ export interface DataReader {
   /** Octets received so far. */
   readonly received: number;
 }
-const END = Buffer.from('\r\n.\r\n');
 
 /** Octets up to which chunks are kept as they came; beyond, they are copied into one room, so that nothing is there twice. */
 const SMALL = 128 * 1024;
+const LF = 10;
+const CR = 13;
+const DOT = 46;
+
+/** Where in a line the next octet stands. */
+const LINE_START = 0;
+/** Behind a dot that begins a line, and that is no part of the message (§4.5.2). */
+const LEADING_DOT = 1;
+/** Behind such a dot and CR: LF ends the data. */
+const LEADING_DOT_CR = 2;
+const IN_LINE = 3;
+const BEHIND_CR = 4;
 
 /**
  * `limit`: octets after unstuffing. `maxLine`: octets of a line without its CRLF (RFC 5322 §2.1.1 asks for 998).
  * `expected`: what SIZE= announced, for the room to be made at once.
  */
 export function createDataReader(limit: number, maxLine: number, expected: number | null = null): DataReader {
+  // The CR of an end that is yet to come may be kept beside the message.
+  const most = limit + 1;
+  const scanner = new Scanner(maxLine);
+  let kept = createKept(most, expected);
+  let received = 0;
+  /** Octets of the message so far, kept or not. */
+  let length = 0;
+
+  function keep(octets: Buffer, dots: readonly number[]): void {
+    length += octets.length - dots.length;
+    if (length > most) kept = NOTHING_KEPT;
+    else kept.add(dots.length === 0 ? octets : without(octets, dots));
+  }
+  return {
+    get received() {
+      return received;
+    },
+    push(chunk) {
+      const { end, dots } = scanner.scan(chunk);
+      received += end === -1 ? chunk.length : end;
+      if (end === -1) keep(chunk, dots);
+      else if (end >= 3) keep(chunk.subarray(0, end - 3), dots.slice(0, -1));
+      // Of an end that began in the chunk before, nothing but its CR can have been kept.
+      else if (end === 1) length -= 1;
+      return end;
+    },
+    result() {
+      if (length > limit) return { kind: 'too-large' };
+      const message = kept.octets(length);
+      kept = NOTHING_KEPT;
+      if (scanner.bare) return { kind: 'bare-line-end' };
+      return scanner.long ? { kind: 'line-too-long' } : { kind: 'message', message };
+    },
+  };
+}
+
+/** Looks at each octet once. A class, since V8 makes a loop in a closure anew for each message. */
+class Scanner {
+  /** A CR without LF, or LF without CR, has come (RFC 5321 §2.3.8). */
+  bare = false;
+  /** A line of over `maxLine` octets has come. */
+  long = false;
+  readonly #maxLine: number;
+  // The CRLF of the DATA command itself stands before the message: ".CRLF" at once is an empty message.
+  #state = LINE_START;
+  /** Octets of the line under way that came in earlier chunks. */
+  #earlier = 0;
+
+  constructor(maxLine: number) {
+    this.#maxLine = maxLine;
+  }
+
+  /** The index behind the end of data or -1, and those of the leading dots up to there. */
+  scan(chunk: Buffer): { readonly end: number; readonly dots: readonly number[] } {
+    const dots: number[] = [];
+    let state = this.#state;
+    let lineStart = -this.#earlier;
+    for (let at = 0; at < chunk.length; at++) {
+      if (state === IN_LINE) at = behindRun(chunk, at);
+      const octet = chunk[at];
+      if (octet === CR) {
+        if (state === BEHIND_CR || state === LEADING_DOT_CR) this.bare = true;
+        state = state === LEADING_DOT ? LEADING_DOT_CR : BEHIND_CR;
+      } else if (octet === LF) {
+        if (state === LEADING_DOT_CR) return { end: at + 1, dots };
+        if (state !== BEHIND_CR) this.bare = true;
+        if (at - lineStart - 1 > this.#maxLine) this.long = true;
+        lineStart = at + 1;
+        state = state === BEHIND_CR ? LINE_START : IN_LINE;
+      } else if (octet !== undefined) {
+        if (state === BEHIND_CR || state === LEADING_DOT_CR) this.bare = true;
+        if (state === LINE_START && octet === DOT) {
+          dots.push(at);
+          lineStart = at + 1;
+          state = LEADING_DOT;
+        } else state = IN_LINE;
+      }
+    }
+    this.#state = state;
+    this.#earlier = chunk.length - lineStart;
+    return { end: -1, dots };
+  }
+}
+
+/** The first index from `at` on where a CR or LF stands; the length where none does. */
+function behindRun(octets: Buffer, at: number): number {
+  const { length } = octets;
+  for (let next = at; next < length; next++) {
+    const octet = octets[next]!;
+    if (octet <= CR && (octet === CR || octet === LF)) return next;
+  }
+  return length;
+}
+
+/** The octets but those at the indexes, which are in order. */
+function without(octets: Buffer, indexes: readonly number[]): Buffer {
+  const left = Buffer.allocUnsafe(octets.length - indexes.length);
+  let to = 0;
+  let from = 0;
+  for (const index of indexes) {
+    for (; from < index; from++) left[to++] = octets[from]!;
+    from = index + 1;
+  }
+  octets.copy(left, to, from);
+  return left;
+}
+
+/** What has come of a message so far. */
+interface Kept {
+  add(octets: Buffer): void;
+  /** The first `length` octets; called once, at the end. */
+  octets(length: number): Buffer;
+}
+const NOTHING_KEPT: Kept = { add() {}, octets: () => Buffer.alloc(0) };
+
+function createKept(most: number, expected: number | null): Kept {
   let chunks: Buffer[] = [];
   let room: Buffer | null = null;
-  // The CRLF of the DATA command itself stands before the message: ".CRLF" at once is an empty message.
-  let tail = Buffer.from('\r\n');
-  let received = 0;
   let kept = 0;
-  let dropped = false;
-  const mostStuffed = Math.ceil(limit * 1.5) + 64;
 
-  function makeRoom(needed: number): Buffer {
-    const known = expected === null ? 0 : Math.min(expected, limit) + 4096;
+  function roomFor(needed: number): Buffer {
     if (room !== null && room.length >= needed) return room;
-    const wanted = Math.min(mostStuffed, Math.max(needed, known, (room?.length ?? 0) * 2, 4 * SMALL));
+    const known = expected === null ? 0 : Math.min(expected, most) + 4096;
+    const wanted = Math.max(needed, Math.min(most, Math.max(known, (room?.length ?? 0) * 2, 4 * SMALL)));
     const made = Buffer.allocUnsafeSlow(wanted);
-    if (room !== null) room.copy(made);
+    if (room !== null) room.copy(made, 0, 0, kept);
     let at = 0;
     for (const chunk of chunks) at += chunk.copy(made, at);
     chunks = [];
     room = made;
     return made;
   }
-  function keep(octets: Buffer): void {
-    received += octets.length;
-    if (dropped) return;
-    const before = kept;
-    kept += octets.length;
-    if (kept > mostStuffed) {
-      dropped = true;
-      chunks = [];
-      room = null;
-    } else if (kept > SMALL) octets.copy(makeRoom(kept), before);
-    else if (octets.length > 0) chunks.push(octets);
-  }
-
   return {
-    get received() {
-      return received;
+    add(octets) {
+      const before = kept;
+      kept += octets.length;
+      if (kept > SMALL) octets.copy(roomFor(kept), before);
+      else if (octets.length > 0) chunks.push(octets);
     },
-    push(chunk) {
-      const seam = Buffer.concat([tail, chunk.subarray(0, 4)]);
-      const across = seam.indexOf(END);
-      const at = across === -1 ? chunk.indexOf(END) + END.length : across + END.length - tail.length;
-      const end = across === -1 && at === END.length - 1 ? -1 : at;
-      const taken = end === -1 ? chunk : chunk.subarray(0, end);
-      keep(taken);
-      if (end === -1) {
-        tail =
-          chunk.length >= 4
-            ? Buffer.from(chunk.subarray(-4))
-            : Buffer.from(Buffer.concat([tail, chunk]).subarray(-4));
-      }
-      return end;
-    },
-    result() {
-      if (dropped) return { kind: 'too-large' };
-      const whole =
-        room !== null ? room.subarray(0, kept) : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-      chunks = [];
-      room = null;
-      const message = unstuff(whole.subarray(0, Math.max(0, whole.length - 3)));
-      if (message.length > limit) return { kind: 'too-large' };
-      if (findBareLineEnd(message) !== -1) return { kind: 'bare-line-end' };
-      return hasLongLine(message, maxLine) ? { kind: 'line-too-long' } : { kind: 'message', message };
+    octets(length) {
+      const whole = room ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+      return whole.subarray(0, length);
     },
   };
-}
-
-/** Takes one leading dot off each line that has one (RFC 5321 §4.5.2). */
-export function unstuff(message: Buffer): Buffer {
-  const parts: Buffer[] = [];
-  let from = message[0] === 46 ? 1 : 0;
-  for (
-    let at = message.indexOf('\r\n.', 0, 'latin1');
-    at !== -1;
-    at = message.indexOf('\r\n.', at + 3, 'latin1')
-  ) {
-    parts.push(message.subarray(from, at + 2));
-    from = at + 3;
-  }
-  if (parts.length === 0) return from === 0 ? message : message.subarray(1);
-  parts.push(message.subarray(from));
-  return Buffer.concat(parts);
-}
-
-function hasLongLine(message: Buffer, maxLine: number): boolean {
-  let start = 0;
-  // Only stretches longer than a line can be are looked at: jump to the furthest allowed end and search backwards.
-  while (message.length - start > maxLine) {
-    const lf = message.lastIndexOf(10, start + maxLine + 1);
-    if (lf < start) return true;
-    start = lf + 1;
-  }
-  return false;
 }

@@ -4,6 +4,7 @@
  * it (RFC 3207 §4.2); AUTH is known only inside TLS; the input buffer is bounded.
  */
 import type { Logger } from '../../runtime/logger.ts';
+import { createOctetQueue } from '../octet-queue.ts';
 import { formatReply, type Reply, reply } from '../reply.ts';
 import { decodeAuth, type Exchange, startAuth } from './auth.ts';
 import { type ByteBudget, type Grant, SMALL } from './byte-budget.ts';
@@ -71,7 +72,7 @@ export function createSession(
   const maxRecipients = options.maxRecipients ?? 1000;
   const maxErrors = options.maxErrors ?? 20;
   const maxJunk = options.maxJunk ?? 100;
-  let input: Buffer = Buffer.alloc(0);
+  const input = createOctetQueue();
   let pending = '';
   let mode: 'idle' | 'command' | 'auth' | 'data' | 'tls' | 'closed' = 'idle';
   let exchange: Exchange | null = null;
@@ -104,7 +105,7 @@ export function createSession(
     flush();
     mode = 'closed';
     dropTransaction();
-    input = Buffer.alloc(0);
+    input.clear();
     output.close();
   }
   function dropTransaction(): void {
@@ -168,7 +169,7 @@ export function createSession(
       flush();
       dropTransaction();
       // RFC 3207 §4.2: whatever was pipelined behind STARTTLS in clear text is dropped, what was learnt is forgotten.
-      input = Buffer.alloc(0);
+      input.clear();
       connection.helo = null;
       connection.esmtp = false;
       connection.principal = null;
@@ -294,12 +295,13 @@ export function createSession(
 
   function takeData(): boolean {
     const active = reader!;
-    const end = active.push(input);
+    const end = active.push(input.view());
     if (grant === null && !overBudget && active.received > SMALL) {
       grant = budget.take(Math.max(active.received, transaction!.sizeLimit));
       overBudget = grant === null;
     }
-    input = end === -1 ? Buffer.alloc(0) : input.subarray(end);
+    if (end === -1) input.clear();
+    else input.drop(end);
     return end !== -1;
   }
 
@@ -310,26 +312,27 @@ export function createSession(
         if (!takeData()) break;
         await finishData(reader!);
       } else {
-        const lf = input.indexOf(10);
+        const waiting = input.view();
+        const lf = waiting.indexOf(10);
         const most =
           mode === 'auth'
             ? MAX_AUTH_LINE
-            : input.subarray(0, 5).toString('latin1').toUpperCase() === 'AUTH '
+            : waiting.toString('latin1', 0, 5).toUpperCase() === 'AUTH '
               ? MAX_AUTH_LINE
               : MAX_LINE;
         if (lf === -1) {
-          if (input[0] === 0x16 && connection.helo === null && !skippingLine) {
+          if (waiting[0] === 0x16 && connection.helo === null && !skippingLine) {
             say(replies.NOT_SMTP);
             break;
           }
-          if (input.length > most) {
+          if (waiting.length > most) {
             skippingLine = true;
-            input = Buffer.alloc(0);
+            input.clear();
           }
           break;
         }
-        const raw = input.subarray(0, lf);
-        input = input.subarray(lf + 1);
+        const raw = waiting.subarray(0, lf);
+        input.drop(lf + 1);
         if (skippingLine || raw.length > most) {
           skippingLine = false;
           exchange = null;
@@ -351,7 +354,7 @@ export function createSession(
     if (running !== null) return;
     running = pump().finally(() => {
       running = null;
-      if (input.length > 0 && (mode === 'command' || mode === 'auth') && input.includes(10)) run();
+      if (input.length > 0 && (mode === 'command' || mode === 'auth') && input.view().includes(10)) run();
     });
   }
 
@@ -385,7 +388,7 @@ export function createSession(
     },
     feed(chunk) {
       if (mode === 'closed' || mode === 'tls') return;
-      input = input.length === 0 ? chunk : Buffer.concat([input, chunk]);
+      input.push(chunk);
       run();
     },
     secured(tls) {
@@ -404,7 +407,7 @@ export function createSession(
     closed() {
       mode = 'closed';
       dropTransaction();
-      input = Buffer.alloc(0);
+      input.clear();
     },
     async settled() {
       await opening;
