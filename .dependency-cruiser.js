@@ -3,6 +3,7 @@ const EVERYWHERE = ['mail', 'runtime', 'events'];
 const MAY = {
   mail: [],
   runtime: [],
+  reading: ['mail', 'runtime'],
   events: ['mail'],
   config: ['runtime'],
   smtp: EVERYWHERE,
@@ -13,7 +14,7 @@ const MAY = {
   rules: EVERYWHERE,
   spool: EVERYWHERE,
   ledger: EVERYWHERE,
-  edj: [...EVERYWHERE, 'iam', 'spool'],
+  edj: [...EVERYWHERE, 'iam', 'spool', 'reading'],
   bounces: [...EVERYWHERE, 'spool', 'edj'],
   intake: [
     ...EVERYWHERE,
@@ -39,7 +40,7 @@ function forbid(room, allowed) {
     name: `${room}-may-not-look-there`,
     severity: 'error',
     from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
-    to: { path: [`^src/(${others.join('|')})/`, '^src/(service|stores|main)\\.ts$'] },
+    to: { path: [`^src/(${others.join('|')})/`, '^src/(service|stores|jobs|main)\\.ts$'] },
   };
 }
 
@@ -50,7 +51,7 @@ export default {
       name: 'api-may-not-look-into-the-store',
       severity: 'error',
       from: { path: '^src/api/', pathNot: '\\.test\\.ts$' },
-      to: { path: ['^src/(store|cli|testing)/', '^src/(service|stores|main)\\.ts$'] },
+      to: { path: ['^src/(store|cli|testing)/', '^src/(service|stores|jobs|main)\\.ts$'] },
     },
     {
       name: 'cli-may-not-look-into-the-store',

@@ -1,0 +1,69 @@
+/** What a header says in decoded words: subject, date, mailboxes; and what is wrong with it, by name. Never throws. */
+import { parseMailboxList } from '../mail/address.ts';
+import { decoderOf } from '../mail/charsets.ts';
+import { parseDate } from '../mail/dates.ts';
+import { decodeWords } from '../mail/encoded-words.ts';
+import { findHeader, type HeaderSection, unfold } from '../mail/headers.ts';
+import { cutText } from './text.ts';
+import type { Reading, ReadMailbox } from './types.ts';
+
+const MOST_SUBJECT = 8 * 1024;
+type Said = Pick<Reading, 'subject' | 'date' | 'from' | 'sender' | 'replyTo' | 'to' | 'cc'>;
+
+export function readFields(section: HeaderSection, defect: (name: string) => void): Said {
+  for (const { kind, field } of section.defects)
+    defect(
+      kind === 'duplicate'
+        ? `several-${field!.toLowerCase()}`
+        : kind === 'too-large'
+          ? 'header-too-large'
+          : kind,
+    );
+  const said = (name: string) => {
+    const field = findHeader(section.fields, name);
+    return field === undefined ? null : unfold(field.rawValue);
+  };
+  /** Of all fields of the name: what one shows, the other must not hide. */
+  const mailboxes = (name: string): ReadMailbox[] =>
+    section.fields
+      .filter((field) => field.name === name)
+      .flatMap(({ rawValue }) => {
+        const read = readMailboxes(unfold(rawValue));
+        if (read === null) defect(`${name}-unreadable`);
+        return read ?? [];
+      });
+  const date = said('date');
+  const at = date === null ? null : parseDate(date);
+  if (date !== null && at === null) defect('date-unreadable');
+  const subject = said('subject');
+  const shown = subject === null ? null : cutText(decoded(subject), MOST_SUBJECT);
+  if (shown?.cut) defect('subject-cut');
+  return {
+    subject: shown?.text ?? null,
+    date: at === null ? null : new Date(at).toISOString(),
+    from: mailboxes('from'),
+    sender: mailboxes('sender'),
+    replyTo: mailboxes('reply-to'),
+    to: mailboxes('to'),
+    cc: mailboxes('cc'),
+  };
+}
+
+/** An unfolded value as people read it, on one line: encoded words, or raw ISO-2022-JP. */
+export function decoded(value: string): string {
+  const text = value.includes('\x1b$')
+    ? decoderOf('iso-2022-jp')!.decode(Buffer.from(value, 'latin1'))
+    : decodeWords(value);
+  return text.replace(/[\r\n\0]+/g, ' ');
+}
+
+function readMailboxes(value: string): ReadMailbox[] | null {
+  if (isEmptyGroup(value)) return [];
+  const list = parseMailboxList(value);
+  return list?.map(({ displayName, address }) => ({ name: displayName, address: address.wire })) ?? null;
+}
+/** RFC 5322 §3.4: `Undisclosed recipients:;` */
+function isEmptyGroup(value: string): boolean {
+  const colon = value.indexOf(':');
+  return colon > 0 && value.slice(colon + 1).trim() === ';' && !/[@<>,]/.test(value.slice(0, colon));
+}
