@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent, AuditFilter } from '../ledger/audit.ts';
 import { INSTANCE } from '../runtime/ids.ts';
-import { pageOf, permitted, permittedOnInstance } from './context.ts';
+import { permitted, permittedOnInstance } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { sendList } from './pages.ts';
 import { List, PageQuery } from './schemas.ts';
 import { timeOf } from './times.ts';
 
@@ -38,47 +39,51 @@ export function auditView(event: AuditEvent) {
 const ACTORS = { key: 'api_client', member: 'member', command: 'command', unknown: 'unknown' } as const;
 
 export function auditRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  app.get('/audit_events', { schema: { querystring: Query, response: { 200: List } } }, async (request) => {
-    const query = request.query as {
-      actor?: string;
-      operation?: string;
-      from?: string;
-      to?: string;
-      instance?: boolean;
-    };
-    const filter: AuditFilter = {
-      ...(query.actor === undefined ? {} : { actor: query.actor }),
-      ...(query.operation === undefined ? {} : { operation: query.operation }),
-      ...(query.from === undefined ? {} : { from: timeOf(query.from, 'from') }),
-      ...(query.to === undefined ? {} : { to: timeOf(query.to, 'to') }),
-    };
-    if (query.instance === true) permittedOnInstance(request, 'iam.audit_events.list_all');
-    const project =
-      query.instance === true ? INSTANCE : permitted(request, 'iam.audit_events.list').projectId;
-    const { items, nextCursor } = await deps.read.auditEvents(project, filter, pageOf(request));
-    const names = await namesOf(deps.read, items);
-    return {
-      items: items.map((event) => {
-        const { actor, ...view } = auditView(event);
-        return { ...view, actor: { ...actor, name: names.get(event.actor.id ?? '') ?? null } };
-      }),
-      next_cursor: nextCursor,
-    };
-  });
+  app.get(
+    '/audit_events',
+    { schema: { querystring: Query, response: { 200: List } } },
+    async (request, reply) => {
+      const query = request.query as {
+        actor?: string;
+        operation?: string;
+        from?: string;
+        to?: string;
+        instance?: boolean;
+      };
+      const filter: AuditFilter = {
+        ...(query.actor === undefined ? {} : { actor: query.actor }),
+        ...(query.operation === undefined ? {} : { operation: query.operation }),
+        ...(query.from === undefined ? {} : { from: timeOf(query.from, 'from') }),
+        ...(query.to === undefined ? {} : { to: timeOf(query.to, 'to') }),
+      };
+      if (query.instance === true) permittedOnInstance(request, 'iam.audit_events.list_all');
+      const project =
+        query.instance === true ? INSTANCE : permitted(request, 'iam.audit_events.list').projectId;
+      const nameOf = createNames(deps.read);
+      return sendList(
+        request,
+        reply,
+        (page) => deps.read.auditEvents(project, filter, page),
+        async (event) => {
+          const { actor, ...view } = auditView(event);
+          return { ...view, actor: { ...actor, name: await nameOf(event) } };
+        },
+      );
+    },
+  );
 }
-/** What the actors of the events are called now, by id: members by their e-mail, API clients by their name. */
-async function namesOf(
-  read: ApiDeps['read'],
-  events: readonly AuditEvent[],
-): Promise<ReadonlyMap<string, string | null>> {
+/** What actors are called now: members by their e-mail, API clients by their name. Each is asked for once. */
+function createNames(read: ApiDeps['read']): (event: AuditEvent) => Promise<string | null> {
   const names = new Map<string, string | null>();
-  for (const { actor, projectId } of events) {
-    if (actor.id === null || names.has(actor.id)) continue;
+  return async ({ actor, projectId }) => {
+    if (actor.id === null) return null;
+    const known = names.get(actor.id);
+    if (known !== undefined) return known;
     const name =
       actor.kind === 'member'
         ? (await read.member(actor.id))?.email
         : (await read.apiClient(projectId, actor.id))?.name;
     names.set(actor.id, name ?? null);
-  }
-  return names;
+    return name ?? null;
+  };
 }

@@ -10,7 +10,6 @@ import type { Task } from '../ledger/types.ts';
 import { nameWarning, unicodeName } from '../mail/idn.ts';
 import type { Rule } from '../rules/types.ts';
 import { type Id, INSTANCE, parseId } from '../runtime/ids.ts';
-import type { Page, PageRequest } from '../runtime/transactor.ts';
 import type { AuditContext } from './audit-recorder.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 import type { SelfSession } from './session-cookie.ts';
@@ -88,10 +87,6 @@ export function selfId<K extends string>(self: string, path: string, field: stri
   if (id === null) throw invalid(field, `must be an absolute URL ending in ${path}/<id>`);
   return id;
 }
-export function pageOf(request: FastifyRequest): PageRequest {
-  const { limit = 50, cursor = null } = request.query as { limit?: number; cursor?: string };
-  return { limit, cursor };
-}
 export function found<T>(value: T | null): T {
   if (value === null) throw notFound();
   return value;
@@ -115,10 +110,6 @@ function ownershipStep(d: OwnedDomain): NextStep | null {
 export function createViews(base: () => string) {
   const url = (path: string) => `${base()}${path}`;
   return {
-    list: <T>(page: Page<T>, view: (item: T) => object) => ({
-      items: page.items.map(view),
-      next_cursor: page.nextCursor,
-    }),
     project: (p: Project) => ({
       id: p.id,
       self: url(`/iam/v1/projects/${p.id}`),

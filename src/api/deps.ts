@@ -93,7 +93,7 @@ export interface ApiDeps {
   readonly eventSignal: EventSignal;
   /** Events were committed to these topics. */
   readonly published: (project: EventRow['projectId'], topics: readonly EventRow['topicId'][]) => void;
-  /** Event JSON without the deprecated fields. */
+  /** Event JSON; rejects with MessageGone, and with the signal's reason. */
   readonly renderEvent: (
     event: EventRow,
     options: RenderOptions,

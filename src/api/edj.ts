@@ -1,17 +1,17 @@
-/** /edj/v1: topics, subscribers, events, deliveries, publishing by hand. */
+/** /edj/v1: topics, subscribers, deliveries, publishing by hand. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { secretContext } from '../edj/dispatcher.ts';
 import { recordPublish } from '../edj/publish.ts';
-import { MessageGone, wholeEvent } from '../edj/render-event.ts';
 import type { Topic } from '../edj/types.ts';
 import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import type { Task } from '../ledger/types.ts';
 import { keptMs } from '../limits/types.ts';
-import { type ProjectId, parseId } from '../runtime/ids.ts';
-import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
+import type { ProjectId } from '../runtime/ids.ts';
+import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { sendList } from './pages.ts';
 import { invalid } from './problems.ts';
 import { AnyObject, EdjTask, IdParams, List, PageQuery, ResourceName, TaskQuery } from './schemas.ts';
 
@@ -25,31 +25,19 @@ const SubscriberBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const EventQuery = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
-    cursor: Type.Optional(Type.String({ maxLength: 500 })),
-    after: Type.Optional(
-      Type.String({ maxLength: 36, description: 'an event id: those after it, oldest first' }),
-    ),
-    wait: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' }),
-    ),
-  },
-  { additionalProperties: false },
-);
-
-const SHOWN = { body: true, inline: false, deprecated: false };
-
-export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, stopping: () => boolean): void {
+export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
   const topicOf = async (request: FastifyRequest, project: ProjectId): Promise<Topic> =>
     found(await read.topic(project, pathId(request)));
 
-  app.get('/topics', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'edj.topics.list');
-    return views.list(await read.topics(projectId, pageOf(request)), views.topic);
-  });
+  app.get(
+    '/topics',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'edj.topics.list');
+      return sendList(request, reply, (page) => read.topics(projectId, page), views.topic);
+    },
+  );
   app.post(
     '/topics',
     { config: { operation: 'edj.topics.create' }, schema: { body: Name, response: { 201: AnyObject } } },
@@ -98,10 +86,10 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
   app.get(
     '/topics/:id/subscribers',
     { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'edj.subscribers.list');
       const { id } = await topicOf(request, projectId);
-      return views.list(await read.subscribers(projectId, id, pageOf(request)), views.subscriber);
+      return sendList(request, reply, (page) => read.subscribers(projectId, id, page), views.subscriber);
     },
   );
   app.post(
@@ -163,56 +151,10 @@ export function edjRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, sto
   app.get(
     '/subscribers/:id/deliveries',
     { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'edj.deliveries.list');
       const { id } = found(await read.subscriber(projectId, pathId(request)));
-      return views.list(await read.deliveries(projectId, id, pageOf(request)), views.delivery);
-    },
-  );
-
-  app.get(
-    '/topics/:id/events',
-    { schema: { params: IdParams, querystring: EventQuery, response: { 200: List } } },
-    async (request) => {
-      const { projectId } = permitted(request, 'edj.events.list');
-      const topic = await topicOf(request, projectId);
-      const {
-        after,
-        wait = 0,
-        limit = 50,
-      } = request.query as { after?: string; wait?: number; limit?: number };
-      const json = async (event: Parameters<typeof deps.renderEvent>[0]) =>
-        JSON.parse((await wholeEvent(await deps.renderEvent(event, SHOWN))).toString('utf8'));
-      const inTurn = async (events: readonly Parameters<typeof deps.renderEvent>[0][]) => {
-        const items = [];
-        for (const event of events) {
-          try {
-            items.push(await json(event));
-          } catch (error) {
-            // removed between two of the questions: the event goes with what it shows
-            if (!(error instanceof MessageGone)) throw error;
-          }
-        }
-        return items;
-      };
-      if (after === undefined && wait === 0) {
-        const page = await read.events(projectId, topic.id, pageOf(request));
-        return { items: await inTurn(page.items), next_cursor: page.nextCursor };
-      }
-      const id = after === undefined || after === '' ? null : parseId<'event'>(after);
-      if (id === null && after !== undefined && after !== '') throw invalid('after', 'is not an event id');
-      let events = await read.eventsAfter(projectId, topic.id, id, limit);
-      const deadline = clock.monotonic() + wait * 1000;
-      while (
-        events.length === 0 &&
-        clock.monotonic() < deadline &&
-        !stopping() &&
-        !request.raw.socket.destroyed
-      ) {
-        await deps.eventSignal.wait(topic.id, Math.min(1000, deadline - clock.monotonic()), clock);
-        events = await read.eventsAfter(projectId, topic.id, id, limit);
-      }
-      return { items: await inTurn(events), next_cursor: null };
+      return sendList(request, reply, (page) => read.deliveries(projectId, id, page), views.delivery);
     },
   );
 

@@ -39,12 +39,12 @@ export function isNotModified(request: FastifyRequest, etag: string): boolean {
   return tagsOf(field).some((tag) => tag === '*' || tag.replace(/^W\//, '') === etag);
 }
 
-/** An entity tag on every answer that is one resource; 304 where the caller has it already. */
+/** An entity tag on every answer that is one resource, 304 where the caller has it already; a list is no resource. */
 export function tagResources(app: FastifyInstance): void {
   app.addHook('preSerialization', async (request, reply, payload) => {
-    const isResource = typeof payload === 'object' && payload !== null && !('items' in payload);
-    if (request.method === 'GET' && reply.statusCode === 200 && isResource)
-      reply.header('etag', etagOf(payload));
+    if (typeof payload !== 'object' || payload === null) return payload;
+    if ('items' in payload) throw new Error(`the list ${request.url} does not leave by pages.ts`);
+    if (request.method === 'GET' && reply.statusCode === 200) reply.header('etag', etagOf(payload));
     return payload;
   });
   app.addHook('onSend', async (request, reply, payload) => {

@@ -4,19 +4,24 @@ import Type from 'typebox';
 import { challengeRecord } from '../domains/ownership.ts';
 import type { OwnedDomain } from '../iam/types.ts';
 import { parseDomain } from '../mail/domain.ts';
-import { found, pageOf, pathId, permitted, type Views } from './context.ts';
+import { found, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { sendList } from './pages.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
 
 export function iamDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
 
-  app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.domains.list');
-    return views.list(await read.ownedDomains(projectId, pageOf(request)), views.owned);
-  });
+  app.get(
+    '/domains',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'iam.domains.list');
+      return sendList(request, reply, (page) => read.ownedDomains(projectId, page), views.owned);
+    },
+  );
   app.post(
     '/domains',
     {

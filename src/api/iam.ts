@@ -2,10 +2,11 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { createStaticKey } from '../iam/static-keys.ts';
-import { found, pageOf, pathId, permitted, type Views } from './context.ts';
+import { found, pathId, permitted, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
 import { mayChangeHolder, mayGrant } from './granting.ts';
+import { sendList } from './pages.ts';
 import { invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName, RoleNames } from './schemas.ts';
 import { timeOf } from './times.ts';
@@ -29,9 +30,9 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   app.get(
     '/api_clients',
     { schema: { querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'iam.api_clients.list');
-      return views.list(await read.apiClients(projectId, pageOf(request)), views.apiClient);
+      return sendList(request, reply, (page) => read.apiClients(projectId, page), views.apiClient);
     },
   );
   app.post(
@@ -93,10 +94,10 @@ export function iamRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): vo
   app.get(
     '/api_clients/:id/static_keys',
     { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'iam.static_keys.list');
       const { id } = found(await read.apiClient(projectId, pathId(request)));
-      return views.list(await read.staticKeys(projectId, id, pageOf(request)), views.staticKey);
+      return sendList(request, reply, (page) => read.staticKeys(projectId, id, page), views.staticKey);
     },
   );
   app.post(

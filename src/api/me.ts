@@ -13,9 +13,10 @@ import { INSTANCE } from '../runtime/ids.ts';
 import { asMember, found, pathId } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { tooMany } from './guard.ts';
+import { byId, sendWhole } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
 import { conflict, invalid } from './problems.ts';
-import { AnyObject, IdParams, Language, List, ResourceName } from './schemas.ts';
+import { AnyObject, IdParams, Language, List, ResourceName, WholeQuery } from './schemas.ts';
 import type { Sessions } from './session-cookie.ts';
 
 const NO_HOST =
@@ -137,10 +138,11 @@ export function meRoutes(
       return { ...views.passkey(result.passkey), session: await answer(reply, result.begun) };
     },
   );
-  app.get('/me/passkeys', { schema: { response: { 200: List } } }, async (request) => ({
-    items: (await read.passkeys(asMember(request).member.id)).map(views.passkey),
-    next_cursor: null,
-  }));
+  const listed = { schema: { querystring: WholeQuery, response: { 200: List } } };
+  app.get('/me/passkeys', listed, async (request, reply) => {
+    const items = await read.passkeys(asMember(request).member.id);
+    return sendWhole(request, reply, { items, keyOf: byId, order: 'up' }, views.passkey);
+  });
   app.patch(
     '/me/passkeys/:id',
     {
@@ -175,10 +177,10 @@ export function meRoutes(
     codes: await account.newRecoveryCodes(asMember(request)),
   }));
 
-  app.get('/me/sessions', { schema: { response: { 200: List } } }, async (request) => {
+  app.get('/me/sessions', listed, async (request, reply) => {
     const { member, session } = asMember(request);
-    const all = await read.sessions(member.id);
-    return { items: all.map((one) => views.sessionItem(one, session)), next_cursor: null };
+    const whole = { items: await read.sessions(member.id), keyOf: byId, order: 'down' } as const;
+    return sendWhole(request, reply, whole, (one) => views.sessionItem(one, session));
   });
   app.delete(
     '/me/sessions/:id',

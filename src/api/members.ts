@@ -11,12 +11,13 @@ import { hashToken, newToken } from '../iam/sessions.ts';
 import type { Principal } from '../iam/types.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
-import { asMember, found, pageOf, pathId, permitted, permittedOnInstance } from './context.ts';
+import { asMember, found, pathId, permitted, permittedOnInstance } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
 import { emailOf } from './email.ts';
 import { ifMatch } from './etag.ts';
 import { mayChangeHolder, mayGrant } from './granting.ts';
 import { invitationLetter } from './invitation-letter.ts';
+import { sendList } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, RoleNames } from './schemas.ts';
@@ -44,11 +45,14 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
     }
   }
 
-  app.get('/members', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.members.list');
-    const { items, nextCursor } = await read.projectMembers(projectId, pageOf(request));
-    return { items: items.map(views.membership), next_cursor: nextCursor };
-  });
+  app.get(
+    '/members',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'iam.members.list');
+      return sendList(request, reply, (page) => read.projectMembers(projectId, page), views.membership);
+    },
+  );
   app.get('/members/:id', { schema: { params: IdParams, response: { 200: AnyObject } } }, async (request) => {
     const { projectId } = permitted(request, 'iam.members.get');
     return views.membership(await memberOf(request, projectId));
@@ -131,10 +135,9 @@ export function memberRoutes(app: FastifyInstance, deps: ApiDeps, views: PeopleV
   app.get(
     '/invitations',
     { schema: { querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'iam.invitations.list');
-      const { items, nextCursor } = await read.invitations(projectId, pageOf(request));
-      return { items: items.map(views.invitation), next_cursor: nextCursor };
+      return sendList(request, reply, (page) => read.invitations(projectId, page), views.invitation);
     },
   );
   app.post(

@@ -20,8 +20,9 @@ import type { ProjectId } from '../runtime/ids.ts';
 import { found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { byCreation, sendWhole } from './pages.ts';
 import { conflict, invalid } from './problems.ts';
-import { AnyObject, IdParams, List } from './schemas.ts';
+import { AnyObject, IdParams, List, WholeQuery } from './schemas.ts';
 
 const KeyBody = Type.Object(
   {
@@ -92,12 +93,13 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
   app.get(
     '/domains/:id/dkim_keys',
-    { schema: { params: IdParams, response: { 200: List } } },
-    async (request) => {
+    { schema: { params: IdParams, querystring: WholeQuery, response: { 200: List } } },
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.dkim_keys.list');
       const domain = await domainOf(request, projectId);
       const keys = await read.dkimKeys(projectId, domain.id);
-      return { items: keys.map((key) => keyView(domain, key)), next_cursor: null };
+      const whole = { items: keys, keyOf: byCreation, order: 'up' } as const;
+      return sendWhole(request, reply, whole, (key) => keyView(domain, key));
     },
   );
   app.post(

@@ -19,9 +19,10 @@ import {
 import { failure, notAsPlanned } from '../domains/dns-providers/words.ts';
 import type { MtaDomain } from '../domains/types.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
-import { callerOf, found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
+import { callerOf, found, pathId, permitted, selfId } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { sendList } from './pages.ts';
 import { conflict, invalid, Problem } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, ResourceName, Self } from './schemas.ts';
 
@@ -59,7 +60,7 @@ const Undo = Type.Object({ change_id: Type.String({ maxLength: 36 }) }, { additi
 const CHECKED_DOMAINS = 50;
 const iso = (ms: number) => new Date(ms).toISOString();
 
-export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
+export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { read, transactor, random, clock, automaticDns } = deps;
   const self = (id: DnsAccount['id']) => `${deps.publicUrl()}/mta/v1/dns_accounts/${id}`;
   const accountView = ({ id, provider, name, settings, createdAt }: DnsAccount) => ({
@@ -131,9 +132,9 @@ export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views:
   app.get(
     '/dns_accounts',
     { schema: { querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.dns_accounts.list');
-      return views.list(await read.dnsAccounts(projectId, pageOf(request)), accountView);
+      return sendList(request, reply, (page) => read.dnsAccounts(projectId, page), accountView);
     },
   );
   app.post(
@@ -286,10 +287,10 @@ export function mtaDnsProviderRoutes(app: FastifyInstance, deps: ApiDeps, views:
   app.get(
     '/domains/:id/dns/changes',
     { schema: { params: IdParams, querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.domains.get');
       const domain = await oneDomain(request, projectId);
-      return views.list(await read.dnsChanges(projectId, domain.id, pageOf(request)), changeView);
+      return sendList(request, reply, (page) => read.dnsChanges(projectId, domain.id, page), changeView);
     },
   );
 

@@ -11,11 +11,12 @@ import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../events/catalogue.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
 import type { Rule } from '../rules/types.ts';
 import type { DomainId, ProjectId, TopicId } from '../runtime/ids.ts';
-import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
+import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { byCreation, sendList, sendWhole } from './pages.ts';
 import { conflict, invalid } from './problems.ts';
-import { AnyObject, IdParams, List, PageQuery, Self } from './schemas.ts';
+import { AnyObject, IdParams, List, PageQuery, Self, WholeQuery } from './schemas.ts';
 
 const Limits = Type.Object(
   {
@@ -108,11 +109,14 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     return { ...views.domain(domain), next_step: nextStep(domain, rules.length) };
   };
 
-  app.get('/domains', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.domains.list');
-    const { items, nextCursor } = await read.domains(projectId, pageOf(request));
-    return { items: await Promise.all(items.map(show)), next_cursor: nextCursor };
-  });
+  app.get(
+    '/domains',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'mta.domains.list');
+      return sendList(request, reply, (page) => read.domains(projectId, page), show);
+    },
+  );
   app.post(
     '/domains',
     { config: { operation: 'mta.domains.create' }, schema: { body: Create, response: { 201: AnyObject } } },
@@ -201,9 +205,9 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
   app.get(
     '/removed_domains',
     { schema: { querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.domains.list');
-      return views.list(await read.removedDomains(projectId, pageOf(request)), views.removedDomain);
+      return sendList(request, reply, (page) => read.removedDomains(projectId, page), views.removedDomain);
     },
   );
 
@@ -218,10 +222,12 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     const listParams = params === 'project' ? {} : { params: IdParams };
     const oneParams = { params: params === 'project' ? Type.Object({ rule: Type.String() }) : RuleParams };
     const policy = `mta.${family}_rules`;
-    app.get(path, { schema: { ...listParams, response: { 200: List } } }, async (request) => {
+    const listed = { ...listParams, querystring: WholeQuery, response: { 200: List } };
+    app.get(path, { schema: listed }, async (request, reply) => {
       const { projectId } = permitted(request, `${policy}.list`);
       const rules: readonly Rule[] = await read.rules(projectId, await place(request, projectId), family);
-      return { items: [...rules].reverse().map(views.rule), next_cursor: null };
+      const whole = { items: [...rules].reverse(), keyOf: byCreation, order: 'down' } as const;
+      return sendWhole(request, reply, whole, views.rule);
     });
     app.post(
       path,

@@ -17,11 +17,12 @@ import {
 import type { ProjectLimits } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { ProjectId } from '../runtime/ids.ts';
-import { callerOf, found, pageOf, pathId, permitted } from './context.ts';
+import { callerOf, found, pathId, permitted } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
 import { decisionLetter } from './limit-letters.ts';
 import { LIMIT_FIELDS, prepareRaise } from './limit-raise.ts';
 import { Limit } from './mta-limits.ts';
+import { sendList } from './pages.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
 
@@ -98,14 +99,14 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
   app.get(
     '/limit_requests',
     { schema: { querystring: RequestsQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { all, state = null } = request.query as { all?: boolean; state?: LimitRequestState };
       const { projectId } = permitted(
         request,
         all === true ? 'mta.limit_requests.approve' : 'mta.limit_requests.list',
       );
-      const page = await read.limitRequests(all === true ? null : projectId, state, pageOf(request));
-      return { items: await Promise.all(page.items.map(requestView)), next_cursor: page.nextCursor };
+      const whose = all === true ? null : projectId;
+      return sendList(request, reply, (page) => read.limitRequests(whose, state, page), requestView);
     },
   );
   const addressOf = async ({ actor }: Principal): Promise<string | null> =>

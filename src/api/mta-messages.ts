@@ -4,8 +4,9 @@ import type { SubmitInput } from '../intake/submit.ts';
 import type { Task } from '../ledger/types.ts';
 import { attemptsAt } from '../spool/attempts.ts';
 import type { StoredMessage } from '../spool/types.ts';
-import { found, pageOf, pathId, permitted, selfId, type Views } from './context.ts';
+import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { sendList } from './pages.ts';
 import { Problem, problemBody } from './problems.ts';
 import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery } from './schemas.ts';
 
@@ -26,11 +27,19 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     facts: m.facts,
   });
 
-  app.get('/messages', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.messages.list');
-    const { items, nextCursor } = await read.messages(projectId, pageOf(request));
-    return { items: items.map((m) => head(m, m.size)), next_cursor: nextCursor };
-  });
+  app.get(
+    '/messages',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'mta.messages.list');
+      return sendList(
+        request,
+        reply,
+        (page) => read.messages(projectId, page),
+        (message) => head(message, message.size),
+      );
+    },
+  );
   app.get(
     '/messages/:id',
     { schema: { params: IdParams, response: { 200: AnyObject } } },

@@ -10,11 +10,12 @@ import {
 } from '../limits/types.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
-import { pageOf, permitted } from './context.ts';
+import { permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { byId, pagesOf, sendList, sendWhole } from './pages.ts';
 import { invalid, notFound } from './problems.ts';
-import { AnyObject, List, PageQuery } from './schemas.ts';
+import { AnyObject, List, PageQuery, WholeQuery } from './schemas.ts';
 
 const State = Type.Union([Type.Literal('queued'), Type.Literal('deferred'), Type.Literal('held')]);
 export const FilterFields = {
@@ -164,10 +165,8 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get(
     '/queues',
     { schema: { querystring: PageQuery, response: { 200: AnyObject } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.queues.list');
-      const { limit, cursor } = pageOf(request);
-      const after = cursor === null ? '' : Buffer.from(cursor, 'base64url').toString('utf8');
       const own = (await deps.queue.lanes()).filter(({ project }) => project === projectId);
       const depth = { queued: 0, deferred: 0, held: 0 };
       for (const { queued, deferred, held } of own) {
@@ -175,33 +174,36 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
         depth.deferred += deferred;
         depth.held += held;
       }
-      const rest = own.filter(({ lane }) => lane > after).sort((a, b) => (a.lane < b.lane ? -1 : 1));
-      const shown = rest.slice(0, limit);
-      const dead = new Map(deps.queue.dead().map((site) => [site.key, site]));
-      return {
-        depth,
-        items: shown.map(({ lane, queued, deferred, held, active, nextDue }) => ({
+      const items = own.sort((a, b) => (a.lane < b.lane ? -1 : 1));
+      const dead = deps.queue.dead();
+      return sendList(
+        request,
+        reply,
+        pagesOf({ items, keyOf: ({ lane }) => lane, order: 'up' }),
+        ({ lane, queued, deferred, held, active, nextDue }) => ({
           site: lane,
           queued,
           deferred,
           held,
           active,
           next_due_at: iso(nextDue),
-          unreachable: [...dead.values()].find(({ site }) => site === lane)?.cause ?? null,
-        })),
-        next_cursor: rest.length > limit ? Buffer.from(shown.at(-1)!.lane).toString('base64url') : null,
-      };
+          unreachable: dead.find(({ site }) => site === lane)?.cause ?? null,
+        }),
+        { depth },
+      );
     },
   );
   app.get(
     '/queues/recipients',
     { schema: { querystring: WaitingQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.queues.list');
       const filter = toFilter(projectId, request.query as FilterInput);
-      const { items, nextCursor } = await read.waiting(filter, pageOf(request));
-      return {
-        items: items.map(({ row, message }) => ({
+      return sendList(
+        request,
+        reply,
+        (page) => read.waiting(filter, page),
+        ({ row, message }) => ({
           id: row.id,
           address: row.address,
           state: row.state,
@@ -216,9 +218,8 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
             accepted_at: iso(message.acceptedAt),
             expires_at: iso(message.expiresAt + row.heldMs),
           },
-        })),
-        next_cursor: nextCursor,
-      };
+        }),
+      );
     },
   );
   app.post(
@@ -233,9 +234,8 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get(
     '/queues/operations',
     { schema: { querystring: PageQuery, response: { 200: List } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.queues.list');
-      const { items, nextCursor } = await read.operations(pageOf(request), projectId);
       const show = ({ id, action, filter, actor, at, changed }: QueueOperation) => ({
         id,
         action,
@@ -244,17 +244,21 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
         at: iso(at),
         changed,
       });
-      return { items: items.map(show), next_cursor: nextCursor };
+      return sendList(request, reply, (page) => read.operations(page, projectId), show);
     },
   );
-  app.get('/queues/suspensions', { schema: { response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.queues.list');
-    const now = deps.clock.now();
-    const own = (await read.suspensions()).filter(
-      ({ filter, expiresAt }) => filter.project === projectId && expiresAt > now,
-    );
-    return { items: own.map(showSuspension), next_cursor: null };
-  });
+  app.get(
+    '/queues/suspensions',
+    { schema: { querystring: WholeQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'mta.queues.list');
+      const now = deps.clock.now();
+      const items = (await read.suspensions()).filter(
+        ({ filter, expiresAt }) => filter.project === projectId && expiresAt > now,
+      );
+      return sendWhole(request, reply, { items, keyOf: byId, order: 'up' }, showSuspension);
+    },
+  );
   const settingsOf = async (request: FastifyRequest, operation: string) => {
     const { projectId } = permitted(request, operation);
     const stored = await read.sendingSettings(projectId);

@@ -8,17 +8,18 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { CLOSED_MS, CLOSED_REASON } from '../iam/closing.ts';
 import type { Project } from '../iam/types.ts';
-import { asMember, found, pageOf, pathId, permitted, permittedOnInstance, type Views } from './context.ts';
+import { asMember, found, pathId, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
+import { byId, sendList, sendWhole } from './pages.ts';
 import { conflict, notFound } from './problems.ts';
 import { exportProject } from './project-export.ts';
-import { AnyObject, IdParams, List, PageQuery, ResourceName } from './schemas.ts';
+import { AnyObject, IdParams, List, ResourceName, WholeQuery } from './schemas.ts';
 
 const Name = Type.Object({ name: ResourceName }, { additionalProperties: false });
 const Query = Type.Object(
   {
-    ...PageQuery.properties,
+    ...WholeQuery.properties,
     all: Type.Optional(Type.Boolean({ description: 'for operators: those of everyone' })),
   },
   { additionalProperties: false },
@@ -54,22 +55,28 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views)
         });
   }
 
-  app.get('/projects', { schema: { querystring: Query, response: { 200: List } } }, async (request) => {
-    if ((request.query as { all?: boolean }).all === true) {
-      permittedOnInstance(request, 'iam.projects.list_all');
-      return views.list(await read.projects(pageOf(request)), views.project);
-    }
-    if (request.self === null) {
-      const { projectId } = permitted(request, 'iam.projects.list');
-      return { items: [views.project(found(await read.project(projectId)))], next_cursor: null };
-    }
-    const mine = await read.memberships(request.self.member.id);
-    const items = mine.map(({ project, membership }) => ({
-      ...views.project(project),
-      roles: membership.roles,
-    }));
-    return { items, next_cursor: null };
-  });
+  app.get(
+    '/projects',
+    { schema: { querystring: Query, response: { 200: List } } },
+    async (request, reply) => {
+      if ((request.query as { all?: boolean }).all === true) {
+        permittedOnInstance(request, 'iam.projects.list_all');
+        return sendList(request, reply, read.projects, views.project);
+      }
+      if (request.self === null) {
+        const { projectId } = permitted(request, 'iam.projects.list');
+        const own = { items: [found(await read.project(projectId))], keyOf: byId, order: 'up' } as const;
+        return sendWhole(request, reply, own, views.project);
+      }
+      const items = await read.memberships(request.self.member.id);
+      return sendWhole(
+        request,
+        reply,
+        { items, keyOf: ({ project }) => project.id, order: 'up' },
+        ({ project, membership }) => ({ ...views.project(project), roles: membership.roles }),
+      );
+    },
+  );
   app.post(
     '/projects',
     { config: { step: 'iam.projects.create' }, schema: { body: Name, response: { 201: AnyObject } } },

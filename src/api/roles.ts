@@ -3,13 +3,15 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { isRole, OPERATIONS, OPERATOR_OPERATIONS, ROLES } from '../iam/policy.ts';
 import type { Role } from '../iam/types.ts';
+import type { ProjectId } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
-import { found, pageOf, pathId, permitted } from './context.ts';
+import { found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
 import { knownOperations, mayHandOut } from './granting.ts';
+import { type ReadPage, sendList, sendWhole } from './pages.ts';
 import { conflict, invalid } from './problems.ts';
-import { AnyObject, IdParams, List, PageQuery } from './schemas.ts';
+import { AnyObject, IdParams, List, PageQuery, WholeQuery } from './schemas.ts';
 
 const Operations = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 500 });
 const MOST_ROLES = 200;
@@ -31,23 +33,41 @@ export function roleRoutes(app: FastifyInstance, deps: ApiDeps): void {
     operations: [...operations],
   }));
 
-  app.get('/operations', { schema: { response: { 200: List } } }, async (request) => {
-    permitted(request, 'iam.roles.list');
-    const items = [...new Set([...OPERATIONS, ...OPERATOR_OPERATIONS])].map((name) => ({
-      name,
-      operator: OPERATOR_OPERATIONS.includes(name),
-    }));
-    return { items, next_cursor: null };
-  });
-  app.get('/roles', { schema: { querystring: PageQuery, response: { 200: List } } }, async (request) => {
-    const { projectId } = permitted(request, 'iam.roles.list');
-    const page = pageOf(request);
-    const { items, nextCursor } = await read.roles(projectId, page);
-    return {
-      items: [...items.map(view), ...(nextCursor === null ? predefined : [])],
-      next_cursor: nextCursor,
+  type Listed = { readonly custom: Role } | { readonly predefined: (typeof predefined)[number] };
+  /** The custom roles, and behind the last of them the predefined ones. */
+  const rolesOf =
+    (project: ProjectId): ReadPage<Listed> =>
+    async (request) => {
+      const { items, cursors, nextCursor } = await read.roles(project, request);
+      const custom = items.map((role) => ({ custom: role }));
+      if (nextCursor !== null) return { items: custom, cursors, nextCursor };
+      const behind = predefined.map((role) => ({ predefined: role }));
+      return { items: [...custom, ...behind], cursors: [...cursors, ...behind.map(() => '')], nextCursor };
     };
-  });
+
+  const known = [...new Set([...OPERATIONS, ...OPERATOR_OPERATIONS])].map((name, place) => ({ name, place }));
+  app.get(
+    '/operations',
+    { schema: { querystring: WholeQuery, response: { 200: List } } },
+    async (request, reply) => {
+      permitted(request, 'iam.roles.list');
+      const keyOf = ({ place }: { place: number }) => String(place).padStart(4, '0');
+      return sendWhole(request, reply, { items: known, keyOf, order: 'up' }, ({ name }) => ({
+        name,
+        operator: OPERATOR_OPERATIONS.includes(name),
+      }));
+    },
+  );
+  app.get(
+    '/roles',
+    { schema: { querystring: PageQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'iam.roles.list');
+      return sendList(request, reply, rolesOf(projectId), (role) =>
+        'custom' in role ? view(role.custom) : role.predefined,
+      );
+    },
+  );
   app.post(
     '/roles',
     {

@@ -12,6 +12,14 @@ export const PageQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+/** Of lists that are rarely long: without a limit, as much as one page holds. */
+export const WholeQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+    cursor: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  { additionalProperties: false },
+);
 export const TaskQuery = Type.Object(
   {
     is_sync: Type.Optional(Type.Boolean({ description: 'true: answer when the outcome is durable' })),

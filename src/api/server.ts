@@ -13,11 +13,13 @@ import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts'
 import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
 import { autoconfigRoutes } from './autoconfig.ts';
+import { ClientGone } from './client-gone.ts';
 import { consoleRoutes, readConsole } from './console-files.ts';
 import { createViews, type Document } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { edjRoutes } from './edj.ts';
+import { edjEventRoutes } from './edj-events.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
 import { guard } from './guard.ts';
 import { iamRoutes } from './iam.ts';
@@ -189,13 +191,16 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   await part('mta', (scope) => {
     mtaDomainRoutes(scope, deps, views);
     mtaDkimRoutes(scope, deps);
-    mtaDnsProviderRoutes(scope, deps, views);
+    mtaDnsProviderRoutes(scope, deps);
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);
     mtaLimitRequestRoutes(scope, deps);
   });
-  await part('edj', (scope) => edjRoutes(scope, deps, views, () => stop.asked));
+  await part('edj', (scope) => {
+    edjRoutes(scope, deps, views);
+    edjEventRoutes(scope, deps, () => stop.asked);
+  });
   await part(
     'iam',
     (scope) => {
@@ -234,6 +239,8 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
 function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string): Problem {
   if (error instanceof Problem) return error;
+  // Nobody reads it.
+  if (error instanceof ClientGone) return new Problem(400, 'bad-request', 'Bad request', error.message);
   if (error instanceof ConflictError)
     return new Problem(409, 'conflict', 'Conflict', `already taken or in use: ${error.what}`);
   if (error instanceof StaleError)

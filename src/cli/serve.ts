@@ -83,7 +83,7 @@ printf 'From: me@sandbox.test\\r\\nTo: you@sandbox.test\\r\\nSubject: First mail
 
 What arrived:
 
-  curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events'
+  curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events?full=true'
 
 The key is shown only now; \`hikyaku bootstrap\` makes new ones.
 `;

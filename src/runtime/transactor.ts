@@ -35,6 +35,8 @@ export class StoreError extends Error {
 /** A page of a list, newest first. `nextCursor` is opaque. */
 export interface Page<T> {
   readonly items: readonly T[];
+  /** Of each item: the cursor of what follows it, for who ends the page there. */
+  readonly cursors: readonly string[];
   readonly nextCursor: string | null;
 }
 export interface PageRequest {

@@ -12,6 +12,7 @@ import type {
   RecipientId,
   SuspensionId,
 } from '../runtime/ids.ts';
+import type { Page } from '../runtime/transactor.ts';
 
 export type RecipientState =
   | 'queued'
@@ -210,27 +211,21 @@ export interface SpoolReader {
     page: { readonly limit: number; readonly cursor: string | null },
     /** Only rows this node serves. */
     own?: boolean,
-  ): Promise<{ readonly items: readonly DueRecipient[]; readonly nextCursor: string | null }>;
+  ): Promise<Page<DueRecipient>>;
   recipient(project: ProjectId, id: RecipientId): Promise<RecipientRow | null>;
   sentKeys(project: ProjectId, key: string): Promise<readonly SentKey[]>;
   suspensions(): Promise<readonly Suspension[]>;
   operations(
     page: { limit: number; cursor: string | null },
     project: ProjectId | null,
-  ): Promise<{
-    readonly items: readonly QueueOperation[];
-    readonly nextCursor: string | null;
-  }>;
+  ): Promise<Page<QueueOperation>>;
   /** Counts of recipients in queued, deferred and held: of one project, or (null) of the instance. */
   depth(project: ProjectId | null): Promise<Readonly<Record<'queued' | 'deferred' | 'held', number>>>;
   /** Messages of a project, newest first, without bytes. */
   messages(
     project: ProjectId,
     page: { limit: number; cursor: string | null; domainId?: DomainId; messageIdHeader?: string },
-  ): Promise<{
-    items: readonly (Omit<StoredMessage, 'raw' | 'prefix'> & { size: number })[];
-    nextCursor: string | null;
-  }>;
+  ): Promise<Page<Omit<StoredMessage, 'raw' | 'prefix'> & { size: number }>>;
 }
 export interface SpoolTx {
   /** `bodyOf`: a message of the same project and transaction whose octets these are, so that they are stored once. */

@@ -1,5 +1,6 @@
 /** One recorded write, and the codecs between rows and values that both engines share. */
 import type { Compilable } from 'kysely';
+import type { Page } from '../runtime/transactor.ts';
 
 export type SqlValue = string | number | null | Uint8Array;
 export interface Command {
@@ -54,9 +55,9 @@ export function toPage<R, T>(
   limit: number,
   keyOf: (row: R) => string | number,
   map: (row: R) => T,
-): { items: T[]; nextCursor: string | null } {
+): Page<T> {
   const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(keyOf(last)) : null;
-  return { items: shown.map(map), nextCursor };
+  const cursors = shown.map((row) => encodeCursor(keyOf(row)));
+  const nextCursor = rows.length > limit ? (cursors.at(-1) ?? null) : null;
+  return { items: shown.map(map), cursors, nextCursor };
 }

@@ -105,7 +105,7 @@ test('a refused message comes back as a notification, with ENVID and ORCPT; NEVE
   await using s = await stage();
   const { call } = s;
   const inbox = async () =>
-    (await call('GET', `/edj/v1/topics/${s.who.topic_id}/events?limit=50`)).json.items.filter(
+    (await call('GET', `/edj/v1/topics/${s.who.topic_id}/events?full=true`)).json.items.filter(
       (event: { name: string }) => event.name === 'incoming',
     );
   await using client = await openSmtp(s.service.ready.submissions, 'implicit');

@@ -94,23 +94,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/edj/v1/topics/{id}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** events of a topic: newest first, or with `after` those behind it, oldest first */
-        get: operations["edj.events.list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/edj/v1/tasks": {
         parameters: {
             query?: never;
@@ -137,6 +120,46 @@ export interface paths {
         };
         /** one task */
         get: operations["edj.tasks.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/edj/v1/topics/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * events of a topic: newest first, or with `after` those behind it, oldest first
+         * @description Events that show a message lack `content.body`; `full=true` gives it. A page ends at 4 MiB, or behind its first event where that alone is larger. With `after` (or `wait`) `next_cursor` is the id of the last event looked at where more follow, good as the next `after` or as `cursor` beside it, and null where none do.
+         */
+        get: operations["edj.events.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/edj/v1/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * one event whole
+         * @description With `as=hook` the very octets an HTTP hook gets; those of a subscriber with `inline` with `inline=true`.
+         */
+        get: operations["edj.events.get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -262,6 +285,40 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             expires_at?: string;
+        };
+        WholeEvent: {
+            /** @constant */
+            "@version": "1";
+            /** @description UUID, version 7 */
+            id: string;
+            /** @enum {unknown} */
+            service: "mta" | "edj";
+            name: string;
+            summary: string;
+            /** @description as the event of that name has it */
+            content: {
+                [key: string]: unknown;
+            };
+            attachments: {
+                content_type: string;
+                filename?: string;
+                /** @enum {unknown} */
+                encoding: "7bit" | "8bit" | "base64";
+                /** @description empty unless asked for inline */
+                content: string;
+            }[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at?: string;
+            /** @description `summary`, for hooks; deprecated */
+            short?: string;
+            /** @description `content`, for hooks; deprecated */
+            raw?: {
+                [key: string]: unknown;
+            };
+            /** @description UUID, version 7 */
+            topic_id?: string;
         };
     };
     responses: never;
@@ -1364,93 +1421,6 @@ export interface operations {
             };
         };
     };
-    "edj.events.list": {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-                /** @description an event id: those after it, oldest first */
-                after?: string;
-                /** @description seconds to wait for the next event */
-                wait?: number;
-            };
-            header?: never;
-            path: {
-                /** @example 0198c0de-0000-7000-8000-000000000007 */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description events of a topic: newest first, or with `after` those behind it, oldest first */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Event"][];
-                        next_cursor: string | null;
-                    };
-                };
-            };
-            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: there is no such resource, or none that you may see */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "edj.topics.publish": {
         parameters: {
             query?: {
@@ -1631,6 +1601,177 @@ export interface operations {
                 content?: never;
             };
             /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edj.events.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                /** @description an event id: those after it, oldest first */
+                after?: string;
+                /** @description seconds to wait for the next event */
+                wait?: number;
+                /** @description with `content.body` */
+                full?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000007 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description events of a topic: newest first, or with `after` those behind it, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Event"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edj.events.get": {
+        parameters: {
+            query?: {
+                /** @description the octets a hook gets, with the fields only hooks still have */
+                as?: "hook";
+                /** @description attachments with their content, as for a subscriber with `inline` */
+                inline?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @example 0198c0de-0000-7000-8000-000000000011 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one event whole */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeEvent"];
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -4543,7 +4543,10 @@ export interface operations {
     };
     "iam.operations.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4562,7 +4565,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6087,7 +6090,10 @@ export interface operations {
     };
     "iam.me.passkeys.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6104,6 +6110,15 @@ export interface operations {
                         items: components["schemas"]["Passkey"][];
                         next_cursor: string | null;
                     };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
@@ -6650,7 +6665,10 @@ export interface operations {
     };
     "iam.me.sessions.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6667,6 +6685,15 @@ export interface operations {
                         items: components["schemas"]["OwnSession"][];
                         next_cursor: string | null;
                     };
+                };
+            };
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: no valid static key was given, nor the session of a member */

@@ -2139,7 +2139,10 @@ export interface operations {
     };
     "mta.incoming_rules.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @example 0198c0de-0000-7000-8000-000000000006 */
@@ -2161,7 +2164,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2579,7 +2582,10 @@ export interface operations {
     };
     "mta.outgoing_rules.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @example 0198c0de-0000-7000-8000-000000000006 */
@@ -2601,7 +2607,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3017,7 +3023,10 @@ export interface operations {
     };
     "mta.event_rules.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @example 0198c0de-0000-7000-8000-000000000006 */
@@ -3039,7 +3048,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3456,7 +3465,10 @@ export interface operations {
     };
     "mta.project_event_rules.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3475,7 +3487,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3885,7 +3897,10 @@ export interface operations {
     };
     "mta.dkim_keys.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @example 0198c0de-0000-7000-8000-000000000006 */
@@ -3907,7 +3922,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6667,7 +6682,10 @@ export interface operations {
     };
     "mta.queues.suspensions.list": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6686,7 +6704,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;

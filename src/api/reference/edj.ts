@@ -72,8 +72,21 @@ export const edjReference: Reference = {
   'GET /edj/v1/topics/{id}/events': {
     id: 'edj.events.list',
     summary: 'events of a topic: newest first, or with `after` those behind it, oldest first',
+    description: [
+      'Events that show a message lack `content.body`; `full=true` gives it. A page ends at 4 MiB, or behind its first',
+      'event where that alone is larger. With `after` (or `wait`) `next_cursor` is the id of the last event looked at',
+      'where more follow, good as the next `after` or as `cursor` beside it, and null where none do.',
+    ].join(' '),
     params: topic,
     answers: { 200: { list: 'Event' } },
+  },
+  'GET /edj/v1/events/{id}': {
+    id: 'edj.events.get',
+    summary: 'one event whole',
+    description:
+      'With `as=hook` the very octets an HTTP hook gets; those of a subscriber with `inline` with `inline=true`.',
+    params: { id: 'event' },
+    answers: { 200: 'WholeEvent' },
   },
   'POST /edj/v1/tasks': {
     id: 'edj.topics.publish',

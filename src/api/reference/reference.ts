@@ -123,8 +123,8 @@ function isRepeatable(method: string, entry: OperationReference): boolean {
   return method === 'POST' && wayOf(entry) === 'any';
 }
 
-/** Without an entity tag: a list with more beside it, and a document that is made while it is sent. */
-const UNTAGGED: readonly Answer[] = ['Queues', 'ProjectExport'];
+/** Without an entity tag: a list with more beside it, and what is made while it is sent. */
+const UNTAGGED: readonly Answer[] = ['Queues', 'ProjectExport', 'WholeEvent'];
 const IDS = { ...EXAMPLE, ...OWN_EXAMPLE };
 
 const header = (name: string, description: string): Parameter => ({

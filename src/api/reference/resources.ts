@@ -95,6 +95,25 @@ const task = (result: TSchema) =>
     completed_at: orNull(Time),
   });
 
+const Event = {
+  '@version': Type.Literal('1'),
+  id: Id,
+  service: oneOf('mta', 'edj'),
+  name: Type.String(),
+  summary: Type.String(),
+  content: Open('as the event of that name has it'),
+  attachments: Type.Array(
+    closed({
+      content_type: Type.String(),
+      filename: Type.Optional(Type.String()),
+      encoding: oneOf('7bit', '8bit', 'base64'),
+      content: Type.String({ description: 'empty unless asked for inline' }),
+    }),
+  ),
+  created_at: Time,
+  expires_at: Type.Optional(Time),
+};
+
 export const RESOURCES = {
   ...DOMAIN_RESOURCES,
   ...LIMIT_RESOURCES,
@@ -184,23 +203,12 @@ export const RESOURCES = {
     last_result: orNull(Open('status, first part of the answer, error')),
     created_at: Time,
   }),
-  Event: closed({
-    '@version': Type.Literal('1'),
-    id: Id,
-    service: oneOf('mta', 'edj'),
-    name: Type.String(),
-    summary: Type.String(),
-    content: Open('as the event of that name has it'),
-    attachments: Type.Array(
-      closed({
-        content_type: Type.String(),
-        filename: Type.Optional(Type.String()),
-        encoding: oneOf('7bit', '8bit', 'base64'),
-        content: Type.String({ description: 'empty unless asked for inline' }),
-      }),
-    ),
-    created_at: Time,
-    expires_at: Type.Optional(Time),
+  Event: closed(Event),
+  WholeEvent: closed({
+    ...Event,
+    short: Type.Optional(Type.String({ description: '`summary`, for hooks; deprecated' })),
+    raw: Type.Optional(Open('`content`, for hooks; deprecated')),
+    topic_id: Type.Optional(Id),
   }),
 } as const satisfies Record<string, TSchema>;
 

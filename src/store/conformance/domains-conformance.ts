@@ -189,7 +189,7 @@ export function domainsConformance(with_: WithStore): void {
     const page = await store.read.removedDomains(p.id, { limit: 1, cursor: null });
     assert.deepEqual(page.items, [second]);
     const rest = await store.read.removedDomains(p.id, { limit: 1, cursor: page.nextCursor });
-    assert.deepEqual(rest, { items: [first], nextCursor: null });
+    assert.deepEqual([rest.items, rest.nextCursor], [[first], null]);
     assert.deepEqual((await store.read.removedDomains(other.id, ALL)).items, []);
   });
 }

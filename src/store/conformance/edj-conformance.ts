@@ -30,6 +30,9 @@ export function edjConformance(with_: WithStore): void {
     assert.deepEqual((await store.read.events(p.id, t.id, { limit: 1, cursor: page.nextCursor })).items, [
       first,
     ]);
+    const both = await store.read.events(p.id, t.id, { limit: 2, cursor: null });
+    assert.deepEqual([both.cursors[0], both.nextCursor], [page.nextCursor, null]);
+    assert.deepEqual((await store.read.events(p.id, t.id, { limit: 2, cursor: both.cursors[1]! })).items, []);
     const due = await store.read.dueDeliveries(NOW, {
       perSubscriber: 9,
       limit: 9,

@@ -139,6 +139,11 @@ export function spoolConformance(with_: WithStore): void {
             cursor,
           });
           assert.ok(page.items.length <= limit);
+          assert.equal(page.cursors.length, page.items.length);
+          if (page.items.length > 1) {
+            const behind = await store.read.waiting(filter, { limit: 1, cursor: page.cursors[0]! });
+            assert.deepEqual(behind.items[0], page.items[1]);
+          }
           found.push(...page.items.map(({ row }) => rows.findIndex(({ id }) => id === row.id)));
           cursor = page.nextCursor;
           if (cursor === null) return found;
@@ -258,6 +263,7 @@ export function spoolConformance(with_: WithStore): void {
     );
     assert.deepEqual(await store.read.messages(p.id, { limit: 2, cursor: 'nonsense!' }), {
       items: [],
+      cursors: [],
       nextCursor: null,
     });
   });

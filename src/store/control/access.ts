@@ -89,15 +89,19 @@ export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
         (r) => r.member_id,
         toMembership,
       );
-      if (page.items.length === 0) return { items: [], nextCursor: null };
+      if (page.items.length === 0) return { items: [], cursors: [], nextCursor: null };
       const ids = page.items.map(({ memberId }) => memberId);
       const members = await ask(db.selectFrom('member').selectAll().where('id', 'in', ids));
       const byId = new Map(members.map((r) => [r.id, toMember(r)]));
-      const items = page.items.flatMap((membership) => {
+      const found = page.items.flatMap((membership, i) => {
         const member = byId.get(membership.memberId);
-        return member === undefined ? [] : [{ membership, member }];
+        return member === undefined ? [] : [{ item: { membership, member }, cursor: page.cursors[i]! }];
       });
-      return { items, nextCursor: page.nextCursor };
+      return {
+        items: found.map(({ item }) => item),
+        cursors: found.map(({ cursor }) => cursor),
+        nextCursor: page.nextCursor,
+      };
     },
     role: async (project, id) => one(await ask(roles(project).where('id', '=', id)), toRole),
     async roles(project, { limit, cursor }) {

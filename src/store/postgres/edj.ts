@@ -122,7 +122,7 @@ export function postgresEventReader(deps: {
       const base = [project, topic, era, bound, limit + 1];
       const inOrder = 'ORDER BY era DESC, xid DESC, seq DESC LIMIT $5';
       const place = cursor === null ? null : /^(\d{1,9})-(\d{1,18})-(\d{1,15})$/.exec(decodeCursor(cursor));
-      if (cursor !== null && place === null) return { items: [], nextCursor: null };
+      if (cursor !== null && place === null) return { items: [], cursors: [], nextCursor: null };
       const rows = await all<EventCells & Place>(
         place === null
           ? `${OF_TOPIC} ${inOrder}`

@@ -272,9 +272,11 @@ export function postgresSpoolReader(deps: {
         }
         items.push(...(await waitingRows(chunk)).filter((due) => matchesWaiting(filter, due)));
       }
+      const byId = new Map(keys.map((key) => [key.id, key]));
+      const cursors = items.map(({ row }) => writeCursor(byId.get(row.id)!));
       const last = keys[next - 1];
       const over = next === keys.length && keys.length < MOST_LOOKED_AT;
-      return { items, nextCursor: over || last === undefined ? null : writeCursor(last) };
+      return { items, cursors, nextCursor: over || last === undefined ? null : writeCursor(last) };
     },
     async recipient(project, id) {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND id = $2`;

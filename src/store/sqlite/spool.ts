@@ -165,6 +165,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         ...params,
       );
       const items: DueRecipient[] = [];
+      const cursors: string[] = [];
       let last: WaitingKey | null = null;
       for (const key of keys) {
         if (items.length >= limit) break;
@@ -173,10 +174,12 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
         if (shelf.has('recipient', key.id)) continue;
         const due = readDue(key.project_id, key.id);
-        if (due !== null && matchesWaiting(filter, due)) items.push(due);
+        if (due === null || !matchesWaiting(filter, due)) continue;
+        items.push(due);
+        cursors.push(writeCursor(key));
       }
       const over = last === keys.at(-1) && keys.length < MOST_LOOKED_AT;
-      return { items, nextCursor: over || last === null ? null : writeCursor(last) };
+      return { items, cursors, nextCursor: over || last === null ? null : writeCursor(last) };
     },
     async recipient(project, id) {
       const [row] = statements.all<RecipientCells>(

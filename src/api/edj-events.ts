@@ -1,0 +1,129 @@
+/** /edj/v1: events, in lists without their bodies, and one at a time whole. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
+import type { EventRow, Topic } from '../edj/types.ts';
+import { type EventId, parseId } from '../runtime/ids.ts';
+import { goneSignal } from './client-gone.ts';
+import { found, pathId, permitted } from './context.ts';
+import type { ApiDeps } from './deps.ts';
+import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.ts';
+import { JSON_TYPE, pageOf } from './pages.ts';
+import { invalid, notFound } from './problems.ts';
+import { IdParams, List } from './schemas.ts';
+import { sendStreamed } from './streamed.ts';
+
+const EventQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+    cursor: Type.Optional(Type.String({ maxLength: 500 })),
+    after: Type.Optional(
+      Type.String({ maxLength: 36, description: 'an event id: those after it, oldest first' }),
+    ),
+    wait: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' }),
+    ),
+    full: Type.Optional(Type.Boolean({ description: 'with `content.body`' })),
+  },
+  { additionalProperties: false },
+);
+const OneQuery = Type.Object(
+  {
+    as: Type.Optional(
+      Type.Literal('hook', { description: 'the octets a hook gets, with the fields only hooks still have' }),
+    ),
+    inline: Type.Optional(
+      Type.Boolean({ description: 'attachments with their content, as for a subscriber with `inline`' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+/** How long a wait goes by what it was told before it looks again, ms. */
+const LOOK_MS = 1_000;
+
+export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: () => boolean): void {
+  const { read, clock, logger } = deps;
+
+  /** Rejects with the signal's reason; the events are none where the time is over. */
+  async function* waited(
+    topic: Topic,
+    after: EventId | null,
+    seconds: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Placed> {
+    const deadline = clock.monotonic() + seconds * 1000;
+    const left = () => deadline - clock.monotonic();
+    while (left() > 0 && !stopping()) {
+      if ((await read.eventsAfter(topic.projectId, topic.id, after, 1)).length > 0) break;
+      await deps.eventSignal.wait(topic.id, Math.min(LOOK_MS, left()), clock, signal);
+      signal.throwIfAborted();
+    }
+    yield* oldestFirst(read, topic, after);
+  }
+  function eventId(field: string, text: string): EventId | null {
+    if (text === '') return null;
+    const id = parseId<'event'>(text);
+    if (id === null) throw invalid(field, 'is not an event id');
+    return id;
+  }
+  function walk(request: FastifyRequest, topic: Topic, signal: AbortSignal): AsyncGenerator<Placed> {
+    const query = request.query as { after?: string; cursor?: string; wait?: number };
+    const { after, cursor, wait = 0 } = query;
+    if (after === undefined && wait === 0) return newestFirst(read, topic, pageOf(request));
+    const from = cursor === undefined ? eventId('after', after ?? '') : eventId('cursor', cursor);
+    return waited(topic, from, wait, signal);
+  }
+
+  app.get(
+    '/topics/:id/events',
+    { schema: { params: IdParams, querystring: EventQuery, response: { 200: List } } },
+    async (request, reply) => {
+      const { projectId } = permitted(request, 'edj.events.list');
+      const topic = found(await read.topic(projectId, pathId(request)));
+      const { full = false } = request.query as { full?: boolean };
+      const signal = goneSignal(reply);
+      const options: RenderOptions = { body: full, inline: false, deprecated: false };
+      const page = eventPage(walk(request, topic, signal), {
+        limit: pageOf(request).limit,
+        render: (event) => deps.renderEvent(event, options, signal),
+        signal,
+      });
+      return sendStreamed(request, reply, page, {
+        type: JSON_TYPE,
+        signal,
+        logger,
+        ids: { topic: topic.id },
+      });
+    },
+  );
+  app.get('/events/:id', { schema: { params: IdParams, querystring: OneQuery } }, async (request, reply) => {
+    const { projectId } = permitted(request, 'edj.events.get');
+    const event = found(await read.event(projectId, pathId(request)));
+    const { as, inline = false } = request.query as { as?: 'hook'; inline?: boolean };
+    const signal = goneSignal(reply);
+    const pieces = whole(event, { body: true, inline, deprecated: as === 'hook' }, signal);
+    return sendStreamed(request, reply, pieces, {
+      type: JSON_TYPE,
+      signal,
+      logger,
+      ids: { event: event.id },
+    });
+  });
+  async function* whole(
+    event: EventRow,
+    options: RenderOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    let isStarted = false;
+    try {
+      for await (const piece of (await deps.renderEvent(event, options, signal)).pieces(signal)) {
+        isStarted = true;
+        yield piece;
+      }
+      // What ends because of it is not whole.
+      signal.throwIfAborted();
+    } catch (error) {
+      throw error instanceof MessageGone && !isStarted ? notFound() : error;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Lists as they leave. Invariants: rows are read a few at a time and written item by item, with turns of the event loop
+ * between; a page ends at 4 MiB of JSON, or behind its first item; `next_cursor` leads to what follows the last item,
+ * wherever the page ended. Every list leaves by here, or streamed (edj-events.ts): etag.ts refuses any other.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
+import { goneSignal } from './client-gone.ts';
+
+/** Octets of JSON at which a page ends. */
+export const PAGE_OCTETS = 4 * 1024 * 1024;
+export const JSON_TYPE = 'application/json; charset=utf-8';
+/** Rows read at once: some have 300 KiB. */
+const CHUNK = 25;
+
+export type ReadPage<T> = (page: PageRequest) => Promise<Page<T>>;
+export interface ListOptions<T> extends PageRequest {
+  readonly read: ReadPage<T>;
+  readonly view: (item: T) => object | Promise<object>;
+  /** Fields before the items. */
+  readonly beside?: object;
+  readonly signal?: AbortSignal;
+}
+
+/** A page of a list as JSON. Rejects where the store does, and with the signal's reason. */
+export async function listJson<T>(options: ListOptions<T>): Promise<string> {
+  const { read, view, limit, beside = {}, signal } = options;
+  const texts: string[] = [];
+  let octets = 0;
+  let next = options.cursor;
+  filling: for (;;) {
+    const asked = Math.min(CHUNK, limit - texts.length);
+    const page = await read({ limit: asked, cursor: next });
+    for (const [i, item] of page.items.entries()) {
+      const text = JSON.stringify(await view(item));
+      octets += Buffer.byteLength(text) + 1;
+      if (octets > PAGE_OCTETS && texts.length > 0) break filling;
+      texts.push(text);
+      next = page.cursors[i]!;
+    }
+    next = page.nextCursor;
+    // A store that gives fewer than asked has looked at as many rows as it may.
+    if (next === null || page.items.length < asked || texts.length >= limit) break;
+    await turn();
+    signal?.throwIfAborted();
+  }
+  const fields = Object.entries(beside).map(([name, value]) => `"${name}":${JSON.stringify(value)},`);
+  return `{${fields.join('')}"items":[${texts.join(',')}],"next_cursor":${JSON.stringify(next)}}`;
+}
+
+/** The page the caller asks for; `limit` where it names none. */
+export function pageOf(request: FastifyRequest, most = 50): PageRequest {
+  const { limit = most, cursor = null } = request.query as { limit?: number; cursor?: string };
+  return { limit, cursor };
+}
+/** Answers with the page the caller asks for. */
+export async function sendList<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  read: ReadPage<T>,
+  view: ListOptions<T>['view'],
+  beside: object = {},
+): Promise<FastifyReply> {
+  const signal = goneSignal(reply);
+  const json = await listJson({ ...pageOf(request), read, view, beside, signal });
+  return reply.type(JSON_TYPE).send(json);
+}
+
+/** A list that is there whole, by keys that order it. */
+export interface Whole<T> {
+  readonly items: readonly T[];
+  readonly keyOf: (item: T) => string;
+  readonly order: 'up' | 'down';
+}
+export function pagesOf<T>({ items, keyOf, order }: Whole<T>): ReadPage<T> {
+  const encode = (item: T) => Buffer.from(keyOf(item)).toString('base64url');
+  return async ({ limit, cursor }) => {
+    const key = cursor === null ? null : Buffer.from(cursor, 'base64url').toString('utf8');
+    const isBehind = (item: T) => (order === 'up' ? keyOf(item) > key! : keyOf(item) < key!);
+    const start = key === null ? 0 : items.findIndex(isBehind);
+    const shown = start === -1 ? [] : items.slice(start, start + limit);
+    const cursors = shown.map(encode);
+    const isMore = start !== -1 && start + limit < items.length;
+    return { items: shown, cursors, nextCursor: isMore ? (cursors.at(-1) ?? null) : null };
+  };
+}
+/** As sendList; where the caller names no limit, what fits is one page. */
+export async function sendWhole<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  whole: Whole<T>,
+  view: ListOptions<T>['view'],
+): Promise<FastifyReply> {
+  const page = pageOf(request, Number.POSITIVE_INFINITY);
+  const json = await listJson({ ...page, read: pagesOf(whole), view, signal: goneSignal(reply) });
+  return reply.type(JSON_TYPE).send(json);
+}
+export const byId = ({ id }: { readonly id: string }): string => id;
+/** Orders by time of creation, then by id. */
+export function byCreation({ createdAt, id }: { readonly createdAt: number; readonly id: string }): string {
+  return `${String(createdAt).padStart(15, '0')} ${id}`;
+}
