@@ -63,6 +63,7 @@ describe('events by HTTP', () => {
       clock: systemClock,
       random,
       logger: { ...silentLogger, error: (fields: Record<string, unknown>) => logged.push(fields) } as Logger,
+      dns: { mxHosts: [], spfInclude: '_spf.x', submissionHost: 'x' } as unknown as ApiDeps['dns'],
       notReady: () => null,
       eventSignal: {
         notify,
