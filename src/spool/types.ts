@@ -53,6 +53,15 @@ export interface StoredMessage {
   /** Facts about the session or call: envelope recipients, peer, TLS, authentication results. JSON, without raw addresses' secrets. */
   readonly facts: MessageFacts;
 }
+/** A message as it is shown: all of it but the octets behind the first of them. */
+export interface ShownMessage extends Omit<StoredMessage, 'raw'> {
+  /** Octets of `raw`. */
+  readonly size: number;
+  /** The first octets of `raw`: 256 KiB, or all where there are no more. */
+  readonly head: Buffer;
+  /** What was read of it, in the form it was stored in (reading/stored.ts); null: not read yet. */
+  readonly reading: Buffer | null;
+}
 /** A message on its way to the one door, which alone knows how long it will be kept. */
 export type NewMessage = Omit<StoredMessage, 'keepUntil'>;
 export interface MessageFacts {
@@ -188,6 +197,9 @@ export interface LaneDue {
 }
 export interface SpoolReader {
   message(project: ProjectId, id: MessageId): Promise<StoredMessage | null>;
+  shown(project: ProjectId, id: MessageId): Promise<ShownMessage | null>;
+  /** Octets of `raw` from `start` to before `end`, as far as there are any; null where the message is gone. */
+  octets(project: ProjectId, id: MessageId, start: number, end: number): Promise<Buffer | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;
   attempts(project: ProjectId, message: MessageId): Promise<readonly AttemptRow[]>;
   /**
@@ -228,8 +240,13 @@ export interface SpoolReader {
   ): Promise<Page<Omit<StoredMessage, 'raw' | 'prefix'> & { size: number }>>;
 }
 export interface SpoolTx {
-  /** `bodyOf`: a message of the same project and transaction whose octets these are, so that they are stored once. */
-  insertMessage(message: StoredMessage, bodyOf?: MessageId): void;
+  /**
+   * `bodyOf`: a message of the same project and transaction whose octets these are, so that they are stored once.
+   * `reading`: what was read of it; it lies with the octets and is that of all who show them.
+   */
+  insertMessage(message: StoredMessage, bodyOf?: MessageId, reading?: Buffer): void;
+  /** Of a message that has none yet, and of those that show the same octets; nothing where it is gone. */
+  storeReading(project: ProjectId, id: MessageId, reading: Buffer): void;
   insertRecipient(row: RecipientRow): void;
   moveRecipient(move: RecipientMove): void;
   insertAttempt(attempt: AttemptRow): void;

@@ -107,6 +107,55 @@ export function spoolConformance(with_: WithStore): void {
     );
   });
   with_(
+    'spool: a message as it is shown: its first octets, any others, and what was read of it',
+    async (store) => {
+      const p = await make.withProject(store);
+      const raw = Buffer.alloc(700_001, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
+      const m = make.message(p, { raw, prefix: Buffer.from('Received: m\r\n') });
+      const other = make.message(p, { raw, prefix: Buffer.from('Received: other\r\n') });
+      const read = make.message(p, { raw: Buffer.alloc(0) });
+      const reading = Buffer.from([0, 1, 255]);
+      await store.transact(p.id, (tx) => {
+        tx.insertMessage(m);
+        tx.insertMessage(other, m.id);
+        tx.insertMessage(read, undefined, reading);
+      });
+      const shown = ({ raw: octets, ...rest }: typeof m, known: Buffer | null) => ({
+        ...rest,
+        size: octets.length,
+        head: octets.subarray(0, 256 * 1024),
+        reading: known,
+      });
+      assert.deepEqual(await store.read.shown(p.id, m.id), shown(m, null));
+      assert.deepEqual(await store.read.shown(p.id, other.id), shown(other, null));
+      assert.deepEqual(await store.read.shown(p.id, read.id), shown(read, reading));
+      assert.equal(await store.read.shown(newId(), m.id), null);
+      for (const [start, end] of [
+        [0, 10],
+        [262_140, 262_150],
+        [262_144, 524_288],
+        [500_000, 900_000],
+        [100, 100],
+        [900_000, 900_001],
+      ] as const)
+        for (const { id } of [m, other])
+          assert.deepEqual(await store.read.octets(p.id, id, start, end), raw.subarray(start, end));
+      assert.deepEqual(await store.read.octets(p.id, read.id, 0, 5), Buffer.alloc(0));
+      assert.equal(await store.read.octets(newId(), m.id, 0, 10), null);
+
+      await store.transact(p.id, (tx) => {
+        tx.storeReading(p.id, other.id, reading);
+        tx.storeReading(p.id, read.id, Buffer.from('a later one'));
+        tx.storeReading(p.id, newId(), reading);
+      });
+      // it lies with the octets, and the first one stays
+      assert.deepEqual((await store.read.shown(p.id, m.id))!.reading, reading);
+      assert.deepEqual((await store.read.shown(p.id, other.id))!.reading, reading);
+      assert.deepEqual((await store.read.shown(p.id, read.id))!.reading, reading);
+      assert.deepEqual(await store.read.message(p.id, m.id), m);
+    },
+  );
+  with_(
     'waiting recipients come by project, lane and time, filtered, in pages that add up',
     async (store) => {
       const [p, q] = [await make.withProject(store), await make.withProject(store, { name: 'q' })];

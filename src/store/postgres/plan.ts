@@ -62,7 +62,7 @@ const newStage = (): Stage => ({ rows: new Map(), keys: new Set(), bodies: [], a
 const never = () => false;
 
 export const INSERT_BODY =
-  'INSERT INTO message_body (project_id, message_id, part, prefix, data, drop_day) VALUES ($1, $2, $3, $4, $5, $6)';
+  'INSERT INTO message_body (project_id, message_id, part, prefix, data, reading, drop_day) VALUES ($1, $2, $3, $4, $5, $6, $7)';
 
 function stagesOf(items: readonly Recorded[], hot: Hot): Stage[] {
   const stages: Stage[] = [newStage()];

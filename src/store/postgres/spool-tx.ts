@@ -8,14 +8,15 @@ import type { Recorder } from './recorder.ts';
 const NOTHING = Buffer.alloc(0);
 
 export function postgresSpoolTx(recorder: Recorder): SpoolTx {
-  function insertBody(m: StoredMessage, raw: Buffer, dropDay: number): void {
+  function insertBody(m: StoredMessage, raw: Buffer, reading: Buffer | null, dropDay: number): void {
     for (let part = 0; part === 0 || part * BODY_PART < raw.length; part += 1) {
       const data = raw.length === 0 ? NOTHING : raw.subarray(part * BODY_PART, (part + 1) * BODY_PART);
-      recorder.body([m.projectId, m.id, part, part === 0 ? m.prefix : null, data, dropDay], dropDay);
+      const [prefix, read] = part === 0 ? [m.prefix, reading] : [null, null];
+      recorder.body([m.projectId, m.id, part, prefix, data, read, dropDay], dropDay);
     }
   }
   return {
-    insertMessage(m, bodyOf) {
+    insertMessage(m, bodyOf, reading) {
       const dropDay = dropDayOf(m.keepUntil);
       // Octets that may go on another day are no use to it.
       const shows = bodyOf !== undefined && recorder.bodies.get(bodyOf) === dropDay ? bodyOf : null;
@@ -38,8 +39,16 @@ export function postgresSpoolTx(recorder: Recorder): SpoolTx {
         JSON.stringify(m.facts),
         shows,
       ]);
-      insertBody(m, shows === null ? m.raw : NOTHING, dropDay);
+      if (shows === null) insertBody(m, m.raw, reading ?? null, dropDay);
+      else insertBody(m, NOTHING, null, dropDay);
     },
+    storeReading: (project, id, reading) =>
+      recorder.push({
+        sql: `UPDATE message_body SET reading = $3 WHERE project_id = $1 AND part = 0 AND reading IS NULL
+          AND message_id = (SELECT coalesce(body_of, id) FROM message WHERE project_id = $1 AND id = $2)
+          AND drop_day = (SELECT drop_day FROM message WHERE project_id = $1 AND id = $2)`,
+        params: [project, id, reading],
+      }),
     insertRecipient: (r) =>
       recorder.hot('recipient', [
         r.projectId,

@@ -36,6 +36,7 @@ import type { Shelf } from '../shelf.ts';
 import { columnsOf, partOf } from './cells.ts';
 import type { Owners } from './owners.ts';
 import { LONG_READ, type Reading } from './reading.ts';
+import { postgresShown } from './shown.ts';
 
 const MESSAGE_COLUMNS =
   'project_id id domain_id direction source mail_from message_id_header size smtputf8 eight_bit accepted_at expires_at keep_until facts body_of';
@@ -162,6 +163,7 @@ export function postgresSpoolReader(deps: {
   }
   return {
     message: readMessage,
+    ...postgresShown(all, shelf),
     async recipients(project, message) {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2 ORDER BY id`;
       return (await all<RecipientCells>(sql, [project, message])).map(toRecipient);

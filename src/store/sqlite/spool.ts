@@ -34,6 +34,7 @@ import {
   writeCursor,
 } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
+import { sqliteShown } from './shown.ts';
 import type { Statements } from './statements.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -115,6 +116,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         throw new StoreError(`message ${id} cannot be read`, false, error);
       }
     },
+    ...sqliteShown(statements, shelf),
     async recipients(project, message) {
       const sql = 'SELECT * FROM recipient WHERE project_id = ? AND message_id = ? ORDER BY id';
       return statements.all<RecipientCells>(sql, project, message).map(toRecipient);
@@ -230,16 +232,17 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
 }
 
 export function sqliteSpoolTx(push: Push): SpoolTx {
-  function insertBody(m: StoredMessage, raw: Buffer): void {
+  function insertBody(m: StoredMessage, raw: Buffer, reading: Buffer | null): void {
     const sql =
-      'INSERT INTO message_body (project_id, message_id, part, prefix, data) VALUES (?, ?, ?, ?, ?)';
+      'INSERT INTO message_body (project_id, message_id, part, prefix, data, reading) VALUES (?, ?, ?, ?, ?, ?)';
     for (let part = 0; part === 0 || part * BODY_PART < raw.length; part += 1) {
       const data = raw.length === 0 ? NOTHING : raw.subarray(part * BODY_PART, (part + 1) * BODY_PART);
-      push({ sql, params: [m.projectId, m.id, part, part === 0 ? m.prefix : null, data] });
+      const [prefix, read] = part === 0 ? [m.prefix, reading] : [null, null];
+      push({ sql, params: [m.projectId, m.id, part, prefix, data, read] });
     }
   }
   return {
-    insertMessage(m, bodyOf) {
+    insertMessage(m, bodyOf, reading) {
       push({
         sql: `INSERT INTO message (project_id, id, domain_id, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit,
           accepted_at, expires_at, keep_until, facts, body_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -261,8 +264,15 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           bodyOf ?? null,
         ],
       });
-      insertBody(m, bodyOf === undefined ? m.raw : NOTHING);
+      if (bodyOf === undefined) insertBody(m, m.raw, reading ?? null);
+      else insertBody(m, NOTHING, null);
     },
+    storeReading: (project, id, reading) =>
+      push({
+        sql: `UPDATE message_body SET reading = ? WHERE project_id = ? AND part = 0 AND reading IS NULL
+          AND message_id = (SELECT coalesce(body_of, id) FROM message WHERE project_id = ? AND id = ?)`,
+        params: [reading, project, project, id],
+      }),
     insertRecipient: (r) =>
       push({
         sql: `INSERT INTO recipient (project_id, id, message_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn,

@@ -8,6 +8,7 @@ import { people } from './004-people.ts';
 import { domains } from './005-domains.ts';
 import { dnsAccounts } from './006-dns-accounts.ts';
 import { limits } from './007-limits.ts';
+import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   domains,
   dnsAccounts,
   limits,
+  readings,
   attempts,
 ];
 /** The schema version this program knows. */
