@@ -2,6 +2,7 @@
 import { createReadJob } from './reading/reader.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
 
+export { hashBodies } from './verify/body-hash.ts';
 export const read = createReadJob((raw, hostname) =>
   stripForgedResults(raw, hostname).removed.map(({ start, end }) => [start, end]),
 );

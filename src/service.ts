@@ -49,6 +49,7 @@ import { createRollUp } from './limits/roll-up.ts';
 import { createSharedLimiter } from './limits/shared-limiter.ts';
 import type { LimitTx } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
+import { headerBounds } from './mail/headers.ts';
 import { createDomainAnnouncer } from './project-events.ts';
 import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
@@ -66,15 +67,16 @@ import { systemNetwork } from './runtime/network.ts';
 import { createRandom } from './runtime/random.ts';
 import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
+import { createWorkers } from './runtime/workers.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
 import type { StoredMessage } from './spool/types.ts';
 import { createSweeper } from './store/retention.ts';
 import type { Store, StoreTx } from './store/store.ts';
 import { openGround, openSealer } from './stores.ts';
-import { bodyOffset } from './verify/canonical.ts';
+import { createBodyHasher, SIGNED } from './verify/body-hash.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
-import { bodyHash, signDkim } from './verify/sign.ts';
+import { signDkim } from './verify/sign.ts';
 
 export interface RunningService extends AsyncDisposable {
   readonly http: string;
@@ -189,6 +191,8 @@ export async function startService(
   const views = (config.dnsServers.length > 0 ? config.dnsServers : getServers()).map((server) =>
     starting.use(createResolver({ servers: [server], clock })),
   );
+  const workers = starting.use(createWorkers({ jobs: new URL('./jobs.ts', import.meta.url), clock }));
+  const hashBody = createBodyHasher(workers);
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();
   const hasSpace =
@@ -336,9 +340,11 @@ export async function startService(
         message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
       if (domain === null || !domain.dkimEnabled) return '';
       const keys = keyRing(await read.dkimKeys(message.projectId, domain.id));
+      const { bodyStart } = headerBounds(message.raw);
+      const [signed] = await hashBody(message.raw.subarray(bodyStart), [SIGNED], message.projectId);
       return signDkim({
-        message: Buffer.concat([message.prefix, message.raw.subarray(0, bodyOffset(message.raw))]),
-        bodyHash: bodyHash(message.raw),
+        message: Buffer.concat([message.prefix, message.raw.subarray(0, bodyStart)]),
+        bodyHash: signed!.hash,
         domain: domain.name,
         keys,
         now: clock.now(),
@@ -439,6 +445,7 @@ export async function startService(
     authenticator,
     limiter,
     resolver,
+    hashBody,
     clock,
     random,
     logger,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Domain } from '../mail/domain.ts';
+import { readHeaderSection } from '../mail/headers.ts';
 import type { DkimKeyId, DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
@@ -10,6 +11,7 @@ import { createSealer } from '../runtime/sealing.ts';
 import { StaleError } from '../runtime/transactor.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
+import { hashHere } from '../verify/body-hash.ts';
 import { signDkim } from '../verify/sign.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import { createChecker } from './checker.ts';
@@ -235,6 +237,9 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
       for (const [i, resolver] of views.entries()) {
         const { authentication } = await verifyMessage({
           message,
+          section: readHeaderSection(message),
+          hashBody: hashHere,
+          share: projectId,
           peerAddress: '192.0.2.1',
           helo: 'mail.host.test',
           mailFrom: `a@${NAME}`,

@@ -4,9 +4,8 @@
  * sender or a Bcc that was not judged or cut.
  */
 import type { DomainReader } from '../domains/types.ts';
-import { parseMailboxList } from '../mail/address.ts';
 import type { Domain } from '../mail/domain.ts';
-import { encodeField, headerText } from '../mail/header-octets.ts';
+import { encodeField, fieldMailboxes } from '../mail/header-octets.ts';
 import type { HeaderField, HeaderSection } from '../mail/headers.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { MAX_HOPS } from './limits.ts';
@@ -85,10 +84,9 @@ async function judgeClaims(
   const seen = new Set<Domain>([own]);
   for (const { field, anew } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
-    const text = headerText(anew === null ? field.rawValue : anew.slice(field.rawName.length + 1, -2));
-    // Octets of an unknown charset: a backslash among them is one character's half to some, an escape to others.
-    const ambiguous = text.includes('\ufffd') && text.includes('\\');
-    const mailboxes = ambiguous ? null : parseMailboxList(text);
+    const mailboxes = fieldMailboxes(
+      anew === null ? field.rawValue : anew.slice(field.rawName.length + 1, -2),
+    );
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };
     for (const { address } of mailboxes) {
       if (seen.has(address.domain)) continue;

@@ -20,9 +20,11 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { ConflictError, StoreError } from '../runtime/transactor.ts';
+import { NoPlace } from '../runtime/workers.ts';
 import { closing, type Reply, reply } from '../smtp/reply.ts';
 import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
 import type { SpoolReader } from '../spool/types.ts';
+import type { BodyHasher } from '../verify/body-hash.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
@@ -37,6 +39,7 @@ export interface ReceiverDeps {
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
   readonly resolver: Resolver;
+  readonly hashBody: BodyHasher;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -324,11 +327,15 @@ async function acceptIncoming(
   taken: readonly TakenRecipient[],
   raw: Buffer,
 ): Promise<Reply> {
-  const { fields } = readHeaderSection(raw);
+  const section = readHeaderSection(raw);
+  const { fields } = section;
   if (fields.filter((field) => field.name === 'received').length >= MAX_HOPS) return LOOP;
   const now = deps.clock.now();
   const { authentication, authenticationResults } = await verifyMessage({
     message: raw,
+    section,
+    hashBody: deps.hashBody,
+    share: taken[0]!.domain.projectId,
     peerAddress: connection.remoteAddress,
     helo: connection.helo ?? '',
     mailFrom,
@@ -387,7 +394,7 @@ async function acceptIncoming(
 
 function storeReply(logger: Logger, connection: Connection, error: unknown): Reply {
   // Two copies at once under one Idempotency-Key: the second one is told to come again, and then finds the first.
-  if (error instanceof ConflictError) return TRY_LATER;
+  if (error instanceof ConflictError || error instanceof NoPlace) return TRY_LATER;
   logger.error({ connection: connection.id, err: error }, 'mail could not be taken');
   return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
 }

@@ -3,13 +3,14 @@
  * read as what they mean, and written as encoded words (RFC 2047), so that every server takes them and every reader sees
  * one text. Octets of no charset that can be known stay. Linear; never throws.
  */
-import { parseAddress } from './address.ts';
+import { type Mailbox, parseAddress, parseMailboxList } from './address.ts';
 import { decoderOf } from './charsets.ts';
 import { decodeWords, encodeWords } from './encoded-words.ts';
 import { foldHeader, type HeaderField, unfold } from './headers.ts';
 
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 const ESC = '\x1b';
+const MAX_LIST = 64 * 1024;
 /** Fields of addresses: their phrases and comments are text. */
 const ADDRESSES = new Set(
   'from,sender,reply-to,to,cc,resent-from,resent-sender,resent-reply-to,resent-to,resent-cc,disposition-notification-to'.split(
@@ -33,6 +34,14 @@ export function headerText(rawValue: string): string {
   }
   out.push(text.slice(at));
   return out.join('');
+}
+
+/** The mailboxes of a From, Sender or the like; null where it is no list of them, or longer than anybody's. */
+export function fieldMailboxes(rawValue: string): Mailbox[] | null {
+  if (rawValue.length > MAX_LIST) return null;
+  const text = headerText(rawValue);
+  // Octets of an unknown charset: a backslash among them is one character's half to some, an escape to others.
+  return text.includes('\ufffd') && text.includes('\\') ? null : parseMailboxList(text);
 }
 
 function japanese(run: string): string {

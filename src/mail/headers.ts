@@ -75,18 +75,21 @@ const SINGLE: ReadonlySet<string> = new Set([
 ]);
 
 /** Reads at most 256 KiB and 1,000 fields (a line that is none counts as one), and says so where there is more. */
-export function readHeaderSection(message: Buffer): HeaderSection {
+export function readHeaderSection(
+  message: Buffer,
+  limits: { readonly fields: number; readonly octets: number } = { fields: MAX_FIELDS, octets: MAX_HEADER },
+): HeaderSection {
   const { headerEnd, bodyStart } = headerBounds(message);
   const fields: HeaderField[] = [];
   const defects: HeaderDefect[] = [];
   const seen = new Set<string>();
   let count = 0;
-  for (const { start, end, line } of headerLines(message, headerEnd)) {
-    if (end > MAX_HEADER) {
+  for (const { start, end, line } of headerLines(message, Math.min(headerEnd, limits.octets + 1))) {
+    if (end > limits.octets) {
       defects.push({ kind: 'too-large', line });
       break;
     }
-    if (count === MAX_FIELDS) {
+    if (count === limits.fields) {
       defects.push({ kind: 'too-many-fields', line });
       break;
     }
@@ -119,20 +122,23 @@ export function headerBounds(message: Buffer): { readonly headerEnd: number; rea
     : { headerEnd: at + 2, bodyStart: at + 4 };
 }
 
-/** Where CRLFCRLF begins. Every fourth octet is enough: half the time of a search, on a header of megabytes. */
+/** Where CRLFCRLF begins. Two octets of it lie on even places, and are alike: a third of a search's time on megabytes. */
 function findEmptyLine(message: Buffer): number {
-  for (let at = 3; at < message.length; at += 4) {
-    if (message[at] !== CR && message[at] !== LF) continue;
-    for (let start = at - 3; start <= at; start += 1)
-      if (
-        message[start] === CR &&
-        message[start + 1] === LF &&
-        message[start + 2] === CR &&
-        message[start + 3] === LF
-      )
-        return start;
+  let before = -1;
+  for (let at = 0; at < message.length; at += 2) {
+    const octet = message[at]!;
+    if (octet === before && (octet === CR || octet === LF)) {
+      const start = octet === CR ? at - 2 : at - 3;
+      if (isCrlf(message, start) && isCrlf(message, start + 2)) return start;
+    }
+    before = octet;
   }
-  return -1;
+  // The last octet lies on an odd place.
+  const last = message.length - 4;
+  return last >= 0 && isCrlf(message, last) && isCrlf(message, last + 2) ? last : -1;
+}
+function isCrlf(message: Buffer, at: number): boolean {
+  return message[at] === CR && message[at + 1] === LF;
 }
 
 /** Every field, or what stands in the place of one, with its folds: the section's only splitter, without its limits. */

@@ -1,47 +1,45 @@
 /**
  * Finds Authentication-Results fields that claim to be ours (RFC 8601 §5): they are to be left out of what is shown or
  * relayed. A field whose authserv-id cannot be read counts as ours when it holds our name at all: better one field too
- * few than one forged verdict. Linear in the header; never throws.
+ * few than one forged verdict. All fields of the header are looked at, beyond the reader's limits, too. Linear in the
+ * header; never throws.
  */
-import { bodyOffset } from './canonical.ts';
+import { headerBounds, headerLines } from '../mail/headers.ts';
 
 export interface Span {
   /** Octet offsets into the message; `end` is after the field's CRLF. */
   readonly start: number;
   readonly end: number;
 }
+/** No mail has so many. From the last one on, what lies between them is left out with them. */
+const MAX_SPANS = 1000;
+const NAME = 'authentication-results';
 
-/** Spans in order, not overlapping. `authservId` is compared without regard to case or a final dot. */
+/** Spans in order, not overlapping, at most 1,000. `authservId` is compared without regard to case or a final dot. */
 export function stripForgedResults(message: Buffer, authservId: string): { removed: Span[] } {
-  // One character per octet, so that indexes are offsets.
-  const header = message.toString('latin1', 0, bodyOffset(message));
   const ours = plain(authservId);
   const removed: Span[] = [];
-  for (let start = 0; start < header.length; ) {
-    let end = header.indexOf('\n', start);
-    while (end >= 0 && (header[end + 1] === ' ' || header[end + 1] === '\t'))
-      end = header.indexOf('\n', end + 1);
-    const stop = end < 0 ? header.length : end + 1;
-    const name = /^authentication-results[ \t\r\n]*:/i.exec(header.slice(start, Math.min(stop, start + 200)));
-    if (name !== null || isLongNamed(header, start, stop)) {
-      const field = header.slice(start, stop);
-      const value = field.slice(field.indexOf(':') + 1);
-      const claimed = readAuthservId(value);
-      if (claimed === null ? value.toLowerCase().includes(ours) : plain(claimed) === ours)
-        removed.push({ start, end: stop });
-    }
-    start = stop;
+  for (const { start, end } of headerLines(message, headerBounds(message).headerEnd)) {
+    if ((message[start]! | 0x20) !== 0x61) continue;
+    const value = resultsValue(message.toString('latin1', start, end));
+    if (value === null || !claims(value, ours)) continue;
+    const last = removed.length === MAX_SPANS ? removed.pop()! : { start };
+    removed.push({ start: last.start, end });
   }
   return { removed };
 }
 
-/** The name followed by more white space than the quick look sees. */
-function isLongNamed(header: string, start: number, stop: number): boolean {
-  const name = 'authentication-results';
-  if (header.slice(start, start + name.length).toLowerCase() !== name) return false;
-  let i = start + name.length;
-  while (i < stop && ' \t\r\n'.includes(header[i]!)) i += 1;
-  return header[i] === ':';
+/** The value of a field of that name; a fold before the colon, which some readers join, is no disguise. */
+function resultsValue(field: string): string | null {
+  if (field.slice(0, NAME.length).toLowerCase() !== NAME) return null;
+  let at = NAME.length;
+  while (at < field.length && ' \t\r\n'.includes(field[at]!)) at += 1;
+  return field[at] === ':' ? field.slice(at + 1) : null;
+}
+
+function claims(value: string, ours: string): boolean {
+  const claimed = readAuthservId(value);
+  return claimed === null ? value.toLowerCase().includes(ours) : plain(claimed) === ours;
 }
 function plain(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');

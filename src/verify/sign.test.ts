@@ -15,8 +15,9 @@ import fc from 'fast-check';
 // @ts-expect-error the package has no types for this file
 import { dkimBody } from 'mailauth/lib/dkim/body/index.js';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
+import { bodyHash } from './body-hash.ts';
 import { relaxBody, relaxField } from './canonical.ts';
-import { bodyHash, SigningError, type SigningKey, signDkim } from './sign.ts';
+import { SigningError, type SigningKey, signDkim } from './sign.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -103,7 +104,7 @@ test('headers alone, repeated fields and an empty body verify', async () => {
   for (const text of [
     'From: a@example.com\r\n\r\n',
     'From: a@example.com\r\n',
-    'From: a@example.com\r\nFrom: b@example.com\r\nTo:\r\n\r\n \r\n',
+    'From: a@example.com\r\nTo: b@example.com\r\nTo:\r\n\r\n \r\n',
   ])
     assert.deepEqual(
       await verdicts(
@@ -117,6 +118,18 @@ test('headers alone, repeated fields and an empty body verify', async () => {
       ['pass', 'pass'],
       JSON.stringify(text),
     );
+});
+
+test('nothing is signed that leaves open who wrote it', async () => {
+  for (const header of [
+    'From: a@example.com\r\nfrom : b@other.test\r\n',
+    'From: a@example.com\r\n: x\r\nFrom: b@other.test\r\n',
+    'From: a@example.com\r\nSender: a@example.com\r\nSender: b@other.test\r\n',
+    'From: a@example.com\r\nFro\0m: b@other.test\r\n',
+  ]) {
+    const message = Buffer.from(`${header}\r\nx\r\n`);
+    assert.equal(await signDkim({ message, domain: 'example.com', keys: KEYS, now: NOW }), '', header);
+  }
 });
 
 test('what does not fit is refused', async () => {

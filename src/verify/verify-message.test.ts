@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
+import { readHeaderSection } from '../mail/headers.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { safeValue } from './authentication-results.ts';
+import { hashHere } from './body-hash.ts';
 import { signDkim } from './sign.ts';
 import { verifyMessage } from './verify-message.ts';
 
@@ -39,8 +41,12 @@ async function signed(
   return (await signDkim({ message: Buffer.from(text), domain, keys, now: NOW })) + text;
 }
 async function verify(text: string, over: Partial<Parameters<typeof verifyMessage>[0]> = {}) {
+  const message = Buffer.from(text, 'latin1');
   return await verifyMessage({
-    message: Buffer.from(text, 'latin1'),
+    message,
+    section: readHeaderSection(message),
+    hashBody: hashHere,
+    share: 'p',
     peerAddress: '192.0.2.1',
     helo: 'mail.example.com',
     mailFrom: 'bounce@example.com',
@@ -129,15 +135,15 @@ test('weak keys, sha1 and l= never pass', async () => {
   );
 });
 
-test('a thousand signatures: ten are tried, look-ups are bounded', async () => {
+test('many signatures: ten are tried, look-ups are bounded', async () => {
   const one =
     'DKIM-Signature: v=1; a=rsa-sha256; d=dNNN.test; s=s; h=from; bh=NsTWvVXXPyh3Yeo5wwvGMHK+RMeV6SRwZz+9T1FJgEk=; b=AAAA\r\n';
   const resolver = createZoneResolver(ZONE);
   const { authentication, ignoredSignatures } = await verify(
-    Array.from({ length: 1000 }, (_, i) => one.replace('NNN', String(i))).join('') + TEXT,
+    Array.from({ length: 900 }, (_, i) => one.replace('NNN', String(i))).join('') + TEXT,
     { resolver },
   );
-  assert.equal(ignoredSignatures, 990);
+  assert.equal(ignoredSignatures, 890);
   assert.equal(authentication.dkim.length, 10);
   assert.ok(resolver.queries.length < 40, String(resolver.queries.length));
   assert.ok(authentication.dkim.every(({ result }) => result !== 'pass'));

@@ -1,22 +1,30 @@
 /**
  * One verdict on a received message: SPF (RFC 7208), DKIM (RFC 6376, 8301, 8463), DMARC (RFC 7489 and its successor) and
- * ARC (RFC 8617), worked out by mailauth, which is loaded at the first message. Never throws; what cannot be known now
- * is temperror. Invariants: 10 signatures, 20 look-ups for DKIM and ARC, 20 for DMARC, those of RFC 7208 for SPF, 10 s
+ * ARC (RFC 8617), worked out by mailauth, which is loaded at the first message. What cannot be known now is temperror. Invariants: 10 signatures, 20 look-ups for DKIM and ARC, 20 for DMARC, those of RFC 7208 for SPF, 10 s
  * in all; sha1, keys under 1,024 bits and partly signed bodies (l=) never pass; a message without exactly one From
- * address never passes DMARC.
+ * address, or whose header leaves open who wrote it, never passes DMARC (permerror). Rejects with NoPlace alone: there was
+ * no room to hash a large body.
  */
-import { Readable } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import { authorIsOpen } from '../mail/header-defects.ts';
+import { fieldMailboxes } from '../mail/header-octets.ts';
+import { findHeader, type HeaderSection } from '../mail/headers.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Resolver } from '../runtime/resolver.ts';
+import { NoPlace } from '../runtime/workers.ts';
 import type { Authentication, DkimSignatureResult, SpfResult } from './authentication.ts';
 import { authenticationResults } from './authentication-results.ts';
-import { bodyOffset } from './canonical.ts';
+import type { BodyHasher } from './body-hash.ts';
+import { type LibrarySignature, readSignatures, type Verified } from './library.ts';
 import { createLookup, type Deadline, type Lookup } from './lookups.ts';
-import { restrainHeader } from './restrain-header.ts';
+import { type LibraryField, restrainHeader } from './restrain-header.ts';
 
 export interface VerifyRequest {
   readonly message: Buffer;
+  /** The reading of its header. */
+  readonly section: HeaderSection;
+  readonly hashBody: BodyHasher;
+  /** The project whose place the hashing of the body takes. */
+  readonly share: string;
   /** IP text. */
   readonly peerAddress: string;
   readonly helo: string;
@@ -38,8 +46,6 @@ export interface Verification {
   readonly ignoredSignatures: number;
 }
 
-/** Octets of the message worked on at a time. */
-const PIECE = 64 * 1024;
 const TIME_LIMIT_MS = 10_000;
 const DKIM_LOOKUPS = 20;
 const DMARC_LOOKUPS = 20;
@@ -48,43 +54,65 @@ const SPF_LOOKUPS = 60;
 
 /** Verifies `message` as it came from `peerAddress`; see the file's head for the limits. */
 export async function verifyMessage(request: VerifyRequest): Promise<Verification> {
-  const { message, helo, mailFrom, hostname, clock = systemClock } = request;
+  const { message, section, helo, mailFrom, hostname, clock = systemClock } = request;
+  const { fields, ignoredSignatures } = restrainHeader(message, section);
+  const signatures = fields === null ? null : await openSignatures(request, fields);
   const deadline = startDeadline(clock);
   try {
-    const restrained = restrainHeader(message, bodyOffset(message));
     const spfWork = checkSpf(request, createLookup(request.resolver, SPF_LOOKUPS, deadline));
     const authentication = await Promise.race([
-      combine(request, restrained.message, spfWork, deadline),
+      combine(request, signatures, spfWork, deadline),
       deadline.over.then(async () => temporary(await Promise.race([spfWork, unknownSpf(request)]))),
     ]);
     return {
       authentication,
       authenticationResults: authenticationResults(hostname, authentication, { helo, mailFrom }),
-      ignoredSignatures: restrained.ignoredSignatures,
+      ignoredSignatures,
     };
   } finally {
     deadline.cancel();
   }
 }
 
+/** Asks for the keys of what was read, and judges. */
+type OpenSignatures = (lookup: Lookup) => Promise<Verified>;
+
+async function openSignatures(
+  { message, section, hashBody, share, now }: VerifyRequest,
+  fields: readonly LibraryField[],
+): Promise<OpenSignatures> {
+  const body = message.subarray(section.bodyStart);
+  try {
+    return await readSignatures(
+      fields,
+      (wanted) => hashBody(body, wanted, share),
+      new Date(now ?? Date.now()),
+    );
+  } catch (error) {
+    // For want of room nothing is judged: that mail is to come again.
+    if (error instanceof NoPlace) throw error;
+    return () => Promise.reject(error);
+  }
+}
+
 async function combine(
-  request: VerifyRequest,
-  message: Buffer | null,
+  { section, resolver }: VerifyRequest,
+  signatures: OpenSignatures | null,
   spfWork: Promise<SpfVerdict>,
   deadline: Deadline,
 ): Promise<Authentication> {
   // A header beyond reason is not given to parsers; it can prove nothing.
-  if (message === null) {
+  if (signatures === null) {
     return { spf: (await spfWork).spf, dkim: [], dmarc: unproved('permerror'), arc: { result: 'none' } };
   }
-  const lookup = createLookup(request.resolver, DKIM_LOOKUPS, deadline);
-  const dkimWork = checkDkim(request, message, lookup, deadline);
+  const dkimWork = checkDkim(signatures, createLookup(resolver, DKIM_LOOKUPS, deadline));
   const [{ spf, passed }, dkim] = await Promise.all([spfWork, dkimWork]);
   if (dkim === null) return temporary({ spf, passed });
   const { dmarc, aligned } = await checkDmarc(
+    authorOf(section),
     dkim,
     passed,
-    createLookup(request.resolver, DMARC_LOOKUPS, deadline),
+    createLookup(resolver, DMARC_LOOKUPS, deadline),
   );
   return {
     spf,
@@ -127,76 +155,20 @@ async function checkSpf(request: VerifyRequest, resolver: Lookup): Promise<SpfVe
 
 interface DkimVerdict {
   readonly signatures: DkimSignatureResult[];
-  readonly fromAddresses: readonly string[];
-  readonly fromFields: number;
   readonly arc: Authentication['arc']['result'];
 }
-/** What mailauth tells of a signature, as far as we read it. */
-interface MailauthSignature {
-  readonly signingDomain?: string;
-  readonly selector?: string;
-  readonly algo?: string;
-  readonly status: {
-    readonly result: string;
-    readonly comment?: string;
-    readonly underSized?: number;
-    readonly policy?: Record<string, string>;
-  };
-}
-async function checkDkim(
-  request: VerifyRequest,
-  message: Buffer,
-  resolver: Lookup,
-  deadline: Deadline,
-): Promise<DkimVerdict | null> {
+async function checkDkim(signatures: OpenSignatures, lookup: Lookup): Promise<DkimVerdict | null> {
   try {
-    const [{ dkimVerify }, { arc }] = await Promise.all([
-      import('mailauth/lib/dkim/verify.js'),
-      import('mailauth/lib/arc/index.js'),
-    ]);
-    const options = {
-      resolver,
-      minBitLength: 1024,
-      rejectRsaSha1: true,
-      curTime: new Date(request.now ?? Date.now()),
-    };
-    const verified = (await dkimVerify(
-      Readable.from(pieces(message, deadline)),
-      options as never,
-    )) as unknown as {
-      results: MailauthSignature[];
-      headerFrom: string[];
-      fromFields: number;
-      arc: never;
-    };
-    const chain = (await arc(verified.arc, { resolver, minBitLength: 1024 } as never)) as {
-      status: { result: string };
-    };
-    const signatures = verified.results.filter(({ status }) => status.result !== 'none').map(signatureResult);
+    const found = await signatures(lookup);
     return {
-      signatures,
-      fromAddresses: verified.headerFrom,
-      fromFields: verified.fromFields,
-      arc: (['pass', 'fail', 'temperror'] as const).find((one) => one === chain.status.result) ?? 'none',
+      signatures: found.signatures.filter(({ status }) => status.result !== 'none').map(signatureResult),
+      arc: (['pass', 'fail', 'temperror'] as const).find((one) => one === found.arc) ?? 'none',
     };
   } catch {
     return null;
   }
 }
-/**
- * The message cut at line ends, the event loop free between the pieces. Never within a line: the library copies what is
- * left of an unfinished line with each piece, which is quadratic on a line of megabytes.
- */
-async function* pieces(message: Buffer, deadline: Deadline): AsyncGenerator<Buffer> {
-  for (let start = 0; start < message.length && !deadline.passed; ) {
-    const end = message.indexOf('\n', start + PIECE, 'latin1');
-    const stop = end < 0 ? message.length : end + 1;
-    yield message.subarray(start, stop);
-    start = stop;
-    await setImmediate();
-  }
-}
-function signatureResult({ signingDomain, selector, algo, status }: MailauthSignature): DkimSignatureResult {
+function signatureResult({ signingDomain, selector, algo, status }: LibrarySignature): DkimSignatureResult {
   const known = (['pass', 'fail', 'policy', 'neutral', 'temperror', 'permerror'] as const).find(
     (one) => one === status.result,
   );
@@ -216,21 +188,28 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, 254) : '';
 }
 
+/** The one author's address, as DMARC takes it; null where there is not exactly one, or readers could differ about him. */
+function authorOf(section: HeaderSection): string | null {
+  if (authorIsOpen(section)) return null;
+  const mailboxes = fieldMailboxes(findHeader(section.fields, 'from')!.rawValue);
+  return mailboxes?.length === 1 ? mailboxes[0]!.address.wire : null;
+}
+
 async function checkDmarc(
+  author: string | null,
   dkim: DkimVerdict,
   spfDomain: string | null,
   resolver: Lookup,
 ): Promise<{ dmarc: Authentication['dmarc']; aligned: ReadonlySet<string> }> {
   const none: ReadonlySet<string> = new Set();
-  if (dkim.fromFields !== 1 || dkim.fromAddresses.length !== 1)
-    return { dmarc: unproved('permerror'), aligned: none };
+  if (author === null) return { dmarc: unproved('permerror'), aligned: none };
   try {
     const { evaluateDmarc } = await import('mailauth/lib/dmarc/index.js');
     const dkimDomains = dkim.signatures.flatMap(({ result, domain }) =>
       result === 'pass' ? [{ id: domain, domain }] : [],
     );
     const { response, dkimAligned } = await evaluateDmarc({
-      headerFrom: dkim.fromAddresses,
+      headerFrom: [author],
       fromFields: 1,
       spfDomains: spfDomain === null ? [] : [spfDomain],
       dkimDomains,
