@@ -9,6 +9,7 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { createPeople } from '../iam/people.ts';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
+import { NO_RENEGOTIATION } from '../runtime/tls.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
 import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
@@ -93,7 +94,14 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     onConstructorPoisoning: 'error',
     ...(options.tls === null
       ? { http: deadlines }
-      : { https: { ...deadlines, ...options.tls, minVersion: options.tls.minVersion as 'TLSv1.2' } }),
+      : {
+          https: {
+            ...deadlines,
+            ...options.tls,
+            minVersion: options.tls.minVersion as 'TLSv1.2',
+            secureOptions: NO_RENEGOTIATION,
+          },
+        }),
   } as object) as unknown as FastifyInstance;
   // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);

@@ -1,10 +1,16 @@
 /** TLS contexts and the certificate made at first start. */
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { constants, webcrypto } from 'node:crypto';
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
 
 import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls';
+
+/**
+ * For every server: a client cannot have it negotiate again and again on one connection, which no mail client needs
+ * (RFC 9325 §3.5). Node's own `disableRenegotiation` is of no effect on a TLSSocket made by hand.
+ */
+export const NO_RENEGOTIATION = constants.SSL_OP_NO_RENEGOTIATION;
 
 /** Throws where the PEM texts are no certificate and key, or do not belong together. */
 export function createTlsContext(options: {
@@ -16,6 +22,7 @@ export function createTlsContext(options: {
   return createSecureContext({
     ...options,
     maxVersion: 'TLSv1.3',
+    secureOptions: NO_RENEGOTIATION,
     // The version alone is not enough: OpenSSL 3 keeps the old ones behind its security level.
     ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
   });

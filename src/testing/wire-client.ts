@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 
 export interface WireClient {
   readonly socket: Socket;
@@ -41,7 +41,12 @@ export function openWire(port: number, options: WireOptions = {}): WireClient {
 }
 
 /** TLS from the first octet; `before` goes in one piece with the ClientHello. */
-export async function openWireTls(port: number, from: string, before: Buffer | string): Promise<WireClient> {
+export async function openWireTls(
+  port: number,
+  from: string,
+  before: Buffer | string,
+  tls: ConnectionOptions = {},
+): Promise<WireClient> {
   const raw = connect({ host: '127.0.0.1', port, localAddress: from, noDelay: true });
   let prefix = Buffer.from(before);
   const joined = new Duplex({
@@ -55,18 +60,18 @@ export async function openWireTls(port: number, from: string, before: Buffer | s
   raw.on('data', (chunk) => joined.push(chunk) || raw.pause());
   raw.on('error', (error) => joined.destroy(error));
   raw.on('close', () => joined.destroy());
-  return secured(joined);
+  return secured(joined, tls);
 }
 
 /** Upgrades a connection after its 220 to STARTTLS, or behind a header already sent. */
-export function upgrade(client: WireClient): Promise<WireClient> {
+export function upgrade(client: WireClient, tls: ConnectionOptions = {}): Promise<WireClient> {
   client.socket.removeAllListeners('data');
-  return secured(client.socket);
+  return secured(client.socket, tls);
 }
 
-function secured(over: Duplex): Promise<WireClient> {
+function secured(over: Duplex, tls: ConnectionOptions): Promise<WireClient> {
   return new Promise((resolve, reject) => {
-    const socket: TLSSocket = connectTls({ socket: over, rejectUnauthorized: false }, () =>
+    const socket: TLSSocket = connectTls({ ...tls, socket: over, rejectUnauthorized: false }, () =>
       resolve(wrap(socket, true)),
     );
     socket.once('error', reject);

@@ -1,7 +1,7 @@
 /**
  * Golden dialogues: each *.smtp file is played to the pure session, whole and cut at every octet, and must give the
- * same replies. `C:` lines are sent with CRLF (escapes \r \n \0 as written; a line ending in \c gets no CRLF), `S:`
- * lines are expected. `!tls` says the session is inside TLS from the start, `!starttls` completes an upgrade.
+ * same replies. `C:` lines are sent with CRLF (escapes \r \n \0 as written; a line ending in \c gets no CRLF), those
+ * that follow each other together, and what is behind an `S:` line only when all was answered. `S:` lines are expected. `!tls` says the session is inside TLS from the start, `!starttls` completes an upgrade.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -51,13 +51,17 @@ function parse(text: string): Script {
   let pending: Buffer[] = [];
   const expected: string[] = [];
   let tls = false;
+  function sent(thenTls: boolean): void {
+    if (pending.length > 0 || thenTls) steps.push({ send: Buffer.concat(pending), thenTls });
+    pending = [];
+  }
   for (const line of text.split('\n')) {
     if (line === '!tls') tls = true;
-    else if (line === '!starttls') {
-      steps.push({ send: Buffer.concat(pending), thenTls: true });
-      pending = [];
-    } else if (line.startsWith('S: ')) expected.push(line.slice(3));
-    else if (line.startsWith('C: ') || line === 'C:') {
+    else if (line === '!starttls') sent(true);
+    else if (line.startsWith('S: ')) {
+      sent(false);
+      expected.push(line.slice(3));
+    } else if (line.startsWith('C: ') || line === 'C:') {
       const raw = line.slice(3);
       const open = raw.endsWith('\\c');
       const body = (open ? raw.slice(0, -2) : raw)
@@ -67,7 +71,7 @@ function parse(text: string): Script {
       pending.push(Buffer.from(body + (open ? '' : '\r\n'), 'utf8'));
     }
   }
-  steps.push({ send: Buffer.concat(pending), thenTls: false });
+  sent(false);
   return { tls, steps, expected: expected.join('\n') };
 }
 
@@ -154,13 +158,16 @@ const FALSE_ENDS = [
 ];
 for (const end of FALSE_ENDS) {
   test(`smuggling with ${JSON.stringify(end)}: one message or none, at every cut`, async () => {
-    const whole = Buffer.from(
-      `EHLO a\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<x@example.test>\r\nDATA\r\nfirst${end}MAIL FROM:<evil@b.test>\r\nRCPT TO:<x@example.test>\r\nDATA\r\nsecond\r\n.\r\n`,
-      'latin1',
-    );
-    const script: Script = { tls: false, steps: [{ send: whole, thenTls: false }], expected: '' };
-    for (let at = 1; at < whole.length; at++) {
-      const { messages } = await play(script, (b) => [b.subarray(0, at), b.subarray(at)]);
+    const steps = [
+      'EHLO a\r\n',
+      'MAIL FROM:<a@b.test>\r\nRCPT TO:<x@example.test>\r\nDATA\r\n',
+      `first${end}MAIL FROM:<evil@b.test>\r\nRCPT TO:<x@example.test>\r\nDATA\r\nsecond\r\n.\r\n`,
+    ].map((text) => ({ send: Buffer.from(text, 'latin1'), thenTls: false }));
+    const script: Script = { tls: false, steps, expected: '' };
+    for (let at = 1; at < steps.at(-1)!.send.length; at++) {
+      const { messages } = await play(script, (b) =>
+        [b.subarray(0, at), b.subarray(at)].filter(({ length }) => length > 0),
+      );
       assert.ok(messages.length <= 1, `cut at ${at}: ${JSON.stringify(messages)}`);
       assert.ok(
         messages.every((message) => !/[^\r]\n|\r[^\n]/.test(message)),

@@ -1,7 +1,9 @@
 /** Real clients send through the real service: the mail must reach the recording sink, signed and whole. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import nodemailer from 'nodemailer';
 import { eventually, execute, has, portOf } from './harness.ts';
@@ -224,17 +226,27 @@ test('a secret with colons signs in by PLAIN, LOGIN and Basic', async (t) => {
   if (!(await has('openssl'))) return t.skip('openssl is not installed');
   const b64 = (text: string) => Buffer.from(text).toString('base64');
   for (const dialogue of [
-    `AUTH PLAIN ${b64(`\0${journey.who.key.id}\0${journey.who.key.secret}`)}\r\n`,
-    `AUTH LOGIN\r\n${b64(journey.who.key.id)}\r\n${b64(journey.who.key.secret)}\r\n`,
+    [`AUTH PLAIN ${b64(`\0${journey.who.key.id}\0${journey.who.key.secret}`)}`],
+    ['AUTH LOGIN', b64(journey.who.key.id), b64(journey.who.key.secret)],
   ]) {
-    const { output } = await execute(
-      'sh',
-      ['-c', 'cat | openssl s_client -quiet -connect "$TARGET" 2>/dev/null'],
-      {
-        input: `EHLO client.test\r\n${dialogue}QUIT\r\n`,
-        env: { TARGET: `127.0.0.1:${portOf(journey.service.ready.submissions)}` },
-      },
-    );
-    assert.match(output, /^235 2\.7\.0/m);
+    const target = `127.0.0.1:${portOf(journey.service.ready.submissions)}`;
+    const client = spawn('openssl', ['s_client', '-quiet', '-connect', target], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const replies = createInterface({ input: client.stdout })[Symbol.asyncIterator]();
+    const reply = async () => {
+      for (;;) {
+        const { value, done } = await replies.next();
+        if (done || !/^\d{3}-/.test(value)) return String(value);
+      }
+    };
+    assert.match(await reply(), /^220 /);
+    const said: string[] = [];
+    for (const line of ['EHLO client.test', ...dialogue, 'QUIT']) {
+      client.stdin.write(`${line}\r\n`);
+      said.push(await reply());
+    }
+    assert.match(said.at(-2)!, /^235 2\.7\.0/);
+    client.kill();
   }
 });

@@ -18,6 +18,8 @@ export interface CommandState {
   readonly smtputf8: boolean;
   readonly recipients: number;
   readonly maxRecipients: number;
+  /** One more RCPT came than the cap takes. */
+  beyondCap(): void;
   hello(name: string, esmtp: boolean): void;
   reset(): void;
   upgrade(): void;
@@ -139,9 +141,14 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
         const parsed = rcptParameters(rest, offersDsn(state));
         if ('code' in parsed) return parsed;
         if (hasUtf8(parsed.address) && !state.smtputf8) return replies.NEED_SMTPUTF8;
-        return state.recipients >= state.maxRecipients ? replies.TOO_MANY_RECIPIENTS : null;
+        return null;
       },
-      proceed: (state, rest) => state.rcpt(rcptParameters(rest, true) as RcptParameters),
+      proceed(state, rest) {
+        if (state.recipients < state.maxRecipients)
+          return state.rcpt(rcptParameters(rest, true) as RcptParameters);
+        state.beyondCap();
+        return replies.TOO_MANY_RECIPIENTS;
+      },
     },
   ],
   [

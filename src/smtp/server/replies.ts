@@ -39,6 +39,7 @@ export const LOCAL_ERROR = reply(451, '4.3.0', 'temporary failure, try again lat
 export const TOO_MANY_ERRORS = closing(421, '4.7.0', 'too many errors');
 export const NOT_SMTP = closing(554, '5.5.1', 'this is an SMTP server');
 export const EARLY = closing(554, '5.5.1', 'you spoke before the greeting');
+export const PIPELINED = closing(554, '5.5.0', 'you sent more before it was asked for');
 export const SHUTTING_DOWN = closing(421, '4.3.2', 'service shutting down, try again later');
 export const TIMED_OUT = closing(421, '4.4.2', 'timeout');
 export const TOO_MANY_CONNECTIONS = closing(421, '4.7.0', 'too many connections, try again later');

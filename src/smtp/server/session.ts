@@ -59,6 +59,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** RFC 5321 §4.5.3.1.4, with room for extensions' parameters and AUTH (RFC 4954 §4). */
 const MAX_LINE = 2048;
 const MAX_AUTH_LINE = 12_288;
+/** First words of other protocols, often with much behind them. */
+const FOREIGN = /^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PROXY)$/;
 const MX_MAX_LINE = 64 * 1024;
 const SUBMISSION_MAX_LINE = 998;
 
@@ -85,6 +87,8 @@ export function createSession(
   let skippingLine = false;
   let errors = 0;
   let junk = 0;
+  /** RCPT beyond the cap in this transaction. */
+  let beyond = 0;
   let opening: Promise<void> | null = null;
   let running: Promise<void> | null = null;
   let ending: Reply | null = null;
@@ -96,10 +100,16 @@ export function createSession(
   function say(answer: Reply): void {
     if (mode === 'closed') return;
     pending += formatReply(answer);
-    if (answer.code >= 500 && ++errors >= maxErrors && !answer.close) {
+    if (answer.code >= 500) errors++;
+    if (answer.close) shut();
+    else if (errors >= mostErrors()) {
       pending += formatReply(replies.TOO_MANY_ERRORS);
       shut();
-    } else if (answer.close) shut();
+    }
+  }
+  /** A transaction with recipients comes to its DATA: nobody's list is lost for the bad addresses in it. */
+  function mostErrors(): number {
+    return transaction !== null && recipients > 0 ? maxErrors + 2 * maxRecipients : maxErrors;
   }
   function shut(): void {
     flush();
@@ -116,6 +126,7 @@ export function createSession(
     transaction = null;
     mail = null;
     recipients = 0;
+    beyond = 0;
     reader = null;
     grant?.release();
     grant = null;
@@ -158,6 +169,10 @@ export function createSession(
       return recipients;
     },
     maxRecipients,
+    // RFC 5321 §4.5.3.1.10: a client goes on behind the cap, and learns of each recipient that it has to come again.
+    beyondCap() {
+      if (++beyond > maxRecipients) errors++;
+    },
     hello(name, esmtp) {
       dropTransaction();
       connection.helo = name;
@@ -252,15 +267,16 @@ export function createSession(
       return authStep(decodeAuth(next, text));
     }
     // Nobody greets with NUL: a binary protocol, such as a PROXY header that nobody here asked for.
-    if (connection.helo === null && text.includes('\0')) return say(replies.NOT_SMTP);
+    if (connection.helo === null && (text.includes('\0') || input.view().includes(0)))
+      return say(replies.NOT_SMTP);
     if (/[\x00-\x08\x0a-\x1f\x7f\ufffd]/.test(text)) return say(replies.BARE_LINE_END);
     const { verb, rest } = splitCommand(text);
     const command = commands.get(verb);
-    if (command === undefined) {
-      if (/^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PROXY)$/.test(verb))
-        return say(replies.NOT_SMTP);
-      return say(replies.UNKNOWN_COMMAND);
-    }
+    if (command === undefined && FOREIGN.test(verb)) return say(replies.NOT_SMTP);
+    // RFC 2920 §3.1: only to whom PIPELINING was offered, and never behind DATA. Behind STARTTLS it is dropped.
+    const eager = input.length > 0 && verb !== 'STARTTLS';
+    if (eager && (!connection.esmtp || verb === 'DATA')) return say(replies.PIPELINED);
+    if (command === undefined) return say(replies.UNKNOWN_COMMAND);
     if (command.junk && ++junk > maxJunk) return say(replies.TOO_MANY_ERRORS);
     const refusal = command.check(state, rest);
     if (refusal !== null) return say(refusal);
@@ -308,6 +324,7 @@ export function createSession(
   async function pump(): Promise<void> {
     for (;;) {
       if (mode === 'idle' || mode === 'tls' || mode === 'closed' || input.length === 0) break;
+      const offered = connection.esmtp;
       if (mode === 'data') {
         if (!takeData()) break;
         await finishData(reader!);
@@ -344,6 +361,8 @@ export function createSession(
           say(replies.BARE_LINE_END);
         } else await line(raw.subarray(0, -1));
       }
+      // What came while the last command was being answered.
+      if (!offered && input.length > 0 && (mode as string) === 'command') say(replies.PIPELINED);
       if (ending !== null && transaction === null && (mode as string) !== 'closed' && reader === null)
         say(ending);
       if ((mode as string) === 'command') output.phase('command');
