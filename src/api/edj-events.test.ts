@@ -203,6 +203,8 @@ describe('events by HTTP', () => {
     const gone = make.event(topic, { messageId: make.newId(), name: 'incoming', summary: null, content: {} });
     await store.transact(project.id, (tx) => tx.insertEvent(gone));
     assert.deepEqual(idsOf((await get(path)).json), [...ids].reverse());
+    const behind = await get(`${path}?after=${ids[1]}`);
+    assert.deepEqual(behind.json, { items: [], next_cursor: gone.id }, 'who follows gets past it');
     const answer = await ask(`/edj/v1/events/${gone.id}`);
     const unknown = await ask(`/edj/v1/events/${make.newId()}`);
     assert.equal(answer.status, 404);

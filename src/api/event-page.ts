@@ -96,5 +96,7 @@ export async function* eventPage(
     await turn();
     signal.throwIfAborted();
   }
+  // Where all of them were gone, who asks again begins behind them.
+  if (shown === 0) next ??= last;
   yield Buffer.from(`${shown === 0 ? '{"items":[' : ''}],"next_cursor":${JSON.stringify(next)}}`);
 }

@@ -31,6 +31,8 @@ export interface ApiClient {
   /** The JSON of a 2xx answer; throws RefusedByService for any other. */
   get(path: string): Promise<ApiAnswer['json']>;
   change(method: string, path: string, body?: unknown): Promise<ApiAnswer['json']>;
+  /** The octets of a 2xx answer as they come; throws RefusedByService for any other, ServiceAway where they break off. */
+  octets(path: string): AsyncIterable<Buffer>;
 }
 /** Nothing answers at the address. */
 export class ServiceAway extends Error {
@@ -39,11 +41,16 @@ export class ServiceAway extends Error {
 /** The service said no; the message is the problem in words. */
 export class RefusedByService extends Error {
   override name = 'RefusedByService';
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
 }
 export function refusal({ status, json, octets }: ApiAnswer): RefusedByService {
   const { title, detail } = (json ?? {}) as { title?: string; detail?: string };
   const words = title === undefined ? octets.toString('utf8').slice(0, 500) : `${title}: ${detail}`;
-  return new RefusedByService(`the service answered ${status} ${words}`);
+  return new RefusedByService(status, `the service answered ${status} ${words}`);
 }
 
 export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClient {
@@ -52,10 +59,13 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
     key === null
       ? {}
       : { authorization: `Basic ${Buffer.from(`${key.id}:${key.secret}`).toString('base64')}` };
-  async function ask({ method, path, body, headers = {} }: ApiRequest): Promise<ApiAnswer> {
-    let response: Response;
+  const away = (error: unknown): ServiceAway => {
+    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+    return new ServiceAway(`no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`);
+  };
+  async function open({ method, path, body, headers = {} }: ApiRequest): Promise<Response> {
     try {
-      response = await fetch(`${url}${path}`, {
+      return await fetch(`${url}${path}`, {
         method,
         redirect: 'manual',
         signal,
@@ -67,12 +77,10 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {
-      if (signal.aborted) throw error;
-      const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      throw new ServiceAway(
-        `no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`,
-      );
+      throw signal.aborted ? error : away(error);
     }
+  }
+  async function whole(response: Response): Promise<ApiAnswer> {
     const octets = Buffer.from(await response.arrayBuffer());
     const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');
     return {
@@ -81,12 +89,22 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
       json: isJson && octets.length > 0 ? JSON.parse(octets.toString('utf8')) : null,
     };
   }
+  const ask = async (request: ApiRequest): Promise<ApiAnswer> => whole(await open(request));
+  async function* octets(path: string): AsyncGenerator<Buffer> {
+    const response = await open({ method: 'GET', path });
+    if (!response.ok) throw refusal(await whole(response));
+    try {
+      for await (const piece of response.body ?? []) yield Buffer.from(piece);
+    } catch (error) {
+      throw signal.aborted ? error : away(error);
+    }
+  }
   async function change(method: string, path: string, body?: unknown) {
     const answer = await ask({ method, path, body });
     if (answer.status >= 200 && answer.status < 300) return answer.json;
     throw refusal(answer);
   }
-  return { url, keyId: key?.id ?? null, ask, change, get: (path) => change('GET', path) };
+  return { url, keyId: key?.id ?? null, ask, change, octets, get: (path) => change('GET', path) };
 }
 
 /** The client of a command that needs a key. Throws UsageError without one. */

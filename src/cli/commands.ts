@@ -33,7 +33,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ),
   listen: lazy(
     "post a project's events to a hook on this machine, signed",
-    `--forward http://127.0.0.1:PORT/PATH [--topic ID] [--secret whsec_…] [--count N] [--json] ${ACCESS}`,
+    `--forward http://127.0.0.1:PORT/PATH [--topic ID] [--secret whsec_…] [--inline] [--count N] [--json] ${ACCESS}`,
     () => import('./listen.ts'),
   ),
   key: lazy(

@@ -1,25 +1,26 @@
 /**
- * `hikyaku listen`: waits on the events of a project's topics and posts them to a hook on this machine, with the body
+ * `hikyaku listen`: waits on the events of a project's topics and posts them to a hook on this machine, with the octets
  * and the signature a subscriber would get. For development: an answer is said and not tried again, but a hook that
  * cannot be reached is waited for, as is the service, so that nothing is lost while one of them restarts.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isLoopback } from '../config/config.ts';
-import { makeWebhookSecret, webhookHeaders } from '../edj/webhook-signature.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import { createRandom } from '../runtime/random.ts';
 import { ACCESS_OPTIONS, type ApiClient, clientOf, ServiceAway } from './api-client.ts';
+import { forwardEvent } from './forward.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
 const WAIT_SECONDS = 10;
 const AGAIN_MS = 1_000;
-const TIMEOUT_MS = 15_000;
 
 interface Event {
   readonly id: string;
   readonly name: string;
-  readonly summary: string;
-  readonly content: unknown;
+}
+interface EventPage {
+  readonly items: readonly Event[];
+  readonly next_cursor: string | null;
 }
 interface Forwarded {
   readonly id: string;
@@ -33,6 +34,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     topic: { type: 'string' },
     forward: { type: 'string' },
     secret: { type: 'string' },
+    inline: { type: 'boolean' },
     count: { type: 'string' },
     json: { type: 'boolean' },
   });
@@ -49,6 +51,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   const most = Number(options.count ?? Number.POSITIVE_INFINITY);
   const secret = options.secret ?? makeWebhookSecret(createRandom());
   if (!/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(secret)) throw new UsageError('--secret is whsec_ and base64');
+  const inline = options.inline === true;
   const enough = new AbortController();
   const signal = AbortSignal.any([context.signal, enough.signal]);
   const client = clientOf(options, { ...context, signal });
@@ -67,14 +70,17 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     let after = from;
     while (!signal.aborted) {
       const path = `/edj/v1/topics/${encodeURIComponent(topic)}/events?wait=${WAIT_SECONDS}&after=${after}`;
-      for (const event of await eventsOf(client, path, signal)) {
+      const { items, next_cursor: next } = await eventsOf(client, path, signal);
+      for (const event of items) {
         if (signal.aborted) return;
-        const status = await post(forward!, topic, event, secret, signal);
+        const status = await forwardEvent(event.id, { client, hook: forward!, secret, inline, signal });
         after = event.id;
+        if (status === null) continue;
         forwarded.push({ id: event.id, name: event.name, status });
         process.stderr.write(`${event.name} ${event.id}: the hook answered ${status}\n`);
         if (forwarded.length >= most) return enough.abort();
       }
+      after = next ?? after;
     }
   }
   try {
@@ -87,10 +93,10 @@ export async function run(args: readonly string[], context: CommandContext): Pro
 }
 
 /** The next events; a service that is away for a while, as on a restart, is waited for. */
-async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): Promise<Event[]> {
+async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): Promise<EventPage> {
   for (;;) {
     try {
-      return (await client.get(path)).items;
+      return await client.get(path);
     } catch (error) {
       if (!(error instanceof ServiceAway)) throw error;
       process.stderr.write(`${error.message}; waiting for it\n`);
@@ -102,40 +108,4 @@ async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): P
 async function newest(client: ApiClient, topic: string): Promise<string> {
   const { items } = await client.get(`/edj/v1/topics/${encodeURIComponent(topic)}/events?limit=1`);
   return items[0]?.id ?? '';
-}
-
-/** The status the hook answers with. */
-async function post(
-  url: URL,
-  topic: string,
-  event: Event,
-  secret: string,
-  signal: AbortSignal,
-): Promise<number> {
-  const { summary: short, content: raw } = event;
-  // What an HTTP hook gets, with the fields only hooks still have.
-  const body = Buffer.from(JSON.stringify({ ...event, short, raw, topic_id: topic }), 'utf8');
-  let told = false;
-  for (;;) {
-    try {
-      const answer = await fetch(url, {
-        method: 'POST',
-        body,
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-        headers: {
-          'content-type': 'application/json',
-          'user-agent': 'Hikyaku',
-          ...webhookHeaders(event.id, Math.floor(systemClock.now() / 1000), body, [secret]),
-        },
-      });
-      await answer.body?.cancel();
-      return answer.status;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      if (!told) process.stderr.write(`${url.href} cannot be reached, waiting for it\n`);
-      told = true;
-      await delay(AGAIN_MS, undefined, { signal });
-    }
-  }
 }

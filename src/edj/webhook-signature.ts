@@ -7,20 +7,41 @@ export function makeWebhookSecret(random: Random): string {
   return `whsec_${random.bytes(32).toString('base64')}`;
 }
 
+/** Signs a body as it comes by. */
+export interface WebhookSigner {
+  update(piece: Buffer): void;
+  /** Once, behind the last piece. */
+  headers(): Record<string, string>;
+}
 /** The three headers; several secrets give several signatures, so that a secret can be changed without a gap. */
+export function webhookSigner(
+  id: string,
+  timestampSeconds: number,
+  secrets: readonly string[],
+): WebhookSigner {
+  const hashes = secrets.map((secret) => {
+    const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+    return createHmac('sha256', key).update(`${id}.${timestampSeconds}.`);
+  });
+  return {
+    update(piece) {
+      for (const hash of hashes) hash.update(piece);
+    },
+    headers: () => ({
+      'webhook-id': id,
+      'webhook-timestamp': String(timestampSeconds),
+      'webhook-signature': hashes.map((hash) => `v1,${hash.digest('base64')}`).join(' '),
+    }),
+  };
+}
+/** As webhookSigner, of a body that is there whole. */
 export function webhookHeaders(
   id: string,
   timestampSeconds: number,
   body: Buffer,
   secrets: readonly string[],
 ): Record<string, string> {
-  const signatures = secrets.map((secret) => {
-    const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
-    return `v1,${createHmac('sha256', key).update(`${id}.${timestampSeconds}.`).update(body).digest('base64')}`;
-  });
-  return {
-    'webhook-id': id,
-    'webhook-timestamp': String(timestampSeconds),
-    'webhook-signature': signatures.join(' '),
-  };
+  const signer = webhookSigner(id, timestampSeconds, secrets);
+  signer.update(body);
+  return signer.headers();
 }

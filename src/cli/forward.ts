@@ -1,0 +1,89 @@
+/**
+ * One event posted to a hook on this machine, with the octets and the signature a subscriber gets. What is large is not
+ * held: it is read once to sign it, and once more to pass it on; it is the same octets each time. A hook that cannot be
+ * reached is waited for, as is the service.
+ */
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { request } from 'undici';
+import { webhookSigner } from '../edj/webhook-signature.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type ApiClient, RefusedByService, ServiceAway } from './api-client.ts';
+
+const HELD = 1024 * 1024;
+const AGAIN_MS = 1_000;
+const TIMEOUT_MS = 15_000;
+
+export interface Forward {
+  readonly client: ApiClient;
+  readonly hook: URL;
+  /** `whsec_` and base64. */
+  readonly secret: string;
+  /** Attachments with their content, as for a subscriber with `inline`. */
+  readonly inline: boolean;
+  readonly signal: AbortSignal;
+}
+interface Ready {
+  readonly headers: Record<string, string>;
+  readonly body: Buffer | Readable;
+}
+
+/** The status the hook answers with; null where the event is gone meanwhile. Throws RefusedByService. */
+export async function forwardEvent(id: string, forward: Forward): Promise<number | null> {
+  const { client, hook, signal } = forward;
+  const away = createWaiting(signal);
+  for (;;) {
+    try {
+      const { headers, body } = await prepare(id, forward);
+      try {
+        const answer = await request(hook, {
+          method: 'POST',
+          headers,
+          body,
+          signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+        });
+        await answer.body.dump();
+        return answer.statusCode;
+      } catch (error) {
+        if (signal.aborted || error instanceof ServiceAway || error instanceof RefusedByService) throw error;
+        await away(`${hook.href} cannot be reached, waiting for it`);
+      }
+    } catch (error) {
+      if (error instanceof RefusedByService && error.status === 404) return null;
+      if (!(error instanceof ServiceAway)) throw error;
+      await away(`${client.url} went away, waiting for it`);
+    }
+  }
+}
+
+async function prepare(id: string, { client, secret, inline }: Forward): Promise<Ready> {
+  const path = `/edj/v1/events/${id}?as=hook${inline ? '&inline=true' : ''}`;
+  const signer = webhookSigner(id, Math.floor(systemClock.now() / 1000), [secret]);
+  const held: Buffer[] = [];
+  let size = 0;
+  for await (const piece of client.octets(path)) {
+    signer.update(piece);
+    size += piece.length;
+    if (size <= HELD) held.push(piece);
+    else held.length = 0;
+  }
+  return {
+    headers: {
+      'content-type': 'application/json',
+      'content-length': String(size),
+      'user-agent': 'Hikyaku',
+      ...signer.headers(),
+    },
+    body: size <= HELD ? Buffer.concat(held) : Readable.from(client.octets(path), { objectMode: false }),
+  };
+}
+
+/** Waits a moment; says why, once for each reason. */
+function createWaiting(signal: AbortSignal): (why: string) => Promise<void> {
+  const told = new Set<string>();
+  return async (why) => {
+    if (!told.has(why)) process.stderr.write(`${why}\n`);
+    told.add(why);
+    await delay(AGAIN_MS, undefined, { signal });
+  };
+}
