@@ -217,3 +217,91 @@ test('hostile headers and bodies end soon, without a throw', async () => {
     assert.ok(authentication.dkim.every(({ result }) => result !== 'pass'));
   }
 });
+
+test('where the header leaves open who wrote it, DMARC is permerror and nothing is aligned; SPF and DKIM are as found', async () => {
+  const honest = await signed(TEXT);
+  for (const [name, text] of Object.entries({
+    'a second From above': `From: ceo@other.test\r\n${honest}`,
+    'a second From behind a line that is none': honest.replace(
+      '\r\nSubject:',
+      '\r\n: x\r\nFrom: ceo@other.test\r\nSubject:',
+    ),
+    'a line that is no field': honest.replace('\r\nSubject:', '\r\nX Y: z\r\nSubject:'),
+    'a name with NUL': honest.replace('\r\nSubject:', '\r\nFro\0m: ceo@other.test\r\nSubject:'),
+    'two Sender': honest.replace(
+      '\r\nSubject:',
+      '\r\nSender: a@example.com\r\nSENDER : b@example.com\r\nSubject:',
+    ),
+  })) {
+    const { authentication } = await verify(text);
+    assert.equal(authentication.spf.result, 'pass', name);
+    assert.deepEqual(
+      authentication.dkim.map(({ result, aligned }) => [result, aligned]),
+      // What was not signed twice over cannot break the signature; an added From does.
+      [[name.includes('From') ? 'fail' : 'pass', false]],
+      name,
+    );
+    assert.deepEqual(
+      authentication.dmarc,
+      { result: 'permerror', policy: null, domain: '', alignment: { spf: false, dkim: false } },
+      name,
+    );
+  }
+  for (const from of ['Group: a@example.com;', 'Smile :) <a@example.com>', '']) {
+    const { authentication } = await verify(await signed(TEXT.replace('a@example.com', from)));
+    assert.deepEqual(
+      [authentication.dmarc.result, authentication.spf.result, authentication.dkim[0]?.aligned ?? false],
+      ['permerror', 'pass', false],
+      from,
+    );
+  }
+  for (const many of ['X: y\r\n'.repeat(1001), `X: ${'y'.repeat(300_000)}\r\n`]) {
+    const { authentication } = await verify(many + honest);
+    assert.deepEqual([authentication.dmarc.result, authentication.spf.result], ['permerror', 'pass']);
+  }
+});
+
+test('a second To, Subject or Message-ID, and a leading mbox line, leave the author as he is', async () => {
+  for (const above of ['From a@example.com Thu Jan  1 00:00:00 2026\r\n', '>From x\r\n']) {
+    const { authentication } = await verify(above + (await signed(TEXT)));
+    assert.deepEqual(
+      [authentication.dmarc.result, authentication.dkim[0]?.result, authentication.dkim[0]?.aligned],
+      ['pass', 'pass', true],
+      above,
+    );
+  }
+  for (const name of ['To', 'Subject', 'Message-ID']) {
+    const twice = TEXT.replace('\r\n\r\n', `\r\n${name}: <x@y.test>\r\n${name}: <z@y.test>\r\n\r\n`);
+    assert.equal((await verify(await signed(twice))).authentication.dmarc.result, 'pass', name);
+  }
+});
+
+test('an author in raw ISO-2022-JP is read', async () => {
+  const text = TEXT.replace('a@example.com', '\x1b$B;3ED\x1b(B <a@example.com>');
+  assert.equal((await verify(await signed(text))).authentication.dmarc.result, 'pass');
+});
+
+test('signatures of every canonicalisation are verified, bodies of 100 kB included', async () => {
+  const { dkimSign } = await import('mailauth/lib/dkim/sign.js');
+  for (const body of ['body\r\n', '  \r\n\r\n', '', 'x \t y \r\n'.repeat(10_000)])
+    for (const canonicalization of ['simple/simple', 'relaxed/simple', 'simple/relaxed', 'relaxed/relaxed']) {
+      const message = TEXT.replace('body\r\n', body);
+      const { signatures } = await dkimSign(Buffer.from(message), {
+        canonicalization,
+        signTime: new Date(NOW),
+        signatureData: [
+          {
+            signingDomain: 'example.com',
+            selector: 'good',
+            privateKey: rsa.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+          },
+        ],
+      } as never);
+      const { authentication } = await verify(`${signatures.trim()}\r\n${message}`);
+      assert.equal(
+        authentication.dkim[0]?.result,
+        'pass',
+        `${canonicalization} ${JSON.stringify(body.slice(0, 20))}`,
+      );
+    }
+});
