@@ -1,6 +1,7 @@
 /** Cases that are no plain rate, by name; one file each. */
 import { isolation } from './isolation.ts';
 import { large } from './large.ts';
+import { lists } from './lists.ts';
 import { million } from './million.ts';
 import { nodes } from './nodes.ts';
 import { onceOnly } from './once.ts';
@@ -8,13 +9,23 @@ import type { Result, ScenarioOptions } from './scenario.ts';
 import { stops } from './stops.ts';
 import { transfer } from './transfer.ts';
 
-export const SCENARIOS = ['million', 'isolation', 'large', 'once', 'stops', 'transfer', 'nodes'] as const;
+export const SCENARIOS = [
+  'million',
+  'isolation',
+  'large',
+  'lists',
+  'once',
+  'stops',
+  'transfer',
+  'nodes',
+] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<readonly Result[]>>> = {
   million: async (options) => [await million(options)],
   isolation,
   large: async () => [await large()],
+  lists,
   once: async (options) => [await onceOnly(options)],
   nodes,
   stops: async (options) => [await stops(options)],

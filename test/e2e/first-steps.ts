@@ -1,5 +1,6 @@
 /** The manual's order in the console: from the printed link to a received event at a hook. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import nodemailer from 'nodemailer';
 import { Secret, TOTP } from 'otpauth';
 import { startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
@@ -230,15 +231,32 @@ export async function mail(
   const subject = 'Order 7 <script>document.title="gone"</script>';
   const body = { subject, text: 'Where is it?' };
   await transport.sendMail({ from: `shop@${DOMAIN}`, to: `support@${DOMAIN}`, ...body });
-  transport.close();
   const event = await eventually('the event at the hook', async () =>
     (await sink.events()).find(({ body: { name } }) => name === 'incoming'),
   );
   assert.match(event.body.summary, /Where is it\?/);
   await page.getByTestId('event').first().getByText(subject).waitFor();
   assert.notEqual(await page.title(), 'gone');
-  await button(page, t('events.json')).first().click();
+  await button(page, t('events.open')).first().click();
+  await page.getByTestId('event-json').getByText('"body": "Where is it?').waitFor();
   await inspect(browser, 'topic-events', language);
+  await button(page, t('events.less')).click();
+  // Of a large one the first part is shown, as text; the whole is downloaded.
+  const markup = '<img src=x onerror="document.title=1"> ';
+  const large = { subject: 'Order 8', text: markup.repeat(200_000) };
+  await transport.sendMail({ from: `shop@${DOMAIN}`, to: `support@${DOMAIN}`, ...large });
+  transport.close();
+  const card = page.getByTestId('event').first();
+  await card.getByText('Subject: Order 8').waitFor();
+  await button(page, t('events.open')).first().click();
+  await page.getByText(t('events.first_part')).waitFor();
+  assert.ok((await page.getByTestId('event-json').textContent())!.length <= 65 * 1024);
+  assert.equal(await card.locator('img').count(), 0);
+  const download = page.waitForEvent('download');
+  await button(page, t('events.download')).click();
+  const whole = JSON.parse(await readFile((await (await download).path())!, 'utf8'));
+  assert.ok(whole.content.body.length > 7_000_000, `${whole.content.body.length}`);
+  await button(page, t('events.less')).click();
   await page.getByRole('tab', { name: t('publish.title') }).click();
   await field(page, t('publish.message')).fill('Hello by hand');
   await button(page, t('publish.button')).click();

@@ -1,5 +1,5 @@
 /** The newest events of a topic, live: after the first page one request waits for the next event, again and again. */
-import { Badge, Button, Card, Code, Group, Stack, Text } from '@mantine/core';
+import { Badge, Button, Card, Group, Stack, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -9,6 +9,9 @@ import type { TopicEvent } from '../../api/resources.ts';
 import { named, showTime } from '../../i18n.ts';
 import { useConnection } from '../../session/connection.ts';
 import { Waiting } from '../../ui/page.tsx';
+import { ProblemAlert } from '../../ui/problem.tsx';
+import { useSubmit } from '../../ui/use-submit.ts';
+import { EventDetails } from './event-details.tsx';
 
 const WAIT_SECONDS = 10;
 const PAUSE_MS = 3_000;
@@ -21,28 +24,30 @@ function useLive(topicId: string, newest: string | undefined, ready: boolean): v
   useEffect(() => {
     if (!ready || expired) return;
     const end = new AbortController();
-    async function follow(): Promise<void> {
+    async function follow(after: string): Promise<void> {
       try {
-        const { items } = await ask(
+        const { items, next_cursor: next } = await ask(
           api.GET('/edj/v1/topics/{id}/events', {
-            params: { path: { id: topicId }, query: { after: newest ?? '', wait: WAIT_SECONDS } },
+            params: { path: { id: topicId }, query: { after, wait: WAIT_SECONDS } },
             signal: end.signal,
           }),
         );
         if (end.signal.aborted) return;
-        if (items.length === 0) return void follow();
+        if (items.length === 0) return void follow(next ?? after);
         client.setQueryData<Page<TopicEvent>>([projectId, 'topics', topicId, 'events'], (old) => {
           const known = new Set(items.map(({ id }) => id));
           const rest = (old?.items ?? []).filter(({ id }) => !known.has(id));
-          return { items: [...[...items].reverse(), ...rest].slice(0, MOST_SHOWN), next_cursor: null };
+          const all = [...[...items].reverse(), ...rest];
+          const isCut = all.length > MOST_SHOWN;
+          return { items: all.slice(0, MOST_SHOWN), next_cursor: isCut ? null : (old?.next_cursor ?? null) };
         });
       } catch {
         // the page says elsewhere that the service is away; the list goes on when it is back
-        const timer = setTimeout(() => void follow(), PAUSE_MS);
+        const timer = setTimeout(() => void follow(after), PAUSE_MS);
         end.signal.addEventListener('abort', () => clearTimeout(timer));
       }
     }
-    void follow();
+    void follow(newest ?? '');
     return () => end.abort();
   }, [client, projectId, expired, topicId, newest, ready]);
 }
@@ -68,7 +73,37 @@ export function Events({ topicId }: { readonly topicId: string }) {
       {query.data.items.map((event) => (
         <EventCard key={event.id} event={event} />
       ))}
+      <Older topicId={topicId} cursor={query.data.next_cursor} shown={query.data.items.length} />
     </Stack>
+  );
+}
+
+/** What is older than the events shown, up to as many as a page is good for. */
+function Older(props: { readonly topicId: string; readonly cursor: string | null; readonly shown: number }) {
+  const { topicId, cursor, shown } = props;
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const { projectId } = useConnection();
+  const { problem, pending, submit } = useSubmit({
+    async send() {
+      const query = { cursor: cursor ?? '', limit: 50 };
+      const page = await ask(
+        api.GET('/edj/v1/topics/{id}/events', { params: { path: { id: topicId }, query } }),
+      );
+      client.setQueryData<Page<TopicEvent>>([projectId, 'topics', topicId, 'events'], (old) => ({
+        items: [...(old?.items ?? []), ...page.items],
+        next_cursor: page.next_cursor,
+      }));
+    },
+  });
+  if (cursor === null || shown >= MOST_SHOWN) return null;
+  return (
+    <Group>
+      <ProblemAlert error={problem} />
+      <Button variant="default" loading={pending} onClick={() => submit({})}>
+        {t('events.older')}
+      </Button>
+    </Group>
   );
 }
 
@@ -98,14 +133,10 @@ function EventCard({ event }: { readonly event: TopicEvent }) {
           aria-expanded={open}
           onClick={() => setOpen(!open)}
         >
-          {open ? t('events.less') : t('events.json')}
+          {open ? t('events.less') : t('events.open')}
         </Button>
       </Group>
-      {open && (
-        <Code block mt="sm" className="wrap" tabIndex={0}>
-          {JSON.stringify(event, null, 2)}
-        </Code>
-      )}
+      {open && <EventDetails event={event} />}
     </Card>
   );
 }

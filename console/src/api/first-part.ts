@@ -1,0 +1,21 @@
+/** The beginning of a long answer: what follows is not read. */
+export interface FirstPart {
+  readonly text: string;
+  /** Nothing follows. */
+  readonly isWhole: boolean;
+}
+
+/** At most about `most` octets; a character cut in two is left out. Ends the answer where more would follow. */
+export async function firstPart(body: ReadableStream<Uint8Array>, most: number): Promise<FirstPart> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let octets = 0; octets <= most; ) {
+    const { done, value } = await reader.read();
+    if (done) return { text: text + decoder.decode(), isWhole: true };
+    octets += value.length;
+    text += decoder.decode(value.subarray(0, Math.max(0, most - octets + value.length)), { stream: true });
+  }
+  await reader.cancel();
+  return { text, isWhole: false };
+}
