@@ -4,11 +4,14 @@ import type { SubmitInput } from '../intake/submit.ts';
 import type { Task } from '../ledger/types.ts';
 import { attemptsAt } from '../spool/attempts.ts';
 import type { StoredMessage } from '../spool/types.ts';
+import { goneSignal } from './client-gone.ts';
 import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { sendList } from './pages.ts';
 import { Problem, problemBody } from './problems.ts';
+import { rawMessage } from './raw-message.ts';
 import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery } from './schemas.ts';
+import { sendStreamed } from './streamed.ts';
 
 export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
@@ -45,13 +48,13 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     { schema: { params: IdParams, response: { 200: AnyObject } } },
     async (request) => {
       const { projectId } = permitted(request, 'mta.messages.get');
-      const message = found(await read.message(projectId, pathId(request)));
+      const message = found(await read.shown(projectId, pathId(request)));
       const [rows, attempts] = await Promise.all([
         read.recipients(projectId, message.id),
         read.attempts(projectId, message.id),
       ]);
       return {
-        ...head(message, message.raw.length),
+        ...head(message, message.size),
         recipients: rows.map((row) => ({
           id: row.id,
           address: row.address,
@@ -74,11 +77,18 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     { schema: { params: IdParams, produces: ['message/rfc822'] } },
     async (request, reply) => {
       const { projectId } = permitted(request, 'mta.messages.get');
-      const message = found(await read.message(projectId, pathId(request)));
-      return reply
-        .type('message/rfc822')
+      const message = found(await read.shown(projectId, pathId(request)));
+      const signal = goneSignal(reply);
+      const { size, pieces } = rawMessage(read, message, deps.shown);
+      reply
         .header('content-disposition', `attachment; filename="${message.id}.eml"`)
-        .send(deps.shown(message));
+        .header('content-length', size);
+      return sendStreamed(request, reply, pieces(signal), {
+        type: 'message/rfc822',
+        signal,
+        logger: deps.logger,
+        ids: { message: message.id },
+      });
     },
   );
   app.post(

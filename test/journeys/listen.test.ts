@@ -99,7 +99,8 @@ describe('the octets of a hook', () => {
     await once(child.stderr, 'data');
     const closed = once(child, 'close');
     await using smtp = await openSmtp(service.ready.mx);
-    for (const mail of [Buffer.from(MIXED), largeMail(9_000_000)])
+    const large = largeMail(9_000_000);
+    for (const mail of [Buffer.from(MIXED), large])
       assert.match(await send(smtp, 'w@elsewhere.test', ['in@sender.test'], mail), /^250 /);
     await journey.call('POST', '/edj/v1/tasks', {
       procedure: 'publish',
@@ -113,7 +114,12 @@ describe('the octets of a hook', () => {
       });
       return Buffer.from(await answer.arrayBuffer());
     };
-    assert.ok([...plain.got.values()].some(({ body }) => body.length > 9_000_000));
+    const told = [...plain.got.values()].find(({ body }) => body.length > 9_000_000);
+    const { raw_url: url } = JSON.parse(told!.body.toString('utf8')).content;
+    const raw = await fetch(url, { headers: { authorization: authorization(who) } });
+    const octets = Buffer.from(await raw.arrayBuffer());
+    assert.equal(raw.headers.get('content-length'), String(octets.length));
+    assert.ok(octets.subarray(-large.length).equals(large), 'the raw message, behind our trace');
     for (const [id, { body }] of plain.got) {
       const posted = here.got.get(id)!;
       assert.ok(posted.body.equals(body), 'listen');
