@@ -206,3 +206,18 @@ test('an author in raw ISO-2022-JP is judged by what leaves', async () => {
   assert.match(await leaves(author, true), /^From: =\?UTF-8\?B\?\S+\?= <a@own\.test>\r\n\r\n$/);
   assert.match(await refusal('From: \x1b$B$\x1b(B <a@own.test>\r\n\r\n'), /is not a list of mailboxes/);
 });
+
+test('no fold stays within a string or comment of an author: some readers take what follows for another', async () => {
+  assert.equal(
+    await leaves(
+      'From: <a@own.test> (x,\r\n ceo@other.test),\r\n "y,\r\n\tceo@other.test" <b@own.test>\r\n\r\n',
+    ),
+    'From: <a@own.test> (x, ceo@other.test),\r\n "y,\tceo@other.test" <b@own.test>\r\n\r\n',
+  );
+  assert.match(
+    await refusal(`From: "${'x\r\n '.repeat(600)}" <a@own.test>\r\n\r\n`),
+    /the From header field is not a list of mailboxes/,
+  );
+  const folded = `${FROM}To: "x\r\n y" <a@own.test>\r\n\r\n`;
+  assert.equal(await leaves(folded), folded);
+});

@@ -3,9 +3,10 @@
  * authors by what will leave: a header that cannot be read exactly is refused, so that no reader can see an author, a
  * sender or a Bcc that was not judged or cut.
  */
+import { isAscii } from 'node:buffer';
 import type { DomainReader } from '../domains/types.ts';
 import type { Domain } from '../mail/domain.ts';
-import { encodeField, fieldMailboxes } from '../mail/header-octets.ts';
+import { encodeField, fieldMailboxes, withoutInnerFolds } from '../mail/header-octets.ts';
 import type { HeaderField, HeaderSection } from '../mail/headers.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { MAX_HOPS } from './limits.ts';
@@ -16,11 +17,16 @@ const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'return-path', 'idempotency-k
 /** Fields that claim an author or sender: their domains must be the project's. */
 const CLAIMS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
 
+/** RFC 5322 §2.1.1, the name left aside. */
+const LONG_LINE = /[^\r\n]{980}/;
+
 /** A field as it will leave. */
 interface Leaving {
   readonly field: HeaderField;
-  /** Written anew, CRLF-ended; null: its octets stay. */
-  readonly anew: string | null;
+  readonly octets: Buffer;
+  readonly changed: boolean;
+  /** It needs a server that knows SMTPUTF8. */
+  readonly utf8: boolean;
 }
 export interface JudgedHeader {
   /** What is taken away or written anew, in order. */
@@ -46,7 +52,7 @@ export async function judgeHeader(
     return { ok: false, refusal: { kind: 'loop' } };
   const leaving = fields
     .filter(({ name }) => !NEVER_LEAVES.has(name))
-    .map((field): Leaving => ({ field, anew: encodeField(field, smtputf8) }));
+    .map((field) => asItLeaves(message, field, smtputf8));
   const refusal = await judgeClaims(read, project, own, leaving);
   if (refusal !== null) return { ok: false, refusal };
   return {
@@ -55,13 +61,24 @@ export async function judgeHeader(
       edits: [
         ...mboxLine(message, section),
         ...fields.filter(({ name }) => NEVER_LEAVES.has(name)),
-        ...leaving.flatMap(({ field: { start, end }, anew }) =>
-          anew === null ? [] : [{ start, end, put: Buffer.from(anew) }],
+        ...leaving.flatMap(({ field: { start, end }, octets, changed }) =>
+          changed ? [{ start, end, put: octets }] : [],
         ),
       ],
-      utf8: leaving.some(({ field, anew }) => /[^\x00-\x7f]/.test(anew ?? (smtputf8 ? field.rawValue : ''))),
+      utf8: leaving.some(({ utf8 }) => utf8),
     },
   };
+}
+
+function asItLeaves(message: Buffer, field: HeaderField, smtputf8: boolean): Leaving {
+  const encoded = encodeField(field, smtputf8);
+  const octets = encoded === null ? message.subarray(field.start, field.end) : Buffer.from(encoded);
+  const utf8 = (smtputf8 || encoded !== null) && !isAscii(octets);
+  const text = CLAIMS.has(field.name) ? octets.toString('latin1') : '';
+  const whole = withoutInnerFolds(text);
+  return whole === text
+    ? { field, octets, changed: encoded !== null, utf8 }
+    : { field, octets: Buffer.from(whole, 'latin1'), changed: true, utf8 };
 }
 
 /** What keeps the message from being read exactly, or null. */
@@ -82,11 +99,10 @@ async function judgeClaims(
   leaving: readonly Leaving[],
 ): Promise<SendRefusal | null> {
   const seen = new Set<Domain>([own]);
-  for (const { field, anew } of leaving) {
+  for (const { field, octets, changed } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
-    const mailboxes = fieldMailboxes(
-      anew === null ? field.rawValue : anew.slice(field.rawName.length + 1, -2),
-    );
+    const value = octets.toString('utf8', octets.indexOf(':') + 1).replace(/\r\n$/, '');
+    const mailboxes = changed && LONG_LINE.test(value) ? null : fieldMailboxes(value);
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };
     for (const { address } of mailboxes) {
       if (seen.has(address.domain)) continue;

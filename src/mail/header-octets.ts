@@ -11,6 +11,8 @@ import { foldHeader, type HeaderField, unfold } from './headers.ts';
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 const ESC = '\x1b';
 const MAX_LIST = 64 * 1024;
+/** Each is decoded for itself. */
+const MAX_RUNS = 2000;
 /** Fields of addresses: their phrases and comments are text. */
 const ADDRESSES = new Set(
   'from,sender,reply-to,to,cc,resent-from,resent-sender,resent-reply-to,resent-to,resent-cc,disposition-notification-to'.split(
@@ -20,20 +22,26 @@ const ADDRESSES = new Set(
 /** Unstructured fields of RFC 5322 and 2045, and those of mailers. */
 const TEXTS = new Set(['subject', 'comments', 'content-description', 'thread-topic', 'organization']);
 
-/** The value unfolded, raw ISO-2022-JP in it as text. An escape sequence that cannot be read stays. */
+/** The value unfolded, raw ISO-2022-JP in it as text. An escape sequence that cannot be read stays, and so do thousands. */
 export function headerText(rawValue: string): string {
   const text = unfold(rawValue);
   if (!text.includes(ESC)) return text;
   const out: string[] = [];
   let at = 0;
   for (let start = text.indexOf(ESC); start !== -1; start = text.indexOf(ESC, at)) {
-    const back = text.indexOf(`${ESC}(B`, start);
-    const end = back === -1 ? text.length : back + 3;
-    out.push(text.slice(at, start), japanese(text.slice(start, end)));
-    at = end;
+    if (out.length === MAX_RUNS * 2) return text;
+    out.push(text.slice(at, start));
+    at = runEnd(text, start);
+    out.push(japanese(text.slice(start, at)));
   }
   out.push(text.slice(at));
   return out.join('');
+}
+/** Behind the escape that leads back from the run at `start`: to ASCII, or to JIS X 0201, which is nearly the same. */
+function runEnd(text: string, start: number): number {
+  for (let at = start; at !== -1; at = text.indexOf(ESC, at + 1))
+    if (text.startsWith('(B', at + 1) || text.startsWith('(J', at + 1)) return at + 3;
+  return text.length;
 }
 
 /** The mailboxes of a From, Sender or the like; null where it is no list of them, or longer than anybody's. */
@@ -61,6 +69,33 @@ export function encodeField({ name, rawName, rawValue }: HeaderField, utf8: bool
   if (TEXTS.has(name) || name.startsWith('x-')) return foldHeader(rawName, encodeWords(decodeWords(text)));
   const list = ADDRESSES.has(name) ? encodeAddresses(text) : null;
   return list === null ? null : foldHeader(rawName, list);
+}
+
+/**
+ * The value without the folds within its quoted strings and comments: to some readers of addresses (Python's getaddresses)
+ * a string or comment ends at a line end, and what follows is an address.
+ */
+export function withoutInnerFolds(value: string): string {
+  if (!/\r\n[ \t]/.test(value)) return value;
+  let out = '';
+  let quoted = false;
+  let depth = 0;
+  let escaped = false;
+  for (let at = 0; at < value.length; at += 1) {
+    const char = value[at]!;
+    const inner = quoted || depth > 0;
+    if (inner && char === '\r' && value[at + 1] === '\n') {
+      at += 1;
+      continue;
+    }
+    if (escaped) escaped = false;
+    else if (inner && char === '\\') escaped = true;
+    else if (char === '"' && depth === 0) quoted = !quoted;
+    else if (char === '(' && !quoted) depth += 1;
+    else if (char === ')' && depth > 0) depth -= 1;
+    out += char;
+  }
+  return out;
 }
 
 /** The address list with its phrases and comments as encoded words; null where it cannot be read. */
