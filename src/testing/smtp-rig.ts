@@ -5,11 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { silentLogger } from '../runtime/logger.ts';
+import type { NoticeKind } from '../runtime/notices.ts';
+import { perWidth } from '../runtime/rates.ts';
 import { createTlsContext, makeSelfSigned } from '../runtime/tls.ts';
 import { type Reply, reply } from '../smtp/reply.ts';
 import { createByteBudget } from '../smtp/server/byte-budget.ts';
 import { createSmtpListener, type ListenerOptions, type SmtpListener } from '../smtp/server/listener.ts';
 import type { Connection, Receiver, Transaction } from '../smtp/server/receiver.ts';
+import { createSlots, type Slots } from '../smtp/server/slots.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { condition, type WireClient } from './wire-client.ts';
 
@@ -27,6 +30,9 @@ export interface Rig extends AsyncDisposable {
   readonly mailed: Connection[];
   readonly aborted: () => number;
   readonly stop: AbortController;
+  readonly slots: Slots;
+  /** What the operator was told. */
+  readonly notices: { kind: NoticeKind; address: string; session: string }[];
 }
 export interface Answers {
   connect?: () => Promise<unknown>;
@@ -57,6 +63,10 @@ export async function openRig(options: Partial<ListenerOptions> = {}, answers: A
       };
     },
   };
+  const slots =
+    options.slots ??
+    createSlots({ most: options.maxConnections ?? 5_000, parts: perWidth(options.maxPerAddress ?? 50) });
+  const notices: Rig['notices'] = [];
   const listener = createSmtpListener({
     role: 'mx',
     host: '127.0.0.1',
@@ -70,6 +80,8 @@ export async function openRig(options: Partial<ListenerOptions> = {}, answers: A
     announcedSize: () => 10_000_000,
     authAllowed: () => true,
     trustedProxy: (address) => address === PROXY,
+    slots,
+    notices: { tell: (kind, address, session) => void notices.push({ kind, address, session }) },
     ...options,
   });
   const stop = new AbortController();
@@ -82,6 +94,8 @@ export async function openRig(options: Partial<ListenerOptions> = {}, answers: A
     mailed,
     aborted: () => counts.aborted,
     stop,
+    slots,
+    notices,
     async [Symbol.asyncDispose]() {
       const disposed = listener[Symbol.asyncDispose]();
       await clock.advance(20_000);

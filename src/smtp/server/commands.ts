@@ -13,6 +13,7 @@ export interface CommandState {
   readonly inTransaction: boolean;
   readonly tlsAvailable: boolean;
   readonly authOffered: boolean;
+  mayHandshake(): boolean;
   readonly announcedSize: number;
   readonly hostname: string;
   readonly smtputf8: boolean;
@@ -93,6 +94,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
         return rest === '' ? null : replies.SYNTAX;
       },
       proceed(state) {
+        // Not 454: some clients would go on in clear text.
+        if (!state.mayHandshake()) return replies.TOO_MANY_HANDSHAKES;
         state.upgrade();
         return null;
       },

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { createRate, perWidth } from '../../runtime/rates.ts';
+import { createFakeClock } from '../../testing/fake-clock.ts';
 import { endsAt, openRig, PROXY, type Rig } from '../../testing/smtp-rig.ts';
 import {
   condition,
@@ -16,6 +18,7 @@ import {
 } from '../../testing/wire-client.ts';
 import { type Reply, reply } from '../reply.ts';
 import { peerBehind } from './proxy-peer.ts';
+import { createSlots } from './slots.ts';
 
 const V1 = 'PROXY TCP4 198.51.100.7 203.0.113.25 56319 25\r\n';
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
@@ -378,20 +381,130 @@ test('a flood before the greeting is not taken in', async () => {
 
 // Floods and early talkers
 
-test('connections: so many of an address, so many in all, told with 421; on 465 without a word', async () => {
-  await using it = await openRig({ maxPerAddress: 2, maxConnections: 4 });
-  const held = ['127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3'].map((from) =>
-    openWire(it.port, { from }),
-  );
-  for (const one of held.slice(0, 3)) await one.until(/^220 /);
-  await held[3]!.until(/^220 /);
-  assert.equal(await openWire(it.port, { from: '127.0.0.4' }).closed, TOO_MANY);
-  held.pop()!.socket.destroy();
-  await condition(() => it.listener.connections === 3);
+test('connections: so many of an address, told with 421; on 465 without a word', async () => {
+  await using it = await openRig({ maxPerAddress: 2 });
+  const held = ['127.0.0.1', '127.0.0.1', '127.0.0.2'].map((from) => openWire(it.port, { from }));
+  for (const one of held) await one.until(/^220 /);
   assert.equal(await openWire(it.port).closed, TOO_MANY);
+  held.shift()!.socket.destroy();
+  await condition(() => it.listener.connections === 2);
+  held.push(openWire(it.port));
+  await held.at(-1)!.until(/^220 /);
   for (const one of held) one.socket.destroy();
   await using implicit = await openRig({ role: 'submissions', maxPerAddress: 0 });
   assert.equal(await openWire(implicit.port).closed, '');
+});
+
+const proxied = (address: string) => ({ from: PROXY, first: `PROXY TCP6 ${address} 2001:db8::25 1 25\r\n` });
+
+test('connections: all addresses of a /64 have one part; a /48 has one for its /64s', async () => {
+  await using it = await openRig({ maxPerAddress: 2 });
+  const held = ['2001:db8::1', '2001:db8::2', '2001:db8:1::1'].map((from) =>
+    openWire(it.port, proxied(from)),
+  );
+  for (const one of held) await one.until(/^220 /);
+  assert.equal(await openWire(it.port, proxied('2001:db8::3')).closed, TOO_MANY);
+  for (let i = 1; i <= 20; i += 1) {
+    held.push(openWire(it.port, proxied(`2001:db8:1:${i}::1`)));
+    await held.at(-1)!.until(/^220 /);
+  }
+  assert.equal(it.slots.taken, 2 + 8, 'those of the /48 that were idlest made room for its others');
+  for (const one of held) one.socket.destroy();
+});
+
+test('all places taken: the idlest connection of the greediest is told 421, and an honest peer gets in', async () => {
+  await using it = await openRig({ maxPerAddress: 3, maxConnections: 8 });
+  const greedy = [1, 2, 3].map(() => openWire(it.port, { from: '127.1.0.1' }));
+  for (const one of greedy) await one.until(/^220 /);
+  const modest = [1, 2, 3, 4, 5].map((i) => openWire(it.port, { from: `127.2.${i * 8}.1` }));
+  for (const one of modest) await one.until(/^220 /);
+  await it.clock.advance(1_000);
+  for (const one of [greedy[0]!, greedy[2]!]) await one.ask(HELLO, /250 HELP/);
+  const honest = openWire(it.port, { from: '127.3.0.1' });
+  await honest.until(/^220 /);
+  assert.match(await greedy[1]!.closed, /421 4\.7\.0 too many connections, the idlest is closed[^\r]*\r\n$/);
+  await honest.ask(HELLO, /250 HELP/);
+  await honest.ask(TO_DATA, /354 /);
+  assert.match(await honest.ask('x\r\n.\r\n', /\r\n/), /^250 /);
+  assert.equal(await openWire(it.port, { from: '127.1.0.1' }).closed, TOO_MANY, 'not for the greedy');
+  assert.deepEqual(
+    it.notices.map(({ kind, session }) => [kind, /^mx-\d+-\d+$/.test(session)]),
+    [
+      ['connection-dropped', true],
+      ['connections-capped', true],
+    ],
+  );
+  for (const one of [...greedy, ...modest, honest]) one.socket.destroy();
+});
+
+test('one budget of places for the listeners of a role', async () => {
+  const slots = createSlots({ most: 10, parts: perWidth(1) });
+  await using one = await openRig({ slots });
+  await using other = await openRig({ slots });
+  const first = openWire(one.port);
+  await first.until(/^220 /);
+  assert.equal(await openWire(other.port).closed, TOO_MANY);
+  first.socket.destroy();
+});
+
+test('above 70 % of the places a command has 10 s, a message that trickles 10 s; below, as ever', async () => {
+  await using it = await openRig({ maxConnections: 10 });
+  const held = Array.from({ length: 7 }, () => openWire(it.port));
+  for (const one of held) await one.until(/^220 /);
+  await it.clock.advance(20_000);
+  assert.equal(it.listener.connections, 7);
+  const eighth = openWire(it.port);
+  await eighth.until(/^220 /);
+  await eighth.ask(HELLO, /250 HELP/);
+  await eighth.ask(TO_DATA, /354 /);
+  await it.clock.advance(1_000);
+  for (const one of held) assert.match(await one.closed, /421 4\.4\.2 timeout\r\n$/);
+  await condition(() => it.listener.connections === 1);
+  await it.clock.advance(20_000);
+  assert.equal(it.listener.connections, 1, 'no pressure is left');
+  eighth.socket.destroy();
+});
+
+test('TLS handshakes are counted: 421 to STARTTLS, the end without a word on 465, others are served', async () => {
+  await using it = await openRig({ handshakes: createRate(createFakeClock(), 60_000, perWidth(2)) });
+  for (let i = 0; i < 3; i += 1) {
+    const client = openWire(it.port);
+    await client.until(/^220 /);
+    await client.ask(HELLO, /250 HELP/);
+    const answer = await client.ask('STARTTLS\r\n', /\r\n/);
+    assert.match(answer, i < 2 ? /^220 / : /^421 4\.7\.0 too many TLS handshakes/);
+    if (i < 2) (await upgrade(client)).socket.destroy();
+    else await client.closed;
+  }
+  assert.equal(it.notices.at(-1)!.kind, 'handshakes-capped');
+  await using implicit = await openRig({
+    role: 'submissions',
+    handshakes: createRate(createFakeClock(), 60_000, perWidth(1)),
+  });
+  const first = await openWireTls(implicit.port, '127.0.0.1', '');
+  assert.equal(await openWire(implicit.port).closed, '');
+  const other = await openWireTls(implicit.port, '127.9.0.1', '');
+  for (const one of [first, other]) one.socket.destroy();
+});
+
+test('a greeting that is held back: who speaks meanwhile is turned away at once, who waits is served', async () => {
+  await using it = await openRig({ greetingDelayMs: 2_000, exempt: (address) => address === '127.0.0.7' });
+  const early = openWire(it.port);
+  const patient = openWire(it.port);
+  const gone = openWire(it.port);
+  await condition(() => it.listener.connections === 3);
+  await it.clock.advance(1_000);
+  await early.send(HELLO);
+  assert.equal(await early.closed, '554 5.5.1 you spoke before the greeting\r\n');
+  gone.socket.destroy();
+  await condition(() => it.listener.connections === 1);
+  assert.equal(patient.text, '');
+  const trusted = openWire(it.port, { from: '127.0.0.7' });
+  await trusted.until(/^220 /);
+  await it.clock.advance(1_000);
+  await patient.until(/^220 /);
+  await patient.ask(HELLO, /250 HELP/);
+  for (const one of [patient, trusted]) one.socket.destroy();
 });
 
 for (const [name, command, options, answers] of [

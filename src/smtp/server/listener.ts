@@ -1,9 +1,10 @@
 /**
- * The one thin place where SMTP sessions meet sockets: accepts, learns who the peer is, counts, upgrades to TLS, keeps
- * deadlines, stops.
- * Invariants: every socket has a deadline that counts from the beginning of its phase, not from its last octet; input
- * is paused while more than 64 KiB wait in either direction; only a trusted proxy's PROXY header is believed, and
- * from a trusted proxy nothing is served without one; after disposal no socket and no timer is left.
+ * The one thin place where SMTP sessions meet sockets: accepts, learns who the peer is, gives it a place, upgrades to
+ * TLS, keeps deadlines, stops.
+ * Invariants: every socket has a deadline that counts from the beginning of its phase, not from its last octet, and is
+ * short while places are few; input is paused while more than 64 KiB wait in either direction; only a trusted proxy's
+ * PROXY header is believed, and from a trusted proxy nothing is served without one; after disposal no socket and no
+ * timer is left.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -11,13 +12,17 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Service } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { noNotices } from '../../runtime/notices.ts';
+import { type Prefixes, prefixesOf } from '../../runtime/prefixes.ts';
+import { createRate, perWidth, type Rate } from '../../runtime/rates.ts';
 import { formatReply, type Reply } from '../reply.ts';
 import { type Peer, peerBehind, readProxyHeader } from './proxy-peer.ts';
 import type { Connection, ListenerRole, Receiver } from './receiver.ts';
-import { SHUTTING_DOWN, TIMED_OUT, TOO_MANY_CONNECTIONS } from './replies.ts';
+import { DROPPED, SHUTTING_DOWN, TIMED_OUT, TOO_MANY_CONNECTIONS, TOO_MANY_HANDSHAKES } from './replies.ts';
 import { createSession, type Session, type SessionOptions } from './session.ts';
+import { createSlots, type Slots } from './slots.ts';
 
-export interface ListenerOptions extends Omit<SessionOptions, 'tlsAvailable'> {
+export interface ListenerOptions extends Omit<SessionOptions, 'tlsAvailable' | 'mayHandshake'> {
   readonly role: ListenerRole;
   readonly host: string;
   /** 0 takes a free one. */
@@ -30,8 +35,14 @@ export interface ListenerOptions extends Omit<SessionOptions, 'tlsAvailable'> {
   readonly exempt?: (address: string) => boolean;
   /** Addresses whose connections begin with a PROXY header. */
   readonly trustedProxy?: (address: string) => boolean;
+  /** Places, one budget for all listeners of a role. Without it, one of its own by the next two. */
+  readonly slots?: Slots;
   readonly maxPerAddress?: number;
   readonly maxConnections?: number;
+  /** TLS handshakes a minute, one budget for all listeners. */
+  readonly handshakes?: Rate;
+  /** ms for which the greeting is held back from strangers; who speaks meanwhile is turned away. */
+  readonly greetingDelayMs?: number;
 }
 export interface SmtpListener extends Service {
   readonly port: number;
@@ -48,27 +59,48 @@ const DEADLINES = {
   // The last reply has been written: a client that does not read it is not waited for.
   closing: 10_000,
 } as const;
+/** While places are few. A message that is being committed has its time. */
+const PRESSED_DEADLINES: Record<keyof typeof DEADLINES, number> = {
+  proxy: 5_000,
+  handshake: 10_000,
+  command: 10_000,
+  data: 120_000,
+  busy: DEADLINES.busy,
+  closing: 2_000,
+};
+export const HANDSHAKES_A_MINUTE = perWidth(300);
 const SWEEP_MS = 1_000;
 const SLOWEST = 500;
 const SLOW_GRACE_MS = 60_000;
+const PRESSED_SLOW_GRACE_MS = 10_000;
 const HIGH_WATER = 64 * 1024;
 const STOP_MS = 20_000;
 
+/** Sockets without a place (behind a proxy that has not said for whom, or on their way out) beside those with one. */
+const MOST_WITHOUT = 1_000;
+
 interface Live {
+  /** For the log; unique in the process. */
+  readonly id: string;
   /** TLS once it has begun. */
   socket: Socket;
   session: Session | null;
   phase: keyof typeof DEADLINES;
   since: number;
   octets: number;
+  /** Monotonic ms when octets came last. */
+  heard: number;
+  greeting: Timer | null;
 }
 
 export function createSmtpListener(options: ListenerOptions): SmtpListener {
   const { clock, logger, role } = options;
-  const maxPerAddress = options.maxPerAddress ?? 50;
   const maxConnections = options.maxConnections ?? 5_000;
+  const slots =
+    options.slots ?? createSlots({ most: maxConnections, parts: perWidth(options.maxPerAddress ?? 50) });
+  const handshakes = options.handshakes ?? createRate(clock, 60_000, HANDSHAKES_A_MINUTE);
+  const notices = options.notices ?? noNotices;
   const live = new Set<Live>();
-  const perAddress = new Map<string, number>();
   const implicit = role === 'submissions';
   let serial = 0;
   let sweeper: Timer | null = null;
@@ -95,10 +127,12 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
   }
   function sweep(): void {
     const now = clock.monotonic();
+    const deadlines = slots.pressed ? PRESSED_DEADLINES : DEADLINES;
+    const grace = slots.pressed ? PRESSED_SLOW_GRACE_MS : SLOW_GRACE_MS;
     for (const one of live) {
       const age = now - one.since;
-      const slow = one.phase === 'data' && age > SLOW_GRACE_MS && one.octets < (age / 1000) * SLOWEST;
-      if (age <= DEADLINES[one.phase] && !slow) continue;
+      const slow = one.phase === 'data' && age > grace && one.octets < (age / 1000) * SLOWEST;
+      if (age <= deadlines[one.phase] && !slow) continue;
       if (one.phase === 'proxy') logger.warn({ role }, 'a trusted proxy sent no PROXY header in time');
       if (mute(one)) one.socket.destroy();
       else finish(one, TIMED_OUT);
@@ -108,20 +142,30 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
 
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    if (socket.remoteAddress === undefined) {
-      socket.destroy(); // it has gone already
+    if (socket.remoteAddress === undefined || live.size >= maxConnections + MOST_WITHOUT) {
+      socket.destroy(); // it has gone already, or nothing is left even for saying no
       return;
     }
     const address = socket.remoteAddress.replace(/^::ffff:/, '');
     const direct: Peer = { address, port: socket.remotePort ?? 0, kind: 'direct' };
-    const one: Live = { socket, session: null, phase: 'handshake', since: clock.monotonic(), octets: 0 };
+    const now = clock.monotonic();
+    const one: Live = {
+      id: `${role}-${process.pid}-${++serial}`,
+      socket,
+      session: null,
+      phase: 'handshake',
+      since: now,
+      octets: 0,
+      heard: now,
+      greeting: null,
+    };
     live.add(one);
     socket.once('close', () => {
       live.delete(one);
+      one.greeting?.cancel();
       one.session?.closed();
     });
     if (stopping) turnAway(one, SHUTTING_DOWN);
-    else if (live.size > maxConnections) turnAway(one, TOO_MANY_CONNECTIONS);
     else if (!(options.trustedProxy?.(address) ?? false)) admit(one, direct);
     else {
       enter(one, 'proxy');
@@ -140,29 +184,42 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
   function admit(one: Live, peer: Peer): void {
     const { socket } = one;
     const { address } = peer;
-    const count = (perAddress.get(address) ?? 0) + 1;
     // A proxy's own health checks are not to fail because of what comes through it.
-    const capped = peer.kind !== 'self' && !(options.exempt?.(address) ?? false);
-    if (capped && count > maxPerAddress) {
+    const prefixes = peer.kind === 'self' || options.exempt?.(address) === true ? null : prefixesOf(address);
+    const entered = slots.enter(prefixes, {
+      idle: () => (one.phase === 'busy' ? null : clock.monotonic() - Math.max(one.since, dataHeard(one))),
+      drop() {
+        notices.tell('connection-dropped', address, one.id);
+        if (mute(one)) one.socket.destroy();
+        else finish(one, DROPPED);
+      },
+    });
+    if (entered.kind === 'full') {
+      notices.tell('connections-capped', address, one.id);
       turnAway(one, TOO_MANY_CONNECTIONS);
       return;
     }
-    perAddress.set(address, count);
-    socket.once('close', () => {
-      const left = perAddress.get(address)! - 1;
-      if (left === 0) perAddress.delete(address);
-      else perAddress.set(address, left);
-    });
+    socket.once('close', entered.leave);
     const facts = {
-      id: `${role}-${process.pid}-${++serial}`,
+      id: one.id,
       role,
       remoteAddress: address,
       remotePort: peer.port,
     };
     const receiver = peer.kind === 'unknown' ? withoutNetworks(options.receiver) : options.receiver;
-    if (implicit) {
-      secure(one, socket, (secured, tls) => begin(one, secured, { ...facts, tls }, receiver));
-    } else begin(one, socket, { ...facts, tls: null }, receiver);
+    if (implicit && !mayHandshake(prefixes)) {
+      notices.tell('handshakes-capped', address, one.id);
+      turnAway(one, TOO_MANY_HANDSHAKES);
+    } else if (implicit) {
+      secure(one, socket, (secured, tls) => begin(one, secured, { ...facts, tls }, receiver, prefixes));
+    } else begin(one, socket, { ...facts, tls: null }, receiver, prefixes);
+  }
+  function mayHandshake(prefixes: Prefixes | null): boolean {
+    return prefixes === null || handshakes.take(prefixes) === null;
+  }
+  /** A command counts from its beginning; of a message each octet is a sign of life. */
+  function dataHeard(one: Live): number {
+    return one.phase === 'data' ? one.heard : 0;
   }
 
   function secure(
@@ -191,10 +248,16 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     socket: Socket,
     facts: Parameters<typeof createSession>[0],
     receiver: Receiver,
+    prefixes: Prefixes | null,
   ): void {
     const session = createSession(
       facts,
-      { ...options, receiver, tlsAvailable: options.secureContext !== null },
+      {
+        ...options,
+        receiver,
+        tlsAvailable: options.secureContext !== null,
+        mayHandshake: () => mayHandshake(prefixes),
+      },
       {
         write(text) {
           if (one.socket.writable) one.socket.write(text, 'utf8');
@@ -215,7 +278,9 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     function listen(on: Socket): void {
       on.on('data', (chunk: Buffer) => {
         one.octets += chunk.length;
+        one.heard = clock.monotonic();
         session.feed(chunk);
+        if (one.greeting !== null) greet();
         if (session.waiting > HIGH_WATER || on.writableLength > HIGH_WATER) {
           on.pause();
           void resumeWhenTaken(on);
@@ -233,17 +298,25 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       if (on.writableLength > HIGH_WATER) on.once('drain', () => on.resume());
       else on.resume();
     }
+    function greet(): void {
+      one.greeting?.cancel();
+      one.greeting = null;
+      void session.begin();
+    }
     one.session = session;
     enter(one, 'command');
     listen(socket);
     // Octets that came together with the connection are read in the next turn of the loop: whoever sent them without
     // waiting for the greeting is seen, and nobody waits longer than that turn.
+    const delay = prefixes === null || slots.pressed ? 0 : (options.greetingDelayMs ?? 0);
     if (stopping) session.end(SHUTTING_DOWN);
+    else if (delay > 0) one.greeting = clock.after(delay, greet);
     else setImmediate(() => setImmediate(() => void session.begin()));
   }
 
   function dismiss(one: Live): void {
     if (one.phase === 'closing') return;
+    one.greeting?.cancel();
     if (mute(one)) one.socket.destroy();
     else one.session!.end(SHUTTING_DOWN);
   }

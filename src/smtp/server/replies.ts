@@ -43,3 +43,5 @@ export const PIPELINED = closing(554, '5.5.0', 'you sent more before it was aske
 export const SHUTTING_DOWN = closing(421, '4.3.2', 'service shutting down, try again later');
 export const TIMED_OUT = closing(421, '4.4.2', 'timeout');
 export const TOO_MANY_CONNECTIONS = closing(421, '4.7.0', 'too many connections, try again later');
+export const TOO_MANY_HANDSHAKES = closing(421, '4.7.0', 'too many TLS handshakes, try again later');
+export const DROPPED = closing(421, '4.7.0', 'too many connections, the idlest is closed, try again later');

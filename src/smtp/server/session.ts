@@ -4,6 +4,7 @@
  * it (RFC 3207 §4.2); AUTH is known only inside TLS; the input buffer is bounded.
  */
 import type { Logger } from '../../runtime/logger.ts';
+import type { NoticeKind, Notices } from '../../runtime/notices.ts';
 import { createOctetQueue } from '../octet-queue.ts';
 import { formatReply, type Reply, reply } from '../reply.ts';
 import { decodeAuth, type Exchange, startAuth } from './auth.ts';
@@ -33,6 +34,9 @@ export interface SessionOptions {
   readonly tlsAvailable: boolean;
   /** AUTH may be offered at this TLS version. */
   readonly authAllowed: (tlsVersion: string) => boolean;
+  /** Asked before each STARTTLS: whether the peer may have one more handshake now. */
+  readonly mayHandshake?: () => boolean;
+  readonly notices?: Notices;
   readonly maxRecipients?: number;
   readonly maxErrors?: number;
   /** Commands that move no mail (NOOP, RSET, VRFY, HELP, EHLO …) a connection may send between two messages. */
@@ -59,6 +63,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** RFC 5321 §4.5.3.1.4, with room for extensions' parameters and AUTH (RFC 4954 §4). */
 const MAX_LINE = 2048;
 const MAX_AUTH_LINE = 12_288;
+/** Replies the operator is told of. */
+const TOLD: ReadonlyMap<Reply, NoticeKind> = new Map([
+  [replies.EARLY, 'spoke-early'],
+  [replies.PIPELINED, 'spoke-early'],
+  [replies.TOO_MANY_ERRORS, 'errors-capped'],
+  [replies.TOO_MANY_HANDSHAKES, 'handshakes-capped'],
+]);
 /** First words of other protocols, often with much behind them. */
 const FOREIGN = /^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PROXY)$/;
 const MX_MAX_LINE = 64 * 1024;
@@ -101,11 +112,13 @@ export function createSession(
     if (mode === 'closed') return;
     pending += formatReply(answer);
     if (answer.code >= 500) errors++;
+    const kind = TOLD.get(answer);
+    if (kind !== undefined) tell(kind);
     if (answer.close) shut();
-    else if (errors >= mostErrors()) {
-      pending += formatReply(replies.TOO_MANY_ERRORS);
-      shut();
-    }
+    else if (errors >= mostErrors()) say(replies.TOO_MANY_ERRORS);
+  }
+  function tell(kind: NoticeKind): void {
+    options.notices?.tell(kind, connection.remoteAddress, connection.id);
   }
   /** A transaction with recipients comes to its DATA: nobody's list is lost for the bad addresses in it. */
   function mostErrors(): number {
@@ -161,6 +174,7 @@ export function createSession(
     get announcedSize() {
       return options.announcedSize(connection);
     },
+    mayHandshake: options.mayHandshake ?? (() => true),
     hostname: options.hostname,
     get smtputf8() {
       return mail?.smtputf8 ?? false;
@@ -251,6 +265,8 @@ export function createSession(
     exchange = null;
     if (mode === 'auth') mode = 'command';
     if (step.kind === 'failed') return say(step.reply);
+    // Judging may take its time: a name that is guessed at from everywhere has its answers slowly.
+    output.phase('busy');
     const verdict = await ask(() => receiver.authenticate(connection, step.username, step.password), {
       ok: false,
       reply: reply(454, '4.7.0', 'temporary authentication failure'),
