@@ -64,12 +64,22 @@ import { parseId } from './runtime/ids.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { systemNetwork } from './runtime/network.ts';
+import { createNotices } from './runtime/notices.ts';
 import { createRandom } from './runtime/random.ts';
+import { createRate, perWidth } from './runtime/rates.ts';
 import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
 import { createWorkers } from './runtime/workers.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
-import { createSmtpListener, type SmtpListener } from './smtp/server/listener.ts';
+import { guardReceiver } from './smtp/server/guard.ts';
+import {
+  createSmtpListener,
+  HANDSHAKES_A_MINUTE,
+  MOST_CONNECTIONS,
+  MOST_OF_AN_ADDRESS,
+  type SmtpListener,
+} from './smtp/server/listener.ts';
+import { createSlots } from './smtp/server/slots.ts';
 import type { StoredMessage } from './spool/types.ts';
 import { createSweeper } from './store/retention.ts';
 import type { Store, StoreTx } from './store/store.ts';
@@ -439,7 +449,9 @@ export async function startService(
     },
   });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
-  const receiver = createReceiver({
+  const notices = createNotices(clock, logger);
+  const trustedProxy = createNetworkList(config.trustedProxies);
+  const takes = createReceiver({
     read,
     intake,
     authenticator,
@@ -449,6 +461,7 @@ export async function startService(
     clock,
     random,
     logger,
+    notices,
     hostname: config.hostname,
     hasSpace,
     async trusted(address) {
@@ -464,13 +477,21 @@ export async function startService(
     submission: [],
     submissions: [],
   };
-  const trustedProxy = createNetworkList(config.trustedProxies);
+  const receiver = guardReceiver(takes, {
+    clock,
+    notices,
+    messagesPerMinute: config.mxMessagesPerMinute,
+    recipientsPerMinute: config.mxRecipientsPerMinute,
+    exempt: (address) => inTrusted(address) !== undefined || trustedProxy(address),
+  });
+  const handshakes = createRate(clock, 60_000, HANDSHAKES_A_MINUTE);
   const least = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
   for (const [role, addresses, minVersion] of [
     ['mx', config.mxListen, config.mxTlsMinVersion],
     ['submission', config.submissionListen, config.tlsMinVersion],
     ['submissions', config.submissionsListen, config.tlsMinVersion],
   ] as const) {
+    const slots = createSlots({ most: MOST_CONNECTIONS, parts: perWidth(MOST_OF_AN_ADDRESS) });
     for (const { host, port } of addresses) {
       const listener = createSmtpListener({
         role,
@@ -485,8 +506,12 @@ export async function startService(
         announcedSize: (connection) =>
           role === 'mx' && connection.principal === null ? MX_SIZE_LIMIT : SUBMISSION_SIZE_LIMIT,
         authAllowed: (version) => least.indexOf(version) >= least.indexOf(config.tlsMinVersion),
-        exempt: (address) => role === 'submission' && inTrusted(address) !== undefined,
+        exempt: (address) => inTrusted(address) !== undefined,
         trustedProxy,
+        slots,
+        handshakes,
+        notices,
+        greetingDelayMs: role === 'mx' ? config.mxGreetingDelay * 1000 : 0,
       });
       listeners[role].push(listener);
     }
@@ -537,6 +562,7 @@ export async function startService(
       clock,
       random,
       logger,
+      notices,
       metrics,
       publicUrl: () => urls.http,
       dns,

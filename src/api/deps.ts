@@ -34,6 +34,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { Notices } from '../runtime/notices.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
@@ -86,6 +87,7 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly notices: Notices;
   readonly metrics: Metrics;
   /** Prefix of `self` URLs, without trailing slash; asked late, because port 0 is known only then. */
   readonly publicUrl: () => string;

@@ -18,7 +18,7 @@ import { notFound, Problem } from './problems.ts';
 import type { SelfSession, Sessions } from './session-cookie.ts';
 
 export interface GuardDeps {
-  readonly deps: Pick<ApiDeps, 'read' | 'authenticator'>;
+  readonly deps: Pick<ApiDeps, 'read' | 'authenticator' | 'notices'>;
   readonly idempotency: Idempotency;
   readonly sessions: Sessions;
   readonly audit: Pick<AuditRecorder<never>, 'attach'>;
@@ -63,7 +63,7 @@ export async function memberPrincipal(
 }
 
 export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit }: GuardDeps): void {
-  const { read, authenticator } = deps;
+  const { read, authenticator, notices } = deps;
 
   async function byKey(request: FastifyRequest): Promise<Principal | null> {
     const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '');
@@ -71,8 +71,16 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
     const colon = text.indexOf(':');
     if (colon === -1) return null;
     const result = await authenticator.authenticate(text.slice(0, colon), text.slice(colon + 1), request.ip);
-    if (result.kind === 'throttled') throw tooMany(result.retryAfterMs);
-    return result.kind === 'ok' ? result.principal : null;
+    switch (result.kind) {
+      case 'ok':
+        return result.principal;
+      case 'refused':
+        notices.tell('auth-refused', request.ip, request.id, result.key === null ? {} : { key: result.key });
+        return null;
+      case 'throttled':
+        notices.tell('auth-capped', request.ip, request.id);
+        throw tooMany(result.retryAfterMs);
+    }
   }
   async function bySession(request: FastifyRequest, self: SelfSession): Promise<void> {
     const { config } = request.routeOptions;

@@ -117,6 +117,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.addHook('preClose', async () => {
     stop.asked = true;
   });
+  // Gone before it was looked at: without an address there is nobody to count, and nobody to answer.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.socket.remoteAddress !== undefined) return;
+    reply.hijack();
+    request.raw.destroy();
+  });
   app.addHook('onSend', async (request, reply, payload) => {
     if (stop.asked) reply.header('connection', 'close');
     leaveRest(request.raw, deps.clock);

@@ -43,8 +43,10 @@ export function sessionRoutes(app: FastifyInstance, given: SessionRouteDeps): vo
     if (attempted.kind === 'ok') return attempted.value;
     if (attempted.kind === 'throttled') {
       if (request.audit !== null) request.audit.written = true;
+      deps.notices.tell('auth-capped', request.ip, request.id);
       throw tooMany(attempted.retryAfterMs);
     }
+    deps.notices.tell('auth-refused', request.ip, request.id);
     if (request.audit !== null) await audit.failed(request.audit);
     throw new Problem(401, 'sign-in-refused', 'Not signed in', detail);
   }

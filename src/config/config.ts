@@ -57,6 +57,11 @@ export interface Config {
   readonly dataDir: string;
   readonly node: string;
   readonly mxListen: readonly HostPort[];
+  /** Seconds. */
+  readonly mxGreetingDelay: number;
+  /** From one network without AUTH; 0: no limit. */
+  readonly mxMessagesPerMinute: number;
+  readonly mxRecipientsPerMinute: number;
   readonly submissionListen: readonly HostPort[];
   readonly submissionsListen: readonly HostPort[];
   /** null: self-signed, made at first start */
@@ -155,6 +160,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   // Room for a selector and a name of ordinary length in front of it.
   const zoneName = (text: string) => (text.includes('.') && text.length <= 150 ? host(text) : null);
   const count = (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : null);
+  const delay = (text: string) => (/^\d{1,2}$/.test(text) && Number(text) <= 30 ? Number(text) : null);
   const tlsVersion = (text: string) => TLS_VERSIONS.find((version) => version === text) ?? null;
 
   const machine = host(machineName()) ?? 'localhost';
@@ -208,6 +214,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir,
     node: get('HIKYAKU_NODE') ?? hostname,
     mxListen: listen('HIKYAKU_MX_LISTEN', 2525),
+    mxGreetingDelay: read('HIKYAKU_MX_GREETING_DELAY', 0, delay, 'whole seconds from 0 to 30'),
+    mxMessagesPerMinute: read('HIKYAKU_MX_MESSAGES_PER_MINUTE', 0, count, 'a whole number, 0 for no limit'),
+    mxRecipientsPerMinute: read(
+      'HIKYAKU_MX_RECIPIENTS_PER_MINUTE',
+      0,
+      count,
+      'a whole number, 0 for no limit',
+    ),
     submissionListen: listen('HIKYAKU_SUBMISSION_LISTEN', 2587),
     submissionsListen: listen('HIKYAKU_SUBMISSIONS_LISTEN', 2465),
     tls: cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : null,

@@ -28,6 +28,15 @@ export const VARIABLES = {
     '127.0.0.1:2525',
     'mail from the Internet (production: port 25); also takes AUTH after STARTTLS',
   ],
+  HIKYAKU_MX_GREETING_DELAY: [
+    '0',
+    'seconds, up to 30, for which the MX listener holds its greeting back; who speaks meanwhile is turned away',
+  ],
+  HIKYAKU_MX_MESSAGES_PER_MINUTE: [
+    '0',
+    'messages without AUTH the MX listener takes from one IPv4 address or IPv6 /64 in 60 s; 0 = no limit',
+  ],
+  HIKYAKU_MX_RECIPIENTS_PER_MINUTE: ['0', 'the same for recipients; 0 = no limit'],
   HIKYAKU_SUBMISSION_LISTEN: ['127.0.0.1:2587', 'submission with STARTTLS (production: port 587)'],
   HIKYAKU_SUBMISSIONS_LISTEN: ['127.0.0.1:2465', 'submission with implicit TLS (production: port 465)'],
   HIKYAKU_TLS_CERT: ['self-signed, made at first start', 'PEM file, re-read when it changes'],

@@ -67,15 +67,22 @@ test('the right secret signs in, with the operations of its roles; it holds a co
 
 test('a wrong secret, an unknown id and an expired key are refused alike', async () => {
   const { key, secret, authenticator } = await setUp();
-  assert.deepEqual(await authenticator.authenticate(key.id, `${secret}x`, '192.0.2.1'), { kind: 'refused' });
+  assert.deepEqual(await authenticator.authenticate(key.id, `${secret}x`, '192.0.2.1'), {
+    kind: 'refused',
+    key: key.id,
+  });
   assert.deepEqual(
     await authenticator.authenticate('00000000-0000-7000-8000-000000000000', secret, '192.0.2.1'),
-    { kind: 'refused' },
+    { kind: 'refused', key: null },
   );
-  assert.deepEqual(await authenticator.authenticate('no id', secret, '192.0.2.1'), { kind: 'refused' });
+  assert.deepEqual(await authenticator.authenticate('no id', secret, '192.0.2.1'), {
+    kind: 'refused',
+    key: null,
+  });
   const old = await setUp(Date.UTC(2025, 0, 1));
   assert.deepEqual(await old.authenticator.authenticate(old.key.id, old.secret, '192.0.2.1'), {
     kind: 'refused',
+    key: old.key.id,
   });
 });
 
@@ -121,7 +128,7 @@ test('custom roles of the project are permitted what they name, unknown ones not
 test('a key of a closed project is refused', async () => {
   const { key, secret, project, authenticator } = await setUp();
   project.closedAt = 1;
-  assert.deepEqual(await authenticator.authenticate(key.id, secret, '192.0.2.1'), { kind: 'refused' });
+  assert.equal((await authenticator.authenticate(key.id, secret, '192.0.2.1')).kind, 'refused');
 });
 
 test('a use is noted by the day, at most once an hour', async () => {

@@ -13,7 +13,8 @@ import type { ClientOwner, IamReader, Principal, StaticKey } from './types.ts';
 
 export type Authentication =
   | { readonly kind: 'ok'; readonly principal: Principal }
-  | { readonly kind: 'refused' }
+  /** `key`: whose id was given; null where it is no key's. */
+  | { readonly kind: 'refused'; readonly key: StaticKeyId | null }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number };
 export interface Authenticator {
   authenticate(username: string, secret: string, remoteAddress: string): Promise<Authentication>;
@@ -54,9 +55,11 @@ export function createAuthenticator(deps: {
     if (noted.size > MOST_NOTED) noted.delete(noted.keys().next().value!);
     if (key.lastUsedAt !== day) noteUse(key, day);
   }
-  async function judge(username: string, secret: string): Promise<Principal | null> {
+  async function find(username: string): Promise<({ key: StaticKey } & ClientOwner) | null> {
     const id = parseId<'static-key'>(username);
-    const found = id === null ? null : await iam.findKey(id);
+    return id === null ? null : iam.findKey(id);
+  }
+  function judge(found: Awaited<ReturnType<typeof find>>, secret: string): Principal | null {
     const matches = verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret);
     const expired = found !== null && found.key.expiresAt !== null && found.key.expiresAt <= clock.now();
     if (found === null || !matches || expired || found.project.closedAt !== null) return null;
@@ -66,10 +69,21 @@ export function createAuthenticator(deps: {
 
   return {
     async authenticate(username, secret, remoteAddress) {
-      const result = await attempts.attempt({ address: remoteAddress, kind: 'key', name: username }, () =>
-        judge(username, secret),
-      );
-      return result.kind === 'ok' ? { kind: 'ok', principal: result.value } : result;
+      let key: StaticKeyId | null = null;
+      const who = { address: remoteAddress, kind: 'key', name: username } as const;
+      const result = await attempts.attempt(who, async () => {
+        const found = await find(username);
+        key = found?.key.id ?? null;
+        return judge(found, secret);
+      });
+      switch (result.kind) {
+        case 'ok':
+          return { kind: 'ok', principal: result.value };
+        case 'refused':
+          return { kind: 'refused', key };
+        case 'throttled':
+          return result;
+      }
     },
   };
 }

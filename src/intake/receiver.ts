@@ -17,6 +17,7 @@ import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Notices } from '../runtime/notices.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { ConflictError, StoreError } from '../runtime/transactor.ts';
@@ -43,6 +44,7 @@ export interface ReceiverDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly notices: Notices;
   readonly hostname: string;
   /** The principal whose trusted network the address is in, or null. */
   readonly trusted: (remoteAddress: string) => Promise<Principal | null>;
@@ -78,8 +80,15 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
         case 'ok':
           return take(result.principal);
         case 'refused':
+          deps.notices.tell(
+            'auth-refused',
+            connection.remoteAddress,
+            connection.id,
+            result.key === null ? {} : { key: result.key },
+          );
           return refuse(BAD_CREDENTIALS);
         case 'throttled':
+          deps.notices.tell('auth-capped', connection.remoteAddress, connection.id);
           return refuse(closing(421, '4.7.0', 'too many failed authentications, try again later'));
       }
     },

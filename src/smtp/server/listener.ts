@@ -68,6 +68,9 @@ const PRESSED_DEADLINES: Record<keyof typeof DEADLINES, number> = {
   busy: DEADLINES.busy,
   closing: 2_000,
 };
+/** Places of a role, and those of one address or /64. */
+export const MOST_CONNECTIONS = 5_000;
+export const MOST_OF_AN_ADDRESS = 50;
 export const HANDSHAKES_A_MINUTE = perWidth(300);
 const SWEEP_MS = 1_000;
 const SLOWEST = 500;
@@ -95,9 +98,10 @@ interface Live {
 
 export function createSmtpListener(options: ListenerOptions): SmtpListener {
   const { clock, logger, role } = options;
-  const maxConnections = options.maxConnections ?? 5_000;
+  const maxConnections = options.maxConnections ?? MOST_CONNECTIONS;
   const slots =
-    options.slots ?? createSlots({ most: maxConnections, parts: perWidth(options.maxPerAddress ?? 50) });
+    options.slots ??
+    createSlots({ most: maxConnections, parts: perWidth(options.maxPerAddress ?? MOST_OF_AN_ADDRESS) });
   const handshakes = options.handshakes ?? createRate(clock, 60_000, HANDSHAKES_A_MINUTE);
   const notices = options.notices ?? noNotices;
   const live = new Set<Live>();

@@ -1,0 +1,149 @@
+/** Strangers on port 25 by network: those who ask for many recipients that are not here, and the operator's caps. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createFakeClock } from '../../testing/fake-clock.ts';
+import { type Reply, reply } from '../reply.ts';
+import { type GuardOptions, guardReceiver } from './guard.ts';
+import type { Connection, Receiver } from './receiver.ts';
+
+const receiver: Receiver = {
+  connect: async () => ({ ok: true, value: null }),
+  authenticate: async () => ({ ok: true, value: {} }),
+  mail: async () => ({
+    ok: true,
+    value: {
+      sizeLimit: 1_000,
+      rcpt: async ({ address }) =>
+        address.startsWith('nobody')
+          ? { ok: false, reply: reply(550, '5.1.1', 'no such recipient here') }
+          : address.endsWith('elsewhere.test')
+            ? { ok: false, reply: reply(550, '5.7.1', 'relaying denied') }
+            : { ok: true, value: null },
+      data: async () => reply(250, '2.0.0', 'accepted'),
+      abort() {},
+    },
+  }),
+};
+const MAIL = { address: 'a@b.test', size: null, body: '7BIT', smtputf8: false } as const;
+const from = (remoteAddress: string, more: Partial<Connection> = {}): Connection => ({
+  id: `session of ${remoteAddress}`,
+  role: 'mx',
+  remoteAddress,
+  remotePort: 1,
+  helo: 'a',
+  esmtp: true,
+  tls: null,
+  principal: null,
+  ...more,
+});
+
+function setUp(options: Partial<GuardOptions> = {}) {
+  const clock = createFakeClock();
+  const told: { kind: string; session: string }[] = [];
+  const guard = guardReceiver(receiver, {
+    clock,
+    notices: { tell: (kind, _address, session) => void told.push({ kind, session }) },
+    messagesPerMinute: 0,
+    recipientsPerMinute: 0,
+    exempt: () => false,
+    ...options,
+  });
+  /** The answer to one RCPT in a transaction of its own, and ms of the clock it took. */
+  async function rcpt(connection: Connection, address: string): Promise<{ reply: Reply | null; ms: number }> {
+    const begun = clock.monotonic();
+    const verdict = await guard.mail(connection, MAIL);
+    if (!verdict.ok) return { reply: verdict.reply, ms: 0 };
+    const answer = { value: null as { reply: Reply | null } | null };
+    void verdict.value.rcpt({ address }).then((one) => {
+      answer.value = { reply: one.ok ? null : one.reply };
+    });
+    for (let i = 0; answer.value === null; i += 1) await clock.advance(i < 5 ? 0 : 100);
+    return { ...answer.value, ms: clock.monotonic() - begun };
+  }
+  return { clock, told, guard, rcpt };
+}
+
+test('harvesting: twenty misses are free, each further one waits longer, 5 s at most; others wait for nothing', async () => {
+  const { rcpt, told } = setUp();
+  const harvester = from('2001:db8::1');
+  const waits: number[] = [];
+  for (let i = 0; i < 90; i += 1) {
+    const { reply: answer, ms } = await rcpt(from(`2001:db8::${i + 1}`), 'nobody@example.test');
+    assert.equal(answer?.enhanced, '5.1.1');
+    waits.push(ms);
+  }
+  assert.deepEqual(
+    waits.slice(0, 20),
+    waits.slice(0, 20).map(() => 0),
+  );
+  assert.ok(waits[20]! > 0 && waits[40]! > waits[25]!);
+  assert.equal(Math.max(...waits), 5_000);
+  assert.equal((await rcpt(harvester, 'x@example.test')).ms, 0, 'a recipient that is here');
+  assert.equal((await rcpt(from('2001:db8:1::1'), 'nobody@example.test')).ms, 0, 'another network');
+  assert.equal(
+    (await rcpt(from('2001:db8::1', { principal: {} }), 'nobody@example.test')).ms,
+    0,
+    'with AUTH',
+  );
+  assert.deepEqual(told[0], { kind: 'recipients-refused', session: 'session of 2001:db8::21' });
+});
+
+test('harvesting: what waits at once is bounded, beyond it is 421; after ten minutes it is forgotten', async () => {
+  const { clock, guard, rcpt } = setUp();
+  for (let i = 0; i < 20; i += 1) await rcpt(from('192.0.2.1'), 'nobody@example.test');
+  const answers: (Reply | null)[] = [];
+  for (let i = 0; i < 150; i += 1) {
+    const verdict = await guard.mail(from('192.0.2.1'), MAIL);
+    assert.ok(verdict.ok);
+    void verdict.value
+      .rcpt({ address: 'nobody@example.test' })
+      .then((one) => answers.push(one.ok ? null : one.reply));
+  }
+  await clock.advance(0);
+  assert.deepEqual(
+    answers.map((one) => one?.code),
+    Array.from({ length: 50 }, () => 421),
+  );
+  await clock.advance(5_000);
+  assert.equal(answers.length, 150);
+  await clock.advance(20 * 60_000);
+  assert.equal((await rcpt(from('192.0.2.1'), 'nobody@example.test')).ms, 0);
+});
+
+test('messages and recipients a minute: by the operator’s setting, strangers alone, none by default', async () => {
+  const { rcpt, told, clock } = setUp({
+    messagesPerMinute: 3,
+    exempt: (address) => address === '127.0.0.1',
+  });
+  const codes = async (connection: Connection, many: number) => {
+    const all: (string | undefined)[] = [];
+    for (let i = 0; i < many; i += 1)
+      all.push((await rcpt(connection, 'x@example.test')).reply?.enhanced ?? '-');
+    return all.join(' ');
+  };
+  assert.equal(await codes(from('192.0.2.1'), 5), '- - - 4.7.1 4.7.1');
+  assert.equal(await codes(from('192.0.2.2'), 1), '-');
+  assert.equal(await codes(from('192.0.2.1', { principal: {} }), 5), '- - - - -', 'with AUTH');
+  assert.equal(await codes(from('192.0.2.1', { role: 'submission' }), 5), '- - - - -');
+  assert.equal(await codes(from('127.0.0.1'), 5), '- - - - -', 'a trusted network');
+  assert.deepEqual(told.at(-1), { kind: 'messages-capped', session: 'session of 192.0.2.1' });
+  await clock.advance(120_000);
+  assert.equal(await codes(from('192.0.2.1'), 1), '-');
+
+  const other = setUp({ recipientsPerMinute: 2 });
+  const answers = [];
+  for (let i = 0; i < 3; i += 1) answers.push((await other.rcpt(from('192.0.2.1'), 'x@example.test')).reply);
+  assert.deepEqual(
+    answers.map((one) => one?.code),
+    [undefined, undefined, 452],
+  );
+  const none = setUp();
+  for (let i = 0; i < 500; i += 1)
+    assert.equal((await none.rcpt(from('192.0.2.1'), 'x@example.test')).reply, null);
+});
+
+test('a relay attempt is told of, with the session', async () => {
+  const { rcpt, told } = setUp();
+  assert.equal((await rcpt(from('192.0.2.1'), 'x@elsewhere.test')).reply?.enhanced, '5.7.1');
+  assert.deepEqual(told, [{ kind: 'relay-refused', session: 'session of 192.0.2.1' }]);
+});
