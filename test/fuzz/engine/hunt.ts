@@ -1,0 +1,119 @@
+/**
+ * A thread that hunts: changes inputs, has them read, keeps those that reach new code or take long for their length. It
+ * says which input it begins in shared memory, so that its parent knows the one it never came back from.
+ */
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+import { createCoverage } from './coverage.ts';
+import { type Orders, writeDesk } from './desk.ts';
+import { mutate } from './mutate.ts';
+import { createDice } from './random.ts';
+import type { Target } from './target.ts';
+
+export type News =
+  | { readonly kind: 'failed'; readonly input: Uint8Array; readonly what: string }
+  | {
+      readonly kind: 'done';
+      readonly runs: number;
+      readonly slowestMs: number;
+      readonly blocks: { readonly run: number; readonly known: number };
+      /** Inputs that reached new code, in the order they were found. */
+      readonly kept: readonly Uint8Array[];
+    };
+
+/** CPU time that one input may take; where the clock says more than the other, it is measured. */
+const MOST_MS = 50;
+const SUSPECT_MS = 15;
+const BATCH = 32;
+/** One batch in so many is looked at input by input, for how often code ran. */
+const CLOSELY = 16;
+const LONGEST = 64 * 1024;
+const MOST_FAILURES = 20;
+const MOST_POOL = 4000;
+
+const { desk, tree, file, seeds, seed, seconds } = workerData as Orders;
+const { target } = (await import(pathToFileURL(file).href)) as { target: Target };
+const source = pathToFileURL(`${tree}/src/`).href;
+const coverage = createCoverage(source);
+const read = await target.open((module) => import(source + module));
+const dice = createDice(seed);
+const words = target.words.map((word) => Buffer.from(word, 'utf8'));
+const longest = Math.min(target.longest ?? LONGEST, LONGEST);
+const pool: Buffer[] = seeds.map((octets) => Buffer.from(octets));
+const kept: Buffer[] = [];
+const failed = new Set<string>();
+/** Of each length, about, the input that took longest. */
+const slowest = new Map<number, { readonly took: number; readonly input: Buffer }>();
+let runs = 0;
+let slowestMs = 0;
+
+/** Has one input read. What is wrong with it is told to the parent. */
+async function attempt(input: Buffer): Promise<void> {
+  writeDesk(desk, input);
+  runs++;
+  const began = performance.now();
+  try {
+    const pending = read(input);
+    if (pending !== undefined) await pending;
+    const took = performance.now() - began;
+    const cpu = took > SUSPECT_MS ? await cpuOf(input) : took;
+    slowestMs = Math.max(slowestMs, cpu);
+    if (cpu > MOST_MS) fail(input, `takes ${cpu.toFixed(0)} ms of CPU for ${input.length} octets`);
+    else noteTime(input, cpu);
+  } catch (error) {
+    fail(input, `throws ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  }
+}
+/** The least CPU time of three more runs: neither a busy machine nor a collection of garbage is the input's fault. */
+async function cpuOf(input: Buffer): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    const before = process.threadCpuUsage();
+    await read(input);
+    const { user, system } = process.threadCpuUsage(before);
+    least = Math.min(least, (user + system) / 1000);
+  }
+  return least;
+}
+function noteTime(input: Buffer, took: number): void {
+  const size = Math.floor(Math.log2(input.length + 1));
+  if (took > (slowest.get(size)?.took ?? 0) * 1.25) slowest.set(size, { took, input });
+}
+function keep(input: Buffer): void {
+  if (pool.length < MOST_POOL) pool.push(input);
+  kept.push(input);
+}
+/** Once for each kind. */
+function fail(input: Buffer, what: string): void {
+  const kind = what.split('\n', 2).join(' ').replace(/\d+/g, '0');
+  if (failed.has(kind) || failed.size >= MOST_FAILURES) return;
+  failed.add(kind);
+  tell({ kind: 'failed', input, what });
+}
+function tell(news: News): void {
+  parentPort!.postMessage(news);
+}
+
+if (pool.length === 0) pool.push(Buffer.from('a'));
+// Twice: what is measured is to be compiled by then.
+for (const input of [...pool, ...pool]) await attempt(input);
+coverage.learnCounts();
+slowest.clear();
+slowestMs = 0;
+const until = performance.now() + seconds * 1000;
+for (let batch = 0; performance.now() < until; batch++) {
+  const slow = [...slowest.values()].map(({ input }) => input);
+  const inputs = Array.from({ length: BATCH }, () => mutate(dice, { pool, slow, words, longest }));
+  const closely = batch % CLOSELY === 0;
+  coverage.forget();
+  for (const input of inputs) {
+    await attempt(input);
+    if (closely && coverage.learnCounts()) keep(input);
+  }
+  if (closely || !coverage.isNew()) continue;
+  for (const input of inputs) {
+    await attempt(input);
+    if (coverage.learn()) keep(input);
+  }
+}
+tell({ kind: 'done', runs, slowestMs, blocks: coverage.blocks, kept });

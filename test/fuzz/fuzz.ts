@@ -1,0 +1,153 @@
+/**
+ * `npm run fuzz [-- --seconds N --seed N --keep --tree DIR | --before COMMIT] [target …]`: coverage-guided fuzzing of what
+ * reads foreign octets. An input fails that makes its reader throw, takes over 50 ms of CPU, or never ends. It is written
+ * to `test/fuzz/found`, and the run ends with 1. `--keep` adds inputs that reached new code to the corpus. `--before`
+ * fuzzes another commit's `src`, to see that the fuzzer finds what was wrong in it.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { createDesk, type Orders, readDesk } from './engine/desk.ts';
+import type { News } from './engine/hunt.ts';
+
+const HERE = import.meta.dirname;
+const ROOT = resolve(HERE, '../..');
+const LONGEST = 64 * 1024;
+/** An input that is read for so long is asked of a fresh thread; what does not end there either, never ends. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 250;
+/** Inputs worth keeping are short. */
+const MOST_KEPT = 2048;
+
+type Done = Extract<News, { kind: 'done' }>;
+interface Failure {
+  readonly input: Uint8Array;
+  readonly what: string;
+}
+interface Outcome {
+  readonly failures: readonly Failure[];
+  /** null: the thread did not come to its end. */
+  readonly done: Done | null;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '20' },
+    seed: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+    tree: { type: 'string' },
+    before: { type: 'string' },
+  },
+});
+const targets = globSync('*.fuzz.ts', { cwd: HERE })
+  .map((file) => basename(file, '.fuzz.ts'))
+  .sort();
+const unknown = positionals.find((name) => !targets.includes(name));
+if (unknown !== undefined) {
+  process.stderr.write(`no such target: ${unknown}; there are ${targets.join(', ')}\n`);
+  process.exit(2);
+}
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const checkout = values.before === undefined ? null : checkoutOf(values.before);
+const tree = checkout ?? resolve(values.tree ?? ROOT);
+let failures = 0;
+try {
+  for (const name of positionals.length === 0 ? targets : positionals) failures += await fuzz(name);
+} finally {
+  if (checkout !== null) rmSync(checkout, { recursive: true });
+}
+process.exit(failures === 0 ? 0 : 1);
+
+async function fuzz(name: string): Promise<number> {
+  const corpus = join(HERE, 'corpus', name);
+  const seeds = existsSync(corpus) ? readdirSync(corpus).map((file) => readFileSync(join(corpus, file))) : [];
+  const orders = { tree, file: join(HERE, `${name}.fuzz.ts`), seed };
+  const began = performance.now();
+  const outcome = await watch({ ...orders, seeds, seconds: Number(values.seconds) });
+  const took = (performance.now() - began) / 1000;
+  for (const { input, what } of outcome.failures) {
+    process.stdout.write(`${name}: ${what.split('\n').slice(0, 8).join('\n  ')}\n  input: ${write(join(HERE, 'found', name), input)}\n`);
+    process.stdout.write(`  ${JSON.stringify(Buffer.from(input).toString('latin1').slice(0, 200))}\n`);
+  }
+  const { done } = outcome;
+  process.stdout.write(
+    `${name}: ${outcome.failures.length} failures in ${took.toFixed(0)} s, ${seeds.length} seeds, seed ${seed}` +
+      (done === null
+        ? '\n'
+        : `, ${done.runs} runs, slowest ${done.slowestMs.toFixed(1)} ms, ${done.blocks.run} of ${done.blocks.known} blocks\n`),
+  );
+  if (values.keep && done !== null)
+    for (const input of done.kept) if (input.length <= MOST_KEPT) write(corpus, input);
+  return outcome.failures.length;
+}
+
+/** Lets a thread hunt, and looks after it. */
+async function watch(orders: Omit<Orders, 'desk'>): Promise<Outcome> {
+  const failures: Failure[] = [];
+  const first = await startThread(orders, (failure) => failures.push(failure));
+  if (first.kind === 'done') return { failures, done: first.done };
+  // Another thread, three times, with nothing but this input.
+  for (let i = 0; i < 3; i++) {
+    const again = await startThread({ ...orders, seeds: [first.input], seconds: 0 }, () => {});
+    if (again.kind === 'done') return { failures: [...failures, { input: first.input, what: `${first.what}, once` }], done: null };
+  }
+  return { failures: [...failures, { input: first.input, what: first.what }], done: null };
+}
+
+type End =
+  | { readonly kind: 'done'; readonly done: Done }
+  | { readonly kind: 'lost'; readonly input: Buffer; readonly what: string };
+
+async function startThread(orders: Omit<Orders, 'desk'>, failed: (failure: Failure) => void): Promise<End> {
+  const desk = createDesk(LONGEST);
+  const thread = new Worker(join(HERE, 'engine/hunt.ts'), {
+    workerData: { ...orders, desk } satisfies Orders,
+    resourceLimits: { maxOldGenerationSizeMb: 1024 },
+  });
+  const ended = new AbortController();
+  const end = new Promise<End>((done) => {
+    thread.on('message', (news: News) => {
+      if (news.kind === 'failed') failed(news);
+      else done({ kind: 'done', done: news });
+    });
+    thread.on('error', (error: Error) =>
+      done({ kind: 'lost', input: readDesk(desk).input, what: `ends the thread: ${error.stack ?? error.message}` }),
+    );
+  });
+  const stuck = lookAfter(desk, ended.signal);
+  const result = await Promise.race([end, stuck]);
+  ended.abort();
+  await thread.terminate();
+  return result;
+}
+async function lookAfter(desk: Orders['desk'], signal: AbortSignal): Promise<End> {
+  let last = { begun: -1, at: performance.now() };
+  for (;;) {
+    await pause(LOOK_MS);
+    if (signal.aborted) return new Promise(() => {});
+    const { begun, input } = readDesk(desk);
+    if (begun !== last.begun) last = { begun, at: performance.now() };
+    else if (performance.now() - last.at > PATIENCE_MS)
+      return { kind: 'lost', input, what: `never ends (${PATIENCE_MS / 1000} s, ${input.length} octets)` };
+  }
+}
+
+function write(directory: string, input: Uint8Array): string {
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, createHash('sha256').update(input).digest('hex').slice(0, 16));
+  writeFileSync(file, input);
+  return file;
+}
+function checkoutOf(commit: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-fuzz-'));
+  const files = execFileSync('git', ['archive', commit, 'src', 'package.json'], { cwd: ROOT, maxBuffer: 2 ** 28 });
+  execFileSync('tar', ['-x', '-C', directory], { input: files });
+  symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  return directory;
+}
