@@ -7,7 +7,8 @@ type Addresses = typeof import('../../src/mail/address.ts');
 export const target: Target = {
   words: ['<a@b.test>', 'a@b.test', ', ', '"', '\\', '.', '@', '=?utf-8?B?', '?=', '飛脚'],
   async open(load) {
-    const { formatMailbox, parseAddress, parseMailbox, parseMailboxList } = await load<Addresses>('mail/address.ts');
+    const { formatMailbox, parseAddress, parseMailbox, parseMailboxList } =
+      await load<Addresses>('mail/address.ts');
     return (input) => {
       const text = input.toString('utf8');
       const address = parseAddress(text);

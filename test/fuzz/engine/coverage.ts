@@ -98,7 +98,8 @@ export function createCoverage(tree: string): Coverage {
 function common(these: readonly Span[], those: readonly Span[]): readonly Span[] {
   const shared: Span[] = [];
   for (const [a, b] of these)
-    for (const [c, d] of those) if (Math.max(a, c) < Math.min(b, d)) shared.push([Math.max(a, c), Math.min(b, d)]);
+    for (const [c, d] of those)
+      if (Math.max(a, c) < Math.min(b, d)) shared.push([Math.max(a, c), Math.min(b, d)]);
   return shared.filter(([a, b], i) => !shared.some(([c, d], k) => k < i && c <= a && b <= d));
 }
 const extent = (spans: readonly Span[]) => spans.reduce((sum, [start, end]) => sum + end - start, 0);

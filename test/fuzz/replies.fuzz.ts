@@ -1,0 +1,53 @@
+/** Replies of a server, in the chunks they come in. Whatever it says is a reply, a fault, or not yet either. */
+import assert from 'node:assert/strict';
+import type { Target } from './engine/target.ts';
+
+type Parser = typeof import('../../src/smtp/client/reply-parser.ts');
+type Dialogue = typeof import('../../src/smtp/client/dialogue.ts');
+
+export const target: Target = {
+  words: [
+    '\r\n',
+    '250 ',
+    '250-',
+    '354 ',
+    '421 4.3.2 ',
+    '5.1.1 ',
+    '220 mx ESMTP',
+    'SIZE 1000',
+    'AUTH PLAIN LOGIN',
+    'STARTTLS',
+    '\n',
+    '\0',
+    '\x1b',
+  ],
+  async open(load) {
+    const { createReplyParser, ProtocolFault } = await load<Parser>('smtp/client/reply-parser.ts');
+    const { readCapabilities } = await load<Dialogue>('smtp/client/dialogue.ts');
+    function read(octets: Buffer, step: number) {
+      const parser = createReplyParser();
+      const replies = [];
+      try {
+        for (let at = 0; at < octets.length; at += step) {
+          parser.push(octets.subarray(at, at + step));
+          for (let reply = parser.next(); reply !== null; reply = parser.next()) replies.push(reply);
+        }
+      } catch (error) {
+        if (!(error instanceof ProtocolFault)) throw error;
+        return { replies, fault: error.message };
+      }
+      return { replies, fault: null };
+    }
+    return (input) => {
+      const step = 1 + (input[0] ?? 0);
+      const octets = input.subarray(1);
+      const whole = read(octets, octets.length + 1);
+      assert.deepEqual(read(octets, step), whole);
+      for (const { code, text, lines } of whole.replies) {
+        assert.ok(code >= 200 && code < 600 && lines.length > 0 && lines.length <= 128);
+        assert.match(text, /^[^\0-\x1f\x7f-\x9f]{0,1000}$/);
+        readCapabilities(lines.slice(1));
+      }
+    };
+  },
+};
