@@ -112,7 +112,7 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
           projectId: request.principal?.projectId ?? INSTANCE,
           actor: auditActorOf(request),
           operation: config.operation ?? config.step ?? '',
-          target: url.replace(/\?.*$/, ''),
+          target: url.split('?', 1)[0]!,
           address: request.ip,
           fields: typeof body === 'object' && body !== null ? Object.keys(body).sort() : [],
           written: false,

@@ -197,7 +197,7 @@ function linkTo(
   if (!/^[0-9a-f-]{36}$/.test(value)) return value;
   for (const example of examples) {
     const found = at.reduce<Schema>((inner, name) => inner?.[name], example);
-    if (typeof found === 'string') return `${url}${new URL(found).pathname.replace(/[^/]+$/, value)}`;
+    if (typeof found === 'string') return `${url}${new URL(found).pathname.replace(/(?<=\/)[^/]+$/, value)}`;
   }
   return value;
 }

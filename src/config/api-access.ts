@@ -36,7 +36,7 @@ export function loadApiAccess(
     problems.push('HIKYAKU_API_KEY_ID and HIKYAKU_API_KEY_SECRET: set both or neither');
   if (problems.length > 0) throw new ConfigError(problems);
   return {
-    url: url!.href.replace(/\/+$/, ''),
+    url: url!.href.replace(/(?<!\/)\/+$/, ''),
     key: id === undefined || secret === undefined ? null : { id, secret },
   };
 }

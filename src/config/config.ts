@@ -301,7 +301,7 @@ function parsePublicUrl(text: string): string | null {
     url.username !== ''
   )
     return null;
-  return url.href.replace(/\/+$/, '');
+  return url.href.replace(/(?<!\/)\/+$/, '');
 }
 
 function parseSecretKey(text: string): Buffer | null {

@@ -12,10 +12,7 @@ export interface ContentType {
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,127}";
 const MEDIA_TYPE = new RegExp(`^(${TOKEN})/(${TOKEN})`);
 /** One parameter, at a place: no two of its parts can take the same characters. */
-const PARAMETER = new RegExp(
-  `(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\x00-\\x1f\\x7f-\\uffff]|\\\\[\\x20-\\x7e]){0,200})")`,
-  'y',
-);
+const PARAMETER = new RegExp(`(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[ !#-[\\]-~]|\\\\[ -~]){0,200})")`, 'y');
 
 /** RFC 2045 §5.1; null for anything else, line ends and control characters included. */
 export function contentTypeOf(value: string): ContentType | null {

@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js';
 
 /** True for everything that is not public unicast: loopback, private, link-local, CGNAT, multicast, mapped forms of those. Fails closed. */
 export function isPrivateAddress(ip: string): boolean {
-  const text = ip.replace(/%.*$/, '');
+  const text = ip.split('%', 1)[0]!;
   if (!ipaddr.isValid(text)) return true;
   const address = ipaddr.process(text);
   if (address.kind() === 'ipv4') return address.range() !== 'unicast';

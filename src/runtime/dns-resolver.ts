@@ -229,7 +229,7 @@ function txtRecord(data: unknown): string | null {
 /** RFC 1035 §3.5, RFC 3596 §2.5; an IPv4-mapped address is asked as IPv4. */
 function reverseName(address: string): string | null {
   if (isIP(address) === 0) return null;
-  const parsed = ipaddr.process(address.replace(/%.*$/, ''));
+  const parsed = ipaddr.process(address.split('%', 1)[0]!);
   const bytes = parsed.toByteArray();
   if (parsed.kind() === 'ipv4') return `${bytes.reverse().join('.')}.in-addr.arpa`;
   const nibbles = [...Buffer.from(bytes).toString('hex')].reverse();

@@ -18,7 +18,7 @@ export type Prefixes = readonly [Prefix, ...Prefix[]];
 
 /** What is no address counts as itself, cut to 64 characters. */
 export function prefixesOf(address: string): Prefixes {
-  const text = address.replace(/%.*$/s, '');
+  const text = address.split('%', 1)[0]!;
   if (!ipaddr.isValid(text)) return [{ width: 'ipv4', text: address.slice(0, 64) }];
   const parsed = ipaddr.process(text);
   const octets = parsed.toByteArray();

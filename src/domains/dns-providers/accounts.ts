@@ -104,7 +104,7 @@ export function readSettings(
       throw new SettingsError(name, 'must be text in visible ASCII');
     const wrong = judge?.(text, allowPrivate) ?? null;
     if (wrong !== null) throw new SettingsError(name, wrong);
-    settings[name] = judge === url ? text.replace(/\/+$/, '') : text;
+    settings[name] = judge === url ? text.replace(/(?<!\/)\/+$/, '') : text;
   }
   return settings;
 }
