@@ -52,6 +52,7 @@ export const target: Target = {
       smtputf8: true,
       recipients: 1,
       maxRecipients: 100,
+      beyondCap: unused,
       hello: unused,
       reset: unused,
       upgrade: unused,
