@@ -53,6 +53,7 @@ export const target: Target = {
       recipients: 1,
       maxRecipients: 100,
       beyondCap: unused,
+      mayHandshake: () => true,
       hello: unused,
       reset: unused,
       upgrade: unused,
