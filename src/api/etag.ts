@@ -8,7 +8,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problems.ts';
 
 export function etagOf(resource: unknown): string {
-  return `"${createHash('sha256').update(JSON.stringify(resource)).digest('base64url').slice(0, 22)}"`;
+  return etagOfJson(JSON.stringify(resource));
+}
+export function etagOfJson(json: string): string {
+  return `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`;
 }
 /** Tags of the field's list, weak ones with their `W/`; `*` is one only where it stands alone. */
 function tagsOf(field: string): string[] {

@@ -3,14 +3,15 @@ import type { FastifyInstance } from 'fastify';
 import type { SubmitInput } from '../intake/submit.ts';
 import type { Task } from '../ledger/types.ts';
 import { attemptsAt } from '../spool/attempts.ts';
-import type { StoredMessage } from '../spool/types.ts';
+import type { AttemptRow, RecipientRow, StoredMessage } from '../spool/types.ts';
 import { goneSignal } from './client-gone.ts';
 import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { sendList } from './pages.ts';
+import { etagOfJson } from './etag.ts';
+import { byId, JSON_TYPE, listJson, pageOf, pagesOf, sendList } from './pages.ts';
 import { Problem, problemBody } from './problems.ts';
 import { rawMessage } from './raw-message.ts';
-import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery } from './schemas.ts';
+import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery, WholeQuery } from './schemas.ts';
 import { sendStreamed } from './streamed.ts';
 
 export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
@@ -43,33 +44,42 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
       );
     },
   );
+  const recipient = ({ row, attempts }: { row: RecipientRow; attempts: readonly AttemptRow[] }) => ({
+    id: row.id,
+    address: row.address,
+    state: row.state,
+    attempts: attemptsAt(row, attempts).map(({ number, at, outcome, detail }) => ({
+      number,
+      at: iso(at),
+      outcome,
+      detail,
+    })),
+    next_attempt_at: iso(row.nextAttemptAt),
+    last_result: row.lastResult,
+    settled_at: iso(row.settledAt),
+  });
   app.get(
     '/messages/:id',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
-    async (request) => {
+    { schema: { params: IdParams, querystring: WholeQuery, response: { 200: AnyObject } } },
+    async (request, reply) => {
       const { projectId } = permitted(request, 'mta.messages.get');
       const message = found(await read.shown(projectId, pathId(request)));
-      const [rows, attempts] = await Promise.all([
-        read.recipients(projectId, message.id),
-        read.attempts(projectId, message.id),
-      ]);
-      return {
-        ...head(message, message.size),
-        recipients: rows.map((row) => ({
-          id: row.id,
-          address: row.address,
-          state: row.state,
-          attempts: attemptsAt(row, attempts).map(({ number, at, outcome, detail }) => ({
-            number,
-            at: iso(at),
-            outcome,
-            detail,
-          })),
-          next_attempt_at: iso(row.nextAttemptAt),
-          last_result: row.lastResult,
-          settled_at: iso(row.settledAt),
-        })),
-      };
+      const items = await read.recipients(projectId, message.id);
+      const pages = pagesOf({ items, keyOf: byId, order: 'up' });
+      const json = await listJson({
+        ...pageOf(request, Number.POSITIVE_INFINITY),
+        name: 'recipients',
+        beside: head(message, message.size),
+        view: recipient,
+        signal: goneSignal(reply),
+        async read(asked) {
+          const page = await pages(asked);
+          const ids = page.items.map(({ id }) => id);
+          const attempts = await read.attempts(projectId, message.id, ids);
+          return { ...page, items: page.items.map((row) => ({ row, attempts })) };
+        },
+      });
+      return reply.type(JSON_TYPE).header('etag', etagOfJson(json)).send(json);
     },
   );
   app.get(

@@ -18,6 +18,8 @@ export type ReadPage<T> = (page: PageRequest) => Promise<Page<T>>;
 export interface ListOptions<T> extends PageRequest {
   readonly read: ReadPage<T>;
   readonly view: (item: T) => object | Promise<object>;
+  /** Name of the list. */
+  readonly name?: string;
   /** Fields before the items. */
   readonly beside?: object;
   readonly signal?: AbortSignal;
@@ -25,7 +27,7 @@ export interface ListOptions<T> extends PageRequest {
 
 /** A page of a list as JSON. Rejects where the store does, and with the signal's reason. */
 export async function listJson<T>(options: ListOptions<T>): Promise<string> {
-  const { read, view, limit, beside = {}, signal } = options;
+  const { read, view, limit, name = 'items', beside = {}, signal } = options;
   const texts: string[] = [];
   let octets = 0;
   let next = options.cursor;
@@ -45,8 +47,8 @@ export async function listJson<T>(options: ListOptions<T>): Promise<string> {
     await turn();
     signal?.throwIfAborted();
   }
-  const fields = Object.entries(beside).map(([name, value]) => `"${name}":${JSON.stringify(value)},`);
-  return `{${fields.join('')}"items":[${texts.join(',')}],"next_cursor":${JSON.stringify(next)}}`;
+  const fields = Object.entries(beside).map(([field, value]) => `"${field}":${JSON.stringify(value)},`);
+  return `{${fields.join('')}"${name}":[${texts.join(',')}],"next_cursor":${JSON.stringify(next)}}`;
 }
 
 /** The page the caller asks for; `limit` where it names none. */

@@ -1,5 +1,5 @@
 /** `hikyaku message`: what happened to one message, in words. */
-import { ACCESS_OPTIONS, clientOf } from './api-client.ts';
+import { ACCESS_OPTIONS, type ApiClient, clientOf } from './api-client.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
 interface Reply {
@@ -28,14 +28,15 @@ export interface Trace {
   readonly size: number;
   readonly accepted_at: string;
   readonly expires_at: string;
-  readonly recipients: readonly {
-    readonly address: string;
-    readonly state: string;
-    readonly attempts: readonly Attempt[];
-    readonly next_attempt_at: string | null;
-    readonly last_result: Detail | null;
-    readonly settled_at: string | null;
-  }[];
+  readonly recipients: readonly TracedRecipient[];
+}
+interface TracedRecipient {
+  readonly address: string;
+  readonly state: string;
+  readonly attempts: readonly Attempt[];
+  readonly next_attempt_at: string | null;
+  readonly last_result: Detail | null;
+  readonly settled_at: string | null;
 }
 
 /** Control characters of what others said do not reach a terminal. */
@@ -66,11 +67,23 @@ export function describeTrace(trace: Trace): string {
   return lines.join('\n');
 }
 
+/** With all its recipients, page by page. */
+async function traceOf(client: ApiClient, id: string): Promise<Trace> {
+  const path = `/mta/v1/messages/${encodeURIComponent(id)}`;
+  const { next_cursor: first, ...trace } = await client.get(path);
+  for (let cursor = first; cursor !== null; ) {
+    const page = await client.get(`${path}?cursor=${encodeURIComponent(cursor)}`);
+    trace.recipients.push(...page.recipients);
+    cursor = page.next_cursor;
+  }
+  return trace;
+}
+
 export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   const { words, options } = parseWordsAndOptions(args, { ...ACCESS_OPTIONS, json: { type: 'boolean' } });
   const [id] = words;
   if (id === undefined || words.length > 1) throw new UsageError('the id of one message is needed');
-  const trace: Trace = await clientOf(options, context).get(`/mta/v1/messages/${encodeURIComponent(id)}`);
+  const trace = await traceOf(clientOf(options, context), id);
   process.stdout.write(`${options.json === true ? JSON.stringify(trace) : describeTrace(trace)}\n`);
   return 0;
 }

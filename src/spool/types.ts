@@ -201,7 +201,12 @@ export interface SpoolReader {
   /** Octets of `raw` from `start` to before `end`, as far as there are any; null where the message is gone. */
   octets(project: ProjectId, id: MessageId, start: number, end: number): Promise<Buffer | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;
-  attempts(project: ProjectId, message: MessageId): Promise<readonly AttemptRow[]>;
+  /** At those recipients of the message, oldest first. */
+  attempts(
+    project: ProjectId,
+    message: MessageId,
+    recipients: readonly RecipientId[],
+  ): Promise<readonly AttemptRow[]>;
   /**
    * What is due at or before `now`, lane by lane in the order given: earliest first, at most `limit` of each, leaving
    * out those in `exclude`. Many lanes cost little more than one.

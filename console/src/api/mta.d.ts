@@ -1324,6 +1324,8 @@ export interface components {
                 } | null;
                 settled_at: string | null;
             }[];
+            /** @description as `cursor`: where the recipients go on, which end at 4 MiB like the page of a list */
+            next_cursor: string | null;
         };
         SendTask: {
             /** @description UUID, version 7 */
@@ -5849,7 +5851,10 @@ export interface operations {
     };
     "mta.messages.get": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
             header?: {
                 /** @description entity tags; 304 where it is still one of them */
                 "If-None-Match"?: string;
@@ -5879,7 +5884,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            /** @description `validation`: a field is missing, unknown or not as it should be; `field` names it; `project-needed`: a member's call names no project in Hikyaku-Project */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -134,7 +134,13 @@ export const RESOURCES = {
   OutgoingRule: closed(Rule),
   EventRule: closed({ ...Rule, names: Type.Array(oneOf(...DELIVERY_EVENTS, ...PROJECT_EVENTS)) }),
   MessageHead: closed(Head),
-  Message: closed({ ...Head, recipients: Type.Array(Recipient) }),
+  Message: closed({
+    ...Head,
+    recipients: Type.Array(Recipient),
+    next_cursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'as `cursor`: where the recipients go on, which end at 4 MiB like the page of a list',
+    }),
+  }),
   SendTask: task(
     closed({
       id: Id,

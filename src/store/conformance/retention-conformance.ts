@@ -74,11 +74,11 @@ export function retentionConformance(
       assert.deepEqual(waiting, []);
       assert.equal(await store.read.message(p.id, over.id), null);
       assert.equal(await store.read.recipient(p.id, rows[0]!.id), null);
-      assert.deepEqual(await store.read.attempts(p.id, over.id), []);
+      assert.deepEqual(await store.read.attempts(p.id, over.id, [rows[0]!.id]), []);
       assert.equal(await store.read.event(p.id, told.id), null);
       assert.deepEqual(await store.read.message(p.id, stays.id), stays);
       assert.deepEqual(await store.read.recipient(p.id, rows[1]!.id), rows[1]);
-      assert.equal((await store.read.attempts(p.id, stays.id)).length, 1);
+      assert.equal((await store.read.attempts(p.id, stays.id, [rows[1]!.id])).length, 1);
       assert.deepEqual(
         (await store.read.messages(p.id, ALL)).items.map(({ id }) => id),
         [stays.id],

@@ -96,7 +96,8 @@ export function spoolConformance(with_: WithStore): void {
       tx.insertAttempt(attempt);
     });
     assert.equal((await store.read.recipients(p.id, m.id)).find((r) => r.id === now.id)?.state, 'delivered');
-    assert.deepEqual(await store.read.attempts(p.id, m.id), [attempt]);
+    assert.deepEqual(await store.read.attempts(p.id, m.id, [now.id, later.id]), [attempt]);
+    assert.deepEqual(await store.read.attempts(p.id, m.id, [later.id]), []);
     await assert.rejects(
       store.transact(p.id, (tx) => tx.moveRecipient(move)),
       StaleError,

@@ -168,11 +168,12 @@ export function postgresSpoolReader(deps: {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2 ORDER BY id`;
       return (await all<RecipientCells>(sql, [project, message])).map(toRecipient);
     },
-    async attempts(project, message) {
+    async attempts(project, message, recipients) {
       const sql = `SELECT a.recipient_id, a.number, a.at, a.outcome, a.detail FROM message m
         JOIN attempt a ON a.project_id = m.project_id AND a.message_id = m.id AND a.drop_day = m.drop_day
-        WHERE m.project_id = $1 AND m.id = $2 ORDER BY a.at, a.recipient_id, a.number`;
-      return (await all<AttemptCells>(sql, [project, message])).map((r) => toAttempt(project, message, r));
+        WHERE m.project_id = $1 AND m.id = $2 AND a.recipient_id = ANY ($3::text[]) ORDER BY a.at, a.recipient_id, a.number`;
+      const rows = await all<AttemptCells>(sql, [project, message, recipients]);
+      return rows.map((row) => toAttempt(project, message, row));
     },
     async due(lanes, now, limit, exclude) {
       const mine = await owners.mine('recipient');

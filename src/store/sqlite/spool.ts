@@ -121,10 +121,11 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const sql = 'SELECT * FROM recipient WHERE project_id = ? AND message_id = ? ORDER BY id';
       return statements.all<RecipientCells>(sql, project, message).map(toRecipient);
     },
-    async attempts(project, message) {
-      const sql =
-        'SELECT * FROM attempt WHERE project_id = ? AND message_id = ? ORDER BY at, recipient_id, number';
-      return statements.all<AttemptCells>(sql, project, message).map((r) => toAttempt(project, message, r));
+    async attempts(project, message, recipients) {
+      const sql = `SELECT * FROM attempt WHERE project_id = ? AND message_id = ?
+        AND recipient_id IN (SELECT value FROM json_each(?)) ORDER BY at, recipient_id, number`;
+      const rows = statements.all<AttemptCells>(sql, project, message, JSON.stringify(recipients));
+      return rows.map((row) => toAttempt(project, message, row));
     },
     async due(lanes, now, limit, exclude) {
       return statements.together(() =>
