@@ -86,7 +86,7 @@ test('work ends when its client is gone', async () => {
   await assert.rejects(
     listJson({
       read: pagesOf({ items, keyOf: byId, order: 'up' }),
-      view(item) {
+      view(item: Item) {
         if (++views === 10) gone.abort(new Error('gone'));
         return view(item);
       },
