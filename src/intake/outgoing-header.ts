@@ -18,7 +18,9 @@ const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'return-path', 'idempotency-k
 const CLAIMS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
 
 /** RFC 5322 §2.1.1, the name left aside. */
-const LONG_LINE = /[^\r\n]{980}/;
+const LONGEST_LINE = 980;
+
+const hasLongLine = (value: string) => value.split(/[\r\n]/).some((line) => line.length >= LONGEST_LINE);
 
 /** A field as it will leave. */
 interface Leaving {
@@ -102,7 +104,7 @@ async function judgeClaims(
   for (const { field, octets, changed } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
     const value = octets.toString('utf8', octets.indexOf(':') + 1).replace(/\r\n$/, '');
-    const mailboxes = changed && LONG_LINE.test(value) ? null : fieldMailboxes(value);
+    const mailboxes = changed && hasLongLine(value) ? null : fieldMailboxes(value);
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };
     for (const { address } of mailboxes) {
       if (seen.has(address.domain)) continue;
