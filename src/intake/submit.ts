@@ -226,7 +226,7 @@ function refusalProblem(refusal: SendRefusal): SubmitRefusal {
       });
     case 'author-invalid':
       return problem(422, 'author-invalid', 'Author invalid', `${refusal.field} is not a list of mailboxes`, {
-        field: `arguments.${refusal.field.toLowerCase()}`,
+        field: argumentOf(refusal.field),
       });
     case 'author-foreign':
       return problem(
@@ -235,7 +235,7 @@ function refusalProblem(refusal: SendRefusal): SubmitRefusal {
         'Author domain',
         `${refusal.domain} in ${refusal.field} is not set up in this project`,
         {
-          field: `arguments.${refusal.field.toLowerCase()}`,
+          field: argumentOf(refusal.field),
         },
       );
     case 'header-defect':
@@ -261,7 +261,8 @@ function refusalProblem(refusal: SendRefusal): SubmitRefusal {
   }
 }
 
-/** compose() lets a caller's fields be wrong in no other place. */
+/** Where a field of the composed message came from. Those of a name of their own are written by us, and well. */
 function argumentOf(field: string | undefined): string {
+  if (field === 'From' || field === 'Sender') return `arguments.${field.toLowerCase()}`;
   return field === undefined ? 'arguments.additional_header' : `arguments.additional_header.${field}`;
 }

@@ -69,6 +69,7 @@ test('control characters are defects of their line; the escapes of ISO-2022-JP a
     ['\x1b$B$"\x1b(B', []],
     ['\x1b$@$"\x1b(J\x1b(I1\x1b(B', []],
     ['\x1b[31m', ['control-character']],
+    ['a\r\x1b(B\nBcc: x', ['control-character']],
     ['\x1b$B\x07\x1b(B', ['control-character']],
   ] as const)
     assert.deepEqual(kinds(`X: ${value}\r\n${END}`), wanted, JSON.stringify(value));
@@ -78,10 +79,16 @@ test('control characters are defects of their line; the escapes of ISO-2022-JP a
 });
 
 test('a leading mbox line is told, and is no field; it has no folds', () => {
-  for (const line of ['From a@b.test Mon Jan  1 00:00:00 2026', '>From a@b.test', 'From x: y']) {
+  for (const line of [
+    'From a@b.test Mon Jan  1 00:00:00 2026',
+    '>From a@b.test',
+    'From x: y',
+    '>From x: y',
+  ]) {
     assert.deepEqual(kinds(`${line}\r\nA: b\r\n${END}`), ['mbox-line'], line);
     assert.deepEqual(names(`${line}\r\nA: b\r\n${END}`), ['A']);
   }
+  assert.deepEqual(names(`>From \t:\r\n x\r\nA: b\r\n${END}`), ['>From', 'A']);
   assert.deepEqual(read(`From x\r\n From: y\r\nA: b\r\n${END}`).defects, [
     { kind: 'mbox-line', line: 1 },
     { kind: 'not-a-field', line: 2 },

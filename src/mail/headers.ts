@@ -187,7 +187,7 @@ function readField(message: Buffer, text: string, start: number): HeaderField | 
 
 /** `From ` or `>From ` as mailboxes in files have it; not the field with white space before its colon. */
 function isMboxLine(text: string): boolean {
-  return /^>?From /.test(text) && !/^From[ \t]+:/.test(text);
+  return /^>?From /.test(text) && !/^>?From[ \t]+:/.test(text);
 }
 function isOneLine(text: string): boolean {
   const end = text.indexOf('\r\n');
@@ -201,7 +201,8 @@ const ESCAPES = /\x1b(?:\$[@B]|\$\([DOPQ]|\([BIJ])/g;
 function controlDefect(text: string): 'nul' | 'control-character' | null {
   if (!CONTROL.test(text)) return null;
   if (text.includes('\0')) return 'nul';
-  return text.includes('\x1b') && !CONTROL.test(text.replace(ESCAPES, '')) ? null : 'control-character';
+  // Not by nothing: what stands on both sides of an escape must not become a line end.
+  return text.includes('\x1b') && !CONTROL.test(text.replace(ESCAPES, '.')) ? null : 'control-character';
 }
 
 /** The first field of the name, in any case. */

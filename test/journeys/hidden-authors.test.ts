@@ -1,0 +1,244 @@
+/**
+ * Headers that are meant to be read in two ways, at every door: what submission and the API refuse, what port 25 takes and
+ * says of it, what goes to servers without SMTPUTF8. The process answers all the while.
+ */
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { scriptedServer } from '../../src/testing/scripted-server.ts';
+import { signDkim } from '../../src/verify/sign.ts';
+import { bootstrap, type DnsServer, eventually, startDns } from './harness.ts';
+import { type Journey, type Json, startJourney } from './journey.ts';
+import { openSmtp, plain, send } from './raw-smtp.ts';
+
+let dns: DnsServer;
+let journey: Journey;
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+before(async () => {
+  dns = await startDns();
+  const key = publicKey.export({ format: 'der', type: 'spki' }).subarray(12).toString('base64');
+  dns.set('other.test', 'TXT', ['v=spf1 ip4:127.0.0.1 -all']);
+  dns.set('_dmarc.other.test', 'TXT', ['v=DMARC1; p=reject']);
+  dns.set('s._domainkey.other.test', 'TXT', [`v=DKIM1; k=ed25519; p=${key}`]);
+  journey = await startJourney({ HIKYAKU_DNS_SERVERS: dns.address });
+  await bootstrap(journey.service.env, 'tenant.test', '--project', 'tenant');
+});
+after(async () => {
+  await journey[Symbol.asyncDispose]();
+  await dns[Symbol.asyncDispose]();
+});
+
+const OWN = 'From: <sender@sender.test>\r\nTo: <x@out.test>\r\n';
+async function signedIn() {
+  const client = await openSmtp(journey.service.ready.submissions, 'implicit');
+  assert.match(await client.command(plain(journey.who.key.id, journey.who.key.secret)), /^235/);
+  return client;
+}
+/** The replies to the messages: a session may have few errors, and an address few sessions. */
+async function submit(messages: readonly string[]): Promise<string[]> {
+  const replies: string[] = [];
+  for (let n = 0; n < messages.length; n += 8) {
+    await using client = await signedIn();
+    for (const message of messages.slice(n, n + 8))
+      replies.push(await send(client, 'sender@sender.test', ['x@out.test'], Buffer.from(message, 'latin1')));
+  }
+  return replies;
+}
+/** Takes the message in at port 25; its event. */
+async function receive(message: string): Promise<Json> {
+  await using client = await openSmtp(journey.service.ready.mx);
+  const answer = await send(
+    client,
+    'writer@other.test',
+    ['postmaster@sender.test'],
+    Buffer.from(message, 'latin1'),
+  );
+  assert.match(answer, /^250 2\.0\.0 accepted /);
+  const topic = `/edj/v1/topics/${journey.who.topic_id}/events?limit=500`;
+  return eventually('the event', async () => {
+    const { json } = await journey.call('GET', topic);
+    return json.items.find(({ content }: Json) =>
+      `${content.header_list?.[2]?.raw_value}`.includes(answer.split(' ').at(-1)!),
+    );
+  });
+}
+
+test('a second author, sender or Bcc behind a line that is none: 554 that names the line, and nothing leaves', async () => {
+  const before = (await journey.sink.messages()).length;
+  const hidden = ['From: ceo@tenant.test', 'Sender: ceo@tenant.test', 'Bcc: x@out.test'];
+  const cases: [header: string, reply: RegExp][] = [];
+  for (const line of [': x', 'X Y: z', 'no colon', '>From x'])
+    for (const claim of hidden)
+      cases.push([`${line}\r\n${claim}\r\n`, /^554 5\.6\.0 line 3 of the header is no field/]);
+  for (const name of ['Fro\0m', 'Sen\0der', 'Bc\0c'])
+    cases.push([`${name}: ceo@tenant.test\r\n`, /^554 5\.6\.0 line 3 .* holds NUL/]);
+  for (const claim of hidden)
+    cases.push([
+      `${'X: y\r\n'.repeat(20_001)}${claim}\r\n`,
+      /^554 5\.6\.0 the header has more than 1000 fields/,
+    ]);
+  cases.push(
+    ['\r\nx\0y\r\n', /^554 5\.6\.0 the body holds NUL/],
+    [`X: ${'y'.repeat(900)}\r\n`.repeat(300), /^554 5\.6\.0 the header has more than 256 KiB/],
+    ['from : a@sender.test\r\n', /^554 5\.6\.0 more than one From header field/],
+    ['Subject: x\r\nSUBJECT: y\r\n', /^554 5\.6\.0 more than one SUBJECT header field/],
+  );
+  const replies = await submit(cases.map(([header]) => `${OWN}${header}\r\nx\r\n`));
+  for (const [i, [header, wanted]] of cases.entries()) assert.match(replies[i]!, wanted, header.slice(-60));
+  assert.equal((await journey.sink.messages()).length, before);
+});
+
+test('what must not leave is cut in every form, and what is only old is taken', async () => {
+  const message = `From sender@sender.test Fri Nov 27 02:00:00 2026\r\nReturn-Path: <x@y.test>\r\nBCC :\r\n \r\n x@secret.test\r\n${OWN}Subject : \x1b$BF|K\\\x1b(B\r\n x\r\nResent-Bcc: y@secret.test\r\n\r\nBcc: in the body\r\n`;
+  assert.match((await submit([message]))[0]!, /^250/);
+  const raw = await eventually('it leaves', async () => {
+    const all = await journey.sink.messages();
+    return all
+      .map(({ raw_base64: octets }) => Buffer.from(octets, 'base64').toString('latin1'))
+      .find((text) => text.endsWith('in the body\r\n'));
+  });
+  assert.doesNotMatch(raw, /secret\.test|^>?From |^Return-Path/m);
+  assert.ok(raw.includes('Subject: =?UTF-8?B?5pel5pysIHg=?=\r\n'), raw);
+});
+
+test('the API says which field', async () => {
+  const call = (more: object) =>
+    journey.call('POST', '/mta/v1/tasks?is_sync=true', {
+      procedure: 'send_message',
+      arguments: {
+        self: journey.who.domain_url,
+        from: ['sender@sender.test'],
+        to: ['x@out.test'],
+        subject: 's',
+        content_type: 'text/plain',
+        body: 'b',
+        ...more,
+      },
+    });
+  const many = (names: number, values: number, value: string) =>
+    Object.fromEntries(
+      Array.from({ length: names }, (_, n) => [`X-${n}`, Array.from({ length: values }, () => value)]),
+    );
+  for (const [more, type, field] of [
+    [{ additional_header: many(11, 100, 'x') }, 'header-invalid', 'arguments.additional_header'],
+    [{ additional_header: many(4, 100, 'x'.repeat(900)) }, 'header-invalid', 'arguments.additional_header'],
+    [
+      { additional_header: { 'Resent-From': ['ceo@tenant.test'] } },
+      'author-domain',
+      'arguments.additional_header.Resent-From',
+    ],
+    [
+      { additional_header: { 'Resent-Sender': ['x :) <ceo@tenant.test>'] } },
+      'author-invalid',
+      'arguments.additional_header.Resent-Sender',
+    ],
+    [
+      { from: ['sender@sender.test', 'ceo@tenant.test'], sender: 'sender@sender.test' },
+      'author-domain',
+      'arguments.from',
+    ],
+  ] as const) {
+    const { status, json } = await call(more);
+    assert.deepEqual(
+      [status, json.type?.split('/').at(-1), json.field],
+      [422, type, field],
+      JSON.stringify(json),
+    );
+  }
+  // Written by us in any case: the caller's own never stand beside them.
+  const { status } = await call({
+    additional_header: { FROM: ['ceo@tenant.test'], Bcc: ['x@y.test'], subject: ['y'] },
+  });
+  assert.equal(status, 200);
+});
+
+test('port 25 takes all of it; where the author is open, DMARC is permerror and nothing is aligned', async () => {
+  const text = 'From: <writer@other.test>\r\nSubject: x\r\n\r\nx\r\n';
+  const keys = [{ selector: 's', algorithm: 'ed25519-sha256' as const, privateKey }];
+  const signature = await signDkim({
+    message: Buffer.from(text),
+    domain: 'other.test',
+    keys,
+    now: Date.now(),
+  });
+  const honest = signature + text;
+  const good = await receive(honest);
+  assert.deepEqual(
+    [good.content.authentication.dmarc.result, good.content.authentication.dkim[0].aligned],
+    ['pass', true],
+  );
+  for (const hidden of [
+    ': x\r\nFrom: ceo@tenant.test',
+    'X Y: z\r\nSender: ceo@tenant.test',
+    'no colon',
+    'Fro\0m: ceo@tenant.test',
+    'Sender: a@other.test\r\nSender: b@other.test',
+    `${'X: y\r\n'.repeat(20_001)}From: ceo@tenant.test`,
+  ]) {
+    const { content } = await receive(honest.replace('\r\nSubject:', `\r\n${hidden}\r\nSubject:`));
+    assert.equal(content.authentication.dmarc.result, 'permerror', hidden.slice(0, 30));
+    assert.equal(content.authentication.spf.result, 'pass');
+    assert.deepEqual(content.authentication.dmarc.alignment, { spf: false, dkim: false });
+    assert.ok(content.authentication.dkim.every(({ aligned }: Json) => aligned === false));
+  }
+  const mbox = await receive(`From writer@other.test Fri Nov 27 02:00:00 2026\r\n${honest}`);
+  assert.equal(mbox.content.authentication.dmarc.result, 'pass');
+});
+
+test('10 MB of short lines under a signature are verified in a thread: the process answers all the while', async (t) => {
+  const text = `From: <writer@other.test>\r\nSubject: short lines\r\n\r\n${'x\r\n'.repeat(3_300_000)}`;
+  const keys = [{ selector: 's', algorithm: 'ed25519-sha256' as const, privateKey }];
+  const signature = await signDkim({
+    message: Buffer.from(text),
+    domain: 'other.test',
+    keys,
+    now: Date.now(),
+  });
+  const stop = new AbortController();
+  const waits: number[] = [];
+  const watching = (async () => {
+    while (!stop.signal.aborted) {
+      const begun = performance.now();
+      assert.equal((await fetch(`http://${journey.service.ready.http}/healthz`)).status, 200);
+      waits.push(performance.now() - begun);
+      await delay(10);
+    }
+  })();
+  const resident = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${journey.service.child.pid}/status`, 'utf8'))![1]);
+  await using client = await openSmtp(journey.service.ready.mx);
+  const begun = performance.now();
+  assert.match(
+    await send(client, 'writer@other.test', ['postmaster@sender.test'], Buffer.from(signature + text)),
+    /^250/,
+  );
+  t.diagnostic(
+    `taken in ${Math.round(performance.now() - begun)} ms, ${Math.round(resident() / 1024)} MiB resident`,
+  );
+  stop.abort();
+  await watching;
+  t.diagnostic(`/healthz: ${Math.round(Math.max(...waits))} ms at most, of ${waits.length}`);
+});
+
+test('raw text in a header goes to a server without SMTPUTF8 and 8BITMIME', async () => {
+  await using server = await scriptedServer({ extensions: ['PIPELINING', 'SIZE 1000000'] });
+  await using other = await startJourney({ HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${server.port}` });
+  await using client = await openSmtp(other.service.ready.submissions, 'implicit');
+  await client.command(plain(other.who.key.id, other.who.key.secret));
+  const subjects = [Buffer.from('テスト').toString('latin1'), '\x1b$B%F%9%H\x1b(B', '\x83e\x83X\x83g'];
+  for (const subject of subjects)
+    assert.match(
+      await send(
+        client,
+        'sender@sender.test',
+        ['x@out.test'],
+        Buffer.from(`${OWN}Subject: ${subject}\r\n\r\nx\r\n`, 'latin1'),
+      ),
+      /^250/,
+    );
+  await eventually('all are there', async () => server.messages.length === 3);
+  const sent = server.messages.map((message) => /^Subject: (.*)\r$/m.exec(message)![1]!).sort();
+  assert.deepEqual(sent, ['=?UTF-8?B?44OG44K544OI?=', '=?UTF-8?B?44OG44K544OI?=', subjects[2]]);
+});
