@@ -28,6 +28,7 @@ const MAY = {
     'edj',
     'bounces',
     'ledger',
+    'reading',
   ],
   delivery: [...EVERYWHERE, 'smtp', 'spool', 'verify', 'domains', 'rules', 'edj', 'bounces', 'limits'],
   store: [...EVERYWHERE, 'spool', 'edj', 'iam', 'domains', 'rules', 'limits', 'ledger', 'bounces'],

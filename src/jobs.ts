@@ -6,3 +6,5 @@ export { hashBodies } from './verify/body-hash.ts';
 export const read = createReadJob((raw, hostname) =>
   stripForgedResults(raw, hostname).removed.map(({ start, end }) => [start, end]),
 );
+export { eventJson } from './edj/event-json.ts';
+export { renderPiece } from './edj/octet-pieces.ts';

@@ -41,6 +41,7 @@ import { createProjectEvents } from './intake/project-events.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { createSubmit } from './intake/submit.ts';
 import { editSpans } from './intake/trace.ts';
+import * as jobs from './jobs.ts';
 import { createAttemptLog } from './ledger/attempt-log.ts';
 import { createAlertPublisher } from './limits/alert-publisher.ts';
 import { createTellExceeded } from './limits/alerts.ts';
@@ -51,6 +52,7 @@ import type { LimitTx } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
 import { headerBounds } from './mail/headers.ts';
 import { createDomainAnnouncer } from './project-events.ts';
+import { createReader } from './reading/reader.ts';
 import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
@@ -217,9 +219,16 @@ export async function startService(
         : message.raw;
     return Buffer.concat([message.prefix, raw]);
   };
+  const readMail = createReader({ workers, read: jobs.read, hostname: config.hostname });
   const render: RenderDeps = {
-    loadMessage: (project, id) => read.message(project, id),
-    shown,
+    spool: read,
+    workers,
+    read: readMail,
+    // Read again, it is the same.
+    keep: (project, id, reading) =>
+      store
+        .transact(project, (tx) => tx.storeReading(project, id, reading))
+        .catch((error: unknown) => logger.warn({ message: id, err: error }, 'a reading could not be kept')),
     get publicUrl() {
       return urls.http;
     },
@@ -248,6 +257,7 @@ export async function startService(
   const planHosted = createHostedPlanner({ read, clock, random, hostname: config.hostname });
   const intake = createIntake({
     read,
+    readMail,
     planHosted,
     async isHosted(name) {
       const domain = await read.findDomain(name as Domain);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createEventSignal } from '../edj/event-signal.ts';
-import { type RenderDeps, renderEvent } from '../edj/render-event.ts';
+import { renderEvent } from '../edj/render-event.ts';
 import { OPERATIONS } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -17,6 +17,7 @@ import { createRandom } from '../runtime/random.ts';
 import * as make from '../store/conformance/samples.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
+import { createRendering, type Rendering } from '../testing/rendering.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Api, createApi } from './server.ts';
 
@@ -33,6 +34,7 @@ describe('events by HTTP', () => {
   const broken = new Set<string>();
   let store: Store;
   let api: Api;
+  let rendering: Rendering;
   const project = make.project();
   const { notify, wait } = createEventSignal();
   const waiting = { now: 0 };
@@ -52,11 +54,7 @@ describe('events by HTTP', () => {
       operations: new Set(OPERATIONS),
       sandbox: false,
     };
-    const render: RenderDeps = {
-      loadMessage: (of, id) => store.read.message(of, id),
-      shown: ({ prefix, raw }) => Buffer.concat([prefix, raw]),
-      publicUrl: 'http://x',
-    };
+    rendering = createRendering(store);
     const deps = {
       read: store.read,
       publicUrl: () => 'http://x',
@@ -76,7 +74,7 @@ describe('events by HTTP', () => {
       async renderEvent(event, options, signal) {
         rendered.count++;
         signal?.addEventListener('abort', () => rendered.aborted++, { once: true });
-        const whole = await renderEvent(event, options, render, signal);
+        const whole = await renderEvent(event, options, rendering.deps, signal);
         if (!broken.has(event.id)) return whole;
         return {
           async *pieces() {
@@ -92,6 +90,7 @@ describe('events by HTTP', () => {
   after(async () => {
     await api[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
+    await rendering[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true });
   });
 
@@ -104,7 +103,10 @@ describe('events by HTTP', () => {
     return { topic, ids, path: `/edj/v1/topics/${topic.id}/events` };
   }
   async function publish(topic: ReturnType<typeof make.topic>, size: number): Promise<string> {
-    const head = Buffer.from('From: <w@elsewhere.test>\r\nSubject: large\r\n\r\n');
+    // No text: of that a list shows 256 KiB.
+    const head = Buffer.from(
+      'From: <w@elsewhere.test>\r\nContent-Type: application/x\r\nSubject: large\r\n\r\n',
+    );
     const raw = Buffer.concat([head, Buffer.alloc(size, `${'x'.repeat(76)}\r\n`)]);
     const message = make.message(project, { raw });
     const event = make.event(topic, { messageId: message.id, name: 'incoming', summary: null, content: {} });

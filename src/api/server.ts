@@ -9,6 +9,7 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { createPeople } from '../iam/people.ts';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
+import { NoPlace } from '../runtime/places.ts';
 import { NO_RENEGOTIATION } from '../runtime/tls.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
 import { auditRoutes } from './audit.ts';
@@ -274,6 +275,10 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
           'the store does not take writes, try again later',
         );
   }
+  if (error instanceof NoPlace)
+    return new Problem(503, 'too-busy', 'Too busy', 'no place for it came free in time, try again later', {
+      headers: { 'retry-after': '10' },
+    });
   const { validation, validationContext, statusCode, message } = error as FastifyError;
   if (validation !== undefined) {
     const first = validation[0];

@@ -12,6 +12,7 @@ import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
+import { createRendering } from '../testing/rendering.ts';
 import { createDispatcher, secretContext } from './dispatcher.ts';
 import { recordPublish } from './publish.ts';
 import { makeWebhookSecret } from './webhook-signature.ts';
@@ -76,12 +77,13 @@ async function setUp(urls: string[], allowPrivate = true) {
     }
   });
   const http = createHttpClient({ allowPrivate });
+  const rendering = createRendering(store);
   const dispatcher = createDispatcher({
     transactor: store,
     read: store.read,
     http,
     sealer,
-    render: { loadMessage: (p, id) => store.read.message(p, id), publicUrl: 'http://x', shown: (m) => m.raw },
+    render: rendering.deps,
     clock,
     random,
     logger: silentLogger,
@@ -141,6 +143,7 @@ async function setUp(urls: string[], allowPrivate = true) {
       abort.abort();
       await dispatcher[Symbol.asyncDispose]();
       await http[Symbol.asyncDispose]();
+      await rendering[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     },
   };

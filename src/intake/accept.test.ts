@@ -16,11 +16,13 @@ const QUEUE_MS = 5 * DAY_MS;
 function setUp(retentionDays: Readonly<Record<string, number>>) {
   const clock = createFakeClock();
   const random = createRandom();
-  const messages: { message: StoredMessage; bodyOf: string | undefined }[] = [];
+  const messages: { message: StoredMessage; bodyOf: string | undefined; reading: string | undefined }[] = [];
+  const read: string[] = [];
   const events: EventRow[] = [];
   const hosted: { plan: HostedPlan } = { plan: { messages: [], outcomes: [] } };
   const tx = {
-    insertMessage: (message: StoredMessage, bodyOf?: string) => messages.push({ message, bodyOf }),
+    insertMessage: (message: StoredMessage, bodyOf?: string, reading?: Buffer) =>
+      messages.push({ message, bodyOf, reading: reading?.toString() }),
     insertRecipient: () => {},
     insertEvent: (event: EventRow) => events.push(event),
     addTraffic: () => {},
@@ -40,6 +42,10 @@ function setUp(retentionDays: Readonly<Record<string, number>>) {
     planHosted: async () => hosted.plan,
     prepareSettle: async () => ({ record: () => {}, committed: () => {} }),
     isHosted: async (domain) => domain === 'hosted.test',
+    readMail: async (raw, share) => {
+      read.push(`${share} ${raw}`);
+      return Buffer.from(`reading of ${raw}`);
+    },
     published: () => {},
   };
   const now = clock.now();
@@ -60,7 +66,7 @@ function setUp(retentionDays: Readonly<Record<string, number>>) {
     content: {},
     summary,
   });
-  return { intake: createIntake(deps), messages, events, hosted, now, plan, row, event };
+  return { intake: createIntake(deps), messages, read, events, hosted, now, plan, row, event };
 }
 
 test('a message without recipients of its own is kept by the setting, 30 days where there is none', async () => {
@@ -121,4 +127,23 @@ test('octets that another message of the commit shows are kept as long as that o
   assert.equal(shown!.bodyOf, holder!.message.id);
   assert.equal(shown!.message.keepUntil, now + DAY_MS + 5000);
   assert.equal(holder!.message.keepUntil, shown!.message.keepUntil);
+});
+
+test('what an event shows is read before it is accepted, octets that several show once, and nothing else', async () => {
+  const { intake, messages, read, plan, event } = setUp({});
+  const raw = Buffer.from('shared');
+  const shows = [event('incoming', null)];
+  await intake.accept({
+    messages: [
+      plan('a', { events: [event('accepted', 'text')] }, raw),
+      plan('b', { events: shows }, raw),
+      plan('b', { events: shows }, raw),
+      plan('c', {}, Buffer.from('alone')),
+    ],
+  });
+  assert.deepEqual(read, ['b shared']);
+  assert.deepEqual(
+    messages.map(({ reading }) => reading),
+    [...Array(3).fill('reading of shared'), undefined],
+  );
 });

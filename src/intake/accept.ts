@@ -1,12 +1,13 @@
 /**
  * The one door into the spool. Bytes, recipient rows, events and usage of one envelope go into one transaction;
- * How long it is kept is decided here. `accept` resolves only after its commit, then hands the recipients to the scheduler in memory and nudges EDJ.
- * Fails with StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
+ * How long it is kept is decided here. What its events show is read before it is accepted. `accept` resolves only after its
+ * commit, then hands the recipients to the scheduler in memory and nudges EDJ. Fails with NoPlace, StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
  * written and nothing was handed on.
  */
 import type { SettleTx } from '../edj/types.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
 import { DAY_MS, keptMs, type LimitReader } from '../limits/types.ts';
+import type { Reader } from '../reading/reader.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -29,6 +30,8 @@ export interface IntakeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** Reads a message, so that its events can show it; NoPlace where that was not possible in time. */
+  readonly readMail: Reader;
   /** The scheduler's hand: outgoing recipients, already committed. */
   readonly enqueue: (message: StoredMessage, rows: readonly RecipientRow[]) => void;
   readonly planHosted: PlanHosted;
@@ -62,6 +65,14 @@ export function createIntake(deps: IntakeDeps): Intake {
       return { ...one, message: { ...one.message, keepUntil: latest } };
     });
   }
+  /** The readings of those whose events show them, by their octets: several that share them are read once. */
+  async function readingsOf(messages: readonly PlannedMessage[]): Promise<ReadonlyMap<Buffer, Buffer>> {
+    const readings = new Map<Buffer, Buffer>();
+    for (const { message, events } of messages)
+      if (!readings.has(message.raw) && events.some(({ summary }) => summary === null))
+        readings.set(message.raw, await deps.readMail(message.raw, message.projectId));
+    return readings;
+  }
   async function commit(
     messages: readonly KeptMessage[],
     also: ((tx: IntakeTx) => void) | undefined,
@@ -74,10 +85,11 @@ export function createIntake(deps: IntakeDeps): Intake {
     if (first === undefined) throw new RangeError('accept needs at least one message');
     const ids = new Set(settled.outcomes.map(({ row }) => row.id));
     const enqueued = ({ id }: RecipientRow) => !ids.has(id);
+    const readings = await readingsOf(messages);
     await transactor.transact(first.message.projectId, (tx) => {
       for (const planned of messages) {
         const { message, recipients, events, forMs } = planned;
-        tx.insertMessage(message, holderOf(message, messages));
+        tx.insertMessage(message, holderOf(message, messages), readings.get(message.raw));
         countTraffic(tx, planned);
         for (const row of recipients.filter(enqueued)) tx.insertRecipient(row);
         for (const event of events) {

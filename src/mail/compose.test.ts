@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { readMessage } from '../reading/read-message.ts';
 import { createRandom } from '../runtime/random.ts';
 import { type ComposeInput, compose, FieldError } from './compose.ts';
 import { readHeaderSection } from './headers.ts';
-import { summarize } from './render.ts';
 
 const CONTEXT = { now: Date.UTC(2026, 10, 3, 1), random: createRandom(), messageIdDomain: 'b.test' };
 const BASE: ComposeInput = {
@@ -142,9 +142,11 @@ test('any text survives: body, subject and filename read back as given', async (
       );
       const header = headerOf(raw);
       for (const values of header.values()) assert.equal(values.length, 1);
-      const event = await summarize(raw);
-      assert.ok(event.summary.includes(clean.trimEnd()), JSON.stringify([event.summary, clean]));
-      assert.equal(event.attachments.length, attach ? 1 : 0);
+      const { subject, text: shown, parts, defects } = readMessage(raw, []);
+      const said = 'at' in shown! ? raw.toString('utf8', ...shown.at) : shown!.value;
+      assert.equal(subject!.trim(), clean.trim());
+      assert.ok(said.startsWith(clean), JSON.stringify([said, clean]));
+      assert.deepEqual([parts.length, defects], [attach ? 1 : 0, []]);
     }),
     { numRuns: 60 },
   );

@@ -1,9 +1,9 @@
 /** What a header says in decoded words: subject, date, mailboxes; and what is wrong with it, by name. Never throws. */
-import { parseMailboxList } from '../mail/address.ts';
-import { decoderOf } from '../mail/charsets.ts';
 import { parseDate } from '../mail/dates.ts';
 import { decodeWords } from '../mail/encoded-words.ts';
-import { findHeader, type HeaderSection, unfold } from '../mail/headers.ts';
+import { defectNames } from '../mail/header-defects.ts';
+import { fieldMailboxes, headerText } from '../mail/header-octets.ts';
+import { findHeader, type HeaderSection } from '../mail/headers.ts';
 import { cutText } from './text.ts';
 import type { Reading, ReadMailbox } from './types.ts';
 
@@ -11,32 +11,25 @@ const MOST_SUBJECT = 8 * 1024;
 type Said = Pick<Reading, 'subject' | 'date' | 'from' | 'sender' | 'replyTo' | 'to' | 'cc'>;
 
 export function readFields(section: HeaderSection, defect: (name: string) => void): Said {
-  for (const { kind, field } of section.defects)
-    defect(
-      kind === 'duplicate'
-        ? `several-${field!.toLowerCase()}`
-        : kind === 'too-large'
-          ? 'header-too-large'
-          : kind,
-    );
+  for (const name of defectNames(section)) defect(name);
   const said = (name: string) => {
     const field = findHeader(section.fields, name);
-    return field === undefined ? null : unfold(field.rawValue);
+    return field === undefined ? null : headerText(field.rawValue);
   };
   /** Of all fields of the name: what one shows, the other must not hide. */
   const mailboxes = (name: string): ReadMailbox[] =>
     section.fields
       .filter((field) => field.name === name)
       .flatMap(({ rawValue }) => {
-        const read = readMailboxes(unfold(rawValue));
+        const read = isEmptyGroup(rawValue) ? [] : fieldMailboxes(rawValue);
         if (read === null) defect(`${name}-unreadable`);
-        return read ?? [];
+        return (read ?? []).map(({ displayName, address }) => ({ name: displayName, address: address.wire }));
       });
   const date = said('date');
   const at = date === null ? null : parseDate(date);
   if (date !== null && at === null) defect('date-unreadable');
   const subject = said('subject');
-  const shown = subject === null ? null : cutText(decoded(subject), MOST_SUBJECT);
+  const shown = subject === null ? null : cutText(onOneLine(decodeWords(subject)), MOST_SUBJECT);
   if (shown?.cut) defect('subject-cut');
   return {
     subject: shown?.text ?? null,
@@ -49,18 +42,8 @@ export function readFields(section: HeaderSection, defect: (name: string) => voi
   };
 }
 
-/** An unfolded value as people read it, on one line: encoded words, or raw ISO-2022-JP. */
-export function decoded(value: string): string {
-  const text = value.includes('\x1b$')
-    ? decoderOf('iso-2022-jp')!.decode(Buffer.from(value, 'latin1'))
-    : decodeWords(value);
+export function onOneLine(text: string): string {
   return text.replace(/[\r\n\0]+/g, ' ');
-}
-
-function readMailboxes(value: string): ReadMailbox[] | null {
-  if (isEmptyGroup(value)) return [];
-  const list = parseMailboxList(value);
-  return list?.map(({ displayName, address }) => ({ name: displayName, address: address.wire })) ?? null;
 }
 /** RFC 5322 §3.4: `Undisclosed recipients:;` */
 function isEmptyGroup(value: string): boolean {

@@ -11,7 +11,8 @@ import { decodeReading, encodeReading } from './stored.ts';
 import { MOST_PARTS, MOST_TEXT, type TextOf } from './types.ts';
 
 function read(text: string, encoding: BufferEncoding = 'utf8') {
-  const raw = Buffer.from(text.replace(/\r?\n/g, '\r\n'), encoding);
+  const whole = /^From:/m.test(text) ? text : `From: a@sender.test\n${text}`;
+  const raw = Buffer.from(whole.replace(/\r?\n/g, '\r\n'), encoding);
   const reading = readMessage(raw, []);
   const said = (of: TextOf | null) =>
     of === null ? null : 'value' in of ? of.value : raw.toString('utf8', ...of.at).replaceAll('\r\n', '\n');

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
 import { readParameters } from '../mail/mime-parameters.ts';
 import { chooseTexts } from './choose-texts.ts';
-import { decoded, readFields } from './header-fields.ts';
+import { onOneLine, readFields } from './header-fields.ts';
 import { textOfHtml } from './html-text.ts';
 import { type Leaf, MOST_WORK, readStructure } from './structure.ts';
 import {
@@ -117,7 +117,7 @@ function partOf(raw: Buffer, leaf: Leaf, defect: Defect): Part {
   return {
     contentType: leaf.type,
     disposition: TOKEN.test(value) ? value : null,
-    name: name === null ? null : cutText(decoded(name), MOST_NAME).text,
+    name: name === null ? null : cutText(onOneLine(name), MOST_NAME).text,
     contentId: id === undefined ? null : cutText(unfold(id.rawValue).replace(/^<|>$/g, ''), MOST_NAME).text,
     encoding,
     at: leaf.at,

@@ -7,7 +7,7 @@ import type { Reading } from './types.ts';
 
 const [PLAIN, DEFLATED] = [0x7b, 0x01];
 /** Octets from which on deflating is worth its time. */
-const WORTH = 2048;
+const WORTH = 1024;
 /** Two texts and a thousand parts with names, each character escaped, are less. */
 const MOST = 16 * 1024 * 1024;
 

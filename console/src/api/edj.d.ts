@@ -271,6 +271,45 @@ export interface components {
             summary: string;
             /** @description as the event of that name has it */
             content: {
+                /** @description the message decoded; of events that show one */
+                parsed?: {
+                    subject: string | null;
+                    date: string | null;
+                    from: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    sender: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    reply_to: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    to: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    cc: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    text: string | null;
+                    html: string | null;
+                    /** @description every part that is not shown as text or HTML, in the order of `attachments` of the event */
+                    attachments: {
+                        name: string | null;
+                        content_type: string;
+                        disposition: string | null;
+                        content_id: string | null;
+                        /** @description octets, decoded */
+                        size: number;
+                    }[];
+                };
+                /** @description what is not as it should be with the message, or was left out of `parsed`; docs/api.md lists them */
+                defects?: string[];
+            } & {
                 [key: string]: unknown;
             };
             attachments: {
@@ -297,6 +336,45 @@ export interface components {
             summary: string;
             /** @description as the event of that name has it */
             content: {
+                /** @description the message decoded; of events that show one */
+                parsed?: {
+                    subject: string | null;
+                    date: string | null;
+                    from: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    sender: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    reply_to: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    to: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    cc: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    text: string | null;
+                    html: string | null;
+                    /** @description every part that is not shown as text or HTML, in the order of `attachments` of the event */
+                    attachments: {
+                        name: string | null;
+                        content_type: string;
+                        disposition: string | null;
+                        content_id: string | null;
+                        /** @description octets, decoded */
+                        size: number;
+                    }[];
+                };
+                /** @description what is not as it should be with the message, or was left out of `parsed`; docs/api.md lists them */
+                defects?: string[];
+            } & {
                 [key: string]: unknown;
             };
             attachments: {
@@ -313,8 +391,47 @@ export interface components {
             expires_at?: string;
             /** @description `summary`, for hooks; deprecated */
             short?: string;
-            /** @description `content`, for hooks; deprecated */
+            /** @description as the event of that name has it */
             raw?: {
+                /** @description the message decoded; of events that show one */
+                parsed?: {
+                    subject: string | null;
+                    date: string | null;
+                    from: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    sender: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    reply_to: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    to: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    cc: {
+                        name: string | null;
+                        address: string;
+                    }[];
+                    text: string | null;
+                    html: string | null;
+                    /** @description every part that is not shown as text or HTML, in the order of `attachments` of the event */
+                    attachments: {
+                        name: string | null;
+                        content_type: string;
+                        disposition: string | null;
+                        content_id: string | null;
+                        /** @description octets, decoded */
+                        size: number;
+                    }[];
+                };
+                /** @description what is not as it should be with the message, or was left out of `parsed`; docs/api.md lists them */
+                defects?: string[];
+            } & {
                 [key: string]: unknown;
             };
             /** @description UUID, version 7 */
@@ -1743,6 +1860,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "edj.events.get": {
@@ -1818,6 +1944,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

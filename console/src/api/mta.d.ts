@@ -6183,7 +6183,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `store-unavailable`: the store takes no writes now */
+            /** @description `store-unavailable`: the store takes no writes now; `too-busy`: what was asked for could not be made in time; see Retry-After */
             503: {
                 headers: {
                     [name: string]: unknown;

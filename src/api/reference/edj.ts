@@ -79,6 +79,7 @@ export const edjReference: Reference = {
     ].join(' '),
     params: topic,
     answers: { 200: { list: 'Event' } },
+    problems: ['too-busy'],
   },
   'GET /edj/v1/events/{id}': {
     id: 'edj.events.get',
@@ -87,6 +88,7 @@ export const edjReference: Reference = {
       'With `as=hook` the very octets an HTTP hook gets; those of a subscriber with `inline` with `inline=true`.',
     params: { id: 'event' },
     answers: { 200: 'WholeEvent' },
+    problems: ['too-busy'],
   },
   'POST /edj/v1/tasks': {
     id: 'edj.topics.publish',

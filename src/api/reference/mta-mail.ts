@@ -33,6 +33,7 @@ export const mtaMailReference: Reference = {
     problems: [
       'not-found',
       'message-too-large',
+      'too-busy',
       'sender-domain',
       'sender-invalid',
       'author-invalid',

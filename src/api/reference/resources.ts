@@ -5,6 +5,7 @@
 import Type, { type TSchema } from 'typebox';
 import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../../events/catalogue.ts';
 import { DOMAIN_RESOURCES } from './domain-resources.ts';
+import { EventContent } from './event-content.ts';
 import { LIMIT_RESOURCES } from './limit-resources.ts';
 import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from './parts.ts';
 import { PEOPLE_RESOURCES } from './people-resources.ts';
@@ -101,7 +102,7 @@ const Event = {
   service: oneOf('mta', 'edj'),
   name: Type.String(),
   summary: Type.String(),
-  content: Open('as the event of that name has it'),
+  content: EventContent,
   attachments: Type.Array(
     closed({
       content_type: Type.String(),
@@ -213,7 +214,7 @@ export const RESOURCES = {
   WholeEvent: closed({
     ...Event,
     short: Type.Optional(Type.String({ description: '`summary`, for hooks; deprecated' })),
-    raw: Type.Optional(Open('`content`, for hooks; deprecated')),
+    raw: Type.Optional(EventContent),
     topic_id: Type.Optional(Id),
   }),
 } as const satisfies Record<string, TSchema>;

@@ -1,0 +1,62 @@
+/**
+ * Octets of a message as what stands between the quotes of a JSON string, piece by piece: escaped text, or base64. Pure;
+ * what a piece leaves undecided (a character, a group of three, a soft line end) goes before the next one, so that the
+ * result does not depend on where the pieces end.
+ */
+import { decodePiece, type Encoding } from '../reading/transfer.ts';
+
+export interface PieceJob {
+  readonly kind: 'text' | 'base64' | 'part';
+  /** Of a part. */
+  readonly encoding?: Encoding;
+  /** What the piece before left, and the piece. */
+  readonly carried: Carried;
+  readonly octets: Uint8Array;
+  readonly last: boolean;
+}
+export interface Carried {
+  /** Undecided octets of the message. */
+  readonly raw: Uint8Array;
+  /** Decoded octets that make no group of three yet. */
+  readonly decoded: Uint8Array;
+  /** The data has ended: what follows is not looked at. */
+  readonly ended: boolean;
+}
+export interface Piece {
+  readonly made: Uint8Array;
+  readonly carried: Carried;
+}
+const NONE = Buffer.alloc(0);
+export const NOTHING_CARRIED: Carried = { raw: NONE, decoded: NONE, ended: false };
+
+export function renderPiece({ kind, encoding = 'as-is', carried, octets, last }: PieceJob): Piece {
+  if (carried.ended) return { made: NONE, carried };
+  const given = joined(carried.raw, octets);
+  if (kind === 'text') {
+    const end = last ? given.length : completeEnd(given);
+    const made = Buffer.from(JSON.stringify(given.toString('utf8', 0, end)).slice(1, -1), 'utf8');
+    return { made, carried: { raw: Buffer.from(given.subarray(end)), decoded: NONE, ended: last } };
+  }
+  const { octets: plain, carry, ended } = decodePiece(kind === 'part' ? encoding : 'as-is', given, last);
+  const all = joined(carried.decoded, plain);
+  const end = ended ? all.length : all.length - (all.length % 3);
+  return {
+    made: Buffer.from(all.toString('base64', 0, end), 'latin1'),
+    carried: { raw: Buffer.from(carry), decoded: Buffer.from(all.subarray(end)), ended },
+  };
+}
+
+function joined(before: Uint8Array, octets: Uint8Array): Buffer {
+  const given = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  return before.length === 0 ? given : Buffer.concat([before, given]);
+}
+/** Where the last whole character of UTF-8 ends. */
+function completeEnd(octets: Buffer): number {
+  for (let back = 1; back <= 3 && back <= octets.length; back++) {
+    const octet = octets[octets.length - back]!;
+    if ((octet & 0xc0) === 0x80) continue;
+    const length = octet >= 0xf0 ? 4 : octet >= 0xe0 ? 3 : octet >= 0xc0 ? 2 : 1;
+    return length > back ? octets.length - back : octets.length;
+  }
+  return octets.length;
+}

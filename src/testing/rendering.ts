@@ -1,0 +1,24 @@
+/** What rendering events needs, from a real store, with real threads. */
+import type { RenderDeps } from '../edj/render-event.ts';
+import * as jobs from '../jobs.ts';
+import { createReader } from '../reading/reader.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createWorkers } from '../runtime/workers.ts';
+import type { Store } from '../store/store.ts';
+
+export interface Rendering extends AsyncDisposable {
+  readonly deps: RenderDeps;
+}
+export function createRendering(store: Store, publicUrl = 'http://x'): Rendering {
+  const workers = createWorkers({ jobs: new URL('../jobs.ts', import.meta.url), clock: systemClock });
+  return {
+    deps: {
+      spool: store.read,
+      workers,
+      read: createReader({ workers, read: jobs.read, hostname: 'mx.hikyaku.test' }),
+      keep: (project, id, reading) => store.transact(project, (tx) => tx.storeReading(project, id, reading)),
+      publicUrl,
+    },
+    [Symbol.asyncDispose]: () => workers[Symbol.asyncDispose](),
+  };
+}
