@@ -1,7 +1,8 @@
 /**
  * `npm run fuzz [-- --seconds N --seed N --keep --tree DIR | --before COMMIT] [target …]`: coverage-guided fuzzing of what
  * reads foreign octets. An input fails that makes its reader throw, takes over 50 ms of CPU, or never ends. It is written
- * to `test/fuzz/found`, and the run ends with 1. `--keep` adds inputs that reached new code to the corpus. `--before`
+ * to `test/fuzz/found`, and the run ends with 1. `--keep` makes the corpus one of
+ * what reached new code, what has a name of its own aside; with `--seconds 0` it is only trimmed. `--before`
  * fuzzes another commit's `src`, to see that the fuzzer finds what was wrong in it; with `--expect TEXT` the run ends with
  * 0 where a failure has the text, and with 1 where none has.
  */
@@ -34,6 +35,8 @@ const PATIENCE_MS = 5_000;
 const LOOK_MS = 250;
 /** Inputs worth keeping are short. */
 const MOST_KEPT = 2048;
+/** Names that inputs are given here. */
+const HASHED = /^[0-9a-f]{16}$/;
 
 type Done = Extract<News, { kind: 'done' }>;
 interface Failure {
@@ -82,7 +85,8 @@ process.exit(wanted ? 0 : 1);
 
 async function fuzz(name: string): Promise<readonly Failure[]> {
   const corpus = join(HERE, 'corpus', name);
-  const seeds = existsSync(corpus) ? readdirSync(corpus).map((file) => readFileSync(join(corpus, file))) : [];
+  const files = existsSync(corpus) ? readdirSync(corpus) : [];
+  const seeds = files.map((file) => readFileSync(join(corpus, file)));
   const orders = { tree, file: join(HERE, `${name}.fuzz.ts`), seed };
   const began = performance.now();
   const outcome = await watch({ ...orders, seeds, seconds: Number(values.seconds) });
@@ -100,8 +104,12 @@ async function fuzz(name: string): Promise<readonly Failure[]> {
         ? '\n'
         : `, ${done.runs} runs, slowest ${done.slowestMs.toFixed(1)} ms, ${done.blocks.run} of ${done.blocks.known} blocks\n`),
   );
-  if (values.keep && done !== null)
-    for (const input of done.kept) if (input.length <= MOST_KEPT) write(corpus, input);
+  if (values.keep && done !== null) {
+    const named = files.filter((file) => !HASHED.test(file)).map((file) => readFileSync(join(corpus, file)));
+    for (const file of files) if (HASHED.test(file)) rmSync(join(corpus, file));
+    for (const input of done.kept)
+      if (input.length <= MOST_KEPT && !named.some((one) => one.equals(input))) write(corpus, input);
+  }
   return outcome.failures;
 }
 

@@ -1,6 +1,6 @@
 /**
  * A session of SMTP without sockets, fed octets. The first octet of an input says how it begins, the second in what steps
- * the rest comes. Each answer is a reply; nothing waits beyond its bound; each message taken is one that was sent whole.
+ * the rest comes, 0 line by line. Each answer is a reply; nothing waits beyond its bound; each message taken is one that was sent whole.
  */
 import assert from 'node:assert/strict';
 import type { Target } from './engine/target.ts';
@@ -13,6 +13,7 @@ type Logger = typeof import('../../src/runtime/logger.ts');
 const TLS = { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
 /** An unfinished line at most, before it is passed over. */
 const MOST_WAITING = 12_288;
+const MOST_CHUNKS = 4096;
 
 export const target: Target = {
   words: [
@@ -98,9 +99,11 @@ export const target: Target = {
         },
       );
       await session.begin();
-      const pace = step === 0 ? input.length + 1 : step;
-      for (let at = 2; at < input.length && !closed; at += pace) {
-        session.feed(input.subarray(at, at + pace));
+      const pace = Math.max(step ** 2, Math.ceil(input.length / MOST_CHUNKS));
+      for (let at = 2; at < input.length && !closed; ) {
+        const end = step === 0 ? input.indexOf(10, at) + 1 || input.length : at + pace;
+        session.feed(input.subarray(at, end));
+        at = end;
         await session.settled();
         assert.ok(session.waiting <= MOST_WAITING, `${session.waiting} octets wait`);
         if (upgrading) session.secured(TLS);

@@ -11,8 +11,8 @@ export interface Coverage {
   isNew(): boolean;
   /** As `isNew`, and learns it: it is not new any more. */
   learn(): boolean;
-  /** As `learn`, for one input: a block that ran 2, 4, 8 … times as often as it ever did counts as new, too. */
-  learnCounts(): boolean;
+  /** As `learn`, for one input; 'counts' where no code was new, but a block ran 2, 4, 8 … times as often as it ever did. */
+  learnCounts(): 'code' | 'counts' | null;
   /** Parts of the functions that have run. */
   readonly blocks: { readonly run: number; readonly known: number };
 }
@@ -71,14 +71,14 @@ export function createCoverage(tree: string): Coverage {
     learn: () => learnFrom(look()),
     learnCounts() {
       const found = look();
-      let isNew = learnFrom(found);
+      let isNew: 'code' | 'counts' | null = learnFrom(found) ? 'code' : null;
       for (const [name, ranges] of found)
         for (const { startOffset, count } of ranges) {
           const key = `${name}:${startOffset}`;
           const magnitude = Math.min(MOST_MAGNITUDE, Math.ceil(Math.log2(count + 1)));
           if (magnitude <= (most.get(key) ?? 0)) continue;
           most.set(key, magnitude);
-          isNew = true;
+          isNew ??= 'counts';
         }
       return isNew;
     },

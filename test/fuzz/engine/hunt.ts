@@ -17,7 +17,7 @@ export type News =
       readonly runs: number;
       readonly slowestMs: number;
       readonly blocks: { readonly run: number; readonly known: number };
-      /** Inputs that reached new code, in the order they were found. */
+      /** Inputs, seeds among them, that reached code which no earlier one did. */
       readonly kept: readonly Uint8Array[];
     };
 
@@ -79,9 +79,8 @@ function noteTime(input: Buffer, took: number): void {
   const size = Math.floor(Math.log2(input.length + 1));
   if (took > (slowest.get(size)?.took ?? 0) * 1.25) slowest.set(size, { took, input });
 }
-function keep(input: Buffer): void {
+function add(input: Buffer): void {
   if (pool.length < MOST_POOL) pool.push(input);
-  kept.push(input);
 }
 /** Once for each kind. */
 function fail(input: Buffer, what: string): void {
@@ -95,8 +94,15 @@ function tell(news: News): void {
 }
 
 if (pool.length === 0) pool.push(Buffer.from('a'));
-// Twice: what is measured is to be compiled by then.
-for (const input of [...pool, ...pool]) await attempt(input);
+// Short ones first: a longer one is kept where it reaches what they do not.
+pool.sort((a, b) => a.length - b.length);
+coverage.forget();
+for (const input of pool) {
+  await attempt(input);
+  if (coverage.learn()) kept.push(input);
+}
+// Once more: what is measured is to be compiled by then.
+for (const input of pool) await attempt(input);
 coverage.learnCounts();
 slowest.clear();
 slowestMs = 0;
@@ -108,12 +114,17 @@ for (let batch = 0; performance.now() < until; batch++) {
   coverage.forget();
   for (const input of inputs) {
     await attempt(input);
-    if (closely && coverage.learnCounts()) keep(input);
+    if (!closely) continue;
+    const learnt = coverage.learnCounts();
+    if (learnt !== null) add(input);
+    if (learnt === 'code') kept.push(input);
   }
   if (closely || !coverage.isNew()) continue;
   for (const input of inputs) {
     await attempt(input);
-    if (coverage.learn()) keep(input);
+    if (!coverage.learn()) continue;
+    add(input);
+    kept.push(input);
   }
 }
 tell({ kind: 'done', runs, slowestMs, blocks: coverage.blocks, kept });
