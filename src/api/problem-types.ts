@@ -75,7 +75,10 @@ export const PROBLEM_TYPES = {
   'sender-invalid': { status: 422, meaning: 'the envelope sender is not an address' },
   'author-invalid': { status: 422, meaning: 'From is not one field with a list of mailboxes' },
   'author-domain': { status: 422, meaning: 'From names a domain that is not set up in this project' },
-  'header-invalid': { status: 422, meaning: 'a header field of the message is not valid' },
+  'header-invalid': {
+    status: 422,
+    meaning: 'the header of the message cannot be read exactly, or not be sent',
+  },
   loop: { status: 422, meaning: 'the message has passed too many hosts' },
   'too-many-failures': { status: 429, meaning: 'too many failed authentications; see Retry-After' },
   'limit-exceeded': { status: 429, meaning: 'the sending limit is reached; see Retry-After' },

@@ -6156,7 +6156,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `sender-domain`: the envelope sender is in no domain of this project; `sender-invalid`: the envelope sender is not an address; `author-invalid`: From is not one field with a list of mailboxes; `author-domain`: From names a domain that is not set up in this project; `header-invalid`: a header field of the message is not valid; `loop`: the message has passed too many hosts */
+            /** @description `sender-domain`: the envelope sender is in no domain of this project; `sender-invalid`: the envelope sender is not an address; `author-invalid`: From is not one field with a list of mailboxes; `author-domain`: From names a domain that is not set up in this project; `header-invalid`: the header of the message cannot be read exactly, or not be sent; `loop`: the message has passed too many hosts */
             422: {
                 headers: {
                     [name: string]: unknown;
