@@ -1,4 +1,5 @@
 /** Cases that are no plain rate, by name; one file each. */
+import { hostile } from './hostile.ts';
 import { isolation } from './isolation.ts';
 import { large } from './large.ts';
 import { lists } from './lists.ts';
@@ -18,12 +19,14 @@ export const SCENARIOS = [
   'stops',
   'transfer',
   'nodes',
+  'hostile',
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<readonly Result[]>>> = {
   million: async (options) => [await million(options)],
   isolation,
+  hostile,
   large: async () => [await large()],
   lists,
   once: async (options) => [await onceOnly(options)],
