@@ -18,9 +18,14 @@ export interface Watched {
 const PROBER = fileURLToPath(new URL('./prober.ts', import.meta.url));
 const RSS_EVERY_MS = 20;
 
-/** Resident memory of a process, MiB. */
+/** Resident memory of a process, MiB; 0 where it has ended. */
 export function rssOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+  try {
+    const found = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return found === null ? 0 : Number(found[1]) / 1024;
+  } catch {
+    return 0;
+  }
 }
 
 export async function watching(service: Running, work: () => Promise<void>): Promise<Watched> {
@@ -48,6 +53,8 @@ export async function watching(service: Running, work: () => Promise<void>): Pro
   }
   const { value } = await lines.next();
   await ended;
+  if (service.child.exitCode !== null || service.child.signalCode !== null)
+    throw new Error(`the service has ended:\n${service.log.slice(-20).join('\n')}`);
   const { times, wrong } = JSON.parse(value as string) as Pick<Watched, 'times' | 'wrong'>;
   return { times, wrong, max: Math.max(0, ...times), rssBefore, rssMost };
 }
