@@ -101,7 +101,7 @@ export const target: Target = {
       await session.begin();
       const pace = Math.max(step ** 2, Math.ceil(input.length / MOST_CHUNKS));
       for (let at = 2; at < input.length && !closed; ) {
-        const end = step === 0 ? input.indexOf(10, at) + 1 || input.length : at + pace;
+        const end = step === 0 ? input.indexOf(10, at + pace - 1) + 1 || input.length : at + pace;
         session.feed(input.subarray(at, end));
         at = end;
         await session.settled();
