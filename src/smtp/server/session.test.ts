@@ -1,6 +1,7 @@
 /** What a session makes of clients that are ahead of it, that err, and that bring long lists; without sockets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { silentLogger } from '../../runtime/logger.ts';
 import { reply } from '../reply.ts';
 import { createByteBudget } from './byte-budget.ts';
@@ -223,4 +224,54 @@ test('452 for a limit is no error, however often', async () => {
   for (let i = 0; i < 30; i += 1)
     assert.ok((await ask(RCPT.repeat(100))).every((line) => /^452 /.test(line)));
   assert.equal(state.closed, false);
+});
+
+test('behind EHLO, a session says and takes the same however its octets come', async () => {
+  const piece = fc.constantFrom(
+    MAIL,
+    RCPT,
+    BAD,
+    'DATA\r\n',
+    'a\r\n',
+    '..b\r\n',
+    '.\r\n',
+    'RSET\r\n',
+    'NOOP\r\n',
+    'x\n',
+    'y',
+    '\0',
+  );
+  const run = async (octets: Buffer, step: number) => {
+    const { session, messages, state, ask } = await open();
+    await ask(EHLO);
+    // DATA is answered before more comes.
+    for (const part of octets.toString().split(/(?<=DATA\r\n)/)) {
+      const rest = Buffer.from(part);
+      for (let at = 0; at < rest.length && !state.closed; at += step) {
+        session.feed(rest.subarray(at, at + step));
+        await session.settled();
+      }
+    }
+    return { messages, said: state.said, waiting: session.waiting };
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(piece, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 20 }),
+      async (parts, step) => {
+        const octets = Buffer.from(parts.join(''));
+        assert.deepEqual(await run(octets, step), await run(octets, octets.length + 1));
+      },
+    ),
+  );
+});
+
+test('a line without end, octet by octet, keeps no more than a line may have', async () => {
+  const { session, ask } = await open();
+  for (let i = 0; i < 20_000; i++) {
+    session.feed(Buffer.from('x'));
+    await session.settled();
+    assert.ok(session.waiting <= 2048);
+  }
+  assert.match((await ask('\r\n')).join(), /^500 /);
 });
