@@ -10,14 +10,15 @@ import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { createPlaces, NoPlace } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
-import { createBodyGate } from './body-gate.ts';
-import { MessageGone, type RenderDeps, type RenderOptions, renderEvent, wholeEvent } from './render-event.ts';
+import { signedBody } from './hook-body.ts';
+import { MessageGone, type RenderDeps, type RenderOptions, renderEvent } from './render-event.ts';
 import { dead, done, retryLater } from './transitions.ts';
 import type { DueDelivery, EdjReader, EdjTx, Subscriber, SubscriberDeliveryMove } from './types.ts';
-import { webhookHeaders } from './webhook-signature.ts';
+import { webhookSigner } from './webhook-signature.ts';
 
 export interface DispatcherDeps {
   readonly transactor: Transactor<EdjTx>;
@@ -38,6 +39,8 @@ export interface Dispatcher extends Service {
 }
 const PER_SUBSCRIBER = 4;
 const ALL = 64;
+/** Large bodies under way at once. */
+const LARGE = 4;
 const POLL_MS = 30_000;
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 64 * 1024;
@@ -64,7 +67,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const perSubscriber = new Map<SubscriberId, number>();
   /** Whose turn was last: the next look begins behind it. */
   const turn: { last: SubscriberId | null } = { last: null };
-  const gate = createBodyGate();
+  const places = createPlaces(LARGE, clock);
+  const closing = new AbortController();
   let timer: Timer | null = null;
   let looking: Promise<void> | null = null;
   let again = false;
@@ -168,24 +172,21 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
     try {
-      const answer = await gate.pass(
-        async () => wholeEvent(await renderEvent(event, hookOptions(subscriber), deps.render)),
-        (body) =>
-          deps.http.post(subscriber.url, {
-            headers: {
-              'content-type': 'application/json',
-              'user-agent': 'Hikyaku',
-              ...webhookHeaders(event.id, Math.floor(clock.now() / 1000), body, [secret]),
-            },
-            body,
-            timeoutMs: TIMEOUT_MS,
-            maxResponseBytes: MAX_ANSWER,
-            allowLoopback,
-          }),
-      );
+      const rendered = await renderEvent(event, hookOptions(subscriber), deps.render, closing.signal);
+      const signer = webhookSigner(event.id, Math.floor(clock.now() / 1000), [secret]);
+      const large = { places, share: delivery.projectId, signal: closing.signal };
+      using body = await signedBody(rendered, signer, large);
+      const answer = await deps.http.post(subscriber.url, {
+        headers: { 'content-type': 'application/json', 'user-agent': 'Hikyaku', ...signer.headers() },
+        body: body.octets,
+        timeoutMs: TIMEOUT_MS,
+        maxResponseBytes: MAX_ANSWER,
+        allowLoopback,
+      });
       return judge(item, answer);
     } catch (error) {
       if (error instanceof MessageGone) return dead(delivery, { error: error.message });
+      if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, null);
       if (!(error instanceof HttpError)) throw error;
       return failed(item, { error: error.code, detail: error.message }, null);
     }
@@ -228,6 +229,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     async [Symbol.asyncDispose]() {
       stopped = true;
+      // What waits for its turn is tried at the next start; what is being posted comes to its end.
+      closing.abort(new NoPlace('the service is stopping'));
       timer?.cancel();
       timer = null;
       await looking;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTls } from 'node:https';
 import { createServer as createTcp, type Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createHttpClient, HttpError } from './http-client.ts';
@@ -120,4 +121,61 @@ test('a name that leads to a private address is refused on connecting; so is eve
   ])
     await assert.rejects(client.post(url, REQUEST), code('bad-url'), url);
   assert.deepEqual(seen, []);
+});
+
+test('a body in pieces arrives whole under its length; what breaks it off is thrown, and its signal ends with the connection', async () => {
+  const got: { length?: string; octets: Buffer }[] = [];
+  await using server = await serve(async (request, response) => {
+    const octets = await buffer(request).catch(() => null); // broken off
+    if (octets === null) return;
+    got.push({ length: request.headers['content-length'], octets });
+    response.end();
+  });
+  await using client = createHttpClient({ allowPrivate: true });
+  const pieces = [Buffer.alloc(100_000, 'a'), Buffer.alloc(1, 'b')];
+  await client.post(server.url, {
+    ...REQUEST,
+    body: {
+      length: 100_001,
+      async *pieces() {
+        yield* pieces;
+      },
+    },
+  });
+  assert.deepEqual(got, [{ length: '100001', octets: Buffer.concat(pieces) }]);
+
+  const broken = new RangeError('gone');
+  await assert.rejects(
+    client.post(server.url, {
+      ...REQUEST,
+      body: {
+        length: 10,
+        async *pieces() {
+          yield Buffer.from('a');
+          throw broken;
+        },
+      },
+    }),
+    broken,
+  );
+  const ended = Promise.withResolvers<void>();
+  await using dropping = await serve((request) => request.socket.destroy());
+  await assert.rejects(
+    client.post(dropping.url, {
+      ...REQUEST,
+      body: {
+        length: 1e9,
+        async *pieces(signal) {
+          signal.addEventListener('abort', () => ended.resolve(), { once: true });
+          for (;;) {
+            signal.throwIfAborted();
+            yield Buffer.alloc(65_536);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        },
+      },
+    }),
+    HttpError,
+  );
+  await ended.promise;
 });

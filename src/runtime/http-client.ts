@@ -4,6 +4,7 @@
  */
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { isPrivateAddress } from './addresses.ts';
 
@@ -16,9 +17,13 @@ export class HttpError extends Error {
     this.code = code;
   }
 }
+/** Whole, or as many octets as `length` says piece by piece; the signal aborts when the connection has ended. */
+export type HttpBody =
+  | Buffer
+  | { readonly length: number; readonly pieces: (signal: AbortSignal) => AsyncIterable<Buffer> };
 export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  readonly body: HttpBody;
   /** All in all, ms. */
   readonly timeoutMs: number;
   /** Octets of the answer that are read; the rest is dropped with the connection. */
@@ -32,7 +37,7 @@ export interface HttpResponse {
   readonly bodyText: string;
 }
 export interface HttpClient extends AsyncDisposable {
-  /** Throws HttpError. */
+  /** Throws HttpError, or what the body threw. */
   post(url: string, request: HttpRequest): Promise<HttpResponse>;
 }
 
@@ -85,12 +90,16 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
         throw new HttpError('blocked-address', 'the address is not allowed');
       }
       const signal = AbortSignal.timeout(timeoutMs);
+      const ended = new AbortController();
+      const broken: unknown[] = [];
       try {
         const answer = await request(url, {
           method: 'POST',
           dispatcher: allowPrivate ? everywhere : allowLoopback ? orLoopback : publicOnly,
-          headers: { ...headers },
-          body,
+          headers: { ...headers, 'content-length': String(body.length) },
+          body: Buffer.isBuffer(body)
+            ? body
+            : streamOf(body.pieces(AbortSignal.any([signal, ended.signal])), broken),
           signal,
           headersTimeout: timeoutMs,
           bodyTimeout: timeoutMs,
@@ -107,13 +116,22 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
           flat[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
         return { status: answer.statusCode, headers: flat, bodyText: Buffer.concat(parts).toString('utf8') };
       } catch (error) {
+        if (broken.length > 0 && !signal.aborted) throw broken[0];
         throw httpError(error, signal);
+      } finally {
+        ended.abort();
       }
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([everywhere.destroy(), publicOnly.destroy(), orLoopback.destroy()]);
     },
   };
+}
+
+/** The pieces; `broken` gets why they ended too early. */
+function streamOf(pieces: AsyncIterable<Buffer>, broken: unknown[]): Readable {
+  const stream = Readable.from(pieces, { objectMode: false });
+  return stream.on('error', (error) => broken.push(error));
 }
 
 function httpError(error: unknown, signal: AbortSignal): HttpError {
