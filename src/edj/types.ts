@@ -69,6 +69,8 @@ export interface DueDelivery {
 export interface EdjReader {
   topic(project: ProjectId, id: TopicId): Promise<Topic | null>;
   topics(project: ProjectId, page: PageRequest): Promise<Page<Topic>>;
+  /** The oldest one. */
+  firstTopic(project: ProjectId): Promise<Topic | null>;
   topicByName(project: ProjectId, name: string): Promise<Topic | null>;
   subscriber(project: ProjectId, id: SubscriberId): Promise<Subscriber | null>;
   subscribers(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<Subscriber>>;

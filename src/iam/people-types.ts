@@ -99,6 +99,8 @@ export interface PeopleReader {
   passkeys(member: MemberId): Promise<readonly Passkey[]>;
   recoveryCodesLeft(member: MemberId): Promise<number>;
   session(hash: string): Promise<Session | null>;
+  /** Whether an operator is a member of the project. */
+  hasOperator(project: ProjectId): Promise<boolean>;
   /** Newest first. */
   sessions(member: MemberId): Promise<readonly Session[]>;
   signInLink(hash: string): Promise<SignInLink | null>;

@@ -105,6 +105,8 @@ export interface IamReader {
   findApiClient(id: ApiClientId): Promise<ClientOwner | null>;
   project(id: ProjectId): Promise<Project | null>;
   projects(page: PageRequest): Promise<Page<Project>>;
+  /** API clients with the role `operator` in open projects, oldest first. */
+  operatorClients(): Promise<readonly ApiClient[]>;
   projectByName(name: string): Promise<Project | null>;
   apiClients(project: ProjectId, page: PageRequest): Promise<Page<ApiClient>>;
   apiClient(project: ProjectId, id: ApiClientId): Promise<ApiClient | null>;

@@ -64,7 +64,7 @@ export function createHostedPlanner(deps: HostedDeps): PlanHosted {
           ...message,
           id,
           projectId: share.projectId,
-          domainId: share.domain.id,
+          domainId: share.domainId,
           direction: 'incoming' as const,
           source: 'hosted' as const,
           prefix: Buffer.concat([

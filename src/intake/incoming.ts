@@ -12,9 +12,11 @@ import type { PlannedEvent } from './planned.ts';
 export interface TakenRecipient {
   /** As the peer gave it. */
   readonly address: string;
-  readonly domain: MtaDomain;
+  readonly projectId: ProjectId;
+  /** null: this host's own postmaster, who is in no domain. */
+  readonly domain: MtaDomain | null;
   readonly rules: readonly ReceiveRule[];
-  /** Set where no rule matched and it is postmaster's mail (RFC 5321 §4.5.1): the domain's default topic. */
+  /** Set where no rule matched and it is postmaster's mail (RFC 5321 §4.5.1): the domain's default topic, or the operator's. */
   readonly fallbackTopic: TopicId | null;
 }
 
@@ -25,17 +27,18 @@ export function takeRecipient(
   domain: MtaDomain,
   rules: readonly ReceiveRule[],
 ): TakenRecipient | null {
+  const { projectId } = domain;
   const matched = matchReceiveRules(rules, localPart);
-  if (matched.length > 0) return { address, domain, rules: matched, fallbackTopic: null };
+  if (matched.length > 0) return { address, projectId, domain, rules: matched, fallbackTopic: null };
   if (localPart.toLowerCase() === 'postmaster') {
-    return { address, domain, rules: [], fallbackTopic: domain.defaultTopicId };
+    return { address, projectId, domain, rules: [], fallbackTopic: domain.defaultTopicId };
   }
   return null;
 }
 
 export interface IncomingShare {
   readonly projectId: ProjectId;
-  readonly domain: MtaDomain;
+  readonly domainId: DomainId | null;
   readonly recipients: readonly string[];
   /** How many of them each domain took. */
   readonly received: ReadonlyMap<DomainId, number>;
@@ -50,18 +53,18 @@ export function incomingShares(
 ): readonly IncomingShare[] {
   const projects = new Map<ProjectId, TakenRecipient[]>();
   for (const recipient of taken) {
-    const share = projects.get(recipient.domain.projectId);
-    if (share === undefined) projects.set(recipient.domain.projectId, [recipient]);
+    const share = projects.get(recipient.projectId);
+    if (share === undefined) projects.set(recipient.projectId, [recipient]);
     else share.push(recipient);
   }
   return [...projects].map(([projectId, recipients]) => {
     const byRule = new Map<
       RuleId | TopicId,
-      { rule: ReceiveRule | null; domain: MtaDomain; topicId: TopicId; addresses: string[] }
+      { rule: ReceiveRule | null; domain: MtaDomain | null; topicId: TopicId; addresses: string[] }
     >();
     const received = new Map<DomainId, number>();
     for (const { address, domain, rules, fallbackTopic } of recipients) {
-      received.set(domain.id, (received.get(domain.id) ?? 0) + 1);
+      if (domain !== null) received.set(domain.id, (received.get(domain.id) ?? 0) + 1);
       const targets: { key: RuleId | TopicId; rule: ReceiveRule | null; topicId: TopicId }[] = rules.map(
         (rule) => ({
           key: rule.id,
@@ -78,7 +81,7 @@ export function incomingShares(
     }
     return {
       projectId,
-      domain: recipients[0]!.domain,
+      domainId: recipients.find(({ domain }) => domain !== null)?.domain?.id ?? null,
       recipients: recipients.map(({ address }) => address),
       received,
       events: [...byRule.values()].map(({ rule, domain, topicId, addresses }) => ({
@@ -87,7 +90,7 @@ export function incomingShares(
         summary: null,
         content: {
           rule: rule === null ? null : { id: rule.id, type: rule.type, local_part: rule.localPart },
-          domain: { id: domain.id, name: domain.name },
+          domain: domain === null ? null : { id: domain.id, name: domain.name },
           envelope: { mail_from: mailFrom, recipients: addresses },
           authentication,
         },

@@ -4,7 +4,7 @@
  * Invariant: a 2xx after DATA means `intake.accept` has committed.
  */
 import { isAscii } from 'node:buffer';
-import type { DomainReader, MtaDomain } from '../domains/types.ts';
+import type { DomainReader } from '../domains/types.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { Principal } from '../iam/types.ts';
 import type { Limiter, Reservation } from '../limits/limiter.ts';
@@ -31,11 +31,12 @@ import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.t
 import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import { checkSender, type OutgoingRecipient, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import type { Intake } from './planned.ts';
+import { isHostPostmaster, type PostmasterDeps, takePostmaster } from './postmaster.ts';
 import { defectText, type SendRefusal } from './send-refusal.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
 export interface ReceiverDeps {
-  readonly read: DomainReader & RuleReader & LimitReader & SpoolReader;
+  readonly read: DomainReader & RuleReader & LimitReader & SpoolReader & PostmasterDeps['read'];
   readonly intake: Intake;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
@@ -285,12 +286,9 @@ async function beginIncoming(
   return take<Transaction>({
     sizeLimit: MX_SIZE_LIMIT,
     async rcpt({ address: text }) {
-      const found = await findRecipient(deps, text);
-      if (found === null) return refuse(BAD_RECIPIENT);
-      if (found.domain === null || !found.domain.receiving) return refuse(NO_RELAY);
-      const rules = await deps.read.rules(found.domain.projectId, found.domain.id, 'incoming');
-      const recipient = takeRecipient(text, found.localPart, found.domain, rules);
-      if (recipient === null) return refuse(NO_SUCH_RECIPIENT);
+      const verdict = await findRecipient(deps, text);
+      if (!verdict.ok) return verdict;
+      const recipient = verdict.value;
       if (!taken.some(({ address }) => address === text)) taken.push(recipient);
       return take(null);
     },
@@ -306,26 +304,18 @@ async function beginIncoming(
   });
 }
 
-async function findRecipient(
-  deps: ReceiverDeps,
-  text: string,
-): Promise<{ localPart: string; domain: MtaDomain | null } | null> {
-  if (text.toLowerCase() === 'postmaster')
-    return { localPart: 'postmaster', domain: await postmasterDomain(deps) };
-  const address = parseAddress(text);
-  if (address === null) return null;
-  return { localPart: address.localPart, domain: await deps.read.findDomain(address.domain) };
-}
-
-/** RFC 5321 §4.5.1: a bare postmaster belongs to this host: the domain of its name, else the first one set up here. */
-async function postmasterDomain(deps: ReceiverDeps): Promise<MtaDomain | null> {
-  const labels = deps.hostname.split('.');
-  for (let i = 0; i < labels.length - 1; i++) {
-    const name = parseDomain(labels.slice(i).join('.'));
-    const domain = name === null ? null : await deps.read.findDomain(name);
-    if (domain?.receiving) return domain;
+async function findRecipient(deps: ReceiverDeps, text: string): Promise<Verdict<TakenRecipient>> {
+  if (isHostPostmaster(text, deps.hostname)) {
+    const recipient = await takePostmaster(deps, text);
+    return recipient === null ? refuse(NO_SUCH_RECIPIENT) : take(recipient);
   }
-  return (await deps.read.domainsForCheck(null, 50)).find((domain) => domain.receiving) ?? null;
+  const address = parseAddress(text);
+  if (address === null) return refuse(BAD_RECIPIENT);
+  const domain = await deps.read.findDomain(address.domain);
+  if (domain === null || !domain.receiving) return refuse(NO_RELAY);
+  const rules = await deps.read.rules(domain.projectId, domain.id, 'incoming');
+  const recipient = takeRecipient(text, address.localPart, domain, rules);
+  return recipient === null ? refuse(NO_SUCH_RECIPIENT) : take(recipient);
 }
 
 async function acceptIncoming(
@@ -344,7 +334,7 @@ async function acceptIncoming(
     message: raw,
     section,
     hashBody: deps.hashBody,
-    share: taken[0]!.domain.projectId,
+    share: taken[0]!.projectId,
     peerAddress: connection.remoteAddress,
     helo: connection.helo ?? '',
     mailFrom,
@@ -370,7 +360,7 @@ async function acceptIncoming(
       message: {
         id,
         projectId: share.projectId,
-        domainId: share.domain.id,
+        domainId: share.domainId,
         direction: 'incoming' as const,
         source: 'mx' as const,
         mailFrom,

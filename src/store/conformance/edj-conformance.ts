@@ -91,6 +91,9 @@ export function edjConformance(with_: WithStore): void {
     });
     assert.deepEqual(await store.read.topicByName(p.id, 'other'), other);
     assert.equal(await store.read.topicByName(newId(), 'other'), null);
+    const ids = (await store.read.topics(p.id, { limit: 10, cursor: null })).items.map(({ id }) => id);
+    assert.equal((await store.read.firstTopic(p.id))?.id, ids.at(-1));
+    assert.equal(await store.read.firstTopic(newId()), null);
     assert.equal((await store.read.topics(p.id, ALL)).items.length, 2);
     assert.equal(await store.read.isHeard(p.id, t.id), true);
     assert.equal(await store.read.isHeard(p.id, other.id), false);

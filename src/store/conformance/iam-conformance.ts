@@ -32,6 +32,27 @@ export function iamConformance(with_: WithStore): void {
     await store.transact(p.id, (tx) => tx.deleteApiClient(p.id, c.id));
     assert.equal(await store.read.findKey(k.id), null);
   });
+  with_('iam: API clients of operators, in open projects, oldest first', async (store) => {
+    const p = await make.withProject(store);
+    const closed = await make.withProject(store, { name: 'closed' });
+    const clients = [
+      { ...make.client(p), name: 'late', roles: ['reader', 'operator'], createdAt: 9 },
+      { ...make.client(p), name: 'early', roles: ['operator'], createdAt: 5 },
+      { ...make.client(p), name: 'none', roles: ['operators', 'admin'], createdAt: 1 },
+    ];
+    const gone = { ...make.client(closed), roles: ['operator'], createdAt: 0 };
+    await store.transact(p.id, (tx) => {
+      for (const client of clients) tx.insertApiClient(client);
+    });
+    await store.transact(closed.id, (tx) => {
+      tx.insertApiClient(gone);
+      tx.updateProject({ ...closed, closedAt: 1 });
+    });
+    assert.deepEqual(
+      (await store.read.operatorClients()).map(({ name }) => name),
+      ['early', 'late'],
+    );
+  });
   with_('conflicts bear the names the interfaces promise', async (store) => {
     const p = await make.withProject(store);
     const q = await make.withProject(store, { name: 'two' });

@@ -36,6 +36,13 @@ export function peopleConformance(with_: WithStore): void {
     assert.equal(await store.read.memberByEmail('nobody@example.com'), null);
     assert.equal(await store.read.member(newId()), null);
     assert.deepEqual(await store.read.firstOperator(), operator);
+    const [p, q] = [await make.withProject(store), await make.withProject(store, { name: 'two' })];
+    await write(store, (tx) => {
+      const membership = { roles: ['owner'], createdAt: NOW };
+      tx.insertMembership({ ...membership, projectId: p.id, memberId: operator.id });
+      tx.insertMembership({ ...membership, projectId: q.id, memberId: m.id });
+    });
+    assert.deepEqual([await store.read.hasOperator(p.id), await store.read.hasOperator(q.id)], [true, false]);
     await write(store, (tx) => tx.updateMember(m.id, { name: 'Other', language: 'ja' }));
     await write(store, (tx) => tx.setPassword(m.id, 'hash'));
     assert.deepEqual(await store.read.member(m.id), {

@@ -81,6 +81,19 @@ export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
       return owner === null ? null : { key, ...owner };
     },
     findApiClient,
+    async operatorClients() {
+      const rows = await ask(
+        db
+          .selectFrom('api_client')
+          .innerJoin('project', 'project.id', 'api_client.project_id')
+          .where('project.closed_at', 'is', null)
+          .where('api_client.roles', 'like', '%"operator"%')
+          .orderBy('api_client.created_at')
+          .orderBy('api_client.id')
+          .selectAll('api_client'),
+      );
+      return rows.map(toClient).filter(({ roles }) => roles.includes('operator'));
+    },
     project: async (id) =>
       one(await ask(db.selectFrom('project').selectAll().where('id', '=', id)), toProject),
     async projects({ limit, cursor }) {

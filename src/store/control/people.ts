@@ -67,6 +67,18 @@ export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, k
         ),
         toMember,
       ),
+    async hasOperator(project) {
+      const found = await ask(
+        db
+          .selectFrom('membership')
+          .innerJoin('member', 'member.id', 'membership.member_id')
+          .where('membership.project_id', '=', project)
+          .where('member.instance_roles', 'like', '%"operator"%')
+          .select('member.id')
+          .limit(1),
+      );
+      return found.length > 0;
+    },
     passkeys: async (member) =>
       (await ask(db.selectFrom('passkey').selectAll().where('member_id', '=', member).orderBy('id'))).map(
         toPasskey,

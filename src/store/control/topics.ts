@@ -22,7 +22,7 @@ export const toSubscriber = (r: SubscriberTable): Subscriber => ({
 });
 export type TopicReader = Pick<
   EdjReader,
-  'topic' | 'topics' | 'topicByName' | 'subscriber' | 'subscribers' | 'isHeard'
+  'topic' | 'topics' | 'firstTopic' | 'topicByName' | 'subscriber' | 'subscribers' | 'isHeard'
 >;
 export type TopicTx = Omit<EdjTx, 'insertEvent' | 'moveDelivery'>;
 
@@ -41,6 +41,11 @@ export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
         .where('project_id', '=', project)
         .where('id', '<', decodeCursor(cursor));
       return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toTopic);
+    },
+    async firstTopic(project) {
+      const query = db.selectFrom('topic').selectAll().where('project_id', '=', project);
+      const [row] = await ask(query.orderBy('created_at').orderBy('id').limit(1));
+      return row === undefined ? null : toTopic(row);
     },
     async topicByName(project, name) {
       const [row] = await ask(
