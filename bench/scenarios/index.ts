@@ -1,5 +1,6 @@
 /** Cases that are no plain rate, by name; one file each. */
 import { hostile } from './hostile.ts';
+import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { large } from './large.ts';
 import { lists } from './lists.ts';
@@ -12,6 +13,7 @@ import { transfer } from './transfer.ts';
 
 export const SCENARIOS = [
   'million',
+  'idle',
   'isolation',
   'large',
   'lists',
@@ -25,6 +27,7 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 
 const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Promise<readonly Result[]>>> = {
   million: async (options) => [await million(options)],
+  idle,
   isolation,
   hostile,
   large: async () => [await large()],
