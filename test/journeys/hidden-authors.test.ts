@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { scriptedServer } from '../../src/testing/scripted-server.ts';
 import { signDkim } from '../../src/verify/sign.ts';
 import { bootstrap, type DnsServer, eventually, startDns } from './harness.ts';
@@ -187,8 +186,8 @@ test('port 25 takes all of it; where the author is open, DMARC is permerror and 
   assert.equal(mbox.content.authentication.dmarc.result, 'pass');
 });
 
-test('10 MB of short lines under a signature are verified in a thread: the process answers all the while', async (t) => {
-  const text = `From: <writer@other.test>\r\nSubject: short lines\r\n\r\n${'x\r\n'.repeat(3_300_000)}`;
+test('10 MB of short lines under a signature cost the event loop little', async (t) => {
+  const text = `From: <writer@other.test>\r\nSubject: short lines\r\n\r\n${'\tx\r\n'.repeat(2_500_000)}`;
   const keys = [{ selector: 's', algorithm: 'ed25519-sha256' as const, privateKey }];
   const signature = await signDkim({
     message: Buffer.from(text),
@@ -196,31 +195,24 @@ test('10 MB of short lines under a signature are verified in a thread: the proce
     keys,
     now: Date.now(),
   });
-  const stop = new AbortController();
-  const waits: number[] = [];
-  const watching = (async () => {
-    while (!stop.signal.aborted) {
-      const begun = performance.now();
-      assert.equal((await fetch(`http://${journey.service.ready.http}/healthz`)).status, 200);
-      waits.push(performance.now() - begun);
-      await delay(10);
-    }
-  })();
-  const resident = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${journey.service.child.pid}/status`, 'utf8'))![1]);
   await using client = await openSmtp(journey.service.ready.mx);
-  const begun = performance.now();
+  const before = loopMs(journey.service.child.pid!);
   assert.match(
     await send(client, 'writer@other.test', ['postmaster@sender.test'], Buffer.from(signature + text)),
     /^250/,
   );
-  t.diagnostic(
-    `taken in ${Math.round(performance.now() - begun)} ms, ${Math.round(resident() / 1024)} MiB resident`,
-  );
-  stop.abort();
-  await watching;
-  t.diagnostic(`/healthz: ${Math.round(Math.max(...waits))} ms at most, of ${waits.length}`);
+  const used = loopMs(journey.service.child.pid!) - before;
+  t.diagnostic(`${used} ms of the main thread`);
+  assert.ok(used < 1000, `${used} ms`);
 });
+/** ms of CPU that the process's main thread, where its event loop runs, has used so far. */
+function loopMs(pid: number): number {
+  const [user, system] = readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8')
+    .split(') ')[1]!
+    .split(' ')
+    .slice(11, 13);
+  return (Number(user) + Number(system)) * 10;
+}
 
 test('raw text in a header goes to a server without SMTPUTF8 and 8BITMIME', async () => {
   await using server = await scriptedServer({ extensions: ['PIPELINING', 'SIZE 1000000'] });
