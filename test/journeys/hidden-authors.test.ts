@@ -1,6 +1,6 @@
 /**
  * Headers that are meant to be read in two ways, at every door: what submission and the API refuse, what port 25 takes and
- * says of it, what goes to servers without SMTPUTF8. The process answers all the while.
+ * says of it, what goes to servers without SMTPUTF8.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
@@ -168,15 +168,17 @@ test('port 25 takes all of it; where the author is open, DMARC is permerror and 
     [good.content.authentication.dmarc.result, good.content.authentication.dkim[0].aligned],
     ['pass', true],
   );
-  for (const hidden of [
-    ': x\r\nFrom: ceo@tenant.test',
-    'X Y: z\r\nSender: ceo@tenant.test',
-    'no colon',
-    'Fro\0m: ceo@tenant.test',
-    'Sender: a@other.test\r\nSender: b@other.test',
-    `${'X: y\r\n'.repeat(20_001)}From: ceo@tenant.test`,
-  ]) {
+  for (const [hidden, defect] of [
+    [': x\r\nFrom: ceo@tenant.test', 'not-a-field'],
+    ['X Y: z\r\nSender: ceo@tenant.test', 'not-a-field'],
+    ['no colon', 'not-a-field'],
+    ['Fro\0m: ceo@tenant.test', 'nul'],
+    ['from : ceo@tenant.test', 'several-from'],
+    ['Sender: a@other.test\r\nSender: b@other.test', 'several-sender'],
+    [`${'X: y\r\n'.repeat(20_001)}From: ceo@tenant.test`, 'too-many-fields'],
+  ] as const) {
     const { content } = await receive(honest.replace('\r\nSubject:', `\r\n${hidden}\r\nSubject:`));
+    assert.ok(content.defects.includes(defect), `${content.defects}`);
     assert.equal(content.authentication.dmarc.result, 'permerror', hidden.slice(0, 30));
     assert.equal(content.authentication.spf.result, 'pass');
     assert.deepEqual(content.authentication.dmarc.alignment, { spf: false, dkim: false });
@@ -184,6 +186,8 @@ test('port 25 takes all of it; where the author is open, DMARC is permerror and 
   }
   const mbox = await receive(`From writer@other.test Fri Nov 27 02:00:00 2026\r\n${honest}`);
   assert.equal(mbox.content.authentication.dmarc.result, 'pass');
+  assert.deepEqual(mbox.content.defects, ['mbox-line']);
+  assert.equal(good.content.defects, undefined);
 });
 
 test('10 MB of short lines under a signature cost the event loop little', async (t) => {
