@@ -11,14 +11,20 @@ import type { Bootstrapped } from './harness.ts';
 const DAY_MS = 86_400_000;
 type Ids = Pick<Bootstrapped, 'project_id' | 'topic_id' | 'domain_id'>;
 
-/** `octets` of text in lines, with a header. */
+/** `octets` of UTF-8 text in lines, with a header. */
 export function largeMail(octets: number, subject = 'large'): Buffer {
-  const header = `From: <writer@elsewhere.test>\r\nTo: <in@sender.test>\r\nSubject: ${subject}\r\n\r\n`;
-  const line = `${'本文 0123456789 '.repeat(3)}\r\n`;
-  const whole = Buffer.alloc(octets, line);
-  whole.set(Buffer.from(header));
-  whole.write('\r\n', octets - 2);
-  return whole;
+  const header = Buffer.from(
+    `From: <writer@elsewhere.test>\r\nTo: <in@sender.test>\r\nSubject: ${subject}\r\n\r\n`,
+  );
+  const line = Buffer.from(`${'本文 0123456789 '.repeat(3)}\r\n`);
+  const room = octets - header.length - 2;
+  const whole = Math.floor(room / line.length) * line.length;
+  return Buffer.concat([
+    header,
+    Buffer.alloc(whole, line),
+    Buffer.alloc(room - whole, 'x'),
+    Buffer.from('\r\n'),
+  ]);
 }
 
 /** Puts `count` incoming messages and their events into the store of the directory; the octets are stored once. */
