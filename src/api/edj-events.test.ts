@@ -13,6 +13,7 @@ import { OPERATIONS } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
+import { NoPlace } from '../runtime/places.ts';
 import { createRandom } from '../runtime/random.ts';
 import * as make from '../store/conformance/samples.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
@@ -32,6 +33,8 @@ describe('events by HTTP', () => {
   const rendered = { count: 0, aborted: 0 };
   /** Ids of events whose rendering breaks off behind the first piece. */
   const broken = new Set<string>();
+  /** Ids of events for which no worker comes free. */
+  const crowded = new Set<string>();
   let store: Store;
   let api: Api;
   let rendering: Rendering;
@@ -73,6 +76,7 @@ describe('events by HTTP', () => {
       authenticator: { authenticate: async () => ({ kind: 'ok', principal }) },
       async renderEvent(event, options, signal) {
         rendered.count++;
+        if (crowded.has(event.id)) throw new NoPlace('no place came free');
         signal?.addEventListener('abort', () => rendered.aborted++, { once: true });
         const whole = await renderEvent(event, options, rendering.deps, signal);
         if (!broken.has(event.id)) return whole;
@@ -211,6 +215,18 @@ describe('events by HTTP', () => {
     const unknown = await ask(`/edj/v1/events/${make.newId()}`);
     assert.equal(answer.status, 404);
     assert.equal(await answer.text(), await unknown.text());
+  });
+
+  test('a page ends before an event for which no worker comes free; first of its page it is 503', async () => {
+    const { ids, path } = await topicOf(1, 1, 1);
+    crowded.add(ids[1]!);
+    const { json } = await get(path);
+    assert.deepEqual(idsOf(json), [ids[2]]);
+    const busy = await ask(`${path}?cursor=${json.next_cursor}`);
+    assert.deepEqual([busy.status, ((await busy.json()) as Json).type], [503, '/problems/too-busy']);
+    assert.ok(busy.headers.has('retry-after'));
+    crowded.clear();
+    assert.deepEqual(idsOf((await get(`${path}?cursor=${json.next_cursor}`)).json), [ids[1], ids[0]]);
   });
 
   test('HEAD renders nothing', async () => {

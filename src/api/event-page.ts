@@ -8,6 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { MessageGone, type RenderedEvent } from '../edj/render-event.ts';
 import type { EdjReader, EventRow, Topic } from '../edj/types.ts';
 import type { EventId } from '../runtime/ids.ts';
+import { NoPlace } from '../runtime/places.ts';
 import type { PageRequest } from '../runtime/transactor.ts';
 import { PAGE_OCTETS } from './pages.ts';
 
@@ -89,6 +90,11 @@ export async function* eventPage(
       shown += 1;
     } catch (error) {
       const isStarted = held.length === 0;
+      // What could not be rendered in time is the next page's first.
+      if (error instanceof NoPlace && shown > 0) {
+        next = last!;
+        break;
+      }
       if (!(error instanceof MessageGone) || isStarted) throw error;
     }
     looked += 1;

@@ -4,6 +4,7 @@
  * JSON, so that nobody takes it for whole.
  */
 import type { Project } from '../iam/types.ts';
+import type { Rule } from '../rules/types.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { auditView } from './audit.ts';
 import type { Views } from './context.ts';
@@ -20,18 +21,33 @@ async function* all<T>(read: (page: PageRequest) => Promise<Page<T>>): AsyncGene
     cursor = page.nextCursor;
   } while (cursor !== null);
 }
+/** Asked for when its turn comes. */
+async function* asked<T>(read: () => Promise<readonly T[]>): AsyncGenerator<T> {
+  yield* await read();
+}
+type Pieces = AsyncGenerator<string>;
 async function* array<T>(
   name: string,
-  items: AsyncIterable<T>,
-  view: (item: T) => object | Promise<object>,
-): AsyncGenerator<string> {
+  items: Iterable<T> | AsyncIterable<T>,
+  view: (item: T) => object | Pieces,
+): Pieces {
   yield `,\n${JSON.stringify(name)}:[`;
-  let first = true;
+  let lead = '\n';
   for await (const item of items) {
-    yield `${first ? '\n' : ',\n'}${JSON.stringify(await view(item))}`;
-    first = false;
+    const viewed = view(item);
+    if (Symbol.asyncIterator in viewed) {
+      yield lead;
+      yield* viewed;
+    } else yield `${lead}${JSON.stringify(viewed)}`;
+    lead = ',\n';
   }
   yield ']';
+}
+/** An object with fields of its own and arrays behind them. */
+async function* object(fields: object, ...arrays: Pieces[]): Pieces {
+  yield JSON.stringify(fields).slice(0, -1);
+  for (const pieces of arrays) yield* pieces;
+  yield '}';
 }
 
 export async function* exportProject(
@@ -50,47 +66,45 @@ export async function* exportProject(
   yield* array(
     'mta_domains',
     all((page) => read.domains(id, page)),
-    async (domain) => {
-      const rules = await Promise.all(
-        (['incoming', 'outgoing', 'event'] as const).map((family) => read.rules(id, domain.id, family)),
-      );
-      const keys = await read.dkimKeys(id, domain.id);
-      return {
-        ...views.domain(domain),
-        incoming_rules: rules[0]!.map(views.rule),
-        outgoing_rules: rules[1]!.map(views.rule),
-        event_rules: rules[2]!.map(views.rule),
-        dkim_keys: keys.map(({ selector, algorithm, publicRecord, state }) => ({
+    (domain) => {
+      const rulesOf = (family: Rule['family']) =>
+        array(
+          `${family}_rules`,
+          asked(() => read.rules(id, domain.id, family)),
+          views.rule,
+        );
+      const keys = array(
+        'dkim_keys',
+        asked(() => read.dkimKeys(id, domain.id)),
+        ({ selector, algorithm, publicRecord, state }) => ({
           selector,
           algorithm,
           record: publicRecord,
           state,
-        })),
-      };
+        }),
+      );
+      return object(views.domain(domain), rulesOf('incoming'), rulesOf('outgoing'), rulesOf('event'), keys);
     },
   );
-  async function* projectRules() {
-    yield* await read.rules(id, null, 'event');
-  }
-  yield* array('event_rules', projectRules(), views.rule);
+  yield* array(
+    'event_rules',
+    asked(() => read.rules(id, null, 'event')),
+    views.rule,
+  );
   yield* array(
     'topics',
     all((page) => read.topics(id, page)),
-    async (topic) => {
-      const subscribers: object[] = [];
-      for await (const one of all((page) => read.subscribers(id, topic.id, page)))
-        subscribers.push(views.subscriber(one));
-      return { ...views.topic(topic), subscribers };
+    (topic) => {
+      const subscribers = all((page) => read.subscribers(id, topic.id, page));
+      return object(views.topic(topic), array('subscribers', subscribers, views.subscriber));
     },
   );
   yield* array(
     'api_clients',
     all((page) => read.apiClients(id, page)),
-    async (client) => {
-      const keys: object[] = [];
-      for await (const key of all((page) => read.staticKeys(id, client.id, page)))
-        keys.push(views.staticKey(key));
-      return { ...views.apiClient(client), static_keys: keys };
+    (client) => {
+      const keys = all((page) => read.staticKeys(id, client.id, page));
+      return object(views.apiClient(client), array('static_keys', keys, views.staticKey));
     },
   );
   yield* array(

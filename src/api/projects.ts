@@ -3,11 +3,11 @@
  * stops sending and receiving at once and turns every key off; what there is stays for 30 days, in which it can be
  * exported, or the project opened again; then retention removes it. What waits in the queue is held meanwhile.
  */
-import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { CLOSED_MS, CLOSED_REASON } from '../iam/closing.ts';
 import type { Project } from '../iam/types.ts';
+import { goneSignal } from './client-gone.ts';
 import { asMember, found, pathId, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
@@ -15,6 +15,7 @@ import { byId, sendList, sendWhole } from './pages.ts';
 import { conflict, notFound } from './problems.ts';
 import { exportProject } from './project-export.ts';
 import { AnyObject, IdParams, List, ResourceName, WholeQuery } from './schemas.ts';
+import { sendStreamed } from './streamed.ts';
 
 const Name = Type.Object({ name: ResourceName }, { additionalProperties: false });
 const Query = Type.Object(
@@ -175,10 +176,14 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views)
     { config: ofPath, schema: { params: IdParams, produces: ['application/json'] } },
     async (request, reply) => {
       const project = await own(request, 'iam.projects.export');
-      return reply
-        .type('application/json')
-        .header('content-disposition', `attachment; filename="${project.id}.json"`)
-        .send(Readable.from(exportProject(deps, views, project)));
+      const signal = goneSignal(reply);
+      reply.header('content-disposition', `attachment; filename="${project.id}.json"`);
+      return sendStreamed(request, reply, exportProject(deps, views, project), {
+        type: 'application/json',
+        signal,
+        logger: deps.logger,
+        ids: { project: project.id },
+      });
     },
   );
 }

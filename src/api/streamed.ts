@@ -17,13 +17,13 @@ export interface StreamedOptions {
 export async function sendStreamed(
   request: FastifyRequest,
   reply: FastifyReply,
-  pieces: AsyncGenerator<Buffer>,
+  pieces: AsyncGenerator<Buffer | string>,
   { type, signal, logger, ids }: StreamedOptions,
 ): Promise<FastifyReply> {
   reply.type(type);
   if (request.method === 'HEAD') return reply.send('');
   const first = await pieces.next();
-  async function* rest(): AsyncGenerator<Buffer> {
+  async function* rest(): AsyncGenerator<Buffer | string> {
     try {
       if (first.done !== true) yield first.value;
       yield* pieces;
