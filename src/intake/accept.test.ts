@@ -5,6 +5,7 @@ import type { EventRow } from '../edj/types.ts';
 import { DAY_MS, DEFAULT_SENDING } from '../limits/types.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { NoPlace } from '../runtime/places.ts';
 import { createRandom } from '../runtime/random.ts';
 import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -18,6 +19,8 @@ function setUp(retentionDays: Readonly<Record<string, number>>) {
   const random = createRandom();
   const messages: { message: StoredMessage; bodyOf: string | undefined; reading: string | undefined }[] = [];
   const read: string[] = [];
+  const denied: Error[] = [];
+  const deny = (error: Error) => void denied.push(error);
   const events: EventRow[] = [];
   const hosted: { plan: HostedPlan } = { plan: { messages: [], outcomes: [] } };
   const tx = {
@@ -43,6 +46,7 @@ function setUp(retentionDays: Readonly<Record<string, number>>) {
     prepareSettle: async () => ({ record: () => {}, committed: () => {} }),
     isHosted: async (domain) => domain === 'hosted.test',
     readMail: async (raw, share) => {
+      if (denied.length > 0) throw denied[0];
       read.push(`${share} ${raw}`);
       return Buffer.from(`reading of ${raw}`);
     },
@@ -66,7 +70,7 @@ function setUp(retentionDays: Readonly<Record<string, number>>) {
     content: {},
     summary,
   });
-  return { intake: createIntake(deps), messages, read, events, hosted, now, plan, row, event };
+  return { intake: createIntake(deps), messages, read, deny, events, hosted, now, plan, row, event };
 }
 
 test('a message without recipients of its own is kept by the setting, 30 days where there is none', async () => {
@@ -146,4 +150,16 @@ test('what an event shows is read before it is accepted, octets that several sho
     messages.map(({ reading }) => reading),
     [...Array(3).fill('reading of shared'), undefined],
   );
+});
+
+test('where it cannot be read in time nothing is accepted', async () => {
+  const { intake, messages, plan, event, deny } = setUp({});
+  deny(new NoPlace('busy'));
+  await assert.rejects(
+    intake.accept({ messages: [plan('a', { events: [event('incoming', null)] })] }),
+    NoPlace,
+  );
+  assert.deepEqual(messages, []);
+  await intake.accept({ messages: [plan('a', { events: [event('accepted', 'text')] })] });
+  assert.equal(messages.length, 1, 'what no event shows needs no reading');
 });

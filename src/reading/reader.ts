@@ -9,9 +9,9 @@ import { readMessage } from './read-message.ts';
 import { encodeReading } from './stored.ts';
 import { type Span, VERSION } from './types.ts';
 
-/** Octets of a message that is read on the loop; of one with HTML, whose reading costs more. */
-export const LOOP_PLAIN = 24 * 1024;
-export const LOOP_HTML = 6 * 1024;
+/** Octets of a message that is read on the loop; of one with parts or HTML, whose reading costs more. */
+export const LOOP_PLAIN = 16 * 1024;
+export const LOOP_PARTS = 6 * 1024;
 
 export interface ReadJob {
   readonly raw: Uint8Array;
@@ -52,8 +52,10 @@ export function createReader(deps: {
   };
 }
 
-function goesOnTheLoop(raw: Buffer): boolean {
-  return raw.length <= LOOP_HTML || (raw.length <= LOOP_PLAIN && !/html/i.test(raw.toString('latin1')));
+export function goesOnTheLoop(raw: Buffer): boolean {
+  return (
+    raw.length <= LOOP_PARTS || (raw.length <= LOOP_PLAIN && !/html|multipart/i.test(raw.toString('latin1')))
+  );
 }
 
 /** Nothing is known of it but where its body begins. */
