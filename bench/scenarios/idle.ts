@@ -28,7 +28,7 @@ interface Crowd {
   readonly closed: number;
   end(): void;
 }
-/** So many connections that say nothing and come again a second after they are closed. */
+/** So many connections that say nothing and come again ten seconds after they are closed. */
 function crowd(port: number, many: number, origin: Origin): Crowd {
   const sockets = new Set<Socket>();
   const state = { closed: 0, ended: false };
@@ -43,7 +43,7 @@ function crowd(port: number, many: number, origin: Origin): Crowd {
     socket.on('close', () => {
       sockets.delete(socket);
       state.closed += 1;
-      setTimeout(open, 1_000, i).unref();
+      setTimeout(open, 10_000, i).unref();
     });
   }
   for (let i = 0; i < many; i += 1) setTimeout(open, i / 2, i);

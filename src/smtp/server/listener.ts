@@ -75,6 +75,8 @@ export const HANDSHAKES_A_MINUTE = perWidth(300);
 const SWEEP_MS = 1_000;
 const SLOWEST = 500;
 const SLOW_GRACE_MS = 60_000;
+/** Of a sweep while places are few: thousands at once would be a stall, and come again at once. */
+const MOST_CLOSED_AT_ONCE = 250;
 const PRESSED_SLOW_GRACE_MS = 10_000;
 const HIGH_WATER = 64 * 1024;
 const STOP_MS = 20_000;
@@ -132,11 +134,13 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
   function sweep(): void {
     const now = clock.monotonic();
     const deadlines = slots.pressed ? PRESSED_DEADLINES : DEADLINES;
+    let most = slots.pressed ? MOST_CLOSED_AT_ONCE : Number.POSITIVE_INFINITY;
     const grace = slots.pressed ? PRESSED_SLOW_GRACE_MS : SLOW_GRACE_MS;
     for (const one of live) {
       const age = now - one.since;
       const slow = one.phase === 'data' && age > grace && one.octets < (age / 1000) * SLOWEST;
       if (age <= deadlines[one.phase] && !slow) continue;
+      if (--most < 0) break;
       if (one.phase === 'proxy') logger.warn({ role }, 'a trusted proxy sent no PROXY header in time');
       if (mute(one)) one.socket.destroy();
       else finish(one, TIMED_OUT);
