@@ -10,7 +10,6 @@ import type { Principal } from '../iam/types.ts';
 import type { Limiter, Reservation } from '../limits/limiter.ts';
 import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
-import { parseDomain } from '../mail/domain.ts';
 import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/types.ts';
