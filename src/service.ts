@@ -57,6 +57,7 @@ import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
+import { descriptorLimit, placesWithin } from './runtime/descriptors.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createDnsServer, type ZoneServer } from './runtime/dns-server.ts';
 import { createGuardedFetch } from './runtime/guarded-fetch.ts';
@@ -494,6 +495,12 @@ export async function startService(
     recipientsPerMinute: config.mxRecipientsPerMinute,
     exempt: (address) => inTrusted(address) !== undefined || trustedProxy(address),
   });
+  const places = placesWithin(descriptorLimit(), 3, MOST_CONNECTIONS);
+  if (places < MOST_CONNECTIONS)
+    logger.warn(
+      { connections: places },
+      'the limit of open files leaves room for fewer connections: raise it',
+    );
   const handshakes = createRate(clock, 60_000, HANDSHAKES_A_MINUTE);
   const least = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
   for (const [role, addresses, minVersion] of [
@@ -501,7 +508,7 @@ export async function startService(
     ['submission', config.submissionListen, config.tlsMinVersion],
     ['submissions', config.submissionsListen, config.tlsMinVersion],
   ] as const) {
-    const slots = createSlots({ most: MOST_CONNECTIONS, parts: perWidth(MOST_OF_AN_ADDRESS) });
+    const slots = createSlots({ most: places, parts: perWidth(MOST_OF_AN_ADDRESS) });
     for (const { host, port } of addresses) {
       const listener = createSmtpListener({
         role,
@@ -519,6 +526,7 @@ export async function startService(
         exempt: (address) => inTrusted(address) !== undefined,
         trustedProxy,
         slots,
+        maxConnections: places,
         handshakes,
         notices,
         greetingDelayMs: role === 'mx' ? config.mxGreetingDelay * 1000 : 0,

@@ -1,0 +1,20 @@
+/** How many files and sockets this process may have open; Infinity where the system does not say. */
+import { readFileSync } from 'node:fs';
+
+export function descriptorLimit(limits = '/proc/self/limits'): number {
+  try {
+    const soft = /^Max open files +(\d+)/m.exec(readFileSync(limits, 'latin1'))?.[1];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/**
+ * Places each of so many doors can have of the `wanted`: behind the limit the system would close newcomers without a
+ * word, whoever they are, so a part is kept for everything else.
+ */
+export function placesWithin(limit: number, doors: number, wanted: number): number {
+  const kept = Math.min(1_000, limit / 2);
+  return Math.max(1, Math.min(wanted, Math.floor((limit - kept) / doors)));
+}
