@@ -25,6 +25,7 @@ import type { CancelQueued } from './domains/removal.ts';
 import { isHosted } from './domains/types.ts';
 import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
+import { createReadStored } from './edj/read-stored.ts';
 import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import type { EdjTx } from './edj/types.ts';
 import { createAttempts } from './iam/attempts.ts';
@@ -224,12 +225,17 @@ export async function startService(
   const render: RenderDeps = {
     spool: read,
     workers,
-    read: readMail,
-    // Read again, it is the same.
-    keep: (project, id, reading) =>
-      store
-        .transact(project, (tx) => tx.storeReading(project, id, reading))
-        .catch((error: unknown) => logger.warn({ message: id, err: error }, 'a reading could not be kept')),
+    released: collector.released,
+    readStored: createReadStored({
+      spool: read,
+      read: readMail,
+      // Read again, it is the same.
+      keep: (project, id, reading) =>
+        store
+          .transact(project, (tx) => tx.storeReading(project, id, reading))
+          .catch((error: unknown) => logger.warn({ message: id, err: error }, 'a reading could not be kept')),
+      clock,
+    }),
     get publicUrl() {
       return urls.http;
     },

@@ -184,7 +184,6 @@ describe('events of messages', () => {
     const event = await publish(large());
     const asked: [number, number][] = [];
     const spool: RenderDeps['spool'] = {
-      message: store.read.message,
       shown: store.read.shown,
       octets(of, id, start, end) {
         asked.push([start, end]);
@@ -201,9 +200,9 @@ describe('events of messages', () => {
     let read = 0;
     const deps: RenderDeps = {
       ...rendering.deps,
-      async read(...asked) {
+      async readStored(...asked) {
         read++;
-        return rendering.deps.read(...asked);
+        return rendering.deps.readStored(...asked);
       },
     };
     const first = await render(event, HOOK, deps);
@@ -224,7 +223,7 @@ describe('events of messages', () => {
     await assert.rejects(render({ ...event, messageId: make.newId() }, HOOK), MessageGone);
     const rendered = await renderEvent(event, HOOK, {
       ...rendering.deps,
-      spool: { message: store.read.message, shown: store.read.shown, octets: async () => null },
+      spool: { shown: store.read.shown, octets: async () => null },
     }).catch((error: unknown) => error);
     assert.ok(rendered instanceof MessageGone);
     const controller = new AbortController();

@@ -3,9 +3,8 @@
  * gives the same octets every time: nothing in it depends on when or where it is rendered but the base URL. What is over
  * 64 KiB is made in the workers. A message that was not read yet is read now, and its reading kept.
  */
-import type { Reader } from '../reading/reader.ts';
 import type { Span } from '../reading/types.ts';
-import type { MessageId, ProjectId } from '../runtime/ids.ts';
+import type { MessageId } from '../runtime/ids.ts';
 import { packed, type Workers } from '../runtime/workers.ts';
 import type { ShownMessage, SpoolReader } from '../spool/types.ts';
 import {
@@ -18,15 +17,17 @@ import {
   type Segment,
 } from './event-json.ts';
 import { NOTHING_CARRIED, type Piece, type PieceJob, renderPiece } from './octet-pieces.ts';
+import type { ReadStored } from './read-stored.ts';
 import type { EventRow } from './types.ts';
 
 export type { RenderOptions } from './event-json.ts';
 export interface RenderDeps {
-  readonly spool: Pick<SpoolReader, 'message' | 'shown' | 'octets'>;
+  readonly spool: Pick<SpoolReader, 'shown' | 'octets'>;
   readonly workers: Workers;
-  readonly read: Reader;
-  /** Keeps the reading of a message that had none. */
-  readonly keep: (project: ProjectId, id: MessageId, reading: Buffer) => Promise<void>;
+  /** Reads a message that was not read yet (read-stored.ts). */
+  readonly readStored: ReadStored;
+  /** Octets of buffers just let go: a hint to the garbage collector (runtime/collect.ts). */
+  readonly released: (octets: number) => void;
   /** Prefix of URLs, without trailing slash. */
   readonly publicUrl: string;
 }
@@ -56,7 +57,8 @@ export async function renderEvent(
   if (event.summary !== null || id === null) return { pieces: () => cutUp(plainEventJson(event, options)) };
   const message = await deps.spool.shown(project, id);
   if (message === null) throw gone(id);
-  const reading = message.reading ?? (await readNow(project, id, deps, signal));
+  const reading = message.reading ?? (await deps.readStored(project, id, signal));
+  if (reading === null) throw gone(id);
   const segments = await frame(event, options, message, reading, deps, signal);
   return { pieces: (ended) => gathered(rendered(segments, message, deps, ended)) };
 }
@@ -66,19 +68,6 @@ export async function wholeEvent(rendered: RenderedEvent): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of rendered.pieces()) pieces.push(piece);
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-}
-
-async function readNow(
-  project: ProjectId,
-  id: MessageId,
-  deps: RenderDeps,
-  signal?: AbortSignal,
-): Promise<Buffer> {
-  const message = await deps.spool.message(project, id);
-  if (message === null) throw gone(id);
-  const reading = await deps.read(message.raw, project, signal);
-  await deps.keep(project, id, reading);
-  return reading;
 }
 
 /** All but the large: what lies behind the first octets and is to be shown is fetched when it is asked for. */
@@ -93,9 +82,16 @@ async function frame(
   const { projectId: share } = message;
   // A reading that is deflated has a multiple of its octets.
   const onLoop = message.head.length + 8 * reading.length <= ON_THE_LOOP;
-  const own = (octets: Buffer) => (onLoop ? octets : packed(octets));
-  const make = (octets: readonly Octets[]): Promise<EventJson> | EventJson => {
+  const make = (given: readonly Octets[]): Promise<EventJson> | EventJson => {
+    const transfer: ArrayBuffer[] = [];
+    const own = (octets: Uint8Array) => {
+      if (onLoop) return octets;
+      const copy = packed(octets);
+      transfer.push(copy.buffer);
+      return copy;
+    };
     const { id, messageIdHeader, direction, size, prefix } = message;
+    const octets = given.map((one) => ({ at: one.at, octets: own(one.octets) }));
     const shown = { id, messageIdHeader, size, octets, incoming: direction === 'incoming' };
     const job: EventJob = {
       event,
@@ -103,13 +99,15 @@ async function frame(
       publicUrl: deps.publicUrl,
       message: { ...shown, prefix: own(prefix), reading: own(reading) },
     };
-    return onLoop ? eventJson(job) : deps.workers.run<EventJson>('eventJson', job, { share, signal });
+    return onLoop
+      ? eventJson(job)
+      : deps.workers.run<EventJson>('eventJson', job, { share, transfer, signal });
   };
-  const head: Octets = { at: [0, message.head.length], octets: own(message.head) };
+  const head: Octets = { at: [0, message.head.length], octets: message.head };
   let made = await make([head]);
   if (made.kind === 'needs') {
     const more: Octets[] = [];
-    for (const at of made.spans) more.push({ at, octets: own(await octetsOf(message, at, deps)) });
+    for (const at of made.spans) more.push({ at, octets: await octetsOf(message, at, deps) });
     made = await make([head, ...more]);
   }
   if (made.kind === 'needs') throw new Error(`event ${event.id} cannot be rendered`);
@@ -141,21 +139,22 @@ async function* octetsRendered(
     // As they lie in the store: one row at a time.
     const next = Math.min(end, (Math.floor(at / MOST_PIECE) + 1) * MOST_PIECE);
     const octets = await octetsOf(message, [at, next], deps);
-    const { kind } = segment;
-    const job: PieceJob = {
-      kind,
-      ...(kind === 'part' ? { encoding: segment.encoding } : {}),
-      carried,
-      octets: onLoop ? octets : packed(octets),
-      last: next === end,
-    };
-    const piece = onLoop
-      ? renderPiece(job)
-      : await deps.workers.run<Piece>('renderPiece', job, { share: message.projectId, signal });
+    const piece = await pieceOf({ ...jobOf(segment), carried, octets, last: next === end });
     ({ carried } = piece);
     yield bufferOf(piece.made);
+    if (!onLoop) deps.released(2 * octets.length + piece.made.length);
     at = next;
   }
+  function pieceOf(job: PieceJob): Promise<Piece> | Piece {
+    if (onLoop) return renderPiece(job);
+    const given = () => ({ ...job, octets: packed(job.octets) });
+    return deps.workers.run<Piece>('renderPiece', given, { share: message.projectId, signal });
+  }
+}
+function jobOf(segment: Exclude<Segment, { kind: 'octets' }>): Pick<PieceJob, 'kind' | 'encoding'> {
+  return segment.kind === 'part'
+    ? { kind: segment.kind, encoding: segment.encoding }
+    : { kind: segment.kind };
 }
 
 async function octetsOf(message: ShownMessage, [start, end]: Span, deps: RenderDeps): Promise<Buffer> {
@@ -169,16 +168,17 @@ async function octetsOf(message: ShownMessage, [start, end]: Span, deps: RenderD
 async function* gathered(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer[] = [];
   let size = 0;
+  const whole = () => (held.length === 1 ? held[0]! : Buffer.concat(held, size));
   for await (const piece of pieces) {
     if (size > 0 && size + piece.length > MOST_PIECE) {
-      yield* cutUp(Buffer.concat(held, size));
+      yield* cutUp(whole());
       held = [];
       size = 0;
     }
     held.push(piece);
     size += piece.length;
   }
-  yield* cutUp(held.length === 1 ? held[0]! : Buffer.concat(held, size));
+  yield* cutUp(whole());
 }
 async function* cutUp(octets: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < octets.length; at += MOST_PIECE) yield octets.subarray(at, at + MOST_PIECE);

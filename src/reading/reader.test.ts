@@ -20,7 +20,7 @@ test('a large message is read in a worker, a small one here, and both the same',
   const used: number[] = [];
   const counting: Workers = {
     run(job, input, options) {
-      used.push((input as { raw: Uint8Array }).raw.length);
+      used.push((input as () => { raw: Uint8Array })().raw.length);
       return workers.run(job, input, options);
     },
     [Symbol.asyncDispose]: async () => {},

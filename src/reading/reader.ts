@@ -40,10 +40,9 @@ export function createReader(deps: {
   const { workers, read, hostname } = deps;
   return async (raw, share, signal) => {
     if (goesOnTheLoop(raw)) return read({ raw, hostname });
-    const octets = packed(raw);
-    const job: ReadJob = { raw: octets, hostname };
+    const job = (): ReadJob => ({ raw: packed(raw), hostname });
     try {
-      const stored = await workers.run<Uint8Array>('read', job, { share, transfer: [octets.buffer], signal });
+      const stored = await workers.run<Uint8Array>('read', job, { share, signal });
       return Buffer.from(stored.buffer, stored.byteOffset, stored.length);
     } catch (error) {
       if (!(error instanceof TooComplex)) throw error;

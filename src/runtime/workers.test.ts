@@ -37,6 +37,27 @@ test('a job runs in another thread, its large result is handed over, what it thr
   });
   await assert.rejects(workers.run('nothing', null, { share: 'a' }), /no such job/);
 });
+test('an input that is a function is asked for once there is a place, and its octets are handed over', async () => {
+  const { workers } = setUp({ threads: 1 });
+  await using _ = workers;
+  const { cell, tell } = signalCell();
+  const held = workers.run('untilTold', cell, { share: 'a' });
+  const made: Uint8Array[] = [];
+  const later = workers.run<{ octets: Uint8Array }>(
+    'echo',
+    () => {
+      made.push(packed(Buffer.from('abc')));
+      return { octets: made[0] };
+    },
+    { share: 'a' },
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(made.length, 0);
+  tell();
+  await held;
+  assert.equal(Buffer.from((await later).octets).toString(), 'abc');
+  assert.equal(made[0]!.length, 0);
+});
 test('no thread is there before the first job', async () => {
   const before = process.getActiveResourcesInfo().length;
   const { workers } = setUp();

@@ -28,7 +28,8 @@ export interface JobOptions {
 }
 export interface Workers extends AsyncDisposable {
   /**
-   * Runs the named job of the job module off the loop. Rejects with NoPlace when no place came free in time, with
+   * Runs the named job of the job module off the loop. An `input` that is a function is asked for once there is a place, so
+   * that no copies wait: all of its octets are handed over that have their buffer for themselves. Rejects with NoPlace when no place came free in time, with
    * TooComplex when the job passed its CPU time or memory, with the signal's reason when aborted, or with what it threw.
    */
   run<T>(job: JobName, input: unknown, options: JobOptions): Promise<T>;
@@ -99,10 +100,12 @@ export function createWorkers({
         controller.abort(new TooComplex(`${job} took too much CPU`)),
       );
       try {
-        const call: JobCall = { job, input, meter };
+        const given: unknown = typeof input === 'function' ? input() : input;
+        const owned = typeof input === 'function' ? ownBuffers(given) : (transfer ?? []);
+        const call: JobCall = { job, input: given, meter };
         return await state.pool.run(call, {
           signal: controller.signal,
-          transferList: transfer === undefined ? undefined : [...transfer],
+          transferList: [...owned],
         });
       } catch (error) {
         if (controller.signal.aborted) throw controller.signal.reason;
@@ -120,6 +123,15 @@ export function createWorkers({
       await state.pool?.destroy();
     },
   };
+}
+
+/** Of octets in the object's own properties that have their buffer for themselves. */
+function ownBuffers(input: unknown): ArrayBuffer[] {
+  return Object.values(input as object).flatMap((one) =>
+    one instanceof Uint8Array && one.buffer instanceof ArrayBuffer && one.length === one.buffer.byteLength
+      ? [one.buffer]
+      : [],
+  );
 }
 
 /** Looks now and then how much CPU the thread took since the job began; the job itself writes down which thread and since when. */

@@ -1,8 +1,10 @@
 /** What rendering events needs, from a real store, with real threads. */
+import { createReadStored } from '../edj/read-stored.ts';
 import type { RenderDeps } from '../edj/render-event.ts';
 import * as jobs from '../jobs.ts';
 import { createReader } from '../reading/reader.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { createCollector } from '../runtime/collect.ts';
 import { createWorkers } from '../runtime/workers.ts';
 import type { Store } from '../store/store.ts';
 
@@ -15,8 +17,14 @@ export function createRendering(store: Store, publicUrl = 'http://x'): Rendering
     deps: {
       spool: store.read,
       workers,
-      read: createReader({ workers, read: jobs.read, hostname: 'mx.hikyaku.test' }),
-      keep: (project, id, reading) => store.transact(project, (tx) => tx.storeReading(project, id, reading)),
+      readStored: createReadStored({
+        spool: store.read,
+        read: createReader({ workers, read: jobs.read, hostname: 'mx.hikyaku.test' }),
+        keep: (project, id, reading) =>
+          store.transact(project, (tx) => tx.storeReading(project, id, reading)),
+        clock: systemClock,
+      }),
+      released: createCollector().released,
       publicUrl,
     },
     [Symbol.asyncDispose]: () => workers[Symbol.asyncDispose](),
