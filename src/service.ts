@@ -71,6 +71,7 @@ import { systemNetwork } from './runtime/network.ts';
 import { createNotices } from './runtime/notices.ts';
 import { createRandom } from './runtime/random.ts';
 import { createRate, perWidth } from './runtime/rates.ts';
+import { createSlots } from './runtime/slots.ts';
 import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
 import { createWorkers } from './runtime/workers.ts';
@@ -83,7 +84,6 @@ import {
   MOST_OF_AN_ADDRESS,
   type SmtpListener,
 } from './smtp/server/listener.ts';
-import { createSlots } from './smtp/server/slots.ts';
 import type { StoredMessage } from './spool/types.ts';
 import { createSweeper } from './store/retention.ts';
 import type { Store, StoreTx } from './store/store.ts';
@@ -468,6 +468,7 @@ export async function startService(
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
   const notices = createNotices(clock, logger);
   const trustedProxy = createNetworkList(config.trustedProxies);
+  const exempt = (address: string) => inTrusted(address) !== undefined || trustedProxy(address);
   const takes = createReceiver({
     read,
     intake,
@@ -499,9 +500,9 @@ export async function startService(
     notices,
     messagesPerMinute: config.mxMessagesPerMinute,
     recipientsPerMinute: config.mxRecipientsPerMinute,
-    exempt: (address) => inTrusted(address) !== undefined || trustedProxy(address),
+    exempt,
   });
-  const places = placesWithin(descriptorLimit(), 3, MOST_CONNECTIONS);
+  const places = placesWithin(descriptorLimit(), 4, MOST_CONNECTIONS);
   if (places < MOST_CONNECTIONS)
     logger.warn(
       { connections: places },
@@ -613,11 +614,13 @@ export async function startService(
     },
     {
       ...config.httpListen,
-      tls:
+      secureContext:
         config.tls === null || config.trustedProxies.length > 0
           ? null
-          : { cert: certificate.cert, key: certificate.key, minVersion: config.tlsMinVersion },
+          : certificate.contextFor(config.tlsMinVersion),
       trustedProxies: config.trustedProxies,
+      exempt,
+      door: { places },
     },
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.

@@ -29,7 +29,7 @@ for (const [name, octets] of Object.entries(slow))
     await using api = await createApi(deps, {
       host: '127.0.0.1',
       port: 0,
-      tls: null,
+      secureContext: null,
       trustedProxies: [],
       deadlines: { headerMs: 200, requestMs: 300, everyMs: 50 },
     });

@@ -44,18 +44,19 @@ export function createRefusal(
       return;
     }
     refused.set(socket, 0);
-    const end = (answer = '') => {
-      socket.end(answer);
-      clock.after(LINGER_MS, () => socket.destroy());
-    };
     // Node's own field: the answer that is due next on this connection, if any.
     const due = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? null;
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     // What follows a request that was read whole takes nothing from that one's answer.
-    else if (due?.req.complete === true) due.once('close', () => end());
+    else if (due?.req.complete === true) due.once('close', () => endWith(socket, null, clock));
     else if (due?.headersSent === true) socket.destroy();
-    else end(answerOf(problemOf(error.code)));
+    else endWith(socket, problemOf(error.code), clock);
   };
+}
+/** The connection ends with this answer, and is gone a little later. */
+export function endWith(socket: Socket, problem: Problem | null, clock: Clock): void {
+  socket.end(problem === null ? '' : answerOf(problem));
+  clock.after(LINGER_MS, () => socket.destroy());
 }
 function problemOf(code: string | undefined): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
@@ -74,6 +75,7 @@ function answerOf(problem: Problem): string {
   return [
     `HTTP/1.1 ${problem.status} ${problem.title}`,
     'Connection: close',
+    ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     '',

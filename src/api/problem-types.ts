@@ -92,6 +92,10 @@ export const PROBLEM_TYPES = {
   'dns-change-unknown': { status: 502, meaning: 'it is not known what was changed' },
   'store-unavailable': { status: 503, meaning: 'the store takes no writes now' },
   'too-busy': { status: 503, meaning: 'what was asked for could not be made in time; see Retry-After' },
+  'too-many-connections': {
+    status: 503,
+    meaning: 'no place for one more connection of this network; see Retry-After',
+  },
   'insufficient-storage': { status: 507, meaning: 'it could not be stored; try again later' },
 } as const satisfies Record<string, ProblemType>;
 

@@ -3,6 +3,8 @@
  * Invariants: every route but health, metrics, documents and signing in needs a static key or a member's session
  * (guard.ts); every error is a problem.
  */
+import type { RequestListener } from 'node:http';
+import type { SecureContext } from 'node:tls';
 import fastifySwagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
@@ -10,7 +12,6 @@ import { createPeople } from '../iam/people.ts';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import { NoPlace } from '../runtime/places.ts';
-import { NO_RENEGOTIATION } from '../runtime/tls.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
 import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
@@ -20,6 +21,7 @@ import { consoleRoutes, readConsole } from './console-files.ts';
 import { createViews, type Document } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
+import { createDoor, DOOR_LIMITS, type DoorLimits } from './door.ts';
 import { edjRoutes } from './edj.ts';
 import { edjEventRoutes } from './edj-events.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
@@ -49,12 +51,12 @@ import { createSessions } from './session-cookie.ts';
 export interface ApiOptions {
   readonly host: string;
   readonly port: number;
-  readonly tls: {
-    readonly cert: Buffer | string;
-    readonly key: Buffer | string;
-    readonly minVersion: string;
-  } | null;
+  /** Asked at each handshake; null: plain HTTP. */
+  readonly secureContext: (() => SecureContext) | null;
   readonly trustedProxies: readonly string[];
+  /** Addresses whose connections have no cap. */
+  readonly exempt?: (address: string) => boolean;
+  readonly door?: Partial<DoorLimits>;
   readonly deadlines?: Deadlines;
 }
 /** In all, ms: for the header of a request, for the whole of it; and how often that is looked at. */
@@ -64,6 +66,9 @@ export interface Deadlines {
   readonly everyMs: number;
 }
 const DEADLINES: Deadlines = { headerMs: 15_000, requestMs: 60_000, everyMs: 5_000 };
+/** Between two requests, and without an octet in either direction. */
+const KEEP_ALIVE_MS = 72_000;
+const STILL_MS = 120_000;
 export interface Api extends Service {
   readonly port: number;
 }
@@ -79,30 +84,37 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   const sessions = createSessions({
     ...given,
     secure:
-      options.tls !== null || options.trustedProxies.length > 0 || given.publicUrl().startsWith('https:'),
+      options.secureContext !== null ||
+      options.trustedProxies.length > 0 ||
+      given.publicUrl().startsWith('https:'),
   });
   const people = createPeople(deps);
   const { headerMs, requestMs, everyMs } = options.deadlines ?? DEADLINES;
-  const deadlines = { headersTimeout: headerMs, connectionsCheckingInterval: everyMs };
+  const door = createDoor({
+    ...given,
+    secureContext: options.secureContext,
+    exempt: options.exempt ?? (() => false),
+    limits: { ...DOOR_LIMITS, ...options.door },
+  });
   const app = fastify({
     bodyLimit: BODY_LIMIT,
-    requestTimeout: requestMs,
-    connectionTimeout: 120_000,
     clientErrorHandler: createRefusal(deps.clock),
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-    ...(options.tls === null
-      ? { http: deadlines }
-      : {
-          https: {
-            ...deadlines,
-            ...options.tls,
-            minVersion: options.tls.minVersion as 'TLSv1.2',
-            secureOptions: NO_RENEGOTIATION,
-          },
-        }),
+    serverFactory(handler: RequestListener) {
+      const server = door.open(
+        {
+          headersTimeout: headerMs,
+          requestTimeout: requestMs,
+          connectionsCheckingInterval: everyMs,
+          keepAliveTimeout: KEEP_ALIVE_MS,
+        },
+        handler,
+      );
+      return server.setTimeout(STILL_MS);
+    },
   } as object) as unknown as FastifyInstance;
   // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
@@ -243,10 +255,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
       await app.listen({ host: options.host, port: options.port });
     },
     async [Symbol.asyncDispose]() {
+      door.shut();
       // A connection that never asked anything counts as busy to Node: after a while all are ended.
-      const timer = deps.clock.after(STOP_MS, () => app.server.closeAllConnections());
+      const timer = deps.clock.after(STOP_MS, () => door.clear());
       await app.close();
       timer.cancel();
+      door.clear();
     },
   };
 }

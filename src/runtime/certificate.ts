@@ -16,8 +16,6 @@ export interface CertificateFiles {
   readonly hostname: string;
 }
 export interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
   /** The context for listeners of this least version; re-read when the files change. */
   contextFor(minVersion: SecureVersion): () => SecureContext;
 }
@@ -51,7 +49,6 @@ export async function openCertificate(
   const stamp = () => `${statSync(paths.cert).mtimeMs} ${statSync(paths.key).mtimeMs}`;
   const first = read();
   return {
-    ...first,
     contextFor(minVersion) {
       const current = {
         stamp: stamp(),

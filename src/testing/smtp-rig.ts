@@ -7,12 +7,12 @@ import assert from 'node:assert/strict';
 import { silentLogger } from '../runtime/logger.ts';
 import type { NoticeKind } from '../runtime/notices.ts';
 import { perWidth } from '../runtime/rates.ts';
+import { createSlots, type Slots } from '../runtime/slots.ts';
 import { createTlsContext, makeSelfSigned } from '../runtime/tls.ts';
 import { type Reply, reply } from '../smtp/reply.ts';
 import { createByteBudget } from '../smtp/server/byte-budget.ts';
 import { createSmtpListener, type ListenerOptions, type SmtpListener } from '../smtp/server/listener.ts';
 import type { Connection, Receiver, Transaction } from '../smtp/server/receiver.ts';
-import { createSlots, type Slots } from '../smtp/server/slots.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { condition, type WireClient } from './wire-client.ts';
 

@@ -5,11 +5,12 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually, has, portOf } from './harness.ts';
+import { eventually, has, portOf, startService } from './harness.ts';
 import { authorization, type Journey, startJourney } from './journey.ts';
 import { openSmtp } from './raw-smtp.ts';
 
@@ -71,14 +72,34 @@ test('fail2ban reads the lines of a real service', async (t) => {
   assert.deepEqual([...new Set(found)], ['127.0.0.1']);
 });
 
+test('the API has 200 places for an address, which are told beyond them, and none for a proxy that is trusted', async () => {
+  const { ready } = journey.service;
+  const held = await Promise.all(Array.from({ length: 200 }, () => plain(ready.http, '', '127.0.0.3')));
+  const health = async (from: string) =>
+    text(await plain(ready.http, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', from));
+  assert.match(await health('127.0.0.3'), /^HTTP\/1\.1 503 [^{]*\{"type":"\/problems\/too-many-connections"/);
+  assert.match(await health('127.0.0.4'), /^HTTP\/1\.1 200 /);
+  await eventually('the line', async () => notices('connections-capped').length > 0);
+  const [line] = notices('connections-capped');
+  assert.deepEqual([line!['peer'], line!['network']], ['127.0.0.3', '127.0.0.3']);
+  assert.match(String(line!['session']), /^http-\d+-\d+$/);
+  for (const one of held) one.destroy();
+  await eventually('a place', async () => (await health('127.0.0.3')).startsWith('HTTP/1.1 200 '));
+
+  await using behind = await startService({ HIKYAKU_TRUSTED_PROXIES: '127.0.0.1' });
+  const many = await Promise.all(Array.from({ length: 250 }, () => plain(behind.ready.http)));
+  assert.equal((await fetch(`http://${behind.ready.http}/healthz`)).status, 200);
+  for (const one of many) one.destroy();
+});
+
 /** Ends the connection with a RST. */
 async function reset(socket: Socket): Promise<void> {
   socket.on('error', () => {});
   socket.resetAndDestroy();
   if (!socket.closed) await once(socket, 'close');
 }
-async function plain(address: string, first = ''): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port: portOf(address), noDelay: true });
+async function plain(address: string, first = '', localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port: portOf(address), localAddress, noDelay: true });
   await once(socket, 'connect');
   if (first !== '') await new Promise((resolve) => socket.write(first, resolve));
   return socket;

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { createRate, perWidth } from '../../runtime/rates.ts';
+import { createSlots } from '../../runtime/slots.ts';
 import { createFakeClock } from '../../testing/fake-clock.ts';
 import { endsAt, openRig, PROXY, type Rig } from '../../testing/smtp-rig.ts';
 import {
@@ -18,7 +19,6 @@ import {
 } from '../../testing/wire-client.ts';
 import { type Reply, reply } from '../reply.ts';
 import { peerBehind } from './proxy-peer.ts';
-import { createSlots } from './slots.ts';
 
 const V1 = 'PROXY TCP4 198.51.100.7 203.0.113.25 56319 25\r\n';
 const SIGNATURE = '0d0a0d0a000d0a515549540a';

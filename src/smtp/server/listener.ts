@@ -15,12 +15,12 @@ import type { Logger } from '../../runtime/logger.ts';
 import { noNotices } from '../../runtime/notices.ts';
 import { type Prefixes, prefixesOf } from '../../runtime/prefixes.ts';
 import { createRate, perWidth, type Rate } from '../../runtime/rates.ts';
+import { createSlots, type Slots } from '../../runtime/slots.ts';
 import { formatReply, type Reply } from '../reply.ts';
 import { type Peer, peerBehind, readProxyHeader } from './proxy-peer.ts';
 import type { Connection, ListenerRole, Receiver } from './receiver.ts';
 import { DROPPED, SHUTTING_DOWN, TIMED_OUT, TOO_MANY_CONNECTIONS, TOO_MANY_HANDSHAKES } from './replies.ts';
 import { createSession, type Session, type SessionOptions } from './session.ts';
-import { createSlots, type Slots } from './slots.ts';
 
 export interface ListenerOptions extends Omit<SessionOptions, 'tlsAvailable' | 'mayHandshake'> {
   readonly role: ListenerRole;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { prefixesOf } from '../../runtime/prefixes.ts';
-import { perWidth } from '../../runtime/rates.ts';
+import { prefixesOf } from './prefixes.ts';
+import { perWidth } from './rates.ts';
 import { createSlots, type Entered, type Slots } from './slots.ts';
 
 /** Enters, and remembers who was dropped. `idle`: null for one that may not be. */

@@ -4,7 +4,7 @@
  * Invariants: what a newcomer costs does not grow with the connections there are; nobody is dropped for a network
  * that has as many; a connection whose message is being committed is never dropped.
  */
-import { type PerWidth, type Prefix, type Prefixes, WIDTHS, type Width } from '../../runtime/prefixes.ts';
+import { type PerWidth, type Prefix, type Prefixes, WIDTHS, type Width } from './prefixes.ts';
 
 export interface Guest {
   /** ms since it last did something; null: it may not be dropped now. */
