@@ -56,7 +56,7 @@ export async function hostile({ kind, count }: ScenarioOptions): Promise<Result[
     body: JSON.stringify({ type: 'http', url: hook.url }),
   });
   if (subscribed.status !== 201) throw new Error(await subscribed.text());
-  /** Read and begun anew at each scrape. */
+  /** Since it was asked last. */
   const lag = async () => {
     const text = await (await fetch(`${base}/metrics`)).text();
     const of = (name: string) =>
@@ -65,13 +65,22 @@ export async function hostile({ kind, count }: ScenarioOptions): Promise<Result[
   };
   const results: Result[] = [];
   const times: number[] = [];
-  const lags: { p99: number; max: number }[] = [];
   const chosen = HOSTILE.filter((mail) => kind === null || mail.kind.includes(kind)).slice(0, count ?? 60);
   let sent = 0;
+  const take = async (message: Buffer) => {
+    await using client = await openSmtp(service.ready.mx);
+    const answer = await send(client, 'x@remote.test', ['inbox@sender.test'], message);
+    if (answer.startsWith('250')) sent++;
+    return answer;
+  };
+  const heard = () => eventually('the hook heard of it', async () => hook.state.count >= sent, 120);
+  // What is loaded at first use, threads too, is there before anything is measured.
+  for (const octets of [1000, 100_000]) await take(HOSTILE[0]!.make(octets));
+  await heard();
+  await lag();
   for (const mail of chosen) {
     for (const size of SIZES) {
       const message = mail.make(size);
-      await lag();
       let answer = '';
       let status = 0;
       let listed = 0;
@@ -79,22 +88,18 @@ export async function hostile({ kind, count }: ScenarioOptions): Promise<Result[
       const clock = () => performance.now();
       const watched = await watching(service, async () => {
         let began = clock();
-        await using client = await openSmtp(service.ready.mx);
-        answer = await send(client, 'x@remote.test', ['inbox@sender.test'], message);
+        answer = await take(message);
         took.mx = clock() - began;
         if (!answer.startsWith('250')) return;
-        sent++;
         began = clock();
         const response = await fetch(`${topic}/events?limit=1`, { headers: { authorization } });
         status = response.status;
         listed = (await response.arrayBuffer()).byteLength;
         took.list = clock() - began;
         began = clock();
-        await eventually('the hook heard of it', async () => hook.state.count >= sent, 120);
+        await heard();
         took.hook = clock() - began;
       });
-      const loop = await lag();
-      lags.push(loop);
       times.push(...watched.times);
       const ms = (n: number) => Math.round(n);
       results.push({
@@ -106,8 +111,6 @@ export async function hostile({ kind, count }: ScenarioOptions): Promise<Result[
         mx_ms: ms(took.mx),
         list_ms: ms(took.list),
         hook_ms: ms(took.hook),
-        loop_p99_ms: ms(loop.p99),
-        loop_max_ms: ms(loop.max),
         healthz_max_ms: ms(watched.max),
         healthz_wrong: watched.wrong,
         rss_mib: ms(watched.rssMost),
@@ -115,11 +118,12 @@ export async function hostile({ kind, count }: ScenarioOptions): Promise<Result[
       process.stderr.write(`${JSON.stringify(results.at(-1))}\n`);
     }
   }
+  const loop = await lag();
   return [
     {
       mails: results.length,
-      loop_p99_ms: Math.round(Math.max(...lags.map(({ p99 }) => p99))),
-      loop_max_ms: Math.round(Math.max(...lags.map(({ max }) => max))),
+      loop_p99_ms: Math.round(loop.p99),
+      loop_max_ms: Math.round(loop.max),
       healthz_p99_ms: Math.round(
         at(
           times.toSorted((a, b) => a - b),
