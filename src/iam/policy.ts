@@ -89,11 +89,18 @@ export function isRole(text: string): boolean {
   return Object.hasOwn(ROLES, text) || isOperation(text);
 }
 
+/** What one predefined role permits: most callers have just one, and are asked about at each connection. */
+const PERMITTED: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(ROLES).map(([role, operations]) => [role, new Set(operations)]),
+);
+
 /** The union of what the roles permit, custom ones by their names; unknown names permit nothing. */
 export function operationsOf(
   roles: readonly string[],
   custom: readonly { readonly name: string; readonly operations: readonly string[] }[] = [],
 ): ReadonlySet<string> {
+  const only = roles.length === 1 ? PERMITTED.get(roles[0]!) : undefined;
+  if (only !== undefined) return only;
   const permitted = new Set<string>();
   for (const role of roles) {
     if (Object.hasOwn(ROLES, role)) for (const operation of ROLES[role]!) permitted.add(operation);

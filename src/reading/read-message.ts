@@ -41,7 +41,7 @@ export function readMessage(raw: Buffer, forged: readonly Span[], mostWork = MOS
   const of = (kind: 'text' | 'html') => leaves.filter((leaf) => shown.get(leaf) === kind);
   const text = readTexts(raw, of('text'), defect);
   const html = readTexts(raw, of('html'), defect);
-  const summary = html !== null && (text?.said ?? '').trim() === '' ? textOfHtml(html.said) : null;
+  const summary = html !== null && (text?.said() ?? '').trim() === '' ? textOfHtml(html.said()) : null;
   return {
     version: VERSION,
     bodyStart: section.bodyStart,
@@ -61,17 +61,18 @@ function readTexts(
   raw: Buffer,
   leaves: readonly Leaf[],
   defect: Defect,
-): { readonly of: TextOf; readonly said: string } | null {
+): { readonly of: TextOf; readonly said: () => string } | null {
   const [first, ...others] = leaves.map((leaf) => readText(raw, leaf, defect));
   if (first === undefined) return null;
   if (others.length === 0 && first.at !== null) return { of: { at: first.at }, said: first.text };
-  const { text, cut } = cutText([first, ...others].map((one) => one.text).join('\n'), MOST_TEXT);
+  const { text, cut } = cutText([first, ...others].map((one) => one.text()).join('\n'), MOST_TEXT);
   if (cut) defect('text-cut');
-  return { of: { value: text }, said: text };
+  return { of: { value: text }, said: () => text };
 }
 
 interface Text {
-  readonly text: string;
+  /** Made when it is asked for: of most mail it is not. */
+  readonly text: () => string;
   /** Where it stands as it is. */
   readonly at: Span | null;
 }
@@ -89,9 +90,12 @@ function readText(raw: Buffer, leaf: Leaf, defect: Defect): Text {
   ) {
     const whole = octets.subarray(0, wholeCharacters(octets, MOST_TEXT));
     if (whole.length < end - start) defect('text-cut');
-    const text = withPlainLineEnds(whole.toString());
-    const joined = flowed ? unflow(text, deletesSpace(leaf)) : text;
-    return { text: joined, at: joined === text ? [start, start + whole.length] : null };
+    const text = () => withPlainLineEnds(whole.toString());
+    const at: Span = [start, start + whole.length];
+    if (!flowed) return { text, at };
+    const asItStands = text();
+    const joined = unflow(asItStands, deletesSpace(leaf));
+    return { text: () => joined, at: joined === asItStands ? at : null };
   }
   const { octets: plain, broken } = decodePiece(encoding, octets, true);
   if (broken) defect('encoding-broken');
@@ -101,7 +105,8 @@ function readText(raw: Buffer, leaf: Leaf, defect: Defect): Text {
   const { text, defect: wrong } = decodeText(kept, charset, cut);
   if (wrong !== null) defect(wrong);
   const lines = withPlainLineEnds(text);
-  return { text: flowed ? unflow(lines, deletesSpace(leaf)) : lines, at: null };
+  const joined = flowed ? unflow(lines, deletesSpace(leaf)) : lines;
+  return { text: () => joined, at: null };
 }
 function deletesSpace({ parameters }: Leaf): boolean {
   return parameters.get('delsp')?.toLowerCase() === 'yes';
