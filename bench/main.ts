@@ -167,6 +167,7 @@ for (const name of chosen) {
       ratio: theirs.length === 0 ? null : round(median(mine.map(({ rate }, i) => rate / theirs[i]!.rate)), 2),
       runs,
       cpu_ms: round(median(mine.map(({ cpu }) => cpu!)), 3),
+      ...(against === null ? {} : { peer_cpu_ms: round(median(theirs.map(({ cpu }) => cpu!)), 3) }),
       ...(before === undefined ? {} : perMessage(before, (await subject.work?.())!, runs * count.ours)),
       ...(without.length === 0 ? {} : dkimCost(mine, without, bare)),
     });
