@@ -158,6 +158,11 @@ test('transfer encodings are taken away, broken ones told', () => {
   const unknown = text('x-uuencode', 'begin');
   assert.deepEqual([unknown.said, unknown.defects], ['begin', ['encoding-unknown']]);
 });
+test('NUL in a body is told, and hides nothing', () => {
+  const m = read('From: a@b.test\n\nx\0y\n');
+  assert.deepEqual([m.said, m.defects], ['x\0y\n', ['nul-in-body']]);
+});
+
 test('flowed text is joined (RFC 3676): stuffing, quotes, signatures, DelSp', () => {
   const flowed = (body: string, more = '') =>
     read(`Content-Type: text/plain; format=flowed${more}\n\n${body}`).said;

@@ -36,6 +36,7 @@ export function readMessage(raw: Buffer, forged: readonly Span[], mostWork = MOS
   const defect = (name: string) => void defects.add(name);
   const section = readHeaderSection(raw);
   const said = readFields(section, defect);
+  if (raw.includes(0, section.bodyStart)) defect('nul-in-body');
   const leaves = readStructure(raw, section, mostWork, defect);
   const shown = chooseTexts(leaves, MOST_ENCODED);
   const of = (kind: 'text' | 'html') => leaves.filter((leaf) => shown.get(leaf) === kind);
