@@ -56,6 +56,7 @@ export interface ReceiverDeps {
 export const SENT_KEY_MS = 24 * 3600 * 1000;
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
+const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
 const AUTH_REQUIRED = reply(530, '5.7.0', 'authentication required');
 const TLS_REQUIRED = reply(530, '5.7.0', 'must issue a STARTTLS command first');
 const BAD_CREDENTIALS = reply(535, '5.7.8', 'authentication credentials invalid');
@@ -392,7 +393,8 @@ async function acceptIncoming(
 
 function storeReply(logger: Logger, connection: Connection, error: unknown): Reply {
   // Two copies at once under one Idempotency-Key: the second one is told to come again, and then finds the first.
-  if (error instanceof ConflictError || error instanceof NoPlace) return TRY_LATER;
+  if (error instanceof ConflictError) return TRY_LATER;
+  if (error instanceof NoPlace) return TOO_BUSY;
   logger.error({ connection: connection.id, err: error }, 'mail could not be taken');
   return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
 }
