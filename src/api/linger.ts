@@ -15,6 +15,9 @@ export function leaveRest(request: IncomingMessage, clock: Clock): void {
   const { complete, headers } = request;
   const announced = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (complete || !announced) return;
+  // Behind `Connection: close` Node would take the connection down with the answer: it only says that it has no more.
+  const { socket } = request;
+  socket.destroySoon = () => void socket.end();
   let octets = 0;
   request.on('data', (chunk: Buffer) => {
     octets += chunk.length;
@@ -22,7 +25,7 @@ export function leaveRest(request: IncomingMessage, clock: Clock): void {
   });
   clock.after(LINGER_MS, () => {
     if (request.complete) request.resume();
-    else request.socket.destroy();
+    else socket.destroy();
   });
 }
 

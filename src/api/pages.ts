@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { goneSignal } from './client-gone.ts';
+import { invalid } from './problems.ts';
 
 /** Octets of JSON at which a page ends. */
 export const PAGE_OCTETS = 4 * 1024 * 1024;
@@ -54,7 +55,13 @@ export async function listJson<T>(options: ListOptions<T>): Promise<string> {
 /** The page the caller asks for; `limit` where it names none. */
 export function pageOf(request: FastifyRequest, most = 50): PageRequest {
   const { limit = most, cursor = null } = request.query as { limit?: number; cursor?: string };
+  if (cursor !== null && !isCursor(cursor)) throw invalid('cursor', 'is none that a list has given');
   return { limit, cursor };
+}
+/** Lists give the keys of rows, which are printable, in base64url (store/command). Damaged ones are not. */
+function isCursor(text: string): boolean {
+  const key = Buffer.from(text, 'base64url');
+  return key.toString('base64url') === text && /^[\x20-\x7e]+$/.test(key.toString('latin1'));
 }
 /** Answers with the page the caller asks for. */
 export async function sendList<T>(

@@ -22,7 +22,9 @@ export interface PostmasterDeps {
 
 /** Whether the recipient, as the peer gave it, is this host's own postmaster. */
 export function isHostPostmaster(text: string, hostname: string): boolean {
-  if (text.toLowerCase() === 'postmaster') return true;
+  const lower = text.toLowerCase();
+  // A host name of one label is in no mail address, and still this host's.
+  if (lower === 'postmaster' || lower === `postmaster@${hostname.toLowerCase()}`) return true;
   const address = parseAddress(text);
   const host = parseDomain(hostname);
   return address?.localPart.toLowerCase() === 'postmaster' && host !== null && address.domain === host;

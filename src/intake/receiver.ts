@@ -117,7 +117,11 @@ export function refusalReply(refusal: SendRefusal): Reply {
     case 'author-several':
       return reply(554, '5.6.0', 'more than one From header field');
     case 'author-invalid':
-      return reply(554, '5.6.0', `the ${refusal.field} header field is not a list of mailboxes`);
+      return reply(
+        554,
+        '5.6.0',
+        `the ${refusal.field} header field is not a list of mailboxes; quote names that hold ( ) , : ;`,
+      );
     case 'author-foreign':
       return reply(
         550,

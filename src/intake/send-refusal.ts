@@ -31,7 +31,7 @@ export function defectText({ kind, line, field }: HeaderDefect): string {
     case 'too-large':
       return 'the header has more than 256 KiB';
     case 'duplicate':
-      return `more than one ${field} header field`;
+      return `more than one ${field} header field: again in line ${line}`;
     default:
       return `line ${line} of the header is no field: a name, a colon and a value`;
   }

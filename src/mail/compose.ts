@@ -114,7 +114,8 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
 
 function mailbox(value: string, path: string): Mailbox {
   const parsed = parseMailbox(value);
-  if (parsed === null) throw new FieldError(path, 'is not one RFC 5322 mailbox (a group is none)');
+  if (parsed === null)
+    throw new FieldError(path, 'is not one RFC 5322 mailbox; a name with ( ) , : ; needs quotes');
   return parsed;
 }
 function mailboxes(input: ComposeInput, key: 'from' | 'reply_to' | 'to' | 'cc' | 'bcc'): Mailbox[] {

@@ -14,7 +14,10 @@ export function readFields(section: HeaderSection, defect: (name: string) => voi
   for (const name of defectNames(section)) defect(name);
   const said = (name: string) => {
     const field = findHeader(section.fields, name);
-    return field === undefined ? null : headerText(field.rawValue);
+    if (field === undefined) return null;
+    const text = headerText(field.rawValue);
+    if (text.includes('\ufffd')) defect('charset-unknown');
+    return text;
   };
   /** Of all fields of the name: what one shows, the other must not hide. */
   const mailboxes = (name: string): ReadMailbox[] =>

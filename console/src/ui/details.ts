@@ -34,7 +34,10 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^must be base64 of at least 16 octets$/, 'problem.detail.base64'],
   [/^must be text in visible ASCII$/, 'problem.detail.ascii'],
   [/^is not a (known field|setting of .*)$/, 'problem.detail.unknown_field'],
-  [/^(must be an absolute URL ending in .*|is not an id|is not an event id)$/, 'problem.detail.reference'],
+  [
+    /^(must be an absolute URL ending in .*|is not an id|is not an event id|is none that a list has given)$/,
+    'problem.detail.reference',
+  ],
   [/^there is no such (account|change|domain|topic|plan, or it was used)$/, 'problem.detail.gone'],
   [/^the plan was made with another account$/, 'problem.detail.other_account'],
   [/^has passed$/, 'problem.detail.passed'],
