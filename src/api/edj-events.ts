@@ -8,7 +8,7 @@ import { goneSignal } from './client-gone.ts';
 import { found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.ts';
-import { JSON_TYPE, pageOf } from './pages.ts';
+import { JSON_TYPE, limitOf, pageOf } from './pages.ts';
 import { invalid, notFound } from './problems.ts';
 import { IdParams, List } from './schemas.ts';
 import { sendStreamed } from './streamed.ts';
@@ -84,7 +84,7 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
       const signal = goneSignal(reply);
       const options: RenderOptions = { body: full, inline: false, deprecated: false };
       const page = eventPage(walk(request, topic, signal), {
-        limit: pageOf(request).limit,
+        limit: limitOf(request),
         render: (event) => deps.renderEvent(event, options, signal),
         signal,
       });

@@ -52,11 +52,15 @@ export async function listJson<T>(options: ListOptions<T>): Promise<string> {
   return `{${fields.join('')}"${name}":[${texts.join(',')}],"next_cursor":${JSON.stringify(next)}}`;
 }
 
-/** The page the caller asks for; `limit` where it names none. */
+/** How many items the caller asks for; `most` where it does not say. */
+export function limitOf(request: FastifyRequest, most = 50): number {
+  return (request.query as { limit?: number }).limit ?? most;
+}
+/** The page the caller asks for. Throws problem 400 where the cursor is damaged. */
 export function pageOf(request: FastifyRequest, most = 50): PageRequest {
-  const { limit = most, cursor = null } = request.query as { limit?: number; cursor?: string };
+  const { cursor = null } = request.query as { cursor?: string };
   if (cursor !== null && !isCursor(cursor)) throw invalid('cursor', 'is none that a list has given');
-  return { limit, cursor };
+  return { limit: limitOf(request, most), cursor };
 }
 /** Lists give the keys of rows, which are printable, in base64url (store/command). Damaged ones are not. */
 function isCursor(text: string): boolean {
