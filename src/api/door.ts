@@ -54,6 +54,8 @@ const HANDSHAKE_MS = 15_000;
 /** While places are few: for a handshake, and for a connection on which nothing is asked. */
 const PRESSED_HANDSHAKE_MS = 5_000;
 const PRESSED_WAITING_MS = 10_000;
+/** Requests of one connection that have no whole answer: whoever asks for more without reading is cut off. */
+const MOST_TURNS = 100;
 const SWEEP_MS = 1_000;
 /** Of a sweep while places are few: thousands at once would be a stall, and come again at once. */
 const MOST_CLOSED_AT_ONCE = 250;
@@ -71,8 +73,8 @@ interface Live {
   inHandshake: boolean;
   /** Monotonic ms when the connection, a handshake, a request or an answer began or ended last. */
   since: number;
-  /** Requests without their whole answer. */
-  underWay: number;
+  /** Requests without their whole answer, in their order: the first is being answered, and the others wait for it. */
+  readonly turns: (() => void)[];
   last: { readonly request: IncomingMessage; readonly response: ServerResponse } | null;
 }
 
@@ -87,15 +89,15 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
   let isShut = false;
 
   /** A request has come whole that changes something, and nothing is answered so far. */
-  function writes({ underWay, last }: Live): boolean {
-    if (underWay === 0 || last === null) return false;
+  function writes({ last }: Live): boolean {
+    if (last === null) return false;
     const { request, response } = last;
     return request.complete && !response.headersSent && !SAFE.has(request.method);
   }
   function isLate(one: Live): boolean {
     const age = clock.monotonic() - one.since;
     if (one.inHandshake) return age > (slots.pressed ? PRESSED_HANDSHAKE_MS : HANDSHAKE_MS);
-    return slots.pressed && !one.trusted && one.underWay === 0 && age > PRESSED_WAITING_MS;
+    return slots.pressed && !one.trusted && one.turns.length === 0 && age > PRESSED_WAITING_MS;
   }
   function sweep(): void {
     let most = slots.pressed ? MOST_CLOSED_AT_ONCE : Number.POSITIVE_INFINITY;
@@ -120,7 +122,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       trusted: exempt(address),
       inHandshake: secureContext !== null,
       since: clock.monotonic(),
-      underWay: 0,
+      turns: [],
       last: null,
     };
     live.add(one);
@@ -179,17 +181,27 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       serve(secured);
     });
   }
-  function asked(request: IncomingMessage, response: ServerResponse): void {
+  /** One request of a connection after the other, as their answers leave (RFC 9112 §9.3.2). */
+  function asked(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const one = bySocket.get(request.socket);
-    if (one === undefined) return;
-    one.underWay += 1;
+    if (one === undefined) {
+      handle();
+      return;
+    }
     one.since = clock.monotonic();
-    one.last = { request, response };
-    response.once('close', () => {
-      one.underWay -= 1;
-      one.since = clock.monotonic();
-      if (one.underWay === 0) one.last = null;
+    one.turns.push(() => {
+      one.last = { request, response };
+      response.once('close', () => {
+        one.since = clock.monotonic();
+        one.last = null;
+        one.turns.shift();
+        if (request.socket.destroyed) one.turns.length = 0;
+        one.turns[0]?.();
+      });
+      handle();
     });
+    if (one.turns.length === 1) one.turns[0]!();
+    else if (one.turns.length > MOST_TURNS) request.socket.destroy();
   }
 
   return {
@@ -198,8 +210,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
     },
     open(options, handler) {
       const server = createServer(options, (request, response) => {
-        asked(request, response);
-        handler(request, response);
+        asked(request, response, () => handler(request, response));
       });
       const serving = server.listeners('connection');
       server.removeAllListeners('connection');

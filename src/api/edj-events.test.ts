@@ -229,11 +229,45 @@ describe('events by HTTP', () => {
     assert.deepEqual(idsOf((await get(`${path}?cursor=${json.next_cursor}`)).json), [ids[1], ids[0]]);
   });
 
+  test('100 requests of a project wait at once, one more is 429, and all are woken', async () => {
+    const { topic, ids, path } = await topicOf(1);
+    const patient = Array.from({ length: 100 }, () => get(`${path}?after=${ids[0]}&wait=30`));
+    while (waiting.now < 100) await turn();
+    const refused = await ask(`${path}?after=${ids[0]}&wait=30`);
+    assert.deepEqual(
+      [refused.status, refused.headers.get('retry-after'), ((await refused.json()) as Json).type],
+      [429, '10', '/problems/too-many-waiting'],
+    );
+    assert.deepEqual(idsOf((await get(path)).json), ids, 'who does not wait is answered');
+    const late = await publish(topic, 1);
+    notify([topic.id]);
+    for (const { json } of await Promise.all(patient)) assert.deepEqual(idsOf(json), [late]);
+    assert.deepEqual(idsOf((await get(`${path}?after=${ids[0]}&wait=30`)).json), [late]);
+  });
+
+  test('requests on one connection are answered one after the other; over 100 unanswered it ends', async () => {
+    const { ids, path } = await topicOf(5 * MIB);
+    const before = rendered.count;
+    const socket = connect(api.port, '127.0.0.1').on('error', () => {});
+    socket.write(request(`/edj/v1/events/${ids[0]}`).repeat(20));
+    while (rendered.count === before) await turn();
+    for (let i = 0; i < 5; i++) await get(path);
+    assert.ok(
+      rendered.count - before - 5 < 6,
+      `${rendered.count - before - 5} are rendered for who does not read`,
+    );
+    socket.write(request(`/edj/v1/events/${ids[0]}`).repeat(200));
+    socket.resume();
+    await once(socket, 'close');
+  });
+
   test('HEAD renders nothing', async () => {
     const { ids, path } = await topicOf(1);
     const before = rendered.count;
-    for (const one of [path, `/edj/v1/events/${ids[0]}`])
-      assert.equal((await ask(one, { method: 'HEAD' })).status, 200);
+    for (const one of [path, `/edj/v1/events/${ids[0]}`]) {
+      const { status, headers } = await ask(one, { method: 'HEAD' });
+      assert.deepEqual([status, headers.get('content-length')], [200, null]);
+    }
     assert.equal(rendered.count, before);
   });
 

@@ -3,15 +3,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
 import type { EventRow, Topic } from '../edj/types.ts';
-import { type EventId, parseId } from '../runtime/ids.ts';
+import { type EventId, type ProjectId, parseId } from '../runtime/ids.ts';
 import { goneSignal } from './client-gone.ts';
 import { found, pathId, permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.ts';
 import { JSON_TYPE, limitOf, pageOf } from './pages.ts';
-import { invalid, notFound } from './problems.ts';
+import { invalid, notFound, Problem } from './problems.ts';
 import { IdParams, List } from './schemas.ts';
-import { sendStreamed } from './streamed.ts';
+import type { Stream } from './streamed.ts';
 
 const EventQuery = Type.Object(
   {
@@ -40,17 +40,36 @@ const OneQuery = Type.Object(
 );
 /** How long a wait goes by what it was told before it looks again, ms. */
 const LOOK_MS = 1_000;
+/** Requests of one project that wait. */
+const MOST_WAITING = 100;
 
-export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: () => boolean): void {
-  const { read, clock, logger } = deps;
+export function edjEventRoutes(
+  app: FastifyInstance,
+  deps: ApiDeps,
+  stream: Stream,
+  stopping: () => boolean,
+): void {
+  const { read, clock } = deps;
+  const waiting = new Map<ProjectId, number>();
 
-  /** Rejects with the signal's reason; the events are none where the time is over. */
-  async function* waited(
+  /** Until there is an event, or the time is over. Rejects with the signal's reason, and where too many wait already. */
+  async function wait(
     topic: Topic,
     after: EventId | null,
     seconds: number,
     signal: AbortSignal,
-  ): AsyncGenerator<Placed> {
+  ): Promise<void> {
+    const { projectId } = topic;
+    const others = waiting.get(projectId) ?? 0;
+    if (others >= MOST_WAITING) throw tooManyWaiting();
+    waiting.set(projectId, others + 1);
+    using _ = {
+      [Symbol.dispose]() {
+        const left = waiting.get(projectId)! - 1;
+        if (left === 0) waiting.delete(projectId);
+        else waiting.set(projectId, left);
+      },
+    };
     const deadline = clock.monotonic() + seconds * 1000;
     const left = () => deadline - clock.monotonic();
     while (left() > 0 && !stopping()) {
@@ -58,7 +77,6 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
       await deps.eventSignal.wait(topic.id, Math.min(LOOK_MS, left()), clock, signal);
       signal.throwIfAborted();
     }
-    yield* oldestFirst(read, topic, after);
   }
   function eventId(field: string, text: string): EventId | null {
     if (text === '') return null;
@@ -66,12 +84,18 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
     if (id === null) throw invalid(field, 'is not an event id');
     return id;
   }
-  function walk(request: FastifyRequest, topic: Topic, signal: AbortSignal): AsyncGenerator<Placed> {
+  /** The events, after the wait that was asked for. */
+  async function walk(
+    request: FastifyRequest,
+    topic: Topic,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<Placed>> {
     const query = request.query as { after?: string; cursor?: string; wait?: number };
-    const { after, cursor, wait = 0 } = query;
-    if (after === undefined && wait === 0) return newestFirst(read, topic, pageOf(request));
+    const { after, cursor, wait: seconds = 0 } = query;
+    if (after === undefined && seconds === 0) return newestFirst(read, topic, pageOf(request));
     const from = cursor === undefined ? eventId('after', after ?? '') : eventId('cursor', cursor);
-    return waited(topic, from, wait, signal);
+    if (seconds > 0 && request.method !== 'HEAD') await wait(topic, from, seconds, signal);
+    return oldestFirst(read, topic, from);
   }
 
   app.get(
@@ -83,15 +107,15 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
       const { full = false } = request.query as { full?: boolean };
       const signal = goneSignal(reply);
       const options: RenderOptions = { body: full, inline: false, deprecated: false };
-      const page = eventPage(walk(request, topic, signal), {
+      const page = eventPage(await walk(request, topic, signal), {
         limit: limitOf(request),
         render: (event) => deps.renderEvent(event, options, signal),
         signal,
       });
-      return sendStreamed(request, reply, page, {
+      return stream(request, reply, page, {
         type: JSON_TYPE,
+        share: projectId,
         signal,
-        logger,
         ids: { topic: topic.id },
       });
     },
@@ -102,10 +126,10 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
     const { as, inline = false } = request.query as { as?: 'hook'; inline?: boolean };
     const signal = goneSignal(reply);
     const pieces = whole(event, { body: true, inline, deprecated: as === 'hook' }, signal);
-    return sendStreamed(request, reply, pieces, {
+    return stream(request, reply, pieces, {
       type: JSON_TYPE,
+      share: projectId,
       signal,
-      logger,
       ids: { event: event.id },
     });
   });
@@ -127,3 +151,11 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
     }
   }
 }
+const tooManyWaiting = () =>
+  new Problem(
+    429,
+    'too-many-waiting',
+    'Too many waiting',
+    `${MOST_WAITING} requests of this project wait for events already, try again later`,
+    { headers: { 'retry-after': '10' } },
+  );

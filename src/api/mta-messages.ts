@@ -12,9 +12,9 @@ import { byId, JSON_TYPE, listJson, pageOf, pagesOf, sendList } from './pages.ts
 import { Problem, problemBody } from './problems.ts';
 import { rawMessage } from './raw-message.ts';
 import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery, WholeQuery } from './schemas.ts';
-import { sendStreamed } from './streamed.ts';
+import type { Stream } from './streamed.ts';
 
-export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
+export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, stream: Stream): void {
   const { read, transactor, random, clock } = deps;
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   const head = (m: Omit<StoredMessage, 'raw' | 'prefix'>, size: number) => ({
@@ -93,10 +93,10 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
       reply
         .header('content-disposition', `attachment; filename="${message.id}.eml"`)
         .header('content-length', size);
-      return sendStreamed(request, reply, pieces(signal), {
+      return stream(request, reply, pieces(signal), {
         type: 'message/rfc822',
         signal,
-        logger: deps.logger,
+        share: projectId,
         ids: { message: message.id },
       });
     },

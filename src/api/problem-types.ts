@@ -82,6 +82,10 @@ export const PROBLEM_TYPES = {
   loop: { status: 422, meaning: 'the message has passed too many hosts' },
   'too-many-failures': { status: 429, meaning: 'too many failed authentications; see Retry-After' },
   'limit-exceeded': { status: 429, meaning: 'the sending limit is reached; see Retry-After' },
+  'too-many-waiting': {
+    status: 429,
+    meaning: '100 requests of the project wait for events; see Retry-After',
+  },
   'header-too-large': { status: 431, meaning: 'the header of the request is over 16 KiB' },
   internal: { status: 500, meaning: 'an error on this side; the log knows it by the id in `detail`' },
   'dns-provider-unreachable': {

@@ -47,6 +47,7 @@ import { complete, type OpenApi } from './reference/reference.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
+import { createStreams } from './streamed.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -121,6 +122,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   // Answers leave as they were made: a schema describes them and changes nothing.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   const views = createViews(deps.publicUrl);
+  const stream = createStreams(deps);
   const idempotency = createIdempotency(given);
   const peopleViews = createPeopleViews({ deps, people });
   const documents: Partial<Record<Document, () => object>> = {};
@@ -219,21 +221,21 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     mtaDomainRoutes(scope, deps, views);
     mtaDkimRoutes(scope, deps);
     mtaDnsProviderRoutes(scope, deps);
-    mtaMessageRoutes(scope, deps, views);
+    mtaMessageRoutes(scope, deps, views, stream);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);
     mtaLimitRequestRoutes(scope, deps);
   });
   await part('edj', (scope) => {
     edjRoutes(scope, deps, views);
-    edjEventRoutes(scope, deps, () => stop.asked);
+    edjEventRoutes(scope, deps, stream, () => stop.asked);
   });
   await part(
     'iam',
     (scope) => {
       iamRoutes(scope, deps, views);
       iamDomainRoutes(scope, deps, views);
-      projectRoutes(scope, deps, views);
+      projectRoutes(scope, deps, views, stream);
       memberRoutes(scope, deps, peopleViews);
       roleRoutes(scope, deps);
       auditRoutes(scope, deps);

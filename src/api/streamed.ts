@@ -1,38 +1,126 @@
 /**
  * Answers made while they are sent, no faster than the client takes them. Invariants: what fails before the first piece
  * is a problem like any other; behind it the connection is ended in the middle of the body, so that nobody takes the
- * answer for whole, and the log says why.
+ * answer for whole, and the log says why. What has at most 256 KiB is made whole and sent. Anything larger has one of a
+ * few places, shared by project, from before its first octet until its last has left, holds one piece, and is cut off
+ * where its client does not keep a minimum pace. Fails with NoPlace where none of the places comes free in time.
  */
+import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { createPlaces, NoPlace } from '../runtime/places.ts';
+import { ClientGone } from './client-gone.ts';
 
 export interface StreamedOptions {
   readonly type: string;
+  /** The project whose places it takes. */
+  readonly share: string;
   readonly signal: AbortSignal;
-  readonly logger: Logger;
   /** What is sent, for the log. */
   readonly ids: Readonly<Record<string, string>>;
 }
-export async function sendStreamed(
+export type Stream = (
   request: FastifyRequest,
   reply: FastifyReply,
   pieces: AsyncGenerator<Buffer | string>,
-  { type, signal, logger, ids }: StreamedOptions,
-): Promise<FastifyReply> {
-  reply.type(type);
-  if (request.method === 'HEAD') return reply.send('');
-  const first = await pieces.next();
-  async function* rest(): AsyncGenerator<Buffer | string> {
+  options: StreamedOptions,
+) => Promise<FastifyReply>;
+
+/** Octets of an answer that needs no place. */
+const SMALL = 256 * 1024;
+const PLACES = 64;
+const OF_A_PROJECT = 8;
+/** Each that waits to be sent holds its first 512 KiB. */
+const WAITING_OF_A_PROJECT = 8;
+const WAIT_MS = 10_000;
+/** So many octets have so many ms to leave. */
+const SLICE = 64 * 1024;
+const SLICE_MS = 30_000;
+
+class TooSlow extends Error {
+  override name = 'TooSlow';
+}
+
+export function createStreams({ clock, logger }: { clock: Clock; logger: Logger }): Stream {
+  /** For making the first octets; not held while a client is waited for. */
+  const making = createPlaces(PLACES, clock, { places: OF_A_PROJECT });
+  const sending = createPlaces(PLACES, clock, { places: OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
+
+  return async (request, reply, pieces, { type, share, signal, ids }) => {
+    reply.type(type);
+    // A text, even an empty one, would be told as its length.
+    if (request.method === 'HEAD') return reply.send(Readable.from([]));
+    const begun = await begin(pieces, share, signal);
+    if (begun.isWhole) return reply.send(Buffer.concat(begun.held));
     try {
-      if (first.done !== true) yield first.value;
-      yield* pieces;
+      const place = await sending.take(share, { waitMs: WAIT_MS, signal });
+      reply.raw.once('close', () => place[Symbol.dispose]());
+      if (signal.aborted) place[Symbol.dispose]();
+      signal.throwIfAborted();
     } catch (error) {
-      if (!signal.aborted) logger.error({ request: request.id, ...ids, err: error }, 'an answer broke off');
-      throw error;
-    } finally {
       await pieces.return(null);
+      throw error;
     }
+    async function* paced(): AsyncGenerator<Buffer> {
+      try {
+        for await (const piece of behind(begun.held, pieces))
+          for (let at = 0; at < piece.length; at += SLICE) {
+            yield piece.subarray(at, at + SLICE);
+            await taken(reply.raw, clock, signal);
+          }
+      } catch (error) {
+        tell(error, request.id);
+        throw error;
+      }
+    }
+    function tell(error: unknown, id: string): void {
+      if (signal.aborted || error instanceof ClientGone) return;
+      if (error instanceof NoPlace || error instanceof TooSlow)
+        logger.warn({ request: id, ...ids, reason: error.message }, 'an answer broke off');
+      else logger.error({ request: id, ...ids, err: error }, 'an answer broke off');
+    }
+    return reply.send(Readable.from(paced(), { objectMode: false, highWaterMark: 1 }));
+  };
+
+  async function begin(pieces: AsyncGenerator<Buffer | string>, share: string, signal: AbortSignal) {
+    using _ = await making.take(share, { waitMs: WAIT_MS, signal });
+    const held: Buffer[] = [];
+    for (let size = 0; size <= SMALL; size += held.at(-1)!.length) {
+      const { done, value } = await pieces.next();
+      if (done === true) return { isWhole: true, held };
+      held.push(Buffer.from(value));
+    }
+    return { isWhole: false, held };
   }
-  return reply.send(Readable.from(rest(), { objectMode: false }));
+}
+/** What was held is let go piece by piece. */
+async function* behind(held: Buffer[], pieces: AsyncGenerator<Buffer | string>): AsyncGenerator<Buffer> {
+  try {
+    for (let first = held.shift(); first !== undefined; first = held.shift()) yield first;
+    for await (const piece of pieces) yield Buffer.from(piece);
+  } finally {
+    await pieces.return(null);
+  }
+}
+/** Resolves when what was written has left; rejects with TooSlow, or the signal's reason. */
+function taken(raw: ServerResponse, clock: Clock, signal: AbortSignal): Promise<void> {
+  if (!raw.writableNeedDrain) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      raw.off('drain', drained);
+      signal.removeEventListener('abort', aborted);
+      timer.cancel();
+      settle();
+    };
+    const drained = () => end(resolve);
+    const aborted = () => end(() => reject(signal.reason));
+    const timer = clock.after(SLICE_MS, () =>
+      end(() => reject(new TooSlow(`the client took less than ${SLICE} octets in ${SLICE_MS / 1000} s`))),
+    );
+    raw.once('drain', drained);
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+  });
 }

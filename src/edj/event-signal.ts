@@ -1,4 +1,5 @@
 /** Lets readers of a topic wait for its next event. A hint only: whoever is woken looks into the store. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../runtime/clock.ts';
 import type { TopicId } from '../runtime/ids.ts';
 
@@ -8,11 +9,14 @@ export interface EventSignal {
   wait(topic: TopicId, ms: number, clock: Clock, signal?: AbortSignal): Promise<boolean>;
 }
 
+/** Woken in one turn of the loop: each looks into the store at once. */
+const OF_A_TURN = 8;
+
 export function createEventSignal(): EventSignal {
   const waiting = new Map<TopicId, Set<(notified: boolean) => void>>();
   return {
     notify(topics) {
-      for (const topic of topics) for (const wake of [...(waiting.get(topic) ?? [])]) wake(true);
+      void wakeAll([...topics].flatMap((topic) => [...(waiting.get(topic) ?? [])]));
     },
     wait(topic, ms, clock, signal) {
       return new Promise((resolve) => {
@@ -33,4 +37,10 @@ export function createEventSignal(): EventSignal {
       });
     },
   };
+}
+async function wakeAll(waiting: readonly ((notified: boolean) => void)[]): Promise<void> {
+  for (const [i, wake] of waiting.entries()) {
+    if (i > 0 && i % OF_A_TURN === 0) await turn();
+    wake(true);
+  }
 }

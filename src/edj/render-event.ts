@@ -44,6 +44,8 @@ export interface RenderedEvent {
 const MOST_PIECE = 256 * 1024;
 /** Octets that are rendered on the loop. */
 const ON_THE_LOOP = 64 * 1024;
+/** How long a piece waits for a worker, ms: what has begun to leave would break off. */
+const PIECE_WAIT_MS = 60_000;
 
 /** Throws MessageGone where the event shows a message that is no longer kept, and what `pieces` throws. */
 export async function renderEvent(
@@ -120,9 +122,14 @@ async function* rendered(
   deps: RenderDeps,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
+  let isFirst = true;
   for (const segment of segments) {
-    if (segment.kind === 'octets') yield bufferOf(segment.octets);
-    else yield* octetsRendered(segment, message, deps, signal);
+    if (segment.kind === 'octets') {
+      yield bufferOf(segment.octets);
+    } else {
+      yield* octetsRendered(segment, message, deps, signal, isFirst);
+      isFirst = false;
+    }
   }
 }
 async function* octetsRendered(
@@ -130,6 +137,7 @@ async function* octetsRendered(
   message: ShownMessage,
   deps: RenderDeps,
   signal: AbortSignal | undefined,
+  isFirst: boolean,
 ): AsyncGenerator<Buffer> {
   const [start, end] = segment.at;
   const onLoop = end - start <= ON_THE_LOOP;
@@ -148,7 +156,11 @@ async function* octetsRendered(
   function pieceOf(job: PieceJob): Promise<Piece> | Piece {
     if (onLoop) return renderPiece(job);
     const given = () => ({ ...job, octets: packed(job.octets) });
-    return deps.workers.run<Piece>('renderPiece', given, { share: message.projectId, signal });
+    return deps.workers.run<Piece>('renderPiece', given, {
+      share: message.projectId,
+      signal,
+      ...(isFirst && job.carried === NOTHING_CARRIED ? {} : { waitMs: PIECE_WAIT_MS }),
+    });
   }
 }
 function jobOf(segment: Exclude<Segment, { kind: 'octets' }>): Pick<PieceJob, 'kind' | 'encoding'> {

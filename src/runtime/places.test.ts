@@ -64,3 +64,18 @@ test('everyone is served, never more than there are places, and nobody waits for
     { numRuns: 50 },
   );
 });
+test('a project has its most, others go on; of those that wait no more than may', async () => {
+  const places = createPlaces(4, createFakeClock(), { places: 2, waiting: 1 });
+  const [first] = await Promise.all([places.take('a'), places.take('a')]);
+  let isIn = false;
+  const third = places.take('a').then(() => {
+    isIn = true;
+  });
+  await assert.rejects(places.take('a'), NoPlace);
+  const other = await places.take('b');
+  other[Symbol.dispose]();
+  await settled();
+  assert.equal(isIn, false, 'a free place is not for who has his most');
+  first![Symbol.dispose]();
+  await third;
+});

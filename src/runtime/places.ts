@@ -1,6 +1,6 @@
 /**
- * A fixed number of places shared by project. A project alone may use all of them; a place that comes free goes to who
- * holds the fewest of those that wait, so that a second project gets the next one however many the first has waiting.
+ * A fixed number of places shared by project. A project alone may use all of them, unless a project's most is given; a
+ * place that comes free goes to who holds the fewest of those that wait, so that a second project gets the next one however many the first has waiting.
  * Within a project first come is first served. Whoever waits too long is told so and has taken nothing.
  */
 import type { Clock } from './clock.ts';
@@ -18,7 +18,17 @@ export interface Places {
 }
 type Waiting = () => void;
 
-export function createPlaces(count: number, clock: Clock): Places {
+export function createPlaces(
+  count: number,
+  clock: Clock,
+  ofOne: {
+    /** Places of one project at most. */
+    readonly places?: number;
+    /** Of one project that wait at most; beyond them NoPlace comes at once. */
+    readonly waiting?: number;
+  } = {},
+): Places {
+  const { places: most = count, waiting: mostWaiting = Number.POSITIVE_INFINITY } = ofOne;
   const held = new Map<string, number>();
   /** In the order in which their turn comes. */
   const queues = new Map<string, Set<Waiting>>();
@@ -43,10 +53,12 @@ export function createPlaces(count: number, clock: Clock): Places {
     };
   }
   function serve(): void {
-    while (free.places > 0 && queues.size > 0) {
+    while (free.places > 0) {
       let next: string | null = null;
-      for (const share of queues.keys()) if (next === null || heldBy(share) < heldBy(next)) next = share;
-      const [first] = queues.get(next!)!;
+      for (const share of queues.keys())
+        if (heldBy(share) < (next === null ? most : heldBy(next))) next = share;
+      if (next === null) return;
+      const [first] = queues.get(next)!;
       first!();
     }
   }
@@ -63,7 +75,9 @@ export function createPlaces(count: number, clock: Clock): Places {
   return {
     take(share, { waitMs = Number.POSITIVE_INFINITY, signal } = {}) {
       if (signal?.aborted) return Promise.reject(signal.reason);
-      if (free.places > 0) return Promise.resolve(occupy(share));
+      if (free.places > 0 && heldBy(share) < most) return Promise.resolve(occupy(share));
+      if ((queues.get(share)?.size ?? 0) >= mostWaiting)
+        return Promise.reject(new NoPlace('too many wait for a place already'));
       return new Promise((resolve, reject) => {
         const end = (settle: () => void) => {
           leave(share, take);

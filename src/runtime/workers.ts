@@ -25,6 +25,8 @@ export interface JobOptions {
   /** Handed over instead of copied. */
   readonly transfer?: readonly ArrayBuffer[];
   readonly signal?: AbortSignal;
+  /** ms for which it waits for a place, where that is not the pool's own. */
+  readonly waitMs?: number;
 }
 export interface Workers extends AsyncDisposable {
   /**
@@ -87,8 +89,9 @@ export function createWorkers({
   }
 
   return {
-    async run<T>(job: JobName, input: unknown, { share, transfer, signal }: JobOptions): Promise<T> {
-      using _ = await places.take(share, { waitMs, signal });
+    async run<T>(job: JobName, input: unknown, options: JobOptions): Promise<T> {
+      const { share, transfer, signal } = options;
+      using _ = await places.take(share, { waitMs: options.waitMs ?? waitMs, signal });
       if (state.closed) throw new Error('the workers are closed');
       state.pool ??= open();
       const controller = new AbortController();

@@ -1842,7 +1842,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-waiting`: 100 requests of the project wait for events; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;

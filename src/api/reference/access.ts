@@ -58,6 +58,7 @@ export const accessReference: Reference = {
     summary: 'all settings of a project as one document, without secrets',
     params: project,
     answers: { 200: 'ProjectExport' },
+    problems: ['too-busy'],
   },
   'GET /iam/v1/members': {
     id: 'iam.members.list',

@@ -23,6 +23,7 @@ export const mtaMailReference: Reference = {
     summary: 'the message itself',
     params: message,
     answers: { 200: { octets: 'message/rfc822' } },
+    problems: ['too-busy'],
   },
   'POST /mta/v1/tasks': {
     id: 'mta.domains.send',
