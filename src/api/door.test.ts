@@ -160,6 +160,17 @@ test('TLS handshakes are counted a minute; beyond them the end without a word, a
   await openWireTls(it.port, '127.0.0.1', '');
 });
 
+test('a request behind the last answer of a connection is not begun', async () => {
+  let begun = 0;
+  await using it = await openDoor({}, (_request, response) => {
+    begun += 1;
+    response.setHeader('connection', 'close').end('.');
+  });
+  assert.match(await openWire(it.port, { first: GET.repeat(5) }).closed, /\r\n\r\n\.$/);
+  await quiet(() => begun);
+  assert.equal(begun, 1);
+});
+
 test('TLS is not negotiated again', async () => {
   await using it = await openDoor({ secureContext: () => context });
   const client = await openWireTls(it.port, '127.0.0.1', '', { maxVersion: 'TLSv1.2' });

@@ -188,6 +188,8 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       handle();
       return;
     }
+    // What comes behind the last answer of a connection is answered by nobody (RFC 9112 §9.6).
+    if (!request.socket.writable) return;
     one.since = clock.monotonic();
     one.turns.push(() => {
       one.last = { request, response };
@@ -195,7 +197,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
         one.since = clock.monotonic();
         one.last = null;
         one.turns.shift();
-        if (request.socket.destroyed) one.turns.length = 0;
+        if (!request.socket.writable) one.turns.length = 0;
         one.turns[0]?.();
       });
       handle();

@@ -42,6 +42,7 @@ export function problemBody(problem: Problem): string {
 }
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply
+    .removeHeader('content-disposition')
     .code(problem.status)
     .headers(problem.headers)
     .type('application/problem+json')

@@ -8,6 +8,9 @@ export const ACCESS_OPTIONS = {
   'key-secret': { type: 'string' },
 } as const;
 
+/** Between two tries to reach a service that is away. */
+const AGAIN_MS = 1_000;
+
 export interface ApiRequest {
   readonly method: string;
   /** With its query. */
@@ -19,6 +22,8 @@ export interface ApiAnswer {
   readonly status: number;
   /** As it came. */
   readonly octets: Buffer;
+  /** From Retry-After; null without it. */
+  readonly againMs: number | null;
   /** null where it is no JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes, read as their documents say
   readonly json: any;
@@ -38,19 +43,28 @@ export interface ApiClient {
 export class ServiceAway extends Error {
   override name = 'ServiceAway';
 }
-/** The service said no; the message is the problem in words. */
+/** The service said no; the message is the problem in words, `againMs` how soon it would be asked again. */
 export class RefusedByService extends Error {
   override name = 'RefusedByService';
   readonly status: number;
-  constructor(status: number, message: string) {
+  readonly againMs: number | null;
+  constructor({ status, againMs }: Pick<ApiAnswer, 'status' | 'againMs'>, message: string) {
     super(message);
     this.status = status;
+    this.againMs = againMs;
   }
 }
-export function refusal({ status, json, octets }: ApiAnswer): RefusedByService {
+export function refusal(answer: ApiAnswer): RefusedByService {
+  const { status, json, octets } = answer;
   const { title, detail } = (json ?? {}) as { title?: string; detail?: string };
   const words = title === undefined ? octets.toString('utf8').slice(0, 500) : `${title}: ${detail}`;
-  return new RefusedByService(status, `the service answered ${status} ${words}`);
+  return new RefusedByService(answer, `the service answered ${status} ${words}`);
+}
+
+/** How long to wait before it is asked again, ms; null where it has said no for good, or something else failed. */
+export function pauseBefore(error: unknown): number | null {
+  if (error instanceof ServiceAway) return AGAIN_MS;
+  return error instanceof RefusedByService ? error.againMs : null;
 }
 
 export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClient {
@@ -83,9 +97,11 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
   async function whole(response: Response): Promise<ApiAnswer> {
     const octets = Buffer.from(await response.arrayBuffer());
     const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '');
+    const again = response.headers.get('retry-after') ?? '';
     return {
       status: response.status,
       octets,
+      againMs: /^\d{1,5}$/.test(again) ? Number(again) * 1000 : null,
       json: isJson && octets.length > 0 ? JSON.parse(octets.toString('utf8')) : null,
     };
   }

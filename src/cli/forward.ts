@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { webhookSigner } from '../edj/webhook-signature.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { type ApiClient, RefusedByService, ServiceAway } from './api-client.ts';
+import { type ApiClient, pauseBefore, RefusedByService, ServiceAway } from './api-client.ts';
 
 const HELD = 1024 * 1024;
 const AGAIN_MS = 1_000;
@@ -46,12 +46,14 @@ export async function forwardEvent(id: string, forward: Forward): Promise<number
         return answer.statusCode;
       } catch (error) {
         if (signal.aborted || error instanceof ServiceAway || error instanceof RefusedByService) throw error;
-        await away(`${hook.href} cannot be reached, waiting for it`);
+        await away(`${hook.href} cannot be reached, waiting for it`, AGAIN_MS);
       }
     } catch (error) {
       if (error instanceof RefusedByService && error.status === 404) return null;
-      if (!(error instanceof ServiceAway)) throw error;
-      await away(`${client.url} went away, waiting for it`);
+      const pause = pauseBefore(error);
+      if (pause === null) throw error;
+      const why = error instanceof ServiceAway ? 'went away' : 'has too much to do';
+      await away(`${client.url} ${why}, waiting for it`, pause);
     }
   }
 }
@@ -79,11 +81,11 @@ async function prepare(id: string, { client, secret, inline }: Forward): Promise
 }
 
 /** Waits a moment; says why, once for each reason. */
-function createWaiting(signal: AbortSignal): (why: string) => Promise<void> {
+function createWaiting(signal: AbortSignal): (why: string, ms: number) => Promise<void> {
   const told = new Set<string>();
-  return async (why) => {
+  return async (why, ms) => {
     if (!told.has(why)) process.stderr.write(`${why}\n`);
     told.add(why);
-    await delay(AGAIN_MS, undefined, { signal });
+    await delay(ms, undefined, { signal });
   };
 }

@@ -7,12 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isLoopback } from '../config/config.ts';
 import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import { createRandom } from '../runtime/random.ts';
-import { ACCESS_OPTIONS, type ApiClient, clientOf, ServiceAway } from './api-client.ts';
+import { ACCESS_OPTIONS, type ApiClient, clientOf, pauseBefore } from './api-client.ts';
 import { forwardEvent } from './forward.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
 const WAIT_SECONDS = 10;
-const AGAIN_MS = 1_000;
 
 interface Event {
   readonly id: string;
@@ -92,15 +91,16 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   return 0;
 }
 
-/** The next events; a service that is away for a while, as on a restart, is waited for. */
+/** The next events; a service that is away for a while, as on a restart, or too busy, is waited for. */
 async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): Promise<EventPage> {
   for (;;) {
     try {
       return await client.get(path);
     } catch (error) {
-      if (!(error instanceof ServiceAway)) throw error;
-      process.stderr.write(`${error.message}; waiting for it\n`);
-      await delay(AGAIN_MS, undefined, { signal });
+      const pause = pauseBefore(error);
+      if (pause === null) throw error;
+      process.stderr.write(`${(error as Error).message}; waiting for it\n`);
+      await delay(pause, undefined, { signal });
     }
   }
 }

@@ -79,3 +79,14 @@ test('a project has its most, others go on; of those that wait no more than may'
   first![Symbol.dispose]();
   await third;
 });
+test('a project has no more places than are free, so that some are left for a new one', async () => {
+  const places = createPlaces(8, createFakeClock(), { places: 4, waiting: 1 });
+  for (const share of ['a', 'a', 'a', 'a', 'b', 'b']) await places.take(share);
+  const waiting = [places.take('b'), places.take('a')];
+  const [one, another] = [await places.take('c'), await places.take('d')];
+  another[Symbol.dispose]();
+  one[Symbol.dispose]();
+  assert.equal(await Promise.race([...waiting, settled()]), undefined, 'b has as many as are free');
+  for (const share of ['c', 'd']) await places.take(share);
+  await assert.rejects(places.take('b'), NoPlace);
+});

@@ -1,7 +1,8 @@
 /**
- * A fixed number of places shared by project. A project alone may use all of them, unless a project's most is given; a
- * place that comes free goes to who holds the fewest of those that wait, so that a second project gets the next one however many the first has waiting.
- * Within a project first come is first served. Whoever waits too long is told so and has taken nothing.
+ * A fixed number of places shared by project. A place that comes free goes to who holds the fewest of those that wait, so
+ * that a second project gets the next one however many the first has waiting. Within a project first come is first served.
+ * A project alone may use all of them. Where a project's most is given, it has no more than that, nor more than are still
+ * free, so that some are left for others however long it keeps them. Whoever waits too long is told so and has taken nothing.
  */
 import type { Clock } from './clock.ts';
 
@@ -28,12 +29,13 @@ export function createPlaces(
     readonly waiting?: number;
   } = {},
 ): Places {
-  const { places: most = count, waiting: mostWaiting = Number.POSITIVE_INFINITY } = ofOne;
+  const { places: most = null, waiting: mostWaiting = Number.POSITIVE_INFINITY } = ofOne;
   const held = new Map<string, number>();
   /** In the order in which their turn comes. */
   const queues = new Map<string, Set<Waiting>>();
   const free = { places: count };
   const heldBy = (share: string) => held.get(share) ?? 0;
+  const mayHave = () => (most === null ? count : Math.min(most, free.places));
 
   function occupy(share: string): Disposable {
     free.places--;
@@ -56,7 +58,7 @@ export function createPlaces(
     while (free.places > 0) {
       let next: string | null = null;
       for (const share of queues.keys())
-        if (heldBy(share) < (next === null ? most : heldBy(next))) next = share;
+        if (heldBy(share) < (next === null ? mayHave() : heldBy(next))) next = share;
       if (next === null) return;
       const [first] = queues.get(next)!;
       first!();
@@ -75,7 +77,7 @@ export function createPlaces(
   return {
     take(share, { waitMs = Number.POSITIVE_INFINITY, signal } = {}) {
       if (signal?.aborted) return Promise.reject(signal.reason);
-      if (free.places > 0 && heldBy(share) < most) return Promise.resolve(occupy(share));
+      if (free.places > 0 && heldBy(share) < mayHave()) return Promise.resolve(occupy(share));
       if ((queues.get(share)?.size ?? 0) >= mostWaiting)
         return Promise.reject(new NoPlace('too many wait for a place already'));
       return new Promise((resolve, reject) => {

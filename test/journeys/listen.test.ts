@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { request as ask, createServer, type IncomingHttpHeaders } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './harness.ts';
@@ -58,6 +58,46 @@ async function startHook(): Promise<Hook> {
   };
 }
 
+function listen(url: string, { key }: Journey['who'], args: readonly string[]) {
+  return spawn(process.execPath, [HIKYAKU, 'listen', ...args], {
+    env: {
+      ...process.env,
+      HIKYAKU_API_URL: url,
+      HIKYAKU_API_KEY_ID: key.id,
+      HIKYAKU_API_KEY_SECRET: key.secret,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+/** Before a service: what events are asked for is refused once at each path, with Retry-After. */
+async function startBusy(service: string) {
+  const refused = new Set<string>();
+  const server = createServer((request, response) => {
+    const [path] = request.url!.split('?') as [string];
+    const isFirst = /events\?wait|as=hook/.test(request.url!) && !refused.has(path);
+    if (isFirst) {
+      refused.add(path);
+      response.writeHead(refused.size === 1 ? 429 : 503, { 'retry-after': '1' }).end();
+      return;
+    }
+    const { method = 'GET', headers, url } = request;
+    ask(`${service}${url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(response);
+    }).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    refused,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
 describe('the octets of a hook', () => {
   let journey: Journey;
   before(async () => {
@@ -83,19 +123,16 @@ describe('the octets of a hook', () => {
       assert.equal(made.status, 201);
     }
     const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-    const child = spawn(
-      process.execPath,
-      [HIKYAKU, 'listen', '--topic', who.topic_id, '--forward', here.url, '--secret', secret, '--count', '3'],
-      {
-        env: {
-          ...process.env,
-          HIKYAKU_API_URL: base,
-          HIKYAKU_API_KEY_ID: who.key.id,
-          HIKYAKU_API_KEY_SECRET: who.key.secret,
-        },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
+    const child = listen(base, who, [
+      '--topic',
+      who.topic_id,
+      '--forward',
+      here.url,
+      '--secret',
+      secret,
+      '--count',
+      '3',
+    ]);
     await once(child.stderr, 'data');
     const closed = once(child, 'close');
     await using smtp = await openSmtp(service.ready.mx);
@@ -133,5 +170,21 @@ describe('the octets of a hook', () => {
       assert.equal(posted.headers['webhook-signature'], `v1,${signed}`);
     }
     assert.ok([...inline.got].some(([id, { body }]) => !body.equals(plain.got.get(id)!.body)));
+  });
+
+  test('listen comes again to a service that is too busy', async () => {
+    const { who, service } = journey;
+    const base = `http://${service.ready.http}`;
+    await using here = await startHook();
+    await using busy = await startBusy(base);
+    const child = listen(busy.url, who, ['--topic', who.topic_id, '--forward', here.url, '--count', '1']);
+    await once(child.stderr, 'data');
+    const closed = once(child, 'close');
+    await journey.call('POST', '/edj/v1/tasks', {
+      procedure: 'publish',
+      arguments: { self: `${base}/edj/v1/topics/${who.topic_id}`, message: 'news' },
+    });
+    assert.deepEqual(await closed, [0, null]);
+    assert.deepEqual([here.got.size, busy.refused.size], [1, 2]);
   });
 });
