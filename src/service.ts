@@ -489,7 +489,7 @@ export async function startService(
       return found === null || found.project.closedAt !== null ? null : principalOf(found, null);
     },
   });
-  const budget = createByteBudget(collector.released);
+  const budget = createByteBudget(clock, collector.released);
   const listeners: Record<'mx' | 'submission' | 'submissions', SmtpListener[]> = {
     mx: [],
     submission: [],
@@ -525,6 +525,8 @@ export async function startService(
         receiver,
         hostname: config.hostname,
         budget,
+        shareOf: ({ principal }) =>
+          principal === null ? null : `project ${(principal as Principal).projectId}`,
         clock,
         logger,
         announcedSize: (connection) =>

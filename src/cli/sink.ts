@@ -88,7 +88,8 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
             recipients.push(recipient);
             return { ok: true, value: null };
           },
-          async data(raw) {
+          async data(raw, committing) {
+            if (!committing()) return reply(451, '4.3.2', 'the connection was closed');
             const id = random.id();
             messages.add(id, {
               id,
@@ -115,7 +116,7 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
     secureContext: () => context,
     clock: systemClock,
     logger: silentLogger,
-    budget: createByteBudget(undefined, 256 * 1024 * 1024),
+    budget: createByteBudget(systemClock, undefined, 256 * 1024 * 1024),
     announcedSize: () => SIZE_LIMIT,
     authAllowed: () => true,
     exempt: () => true,

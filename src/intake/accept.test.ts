@@ -10,7 +10,7 @@ import { createRandom } from '../runtime/random.ts';
 import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createIntake, type IntakeDeps } from './accept.ts';
-import type { HostedPlan, IntakeTx, PlannedMessage } from './planned.ts';
+import { Abandoned, type HostedPlan, type IntakeTx, type PlannedMessage } from './planned.ts';
 
 const QUEUE_MS = 5 * DAY_MS;
 
@@ -162,4 +162,23 @@ test('where it cannot be read in time nothing is accepted', async () => {
   assert.deepEqual(messages, []);
   await intake.accept({ messages: [plan('a', { events: [event('accepted', 'text')] })] });
   assert.equal(messages.length, 1, 'what no event shows needs no reading');
+});
+
+test('whether anybody still waits is asked once it is read, right before it is written', async () => {
+  const { intake, messages, read, plan, event } = setUp({});
+  const planned = () => plan('a', { events: [event('incoming', null)] });
+  const asked: number[] = [];
+  const waits = (still: boolean) => () => {
+    asked.push(read.length);
+    return still;
+  };
+  await assert.rejects(intake.accept({ messages: [planned()], committing: waits(false) }), Abandoned);
+  await assert.rejects(
+    intake.send(planned(), () => {}, waits(false)),
+    Abandoned,
+  );
+  assert.deepEqual([asked, messages], [[1, 2], []]);
+  await intake.accept({ messages: [planned()], committing: waits(true) });
+  await intake.send(planned(), () => {}, waits(true));
+  assert.deepEqual([asked, messages.length], [[1, 2, 3, 4], 2]);
 });

@@ -1,8 +1,9 @@
 /**
- * The one door into the spool. Bytes, recipient rows, events and usage of one envelope go into one transaction;
- * How long it is kept is decided here. What its events show is read before it is accepted. `accept` resolves only after its
- * commit, then hands the recipients to the scheduler in memory and nudges EDJ. Fails with NoPlace, StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was
- * written and nothing was handed on.
+ * The one door into the spool. Bytes, recipient rows, events and usage of one envelope go into one transaction.
+ * How long it is kept is decided here. What its events show is read before it is accepted. `accept` resolves only after
+ * its commit, then hands the recipients to the scheduler in memory and nudges EDJ. Fails with NoPlace, Abandoned,
+ * StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was written and
+ * nothing was handed on.
  */
 import type { SettleTx } from '../edj/types.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
@@ -15,13 +16,15 @@ import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { moved } from '../spool/transitions.ts';
 import type { NewMessage, RecipientRow, StoredMessage } from '../spool/types.ts';
-import type {
-  HostedOutcome,
-  Intake,
-  IntakeTx,
-  PlanHosted,
-  PlannedMessage,
-  RecordOutcome,
+import {
+  Abandoned,
+  type Committing,
+  type HostedOutcome,
+  type Intake,
+  type IntakeTx,
+  type PlanHosted,
+  type PlannedMessage,
+  type RecordOutcome,
 } from './planned.ts';
 
 export interface IntakeDeps {
@@ -76,6 +79,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   async function commit(
     messages: readonly KeptMessage[],
     also: ((tx: IntakeTx) => void) | undefined,
+    committing: Committing,
     settled: {
       readonly outcomes: readonly HostedOutcome[];
       readonly record: RecordOutcome;
@@ -86,6 +90,8 @@ export function createIntake(deps: IntakeDeps): Intake {
     const ids = new Set(settled.outcomes.map(({ row }) => row.id));
     const enqueued = ({ id }: RecipientRow) => !ids.has(id);
     const readings = await readingsOf(messages);
+    // Last of all: what came before may take long, and whoever waits for it may have made room for others.
+    if (!committing()) throw new Abandoned('nobody waits for it any more');
     await transactor.transact(first.message.projectId, (tx) => {
       for (const planned of messages) {
         const { message, recipients, events, forMs } = planned;
@@ -127,8 +133,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 
   return {
-    accept: async ({ messages, also }) => commit(await keep(messages), also),
-    async send(planned, also) {
+    accept: async ({ messages, also, committing = always }) => commit(await keep(messages), also, committing),
+    async send(planned, also, committing = always) {
       const hosted: RecipientRow[] = [];
       for (const row of planned.recipients)
         if (goesAtOnce(row) && (await deps.isHosted(row.domain))) hosted.push(row);
@@ -139,7 +145,7 @@ export function createIntake(deps: IntakeDeps): Intake {
           const all = await keep([planned, ...messages], taken);
           const { record, committed } = await deps.prepareSettle(all[0]!.message);
           try {
-            await commit(all, also, { outcomes: taken, record });
+            await commit(all, also, committing, { outcomes: taken, record });
             committed();
             return;
           } catch (error) {
@@ -147,7 +153,7 @@ export function createIntake(deps: IntakeDeps): Intake {
           }
         }
       }
-      await commit(await keep([planned]), also);
+      await commit(await keep([planned]), also, committing);
     },
   };
 }
@@ -182,6 +188,7 @@ function holderOf(message: NewMessage, messages: readonly PlannedMessage[]): Mes
   return holder === message ? undefined : holder?.id;
 }
 
+const always = () => true;
 const NOTHING_SETTLED = { outcomes: [], record: () => {} };
 
 /** What belongs to no domain (notifications) is not counted. */

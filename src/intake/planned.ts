@@ -28,6 +28,13 @@ export interface AcceptRequest {
   readonly messages: readonly PlannedMessage[];
   /** What else belongs into the same commit: usage, or the settlement of the recipients this one answers for. */
   readonly also?: (tx: IntakeTx) => void;
+  readonly committing?: Committing;
+}
+/** Asked when all is ready to be written: false where nobody waits for it any more, and nothing is to be written. */
+export type Committing = () => boolean;
+/** Nobody waited for it any more; nothing was written. */
+export class Abandoned extends Error {
+  override name = 'Abandoned';
 }
 export interface Intake {
   accept(request: AcceptRequest): Promise<void>;
@@ -35,7 +42,7 @@ export interface Intake {
    * Accepts a message that a project sends. Recipients hosted here are taken by their receive rules and settled in
    * the very same commit; where that cannot be (a topic vanished), all go to the scheduler like any others.
    */
-  send(planned: PlannedMessage, also: (tx: IntakeTx) => void): Promise<void>;
+  send(planned: PlannedMessage, also: (tx: IntakeTx) => void, committing?: Committing): Promise<void>;
 }
 export interface HostedOutcome {
   readonly row: RecipientRow;

@@ -29,7 +29,7 @@ import { verifyMessage } from '../verify/verify-message.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import { checkSender, type OutgoingRecipient, planOutgoing, prepareOutgoing } from './outgoing.ts';
-import type { Intake } from './planned.ts';
+import { Abandoned, type Intake, type IntakeTx } from './planned.ts';
 import { isHostPostmaster, type PostmasterDeps, takePostmaster } from './postmaster.ts';
 import { defectText, type SendRefusal } from './send-refusal.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
@@ -57,6 +57,8 @@ export const SENT_KEY_MS = 24 * 3600 * 1000;
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
+/** Nobody hears it: the connection was closed before the message was written down. */
+const GONE = reply(451, '4.3.2', 'the connection was closed before the message was taken');
 const AUTH_REQUIRED = reply(530, '5.7.0', 'authentication required');
 const TLS_REQUIRED = reply(530, '5.7.0', 'must issue a STARTTLS command first');
 const BAD_CREDENTIALS = reply(535, '5.7.8', 'authentication credentials invalid');
@@ -187,7 +189,7 @@ async function beginSubmission(
       recipients.set(address.wire, { address, dsn, held: null });
       return take(null);
     },
-    async data(raw) {
+    async data(raw, committing) {
       try {
         if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
         const prepared = await prepareOutgoing(
@@ -239,7 +241,7 @@ async function beginSubmission(
           deps,
         );
         const counted = held;
-        await deps.intake.send(planned, (tx) => {
+        const record = (tx: IntakeTx) => {
           for (const reservation of counted) reservation.commit(tx);
           if (idempotencyKey === null) return;
           const createdAt = deps.clock.now();
@@ -252,7 +254,8 @@ async function beginSubmission(
               messageId: id,
               createdAt,
             });
-        });
+        };
+        await deps.intake.send(planned, record, committing);
         held = [];
         return reply(250, '2.0.0', `accepted ${id}`);
       } catch (error) {
@@ -296,10 +299,10 @@ async function beginIncoming(
       if (!taken.some(({ address }) => address === text)) taken.push(recipient);
       return take(null);
     },
-    async data(raw) {
+    async data(raw, committing) {
       try {
         if (raw.length > MX_SIZE_LIMIT) return TOO_LARGE;
-        return await acceptIncoming(deps, connection, mail, mailFrom, taken, raw);
+        return await acceptIncoming(deps, connection, mail, mailFrom, taken, raw, committing);
       } catch (error) {
         return storeReply(deps.logger, connection, error);
       }
@@ -329,6 +332,7 @@ async function acceptIncoming(
   mailFrom: string,
   taken: readonly TakenRecipient[],
   raw: Buffer,
+  committing: () => boolean,
 ): Promise<Reply> {
   const section = readHeaderSection(raw);
   const { fields } = section;
@@ -391,7 +395,7 @@ async function acceptIncoming(
       events: share.events,
     };
   });
-  await deps.intake.accept({ messages });
+  await deps.intake.accept({ messages, committing });
   return reply(250, '2.0.0', `accepted ${messages[0]!.message.id}`);
 }
 
@@ -399,6 +403,7 @@ function storeReply(logger: Logger, connection: Connection, error: unknown): Rep
   // Two copies at once under one Idempotency-Key: the second one is told to come again, and then finds the first.
   if (error instanceof ConflictError) return TRY_LATER;
   if (error instanceof NoPlace) return TOO_BUSY;
+  if (error instanceof Abandoned) return GONE;
   logger.error({ connection: connection.id, err: error }, 'mail could not be taken');
   return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
 }

@@ -9,7 +9,7 @@ import type { NoticeKind } from '../runtime/notices.ts';
 import { perWidth } from '../runtime/rates.ts';
 import { createSlots, type Slots } from '../runtime/slots.ts';
 import { createTlsContext, makeSelfSigned } from '../runtime/tls.ts';
-import { type Reply, reply } from '../smtp/reply.ts';
+import { reply } from '../smtp/reply.ts';
 import { createByteBudget } from '../smtp/server/byte-budget.ts';
 import { createSmtpListener, type ListenerOptions, type SmtpListener } from '../smtp/server/listener.ts';
 import type { Connection, Receiver, Transaction } from '../smtp/server/receiver.ts';
@@ -37,7 +37,7 @@ export interface Rig extends AsyncDisposable {
 export interface Answers {
   connect?: () => Promise<unknown>;
   rcpt?: Transaction['rcpt'];
-  data?: () => Promise<Reply>;
+  data?: Transaction['data'];
 }
 export async function openRig(options: Partial<ListenerOptions> = {}, answers: Answers = {}): Promise<Rig> {
   const clock = createFakeClock();
@@ -74,7 +74,7 @@ export async function openRig(options: Partial<ListenerOptions> = {}, answers: A
     secureContext: () => context,
     receiver,
     hostname: 'mx.example.test',
-    budget: createByteBudget(),
+    budget: createByteBudget(clock),
     clock,
     logger: silentLogger,
     announcedSize: () => 10_000_000,

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { reply } from '../../src/smtp/reply.ts';
 import { createByteBudget } from '../../src/smtp/server/byte-budget.ts';
@@ -92,7 +93,7 @@ async function play(
     {
       hostname: 'mx.example.test',
       receiver: scripted(messages),
-      budget: createByteBudget(),
+      budget: createByteBudget(systemClock),
       logger: silentLogger,
       announcedSize: () => 200,
       tlsAvailable: true,

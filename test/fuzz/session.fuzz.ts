@@ -39,6 +39,7 @@ export const target: Target = {
   async open(load) {
     const { createSession } = await load<Sessions>('smtp/server/session.ts');
     const { createByteBudget } = await load<Budget>('smtp/server/byte-budget.ts');
+    const { systemClock } = await load<typeof import('../../src/runtime/clock.ts')>('runtime/clock.ts');
     const { reply } = await load<Replies>('smtp/reply.ts');
     const { silentLogger } = await load<Logger>('runtime/logger.ts');
     return async (input) => {
@@ -58,7 +59,7 @@ export const target: Target = {
         },
         {
           hostname: 'mx.example.test',
-          budget: createByteBudget(),
+          budget: createByteBudget(systemClock),
           logger: silentLogger,
           announcedSize: () => 10_000,
           tlsAvailable: (how & 4) > 0,

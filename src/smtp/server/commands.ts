@@ -28,7 +28,8 @@ export interface CommandState {
   /** null: the connection has gone meanwhile */
   mail(parameters: MailParameters): Promise<Reply | null>;
   rcpt(parameters: RcptParameters): Promise<Reply>;
-  data(): void;
+  /** null: the octets may come */
+  data(): Reply | null;
 }
 export interface Command {
   /** Moves no mail: counted against floods. */
@@ -163,10 +164,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
         if (!state.inTransaction) return replies.BAD_SEQUENCE;
         return state.recipients === 0 ? replies.NO_VALID_RECIPIENTS : null;
       },
-      proceed(state) {
-        state.data();
-        return null;
-      },
+      proceed: (state) => state.data(),
     },
   ],
   [

@@ -13,6 +13,8 @@ export type DataResult =
 export interface DataReader {
   /** Takes octets; the index in `chunk` behind the end of data, or -1 while it has not come. */
   push(chunk: Buffer): number;
+  /** Keeps nothing of it, neither what has come nor what will; only its end is looked for. */
+  discard(): void;
   /** After the end has come. */
   result(): DataResult;
   /** Octets received so far. */
@@ -64,6 +66,9 @@ export function createDataReader(limit: number, maxLine: number, expected: numbe
       // Of an end that began in the chunk before, nothing but its CR can have been kept.
       else if (end === 1) length -= 1;
       return end;
+    },
+    discard() {
+      kept = NOTHING_KEPT;
     },
     result() {
       if (length > limit) return { kind: 'too-large' };

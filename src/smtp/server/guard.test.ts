@@ -37,10 +37,10 @@ const from = (remoteAddress: string, more: Partial<Connection> = {}): Connection
   ...more,
 });
 
-function setUp(options: Partial<GuardOptions> = {}) {
+function setUp(options: Partial<GuardOptions> = {}, behind = receiver) {
   const clock = createFakeClock();
   const told: { kind: string; session: string }[] = [];
-  const guard = guardReceiver(receiver, {
+  const guard = guardReceiver(behind, {
     clock,
     notices: { tell: (kind, _address, session) => void told.push({ kind, session }) },
     messagesPerMinute: 0,
@@ -146,4 +146,59 @@ test('a relay attempt is told of, with the session', async () => {
   const { rcpt, told } = setUp();
   assert.equal((await rcpt(from('192.0.2.1'), 'x@elsewhere.test')).reply?.enhanced, '5.7.1');
   assert.deepEqual(told, [{ kind: 'relay-refused', session: 'session of 192.0.2.1' }]);
+});
+
+/** A guard before a receiver that has each message in hand until it is let go. */
+function holding() {
+  const held: (() => void)[] = [];
+  const counts = { aborted: 0 };
+  const slow: Receiver = {
+    ...receiver,
+    async mail(connection, mail) {
+      const verdict = await receiver.mail(connection, mail);
+      if (!verdict.ok) return verdict;
+      const data = () =>
+        new Promise<Reply>((resolve) => held.push(() => resolve(reply(250, '2.0.0', 'accepted'))));
+      return { ok: true, value: { ...verdict.value, data, abort: () => void counts.aborted++ } };
+    },
+  };
+  const { guard } = setUp({}, slow);
+  /** The answer to DATA, which does not come before the message is let go. */
+  async function send(address: string, more: Partial<Connection> = {}) {
+    const verdict = await guard.mail(from(address, more), MAIL);
+    assert.ok(verdict.ok);
+    return { reply: verdict.value.data(Buffer.from('x'), () => true) };
+  }
+  return { held, counts, send };
+}
+
+test('as many messages of an address are in hand as it has places; the next is 451, others are taken', async () => {
+  const { held, counts, send } = holding();
+  const taken = [];
+  for (let i = 0; i < 50; i++) taken.push(await send('192.0.2.1'));
+  assert.equal((await (await send('192.0.2.1')).reply).code, 451);
+  assert.equal(counts.aborted, 1, 'what was refused is given back');
+  taken.push(await send('192.0.2.2'), await send('192.0.2.1', { principal: {} }));
+  assert.equal(held.length, 52);
+  held.shift()!();
+  await taken[0]!.reply;
+  taken.push(await send('192.0.2.1'));
+  for (const letGo of held) letGo();
+  for (const one of taken) assert.equal((await one.reply).code, 250);
+});
+
+test('two hundred addresses with all they can have in hand leave room for the next; let go, all is there again', async () => {
+  const { held, send } = holding();
+  for (let round = 0; round < 2; round++) {
+    const answers: Promise<Reply>[] = [];
+    for (let i = 0; i < 50; i++)
+      for (let k = 0; k < 200; k++) answers.push((await send(`10.${k}.0.1`)).reply);
+    assert.ok(held.length > 500 && held.length < 950, `${held.length} in hand`);
+    const before = held.length;
+    for (let i = 0; i < 20; i++) answers.push((await send(`11.${i}.0.1`)).reply);
+    assert.equal(held.length, before + 20);
+    for (const letGo of held.splice(0)) letGo();
+    const codes = (await Promise.all(answers)).map(({ code }) => code);
+    assert.equal(codes.filter((code) => code === 250).length, before + 20);
+  }
 });

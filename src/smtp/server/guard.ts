@@ -2,7 +2,8 @@
  * Stands between the sessions and the Receiver and counts what comes from a network: slows down whoever asks for many
  * recipients that are not here, and refuses messages and recipients beyond the operator's caps. Both concern strangers
  * alone: mail from the Internet without AUTH, not from a trusted network. Invariants: a delay grows from answer to
- * answer up to 5 s; so many answers of a network wait at once, the next is 421; nothing of a message is held meanwhile.
+ * answer up to 5 s; so many answers of a network wait at once, the next is 421; nothing of a message is held meanwhile;
+ * messages are in hand in bounded numbers, of a network and in all.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import type { NoticeKind, Notices } from '../../runtime/notices.ts';
@@ -28,6 +29,12 @@ const STEP_MS = 100;
 const LONGEST_MS = 5_000;
 /** Answers that wait at once for one network. */
 const MOST_WAITING = 100;
+/** Messages that are judged, read and written at once: in all, and as many of a network as it has places. */
+const MOST_IN_HAND = 1_000;
+const IN_HAND_OF_ONE = perWidth(50);
+/** An address has this part at most of what is left for others, so that one with nothing finds something. */
+const PART_OF_THE_REST = 16;
+const TOO_MANY_IN_HAND = reply(451, '4.3.2', 'too many messages of your network at once, try again later');
 const HARVESTING = closing(421, '4.7.0', 'too many recipients that are not here, try again later');
 const TOO_MANY_MESSAGES = reply(
   451,
@@ -40,10 +47,35 @@ const TOO_MANY_RECIPIENTS = reply(
   'too many recipients a minute from your network, try again later',
 );
 
+/** Messages of each network that the Receiver has: those whose connection has gone count for as long as they are there. */
+function createInHand() {
+  const counts = new Map<string, number>();
+  const of = (text: string) => counts.get(text) ?? 0;
+  let all = 0;
+  return {
+    take(prefixes: Prefixes): boolean {
+      if (of(prefixes[0].text) * PART_OF_THE_REST >= MOST_IN_HAND - all) return false;
+      if (prefixes.some(({ text, width }) => of(text) >= IN_HAND_OF_ONE[width])) return false;
+      all += 1;
+      for (const { text } of prefixes) counts.set(text, of(text) + 1);
+      return true;
+    },
+    leave(prefixes: Prefixes): void {
+      all -= 1;
+      for (const { text } of prefixes) {
+        const left = of(text) - 1;
+        if (left === 0) counts.delete(text);
+        else counts.set(text, left);
+      }
+    },
+  };
+}
+
 export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiver {
   const { clock, notices } = options;
   const misses = createTally(clock, TEN_MINUTES);
   const waiting = new Map<string, number>();
+  const inHand = createInHand();
   const messages = cap(options.messagesPerMinute);
   const recipients = cap(options.recipientsPerMinute);
 
@@ -86,7 +118,17 @@ export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiv
         if (code !== 550 || enhanced !== '5.1.1') return verdict;
         return { ok: false, reply: await slowed(connection, prefixes, verdict.reply) };
       },
-      data: (message) => transaction.data(message),
+      async data(message, committing) {
+        if (!inHand.take(prefixes)) {
+          transaction.abort();
+          return refuse('messages-capped', TOO_MANY_IN_HAND).reply;
+        }
+        try {
+          return await transaction.data(message, committing);
+        } finally {
+          inHand.leave(prefixes);
+        }
+      },
       abort: () => transaction.abort(),
     };
   }

@@ -55,7 +55,8 @@ const DEADLINES = {
   handshake: 60_000,
   command: 300_000,
   data: 600_000,
-  busy: 600_000,
+  judging: 600_000,
+  committing: 600_000,
   // The last reply has been written: a client that does not read it is not waited for.
   closing: 10_000,
 } as const;
@@ -65,7 +66,8 @@ const PRESSED_DEADLINES: Record<keyof typeof DEADLINES, number> = {
   handshake: 10_000,
   command: 10_000,
   data: 120_000,
-  busy: DEADLINES.busy,
+  judging: 60_000,
+  committing: DEADLINES.committing,
   closing: 2_000,
 };
 /** Places of a role, and those of one address or /64. */
@@ -195,7 +197,8 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     // A proxy's own health checks are not to fail because of what comes through it.
     const prefixes = peer.kind === 'self' || options.exempt?.(address) === true ? null : prefixesOf(address);
     const entered = slots.enter(prefixes, {
-      idle: () => (one.phase === 'busy' ? null : clock.monotonic() - Math.max(one.since, dataHeard(one))),
+      idle: () =>
+        one.phase === 'committing' ? null : clock.monotonic() - Math.max(one.since, dataHeard(one)),
       drop() {
         notices.tell('connection-dropped', address, one.id);
         if (mute(one)) one.socket.destroy();

@@ -55,8 +55,12 @@ export interface Transaction {
   /** Octets of DATA after unstuffing that are taken; one more is 552 5.3.4. */
   readonly sizeLimit: number;
   rcpt(parameters: RcptParameters): Promise<Verdict<null>>;
-  /** The message after dot-unstuffing, CRLF line ends throughout. The reply is sent once. */
-  data(message: Buffer): Promise<Reply>;
+  /**
+   * The message after dot-unstuffing, CRLF line ends throughout. The reply is sent once. `committing` is called right
+   * before the message is written down: until then the connection may be dropped for others, from then on it is
+   * answered. False: it has gone, and the message is not to be taken.
+   */
+  data(message: Buffer, committing: () => boolean): Promise<Reply>;
   /** RSET, a new EHLO, a lost connection, or a refused DATA: what was held for this transaction is let go. Called at most once, never after data() has been called. */
   abort(): void;
 }

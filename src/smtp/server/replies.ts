@@ -45,3 +45,8 @@ export const TIMED_OUT = closing(421, '4.4.2', 'timeout');
 export const TOO_MANY_CONNECTIONS = closing(421, '4.7.0', 'too many connections, try again later');
 export const TOO_MANY_HANDSHAKES = closing(421, '4.7.0', 'too many TLS handshakes, try again later');
 export const DROPPED = closing(421, '4.7.0', 'too many connections, the idlest is closed, try again later');
+export const TOO_SLOW = closing(
+  421,
+  '4.3.1',
+  'too much mail at once, the slowest is closed, try again later',
+);

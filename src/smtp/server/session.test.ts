@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { reply } from '../reply.ts';
 import { createByteBudget } from './byte-budget.ts';
@@ -45,7 +46,7 @@ async function open(options: Partial<SessionOptions> = {}, rcpt?: Transaction['r
     {
       hostname: 'mx.example.test',
       receiver,
-      budget: createByteBudget(),
+      budget: createByteBudget(systemClock),
       logger: silentLogger,
       announcedSize: () => 1_000_000,
       tlsAvailable: true,

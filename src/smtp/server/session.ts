@@ -5,6 +5,7 @@
  */
 import type { Logger } from '../../runtime/logger.ts';
 import type { NoticeKind, Notices } from '../../runtime/notices.ts';
+import { prefixesOf } from '../../runtime/prefixes.ts';
 import { createOctetQueue } from '../octet-queue.ts';
 import { formatReply, type Reply, reply } from '../reply.ts';
 import { decodeAuth, type Exchange, startAuth } from './auth.ts';
@@ -21,12 +22,14 @@ export interface Output {
   startTls(): void;
   close(): void;
   /** A new phase has begun: its deadline counts from now. */
-  phase(name: 'command' | 'data' | 'busy'): void;
+  phase(name: 'command' | 'data' | 'judging' | 'committing'): void;
 }
 export interface SessionOptions {
   readonly hostname: string;
   readonly receiver: Receiver;
   readonly budget: ByteBudget;
+  /** Whose part of the budget it is where the peer is known; null: its networks'. */
+  readonly shareOf?: (connection: Connection) => string | null;
   readonly logger: Logger;
   /** Octets announced by SIZE to this connection. */
   readonly announcedSize: (connection: Connection) => number;
@@ -69,6 +72,7 @@ const TOLD: ReadonlyMap<Reply, NoticeKind> = new Map([
   [replies.PIPELINED, 'spoke-early'],
   [replies.TOO_MANY_ERRORS, 'errors-capped'],
   [replies.TOO_MANY_HANDSHAKES, 'handshakes-capped'],
+  [replies.TOO_SLOW, 'connection-dropped'],
 ]);
 /** First words of other protocols, often with much behind them. */
 const FOREIGN = /^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PROXY)$/;
@@ -145,6 +149,20 @@ export function createSession(
     grant = null;
     overBudget = false;
   }
+  /** Room for a message of so many octets, in place of what it has. */
+  function takeRoom(octets: number): boolean {
+    grant?.release();
+    grant = budget.take(octets, {
+      shares: shares(),
+      received: () => (mode === 'data' ? (reader?.received ?? null) : null),
+      drop: () => say(replies.TOO_SLOW),
+    });
+    return grant !== null;
+  }
+  function shares(): readonly string[] {
+    const known = options.shareOf?.(connection) ?? null;
+    return known === null ? prefixesOf(connection.remoteAddress).map(({ text }) => text) : [known];
+  }
   async function ask<T>(question: () => Promise<T>, otherwise: T): Promise<T> {
     try {
       return await question();
@@ -210,10 +228,9 @@ export function createSession(
       await authStep(step);
     },
     async mail(parameters) {
-      if (parameters.size !== null && parameters.size > SMALL) {
-        grant = budget.take(parameters.size);
-        if (grant === null) return replies.NO_MEMORY;
-      }
+      // Only said early: what is not sent yet takes nothing from others.
+      const { size } = parameters;
+      if (size !== null && size > SMALL && !budget.fits(size, shares())) return replies.NO_MEMORY;
       const verdict = await ask(() => receiver.mail(connection, parameters), {
         ok: false,
         reply: replies.LOCAL_ERROR,
@@ -242,16 +259,22 @@ export function createSession(
       return replies.RECIPIENT_OK;
     },
     data() {
+      const size = mail?.size ?? null;
+      if (size !== null && size > SMALL && !takeRoom(size)) {
+        dropTransaction();
+        return replies.NO_MEMORY;
+      }
       reader = createDataReader(
         transaction!.sizeLimit,
         connection.role === 'mx' && connection.principal === null ? MX_MAX_LINE : SUBMISSION_MAX_LINE,
-        mail?.size ?? null,
+        size,
       );
       mode = 'data';
       flush();
       pending += formatReply(replies.GO_AHEAD);
       flush();
       output.phase('data');
+      return null;
     },
   };
 
@@ -266,7 +289,7 @@ export function createSession(
     if (mode === 'auth') mode = 'command';
     if (step.kind === 'failed') return say(step.reply);
     // Judging may take its time: a name that is guessed at from everywhere has its answers slowly.
-    output.phase('busy');
+    output.phase('judging');
     const verdict = await ask(() => receiver.authenticate(connection, step.username, step.password), {
       ok: false,
       reply: reply(454, '4.7.0', 'temporary authentication failure'),
@@ -317,20 +340,33 @@ export function createSession(
       dropTransaction();
       return say(answer);
     }
-    output.phase('busy');
+    output.phase('judging');
     flush();
     transaction = null; // it is the Receiver's from here: abort() may not be called any more
-    const answer = await ask(() => open.data(result.message), replies.LOCAL_ERROR);
+    // The room is the message's, which is there for as long as the Receiver has it, also without its connection.
+    const room = grant;
+    grant = null;
+    const answer = await ask(() => open.data(result.message, committing), replies.LOCAL_ERROR);
+    room?.release();
     clearTransaction();
     say(answer);
+  }
+
+  /** From here the connection is not dropped; false where it has gone: nobody would hear the answer. */
+  function committing(): boolean {
+    if (mode === 'closed') return false;
+    output.phase('committing');
+    return true;
   }
 
   function takeData(): boolean {
     const active = reader!;
     const end = active.push(input.view());
-    if (grant === null && !overBudget && active.received > SMALL) {
-      grant = budget.take(Math.max(active.received, transaction!.sizeLimit));
-      overBudget = grant === null;
+    const room = Math.max(SMALL, grant?.octets ?? 0);
+    const { sizeLimit } = transaction!;
+    if (!overBudget && active.received > room && room < sizeLimit) {
+      overBudget = !takeRoom(sizeLimit);
+      if (overBudget) active.discard();
     }
     if (end === -1) input.clear();
     else input.drop(end);
