@@ -221,3 +221,28 @@ test('no fold stays within a string or comment of an author: some readers take w
   const folded = `${FROM}To: "x\r\n y" <a@own.test>\r\n\r\n`;
   assert.equal(await leaves(folded), folded);
 });
+
+test('an author whom another reader could find is refused, in every field that claims one', async () => {
+  for (const name of ['From', 'Sender', 'Resent-From', 'Resent-Sender'])
+    for (const value of [
+      '"x\x1b$B"<ceo@other.test>,"A\x1b(B" (\xff) <a@own.test>',
+      '"x\x1b$B"<ceo@other.test>,"A\x1b(B" (\x1b$(Dzz\x1b(B) <a@own.test>',
+      '"<ceo@other.test>,"A\x1b(J\xffx <a@own.test>',
+      '"<ceo@other.test>,"A\xa0\x1b(B <a@own.test>',
+      'x (\x1b(B\xff) <a@own.test>',
+      `"a"@own.test${utf8('\u2028')}`,
+      `a@own.test${utf8('\ufeff')}`,
+      '=?utf-8?q?=22?=a@own.test',
+      '<=?utf-8?q?ceo=40other.test=2C?=a@own.test>',
+    ])
+      for (const smtputf8 of [false, true]) {
+        const from = name === 'From' ? '' : FROM;
+        const result = await prepare(`${from}${name}: ${value}\r\nX-From: \xff\r\n\r\n`, smtputf8);
+        assert.ok(!result.ok, `${name}: ${value}`);
+        assert.match(
+          formatReply(refusalReply(result.refusal)),
+          new RegExp(`^554 5\\.6\\.0 the ${name} header field is not a list of mailboxes`),
+          value,
+        );
+      }
+});

@@ -5,8 +5,9 @@
  */
 import { isAscii } from 'node:buffer';
 import type { DomainReader } from '../domains/types.ts';
+import { authorMailboxes } from '../mail/authors.ts';
 import type { Domain } from '../mail/domain.ts';
-import { encodeField, fieldMailboxes, withoutInnerFolds } from '../mail/header-octets.ts';
+import { ESC, encodeField, withoutInnerFolds } from '../mail/header-octets.ts';
 import type { HeaderField, HeaderSection } from '../mail/headers.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { MAX_HOPS } from './limits.ts';
@@ -104,7 +105,9 @@ async function judgeClaims(
   for (const { field, octets, changed } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
     const value = octets.toString('utf8', octets.indexOf(':') + 1).replace(/\r\n$/, '');
-    const mailboxes = changed && hasLongLine(value) ? null : fieldMailboxes(value);
+    // What leaves is all that counts, and an escape in it is text to one reader, quotes and brackets to another.
+    const open = value.includes(ESC) || (changed && hasLongLine(value));
+    const mailboxes = open ? null : authorMailboxes(value);
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };
     for (const { address } of mailboxes) {
       if (seen.has(address.domain)) continue;

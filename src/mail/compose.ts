@@ -5,7 +5,7 @@
 import { type Address, formatMailbox, type Mailbox, parseMailbox } from './address.ts';
 import { formatDate } from './dates.ts';
 import { encodeWords } from './encoded-words.ts';
-import { foldHeader } from './headers.ts';
+import { foldHeader, trimSpace } from './headers.ts';
 import { type IdSource, newMessageId, parseMessageId } from './message-id.ts';
 import { contentTypeOf, encodeText, filenameParameters, wrapBase64 } from './mime-parts.ts';
 
@@ -156,7 +156,7 @@ function additional(header: Readonly<Record<string, readonly string[]>>): string
           throw new FieldError(at, 'must not hold control characters');
         if (n > 0 && !/^[ \t]/.test(line))
           throw new FieldError(at, 'a line end must be followed by white space (folding)');
-        if (n > 0 && line.trim() === '')
+        if (n > 0 && trimSpace(line) === '')
           throw new FieldError(at, 'a folded line must not be blank (obs-FWS)');
         if (Buffer.byteLength(line) + (n === 0 ? name.length + 2 : 0) > 998) {
           throw new FieldError(at, 'a line is over 998 octets: put folding white space into it');
@@ -166,7 +166,7 @@ function additional(header: Readonly<Record<string, readonly string[]>>): string
       fields.push(
         /^[\x20-\x7e\t\r\n]*$/.test(folded)
           ? `${name}: ${folded.trimStart()}\r\n`
-          : foldHeader(name, encodeWords(lines.map((l) => l.trim()).join(' '))),
+          : foldHeader(name, encodeWords(lines.map(trimSpace).join(' '))),
       );
     });
   }

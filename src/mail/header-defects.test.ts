@@ -25,6 +25,7 @@ test('each defect has a name, once', () => {
     [`${FROM}${'X: y\r\n'.repeat(1000)}`, ['too-many-fields'], true],
     [`${FROM}X: ${'y'.repeat(300_000)}\r\n`, ['header-too-large'], true],
     ['Subject: x\r\n', ['from-missing'], true],
+    ['From: (\r\n boss@al.test) <a@b.test>\r\n', ['from-unreadable'], true],
     ['From: Group:;\r\n', ['from-unreadable'], true],
     [`${FROM}Sender: x\r\n`, ['sender-unreadable'], false],
   ] as const) {

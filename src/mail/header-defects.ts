@@ -2,7 +2,7 @@
  * What is wrong with a header, in the names that events carry (`content.defects`), and whether it leaves open who wrote the
  * mail. Pure functions of the one reading of a header.
  */
-import { fieldMailboxes } from './header-octets.ts';
+import { authorMailboxes } from './authors.ts';
 import type { HeaderDefect, HeaderField, HeaderSection } from './headers.ts';
 
 /** Each name once, in the order of the header. A header without an empty line is no defect: RFC 5322 §2.1. */
@@ -46,5 +46,5 @@ export function authorIsOpen(section: HeaderSection): boolean {
 }
 
 function isMailboxList({ rawValue }: HeaderField): boolean {
-  return fieldMailboxes(rawValue) !== null;
+  return authorMailboxes(rawValue) !== null;
 }

@@ -6,10 +6,10 @@
 import { type Mailbox, parseAddress, parseMailboxList } from './address.ts';
 import { decoderOf } from './charsets.ts';
 import { decodeWords, encodeWords } from './encoded-words.ts';
-import { foldHeader, type HeaderField, unfold } from './headers.ts';
+import { foldHeader, type HeaderField, trimSpace, unfold } from './headers.ts';
 
 const BEYOND_ASCII = /[^\x00-\x7f]/;
-const ESC = '\x1b';
+export const ESC = '\x1b';
 const MAX_LIST = 64 * 1024;
 /** Each is decoded for itself. */
 const MAX_RUNS = 2000;
@@ -24,18 +24,27 @@ const TEXTS = new Set(['subject', 'comments', 'content-description', 'thread-top
 
 /** The value unfolded, raw ISO-2022-JP in it as text. An escape sequence that cannot be read stays, and so do thousands. */
 export function headerText(rawValue: string): string {
-  const text = unfold(rawValue);
-  if (!text.includes(ESC)) return text;
-  const out: string[] = [];
+  return headerPieces(unfold(rawValue))
+    .map(({ text, run }) => run ?? text)
+    .join('');
+}
+export interface Piece {
+  readonly text: string;
+  /** What the piece means, where it is a run of ISO-2022-JP that can be read. */
+  readonly run: string | null;
+}
+/** An unfolded value in its pieces, in order. */
+export function headerPieces(text: string): Piece[] {
+  const pieces: Piece[] = [];
   let at = 0;
   for (let start = text.indexOf(ESC); start !== -1; start = text.indexOf(ESC, at)) {
-    if (out.length === MAX_RUNS * 2) return text;
-    out.push(text.slice(at, start));
+    if (pieces.length === MAX_RUNS * 2) return [{ text, run: null }];
+    pieces.push({ text: text.slice(at, start), run: null });
     at = runEnd(text, start);
-    out.push(japanese(text.slice(start, at)));
+    const octets = text.slice(start, at);
+    pieces.push({ text: octets, run: japanese(octets) });
   }
-  out.push(text.slice(at));
-  return out.join('');
+  return [...pieces, { text: text.slice(at), run: null }];
 }
 /** Behind the escape that leads back from the run at `start`: to ASCII, or to JIS X 0201, which is nearly the same. */
 function runEnd(text: string, start: number): number {
@@ -52,9 +61,9 @@ export function fieldMailboxes(rawValue: string): Mailbox[] | null {
   return text.includes('\ufffd') && text.includes('\\') ? null : parseMailboxList(text);
 }
 
-function japanese(run: string): string {
+function japanese(run: string): string | null {
   const text = BEYOND_ASCII.test(run) ? undefined : decoderOf('iso-2022-jp')?.decode(Buffer.from(run));
-  return text === undefined || text.includes('\ufffd') ? run : text;
+  return text === undefined || text.includes('\ufffd') ? null : text;
 }
 
 /**
@@ -76,26 +85,43 @@ export function encodeField({ name, rawName, rawValue }: HeaderField, utf8: bool
  * a string or comment ends at a line end, and what follows is an address.
  */
 export function withoutInnerFolds(value: string): string {
-  if (!/\r\n[ \t]/.test(value)) return value;
-  let out = '';
+  const out: string[] = [];
+  let copied = 0;
+  for (const { at, by } of innerEnds(value)) {
+    if (by !== 'line end') continue;
+    out.push(value.slice(copied, at));
+    copied = at + 2;
+  }
+  return out.join('') + value.slice(copied);
+}
+/** Where a quoted string or comment ends to some reader, or a comment to all. */
+export interface InnerEnd {
+  readonly at: number;
+  readonly by: 'line end' | 'bracket';
+  /** It ends a comment with nothing but white space and comments between it and the domain of an address. */
+  readonly behindDomain: boolean;
+}
+/** All of a value, in order. */
+export function* innerEnds(value: string): Generator<InnerEnd> {
   let quoted = false;
   let depth = 0;
   let escaped = false;
+  let domain = false;
   for (let at = 0; at < value.length; at += 1) {
     const char = value[at]!;
     const inner = quoted || depth > 0;
     if (inner && char === '\r' && value[at + 1] === '\n') {
+      yield { at, by: 'line end', behindDomain: depth > 0 && domain };
       at += 1;
-      continue;
-    }
-    if (escaped) escaped = false;
+    } else if (escaped) escaped = false;
     else if (inner && char === '\\') escaped = true;
     else if (char === '"' && depth === 0) quoted = !quoted;
     else if (char === '(' && !quoted) depth += 1;
-    else if (char === ')' && depth > 0) depth -= 1;
-    out += char;
+    else if (char === ')' && depth > 0) {
+      depth -= 1;
+      if (depth === 0) yield { at, by: 'bracket', behindDomain: domain };
+    } else if (!inner && '@<>,'.includes(char)) domain = char === '@';
   }
-  return out;
 }
 
 /** The address list with its phrases and comments as encoded words; null where it cannot be read. */
@@ -109,7 +135,7 @@ function encodeAddresses(text: string): string | null {
     if (!BEYOND_ASCII.test(raw)) out += raw;
     else {
       const [before] = /^[ \t]*/.exec(raw)!;
-      const phrase = raw.trim();
+      const phrase = trimSpace(raw);
       const address = phrase.includes('@') && !phrase.startsWith('"');
       out += before + (address ? wireOf(phrase) : encodeWords(decodeWords(words.join(' '))));
       if (/[ \t]$/.test(raw)) out += ' ';
@@ -183,6 +209,6 @@ function unquoted(piece: string): string {
 }
 /** A domain beyond ASCII as A-label; a local part needs SMTPUTF8 and stays. */
 function wireOf(text: string): string {
-  const address = parseAddress(text.trim());
+  const address = parseAddress(trimSpace(text));
   return address === null || address.utf8 ? text : address.wire;
 }

@@ -213,7 +213,18 @@ export function findHeader(fields: readonly HeaderField[], name: string): Header
 
 /** The value without its folds (RFC 5322 §2.2.3), trimmed. */
 export function unfold(value: string): string {
-  return value.replace(/\r?\n(?=[ \t])/g, '').trim();
+  return trimSpace(value.replace(/\r?\n(?=[ \t])/g, ''));
+}
+/** Without SP, HTAB, CR and LF around it, and nothing else: to readers, U+00A0, U+2028 or U+FEFF is part of a value. */
+export function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text, start)) start += 1;
+  while (end > start && isSpace(text, end - 1)) end -= 1;
+  return text.slice(start, end);
+}
+function isSpace(text: string, at: number): boolean {
+  return ' \t\r\n'.includes(text[at]!);
 }
 
 /** `name: value` CRLF-ended, folded at white space so that lines stay within 78 characters where they can. */

@@ -1,4 +1,6 @@
 /** Message identifiers (RFC 5322 §3.6.4). */
+import { trimSpace } from './headers.ts';
+
 /** Where unique ids come from (runtime's Random is one). */
 export interface IdSource {
   id(): string;
@@ -11,7 +13,7 @@ export function newMessageId(random: IdSource, domain: string): string {
 
 /** The identifier with its angle brackets, or null where the text is not exactly one. */
 export function parseMessageId(text: string): string | null {
-  const trimmed = text.trim();
+  const trimmed = trimSpace(text);
   return trimmed.length <= 996 &&
     /^<[^\s<>@\u0000-\u001f\u007f]+@[^\s<>@\u0000-\u001f\u007f]+>$/.test(trimmed)
     ? trimmed

@@ -1,9 +1,11 @@
 /** What a header says in decoded words: subject, date, mailboxes; and what is wrong with it, by name. Never throws. */
+
+import { authorMailboxes } from '../mail/authors.ts';
 import { parseDate } from '../mail/dates.ts';
 import { decodeWords } from '../mail/encoded-words.ts';
 import { defectNames } from '../mail/header-defects.ts';
 import { fieldMailboxes, headerText } from '../mail/header-octets.ts';
-import { findHeader, type HeaderSection } from '../mail/headers.ts';
+import { findHeader, type HeaderSection, trimSpace } from '../mail/headers.ts';
 import { cutText } from './text.ts';
 import type { Reading, ReadMailbox } from './types.ts';
 
@@ -19,12 +21,13 @@ export function readFields(section: HeaderSection, defect: (name: string) => voi
     if (text.includes('\ufffd')) defect('charset-unknown');
     return text;
   };
+  const reader = (name: string) => (name === 'from' || name === 'sender' ? authorMailboxes : fieldMailboxes);
   /** Of all fields of the name: what one shows, the other must not hide. */
   const mailboxes = (name: string): ReadMailbox[] =>
     section.fields
       .filter((field) => field.name === name)
       .flatMap(({ rawValue }) => {
-        const read = isEmptyGroup(rawValue) ? [] : fieldMailboxes(rawValue);
+        const read = isEmptyGroup(rawValue) ? [] : reader(name)(rawValue);
         if (read === null) defect(`${name}-unreadable`);
         return (read ?? []).map(({ displayName, address }) => ({ name: displayName, address: address.wire }));
       });
@@ -51,5 +54,5 @@ export function onOneLine(text: string): string {
 /** RFC 5322 §3.4: `Undisclosed recipients:;` */
 function isEmptyGroup(value: string): boolean {
   const colon = value.indexOf(':');
-  return colon > 0 && value.slice(colon + 1).trim() === ';' && !/[@<>,]/.test(value.slice(0, colon));
+  return colon > 0 && trimSpace(value.slice(colon + 1)) === ';' && !/[@<>,]/.test(value.slice(0, colon));
 }

@@ -247,13 +247,29 @@ test('where the header leaves open who wrote it, DMARC is permerror and nothing 
       name,
     );
   }
-  for (const from of ['Group: a@example.com;', 'Smile :) <a@example.com>', '']) {
+  for (const from of [
+    'Group: a@example.com;',
+    'Smile :) <a@example.com>',
+    '',
+    '(\r\n boss@other.test) <a@example.com>',
+    '"<boss@other.test>)\r\n あ" <a@example.com>',
+    'a@example.com (\r\n .other.test)',
+    '"x\x1b$B"<boss@other.test>,"A\x1b(B" <a@example.com>',
+  ]) {
     const { authentication } = await verify(await signed(TEXT.replace('a@example.com', from)));
     assert.deepEqual(
       [authentication.dmarc.result, authentication.spf.result, authentication.dkim[0]?.aligned ?? false],
       ['permerror', 'pass', false],
       from,
     );
+  }
+  for (const from of [
+    '\x1b$BF|K\\@>\x1b(B\r\n <a@example.com>',
+    '"Ann\r\n B." <a@example.com> (x\r\n y)',
+    '"boss@other.test" <a@example.com>',
+  ]) {
+    const { authentication } = await verify(await signed(TEXT.replace('a@example.com', from)));
+    assert.deepEqual([authentication.dmarc.result, authentication.dkim[0]!.aligned], ['pass', true], from);
   }
   for (const many of ['X: y\r\n'.repeat(1001), `X: ${'y'.repeat(300_000)}\r\n`]) {
     const { authentication } = await verify(many + honest);

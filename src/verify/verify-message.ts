@@ -5,8 +5,8 @@
  * address, or whose header leaves open who wrote it, never passes DMARC (permerror). Rejects with NoPlace alone: there was
  * no room to hash a large body.
  */
+import { authorMailboxes } from '../mail/authors.ts';
 import { authorIsOpen } from '../mail/header-defects.ts';
-import { fieldMailboxes } from '../mail/header-octets.ts';
 import { findHeader, type HeaderSection } from '../mail/headers.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Resolver } from '../runtime/resolver.ts';
@@ -191,7 +191,7 @@ function text(value: unknown): string {
 /** The one author's address, as DMARC takes it; null where there is not exactly one, or readers could differ about him. */
 function authorOf(section: HeaderSection): string | null {
   if (authorIsOpen(section)) return null;
-  const mailboxes = fieldMailboxes(findHeader(section.fields, 'from')!.rawValue);
+  const mailboxes = authorMailboxes(findHeader(section.fields, 'from')!.rawValue);
   return mailboxes?.length === 1 ? mailboxes[0]!.address.wire : null;
 }
 

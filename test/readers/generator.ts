@@ -86,6 +86,61 @@ export function wellFormed(dice: Dice): string {
   return mbox + fields.join('') + body(dice);
 }
 
+/** Pieces of a field of authors, in which readers could find another than one of OWN. */
+const AUTHOR_PIECES = [
+  '"',
+  '\\',
+  '(',
+  ')',
+  ',',
+  '.',
+  ' ',
+  `${CRLF} `,
+  'x',
+  'a@sender.test',
+  '<a@sender.test>',
+  '<ceo@other.test>',
+  'ceo@other.test',
+  '"<ceo@other.test>,"A',
+  'a@sender.test (',
+  '.other.test',
+  '=?utf-8?q?=22?=',
+  '=?utf-8?q?ceo=40other.test=2C?=',
+  '\x1b$B',
+  '\x1b$@',
+  '\x1b(B',
+  '\x1b(J',
+  '\x1b$(D',
+  '\xff',
+  '\x01',
+  '\x7f',
+  latin1('あ'),
+  latin1('\u0085'),
+  latin1('\u00a0'),
+  latin1('\u2028'),
+  latin1('\ufeff'),
+];
+/** Such as an attacker found. */
+const AUTHORS = [
+  '"x\x1b$B"<ceo@other.test>,"A\x1b(B" (\xff) <a@sender.test>',
+  '"x\x1b$B"<ceo@other.test>,"A\x1b(B" (\x1b$(Dzz\x1b(B) <a@sender.test>',
+  '"x\x1b$B"<ceo@other.test>,"A\x1b(B" <a@sender.test>',
+  '"<ceo@other.test>,"A\x1b(J\xffx <a@sender.test>',
+  '"<ceo@other.test>,"A\xa0\x1b(B <a@sender.test>',
+  '(\r\n ceo@other.test) <a@sender.test>',
+  'a@sender.test (\r\n .other.test)',
+  '\x1b$B"!\x1b(B <a@sender.test(\r\n .other.test)>',
+  `"<ceo@other.test>)\r\n ${latin1('あ')}" <a@sender.test>`,
+  `"a"@sender.test${latin1('\u2028')}`,
+  '=?utf-8?q?=22?=a@sender.test',
+];
+/** The value of a field of authors. */
+export function hostileAuthor(dice: Dice): string {
+  if (dice.once(20)) return dice.pick(AUTHORS);
+  const pieces = Array.from({ length: 1 + dice.below(7) }, () => dice.pick(AUTHOR_PIECES));
+  return pieces.join('') + dice.pick(['', ' <a@sender.test>', '<a@sender.test>', ' <a@sender.test> (x)']);
+}
+
 /** A well-formed message with something in it that some reader may take for an author, a sender or a Bcc. */
 export function hostile(dice: Dice): string {
   let message = wellFormed(dice);
@@ -174,6 +229,11 @@ const ATTACKS: readonly Attack[] = [
     const at = dice.below(Math.min(message.length, 2000));
     return message.slice(0, at) + message.slice(at + 1 + dice.below(3));
   },
+  (message, dice) =>
+    message.replace(
+      /^(from|sender|resent-from)([ \t]*:)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*/im,
+      (_, name: string, colon: string) => `${name}${colon} ${hostileAuthor(dice)}`,
+    ),
   // Within an author's field.
   (message, dice) => {
     const at = message.search(/^from[ \t]*:/im) + 6 + dice.below(12);

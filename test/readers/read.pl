@@ -1,6 +1,8 @@
 # What Perl's Mail::Header sees: a line a field of interest, `message name value address address ...`, each in base64.
 use strict;
 use warnings;
+# It tells of each bracket that is not closed.
+local $SIG{__WARN__} = sub { };
 use Mail::Address;
 use Mail::Header;
 use MIME::Base64;

@@ -8,6 +8,8 @@ import { before, test } from 'node:test';
 import type { DomainReader, MtaDomain } from '../../src/domains/types.ts';
 import type { Principal } from '../../src/iam/types.ts';
 import { prepareOutgoing } from '../../src/intake/outgoing.ts';
+import { authorMailboxes } from '../../src/mail/authors.ts';
+import { authorIsOpen } from '../../src/mail/header-defects.ts';
 import { headerBounds, readHeaderSection } from '../../src/mail/headers.ts';
 import { createRandom } from '../../src/runtime/random.ts';
 import { createFakeClock } from '../../src/testing/fake-clock.ts';
@@ -15,7 +17,7 @@ import { signDkim } from '../../src/verify/sign.ts';
 import { eventually } from '../journeys/harness.ts';
 import { startJourney } from '../journeys/journey.ts';
 import { openSmtp, plain, send } from '../journeys/raw-smtp.ts';
-import { createDice, FOREIGN, hostile, OWN, wellFormed } from './generator.ts';
+import { createDice, FOREIGN, hostile, hostileAuthor, OWN, wellFormed } from './generator.ts';
 import { canRun, OTHER_READERS, readAll } from './readers.ts';
 
 const HALF = 5000;
@@ -76,6 +78,54 @@ for (const reader of OTHER_READERS) {
       assert.ok(value === '' || judged(left[message]!.message, name, value), where);
     }
   });
+}
+
+for (const reader of OTHER_READERS) {
+  test(`${reader.title} sees no other author in mail from outside that has one to us`, async (t) => {
+    if (!(await canRun(reader))) return t.skip(`${reader.title} is not installed`);
+    const dice = createDice(SEED + 2);
+    const messages = Array.from({ length: 2 * HALF }, () =>
+      Buffer.from(`From: ${hostileAuthor(dice)}\r\n\r\nx\r\n`, 'latin1'),
+    ).filter((message) => authors(message)?.every((domain) => domain === OWN));
+    assert.ok(messages.length > HALF / 10, String(messages.length));
+    for (const { message, name, addresses } of await readAll(reader, messages)) {
+      if (name !== 'from') continue;
+      const where = JSON.stringify({ addresses, given: messages[message]!.toString('latin1') });
+      for (const domain of addresses.flatMap(domainOf)) assert.equal(domain, OWN, where);
+    }
+  });
+}
+test('of well-formed authors from outside none is open who has no other address in his field', () => {
+  const dice = createDice(SEED + 3);
+  let read = 0;
+  for (let n = 0; n < 2 * HALF; n++) {
+    const message = Buffer.from(wellFormed(dice), 'latin1');
+    const { rawValue } = readHeaderSection(message).fields.find(({ name }) => name === 'from')!;
+    // JIS octets may be an address's; what follows a fold in a comment right behind a domain may belong to it.
+    if (/ceo|\x1b\$@|<c@o|\.test\s*\([^>,]*\r\n/i.test(rawValue)) continue;
+    assert.ok(
+      authors(message)?.every((domain) => domain === OWN),
+      JSON.stringify(rawValue),
+    );
+    read += 1;
+  }
+  assert.ok(read > HALF, String(read));
+});
+/** Of an address whose domain can be one. */
+function domainOf(address: string): string[] {
+  return (
+    /@([a-z0-9-]+(?:\.[a-z0-9-]+)+)$/i
+      .exec(address)
+      ?.slice(1)
+      .map((domain) => domain.toLowerCase()) ?? []
+  );
+}
+/** The domains of the authors; null where they are open. */
+function authors(message: Buffer): string[] | null {
+  const section = readHeaderSection(message);
+  const from = section.fields.find(({ name }) => name === 'from');
+  if (from === undefined || authorIsOpen(section)) return null;
+  return authorMailboxes(from.rawValue)?.map(({ address }) => address.domain) ?? null;
 }
 
 /** The value is that of a field which our reader sees under this name. */

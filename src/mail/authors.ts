@@ -1,0 +1,65 @@
+/**
+ * Who a From or Sender names, where every reader finds the same. Some readers do not know ISO-2022-JP, and take its octets
+ * for quotes and brackets; to some a quoted string or a comment ends at a line end; some decode encoded words before they
+ * look for addresses. Where a field has any of these, all in it that could be an address must be an author's. Linear.
+ */
+import type { Mailbox } from './address.ts';
+import { decodeWords } from './encoded-words.ts';
+import { fieldMailboxes, headerPieces, innerEnds } from './header-octets.ts';
+import { unfold } from './headers.ts';
+
+/** The mailboxes of a field of authors; null where it is no list of them, or readers could find others in it. */
+export function authorMailboxes(rawValue: string): Mailbox[] | null {
+  const mailboxes = fieldMailboxes(rawValue);
+  return mailboxes === null || readersDiffer(rawValue, mailboxes) ? null : mailboxes;
+}
+
+function readersDiffer(rawValue: string, mailboxes: readonly Mailbox[]): boolean {
+  // RFC 2047 §5: no encoded word stands in an addr-spec.
+  if (mailboxes.some(({ address }) => isEncoded(address.localPart))) return true;
+  if (!DOUBTFUL.test(rawValue) && !hasInnerFold(rawValue)) return false;
+  if (domainGoesOn(rawValue) || domainGoesOn(withRuns(rawValue, 'x'))) return true;
+  const value = unfold(rawValue);
+  if (headerPieces(value).some(({ text, run }) => run !== null && hasAddress(text))) return true;
+  const outside = withRuns(value, ' ');
+  const counts = [outside, decodeWords(outside)].map((text) => text.split('@').length - 1);
+  return counts.some((count) => count !== mailboxes.length);
+}
+
+function isEncoded(localPart: string): boolean {
+  return localPart.includes('=?') && localPart.includes('?=');
+}
+
+/** Escapes and other control characters, what separates lines elsewhere, octets of an unknown charset. */
+const DOUBTFUL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffd]/;
+
+function hasInnerFold(value: string): boolean {
+  for (const { by } of innerEnds(value)) if (by === 'line end') return true;
+  return false;
+}
+
+/** What can be read as ISO-2022-JP is replaced. */
+function withRuns(value: string, replacement: string): string {
+  return headerPieces(value)
+    .map(({ text, run }) => (run === null ? text : replacement))
+    .join('');
+}
+
+/** A comment right behind a domain ends at a fold to some, and what follows belongs to the domain: `a@b.co (\r\n m)`. */
+function domainGoesOn(value: string): boolean {
+  for (const { at, behindDomain } of innerEnds(value))
+    if (behindDomain && isAtomNext(value, at + 1)) return true;
+  return false;
+}
+/** Behind white space comes what a domain could go on with, a comment included. */
+function isAtomNext(text: string, start: number): boolean {
+  let at = start;
+  while (at < text.length && ' \t\r\n'.includes(text[at]!)) at += 1;
+  return at < text.length && !'<>,;:")\\'.includes(text[at]!);
+}
+
+/** As octets, a run of ISO-2022-JP has an address with a dot in its domain. */
+function hasAddress(run: string): boolean {
+  const at = run.indexOf('@');
+  return at !== -1 && run.lastIndexOf('.') > at;
+}
