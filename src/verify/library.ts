@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { BodyHash, WantedHash } from './body-hash.ts';
 import type { Lookup } from './lookups.ts';
 import type { LibraryField } from './restrain-header.ts';
+import { type KeyCache, restrainKeys, UNUSABLE_KEY } from './usable-keys.ts';
 
 /** What it tells of a signature, as far as we read it. */
 export interface LibrarySignature {
@@ -25,6 +26,7 @@ interface LibraryVerifier {
   readonly bodyHashes: Map<string, unknown>;
   readonly results: LibrarySignature[];
   readonly arc: never;
+  readonly keyCache: KeyCache;
   messageHeaders(headers: LibraryVerifier['headers']): Promise<void>;
   finalChunk(): Promise<void>;
 }
@@ -56,10 +58,11 @@ export async function readSignatures(
   class Verifier extends DkimVerifier {
     async verifySignature(...args: unknown[]): Promise<unknown> {
       await setImmediate();
-      return super.verifySignature(...args);
+      return judged((await super.verifySignature(...args)) as LibrarySignature);
     }
   }
   const verifier = new (Verifier as unknown as new (o: object) => LibraryVerifier)(options);
+  restrainKeys(verifier.keyCache);
   verifier.headers = { parsed: [...fields], original: Buffer.alloc(0) };
   await verifier.messageHeaders(verifier.headers);
   const keys = [...verifier.bodyHashes.keys()];
@@ -70,11 +73,20 @@ export async function readSignatures(
   return async (lookup) => {
     ask = lookup;
     await verifier.finalChunk();
-    const chain = (await arc(verifier.arc, { resolver: lookup, minBitLength: 1024 } as never)) as unknown as {
+    // With the verifier's own resolver its keys are taken, restrained as they are.
+    const chain = (await arc(verifier.arc, options as never)) as unknown as {
       status: { result: string };
     };
     return { signatures: verifier.results, arc: chain.status.result };
   };
+}
+
+/** What it takes for a failure of DNS, not knowing better. */
+function judged(signature: LibrarySignature): LibrarySignature {
+  const { status } = signature;
+  return status.comment === `DNS failure: ${UNUSABLE_KEY}`
+    ? { ...signature, status: { ...status, result: 'permerror', comment: 'key unusable' } }
+    : signature;
 }
 
 /** A key is `canonicalisation:hash:octets`, the last one empty without l=. */

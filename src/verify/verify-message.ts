@@ -1,9 +1,10 @@
 /**
  * One verdict on a received message: SPF (RFC 7208), DKIM (RFC 6376, 8301, 8463), DMARC (RFC 7489 and its successor) and
- * ARC (RFC 8617), worked out by mailauth, which is loaded at the first message. What cannot be known now is temperror. Invariants: 10 signatures, 20 look-ups for DKIM and ARC, 20 for DMARC, those of RFC 7208 for SPF, 10 s
- * in all; sha1, keys under 1,024 bits and partly signed bodies (l=) never pass; a message without exactly one From
- * address, or whose header leaves open who wrote it, never passes DMARC (permerror). Rejects with NoPlace alone: there was
- * no room to hash a large body.
+ * ARC (RFC 8617), worked out by mailauth, which is loaded at the first message. What cannot be known now is temperror.
+ * Invariants: 10 signatures, 20 look-ups for DKIM and ARC, 20 for DMARC, those of RFC 7208 for SPF, 10 s in all; sha1, keys
+ * under 1,024 or over 4,096 bits, or with a long exponent, and partly signed bodies (l=) never pass; a message without exactly
+ * one From address, or whose header leaves open who wrote it, never passes DMARC (permerror). Rejects with NoPlace alone:
+ * there was no room to hash a large body.
  */
 import { authorMailboxes } from '../mail/authors.ts';
 import { authorIsOpen } from '../mail/header-defects.ts';
