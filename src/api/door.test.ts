@@ -89,6 +89,20 @@ test('what is refused is gone a little later, though its sender neither reads no
   refused.socket.destroy();
 });
 
+test('an address that is refused again and again has twenty answers under way, and takes no place of others', async () => {
+  await using it = await openDoor({ limits: { places: 2, ofAnAddress: 1 } });
+  const clients = [...(await hold(it, '127.0.0.1', 1))];
+  for (let i = 0; i < 1_100; i += 1) {
+    const one = openWire(it.port, { reads: false });
+    clients.push(one);
+    if (i % 50 === 49) await condition(() => it.told.length === i + 1);
+  }
+  await condition(() => it.door.connections === 21);
+  await hold(it, '127.0.0.2', 1);
+  assert.match(await openWire(it.port, { from: '127.0.0.2', first: GET }).until(/\}/), REFUSED);
+  for (const one of clients) one.socket.destroy();
+});
+
 test('all places taken: the idlest of the greediest makes room, and no modest one', async () => {
   await using it = await openDoor({ limits: { places: 6 } });
   const modest = await hold(it, '127.1.0.1', 1);

@@ -13,7 +13,7 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Notices } from '../runtime/notices.ts';
-import { prefixesOf } from '../runtime/prefixes.ts';
+import { type Prefixes, prefixesOf } from '../runtime/prefixes.ts';
 import { createRate, perWidth } from '../runtime/rates.ts';
 import { createSlots } from '../runtime/slots.ts';
 import { endWith } from './linger.ts';
@@ -59,8 +59,9 @@ const MOST_TURNS = 100;
 const SWEEP_MS = 1_000;
 /** Of a sweep while places are few: thousands at once would be a stall, and come again at once. */
 const MOST_CLOSED_AT_ONCE = 250;
-/** Connections that are on their way out beside those with a place. */
+/** Connections on their way out beside those with a place, and those of one address: beyond them without a word. */
 const MOST_WITHOUT = 1_000;
+const MOST_WITHOUT_OF_ONE = 20;
 /** Methods that change nothing (RFC 9110 §9.2.1): whoever is cut off asks again. */
 const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -80,6 +81,7 @@ interface Live {
 
 export function createDoor({ secureContext, exempt, limits, clock, logger, notices }: DoorOptions): Door {
   const slots = createSlots({ most: limits.places, parts: perWidth(limits.ofAnAddress) });
+  const leaving = createSlots({ most: MOST_WITHOUT, parts: perWidth(MOST_WITHOUT_OF_ONE) });
   const handshakes = createRate(clock, 60_000, perWidth(limits.handshakes));
   const live = new Set<Live>();
   /** By the socket that HTTP sees. */
@@ -138,7 +140,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
     });
     if (entered.kind === 'full') {
       notices.tell('connections-capped', address, one.id);
-      refuse(socket);
+      refuse(one, prefixes);
       return;
     }
     socket.once('close', entered.leave);
@@ -149,18 +151,21 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       secure(one, secureContext(), serve);
     } else {
       notices.tell('handshakes-capped', address, one.id);
-      refuse(socket);
+      refuse(one, prefixes);
     }
   }
-  /** Nobody can be told anything before TLS. */
-  function refuse(socket: Socket): void {
+  /** Nobody can be told anything before TLS. Who is refused often takes no time from others who are. */
+  function refuse({ socket, since }: Live, prefixes: Prefixes | null): void {
     socket.on('error', () => socket.destroy());
-    if (secureContext !== null) {
-      socket.destroy();
-    } else {
-      socket.resume();
-      endWith(socket, TOO_MANY, clock);
-    }
+    if (secureContext !== null) return void socket.destroy();
+    const entered = leaving.enter(prefixes, {
+      idle: () => clock.monotonic() - since,
+      drop: () => socket.destroy(),
+    });
+    if (entered.kind === 'full') return void socket.destroy();
+    socket.once('close', entered.leave);
+    socket.resume();
+    endWith(socket, TOO_MANY, clock);
   }
   function secure(one: Live, context: SecureContext, serve: (socket: Socket) => void): void {
     one.socket.on('error', () => one.socket.destroy());

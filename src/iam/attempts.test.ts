@@ -146,6 +146,44 @@ test('a key guessed at from everywhere: strangers wait for a turn, the owner whe
   assert.equal((await owner).kind, 'ok', 'the owner at a new address gets in');
 });
 
+test('who is over a cap takes no waiting place of a key guessed at, and who failed there before goes last', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  const crowd = (i: number) => `11.${i}.0.1`;
+  for (let i = 0; i < 20; i += 1) await node.attempt(who(`10.${i}.0.1`), WRONG);
+  for (let i = 0; i < 10; i += 1)
+    for (let k = 0; k < 10; k += 1) await node.attempt(who(crowd(i), `other ${k}`), WRONG);
+  for (let i = 0; i < 10; i += 1)
+    assert.equal((await node.attempt(who(crowd(i)), WRONG)).kind, 'throttled', 'ten a minute are over');
+  await node.attempt(who(crowd(11)), WRONG);
+  const one = node.attempt(who(crowd(12)), WRONG);
+  await it.clock.advance(3_000);
+  assert.equal((await one).kind, 'refused', 'nobody was before it');
+
+  const judged: string[] = [];
+  const attempt = (address: string) =>
+    node.attempt(who(address), async () => {
+      judged.push(address);
+      return null;
+    });
+  const failedBefore = Array.from({ length: 10 }, (_, i) => `10.${i}.0.1`);
+  const waiting = failedBefore.map(attempt);
+  await condition(() => it.clock.pending === 1);
+  await it.clock.advance(0);
+  const owner = attempt('203.0.113.9');
+  assert.equal((await waiting.at(-1)!).kind, 'throttled', 'the last of them makes room');
+  assert.equal((await attempt('10.15.0.1')).kind, 'throttled', 'for no other that failed before');
+  await it.clock.advance(3_000);
+  await owner;
+  assert.deepEqual(judged, ['203.0.113.9']);
+  for (let turn = 1; turn <= 9; turn += 1) {
+    await it.clock.advance(3_000);
+    await condition(() => judged.length === turn + 1);
+  }
+  assert.deepEqual(judged.slice(1), failedBefore.slice(0, 9));
+  assert.equal(it.clock.pending, 0);
+});
+
 test('a password is counted by its member, wherever it is asked for, and apart from keys', async () => {
   await using it = await setUp();
   const node = it.node();

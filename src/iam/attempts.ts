@@ -162,16 +162,27 @@ export function createAttempts(deps: {
       resolve();
     };
   }
+  async function standing(kind: Who['kind'], scopes: Scopes, now: number) {
+    const known = await isKnown(scopes, now);
+    const kept = !known && (await succeeded(scopes.host, now)) ? KEPT_FOR_KNOWN : 0;
+    const caps = capsOf(scopes, kind, known, kept);
+    return { known, caps, wait: await waitFor(caps, now, 0) };
+  }
+  /** ms a stranger has to come again in; 0: it is its turn. Who is over a cap waits in nobody's place. */
+  async function slowed(kind: Who['kind'], scopes: Scopes): Promise<number> {
+    const now = clock.now();
+    const { wait } = await standing(kind, scopes, now);
+    if (wait > 0) return wait;
+    const failed = await log.failure(scopes.pair, 1);
+    return pace.turn(scopes.name, scopes.host, failed !== null && failed > now - HOUR);
+  }
   async function judged<T>(
     kind: Who['kind'],
     scopes: Scopes,
     judge: () => Promise<T | null>,
   ): Promise<Attempted<T>> {
     const now = clock.now();
-    const known = await isKnown(scopes, now);
-    const kept = !known && (await succeeded(scopes.host, now)) ? KEPT_FOR_KNOWN : 0;
-    const caps = capsOf(scopes, kind, known, kept);
-    const wait = await waitFor(caps, now, 0);
+    const { known, caps, wait } = await standing(kind, scopes, now);
     if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
     const attempt = random.id<'attempt'>();
     const counted = [...scopes.prefixes.map(({ text }) => text), scopes.pair, scopes.name];
@@ -202,7 +213,7 @@ export function createAttempts(deps: {
     async attempt(who, judge) {
       const scopes = scopesOf(who);
       const paced = who.kind === 'key' || who.kind === 'password';
-      const wait = paced && (await isAttacked(scopes)) ? await pace.turn(scopes.name, scopes.host) : 0;
+      const wait = paced && (await isAttacked(scopes)) ? await slowed(who.kind, scopes) : 0;
       if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
       const over = await turn(scopes.host);
       if (over === null) return { kind: 'throttled', retryAfterMs: MINUTE };

@@ -1,21 +1,31 @@
 /**
  * Slows down what is guessed at from everywhere without locking anybody out: of one name, one is let through every
  * three seconds. Ten wait at most, one of an address, so that a crowd at one place does not keep others from waiting.
+ * Who has not failed there by that name goes before those who have, and takes the place of the last of them where all
+ * are taken: each guess after the first costs a crowd a new address.
  */
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 
 export interface Pace {
-  /** Resolves with 0 when it is the caller's turn; at once with ms to wait where too many wait already. */
-  turn(name: string, host: string): Promise<number>;
+  /** Resolves with 0 when it is the caller's turn; with ms to wait where no place is left, or its own went to another. */
+  turn(name: string, host: string, failedBefore: boolean): Promise<number>;
 }
 const EVERY_MS = 3_000;
 const MOST_WAITING = 10;
 const MOST_NAMES = 10_000;
+const COME_AGAIN_MS = MOST_WAITING * EVERY_MS;
 
+interface Waiting {
+  readonly host: string;
+  readonly failedBefore: boolean;
+  settle(ms: number): void;
+}
 interface Line {
-  readonly waiting: Set<string>;
+  /** In the order in which they came. */
+  readonly waiting: Waiting[];
   /** Monotonic ms. */
   nextAt: number;
+  timer: Timer | null;
 }
 
 export function createPace(clock: Clock): Pace {
@@ -24,23 +34,49 @@ export function createPace(clock: Clock): Pace {
   /** Lines nobody waits in, whose pause is over. */
   function forgetIdle(): void {
     for (const [name, { waiting, nextAt }] of lines)
-      if (waiting.size === 0 && nextAt <= clock.monotonic()) lines.delete(name);
+      if (waiting.length === 0 && nextAt <= clock.monotonic()) lines.delete(name);
+  }
+  function lineOf(name: string): Line | null {
+    const known = lines.get(name);
+    if (known !== undefined) return known;
+    if (lines.size >= MOST_NAMES) forgetIdle();
+    if (lines.size >= MOST_NAMES) return null;
+    const line: Line = { waiting: [], nextAt: clock.monotonic(), timer: null };
+    lines.set(name, line);
+    return line;
+  }
+  function leave({ waiting }: Line, one: Waiting, ms: number): void {
+    waiting.splice(waiting.indexOf(one), 1);
+    one.settle(ms);
+  }
+  function wake(line: Line): void {
+    line.timer ??= clock.after(line.nextAt - clock.monotonic(), () => {
+      line.timer = null;
+      const { waiting } = line;
+      const next = waiting.find(({ failedBefore }) => !failedBefore) ?? waiting[0]!;
+      line.nextAt = clock.monotonic() + EVERY_MS;
+      leave(line, next, 0);
+      if (waiting.length > 0) wake(line);
+    });
   }
   return {
-    async turn(name, host) {
+    async turn(name, host, failedBefore) {
+      const line = lineOf(name);
+      if (line === null || line.waiting.some((one) => one.host === host)) return COME_AGAIN_MS;
       const now = clock.monotonic();
-      if (!lines.has(name) && lines.size >= MOST_NAMES) forgetIdle();
-      const line = lines.get(name) ?? { waiting: new Set<string>(), nextAt: now };
-      const full = line.waiting.size >= MOST_WAITING || line.waiting.has(host);
-      if (full || (!lines.has(name) && lines.size >= MOST_NAMES)) return MOST_WAITING * EVERY_MS;
-      lines.set(name, line);
-      const at = Math.max(now, line.nextAt);
-      line.nextAt = at + EVERY_MS;
-      if (at === now) return 0;
-      line.waiting.add(host);
-      await new Promise<void>((resolve) => clock.after(at - now, resolve));
-      line.waiting.delete(host);
-      return 0;
+      if (line.waiting.length === 0 && line.nextAt <= now) {
+        line.nextAt = now + EVERY_MS;
+        return 0;
+      }
+      if (line.waiting.length >= MOST_WAITING) {
+        const last = failedBefore ? undefined : line.waiting.findLast((one) => one.failedBefore);
+        if (last === undefined) return COME_AGAIN_MS;
+        leave(line, last, COME_AGAIN_MS);
+      }
+      return new Promise((settle) => {
+        line.waiting.push({ host, failedBefore, settle });
+        wake(line);
+      });
     },
   };
 }

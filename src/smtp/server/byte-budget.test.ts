@@ -76,9 +76,20 @@ test('where all have as much, mail that would take over a minute makes room, aft
   assert.equal(want('2001:db8:1::1', LARGE), null);
 });
 
+test('mail that cannot come within the time of DATA makes room for anybody, its own address too', async () => {
+  const { clock, dropped, want } = setUp();
+  for (const octets of [300 * 1024, 300 * 1024, MIB]) want('192.0.2.1', LARGE, () => octets);
+  assert.equal(want('192.0.2.1', LARGE), null);
+  await clock.advance(30_000);
+  assert.ok(want('192.0.2.1', LARGE));
+  assert.ok(want('192.0.2.1', LARGE));
+  assert.equal(want('192.0.2.1', LARGE), null, 'slow, but it can come');
+  assert.deepEqual(dropped, ['192.0.2.1', '192.0.2.1']);
+});
+
 test('who has room already takes none of late mail that has as much', async () => {
   const { clock, dropped, want } = setUp();
-  for (const who of ['192.0.2.1', '198.51.100.1', '203.0.113.1']) want(who, LARGE);
+  for (const who of ['192.0.2.1', '198.51.100.1', '203.0.113.1']) want(who, LARGE, () => MIB);
   await clock.advance(10_001);
   assert.equal(want('192.0.2.1', LARGE), null);
   assert.deepEqual(dropped, []);

@@ -2,8 +2,9 @@
  * One budget of octets for message bodies in memory. The whole size is granted at once, at DATA with SIZE= or when a
  * body passes 256 KiB, so that bodies that grow bit by bit cannot all stop unfinished; a part is kept for small mail.
  * It is shared by project, or by network where nobody has signed in: who finds no room takes that of the slowest
- * mail of whoever would still have more; who has nothing also that of mail that would take over a minute. Invariants:
- * nobody is dropped in vain, nor for its own share, nor once its message is whole; what is taken is given back once.
+ * mail of whoever would still have more; who has nothing also that of mail that would take over a minute, anybody that
+ * of mail that cannot come in time. Invariants: nobody is dropped in vain, nor for its own address or project while it can
+ * come, nor once its message is whole; what is taken is given back once.
  */
 import type { Clock } from '../../runtime/clock.ts';
 
@@ -30,9 +31,10 @@ export interface Grant {
 }
 export const SMALL = 256 * 1024;
 
-/** ms for a message to show how fast it comes, and those it may take in all while others find no room. */
+/** ms for a message to show how fast it comes, those it may take in all while others find no room, and those of DATA. */
 const GRACE_MS = 10_000;
 const LATE_MS = 60_000;
+const TOO_LATE_MS = 600_000;
 
 interface Held {
   readonly octets: number;
@@ -76,13 +78,15 @@ export function createByteBudget(
     let chosen: { held: Held; share: number; pace: number } | null = null;
     for (const held of all) {
       const received = held.holder.received();
-      if (received === null || held.holder.shares[0] === shares[0]) continue;
+      if (received === null) continue;
       const age = now - held.since;
       const pace = received / Math.max(1, age);
       const share = most(held.holder.shares, shares);
       const own = most(shares, held.holder.shares);
-      const late = age > GRACE_MS && pace * LATE_MS < held.octets;
-      if (share <= own + octets && !(late && own === 0)) continue;
+      const takes = age > GRACE_MS ? held.octets / pace : 0;
+      const another = held.holder.shares[0] !== shares[0];
+      const makesRoom = share > own + octets || (own === 0 && takes > LATE_MS);
+      if (!(another && makesRoom) && takes <= TOO_LATE_MS) continue;
       if (chosen !== null && (share < chosen.share || (share === chosen.share && pace >= chosen.pace)))
         continue;
       chosen = { held, share, pace };
