@@ -11,7 +11,6 @@ import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.t
 import { JSON_TYPE, limitOf, pageOf } from './pages.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 import { IdParams, List } from './schemas.ts';
-import type { Stream } from './streamed.ts';
 
 const EventQuery = Type.Object(
   {
@@ -43,12 +42,7 @@ const LOOK_MS = 1_000;
 /** Requests of one project that wait. */
 const MOST_WAITING = 100;
 
-export function edjEventRoutes(
-  app: FastifyInstance,
-  deps: ApiDeps,
-  stream: Stream,
-  stopping: () => boolean,
-): void {
+export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: () => boolean): void {
   const { read, clock } = deps;
   const waiting = new Map<ProjectId, number>();
 
@@ -112,7 +106,7 @@ export function edjEventRoutes(
         render: (event) => deps.renderEvent(event, options, signal),
         signal,
       });
-      return stream(request, reply, page, {
+      return reply.streamed(page, {
         type: JSON_TYPE,
         share: projectId,
         signal,
@@ -126,7 +120,7 @@ export function edjEventRoutes(
     const { as, inline = false } = request.query as { as?: 'hook'; inline?: boolean };
     const signal = goneSignal(reply);
     const pieces = whole(event, { body: true, inline, deprecated: as === 'hook' }, signal);
-    return stream(request, reply, pieces, {
+    return reply.streamed(pieces, {
       type: JSON_TYPE,
       share: projectId,
       signal,

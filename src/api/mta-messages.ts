@@ -12,9 +12,8 @@ import { byId, JSON_TYPE, listJson, pageOf, pagesOf, sendList } from './pages.ts
 import { Problem, problemBody } from './problems.ts';
 import { rawMessage } from './raw-message.ts';
 import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery, WholeQuery } from './schemas.ts';
-import type { Stream } from './streamed.ts';
 
-export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, stream: Stream): void {
+export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   const head = (m: Omit<StoredMessage, 'raw' | 'prefix'>, size: number) => ({
@@ -66,20 +65,31 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
       const message = found(await read.shown(projectId, pathId(request)));
       const items = await read.recipients(projectId, message.id);
       const pages = pagesOf({ items, keyOf: byId, order: 'up' });
-      const json = await listJson({
-        ...pageOf(request, Number.POSITIVE_INFINITY),
-        name: 'recipients',
-        beside: head(message, message.size),
-        view: recipient,
-        signal: goneSignal(reply),
-        async read(asked) {
-          const page = await pages(asked);
-          const ids = page.items.map(({ id }) => id);
-          const attempts = await read.attempts(projectId, message.id, ids);
-          return { ...page, items: page.items.map((row) => ({ row, attempts })) };
-        },
+      const signal = goneSignal(reply);
+      const asked = pageOf(request, Number.POSITIVE_INFINITY);
+      async function* tagged(): AsyncGenerator<string> {
+        const json = await listJson({
+          ...asked,
+          name: 'recipients',
+          beside: head(message, message.size),
+          view: recipient,
+          signal,
+          async read(asked) {
+            const page = await pages(asked);
+            const ids = page.items.map(({ id }) => id);
+            const attempts = await read.attempts(projectId, message.id, ids);
+            return { ...page, items: page.items.map((row) => ({ row, attempts })) };
+          },
+        });
+        reply.header('etag', etagOfJson(json));
+        yield json;
+      }
+      return reply.streamed(tagged(), {
+        type: JSON_TYPE,
+        signal,
+        share: projectId,
+        ids: { message: message.id },
       });
-      return reply.type(JSON_TYPE).header('etag', etagOfJson(json)).send(json);
     },
   );
   app.get(
@@ -93,7 +103,7 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
       reply
         .header('content-disposition', `attachment; filename="${message.id}.eml"`)
         .header('content-length', size);
-      return stream(request, reply, pieces(signal), {
+      return reply.streamed(pieces(signal), {
         type: 'message/rfc822',
         signal,
         share: projectId,

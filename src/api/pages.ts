@@ -1,7 +1,7 @@
 /**
- * Lists as they leave. Invariants: rows are read a few at a time and written item by item, with turns of the event loop
- * between; a page ends at 4 MiB of JSON, or behind its first item; `next_cursor` leads to what follows the last item,
- * wherever the page ended. Every list leaves by here, or streamed (edj-events.ts): etag.ts refuses any other.
+ * Lists, made while they are sent. Invariants: rows are read a few at a time and written item by item, with turns of the
+ * event loop between; a page ends at 4 MiB of JSON, or behind its first item; `next_cursor` leads to what follows the last
+ * item, wherever the page ended. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -26,30 +26,38 @@ export interface ListOptions<T> extends PageRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A page of a list as JSON. Rejects where the store does, and with the signal's reason. */
-export async function listJson<T>(options: ListOptions<T>): Promise<string> {
+/** A page of a list as pieces of JSON. Rejects where the store does, and with the signal's reason. */
+export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<string> {
   const { read, view, limit, name = 'items', beside = {}, signal } = options;
-  const texts: string[] = [];
+  const fields = Object.entries(beside).map(([field, value]) => `"${field}":${JSON.stringify(value)},`);
+  yield `{${fields.join('')}"${name}":[`;
+  let shown = 0;
   let octets = 0;
   let next = options.cursor;
   filling: for (;;) {
-    const asked = Math.min(CHUNK, limit - texts.length);
+    const asked = Math.min(CHUNK, limit - shown);
     const page = await read({ limit: asked, cursor: next });
     for (const [i, item] of page.items.entries()) {
       const text = JSON.stringify(await view(item));
       octets += Buffer.byteLength(text) + 1;
-      if (octets > PAGE_OCTETS && texts.length > 0) break filling;
-      texts.push(text);
+      if (octets > PAGE_OCTETS && shown > 0) break filling;
+      yield shown === 0 ? text : `,${text}`;
+      shown += 1;
       next = page.cursors[i]!;
     }
     next = page.nextCursor;
     // A store that gives fewer than asked has looked at as many rows as it may.
-    if (next === null || page.items.length < asked || texts.length >= limit) break;
+    if (next === null || page.items.length < asked || shown >= limit) break;
     await turn();
     signal?.throwIfAborted();
   }
-  const fields = Object.entries(beside).map(([field, value]) => `"${field}":${JSON.stringify(value)},`);
-  return `{${fields.join('')}"${name}":[${texts.join(',')}],"next_cursor":${JSON.stringify(next)}}`;
+  yield `],"next_cursor":${JSON.stringify(next)}}`;
+}
+/** The same, whole. */
+export async function listJson<T>(options: ListOptions<T>): Promise<string> {
+  const pieces: string[] = [];
+  for await (const piece of listPieces(options)) pieces.push(piece);
+  return pieces.join('');
 }
 
 /** How many items the caller asks for; `most` where it does not say. */
@@ -76,8 +84,17 @@ export async function sendList<T>(
   beside: object = {},
 ): Promise<FastifyReply> {
   const signal = goneSignal(reply);
-  const json = await listJson({ ...pageOf(request), read, view, beside, signal });
-  return reply.type(JSON_TYPE).send(json);
+  return sendPieces(request, reply, listPieces({ ...pageOf(request), read, view, beside, signal }), signal);
+}
+/** By the caller's project; a member who names none has a share of his own. */
+function sendPieces(
+  { principal, self, routeOptions }: FastifyRequest,
+  reply: FastifyReply,
+  pieces: AsyncGenerator<string>,
+  signal: AbortSignal,
+): Promise<FastifyReply> {
+  const share = principal?.projectId ?? self?.member.id ?? '';
+  return reply.streamed(pieces, { type: JSON_TYPE, share, signal, ids: { route: routeOptions.url ?? '' } });
 }
 
 /** A list that is there whole, by keys that order it. */
@@ -105,9 +122,9 @@ export async function sendWhole<T>(
   whole: Whole<T>,
   view: ListOptions<T>['view'],
 ): Promise<FastifyReply> {
+  const signal = goneSignal(reply);
   const page = pageOf(request, Number.POSITIVE_INFINITY);
-  const json = await listJson({ ...page, read: pagesOf(whole), view, signal: goneSignal(reply) });
-  return reply.type(JSON_TYPE).send(json);
+  return sendPieces(request, reply, listPieces({ ...page, read: pagesOf(whole), view, signal }), signal);
 }
 export const byId = ({ id }: { readonly id: string }): string => id;
 /** Orders by time of creation, then by id. */

@@ -15,7 +15,6 @@ import { byId, sendList, sendWhole } from './pages.ts';
 import { conflict, notFound } from './problems.ts';
 import { exportProject } from './project-export.ts';
 import { AnyObject, IdParams, List, ResourceName, WholeQuery } from './schemas.ts';
-import type { Stream } from './streamed.ts';
 
 const Name = Type.Object({ name: ResourceName }, { additionalProperties: false });
 const Query = Type.Object(
@@ -26,7 +25,7 @@ const Query = Type.Object(
   { additionalProperties: false },
 );
 
-export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views, stream: Stream): void {
+export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
   const ofPath = { projectOfPath: true };
   /** The project of the path, where it is the caller's and the role permits it. */
@@ -178,7 +177,7 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views,
       const project = await own(request, 'iam.projects.export');
       const signal = goneSignal(reply);
       reply.header('content-disposition', `attachment; filename="${project.id}.json"`);
-      return stream(request, reply, exportProject(deps, views, project), {
+      return reply.streamed(exportProject(deps, views, project), {
         type: 'application/json',
         signal,
         share: project.id,

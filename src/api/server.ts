@@ -39,6 +39,7 @@ import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
 import { mtaLimitRoutes } from './mta-limits.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
+import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
 import { projectRoutes } from './projects.ts';
@@ -47,7 +48,7 @@ import { complete, type OpenApi } from './reference/reference.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
-import { createStreams } from './streamed.ts';
+import { takeStreams } from './streamed.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -122,12 +123,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   // Answers leave as they were made: a schema describes them and changes nothing.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   const views = createViews(deps.publicUrl);
-  const stream = createStreams(deps);
   const idempotency = createIdempotency(given);
   const peopleViews = createPeopleViews({ deps, people });
   const documents: Partial<Record<Document, () => object>> = {};
 
   takeJson(app);
+  takeStreams(app, deps);
   const stop = { asked: false };
   app.addHook('preClose', async () => {
     stop.asked = true;
@@ -206,7 +207,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
         });
         let document: object | undefined;
         documents[name] = () => (document ??= complete(scope.swagger() as OpenApi, REFERENCE));
-        scope.get('/openapi.json', { schema: { hide: true } }, async () => documents[name]!());
+        let octets: Buffer | undefined;
+        // The same octets for everybody: who does not read holds none of his own, and no key is asked for.
+        scope.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+          octets ??= Buffer.from(JSON.stringify(documents[name]!()));
+          return reply.type(JSON_TYPE).send(octets);
+        });
         await scope.register(async (guarded) => {
           guard(guarded, { deps, idempotency, sessions, audit });
           tagResources(guarded);
@@ -221,21 +227,21 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     mtaDomainRoutes(scope, deps, views);
     mtaDkimRoutes(scope, deps);
     mtaDnsProviderRoutes(scope, deps);
-    mtaMessageRoutes(scope, deps, views, stream);
+    mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);
     mtaLimitRequestRoutes(scope, deps);
   });
   await part('edj', (scope) => {
     edjRoutes(scope, deps, views);
-    edjEventRoutes(scope, deps, stream, () => stop.asked);
+    edjEventRoutes(scope, deps, () => stop.asked);
   });
   await part(
     'iam',
     (scope) => {
       iamRoutes(scope, deps, views);
       iamDomainRoutes(scope, deps, views);
-      projectRoutes(scope, deps, views, stream);
+      projectRoutes(scope, deps, views);
       memberRoutes(scope, deps, peopleViews);
       roleRoutes(scope, deps);
       auditRoutes(scope, deps);

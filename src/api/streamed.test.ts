@@ -9,7 +9,8 @@ import { type Logger, silentLogger } from '../runtime/logger.ts';
 import { NoPlace } from '../runtime/places.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { goneSignal } from './client-gone.ts';
-import { createStreams } from './streamed.ts';
+import { byId, sendWhole } from './pages.ts';
+import { takeStreams } from './streamed.ts';
 
 const PIECE = Buffer.alloc(256 * 1024, 'x');
 /** More than the system holds of a connection. */
@@ -24,13 +25,20 @@ describe('streamed answers', () => {
   before(async () => {
     clock = createFakeClock();
     const tell = (fields: Record<string, unknown>) => void logged.push(fields);
-    const stream = createStreams({ clock, logger: { ...silentLogger, warn: tell, error: tell } as Logger });
     app = fastify();
+    takeStreams(app, { clock, logger: { ...silentLogger, warn: tell, error: tell } as Logger });
     app.get<{ Params: { share: string; pieces: string } }>('/:share/:pieces', (request, reply) => {
       const { share, pieces } = request.params;
       const signal = goneSignal(reply);
-      return stream(request, reply, make(Number(pieces)), { type: 'text/x', share, signal, ids: { share } });
+      return reply.streamed(make(Number(pieces)), { type: 'text/x', share, signal, ids: { share } });
     });
+    const items = [{ id: 'a', text: 'x'.repeat(8_000_000) }];
+    app.get('/list', (request, reply) =>
+      sendWhole(request, reply, { items, keyOf: byId, order: 'up' }, (item) => {
+        made.pieces++;
+        return item;
+      }),
+    );
     app.setErrorHandler((error, _request, reply) => reply.code(error instanceof NoPlace ? 503 : 500).send());
     port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
   });
@@ -95,6 +103,16 @@ describe('streamed answers', () => {
       assert.match(String(reason), /^the client took less than/);
     }
     assert.equal((await (await ask('/a/20')).text()).length, 20 * PIECE.length, 'the places are free again');
+  });
+
+  test('a large list takes a place as well', async () => {
+    const unreadLists = Array.from({ length: 16 }, () => unread('/list'));
+    while (made.pieces < 16) await turn();
+    await still();
+    assert.equal((await ask('/list')).status, 503);
+    for (const socket of unreadLists) socket.resetAndDestroy();
+    let octets = 0;
+    while (octets < 8_000_000) octets = (await (await ask('/list')).text()).length;
   });
 
   test('clients that leave give their places back', async () => {

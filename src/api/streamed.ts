@@ -7,7 +7,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createPlaces, NoPlace } from '../runtime/places.ts';
@@ -21,12 +21,14 @@ export interface StreamedOptions {
   /** What is sent, for the log. */
   readonly ids: Readonly<Record<string, string>>;
 }
-export type Stream = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  pieces: AsyncGenerator<Buffer | string>,
-  options: StreamedOptions,
-) => Promise<FastifyReply>;
+type Pieces = AsyncGenerator<Buffer | string>;
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Sends what is made of pieces. To be returned by the handler. */
+    streamed(pieces: Pieces, options: StreamedOptions): Promise<FastifyReply>;
+  }
+}
 
 /** Octets of an answer that needs no place. */
 const SMALL = 256 * 1024;
@@ -46,12 +48,21 @@ class TooSlow extends Error {
   override name = 'TooSlow';
 }
 
-export function createStreams({ clock, logger }: { clock: Clock; logger: Logger }): Stream {
+export function takeStreams(app: FastifyInstance, { clock, logger }: { clock: Clock; logger: Logger }): void {
   /** For making the first octets; not held while a client is waited for. */
   const making = createPlaces(PLACES, clock, { places: OF_A_PROJECT });
   const sending = createPlaces(PLACES, clock, { places: OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
 
-  return async (request, reply, pieces, { type, share, signal, ids }) => {
+  app.decorateReply('streamed', function (pieces, options) {
+    return send(this, pieces, options);
+  });
+
+  async function send(
+    reply: FastifyReply,
+    pieces: Pieces,
+    { type, share, signal, ids }: StreamedOptions,
+  ): Promise<FastifyReply> {
+    const { request } = reply;
     reply.type(type);
     // A text, even an empty one, would be told as its length.
     if (request.method === 'HEAD') return reply.send(Readable.from([]));
@@ -85,9 +96,9 @@ export function createStreams({ clock, logger }: { clock: Clock; logger: Logger 
       else logger.error({ request: id, ...ids, err: error }, 'an answer broke off');
     }
     return reply.send(Readable.from(paced(), { objectMode: false, highWaterMark: 1 }));
-  };
+  }
 
-  async function begin(pieces: AsyncGenerator<Buffer | string>, share: string, signal: AbortSignal) {
+  async function begin(pieces: Pieces, share: string, signal: AbortSignal) {
     using _ = await making.take(share, { waitMs: WAIT_MS, signal });
     const held: Buffer[] = [];
     for (let size = 0; size <= SMALL; size += held.at(-1)!.length) {
@@ -100,7 +111,7 @@ export function createStreams({ clock, logger }: { clock: Clock; logger: Logger 
 }
 const octetsOf = (piece: Buffer | string) => (typeof piece === 'string' ? Buffer.from(piece) : piece);
 /** What was held is let go piece by piece. */
-async function* behind(held: Buffer[], pieces: AsyncGenerator<Buffer | string>): AsyncGenerator<Buffer> {
+async function* behind(held: Buffer[], pieces: Pieces): AsyncGenerator<Buffer> {
   try {
     for (let first = held.shift(); first !== undefined; first = held.shift()) yield first;
     for await (const piece of pieces) yield octetsOf(piece);

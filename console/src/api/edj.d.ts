@@ -524,6 +524,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "edj.topics.create": {
@@ -1095,6 +1104,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "edj.subscribers.create": {
@@ -1529,6 +1547,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1267,6 +1267,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "iam.api_clients.create": {
@@ -1840,6 +1849,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "iam.static_keys.create": {
@@ -2178,6 +2196,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2733,6 +2760,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3503,6 +3539,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "iam.members.get": {
@@ -4072,6 +4117,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "iam.invitations.create": {
@@ -4628,6 +4682,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "iam.roles.list": {
@@ -4701,6 +4764,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5280,6 +5352,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6175,6 +6256,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "iam.me.passkeys.create": {
@@ -6743,6 +6833,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1535,6 +1535,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.domains.create": {
@@ -2137,6 +2146,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.incoming_rules.list": {
@@ -2213,6 +2231,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2663,6 +2690,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.outgoing_rules.create": {
@@ -3097,6 +3133,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3543,6 +3588,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.project_event_rules.create": {
@@ -3971,6 +4025,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4626,6 +4689,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5767,6 +5839,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.messages.list": {
@@ -5840,6 +5921,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5931,6 +6021,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6375,6 +6474,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.queues.update": {
@@ -6612,6 +6720,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.queues.operations.list": {
@@ -6692,6 +6809,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "mta.queues.suspensions.list": {
@@ -6765,6 +6891,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7478,6 +7613,15 @@ export interface operations {
             };
             /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-busy`: what was asked for could not be made in time; see Retry-After */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -79,7 +79,7 @@ export const edjReference: Reference = {
     ].join(' '),
     params: topic,
     answers: { 200: { list: 'Event' } },
-    problems: ['too-busy', 'too-many-waiting'],
+    problems: ['too-many-waiting'],
   },
   'GET /edj/v1/events/{id}': {
     id: 'edj.events.get',

@@ -16,6 +16,7 @@ export const mtaMailReference: Reference = {
     summary: 'the trace of one message: recipients, attempts, results',
     params: message,
     answers: { 200: 'Message' },
+    problems: ['too-busy'],
   },
   'GET /mta/v1/messages/{id}/raw': {
     id: 'mta.messages.raw.get',
@@ -23,7 +24,6 @@ export const mtaMailReference: Reference = {
     summary: 'the message itself',
     params: message,
     answers: { 200: { octets: 'message/rfc822' } },
-    problems: ['too-busy'],
   },
   'POST /mta/v1/tasks': {
     id: 'mta.domains.send',
@@ -87,6 +87,7 @@ export const mtaMailReference: Reference = {
     id: 'mta.queues.list',
     summary: 'what waits, by destination site',
     answers: { 200: 'Queues' },
+    problems: ['too-busy'],
   },
   'GET /mta/v1/queues/recipients': {
     id: 'mta.queues.recipients.list',

@@ -102,6 +102,7 @@ export function problemsOf(method: string, operation: Operation, entry: Operatio
   const names = new Set<ProblemName>([...READ[wayOf(entry)], ...(entry.problems ?? [])]);
   if (wayOf(entry) === 'session' && entry.needs !== undefined) names.add('operation-not-permitted');
   if (inPath) names.add('not-found');
+  if (isMade(entry)) names.add('too-busy');
   if (inQuery || hasBody || method === 'POST') names.add('validation');
   // A body is read, and refused, where none is asked for, too.
   if (method !== 'GET') {
@@ -113,6 +114,10 @@ export function problemsOf(method: string, operation: Operation, entry: Operatio
   if (isRepeatable(method, entry)) names.add('idempotency-running').add('idempotency-mismatch');
   if (isConditional(method, entry)) names.add('precondition-failed');
   return (Object.keys(PROBLEM_TYPES) as ProblemName[]).filter((name) => names.has(name));
+}
+/** Is answered with a list, or octets, which may be large. */
+function isMade({ answers }: OperationReference): boolean {
+  return Object.values(answers).some((answer) => typeof answer === 'object' && answer !== null);
 }
 /** Heeds If-Match: resources of a project do, a member's own account does not. */
 function isConditional(method: string, entry: OperationReference): boolean {
