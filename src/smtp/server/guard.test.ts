@@ -88,27 +88,58 @@ test('harvesting: twenty misses are free, each further one waits longer, 5 s at 
   assert.deepEqual(told[0], { kind: 'recipients-refused', session: 'session of 2001:db8::21' });
 });
 
-test('harvesting: what waits at once is bounded, beyond it is 421; after ten minutes it is forgotten', async () => {
+test('harvesting: while ten answers of an address wait, it learns neither of those who are here nor of those who are not', async () => {
   const { clock, guard, rcpt } = setUp();
   for (let i = 0; i < 20; i += 1) await rcpt(from('192.0.2.1'), 'nobody@example.test');
   const answers: (Reply | null)[] = [];
-  for (let i = 0; i < 150; i += 1) {
-    const verdict = await guard.mail(from('192.0.2.1'), MAIL);
+  async function ask(address: string, recipient: string): Promise<void> {
+    const verdict = await guard.mail(from(address), MAIL);
     assert.ok(verdict.ok);
-    void verdict.value
-      .rcpt({ address: 'nobody@example.test' })
-      .then((one) => answers.push(one.ok ? null : one.reply));
+    void verdict.value.rcpt({ address: recipient }).then((one) => answers.push(one.ok ? null : one.reply));
+    await clock.advance(0);
   }
-  await clock.advance(0);
+  for (let i = 0; i < 10; i += 1) await ask('192.0.2.1', 'nobody@example.test');
+  assert.equal(answers.length, 0);
+  await ask('192.0.2.1', 'x@example.test');
+  for (let i = 0; i < 50; i += 1) await ask('192.0.2.1', 'nobody@example.test');
   assert.deepEqual(
-    answers.map((one) => one?.code),
-    Array.from({ length: 50 }, () => 421),
+    [...new Set(answers.splice(0).map((one) => `${one?.code} ${one?.enhanced}`))],
+    ['451 4.7.1'],
   );
+  await ask('192.0.2.2', 'x@example.test');
+  assert.deepEqual(answers.splice(0), [null], 'another address');
   await clock.advance(5_000);
-  assert.equal(answers.length, 150);
+  assert.equal(answers.length, 10);
+  assert.equal((await rcpt(from('192.0.2.1'), 'x@example.test')).reply, null);
   await clock.advance(20 * 60_000);
-  assert.equal((await rcpt(from('192.0.2.1'), 'nobody@example.test')).ms, 0);
+  assert.equal(
+    (await rcpt(from('192.0.2.1'), 'nobody@example.test')).ms,
+    0,
+    'after ten minutes it is forgotten',
+  );
 });
+
+for (const [name, most, address] of [
+  ['a /26', 40, (i: number) => `192.0.2.${i % 64}`],
+  ['a /48', 40, (i: number) => `2001:db8:0:${i % 64}::1`],
+] as const)
+  test(`harvesting: of ${name} ${most} answers wait`, async () => {
+    const { clock, guard } = setUp();
+    let waiting = 0;
+    let refused = 0;
+    for (let i = 0; i < 800; i += 1) {
+      const verdict = await guard.mail(from(address(i)), MAIL);
+      assert.ok(verdict.ok);
+      waiting += 1;
+      void verdict.value.rcpt({ address: 'nobody@example.test' }).then((one) => {
+        waiting -= 1;
+        if (!one.ok && one.reply.code === 451) refused += 1;
+      });
+      await clock.advance(0);
+    }
+    assert.equal(waiting, most);
+    assert.ok(refused > 600, `${refused} were refused`);
+  });
 
 test('messages and recipients a minute: by the operator’s setting, strangers alone, none by default', async () => {
   const { rcpt, told, clock } = setUp({

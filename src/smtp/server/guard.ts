@@ -2,14 +2,14 @@
  * Stands between the sessions and the Receiver and counts what comes from a network: slows down whoever asks for many
  * recipients that are not here, and refuses messages and recipients beyond the operator's caps. Both concern strangers
  * alone: mail from the Internet without AUTH, not from a trusted network. Invariants: a delay grows from answer to
- * answer up to 5 s; so many answers of a network wait at once, the next is 421; nothing of a message is held meanwhile;
- * messages are in hand in bounded numbers, of a network and in all.
+ * answer up to 5 s, also where its connection has gone; while so many of a network wait, it learns of nobody whether he is
+ * here; nothing of a message is held meanwhile; messages are in hand in bounded numbers, of a network and in all.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import type { NoticeKind, Notices } from '../../runtime/notices.ts';
-import { type Prefixes, prefixesOf } from '../../runtime/prefixes.ts';
+import { type PerWidth, type Prefixes, prefixesOf } from '../../runtime/prefixes.ts';
 import { createRate, createTally, perWidth } from '../../runtime/rates.ts';
-import { closing, type Reply, reply } from '../reply.ts';
+import { type Reply, reply } from '../reply.ts';
 import type { Connection, Receiver, Transaction } from './receiver.ts';
 
 export interface GuardOptions {
@@ -28,14 +28,14 @@ const FREE_MISSES = perWidth(20);
 const STEP_MS = 100;
 const LONGEST_MS = 5_000;
 /** Answers that wait at once for one network. */
-const MOST_WAITING = 100;
+const MOST_WAITING = perWidth(10);
 /** Messages that are judged, read and written at once: in all, and as many of a network as it has places. */
 const MOST_IN_HAND = 1_000;
 const IN_HAND_OF_ONE = perWidth(50);
 /** An address has this part at most of what is left for others, so that one with nothing finds something. */
 const PART_OF_THE_REST = 16;
 const TOO_MANY_IN_HAND = reply(451, '4.3.2', 'too many messages of your network at once, try again later');
-const HARVESTING = closing(421, '4.7.0', 'too many recipients that are not here, try again later');
+const HARVESTING = reply(451, '4.7.1', 'too many recipients that are not here, try again later');
 const TOO_MANY_MESSAGES = reply(
   451,
   '4.7.1',
@@ -47,20 +47,23 @@ const TOO_MANY_RECIPIENTS = reply(
   'too many recipients a minute from your network, try again later',
 );
 
-/** Messages of each network that the Receiver has: those whose connection has gone count for as long as they are there. */
-function createInHand() {
+/** What is under way at once, of each network and in all. */
+function createCounts() {
   const counts = new Map<string, number>();
-  const of = (text: string) => counts.get(text) ?? 0;
   let all = 0;
+  const of = (text: string) => counts.get(text) ?? 0;
   return {
-    take(prefixes: Prefixes): boolean {
-      if (of(prefixes[0].text) * PART_OF_THE_REST >= MOST_IN_HAND - all) return false;
-      if (prefixes.some(({ text, width }) => of(text) >= IN_HAND_OF_ONE[width])) return false;
+    of,
+    get all() {
+      return all;
+    },
+    isFull: (prefixes: Prefixes, most: PerWidth) =>
+      prefixes.some(({ text, width }) => of(text) >= most[width]),
+    add(prefixes: Prefixes): void {
       all += 1;
       for (const { text } of prefixes) counts.set(text, of(text) + 1);
-      return true;
     },
-    leave(prefixes: Prefixes): void {
+    remove(prefixes: Prefixes): void {
       all -= 1;
       for (const { text } of prefixes) {
         const left = of(text) - 1;
@@ -74,8 +77,9 @@ function createInHand() {
 export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiver {
   const { clock, notices } = options;
   const misses = createTally(clock, TEN_MINUTES);
-  const waiting = new Map<string, number>();
-  const inHand = createInHand();
+  const waiting = createCounts();
+  /** Messages that the Receiver has: those whose connection has gone count for as long as they are there. */
+  const inHand = createCounts();
   const messages = cap(options.messagesPerMinute);
   const recipients = cap(options.recipientsPerMinute);
 
@@ -90,16 +94,15 @@ export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiv
   async function slowed(connection: Connection, prefixes: Prefixes, answer: Reply): Promise<Reply> {
     const ms = delayOf(prefixes);
     if (ms === 0) return answer;
-    const host = prefixes[0].text;
     notices.tell('recipients-refused', connection.remoteAddress, connection.id);
-    const many = waiting.get(host) ?? 0;
-    if (many >= MOST_WAITING) return HARVESTING;
-    waiting.set(host, many + 1);
+    waiting.add(prefixes);
     await new Promise<void>((resolve) => clock.after(ms, resolve));
-    const left = waiting.get(host)! - 1;
-    if (left === 0) waiting.delete(host);
-    else waiting.set(host, left);
+    waiting.remove(prefixes);
     return answer;
+  }
+  function hasRoom(prefixes: Prefixes): boolean {
+    const left = MOST_IN_HAND - inHand.all;
+    return inHand.of(prefixes[0].text) * PART_OF_THE_REST < left && !inHand.isFull(prefixes, IN_HAND_OF_ONE);
   }
   function guarded(transaction: Transaction, connection: Connection, prefixes: Prefixes): Transaction {
     const refuse = (kind: NoticeKind, answer: Reply) => {
@@ -111,6 +114,8 @@ export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiv
       async rcpt(parameters) {
         if (recipients !== null && recipients.take(prefixes) !== null)
           return refuse('recipients-capped', TOO_MANY_RECIPIENTS);
+        // Before it is asked: an answer that only the missing get would be their answer.
+        if (waiting.isFull(prefixes, MOST_WAITING)) return refuse('recipients-refused', HARVESTING);
         const verdict = await transaction.rcpt(parameters);
         if (verdict.ok) return verdict;
         const { code, enhanced } = verdict.reply;
@@ -119,14 +124,15 @@ export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiv
         return { ok: false, reply: await slowed(connection, prefixes, verdict.reply) };
       },
       async data(message, committing) {
-        if (!inHand.take(prefixes)) {
+        if (!hasRoom(prefixes)) {
           transaction.abort();
           return refuse('messages-capped', TOO_MANY_IN_HAND).reply;
         }
+        inHand.add(prefixes);
         try {
           return await transaction.data(message, committing);
         } finally {
-          inHand.leave(prefixes);
+          inHand.remove(prefixes);
         }
       },
       abort: () => transaction.abort(),
