@@ -58,7 +58,7 @@ import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
-import { descriptorLimit, placesWithin } from './runtime/descriptors.ts';
+import { descriptorLimit, outgoingWithin, placesWithin } from './runtime/descriptors.ts';
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createDnsServer, type ZoneServer } from './runtime/dns-server.ts';
 import { createGuardedFetch } from './runtime/guarded-fetch.ts';
@@ -346,6 +346,7 @@ export async function startService(
     sandboxed,
     limiter,
     perSite: siteConnections,
+    places: outgoingWithin(descriptorLimit()),
     permits: shared?.permits ?? null,
     ...telling,
     retry,

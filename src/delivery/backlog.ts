@@ -1,10 +1,12 @@
 /**
  * What waits in the store, by lane (project x site), without a row of it in memory: counts, and when each lane is to be
- * looked at again. Loaded once from the index, then kept by what this process does. Invariants: a lane with waiting rows
- * is scheduled or blocked, never forgotten; `nextDue` is never later than the earliest row; counts are those of the
- * store once every commit under way has been answered.
+ * looked at again. Loaded once from the index, then kept by what this process does. Due lanes come up in turns over the
+ * projects, earliest first in each; a project whose share of memory is full is passed over with all its lanes, so that
+ * a hundred thousand of them cost the others nothing. Invariants: a lane with waiting rows is scheduled or blocked, never
+ * forgotten; `nextDue` is never later than the earliest row that may be read; counts are those of the store once every
+ * commit under way has been answered.
  */
-import { createHeap } from '../runtime/heap.ts';
+import { createHeap, type Heap } from '../runtime/heap.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import type { LaneSummary, RecipientState } from '../spool/types.ts';
 
@@ -36,15 +38,27 @@ export interface Backlog {
   leave(lane: BacklogLane, fresh: boolean): void;
   /** Something of the lane is due at `at`. */
   schedule(lane: BacklogLane, at: number): void;
-  /** The lanes due at `now` that are not blocked, earliest first; each must be scheduled again or left empty. */
-  due(now: number): BacklogLane | null;
-  /** When the earliest unblocked lane is due, or null. */
+  /**
+   * At most so many of the lanes due at `now` that are not blocked, and of each project at most `room` says: one without
+   * room is passed over from now on, until it is fed. Each lane must be scheduled again or left empty.
+   */
+  due(now: number, most: number, room: (project: ProjectId) => number): BacklogLane[];
+  /** Projects that are passed over. */
+  readonly starved: ReadonlySet<ProjectId>;
+  /** The project has room again. */
+  feed(project: ProjectId): void;
+  /** When the earliest lane is due that is neither blocked nor passed over, or null. */
   readonly nextDue: number | null;
   unblock(lane: BacklogLane): void;
   readonly lanes: Iterable<BacklogLane>;
   readonly totals: Readonly<Record<WaitingState, number>>;
 }
 
+interface Project {
+  readonly id: ProjectId;
+  readonly lanes: Map<string, BacklogLane>;
+  heap: Heap<BacklogLane>;
+}
 const STATES = ['queued', 'deferred', 'held'] as const;
 
 export function isWaiting(state: RecipientState): state is WaitingState {
@@ -52,33 +66,50 @@ export function isWaiting(state: RecipientState): state is WaitingState {
 }
 
 export function createBacklog(): Backlog {
-  const lanes = new Map<string, BacklogLane>();
+  /** In the order of their turns. */
+  const projects = new Map<ProjectId, Project>();
+  const starved = new Set<ProjectId>();
   const totals = { queued: 0, deferred: 0, held: 0 };
-  let heap = createHeap<BacklogLane>();
-  const keyOf = (project: ProjectId, lane: string) => `${project} ${lane}`;
 
-  function forgetEmpty(lane: BacklogLane): void {
-    const { counts, fresh, readBack, project, lane: name } = lane;
+  function forgetEmpty({ counts, fresh, readBack, project: id, lane }: BacklogLane): void {
+    const project = projects.get(id);
     const inMemory = fresh + readBack;
-    if (counts.queued + counts.deferred + counts.held <= 0 && inMemory === 0)
-      lanes.delete(keyOf(project, name));
+    if (project === undefined || counts.queued + counts.deferred + counts.held > 0 || inMemory !== 0) return;
+    project.lanes.delete(lane);
+    if (project.lanes.size > 0) return;
+    projects.delete(id);
+    starved.delete(id);
   }
   function push(lane: BacklogLane, at: number): void {
+    const project = projects.get(lane.project);
     lane.nextDue = at;
-    heap.push(at, lane);
+    if (project === undefined) return; // forgotten meanwhile, and the lane with it
+    project.heap.push(at, lane);
     // Stale entries are dropped when they come up; too many of them are dropped at once.
-    if (heap.length > 1000 && heap.length > 4 * lanes.size) rebuild();
+    if (project.heap.length > 1000 && project.heap.length > 4 * project.lanes.size) rebuild(project);
   }
-  function rebuild(): void {
-    heap = createHeap();
-    for (const lane of lanes.values())
-      if (!lane.blocked && lane.nextDue !== Number.POSITIVE_INFINITY) heap.push(lane.nextDue, lane);
+  function rebuild(project: Project): void {
+    project.heap = createHeap();
+    for (const lane of project.lanes.values())
+      if (!lane.blocked && lane.nextDue !== Number.POSITIVE_INFINITY) project.heap.push(lane.nextDue, lane);
+  }
+  function dueOf({ heap, lanes }: Project, now: number): BacklogLane | null {
+    while ((heap.smallest ?? Number.POSITIVE_INFINITY) <= now) {
+      const { key, item } = heap.pop()!;
+      if (item.blocked || item.nextDue !== key || lanes.get(item.lane) !== item) continue;
+      item.nextDue = Number.POSITIVE_INFINITY;
+      return item;
+    }
+    return null;
+  }
+  function* all(): Generator<BacklogLane> {
+    for (const { lanes } of projects.values()) yield* lanes.values();
   }
   const backlog: Backlog = {
     load(summaries) {
-      lanes.clear();
+      projects.clear();
+      starved.clear();
       Object.assign(totals, { queued: 0, deferred: 0, held: 0 });
-      heap = createHeap();
       backlog.add(summaries);
     },
     add(summaries) {
@@ -93,16 +124,20 @@ export function createBacklog(): Backlog {
     },
     recount(summaries) {
       Object.assign(totals, { queued: 0, deferred: 0, held: 0 });
-      for (const lane of lanes.values()) Object.assign(lane.counts, totals);
+      for (const lane of all()) Object.assign(lane.counts, totals);
       backlog.add(summaries);
-      for (const lane of [...lanes.values()]) forgetEmpty(lane);
+      for (const lane of [...all()]) forgetEmpty(lane);
     },
-    lane(project, name) {
-      const key = keyOf(project, name);
-      let lane = lanes.get(key);
+    lane(id, name) {
+      let project = projects.get(id);
+      if (project === undefined) {
+        project = { id, lanes: new Map(), heap: createHeap() };
+        projects.set(id, project);
+      }
+      let lane = project.lanes.get(name);
       if (lane === undefined) {
         lane = {
-          project,
+          project: id,
           lane: name,
           counts: { queued: 0, deferred: 0, held: 0 },
           nextDue: Number.POSITIVE_INFINITY,
@@ -110,7 +145,7 @@ export function createBacklog(): Backlog {
           readBack: 0,
           blocked: false,
         };
-        lanes.set(key, lane);
+        project.lanes.set(name, lane);
       }
       return lane;
     },
@@ -132,19 +167,39 @@ export function createBacklog(): Backlog {
         else push(lane, at);
       }
     },
-    due(now) {
-      for (;;) {
-        const key = heap.smallest;
-        if (key === undefined || key > now) return null;
-        const { item } = heap.pop()!;
-        if (item.blocked || item.nextDue !== key || lanes.get(keyOf(item.project, item.lane)) !== item)
+    due(now, most, room) {
+      const found: BacklogLane[] = [];
+      let hungry: { project: Project; room: number }[] = [];
+      for (const project of projects.values()) {
+        if (starved.has(project.id) || !((project.heap.smallest ?? Number.POSITIVE_INFINITY) <= now))
           continue;
-        item.nextDue = Number.POSITIVE_INFINITY;
-        return item;
+        const one = { project, room: room(project.id) };
+        if (one.room > 0) hungry.push(one);
+        else starved.add(project.id);
       }
+      const served = new Set<Project>();
+      while (hungry.length > 0)
+        hungry = hungry.filter((one) => {
+          const lane = found.length < most && one.room > 0 ? dueOf(one.project, now) : null;
+          if (lane === null) return false;
+          found.push(lane);
+          served.add(one.project);
+          one.room -= 1;
+          return true;
+        });
+      for (const project of served) {
+        projects.delete(project.id);
+        projects.set(project.id, project);
+      }
+      return found;
     },
+    starved,
+    feed: (project) => void starved.delete(project),
     get nextDue() {
-      return heap.smallest ?? null;
+      let next = Number.POSITIVE_INFINITY;
+      for (const { id, heap } of projects.values())
+        if (!starved.has(id)) next = Math.min(next, heap.smallest ?? next);
+      return next === Number.POSITIVE_INFINITY ? null : next;
     },
     unblock(lane) {
       if (!lane.blocked) return;
@@ -152,7 +207,7 @@ export function createBacklog(): Backlog {
       if (lane.nextDue !== Number.POSITIVE_INFINITY) push(lane, lane.nextDue);
     },
     get lanes() {
-      return lanes.values();
+      return all();
     },
     totals,
   };

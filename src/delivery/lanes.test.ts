@@ -50,8 +50,45 @@ test('a site that is full stops nobody else; lanes of one site take turns over p
   const taken = takeAll(l).map(({ job }) => job.split('/').slice(0, 2).join('/'));
   assert.deepEqual([...taken].sort(), ['a/p', 'a/p', 'a/q', 'a/q', 'b/p', 'b/p']);
 });
-test('while most places are taken, only a proven site gets more than one', () => {
-  const l = lanes({ total: 20 });
+test('a project holds no more places than are free, and the next one finds its own at once', () => {
+  const l = lanes({ total: 40 });
+  for (let i = 0; i < 100; i++) fill(l, `silent${i}`, 'p', 20);
+  assert.equal(takeAll(l).length, 20);
+  fill(l, 'good', 'q', 3);
+  const rival = takeAll(l);
+  assert.deepEqual(
+    rival.map(({ job }) => job.split('/')[1]),
+    ['q', 'q', 'q'],
+  );
+  for (let i = 0; i < 100; i++) fill(l, `silent of r${i}`, 'r', 20);
+  assert.equal(takeAll(l).length, 9, 'of 17 that are free');
+  finish(rival, 'good');
+  fill(l, 'good', 'q', 20);
+  assert.equal(takeAll(l).length, 6, 'of 11');
+});
+test('what a connection counts for is the project whose mail it carries', () => {
+  const l = lanes({ total: 20, perSite: 20 });
+  fill(l, 'shared', 'p', 5);
+  finish(takeAll(l), 'good');
+  fill(l, 'shared', 'p', 50);
+  fill(l, 'shared', 'q', 50);
+  const first = takeAll(l);
+  const of = (project: string) => first.filter(({ job }) => job.split('/')[1] === project);
+  assert.deepEqual([of('p').length, of('q').length], [5, 5]);
+  finish(of('p'), 'good');
+  const second = takeAll(l).map(({ job }) => job.split('/')[1]);
+  assert.ok(second.filter((project) => project === 'p').length >= 5);
+});
+test('projects take turns, however many sites one of them sends to', () => {
+  const l = lanes({ total: 1000 });
+  for (let i = 0; i < 50; i++) fill(l, `site${i}`, 'p', 1);
+  for (let i = 0; i < 3; i++) fill(l, `other${i}`, 'q', 1);
+  const order = takeAll(l).map(({ job }) => job.split('/')[1]);
+  assert.deepEqual(order.slice(0, 6), ['p', 'q', 'p', 'q', 'p', 'q']);
+  assert.equal(order.length, 53);
+});
+test('while most of its places are taken, only a proven site gets more than one', () => {
+  const l = lanes({ total: 40 });
   fill(l, 'good', 'p', 5);
   finish(takeAll(l), 'good');
   for (let i = 0; i < 30; i++) fill(l, `silent${i}`, 'p', 20);
@@ -59,8 +96,10 @@ test('while most places are taken, only a proven site gets more than one', () =>
   assert.equal(silent.length, 20);
   for (const { done } of silent.slice(0, 4)) done('neutral');
   fill(l, 'good', 'p', 50);
-  const after = takeAll(l).map(({ job }) => job.split('/')[0]);
+  const after = takeAll(l);
   assert.equal(after.length, 4);
+  const sites = new Set([...silent.slice(4), ...after].map(({ job }) => job.split('/')[0]));
+  assert.ok(sites.size > 10, 'silent sites do not share the places among few');
 });
 test('one new alternates with one deferred; priority goes first but does not shut them out', () => {
   const l = lanes({ perSite: 1 });

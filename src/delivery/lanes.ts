@@ -1,10 +1,15 @@
 /**
- * Jobs in memory per lane (destination site x project), handed out round-robin over lanes, under caps per site and in
- * all. No I/O. A site's concurrency grows with each success and halves when the site says that it is too much; while
- * most places are taken, a site that has not yet shown that it answers gets one. In a lane, priority goes first, and
- * new mail alternates with mail that was deferred. Invariant: a lane is in exactly one place: ready, parked at its site
- * (a cap is reached), or nowhere (empty); a site without work is forgotten, but for what was learnt of it.
+ * Jobs in memory per lane (destination site x project), handed out round-robin over projects and their lanes, under caps
+ * per site and in all, which projects share: one holds no more places than are free, so that whoever sends to a thousand
+ * silent sites stops nobody else. No I/O. A site's concurrency grows with each success and halves when the site says that
+ * it is too much; while most of a project's places are taken, a site that has not yet shown that it answers gets one. In a
+ * lane, priority goes first, and new mail alternates with mail that was deferred. Invariant: a lane is in exactly one
+ * place: ready, parked at its site (a cap is reached), or nowhere (empty); a site without work is forgotten, but for what
+ * was learnt of it.
  */
+import { createFifo, type Fifo } from '../runtime/fifo.ts';
+import { createShares, createTurns } from '../runtime/shares.ts';
+
 export type JobClass = 'priority' | 'new' | 'deferred';
 /** What an attempt showed of the site: it took mail, it is overloaded or did not answer, or neither. */
 export type Feedback = 'good' | 'overloaded' | 'neutral';
@@ -28,6 +33,7 @@ export interface SiteState {
 export interface LaneCaps {
   /** At most, for this site. */
   readonly perSite: (site: string) => number;
+  /** For all projects; one alone has half. */
   readonly total: number;
 }
 interface Lane<T> {
@@ -51,51 +57,23 @@ interface Site<T> {
   /** Jobs that began before the last shrinking say nothing new. */
   era: number;
 }
-export interface Fifo<T> {
-  push(item: T): void;
-  shift(): T | undefined;
-  readonly length: number;
-}
-
 const INITIAL = 5;
 /** Priority never shuts out the rest for good. */
 const HURRY = 8;
 const REMEMBERED = 10_000;
 
-/** A queue whose shift costs the same at any length. */
-export function fifo<T>(): Fifo<T> {
-  let items: (T | undefined)[] = [];
-  let head = 0;
-  return {
-    push: (item) => void items.push(item),
-    shift() {
-      if (head === items.length) return undefined;
-      const item = items[head];
-      items[head++] = undefined;
-      if (head > 512 && head * 2 > items.length) {
-        items = items.slice(head);
-        head = 0;
-      }
-      return item;
-    },
-    get length() {
-      return items.length - head;
-    },
-  };
-}
-
 export function createLanes<T>(caps: LaneCaps): Lanes<T> {
   const sites = new Map<string, Site<T>>();
   const learnt = new Map<string, { concurrency: number; proven: boolean }>();
-  const ready = fifo<Lane<T>>();
+  const shares = createShares(caps.total);
+  const ready = createTurns<Lane<T>>(shares);
   let waiting = 0;
-  let active = 0;
 
   const count = ({ jobs }: Lane<T>) => jobs.priority.length + jobs.new.length + jobs.deferred.length;
   function place(lane: Lane<T>): void {
     if (lane.placed || count(lane) === 0) return;
     lane.placed = true;
-    ready.push(lane);
+    ready.push(lane.project, lane);
   }
   function next(lane: Lane<T>): T {
     const { jobs } = lane;
@@ -109,8 +87,9 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
     lane.turn = mine === 'new' ? 'deferred' : 'new';
     return jobs[mine].shift() ?? jobs[lane.turn].shift() ?? jobs.priority.shift()!;
   }
-  function allowed(site: Site<T>): number {
-    return site.proven || active * 2 < caps.total ? Math.max(1, Math.floor(site.concurrency)) : 1;
+  function allowed({ proven, concurrency }: Site<T>, project: string): number {
+    const plenty = shares.of(project) * 2 < shares.most(project);
+    return proven || plenty ? Math.max(1, Math.floor(concurrency)) : 1;
   }
   function forget(site: Site<T>): void {
     if (site.lanes.size > 0 || site.active > 0) return;
@@ -121,7 +100,7 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
   }
   function leave(lane: Lane<T>, era: number, feedback: Feedback): void {
     const { site } = lane;
-    active -= 1;
+    shares.leave(lane.project);
     site.active -= 1;
     if (feedback === 'good') {
       site.proven = true;
@@ -131,7 +110,10 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
       site.concurrency = Math.max(1, site.concurrency / 2);
     }
     // All of the site's parked lanes look again: each had its own reason to wait.
-    for (let n = site.parked.length; n > 0; n--) ready.push(site.parked.shift()!);
+    for (let n = site.parked.length; n > 0; n--) {
+      const parked = site.parked.shift()!;
+      ready.push(parked.project, parked);
+    }
     if (count(lane) === 0) site.lanes.delete(lane.project);
     forget(site);
   }
@@ -141,12 +123,12 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
       if (site === undefined) {
         const cap = caps.perSite(name);
         const { concurrency = Math.min(INITIAL, cap), proven = false } = learnt.get(name) ?? {};
-        site = { name, cap, lanes: new Map(), parked: fifo(), active: 0, concurrency, proven, era: 0 };
+        site = { name, cap, lanes: new Map(), parked: createFifo(), active: 0, concurrency, proven, era: 0 };
         sites.set(name, site);
       }
       let lane = site.lanes.get(project);
       if (lane === undefined) {
-        const jobs = { priority: fifo<T>(), new: fifo<T>(), deferred: fifo<T>() };
+        const jobs = { priority: createFifo<T>(), new: createFifo<T>(), deferred: createFifo<T>() };
         lane = { site, project, jobs, turn: 'new', hurried: 0, placed: false };
         site.lanes.set(project, lane);
       }
@@ -155,12 +137,11 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
       place(lane);
     },
     take() {
-      if (active >= caps.total) return null;
       for (;;) {
-        const lane = ready.shift();
+        const lane = ready.next();
         if (lane === undefined) return null;
-        const { site } = lane;
-        if (site.active >= allowed(site)) {
+        const { site, project } = lane;
+        if (site.active >= allowed(site, project)) {
           site.parked.push(lane);
           continue;
         }
@@ -168,7 +149,7 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
         const job = next(lane);
         const { era } = site;
         waiting -= 1;
-        active += 1;
+        shares.enter(project);
         site.active += 1;
         place(lane);
         let over = false;
@@ -186,7 +167,7 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
       return waiting;
     },
     get active() {
-      return active;
+      return shares.taken;
     },
     sites: () => sites.values(),
   };

@@ -1,228 +1,12 @@
 /** The scheduler over an in-memory store, a literal zone and scripted servers on loopback. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EventRow } from '../edj/types.ts';
-import type { RecipientId } from '../runtime/ids.ts';
-import { silentLogger } from '../runtime/logger.ts';
-import { systemNetwork } from '../runtime/network.ts';
-import { createRandom } from '../runtime/random.ts';
-import { StaleError, StoreError } from '../runtime/transactor.ts';
 import { attemptsAt } from '../spool/attempts.ts';
-import type {
-  AttemptRow,
-  LaneDue,
-  LaneKey,
-  RecipientMove,
-  RecipientRow,
-  StoredMessage,
-} from '../spool/types.ts';
-import { createFakeClock } from '../testing/fake-clock.ts';
-import { type ScriptOptions, scriptedServer } from '../testing/scripted-server.ts';
-import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
-import { outcomeOfReply } from './outcome.ts';
-import { createScheduler, type SchedulerDeps } from './scheduler.ts';
-import type { SettleRecorder } from './settle.ts';
-
-const random = createRandom();
-const ZONE: Zone = {
-  'good.test': { mx: ['mx.good.test'] },
-  'mx.good.test': { a: ['127.0.0.1'] },
-  'null.test': { mx: [''] },
-  'broken.test': { fail: true },
-};
-
-async function bench(script: ScriptOptions = {}, more: Partial<SchedulerDeps> = {}) {
-  const clock = createFakeClock();
-  const server = await scriptedServer(script);
-  const rows = new Map<RecipientId, RecipientRow>();
-  const messages = new Map<string, StoredMessage>();
-  const attempts: AttemptRow[] = [];
-  const events: EventRow[] = [];
-  const settled: string[] = [];
-  const store = { failing: 0, reads: 0 };
-  const watchers = new Set<() => void>();
-  const read = {
-    rules: async () => [
-      {
-        id: random.id(),
-        projectId: 'p',
-        topicId: random.id(),
-        createdAt: 0,
-        family: 'event',
-        domainId: null,
-        names: ['delivered', 'deferred', 'bounced', 'expired'],
-      },
-    ],
-    domain: async () => ({ id: 'd', name: 'example.com' }),
-    findDomain: async (name: string) => (name === 'hosted.test' ? { receiving: true, mxSeen: true } : null),
-    message: async (_p: string, id: string) => {
-      store.reads += 1;
-      return messages.get(id) ?? null;
-    },
-    sendingSettings: async () => null,
-    suspensions: async () => [],
-    lanes: async () => [],
-    due: async (
-      lanes: readonly LaneKey[],
-      now: number,
-      limit: number,
-      exclude: ReadonlySet<RecipientId>,
-    ): Promise<LaneDue[]> =>
-      lanes.map(({ lane }) => ({
-        rows: [...rows.values()]
-          .filter(
-            (r) =>
-              r.lane === lane && r.nextAttemptAt !== null && r.nextAttemptAt <= now && !exclude.has(r.id),
-          )
-          .slice(0, limit)
-          .map((row) => ({ row, message: { ...messages.get(row.messageId)!, size: 1 } })),
-        next:
-          [...rows.values()]
-            .filter((r) => r.lane === lane)
-            .map((r) => r.nextAttemptAt ?? 0)
-            .filter((t) => t > now)
-            .sort((a, b) => a - b)[0] ?? null,
-      })),
-  };
-  const transactor = {
-    async transact(_project: string, record: (tx: never) => void) {
-      const moves: RecipientMove[] = [];
-      const tried: AttemptRow[] = [];
-      const made: EventRow[] = [];
-      record({
-        moveRecipient: (m: RecipientMove) => moves.push(m),
-        insertAttempt: (a: AttemptRow) => tried.push(a),
-        insertEvent: (e: EventRow) => made.push(e),
-        addTraffic() {},
-      } as never);
-      await null;
-      if (store.failing > 0) {
-        store.failing -= 1;
-        throw new StoreError('full', true);
-      }
-      for (const m of moves) if (!m.from.includes(rows.get(m.recipientId)!.state)) throw new StaleError();
-      for (const m of moves)
-        rows.set(m.recipientId, {
-          ...rows.get(m.recipientId)!,
-          state: m.to,
-          lane: m.lane,
-          heldSince: m.heldSince,
-          heldMs: m.heldMs,
-          attempts: m.attempts,
-          nextAttemptAt: m.nextAttemptAt,
-          lastResult: m.lastResult,
-          settledAt: m.settledAt,
-        });
-      attempts.push(...tried);
-      events.push(...made);
-    },
-  };
-  const stop = new AbortController();
-  const scheduler = createScheduler({
-    transactor,
-    read,
-    resolver: createZoneResolver(ZONE),
-    network: systemNetwork,
-    clock,
-    random,
-    logger: silentLogger,
-    metrics: {
-      recipientSettled(result: string) {
-        settled.push(result);
-        for (const watcher of watchers) watcher();
-      },
-      ambiguousEnd() {},
-    },
-    limiter: { reserve: async () => ({ kind: 'ok', commit() {}, release() {} }) },
-    notices: async () => [],
-    accept: async () => {},
-    hostname: 'client.test',
-    ownAddresses: [],
-    routes: [],
-    allowPrivate: true,
-    mxPort: server.port,
-    sign: async () => 'DKIM-Signature: x\r\n',
-    async hosted(_m: unknown, r: readonly RecipientRow[], settle: SettleRecorder) {
-      const outcome = outcomeOfReply({ code: 250, enhanced: '2.0.0', text: 'taken' });
-      await transactor.transact('p', (tx) => {
-        for (const row of r) settle(tx, { row, outcome });
-      });
-      return [];
-    },
-    nudgeEvents: () => {},
-    sandboxed: async () => false,
-    ...more,
-  } as unknown as SchedulerDeps);
-  function accept(...addresses: string[]): { message: StoredMessage; rows: RecipientRow[] } {
-    const id = random.id<'message'>();
-    const now = clock.now();
-    const message = {
-      id,
-      projectId: 'p',
-      domainId: 'd',
-      direction: 'outgoing',
-      source: 'api',
-      mailFrom: 'a@example.com',
-      messageIdHeader: '<1@example.com>',
-      prefix: Buffer.from('Received: x\r\n'),
-      raw: Buffer.from('Subject: s\r\n\r\nbody\r\n'),
-      smtputf8: false,
-      eightBit: false,
-      acceptedAt: now,
-      expiresAt: now + 1_000_000,
-      facts: {},
-    } as unknown as StoredMessage;
-    messages.set(id, message);
-    const made = addresses.map(
-      (address) =>
-        ({
-          id: random.id(),
-          messageId: id,
-          projectId: 'p',
-          address,
-          domain: address.split('@')[1]!,
-          lane: address.split('@')[1]!,
-          state: 'queued',
-          attempts: 0,
-          heldSince: null,
-          heldMs: 0,
-          dsn: null,
-          nextAttemptAt: now,
-          lastResult: null,
-          createdAt: now,
-          settledAt: null,
-        }) as unknown as RecipientRow,
-    );
-    for (const row of made) rows.set(row.id, row);
-    return { message, rows: made };
-  }
-  async function until(count: number): Promise<void> {
-    while (settled.length < count) await new Promise<void>((resolve) => watchers.add(resolve));
-  }
-  const stateOf = (row: RecipientRow) => rows.get(row.id)!.state;
-  await scheduler.start(stop.signal);
-  return {
-    clock,
-    server,
-    scheduler,
-    accept,
-    until,
-    rows,
-    attempts,
-    events,
-    settled,
-    store,
-    stateOf,
-    stop,
-    async [Symbol.asyncDispose]() {
-      await scheduler[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
+import { deliveryRig } from '../testing/delivery-rig.ts';
+import type { ScriptOptions } from '../testing/scripted-server.ts';
 
 test('fresh mail goes out signed, in one transaction, without being read back; state, attempt and event agree', async () => {
-  await using b = await bench();
+  await using b = await deliveryRig();
   const { message, rows } = b.accept('x@good.test', 'y@good.test');
   b.scheduler.enqueue(message, rows);
   await b.until(2);
@@ -245,7 +29,7 @@ test('fresh mail goes out signed, in one transaction, without being read back; s
   assert.equal(b.scheduler.held, 0);
 });
 test('deferred, tried again in time from the store, and expired at the end of its days', async () => {
-  await using b = await bench({
+  await using b = await deliveryRig({
     say: (input) => (input.startsWith('RCPT') ? '451 4.2.0 later\r\n' : (undefined as never)),
   });
   const { message, rows } = b.accept('x@good.test');
@@ -262,7 +46,7 @@ test('deferred, tried again in time from the store, and expired at the end of it
   assert.equal(b.store.reads, 0, 'a message nobody takes is not read');
 });
 test('DNS: null MX bounces, an unknown domain bounces, a failure defers', async () => {
-  await using b = await bench();
+  await using b = await deliveryRig();
   const { message, rows } = b.accept('x@null.test', 'x@nowhere.test', 'x@broken.test');
   b.scheduler.enqueue(message, rows);
   await b.until(3);
@@ -273,7 +57,7 @@ test('DNS: null MX bounces, an unknown domain bounces, a failure defers', async 
   );
 });
 test('an outcome outlives a store that fails for a while; nothing is sent twice', async () => {
-  await using b = await bench();
+  await using b = await deliveryRig();
   b.store.failing = 3;
   const { message, rows } = b.accept('x@good.test');
   b.scheduler.enqueue(message, rows);
@@ -282,7 +66,7 @@ test('an outcome outlives a store that fails for a while; nothing is sent twice'
   assert.equal(b.server.messages.length, 1);
 });
 test('while an outcome cannot be written nothing more is tried', async () => {
-  await using b = await bench();
+  await using b = await deliveryRig();
   b.store.failing = 5;
   const first = b.accept('x@good.test');
   b.scheduler.enqueue(first.message, first.rows);
@@ -295,7 +79,7 @@ test('while an outcome cannot be written nothing more is tried', async () => {
   assert.equal(b.server.messages.length, 21);
 });
 test('a row cancelled meanwhile costs its fellows nothing', async () => {
-  await using b = await bench();
+  await using b = await deliveryRig();
   const { message, rows } = b.accept('x@good.test', 'y@good.test');
   b.rows.set(rows[0]!.id, { ...rows[0]!, state: 'cancelled', nextAttemptAt: null });
   b.scheduler.enqueue(message, rows);
@@ -303,20 +87,20 @@ test('a row cancelled meanwhile costs its fellows nothing', async () => {
   assert.deepEqual(rows.map(b.stateOf), ['cancelled', 'delivered']);
 });
 test('hosted recipients stay here; where that throws they are deferred', async () => {
-  await using b = await bench();
+  await using b = await deliveryRig();
   const one = b.accept('x@hosted.test');
   b.scheduler.enqueue(one.message, one.rows);
   await b.until(1);
   assert.equal(b.stateOf(one.rows[0]!), 'delivered');
   assert.equal(b.server.connections, 0);
-  await using c = await bench({}, { hosted: async () => Promise.reject(new Error('no')) });
+  await using c = await deliveryRig({}, { hosted: async () => Promise.reject(new Error('no')) });
   const two = c.accept('x@hosted.test');
   c.scheduler.enqueue(two.message, two.rows);
   await c.until(1);
   assert.equal(c.stateOf(two.rows[0]!), 'deferred');
 });
 test('sandbox mail stays on this machine, but for the simulator', async () => {
-  await using b = await bench({}, { sandboxed: async () => true });
+  await using b = await deliveryRig({}, { sandboxed: async () => true });
   const { message, rows } = b.accept(
     'delivered@simulator.test',
     'bounce@simulator.test',
@@ -338,7 +122,7 @@ test('sandbox mail stays on this machine, but for the simulator', async () => {
   assert.equal(b.server.connections, 0);
 });
 test('a window too small: the rest is found in the store', async () => {
-  await using b = await bench({}, { window: 8 });
+  await using b = await deliveryRig({}, { window: 8 });
   const all = Array.from({ length: 40 }, () => b.accept('x@good.test'));
   for (const { message, rows } of all) b.scheduler.enqueue(message, rows);
   while (b.settled.length < 40) await b.clock.advance(1000);
@@ -347,7 +131,7 @@ test('a window too small: the rest is found in the store', async () => {
 });
 
 test('what waits in the store is not shut out by new mail that keeps coming', async () => {
-  await using b = await bench({}, { window: 60, perSite: () => 1 });
+  await using b = await deliveryRig({}, { window: 60, perSite: () => 1 });
   const first = Array.from({ length: 30 }, () => b.accept('x@good.test'));
   for (const { message, rows } of first) b.scheduler.enqueue(message, rows);
   for (let n = 1; n <= 90; n++) {
@@ -362,7 +146,7 @@ test('what waits in the store is not shut out by new mail that keeps coming', as
 });
 
 test('stopping: what runs is finished, the rest stays in the store, and nothing runs afterwards', async () => {
-  await using b = await bench({}, { perSite: () => 2 });
+  await using b = await deliveryRig({}, { perSite: () => 2 });
   const all = Array.from({ length: 30 }, () => b.accept('x@good.test'));
   for (const { message, rows } of all) b.scheduler.enqueue(message, rows);
   await b.until(3);
@@ -469,7 +253,7 @@ const BAD_SITES: readonly {
 ];
 for (const { name, script, state, reason, wait } of BAD_SITES) {
   test(`a bad site: ${name}`, async () => {
-    await using b = await bench(script);
+    await using b = await deliveryRig(script);
     const { message, rows } = b.accept('x@good.test');
     b.scheduler.enqueue(message, rows);
     if (wait !== undefined) {

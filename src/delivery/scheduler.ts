@@ -15,6 +15,7 @@ import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Network } from '../runtime/network.ts';
 import type { ConnectionPermits } from '../runtime/permits.ts';
+import { createShares, createTurns } from '../runtime/shares.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { createPool, type PoolOptions } from '../smtp/client/pool.ts';
 import {
@@ -31,11 +32,12 @@ import { bytesOf, createAttempts, type DeadSite, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
-import { createLanes, fifo, type JobClass, type SiteState } from './lanes.ts';
+import { createLanes, type JobClass, type SiteState } from './lanes.ts';
 import { deferredHere, type Outcome } from './outcome.ts';
 import { createPlanner, type Job, type PlanDeps, type Work } from './plan.ts';
 import { DEFAULT_RETRY, prepareSettle, type Settled, type SettleRecorder } from './settle.ts';
 import { createSuspensions } from './suspensions.ts';
+import { createWindow } from './window.ts';
 
 /**
  * Accepts the message for recipients whose domain is hosted here and settles them in the same commit, by calling
@@ -76,9 +78,11 @@ export interface SchedulerDeps extends PlanDeps {
   /** Where connections to a site are shared with other nodes. */
   readonly permits?: ConnectionPermits | null;
   readonly client?: Partial<Pick<PoolOptions, 'timeouts' | 'idleMs' | 'maxUses' | 'extraCa'>>;
-  /** Recipients held in memory; 20,000. */
+  /** Jobs under way; 2,000, half of them of one project at most. */
+  readonly places?: number;
+  /** Recipients held in memory; 40,000, half of them of one project at most. */
   readonly window?: number;
-  /** Octets of messages held in memory; 32 MiB. Larger ones than 1 MiB are read back when their turn comes. */
+  /** Octets of messages held in memory; 64 MiB, shared alike. Larger ones than 1 MiB are read back when their turn comes. */
   readonly memory?: number;
 }
 /** A lane as the queue list shows it. */
@@ -130,9 +134,10 @@ const LANES = 32;
 /** Deferred mail is looked for at most every so many ms: many lanes are read, and their outcomes written, together. */
 const LOOK_MS = 100;
 const POLL_MS = 60_000;
-const PLANNING = 128;
+/** Messages whose servers are being looked up; half of them of one project at most. */
+const PLANNING = 256;
 const STOP_MS = 20_000;
-const TOTAL = 1000;
+const PLACES = 2000;
 const PER_SITE = 20;
 /** Rows so young are still on their way from the accepting commit to `enqueue`. */
 const FRESH_MS = 2000;
@@ -140,9 +145,9 @@ const FRESH_MS = 2000;
 export function createScheduler(deps: SchedulerDeps): Scheduler {
   const { clock, logger, read } = deps;
   const retry = deps.retry ?? DEFAULT_RETRY;
-  const window = deps.window ?? 20_000;
-  const share = Math.max(1, Math.floor(window / 10));
-  const memory = deps.memory ?? 32 * 1024 * 1024;
+  const rows = deps.window ?? 40_000;
+  const perLane = Math.max(1, Math.floor(rows / 20));
+  const window = createWindow({ rows, octets: deps.memory ?? 64 * 1024 * 1024 });
   const perSite = deps.perSite ?? (() => PER_SITE);
   const pool = createPool({
     network: deps.network,
@@ -183,9 +188,9 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   };
 
   const backlog = createBacklog();
-  const lanes = createLanes<Job>({ perSite, total: TOTAL });
-  const unplanned = fifo<Work>();
-  const leased = new Set<RecipientId>();
+  const lanes = createLanes<Job>({ perSite, total: deps.places ?? PLACES });
+  const planning = createShares(PLANNING);
+  const unplanned = createTurns<Work>(planning);
   const sending = new Set<RecipientId>();
   const seized = new Set<RecipientId>();
   /** Held lanes of projects whose limits have become higher. */
@@ -193,13 +198,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const releasedMeanwhile = new Set<RecipientId>();
   const running = new Set<Promise<void>>();
   const open = new Map<Work, number>();
-  let bytes = 0;
-  let planning = 0;
   let state: 'new' | 'running' | 'stopped' = 'new';
   let startedAt = 0;
   let claiming = false;
   let claimAgain = false;
-  let starved = false;
   /** Outcomes that cannot be written now. Trying more mail meanwhile would only make more that is delivered and not known to be. */
   let stuck = 0;
   let paused = false;
@@ -217,39 +219,39 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const laneOf = (row: RecipientRow) => backlog.lane(row.projectId, row.lane);
   function lease(work: Work): void {
     for (const row of work.rows) {
-      leased.add(row.id);
+      window.hold(row);
       backlog.enter(laneOf(row), work.fresh);
     }
     open.set(work, work.rows.length);
-    if (work.message !== null) bytes += work.message.raw.length;
-    unplanned.push(work);
+    unplanned.push(work.head.projectId, work);
     pump();
   }
   /** The rows leave memory; those that still wait in the store are looked for again at `again`. */
   function release(work: Work, rows: readonly RecipientRow[], again: number | null): void {
     for (const row of rows) {
-      if (!leased.delete(row.id)) continue;
+      if (!window.release(row)) continue;
       if (claiming) releasedMeanwhile.add(row.id);
       const lane = laneOf(row);
       if (again !== null) backlog.schedule(lane, again);
       backlog.leave(lane, work.fresh);
-      if (lane.blocked && lane.readBack <= share / 2) {
+      if (lane.blocked && lane.readBack <= perLane / 2) {
         backlog.unblock(lane);
         arm(lane.nextDue);
       }
     }
     const left = (open.get(work) ?? 0) - rows.length;
     if (left > 0) open.set(work, left);
-    else if (open.delete(work) && work.message !== null) bytes -= work.message.raw.length;
+    else if (open.delete(work) && work.message !== null) window.letGo(work.message);
     if (again !== null) arm(again);
-    if (starved && leased.size < window / 4) void claim();
+    // What has left may be room for any of them.
+    if (backlog.starved.size > 0) arm(clock.now() + 1);
   }
 
   function pump(): void {
     if (state !== 'running') return;
-    while (planning < PLANNING && unplanned.length > 0) {
-      planning += 1;
-      track(planOne(unplanned.shift()!));
+    for (let work = unplanned.next(); work !== undefined; work = unplanned.next()) {
+      planning.enter(work.head.projectId);
+      track(planOne(work));
     }
     while (stuck === 0 && !paused) {
       const taken = lanes.take();
@@ -279,7 +281,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       logger.error({ err: error, message: work.head.id }, 'planning failed');
       release(work, work.rows, clock.now() + FRESH_MS);
     } finally {
-      planning -= 1;
+      planning.leave(work.head.projectId);
       pump();
     }
   }
@@ -436,39 +438,35 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     try {
       while (claimAgain && state === 'running') {
         claimAgain = false;
-        // Half of the window is kept for new mail.
-        const room = Math.floor(window / 2) - leased.size;
-        starved = room <= 0;
-        if (starved) break;
+        for (const project of backlog.starved) if (window.isLow(project)) backlog.feed(project);
         releasedMeanwhile.clear();
-        const lanes = dueLanes(Math.min(room, LANES));
-        if (lanes.length === 0) break;
+        const due = backlog.due(clock.now(), LANES, window.toRead);
+        if (due.length === 0) break;
         claimAgain = true;
-        await claimLanes(lanes, Math.min(CLAIM, room));
+        await claimLanes(due.filter(hasRoom));
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
     } finally {
       claiming = false;
       releasedMeanwhile.clear();
     }
-    if (!starved) arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
+    arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
   }
-  /** At most so many of the lanes that are due and have room. */
-  function dueLanes(most: number): BacklogLane[] {
-    const now = clock.now();
-    const found: BacklogLane[] = [];
-    while (found.length < most) {
-      const lane = backlog.due(now);
-      if (lane === null) break;
-      if (isHeldLane(lane) || lane.readBack < share) found.push(lane);
-      else {
-        lane.blocked = true;
-        backlog.schedule(lane, now);
-      }
-    }
-    return found;
+  /** Else the lane is blocked, until enough of its rows have left memory. */
+  function hasRoom(lane: BacklogLane): boolean {
+    if (isHeldLane(lane) || lane.readBack < perLane) return true;
+    lane.blocked = true;
+    backlog.schedule(lane, clock.now());
+    return false;
   }
-  async function claimLanes(due: readonly BacklogLane[], rows: number): Promise<void> {
+  /** Rows to be read of each lane, so that none of their projects gets more than it has room for. */
+  function rowsOfEach(lanes: readonly BacklogLane[]): number {
+    let most = Math.floor(CLAIM / lanes.length);
+    for (const [project, own] of Map.groupBy(lanes, ({ project }) => project))
+      most = Math.min(most, Math.floor(window.toRead(project) / own.length));
+    return Math.max(1, most);
+  }
+  async function claimLanes(due: readonly BacklogLane[]): Promise<void> {
     const now = clock.now();
     const lanes: BacklogLane[] = [];
     for (const lane of due) {
@@ -476,10 +474,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       else lanes.push(lane);
     }
     if (lanes.length === 0) return;
-    const limit = Math.max(1, Math.floor(rows / lanes.length));
+    const limit = rowsOfEach(lanes);
     let found: readonly LaneDue[] = [];
     try {
-      found = await read.due(lanes, now, limit, leased);
+      found = await read.due(lanes, now, limit, window.rows);
     } catch (error) {
       logger.error({ err: error, lanes: lanes.length }, 'claiming failed');
       for (const lane of lanes) backlog.schedule(lane, now + 1000);
@@ -490,7 +488,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   }
   function take(lane: BacklogLane, { rows, next }: LaneDue, limit: number, now: number): void {
     const free = rows.filter(
-      ({ row }) => !leased.has(row.id) && !releasedMeanwhile.has(row.id) && !seized.has(row.id),
+      ({ row }) => !window.rows.has(row.id) && !releasedMeanwhile.has(row.id) && !seized.has(row.id),
     );
     const ripe = free.filter(({ row }) => !isYoung(row, now));
     for (const work of worksOf(ripe)) lease(work);
@@ -520,7 +518,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
     for (const { row, message } of overheld) {
       const work: Work = { head: message, message: null, fresh: false, size: message.size, rows: [row] };
-      leased.add(row.id);
+      window.hold(row);
       backlog.enter(laneOf(row), false);
       open.set(work, 1);
       track(
@@ -556,23 +554,22 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
           state !== 'stopped' &&
           row.state !== 'held' &&
           row.nextAttemptAt <= now &&
-          leased.size + fresh.length < window &&
-          lane.fresh < share;
+          window.fits(row.projectId, fresh.length + 1) &&
+          lane.fresh < perLane;
         if (fits) fresh.push(row);
-        else if (!leased.has(row.id)) {
+        else if (!window.rows.has(row.id)) {
           backlog.schedule(lane, row.nextAttemptAt);
-          starved ||= leased.size + fresh.length >= window;
           arm(row.nextAttemptAt);
         }
       }
-      const wanted = fresh.filter((row) => !leased.has(row.id));
+      const wanted = fresh.filter((row) => !window.rows.has(row.id));
       if (wanted.length === 0) return;
       const { raw: _raw, prefix: _prefix, ...head } = message;
-      const fits = message.raw.length <= LARGE && bytes + message.raw.length <= memory;
+      const fits = message.raw.length <= LARGE && window.keep(message);
       lease({ head, message: fits ? message : null, fresh: true, size: message.raw.length, rows: wanted });
     },
     get held() {
-      return leased.size;
+      return window.rows.size;
     },
     depth: backlog.totals,
     *lanes() {
@@ -665,7 +662,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       while (running.size > 0 && !late) await Promise.race([Promise.allSettled([...running]), limit]);
       abandon.abort();
       await pool[Symbol.asyncDispose]();
-      leased.clear();
+      window.clear();
       open.clear();
     },
   };

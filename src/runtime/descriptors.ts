@@ -12,9 +12,13 @@ export function descriptorLimit(limits = '/proc/self/limits'): number {
 
 /**
  * Places each of so many doors can have of the `wanted`: behind the limit the system would close newcomers without a
- * word, whoever they are, so a part is kept for everything else.
+ * word, whoever they are, so a part is kept for everything else, connections to other servers above all.
  */
 export function placesWithin(limit: number, doors: number, wanted: number): number {
-  const kept = Math.min(1_000, limit / 2);
+  const kept = Math.min(2_500, limit / 2);
   return Math.max(1, Math.min(wanted, Math.floor((limit - kept) / doors)));
+}
+/** Connections to other servers that fit into what the doors leave. */
+export function outgoingWithin(limit: number): number {
+  return Math.max(1, Math.min(2_000, Math.floor(limit / 4)));
 }

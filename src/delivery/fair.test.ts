@@ -1,0 +1,125 @@
+/** What one project's silent sites hold does not stop another's mail: connections, memory, questions to the DNS. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ProjectId } from '../runtime/ids.ts';
+import { deliveryRig } from '../testing/delivery-rig.ts';
+import { scriptedServer } from '../testing/scripted-server.ts';
+import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
+import type { SchedulerDeps } from './scheduler.ts';
+
+const SITES = 60;
+/** Domains of one server each, all of which are the server that never greets. */
+const ZONE: Zone = Object.fromEntries(
+  Array.from({ length: SITES }, (_, n) => [
+    [`silent${n}.test`, { mx: [`mx${n}.silent.test`] }] as const,
+    [`mx${n}.silent.test`, { a: ['127.0.0.1'] }] as const,
+  ]).flat(),
+);
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function besideSilence(more: Partial<SchedulerDeps>) {
+  const good = await scriptedServer();
+  const rig = await deliveryRig(
+    { say: () => null },
+    {
+      resolver: createZoneResolver(ZONE),
+      routes: [
+        { pattern: 'good.test', target: { scheme: 'smtp', host: '127.0.0.1', port: good.port } },
+      ] satisfies SchedulerDeps['routes'],
+      ...more,
+    },
+  );
+  return {
+    ...rig,
+    good,
+    /** A message of p to each silent domain, fresh from its commit. */
+    floodFresh() {
+      const all = Array.from({ length: SITES }, (_, n) => rig.accept(`x@silent${n}.test`));
+      for (const { message, rows } of all) rig.scheduler.enqueue(message, rows);
+    },
+    async [Symbol.asyncDispose]() {
+      const closing = rig[Symbol.asyncDispose]();
+      await rig.clock.advance(20_000);
+      await closing;
+      await good[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('servers that never greet hold half of the connections; another project’s mail leaves at once', async () => {
+  await using b = await besideSilence({ places: 8 });
+  b.floodFresh();
+  while (b.server.connections < 4) await turn();
+  const rival = b.acceptOf('q', 'x@good.test');
+  b.scheduler.enqueue(rival.message, rival.rows);
+  await b.until(1);
+  assert.equal(b.stateOf(rival.rows[0]!), 'delivered');
+  assert.equal(b.good.messages.length, 1);
+  assert.equal(b.server.connections, 4);
+});
+test('rows for silent servers fill half of the memory; another project’s due mail is read from the store', async () => {
+  await using b = await besideSilence({ places: 8, window: 40 });
+  const lane = (project: string, name: string, nextDue: number) => ({
+    project: project as ProjectId,
+    lane: name,
+    queued: 1,
+    deferred: 0,
+    held: 0,
+    nextDue,
+  });
+  await b.clock.advance(10_000);
+  for (let n = 0; n < SITES; n++) b.accept(`x@silent${n}.test`);
+  b.scheduler.adopt(Array.from({ length: SITES }, (_, n) => lane('p', `silent${n}.test`, n)));
+  await b.clock.advance(10_000);
+  while (b.server.connections < 4) await turn();
+  const held = b.scheduler.held;
+  assert.ok(held <= 10, `${held} of 40 rows`);
+  const rival = b.acceptOf('q', 'x@good.test');
+  await b.clock.advance(10_000);
+  b.scheduler.adopt([lane('q', 'good.test', b.clock.now())]);
+  await b.clock.advance(1_000);
+  await b.until(1);
+  assert.equal(b.stateOf(rival.rows[0]!), 'delivered');
+});
+test('new mail of a project with silent servers fills half of the memory; another’s is not read back', async () => {
+  await using b = await besideSilence({ places: 8, window: 40 });
+  b.floodFresh();
+  while (b.server.connections < 4) await turn();
+  assert.equal(b.scheduler.held, 20);
+  const rival = b.acceptOf('q', 'x@good.test');
+  b.scheduler.enqueue(rival.message, rival.rows);
+  await b.until(1);
+  assert.equal(b.stateOf(rival.rows[0]!), 'delivered');
+  assert.equal(b.store.reads, 0);
+});
+test('name servers that never answer hold half of what is looked up at once', async () => {
+  const zone = createZoneResolver(ZONE);
+  const never = new Promise<never>(() => {});
+  let asked = 0;
+  await using b = await besideSilence({
+    resolver: {
+      ...zone,
+      mx(name) {
+        asked += 1;
+        return name.startsWith('silent') ? never : zone.mx(name);
+      },
+    },
+  });
+  for (let n = 0; n < 10; n++) b.floodFresh();
+  while (asked < 100) await turn();
+  const rival = b.acceptOf('q', 'x@good.test');
+  b.scheduler.enqueue(rival.message, rival.rows);
+  await b.until(1);
+  assert.equal(b.stateOf(rival.rows[0]!), 'delivered');
+});
+test('what was read back of one project leaves room, and the rest of it follows', async () => {
+  const names = Array.from({ length: 200 }, (_, n) => `d${n}.test`);
+  const zone: Zone = { 'mx.test': { a: ['127.0.0.1'] } };
+  for (const name of names) zone[name] = { mx: ['mx.test'] };
+  await using b = await deliveryRig({}, { window: 16, resolver: createZoneResolver(zone) });
+  const all = names.map((name) => b.accept(`x@${name}`));
+  for (const { message, rows } of all) b.scheduler.enqueue(message, rows);
+  for (let n = 0; b.settled.length < 200 && n < 10_000; n++) await b.clock.advance(1000);
+  assert.ok(all.every(({ rows }) => b.stateOf(rows[0]!) === 'delivered'));
+  assert.equal(b.scheduler.held, 0);
+});
