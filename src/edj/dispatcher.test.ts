@@ -57,25 +57,53 @@ async function setUp(urls: string[], allowPrivate = true) {
   const project = random.id() as ProjectId;
   const topic = random.id() as TopicId;
   const secret = makeWebhookSecret(random);
-  const ids: SubscriberId[] = urls.map(() => random.id());
-  await store.transact(project, (tx) => {
-    tx.insertProject({ id: project, name: 'p', sandbox: false, createdAt: clock.now(), closedAt: null });
-    tx.insertTopic({ id: topic, projectId: project, name: 't', createdAt: clock.now() });
-    for (const [i, url] of urls.entries()) {
-      const id = ids[i]!;
-      const sealedSecret = sealer.seal(Buffer.from(secret), secretContext({ id }));
-      tx.insertSubscriber({
-        id,
-        projectId: project,
-        topicId: topic,
-        type: 'http',
-        url,
-        inline: false,
-        sealedSecret,
-        createdAt: clock.now(),
-      });
-    }
-  });
+  const mine = { project, topic };
+  async function found(place: typeof mine): Promise<void> {
+    const createdAt = clock.now();
+    await store.transact(place.project, (tx) => {
+      tx.insertProject({ id: place.project, name: 'p', sandbox: false, createdAt, closedAt: null });
+      tx.insertTopic({ id: place.topic, projectId: place.project, name: 't', createdAt });
+    });
+  }
+  async function subscribe(place: typeof mine, targets: readonly string[]): Promise<SubscriberId[]> {
+    const made = targets.map((url) => ({ id: random.id() as SubscriberId, url }));
+    await store.transact(place.project, (tx) => {
+      for (const { id, url } of made)
+        tx.insertSubscriber({
+          id,
+          projectId: place.project,
+          topicId: place.topic,
+          type: 'http',
+          url,
+          inline: false,
+          sealedSecret: sealer.seal(Buffer.from(secret), secretContext({ id })),
+          createdAt: clock.now(),
+        });
+    });
+    return made.map(({ id }) => id);
+  }
+  async function publish(place: typeof mine): Promise<EventId> {
+    let id: EventId | null = null;
+    await store.transact(place.project, (tx) => {
+      id = recordPublish(
+        tx,
+        { random, now: clock.now() },
+        {
+          project: place.project,
+          topicId: place.topic,
+          service: 'edj',
+          name: 'publish',
+          content: { message: 'hi' },
+          summary: 'hi',
+          keptMs: 30 * 86_400_000,
+        },
+      );
+    });
+    dispatcher.nudge();
+    return id!;
+  }
+  await found(mine);
+  const ids = await subscribe(mine, urls);
   const http = createHttpClient({ allowPrivate });
   const rendering = createRendering(store);
   const dispatcher = createDispatcher({
@@ -95,42 +123,25 @@ async function setUp(urls: string[], allowPrivate = true) {
   return {
     clock,
     secret,
-    async publish(): Promise<EventId> {
-      let id: EventId | null = null;
-      await store.transact(project, (tx) => {
-        id = recordPublish(
-          tx,
-          { random, now: clock.now() },
-          {
-            project,
-            topicId: topic,
-            service: 'edj',
-            name: 'publish',
-            content: { message: 'hi' },
-            summary: 'hi',
-            keptMs: 30 * 86_400_000,
-          },
-        );
-      });
-      dispatcher.nudge();
-      return id!;
-    },
+    publish: () => publish(mine),
     async subscribe(url: string): Promise<void> {
-      const id: SubscriberId = random.id();
-      ids.push(id);
-      const sealedSecret = sealer.seal(Buffer.from(secret), secretContext({ id }));
-      await store.transact(project, (tx) =>
-        tx.insertSubscriber({
-          id,
-          projectId: project,
-          topicId: topic,
-          type: 'http',
-          url,
-          inline: false,
-          sealedSecret,
-          createdAt: clock.now(),
-        }),
-      );
+      ids.push(...(await subscribe(mine, [url])));
+    },
+    /** Another project, with hooks of its own, publishes an event. */
+    async rival(...targets: string[]): Promise<void> {
+      const place = { project: random.id() as ProjectId, topic: random.id() as TopicId };
+      await found(place);
+      await subscribe(place, targets);
+      await publish(place);
+    },
+    /** The first delivery of the subscriber that comes to be in that state. */
+    async found(subscriber: number, state: string) {
+      for (;;) {
+        const page = await store.read.deliveries(project, ids[subscriber]!, { limit: 10, cursor: null });
+        const found = page.items.find((item) => item.state === state);
+        if (found !== undefined) return found;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
     },
     async settled(subscriber: number, state: string) {
       for (;;) {
@@ -237,4 +248,76 @@ test('hundreds waiting for a hook that hangs do not hide another subscriber', as
   assert.equal(well.calls.length, 1);
   hanging.closeAllConnections();
   hanging.close();
+});
+
+/** Never answers; `until` so many requests have come. */
+async function hangingHook() {
+  const calls = { count: 0 };
+  const arrivals = new Set<() => void>();
+  const server = createServer(() => {
+    calls.count += 1;
+    for (const arrived of arrivals) arrived();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  return {
+    calls,
+    urls: (count: number) => Array.from({ length: count }, (_, i) => `http://127.0.0.1:${port}/${i}`),
+    async until(count: number) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const look = () => void (calls.count >= count && resolve());
+      arrivals.add(look);
+      look();
+      await promise;
+      arrivals.delete(look);
+    },
+    async end() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+test('many subscribers that hang leave room: the hook of another project is called at once', async () => {
+  const hanging = await hangingHook();
+  await using well = await hook(() => ({ status: 200 }));
+  await using edj = await setUp(hanging.urls(200));
+  for (let i = 0; i < 4; i++) await edj.publish();
+  await hanging.until(8);
+  for (let i = 1; i <= 3; i++) {
+    await edj.rival(well.url);
+    await well.until(i);
+  }
+  await hanging.end();
+});
+
+test('forty projects that hang have every place: the next one has its hook called after three seconds', async () => {
+  const hanging = await hangingHook();
+  await using well = await hook(() => ({ status: 200 }));
+  await using edj = await setUp([]);
+  for (let i = 0; i < 40; i++) await edj.rival(...hanging.urls(12));
+  await hanging.until(80);
+  for (let i = 1; i <= 3; i++) {
+    await edj.rival(well.url);
+    await edj.clock.advance(3_000);
+    await well.until(i);
+  }
+  await hanging.end();
+});
+
+test('a place that was given up is tried again later, and says why', async () => {
+  const hanging = await hangingHook();
+  await using well = await hook(() => ({ status: 200 }));
+  await using edj = await setUp(hanging.urls(1));
+  for (let i = 0; i < 4; i++) await edj.publish();
+  await hanging.until(4);
+  for (let i = 0; i < 124; i++) await edj.rival(...hanging.urls(1));
+  await edj.rival(well.url);
+  await edj.clock.advance(3_000);
+  await well.until(1);
+  const given = await edj.found(0, 'retry');
+  assert.match(JSON.stringify(given.lastResult), /timeout.*others waited/);
+  await hanging.end();
 });

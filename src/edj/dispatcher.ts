@@ -1,12 +1,14 @@
 /**
  * Hands events to their subscribers, at least once. Invariants: a delivery is under way at most once in this process;
- * its row is settled after the answer; one slow subscriber never holds up another (each has its own few places).
+ * its row is settled after the answer; one slow subscriber never holds up another (each has its own few places), nor a
+ * project another (berths.ts; connections and the places of large bodies are shared by project, too). What is looked at
+ * in one go is bounded, however many subscribers have something waiting.
  * Retries go on for more than three days; then the delivery is dead and says why. A store that fails is asked again.
  */
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { type HttpClient, HttpError, type HttpResponse } from '../runtime/http-client.ts';
-import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -14,10 +16,11 @@ import { createPlaces, NoPlace } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { createBerths } from './berths.ts';
 import { signedBody } from './hook-body.ts';
 import { MessageGone, type RenderDeps, type RenderOptions, renderEvent } from './render-event.ts';
 import { dead, done, retryLater } from './transitions.ts';
-import type { DueDelivery, EdjReader, EdjTx, Subscriber, SubscriberDeliveryMove } from './types.ts';
+import type { DueDelivery, EdjReader, EdjTx, Round, Subscriber, SubscriberDeliveryMove } from './types.ts';
 import { webhookSigner } from './webhook-signature.ts';
 
 export interface DispatcherDeps {
@@ -38,10 +41,14 @@ export interface Dispatcher extends Service {
   nudge(): void;
 }
 const PER_SUBSCRIBER = 4;
-const ALL = 64;
+const ALL = 128;
 /** Large bodies under way at once. */
-const LARGE = 4;
+const LARGE = 16;
 const POLL_MS = 30_000;
+/** Where not everything was looked at, the next look comes after this: it has others to let through. */
+const REST_MS = 50;
+/** ms that a delivery has at least, though a project that has none under way wants its place. */
+const PATIENCE_MS = 3_000;
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 64 * 1024;
 /** 5 s, doubling to 4 h: 34 attempts reach beyond three days. */
@@ -50,6 +57,14 @@ const GIVE_UP_MS = 4 * 86_400_000;
 /** However old: a service that was down for a week has not tried yet. */
 const FEWEST_ATTEMPTS = 8;
 const STORE_RETRY_MS = 1_000;
+
+/** Its place was wanted by a project that had none. */
+class GivenUp extends Error {
+  override name = 'GivenUp';
+  constructor() {
+    super('no answer in time, and others waited for the place');
+  }
+}
 
 /** How an event is shown to a hook. */
 export function hookOptions({ inline }: Pick<Subscriber, 'inline'>): RenderOptions {
@@ -63,19 +78,24 @@ export function secretContext(subscriber: Pick<Subscriber, 'id'>): string {
 
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { clock, read, logger } = deps;
-  const inFlight = new Map<DeliveryId, Promise<void>>();
-  const perSubscriber = new Map<SubscriberId, number>();
-  /** Whose turn was last: the next look begins behind it. */
-  const turn: { last: SubscriberId | null } = { last: null };
-  const places = createPlaces(LARGE, clock);
+  const inFlight = new Set<Promise<void>>();
+  const berths = createBerths({ berths: ALL, patienceMs: PATIENCE_MS, clock });
+  /** Whose turn was last: the next look begins behind it. `rest`: what is still to be looked at of the round. */
+  const turn: { last: SubscriberId | null; rest: Round | null } = { last: null, rest: null };
+  const places = createPlaces(LARGE, clock, { places: LARGE / 2 });
   const closing = new AbortController();
   let timer: Timer | null = null;
   let looking: Promise<void> | null = null;
   let again = false;
+  let resting = false;
   let stopped = true;
 
   function nudge(): void {
-    if (stopped) return;
+    turn.rest = null;
+    lookSoon();
+  }
+  function lookSoon(): void {
+    if (stopped || resting) return;
     if (looking !== null) {
       again = true;
       return;
@@ -89,50 +109,75 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         looking = null;
         if (again) {
           again = false;
-          nudge();
+          lookSoon();
         }
       });
   }
-  function arm(ms: number): void {
+  function arm(ms: number, then = nudge): void {
     timer?.cancel();
-    timer = stopped ? null : clock.after(ms, nudge);
+    timer = stopped ? null : clock.after(ms, then);
+  }
+  function rest(): void {
+    resting = true;
+    arm(REST_MS, () => {
+      resting = false;
+      lookSoon();
+    });
   }
 
   async function look(): Promise<void> {
     const now = clock.now();
-    const due = await read.dueDeliveries(now, {
+    const round = turn.rest ?? { after: turn.last, until: turn.last };
+    const found = await read.dueDeliveries(now, {
       perSubscriber: PER_SUBSCRIBER,
-      limit: ALL - inFlight.size,
-      after: turn.last,
-      exclude: new Set(inFlight.keys()),
+      limit: Math.max(1, berths.free),
+      perProject: berths.room,
+      round,
+      exclude: berths.ids(),
     });
-    for (const item of due) {
-      const busy = perSubscriber.get(item.delivery.subscriberId) ?? 0;
-      if (stopped || busy >= PER_SUBSCRIBER) continue; // the one that ends looks again
-      turn.last = item.delivery.subscriberId;
-      begin(item, busy);
+    let [begun, refused] = [0, 0];
+    let roomIn: number | null = null;
+    for (const item of found.due) {
+      const { subscriberId, projectId } = item.delivery;
+      if (stopped || berths.ofSubscriber(subscriberId) >= PER_SUBSCRIBER) continue; // the one that ends looks again
+      if (berths.room(projectId) === 0) refused += 1;
+      else if (berths.free === 0) {
+        roomIn = berths.makeRoom();
+        break;
+      } else {
+        turn.last = subscriberId;
+        begun += 1;
+        begin(item);
+      }
     }
+    // What was refused took room in the claim that others may have work for; who has no place may be behind the last one.
+    const more = begun > 0 && (refused > 0 || berths.free === 0);
+    if (found.rest !== null) {
+      turn.last = found.rest.after;
+      // all of it again: somebody nudged meanwhile, or was seen and has no place yet
+      turn.rest = again || more || roomIn !== null ? null : found.rest;
+      return rest();
+    }
+    again ||= more;
     const next = await read.nextDeliveryAfter(now);
-    arm(next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now())));
+    const wait = next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now()));
+    arm(roomIn === null ? wait : Math.min(wait, roomIn));
   }
-  function begin(item: DueDelivery, busy: number): void {
-    const { id, subscriberId } = item.delivery;
-    perSubscriber.set(subscriberId, busy + 1);
-    inFlight.set(
-      id,
-      attempt(item).finally(() => {
-        inFlight.delete(id);
-        const left = perSubscriber.get(subscriberId)! - 1;
-        if (left === 0) perSubscriber.delete(subscriberId);
-        else perSubscriber.set(subscriberId, left);
-        nudge();
-      }),
-    );
+  function begin(item: DueDelivery): void {
+    const { delivery } = item;
+    const ending = new AbortController();
+    const berth = berths.enter(delivery, () => ending.abort(new GivenUp()));
+    const ended = attempt(item, ending.signal).finally(() => {
+      berth[Symbol.dispose]();
+      inFlight.delete(ended);
+      nudge();
+    });
+    inFlight.add(ended);
   }
 
-  async function attempt(item: DueDelivery): Promise<void> {
+  async function attempt(item: DueDelivery, ending: AbortSignal): Promise<void> {
     const { delivery, event } = item;
-    const move = await post(item).catch((error): SubscriberDeliveryMove => {
+    const move = await post(item, ending).catch((error): SubscriberDeliveryMove => {
       logger.error(
         { delivery: delivery.id, event: event.id, err: error },
         'a subscriber delivery failed unexpectedly',
@@ -160,7 +205,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
   }
 
-  async function post(item: DueDelivery): Promise<SubscriberDeliveryMove> {
+  async function post(item: DueDelivery, ending: AbortSignal): Promise<SubscriberDeliveryMove> {
     const { delivery, event, subscriber } = item;
     if (event.expiresAt !== null && event.expiresAt <= clock.now())
       return dead(delivery, { error: 'the event has expired' });
@@ -171,22 +216,26 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return dead(delivery, { error: 'the signing secret cannot be opened: was the secret key changed?' });
     }
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
+    const over = AbortSignal.any([closing.signal, ending]);
     try {
-      const rendered = await renderEvent(event, hookOptions(subscriber), deps.render, closing.signal);
+      const rendered = await renderEvent(event, hookOptions(subscriber), deps.render, over);
       const signer = webhookSigner(event.id, Math.floor(clock.now() / 1000), [secret]);
-      const large = { places, share: delivery.projectId, signal: closing.signal };
+      const large = { places, share: delivery.projectId, signal: over };
       using body = await signedBody(rendered, signer, large);
       const answer = await deps.http.post(subscriber.url, {
+        share: delivery.projectId,
         headers: { 'content-type': 'application/json', 'user-agent': 'Hikyaku', ...signer.headers() },
         body: body.octets,
         timeoutMs: TIMEOUT_MS,
         maxResponseBytes: MAX_ANSWER,
         allowLoopback,
+        signal: ending,
       });
       return judge(item, answer);
     } catch (error) {
       if (error instanceof MessageGone) return dead(delivery, { error: error.message });
       if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, null);
+      if (error instanceof GivenUp) return failed(item, { error: 'timeout', detail: error.message }, null);
       if (!(error instanceof HttpError)) throw error;
       return failed(item, { error: error.code, detail: error.message }, null);
     }
@@ -234,7 +283,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       timer?.cancel();
       timer = null;
       await looking;
-      await Promise.all(inFlight.values());
+      await Promise.all(inFlight);
     },
   };
 }

@@ -9,7 +9,7 @@ import type { RenderedEvent } from './render-event.ts';
 import type { WebhookSigner } from './webhook-signature.ts';
 
 /** Octets that are kept. */
-const KEPT = 1024 * 1024;
+const KEPT = 512 * 1024;
 /** ms for which a large one waits for its place. */
 const WAIT_MS = 60_000;
 

@@ -61,6 +61,19 @@ export interface SubscriberDeliveryMove {
   readonly nextAttemptAt: number | null;
   readonly lastResult: unknown;
 }
+/**
+ * Subscribers in the order of their ids, from behind `after` to `until`, through the end and the beginning where that comes
+ * first. null is the beginning; both the same is all of them.
+ */
+export interface Round {
+  readonly after: SubscriberId | null;
+  readonly until: SubscriberId | null;
+}
+export interface DueDeliveries {
+  readonly due: readonly DueDelivery[];
+  /** Not looked at, since enough were; null where the round came to its end, or `limit` was reached. */
+  readonly rest: Round | null;
+}
 export interface DueDelivery {
   readonly delivery: SubscriberDelivery;
   readonly event: EventRow;
@@ -92,8 +105,8 @@ export interface EdjReader {
     page: PageRequest,
   ): Promise<Page<SubscriberDelivery>>;
   /**
-   * Of each subscriber its earliest due deliveries, subscriber after subscriber beginning behind `after` and round once.
-   * What one subscriber has waiting costs nothing to the others.
+   * Of each subscriber of the round its earliest due deliveries, subscriber after subscriber. What one subscriber has
+   * waiting costs nothing to the others. A bounded number of subscribers is looked at: `rest` is what is left for then.
    */
   dueDeliveries(
     now: number,
@@ -102,10 +115,12 @@ export interface EdjReader {
       readonly perSubscriber: number;
       /** At most this many in all. */
       readonly limit: number;
-      readonly after: SubscriberId | null;
+      /** At most this many of the project, those in `exclude` not counted: its subscribers take nobody else's room. */
+      readonly perProject: (project: ProjectId) => number;
+      readonly round: Round;
       readonly exclude: ReadonlySet<DeliveryId>;
     },
-  ): Promise<readonly DueDelivery[]>;
+  ): Promise<DueDeliveries>;
   nextDeliveryAfter(now: number): Promise<number | null>;
 }
 export interface EdjTx {

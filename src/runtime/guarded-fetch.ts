@@ -7,7 +7,8 @@
 import { isIP } from 'node:net';
 import { fetch as undiciFetch } from 'undici';
 import { isPrivateAddress } from './addresses.ts';
-import { agentFor, HttpError } from './http-client.ts';
+import { agentFor } from './http-agents.ts';
+import { HttpError } from './http-client.ts';
 
 export interface GuardedFetch extends AsyncDisposable {
   readonly fetch: typeof globalThis.fetch;

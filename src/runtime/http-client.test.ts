@@ -10,7 +10,13 @@ import { gzipSync } from 'node:zlib';
 import { createHttpClient, HttpError } from './http-client.ts';
 import { makeSelfSigned } from './tls.ts';
 
-const REQUEST = { headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000, maxResponseBytes: 64 * 1024 };
+const REQUEST = {
+  share: 'a',
+  headers: {},
+  body: Buffer.from('{}'),
+  timeoutMs: 5_000,
+  maxResponseBytes: 64 * 1024,
+};
 
 async function serve(listener: RequestListener): Promise<{ url: string } & AsyncDisposable> {
   const server = createServer(listener);
@@ -178,4 +184,26 @@ test('a body in pieces arrives whole under its length; what breaks it off is thr
     HttpError,
   );
   await ended.promise;
+});
+
+test('what hangs takes the connections of its own share, and is ended by its signal', async () => {
+  const arrived = Promise.withResolvers<void>();
+  let hanging = 0;
+  await using server = await serve((request, response) => {
+    if (request.url !== '/hang') return void response.end();
+    hanging += 1;
+    if (hanging === 8) arrived.resolve();
+  });
+  await using client = createHttpClient({ allowPrivate: true });
+  const given = new AbortController();
+  const hung = Array.from({ length: 20 }, () =>
+    client.post(`${server.url}hang`, { ...REQUEST, timeoutMs: 60_000, signal: given.signal }),
+  );
+  const ended = Promise.all(hung.map((one) => assert.rejects(one, RangeError)));
+  await arrived.promise;
+  for (let share = 0; share < 100; share++)
+    assert.equal((await client.post(server.url, { ...REQUEST, share: String(share) })).status, 200);
+  given.abort(new RangeError('given up'));
+  await ended;
+  assert.equal((await client.post(server.url, REQUEST)).status, 200);
 });

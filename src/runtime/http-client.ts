@@ -2,11 +2,11 @@
  * Outgoing HTTP for hooks. The address that is connected to decides, never the text of the URL: names are resolved
  * here, and a private address is refused before a packet leaves. Redirects are not followed; answers are cut.
  */
-import { lookup } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
+import { request } from 'undici';
 import { isPrivateAddress } from './addresses.ts';
+import { createAgents, type Judge } from './http-agents.ts';
 
 export type HttpErrorCode = 'blocked-address' | 'bad-url' | 'timeout' | 'tls' | 'connect' | 'protocol';
 export class HttpError extends Error {
@@ -22,6 +22,8 @@ export type HttpBody =
   | Buffer
   | { readonly length: number; readonly pieces: (signal: AbortSignal) => AsyncIterable<Buffer> };
 export interface HttpRequest {
+  /** Whose connections are used: those of one share never wait for another's. */
+  readonly share: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: HttpBody;
   /** All in all, ms. */
@@ -30,6 +32,8 @@ export interface HttpRequest {
   readonly maxResponseBytes: number;
   /** Loopback is permitted for this one. */
   readonly allowLoopback?: boolean;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
 }
 export interface HttpResponse {
   readonly status: number;
@@ -37,44 +41,19 @@ export interface HttpResponse {
   readonly bodyText: string;
 }
 export interface HttpClient extends AsyncDisposable {
-  /** Throws HttpError, or what the body threw. */
+  /** Throws HttpError, what the body threw, or the signal's reason. */
   post(url: string, request: HttpRequest): Promise<HttpResponse>;
 }
 
-export type Judge = (address: string) => boolean;
 const isLoopbackAddress: Judge = (address) => /^(::ffff:)?127\./.test(address) || address === '::1';
 
-/** `most`: octets of an answer beyond which it is an error. */
-export function agentFor(allowed: Judge, most?: number): Agent {
-  const guarded: LookupFunction = (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return callback(error, '', 0);
-      const good = addresses.filter(({ address }) => allowed(address));
-      // One private address among public ones is an attack or a mistake: fail closed.
-      if (good.length !== addresses.length || good.length === 0) {
-        return callback(Object.assign(new Error('address not allowed'), { code: 'EBLOCKED' }), '', 0);
-      }
-      if (options.all) return callback(null, good as never);
-      callback(null, good[0]!.address, good[0]!.family);
-    });
-  };
-  return new Agent({
-    connect: { lookup: guarded, timeout: 10_000 },
-    connections: 8,
-    pipelining: 1,
-    keepAliveTimeout: 4_000,
-    maxHeaderSize: 16 * 1024,
-    ...(most === undefined ? {} : { maxResponseSize: most }),
-  });
-}
-
 export function createHttpClient({ allowPrivate }: { readonly allowPrivate: boolean }): HttpClient {
-  const everywhere = agentFor(() => true);
-  const publicOnly = agentFor((address) => !isPrivateAddress(address));
-  const orLoopback = agentFor((address) => !isPrivateAddress(address) || isLoopbackAddress(address));
+  const everywhere = createAgents(() => true);
+  const publicOnly = createAgents((address) => !isPrivateAddress(address));
+  const orLoopback = createAgents((address) => !isPrivateAddress(address) || isLoopbackAddress(address));
 
   return {
-    async post(text, { headers, body, timeoutMs, maxResponseBytes, allowLoopback = false }) {
+    async post(text, { share, headers, body, timeoutMs, maxResponseBytes, allowLoopback = false, signal }) {
       const url = URL.parse(text);
       if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
         throw new HttpError('bad-url', 'the URL must be http or https, without credentials');
@@ -89,18 +68,20 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
       ) {
         throw new HttpError('blocked-address', 'the address is not allowed');
       }
-      const signal = AbortSignal.timeout(timeoutMs);
+      const overdue = AbortSignal.timeout(timeoutMs);
+      const over = signal === undefined ? overdue : AbortSignal.any([overdue, signal]);
       const ended = new AbortController();
+      using lent = (allowPrivate ? everywhere : allowLoopback ? orLoopback : publicOnly).lend(share);
       const broken: unknown[] = [];
       try {
         const answer = await request(url, {
           method: 'POST',
-          dispatcher: allowPrivate ? everywhere : allowLoopback ? orLoopback : publicOnly,
+          dispatcher: lent.agent,
           headers: { ...headers, 'content-length': String(body.length) },
           body: Buffer.isBuffer(body)
             ? body
-            : streamOf(body.pieces(AbortSignal.any([signal, ended.signal])), broken),
-          signal,
+            : streamOf(body.pieces(AbortSignal.any([over, ended.signal])), broken),
+          signal: over,
           headersTimeout: timeoutMs,
           bodyTimeout: timeoutMs,
         });
@@ -116,14 +97,15 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
           flat[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
         return { status: answer.statusCode, headers: flat, bodyText: Buffer.concat(parts).toString('utf8') };
       } catch (error) {
-        if (broken.length > 0 && !signal.aborted) throw broken[0];
-        throw httpError(error, signal);
+        if (signal?.aborted) throw signal.reason;
+        if (broken.length > 0 && !overdue.aborted) throw broken[0];
+        throw httpError(error, overdue);
       } finally {
         ended.abort();
       }
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([everywhere.destroy(), publicOnly.destroy(), orLoopback.destroy()]);
+      await Promise.all([everywhere, publicOnly, orLoopback].map((agents) => agents[Symbol.asyncDispose]()));
     },
   };
 }

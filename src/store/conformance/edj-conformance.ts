@@ -1,5 +1,7 @@
 /** Topics, subscribers, events and their deliveries on every engine. */
 import assert from 'node:assert/strict';
+import type { Round } from '../../edj/types.ts';
+import type { DeliveryId, ProjectId } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
@@ -33,12 +35,7 @@ export function edjConformance(with_: WithStore): void {
     const both = await store.read.events(p.id, t.id, { limit: 2, cursor: null });
     assert.deepEqual([both.cursors[0], both.nextCursor], [page.nextCursor, null]);
     assert.deepEqual((await store.read.events(p.id, t.id, { limit: 2, cursor: both.cursors[1]! })).items, []);
-    const due = await store.read.dueDeliveries(NOW, {
-      perSubscriber: 9,
-      limit: 9,
-      after: null,
-      exclude: new Set(),
-    });
+    const { due } = await store.read.dueDeliveries(NOW, make.CLAIM);
     assert.equal(due.length, 3);
     const d = due.find((each) => each.event.id === first.id)!;
     assert.deepEqual([d.event, d.subscriber], [first, s]);
@@ -52,28 +49,14 @@ export function edjConformance(with_: WithStore): void {
       lastResult: { status: 500 },
     } as const;
     await store.transact(p.id, (tx) => tx.moveDelivery(move));
-    assert.equal(
-      (await store.read.dueDeliveries(NOW, { perSubscriber: 9, limit: 9, after: null, exclude: new Set() }))
-        .length,
-      2,
-    );
+    assert.equal((await store.read.dueDeliveries(NOW, make.CLAIM)).due.length, 2);
     assert.equal(await store.read.nextDeliveryAfter(NOW), NOW + 9);
     await assert.rejects(
       store.transact(p.id, (tx) => tx.moveDelivery({ ...move, from: ['pending'] })),
       StaleError,
     );
     await store.transact(p.id, (tx) => tx.deleteTopic(p.id, t.id));
-    assert.equal(
-      (
-        await store.read.dueDeliveries(NOW + 9, {
-          perSubscriber: 9,
-          limit: 9,
-          after: null,
-          exclude: new Set(),
-        })
-      ).length,
-      0,
-    );
+    assert.equal((await store.read.dueDeliveries(NOW + 9, make.CLAIM)).due.length, 0);
     await assert.rejects(
       store.transact(p.id, (tx) => tx.insertEvent(make.event(t))),
       StaleError,
@@ -151,17 +134,85 @@ export function edjConformance(with_: WithStore): void {
         for (const s of subscribers) tx.insertSubscriber(s);
         for (const at of [0, 1, 2]) tx.insertEvent(make.event(t, { createdAt: NOW + at }));
       });
-      const claim = { perSubscriber: 2, limit: 9, after: null, exclude: new Set<never>() };
-      const turn = async (over: object) =>
-        (await store.read.dueDeliveries(NOW + 1, { ...claim, ...over })).map(({ subscriber }) =>
-          subscribers.findIndex(({ id }) => id === subscriber.id),
-        );
+      const turn = async (over: object) => {
+        const claim = { ...make.CLAIM, perSubscriber: 2, ...over };
+        const { due, rest } = await store.read.dueDeliveries(NOW + 1, claim);
+        assert.equal(rest, null);
+        return due.map(({ subscriber }) => subscribers.findIndex(({ id }) => id === subscriber.id));
+      };
+      const [first, second, third] = subscribers.map(({ id }) => id);
       assert.deepEqual(await turn({}), [0, 0, 1, 1, 2, 2]);
-      assert.deepEqual(await turn({ after: subscribers[0]!.id }), [1, 1, 2, 2, 0, 0]);
-      assert.deepEqual(await turn({ after: subscribers[2]!.id, limit: 3 }), [0, 0, 1]);
+      assert.deepEqual(await turn({ round: { after: first, until: first } }), [1, 1, 2, 2, 0, 0]);
+      assert.deepEqual(await turn({ round: { after: third, until: third }, limit: 3 }), [0, 0, 1]);
+      assert.deepEqual(await turn({ round: { after: first, until: second } }), [1, 1]);
+      assert.deepEqual(await turn({ round: { after: second, until: null } }), [2, 2]);
+      assert.deepEqual(await turn({ round: { after: second, until: first } }), [2, 2, 0, 0]);
       assert.deepEqual(await turn({ perSubscriber: 9 }), [0, 0, 1, 1, 2, 2]);
-      const first = (await store.read.dueDeliveries(NOW, claim))[0]!;
-      assert.deepEqual(await turn({ exclude: new Set([first.delivery.id]) }), [0, 1, 1, 2, 2]);
+      const [earliest] = (await store.read.dueDeliveries(NOW, make.CLAIM)).due;
+      assert.deepEqual(await turn({ exclude: new Set([earliest!.delivery.id]) }), [0, 1, 1, 2, 2]);
+    },
+  );
+  with_('edj: many subscribers of one project take no room in the claim from another', async (store) => {
+    const [p, q] = [await make.withProject(store), await make.withProject(store)];
+    for (const [project, subscribers] of [
+      [p, 130],
+      [q, 1],
+    ] as const) {
+      const t = make.topic(project);
+      await store.transact(project.id, (tx) => {
+        tx.insertTopic(t);
+        for (let i = 0; i < subscribers; i++) tx.insertSubscriber(make.subscriber(t));
+        tx.insertEvent(make.event(t));
+        tx.insertEvent(make.event(t));
+      });
+    }
+    const found = async (ofP: number, exclude: ReadonlySet<DeliveryId> = new Set()) => {
+      const perProject = (project: ProjectId) => (project === p.id ? ofP : 9);
+      const { due } = await store.read.dueDeliveries(NOW, { ...make.CLAIM, perProject, exclude });
+      const of = (id: ProjectId) => due.filter(({ delivery }) => delivery.projectId === id);
+      return { due, counts: [of(p.id).length, of(q.id).length] };
+    };
+    assert.deepEqual((await found(0)).counts, [0, 2]);
+    const three = await found(3);
+    assert.deepEqual(three.counts, [3, 2]);
+    const taken = new Set(three.due.map(({ delivery }) => delivery.id));
+    assert.deepEqual((await found(3, taken)).counts, [3, 0]);
+    assert.deepEqual(
+      (await found(99)).counts.reduce((a, b) => a + b),
+      9,
+    );
+  });
+  with_(
+    'edj: a claim looks at a bounded number of subscribers, and goes on where it stopped',
+    async (store) => {
+      const [p, q] = [await make.withProject(store), await make.withProject(store)];
+      const [t, u] = [make.topic(p), make.topic(q)];
+      const ids = Array.from({ length: 1_301 }, () => newId<'subscriber'>()).sort();
+      const last = { ...make.subscriber(u), id: ids.pop()! };
+      const crowd = ids.map((id) => ({ ...make.subscriber(t), id }));
+      await store.transact(p.id, (tx) => {
+        tx.insertTopic(t);
+        for (const subscriber of crowd) tx.insertSubscriber(subscriber);
+        tx.insertEvent(make.event(t));
+      });
+      await store.transact(q.id, (tx) => {
+        tx.insertTopic(u);
+        tx.insertSubscriber(last);
+        tx.insertEvent(make.event(u));
+      });
+      const perProject = (project: ProjectId) => (project === q.id ? 9 : 0);
+      const look = async (round: Round) => {
+        const { due, rest } = await store.read.dueDeliveries(NOW, { ...make.CLAIM, perProject, round });
+        return { found: due.map(({ subscriber }) => subscriber.id), rest };
+      };
+      const middle = crowd[650]!.id;
+      const start = await look(make.CLAIM.round);
+      assert.deepEqual(start, { found: [], rest: { after: crowd[999]!.id, until: null } });
+      assert.deepEqual(await look(start.rest!), { found: [last.id], rest: null });
+      const round = await look({ after: middle, until: middle });
+      assert.deepEqual(round.found, [last.id]);
+      assert.equal(round.rest!.until, middle);
+      assert.deepEqual(await look(round.rest!), { found: [], rest: null });
     },
   );
 }

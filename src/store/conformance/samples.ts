@@ -204,3 +204,12 @@ export async function withProject(store: Store, over: Partial<Project> = {}): Pr
   await store.transact(made.id, (tx) => tx.insertProject(made));
   return made;
 }
+
+/** Every due delivery, nine at most. */
+export const CLAIM = {
+  perSubscriber: 9,
+  limit: 9,
+  perProject: () => 9,
+  round: { after: null, until: null },
+  exclude: new Set<never>(),
+};

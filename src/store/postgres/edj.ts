@@ -7,7 +7,17 @@
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
 import { decodeCursor, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
-import { type DeliveryCells, type EventCells, type EventReader, toDelivery, toEvent } from '../rows/edj.ts';
+import {
+  type DeliveryCells,
+  type EventCells,
+  type EventReader,
+  LOOKED_AT,
+  projectShares,
+  restOf,
+  toDelivery,
+  toEvent,
+  walksOf,
+} from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
 import type { Shelf } from '../shelf.ts';
 import { columnsOf, partOf } from './cells.ts';
@@ -139,23 +149,39 @@ export function postgresEventReader(deps: {
       );
       return toPage(rows, limit, (r) => r.id, toDelivery);
     },
-    async dueDeliveries(now, { perSubscriber, limit, after, exclude }) {
+    async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
+      const shares = projectShares(perProject);
       const found: DueDelivery[] = [];
       const mine = await owners.mine('subscriber_delivery');
-      const start = after ?? '';
-      let [at, wrapped] = [start as string, false];
-      while (mine.length > 0 && found.length < limit) {
-        const shelved = shelf.of('subscriber_delivery');
-        const keys = await all<Key>(DUE_KEYS, [mine, at, now, perSubscriber, shelved]);
-        const ofTurn = wrapped ? keys.filter((key) => start !== '' && key.subscriber <= start) : keys;
-        const free = ofTurn.filter(({ id }) => id !== null && !exclude.has(id as SubscriberDelivery['id']));
-        found.push(...(await rowsOf(free.slice(0, limit - found.length), now)));
-        const seen = new Set(keys.map((key) => key.subscriber));
-        if (seen.size === CHUNK && ofTurn.length === keys.length) at = keys.at(-1)!.subscriber;
-        else if (wrapped || start === '') break;
-        else [at, wrapped] = ['', true];
+      if (mine.length === 0) return { due: found, rest: null };
+      async function take(keys: readonly Key[]): Promise<void> {
+        const free: Key[] = [];
+        for (const key of keys) {
+          if (key.id === null || key.project_id === null) continue;
+          if (exclude.has(key.id as SubscriberDelivery['id']) || !shares.hasRoom(key.project_id)) continue;
+          if (free.length === limit - found.length) break;
+          shares.take(key.project_id);
+          free.push(key);
+        }
+        if (free.length > 0) found.push(...(await rowsOf(free, now)));
       }
-      return found;
+      let looked = 0;
+      for (const { from, to } of walksOf(round)) {
+        let at = from;
+        for (;;) {
+          if (found.length >= limit) return { due: found, rest: null };
+          if (looked >= LOOKED_AT) return { due: found, rest: restOf(round, at) };
+          const shelved = shelf.of('subscriber_delivery');
+          const keys = await all<Key>(DUE_KEYS, [mine, at, now, perSubscriber, shelved]);
+          const ofWalk = to === null ? keys : keys.filter((key) => key.subscriber <= to);
+          await take(ofWalk);
+          const seen = new Set(ofWalk.map((key) => key.subscriber)).size;
+          if (seen < CHUNK) break;
+          at = ofWalk.at(-1)!.subscriber;
+          looked += seen;
+        }
+      }
+      return { due: found, rest: null };
     },
     async nextDeliveryAfter(now) {
       const [row] = await all<{ at: number | null }>(NEXT, [await owners.mine('subscriber_delivery'), now]);

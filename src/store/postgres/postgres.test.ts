@@ -104,13 +104,14 @@ test('each member is given its own waiting rows and those it took over; people s
       tx.insertEvent(make.event(topic, { name }));
     });
   }
-  const claim = { perSubscriber: 9, limit: 9, after: null, exclude: new Set<never>() };
   const later = make.NOW + 10;
   const sees = async (store: typeof a) => ({
     due: (await store.read.due([lane], later, 9, new Set()))[0]!.rows.map(({ message }) => message.id),
     next: (await store.read.due([lane], make.NOW - 1, 0, new Set()))[0]!.next,
     lanes: (await store.read.lanes()).map(({ queued }) => queued),
-    deliveries: (await store.read.dueDeliveries(make.NOW, claim)).map(({ event }) => event.name).sort(),
+    deliveries: (await store.read.dueDeliveries(make.NOW, make.CLAIM)).due
+      .map(({ event }) => event.name)
+      .sort(),
     nextDelivery: await store.read.nextDeliveryAfter(make.NOW - 1),
   });
   const [nextDelivery, ofA] = [
@@ -345,7 +346,7 @@ test('rows that cannot be read go to the corrupt shelf and stop nobody', async (
   const client = await connect(t, url);
   await client.query(`UPDATE message SET facts = '{' WHERE id = $1`, [bad.id]);
   await client.query(`UPDATE event SET content = 'no' WHERE name = 'accepted'`);
-  const claim = { perSubscriber: 1, limit: 9, after: null, exclude: new Set<never>() };
+  const claim = { ...make.CLAIM, perSubscriber: 1 };
   await store.read.dueDeliveries(make.NOW, { ...claim, perSubscriber: 2 });
   for (let round = 0; round < 2; round += 1) {
     const due = (await store.read.due([{ project: p.id, lane: 'example.net' }], make.NOW, 9, new Set()))[0]!
@@ -354,7 +355,7 @@ test('rows that cannot be read go to the corrupt shelf and stop nobody', async (
       due.map(({ message }) => message.id),
       [good.id],
     );
-    const owed = await store.read.dueDeliveries(make.NOW, claim);
+    const owed = (await store.read.dueDeliveries(make.NOW, claim)).due;
     assert.deepEqual(
       owed.map(({ event }) => event.name),
       ['delivered'],

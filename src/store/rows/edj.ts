@@ -1,5 +1,6 @@
 /** Events and subscriber deliveries as both engines read them; see spool.ts. */
-import type { EdjReader, EventRow, SubscriberDelivery } from '../../edj/types.ts';
+import type { EdjReader, EventRow, Round, SubscriberDelivery } from '../../edj/types.ts';
+import type { ProjectId, SubscriberId } from '../../runtime/ids.ts';
 import { fromJson } from '../command.ts';
 
 export interface EventCells {
@@ -53,6 +54,28 @@ export function toDelivery(r: DeliveryCells): SubscriberDelivery {
     lastResult: fromJson(r.last_result),
     createdAt: r.created_at,
   };
+}
+/** Counts what a claim has taken of each project. */
+export function projectShares(perProject: (project: ProjectId) => number) {
+  const left = new Map<string, number>();
+  const leftOf = (project: string) => left.get(project) ?? perProject(project as ProjectId);
+  return {
+    hasRoom: (project: string): boolean => leftOf(project) > 0,
+    take: (project: string): void => void left.set(project, leftOf(project) - 1),
+  };
+}
+/** Subscribers one claim looks at. */
+export const LOOKED_AT = 1_000;
+/** A round as one or two walks upwards: from behind `from` to `to`, null to the end. */
+export function walksOf({ after, until }: Round): { readonly from: string; readonly to: string | null }[] {
+  const [from, to] = [after ?? '', until ?? ''];
+  if (from < to) return [{ from, to }];
+  const toTheEnd = { from, to: null };
+  return to === '' ? [toTheEnd] : [toTheEnd, { from: '', to }];
+}
+/** What of the round is left behind `at`. */
+export function restOf({ until }: Round, at: string): Round | null {
+  return at === until ? null : { after: at as SubscriberId, until };
 }
 export type EventReader = Pick<
   EdjReader,

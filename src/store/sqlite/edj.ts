@@ -5,10 +5,31 @@
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
 import { decodeCursor, type Push, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
-import { type DeliveryCells, type EventCells, type EventReader, toDelivery, toEvent } from '../rows/edj.ts';
+import {
+  type DeliveryCells,
+  type EventCells,
+  type EventReader,
+  LOOKED_AT,
+  projectShares,
+  restOf,
+  toDelivery,
+  toEvent,
+  walksOf,
+} from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
 import type { Shelf } from '../shelf.ts';
 import type { Statements } from './statements.ts';
+
+/** The next subscriber for which something waits: one look-up in the index, which names the project, too. */
+const NEXT_WAITING = `SELECT subscriber_id, project_id, next_attempt_at FROM subscriber_delivery INDEXED BY delivery_due_of
+  WHERE next_attempt_at IS NOT NULL AND subscriber_id > ? ORDER BY subscriber_id, next_attempt_at LIMIT 1`;
+interface Waiting {
+  readonly subscriber_id: string;
+  readonly project_id: string;
+  readonly next_attempt_at: number;
+}
+const DUE_OF = `SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due_of
+  WHERE subscriber_id = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
 
 type SqliteEvent = EventCells & { readonly seq: number };
 
@@ -72,19 +93,16 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       const rows = statements.all<DeliveryCells>(sql, project, subscriber, decodeCursor(cursor), limit + 1);
       return toPage(rows, limit, (r) => r.id, toDelivery);
     },
-    async dueDeliveries(now, { perSubscriber, limit, after, exclude }) {
+    async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
+      const shares = projectShares(perProject);
       const found: DueDelivery[] = [];
-      const next =
-        'SELECT min(subscriber_id) AS id FROM subscriber_delivery INDEXED BY delivery_due_of WHERE next_attempt_at IS NOT NULL AND subscriber_id > ?';
-      const due =
-        'SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due_of WHERE subscriber_id = ? AND next_attempt_at <= ? ORDER BY next_attempt_at';
       function take(subscriber: string): void {
         let counted = 0;
-        for (const key of statements.get(due).iterate(subscriber, now) as Iterable<unknown> as Iterable<{
+        for (const key of statements.get(DUE_OF).iterate(subscriber, now) as Iterable<unknown> as Iterable<{
           project_id: string;
           id: string;
         }>) {
-          if (counted >= perSubscriber || found.length >= limit) break;
+          if (counted >= perSubscriber || found.length >= limit || !shares.hasRoom(key.project_id)) break;
           if (shelf.has('subscriber_delivery', key.id)) continue;
           counted++;
           if (exclude.has(key.id as SubscriberDelivery['id'])) continue;
@@ -92,6 +110,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
           if (row === undefined) continue;
           try {
             found.push(readDue(row));
+            shares.take(key.project_id);
           } catch (error) {
             // removed with its event or subscriber between two of the questions
             if (deliveryOf(key) === undefined) continue;
@@ -99,21 +118,20 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
           }
         }
       }
-      const start = after ?? '';
-      let at = start;
-      let wrapped = start === '';
-      while (found.length < limit) {
-        const id = statements.all<{ id: string | null }>(next, at)[0]?.id ?? null;
-        if (id === null || (wrapped && start !== '' && id > start)) {
-          if (wrapped) break;
-          wrapped = true;
-          at = '';
-        } else {
-          take(id);
-          at = id;
+      let looked = 0;
+      for (const { from, to } of walksOf(round)) {
+        let at = from;
+        for (;;) {
+          if (found.length >= limit) return { due: found, rest: null };
+          if (looked === LOOKED_AT) return { due: found, rest: restOf(round, at) };
+          const [next] = statements.all<Waiting>(NEXT_WAITING, at);
+          if (next === undefined || (to !== null && next.subscriber_id > to)) break;
+          at = next.subscriber_id;
+          looked += 1;
+          if (next.next_attempt_at <= now && shares.hasRoom(next.project_id)) take(at);
         }
       }
-      return found;
+      return { due: found, rest: null };
     },
     async nextDeliveryAfter(now) {
       const sql = 'SELECT min(next_attempt_at) AS at FROM subscriber_delivery WHERE next_attempt_at > ?';

@@ -1,0 +1,97 @@
+/**
+ * The deliveries under way, each in a berth, and who may have another. Invariants: a project takes no more berths than are
+ * free, so that a few that hang leave some; where none is free and a project with none wants one, the longest under way
+ * of the project with most gives its up, once it has had `patienceMs`. So a newcomer waits no longer than that, however
+ * many hang, unless every berth is another project's only one. Work is in the number of berths.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { SubscriberDelivery } from './types.ts';
+
+type Guest = Pick<SubscriberDelivery, 'id' | 'projectId' | 'subscriberId'>;
+interface Berth {
+  readonly project: ProjectId;
+  readonly since: number;
+  readonly giveUp: () => void;
+}
+export interface Berths {
+  readonly free: number;
+  /** How many of one project could be let in now, were no other to come. With none free, 1 for a project that has none. */
+  room(project: ProjectId): number;
+  ofSubscriber(subscriber: SubscriberId): number;
+  ids(): ReadonlySet<DeliveryId>;
+  /** `giveUp` is called at most once. Disposing gives the berth back. */
+  enter(guest: Guest, giveUp: () => void): Disposable;
+  /** A berth is given up for a project that has none, now or in so many ms; null: one is being given up, or nobody has two. */
+  makeRoom(): number | null;
+}
+
+/** How many of each there are; those with none are forgotten. */
+function createCounts<K>() {
+  const counts = new Map<K, number>();
+  const of = (key: K) => counts.get(key) ?? 0;
+  return {
+    of,
+    add(key: K, by: 1 | -1): void {
+      const count = of(key) + by;
+      if (count === 0) counts.delete(key);
+      else counts.set(key, count);
+    },
+  };
+}
+
+export function createBerths(options: {
+  readonly berths: number;
+  readonly patienceMs: number;
+  readonly clock: Clock;
+}): Berths {
+  const { berths: count, patienceMs, clock } = options;
+  /** Whoever came first comes first. */
+  const berths = new Map<DeliveryId, Berth>();
+  const leaving = new Set<Berth>();
+  const perSubscriber = createCounts<SubscriberId>();
+  const perProject = createCounts<ProjectId>();
+  const free = () => count - berths.size;
+
+  return {
+    get free() {
+      return free();
+    },
+    room(project) {
+      const held = perProject.of(project);
+      if (free() === 0) return held === 0 ? 1 : 0;
+      return Math.max(0, Math.ceil((free() - held) / 2));
+    },
+    ofSubscriber: perSubscriber.of,
+    ids: () => new Set(berths.keys()),
+    enter({ id, projectId, subscriberId }, giveUp) {
+      const berth = { project: projectId, since: clock.monotonic(), giveUp };
+      berths.set(id, berth);
+      perSubscriber.add(subscriberId, 1);
+      perProject.add(projectId, 1);
+      return {
+        [Symbol.dispose]() {
+          berths.delete(id);
+          leaving.delete(berth);
+          perSubscriber.add(subscriberId, -1);
+          perProject.add(projectId, -1);
+        },
+      };
+    },
+    makeRoom() {
+      if (leaving.size > 0) return null;
+      let chosen: Berth | null = null;
+      let most = 1;
+      for (const berth of berths.values()) {
+        const held = perProject.of(berth.project);
+        if (held > most) [chosen, most] = [berth, held];
+      }
+      if (chosen === null) return null;
+      const wait = chosen.since + patienceMs - clock.monotonic();
+      if (wait > 0) return wait;
+      leaving.add(chosen);
+      chosen.giveUp();
+      return null;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Agents of the HTTP client: connections are kept by share, so that neither a connection nor the wait for one is anybody
+ * else's. Invariant: the address that is connected to is judged on connecting. Of the shares that have nothing under way
+ * a bounded number is kept.
+ */
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { Agent } from 'undici';
+
+/** Whether an address may be connected to. */
+export type Judge = (address: string) => boolean;
+
+/** `most`: octets of an answer beyond which it is an error. */
+export function agentFor(allowed: Judge, most?: number): Agent {
+  const guarded: LookupFunction = (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, '', 0);
+      const good = addresses.filter(({ address }) => allowed(address));
+      // One private address among public ones is an attack or a mistake: fail closed.
+      if (good.length !== addresses.length || good.length === 0) {
+        return callback(Object.assign(new Error('address not allowed'), { code: 'EBLOCKED' }), '', 0);
+      }
+      if (options.all) return callback(null, good as never);
+      callback(null, good[0]!.address, good[0]!.family);
+    });
+  };
+  return new Agent({
+    connect: { lookup: guarded, timeout: 10_000 },
+    connections: 8,
+    pipelining: 1,
+    keepAliveTimeout: 4_000,
+    maxHeaderSize: 16 * 1024,
+    ...(most === undefined ? {} : { maxResponseSize: most }),
+  });
+}
+
+/** Shares without anything under way whose connections are kept. */
+const IDLE = 64;
+
+export interface Agents extends AsyncDisposable {
+  /** The share's agent until it is disposed of. */
+  lend(share: string): { readonly agent: Agent } & Disposable;
+}
+export function createAgents(allowed: Judge): Agents {
+  const lent = new Map<string, { readonly agent: Agent; users: number }>();
+  /** Whoever was idle for longest comes first. */
+  const idle = new Map<string, Agent>();
+  return {
+    lend(share) {
+      const mine = lent.get(share) ?? { agent: idle.get(share) ?? agentFor(allowed), users: 0 };
+      mine.users += 1;
+      lent.set(share, mine);
+      idle.delete(share);
+      return {
+        agent: mine.agent,
+        [Symbol.dispose]() {
+          mine.users -= 1;
+          if (mine.users > 0) return;
+          lent.delete(share);
+          idle.set(share, mine.agent);
+          const [oldest] = idle;
+          if (idle.size <= IDLE || oldest === undefined) return;
+          idle.delete(oldest[0]);
+          void oldest[1].destroy();
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      const agents = [...idle.values(), ...[...lent.values()].map(({ agent }) => agent)];
+      await Promise.all(agents.map((agent) => agent.destroy()));
+    },
+  };
+}
