@@ -20,7 +20,8 @@ test('old and new ways to write an author are read', () => {
     '\x1b$B@>\x1b(B\r\n <a@own.test>',
     '<a@own.test> (x\r\n y)',
     '<a@own.test> (\x1b$B@>\x1b(B)',
-    'a@own.test (x\r\n )',
+    'a@own.test (<boss@al.test>, x)',
+    'Ann (a.k.a. "B<C") <a@own.test>',
     '"\x1b$@;3ED\x1b(J"\r\n <a@own.test>',
     '\ufffd\ufffd <a@own.test>',
   ])
@@ -38,8 +39,18 @@ test('where another reader could find another author there is none', () => {
     'a@own.te (\x1b$B!)st\x1b(B)',
     'a@own.te (x)(\r\n st)',
     '<a@own.te (\r\n st)>',
+    'a@own.te ((x\r\n )st)',
+    // A phrase of brackets to some.
+    '(<boss@al.test>, x) <a@own.test>',
+    'Ann (x <boss@al.test>, y) <a@own.test>',
+    'a@own.test, (<boss@al.test>, x) <a@own.test>',
     // In octets, the quotation mark within the name opens a string.
     '\x1b$B"!\x1b(B <a@own.te(\r\n st)>',
+    'a@own.te\x1b(Jst',
+    '<a@own.te\x1b$B"!\x1b(B>',
+    '"a\x1b$B"!\x1b(B"@own.test',
+    '"<boss@al.test>\r x" <a@own.test>',
+    'a@own.te (x\n st)',
     '<a@own.te\x1b(B>, ")st" <b@own.te>',
     '"<boss@al.test>\x01" <a@own.test>',
     '"a"@own.test\u2028',

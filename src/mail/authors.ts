@@ -3,7 +3,7 @@
  * for quotes and brackets; to some a quoted string or a comment ends at a line end; some decode encoded words before they
  * look for addresses. Where a field has any of these, all in it that could be an address must be an author's. Linear.
  */
-import type { Mailbox } from './address.ts';
+import { type Mailbox, parseMailboxList } from './address.ts';
 import { decodeWords } from './encoded-words.ts';
 import { fieldMailboxes, headerPieces, innerEnds } from './header-octets.ts';
 import { unfold } from './headers.ts';
@@ -17,10 +17,12 @@ export function authorMailboxes(rawValue: string): Mailbox[] | null {
 function readersDiffer(rawValue: string, mailboxes: readonly Mailbox[]): boolean {
   // RFC 2047 §5: no encoded word stands in an addr-spec.
   if (mailboxes.some(({ address }) => isEncoded(address.localPart))) return true;
-  if (!DOUBTFUL.test(rawValue) && !hasInnerFold(rawValue)) return false;
+  if (BARE_LINE_END.test(rawValue)) return true;
+  if (!DOUBTFUL.test(rawValue) && !hasDoubtfulInner(rawValue)) return false;
   if (domainGoesOn(rawValue) || domainGoesOn(withRuns(rawValue, 'x'))) return true;
   const value = unfold(rawValue);
   if (headerPieces(value).some(({ text, run }) => run !== null && hasAddress(text))) return true;
+  if (!sameAddresses(mailboxes, parseMailboxList(withRuns(value, NO_ATEXT)))) return true;
   const outside = withRuns(value, ' ');
   const counts = [outside, decodeWords(outside)].map((text) => text.split('@').length - 1);
   return counts.some((count) => count !== mailboxes.length);
@@ -30,11 +32,17 @@ function isEncoded(localPart: string): boolean {
   return localPart.includes('=?') && localPart.includes('?=');
 }
 
+/** In a name as good as any text; in an address without quotes it is nothing. */
+const NO_ATEXT = '\ufffd';
+/** RFC 5322 §2.2: CR and LF stand together. */
+const BARE_LINE_END = /\r(?!\n)|(?<!\r)\n/;
 /** Escapes and other control characters, what separates lines elsewhere, octets of an unknown charset. */
 const DOUBTFUL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffd]/;
 
-function hasInnerFold(value: string): boolean {
-  for (const { by } of innerEnds(value)) if (by === 'line end') return true;
+/** A fold within a string or comment; or a bracket in a comment before an address: Go before 1.22.1 takes no comment there. */
+function hasDoubtfulInner(value: string): boolean {
+  for (const { at, by, start, behindAddress } of innerEnds(value))
+    if (by === 'line end' || (!behindAddress && value.slice(start, at).includes('<'))) return true;
   return false;
 }
 
@@ -45,10 +53,19 @@ function withRuns(value: string, replacement: string): string {
     .join('');
 }
 
-/** A comment right behind a domain ends at a fold to some, and what follows belongs to the domain: `a@b.co (\r\n m)`. */
+/** RFC 1468 is for text: a domain with an escape in it ends there to some. */
+function sameAddresses(mailboxes: readonly Mailbox[], others: readonly Mailbox[] | null): boolean {
+  const wires = (list: readonly Mailbox[]) => list.map(({ address }) => address.wire).join();
+  return others !== null && wires(mailboxes) === wires(others);
+}
+
+/**
+ * A comment right behind a domain ends at a fold to some, and what follows belongs to the domain: `a@b.co (\r\n m)`. Where
+ * an escape is taken for a bracket it ends elsewhere, too.
+ */
 function domainGoesOn(value: string): boolean {
-  for (const { at, behindDomain } of innerEnds(value))
-    if (behindDomain && isAtomNext(value, at + 1)) return true;
+  for (const { at, by, behindDomain } of innerEnds(value))
+    if (behindDomain && (by === 'line end' || isAtomNext(value, at + 1))) return true;
   return false;
 }
 /** Behind white space comes what a domain could go on with, a comment included. */

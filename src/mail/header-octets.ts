@@ -94,33 +94,50 @@ export function withoutInnerFolds(value: string): string {
   }
   return out.join('') + value.slice(copied);
 }
-/** Where a quoted string or comment ends to some reader, or a comment to all. */
+/** A line end within a quoted string or comment, where it ends to some readers; or the bracket that closes a comment. */
 export interface InnerEnd {
   readonly at: number;
   readonly by: 'line end' | 'bracket';
-  /** It ends a comment with nothing but white space and comments between it and the domain of an address. */
+  /** Where the quoted string or comment begins. */
+  readonly start: number;
+  /** It is a comment with nothing but white space and comments between it and the domain of an address. */
   readonly behindDomain: boolean;
+  /** The mailbox it stands in has its address before it. */
+  readonly behindAddress: boolean;
 }
 /** All of a value, in order. */
 export function* innerEnds(value: string): Generator<InnerEnd> {
   let quoted = false;
   let depth = 0;
   let escaped = false;
-  let domain = false;
+  let start = 0;
+  /** What was last, of those that count, outside of strings and comments. */
+  let last = ',';
+  const end = (at: number, by: InnerEnd['by']): InnerEnd => ({
+    at,
+    by,
+    start,
+    behindDomain: !quoted && last === '@',
+    behindAddress: '@>'.includes(last),
+  });
   for (let at = 0; at < value.length; at += 1) {
     const char = value[at]!;
     const inner = quoted || depth > 0;
     if (inner && char === '\r' && value[at + 1] === '\n') {
-      yield { at, by: 'line end', behindDomain: depth > 0 && domain };
+      yield end(at, 'line end');
       at += 1;
     } else if (escaped) escaped = false;
     else if (inner && char === '\\') escaped = true;
-    else if (char === '"' && depth === 0) quoted = !quoted;
-    else if (char === '(' && !quoted) depth += 1;
-    else if (char === ')' && depth > 0) {
+    else if (char === '"' && depth === 0) {
+      quoted = !quoted;
+      start = at;
+    } else if (char === '(' && !quoted) {
+      if (depth === 0) start = at;
+      depth += 1;
+    } else if (char === ')' && depth > 0) {
       depth -= 1;
-      if (depth === 0) yield { at, by: 'bracket', behindDomain: domain };
-    } else if (!inner && '@<>,'.includes(char)) domain = char === '@';
+      if (depth === 0) yield end(at, 'bracket');
+    } else if (!inner && '@<>,'.includes(char)) last = char;
   }
 }
 

@@ -133,6 +133,9 @@ const AUTHORS = [
   `"<ceo@other.test>)\r\n ${latin1('あ')}" <a@sender.test>`,
   `"a"@sender.test${latin1('\u2028')}`,
   '=?utf-8?q?=22?=a@sender.test',
+  '(<ceo@other.test>, x) <a@sender.test>',
+  'a@sender.te((x\r\n )st)',
+  'a@sender.te\x1b(Jst',
 ];
 /** The value of a field of authors. */
 export function hostileAuthor(dice: Dice): string {
