@@ -14,7 +14,7 @@ const KINDS = {
   'relay-refused': 'relaying refused',
   'recipients-refused': 'many recipients that are not here: answers are delayed',
   'connections-capped': 'too many connections',
-  'connection-dropped': 'an idle connection was dropped for others',
+  'connection-dropped': 'an idle or slow connection was dropped for others',
   'handshakes-capped': 'too many TLS handshakes',
   'messages-capped': 'too many messages',
   'recipients-capped': 'too many recipients',
