@@ -41,6 +41,7 @@ const DOUBTFUL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffd]/;
 
 /** A fold within a string or comment; or a bracket in a comment before an address: Go before 1.22.1 takes no comment there. */
 function hasDoubtfulInner(value: string): boolean {
+  if (!/["(]/.test(value)) return false;
   for (const { at, by, start, behindAddress } of innerEnds(value))
     if (by === 'line end' || (!behindAddress && value.slice(start, at).includes('<'))) return true;
   return false;

@@ -3,17 +3,21 @@
  * mail. Pure functions of the one reading of a header.
  */
 import { authorMailboxes } from './authors.ts';
-import type { HeaderDefect, HeaderField, HeaderSection } from './headers.ts';
+import type { HeaderDefect, HeaderSection } from './headers.ts';
 
 /** Each name once, in the order of the header. A header without an empty line is no defect: RFC 5322 §2.1. */
 export function defectNames(section: HeaderSection): string[] {
-  const names = section.defects.flatMap(nameOf);
-  const from = section.fields.filter(({ name }) => name === 'from');
-  if (from.length === 0) names.push('from-missing');
-  if (!from.every(isMailboxList)) names.push('from-unreadable');
-  if (!section.fields.filter(({ name }) => name === 'sender').every(isMailboxList))
-    names.push('sender-unreadable');
-  return [...new Set(names)];
+  const names = new Set(sectionDefects(section));
+  for (const { name, rawValue } of section.fields)
+    if ((name === 'from' || name === 'sender') && authorMailboxes(rawValue) === null)
+      names.add(`${name}-unreadable`);
+  return [...names];
+}
+/** The same without what is in the fields of authors. */
+export function sectionDefects({ defects, fields }: HeaderSection): string[] {
+  const names = defects.flatMap(nameOf);
+  if (!fields.some(({ name }) => name === 'from')) names.push('from-missing');
+  return names;
 }
 
 function nameOf({ kind, field }: HeaderDefect): string[] {
@@ -43,8 +47,4 @@ const LEAVES_AUTHOR_OPEN = new Set([
 /** Readers could differ about who wrote it: nothing may count as aligned with its author. */
 export function authorIsOpen(section: HeaderSection): boolean {
   return defectNames(section).some((name) => LEAVES_AUTHOR_OPEN.has(name));
-}
-
-function isMailboxList({ rawValue }: HeaderField): boolean {
-  return authorMailboxes(rawValue) !== null;
 }

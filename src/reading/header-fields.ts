@@ -1,19 +1,20 @@
 /** What a header says in decoded words: subject, date, mailboxes; and what is wrong with it, by name. Never throws. */
-
+import type { Mailbox } from '../mail/address.ts';
 import { authorMailboxes } from '../mail/authors.ts';
 import { parseDate } from '../mail/dates.ts';
 import { decodeWords } from '../mail/encoded-words.ts';
-import { defectNames } from '../mail/header-defects.ts';
+import { sectionDefects } from '../mail/header-defects.ts';
 import { fieldMailboxes, headerText } from '../mail/header-octets.ts';
 import { findHeader, type HeaderSection, trimSpace } from '../mail/headers.ts';
 import { cutText } from './text.ts';
 import type { Reading, ReadMailbox } from './types.ts';
 
 const MOST_SUBJECT = 8 * 1024;
+type Lists = 'from' | 'sender' | 'reply-to' | 'to' | 'cc';
 type Said = Pick<Reading, 'subject' | 'date' | 'from' | 'sender' | 'replyTo' | 'to' | 'cc'>;
 
 export function readFields(section: HeaderSection, defect: (name: string) => void): Said {
-  for (const name of defectNames(section)) defect(name);
+  for (const name of sectionDefects(section)) defect(name);
   const said = (name: string) => {
     const field = findHeader(section.fields, name);
     if (field === undefined) return null;
@@ -21,16 +22,15 @@ export function readFields(section: HeaderSection, defect: (name: string) => voi
     if (text.includes('\ufffd')) defect('charset-unknown');
     return text;
   };
-  const reader = (name: string) => (name === 'from' || name === 'sender' ? authorMailboxes : fieldMailboxes);
-  /** Of all fields of the name: what one shows, the other must not hide. */
-  const mailboxes = (name: string): ReadMailbox[] =>
-    section.fields
-      .filter((field) => field.name === name)
-      .flatMap(({ rawValue }) => {
-        const read = isEmptyGroup(rawValue) ? [] : reader(name)(rawValue);
-        if (read === null) defect(`${name}-unreadable`);
-        return (read ?? []).map(({ displayName, address }) => ({ name: displayName, address: address.wire }));
-      });
+  const mailboxes: Record<Lists, ReadMailbox[]> = { from: [], sender: [], 'reply-to': [], to: [], cc: [] };
+  // Of all fields of a name: what one shows, the other must not hide.
+  for (const { name, rawValue } of section.fields) {
+    if (!Object.hasOwn(mailboxes, name)) continue;
+    const read = mailboxesOf(name as Lists, rawValue);
+    if (read === null) defect(`${name}-unreadable`);
+    for (const { displayName, address } of read ?? [])
+      mailboxes[name as Lists].push({ name: displayName, address: address.wire });
+  }
   const date = said('date');
   const at = date === null ? null : parseDate(date);
   if (date !== null && at === null) defect('date-unreadable');
@@ -40,12 +40,17 @@ export function readFields(section: HeaderSection, defect: (name: string) => voi
   return {
     subject: shown?.text ?? null,
     date: at === null ? null : new Date(at).toISOString(),
-    from: mailboxes('from'),
-    sender: mailboxes('sender'),
-    replyTo: mailboxes('reply-to'),
-    to: mailboxes('to'),
-    cc: mailboxes('cc'),
+    from: mailboxes.from,
+    sender: mailboxes.sender,
+    replyTo: mailboxes['reply-to'],
+    to: mailboxes.to,
+    cc: mailboxes.cc,
   };
+}
+
+function mailboxesOf(name: Lists, rawValue: string): readonly Mailbox[] | null {
+  if (name === 'from' || name === 'sender') return authorMailboxes(rawValue);
+  return isEmptyGroup(rawValue) ? [] : fieldMailboxes(rawValue);
 }
 
 export function onOneLine(text: string): string {

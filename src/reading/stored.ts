@@ -12,10 +12,10 @@ const WORTH = 1024;
 const MOST = 16 * 1024 * 1024;
 
 export function encodeReading(reading: Reading): Buffer {
-  const given = Object.entries(reading).filter(
-    ([, value]) => value !== null && !(Array.isArray(value) && value.length === 0),
-  );
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(given)), 'utf8');
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(reading))
+    if (value !== null && !(Array.isArray(value) && value.length === 0)) given[name] = value;
+  const json = Buffer.from(JSON.stringify(given), 'utf8');
   if (json.length < WORTH) return json;
   return Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(json, { level: 1 })]);
 }
