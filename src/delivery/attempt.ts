@@ -10,7 +10,7 @@ import type { Pool, Report, Target } from '../smtp/client/pool.ts';
 import type { SpoolReader, StoredMessage } from '../spool/types.ts';
 import type { Feedback } from './lanes.ts';
 import { deferredHere, type Outcome, outcomesOf } from './outcome.ts';
-import type { Job, Work } from './plan.ts';
+import type { RemoteJob, Work } from './plan.ts';
 
 export interface AttemptDeps {
   readonly pool: Pool;
@@ -19,8 +19,6 @@ export interface AttemptDeps {
   readonly logger: Logger;
   /** DKIM-Signature fields, each CRLF-ended; '' for none. */
   readonly sign: (message: StoredMessage) => Promise<string>;
-  /** The octets of a large message were let go. */
-  readonly released: (octets: number) => void;
   /** ms for which unreachable servers are left alone */
   readonly restMs: number;
 }
@@ -42,7 +40,6 @@ export interface Attempts {
   /** Servers that are left alone. */
   dead(): readonly DeadSite[];
 }
-type RemoteJob = Extract<Job, { kind: 'remote' }>;
 interface Rest {
   failures: number;
   until: number;
@@ -50,10 +47,6 @@ interface Rest {
   probing: boolean;
   readonly site: string;
 }
-/** Octets of a message from which on it is sent under a bound of its own: so many at once, and of one site. */
-export const LARGE = 1024 * 1024;
-const LARGE_AT_ONCE = 2;
-const LARGE_PER_SITE = 2;
 const FAILURES = 3;
 const MOST_REMEMBERED = 10_000;
 
@@ -80,21 +73,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 
 export function createAttempts(deps: AttemptDeps): Attempts {
   const resting = new Map<string, Rest>();
-
-  const large = { active: 0, bySite: new Map<string, number>(), waiting: [] as (() => void)[] };
-  async function enterLarge(site: string): Promise<() => void> {
-    while (large.active >= LARGE_AT_ONCE || (large.bySite.get(site) ?? 0) >= LARGE_PER_SITE)
-      await new Promise<void>((resolve) => large.waiting.push(resolve));
-    large.active += 1;
-    large.bySite.set(site, (large.bySite.get(site) ?? 0) + 1);
-    return () => {
-      large.active -= 1;
-      const left = large.bySite.get(site)! - 1;
-      if (left === 0) large.bySite.delete(site);
-      else large.bySite.set(site, left);
-      for (const wake of large.waiting.splice(0)) wake();
-    };
-  }
   function learn(
     { key, site }: Target,
     rest: Rest | undefined,
@@ -126,8 +104,6 @@ export function createAttempts(deps: AttemptDeps): Attempts {
         }
         rest.probing = true;
       }
-      // A message still in memory is small.
-      const leave = work.message === null && work.size > LARGE ? await enterLarge(target.site) : null;
       try {
         let failure: unknown = null;
         const content = once(async () => {
@@ -159,10 +135,6 @@ export function createAttempts(deps: AttemptDeps): Attempts {
         deps.logger.error({ err: error, message: head.id }, 'attempt failed on this side');
         return here(rows, 'internal error');
       } finally {
-        if (leave !== null) {
-          leave();
-          deps.released(work.size);
-        }
         if (rest !== undefined) rest.probing = false;
       }
     },

@@ -18,7 +18,7 @@ const ZONE: Zone = Object.fromEntries(
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function besideSilence(more: Partial<SchedulerDeps>) {
-  const good = await scriptedServer();
+  const good = await scriptedServer({ extensions: ['PIPELINING', 'SIZE 10000000'] });
   const rig = await deliveryRig(
     { say: () => null },
     {
@@ -111,6 +111,27 @@ test('name servers that never answer hold half of what is looked up at once', as
   b.scheduler.enqueue(rival.message, rival.rows);
   await b.until(1);
   assert.equal(b.stateOf(rival.rows[0]!), 'delivered');
+});
+test('large mail for silent servers holds half of its places, and what waits for one holds no connection', async () => {
+  await using b = await besideSilence({});
+  const large = (project: string, address: string) => {
+    const { message, rows } = b.acceptOf(project, address);
+    Object.assign(message, { raw: Buffer.alloc(1024 * 1024 + 1, 'x\r\n') });
+    b.scheduler.enqueue(message, rows);
+    return rows[0]!;
+  };
+  for (let n = 0; n < 10; n++) large('p', `x@silent${n}.test`);
+  while (b.server.connections < 2) await turn();
+  for (let n = 0; n < 30; n++) large('p', 'x@good.test');
+  for (let n = 0; n < 100; n++) await turn();
+  const small = b.acceptOf('q', 'x@good.test');
+  b.scheduler.enqueue(small.message, small.rows);
+  await b.until(1);
+  assert.equal(b.stateOf(small.rows[0]!), 'delivered');
+  const row = large('q', 'y@good.test');
+  await b.until(2);
+  assert.equal(b.stateOf(row), 'delivered');
+  assert.equal(b.server.connections, 2);
 });
 test('what was read back of one project leaves room, and the rest of it follows', async () => {
   const names = Array.from({ length: 200 }, (_, n) => `d${n}.test`);

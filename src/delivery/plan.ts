@@ -25,13 +25,14 @@ export interface Work {
   readonly size: number;
   readonly rows: readonly RecipientRow[];
 }
+export interface RemoteJob {
+  readonly kind: 'remote';
+  readonly work: Work;
+  readonly rows: readonly RecipientRow[];
+  readonly target: Target;
+}
 export type Job =
-  | {
-      readonly kind: 'remote';
-      readonly work: Work;
-      readonly rows: readonly RecipientRow[];
-      readonly target: Target;
-    }
+  | RemoteJob
   | { readonly kind: 'hosted'; readonly work: Work; readonly rows: readonly RecipientRow[] };
 export interface Plans {
   readonly jobs: readonly Job[];

@@ -100,3 +100,11 @@ test('sites fold the names of large providers', () => {
   assert.equal(siteOf(['x-com.mail.protection.outlook.com']), siteOf(['y-net.mail.protection.outlook.com']));
   assert.notEqual(siteOf(['mx.a.example']), siteOf(['mx.b.example']));
 });
+test('a customer’s own machine at a provider is not one of the provider’s servers', () => {
+  const amazon = siteOf(['inbound-smtp.us-east-1.amazonaws.com']);
+  assert.equal(amazon, siteOf(['inbound-smtp.eu-west-1.amazonaws.com']));
+  assert.notEqual(amazon, siteOf(['ec2-192-0-2-1.compute-1.amazonaws.com']));
+  const godaddy = siteOf(['smtp.secureserver.net', 'mailstore1.secureserver.net']);
+  assert.equal(godaddy, siteOf(['mailstore1.asia.secureserver.net']));
+  assert.notEqual(godaddy, siteOf(['1.2.0.192.host.secureserver.net']));
+});

@@ -28,13 +28,14 @@ import {
   type StoredMessage,
   type Suspension,
 } from '../spool/types.ts';
-import { bytesOf, createAttempts, type DeadSite, LARGE } from './attempt.ts';
+import { bytesOf, createAttempts, type DeadSite } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
-import { createLanes, type JobClass, type SiteState } from './lanes.ts';
+import { createLanes, type Feedback, type JobClass, type SiteState } from './lanes.ts';
+import { createLargePlaces } from './large.ts';
 import { deferredHere, type Outcome } from './outcome.ts';
-import { createPlanner, type Job, type PlanDeps, type Work } from './plan.ts';
+import { createPlanner, type Job, type PlanDeps, type RemoteJob, type Work } from './plan.ts';
 import { DEFAULT_RETRY, prepareSettle, type Settled, type SettleRecorder } from './settle.ts';
 import { createSuspensions } from './suspensions.ts';
 import { createWindow } from './window.ts';
@@ -136,6 +137,8 @@ const LOOK_MS = 100;
 const POLL_MS = 60_000;
 /** Messages whose servers are being looked up; half of them of one project at most. */
 const PLANNING = 256;
+/** Octets of a message from which on it is not kept in memory, and sent in places of its own. */
+const LARGE = 1024 * 1024;
 const STOP_MS = 20_000;
 const PLACES = 2000;
 const PER_SITE = 20;
@@ -165,7 +168,6 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     clock,
     logger,
     sign: deps.sign,
-    released: deps.released ?? (() => {}),
     restMs,
   });
   const suspensions = createSuspensions();
@@ -189,6 +191,9 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   const backlog = createBacklog();
   const lanes = createLanes<Job>({ perSite, total: deps.places ?? PLACES });
+  const large = createLargePlaces<RemoteJob>((jobs) => {
+    for (const job of jobs) push(job);
+  });
   const planning = createShares(PLANNING);
   const unplanned = createTurns<Work>(planning);
   const sending = new Set<RecipientId>();
@@ -314,10 +319,30 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
     return rows.length === 0 ? null : { ...job, rows };
   }
-  async function run(job: Job, done: (feedback: 'good' | 'overloaded' | 'neutral') => void): Promise<void> {
+  /** The place a large message is sent in; null: it waits for one. */
+  function enterLarge(job: Job): (() => void) | null {
+    const { head, message, size } = job.work;
+    if (job.kind !== 'remote' || message !== null || size <= LARGE) return () => {};
+    const leave = large.enter(head.projectId, job.target.site, job);
+    return (
+      leave &&
+      (() => {
+        leave();
+        deps.released?.(size);
+      })
+    );
+  }
+  async function run(job: Job, done: (feedback: Feedback) => void): Promise<void> {
     const admitted = suspensions.none && seized.size === 0 ? job : await admit(job);
     if (admitted === null) {
       done('neutral');
+      pump();
+      return;
+    }
+    const leave = enterLarge(admitted);
+    if (leave === null) {
+      done('neutral');
+      await null; // thousands may be refused in a row
       pump();
       return;
     }
@@ -330,19 +355,21 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
           done('good');
           pump();
         }
-      } else await runRemote(admitted, done);
+      } else await runRemote(admitted, done, leave);
     } finally {
       for (const row of admitted.rows) sending.delete(row.id);
     }
   }
   async function runRemote(
-    job: Extract<Job, { kind: 'remote' }>,
-    done: (feedback: 'good' | 'overloaded' | 'neutral') => void,
+    job: RemoteJob,
+    done: (feedback: Feedback) => void,
+    leave: () => void,
   ): Promise<void> {
     const { work, target } = job;
     const prepared = prepare(work.head);
     prepared.catch(() => {}); // looked at when settling
     const { outcomes, feedback } = await attempts.attempt(job);
+    leave();
     const items: Item[] = [];
     const rest: RecipientRow[] = [];
     let taken = 0;
