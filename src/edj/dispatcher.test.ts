@@ -321,3 +321,15 @@ test('a place that was given up is tried again later, and says why', async () =>
   assert.match(JSON.stringify(given.lastResult), /timeout.*others waited/);
   await hanging.end();
 });
+
+test('behind thousands of subscribers for which something waits, a hook is called: one look goes on where another stopped', async () => {
+  const hanging = await hangingHook();
+  await using well = await hook(() => ({ status: 200 }));
+  await using edj = await setUp(hanging.urls(3_500));
+  await edj.publish();
+  await hanging.until(8);
+  await edj.rival(well.url);
+  await edj.clock.advance(500);
+  await well.until(1);
+  await hanging.end();
+});
