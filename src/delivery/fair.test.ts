@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProjectId } from '../runtime/ids.ts';
+import type { Resolver } from '../runtime/resolver.ts';
 import { deliveryRig } from '../testing/delivery-rig.ts';
 import { scriptedServer } from '../testing/scripted-server.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
@@ -96,15 +97,14 @@ test('name servers that never answer hold half of what is looked up at once', as
   const zone = createZoneResolver(ZONE);
   const never = new Promise<never>(() => {});
   let asked = 0;
-  await using b = await besideSilence({
-    resolver: {
-      ...zone,
-      mx(name) {
-        asked += 1;
-        return name.startsWith('silent') ? never : zone.mx(name);
-      },
+  const resolver: Resolver = {
+    ...zone,
+    mx(name) {
+      asked += 1;
+      return name.startsWith('silent') ? never : zone.mx(name);
     },
-  });
+  };
+  await using b = await besideSilence({ resolver: { ...resolver, for: () => resolver } });
   for (let n = 0; n < 10; n++) b.floodFresh();
   while (asked < 100) await turn();
   const rival = b.acceptOf('q', 'x@good.test');

@@ -7,6 +7,7 @@ import { type DomainReader, isHosted } from '../domains/types.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId } from '../runtime/ids.ts';
+import type { SharedResolver } from '../runtime/resolver.ts';
 import type { Target } from '../smtp/client/pool.ts';
 import type { RecipientRow, StoredMessage } from '../spool/types.ts';
 import type { Outcome } from './outcome.ts';
@@ -39,6 +40,7 @@ export interface Plans {
   readonly settled: readonly { readonly row: RecipientRow; readonly outcome: Outcome | Change }[];
 }
 export interface PlanDeps extends RouteDeps {
+  readonly resolver: SharedResolver;
   readonly clock: Clock;
   readonly read: DomainReader;
   /** Mail of this project stays on this machine. */
@@ -62,6 +64,7 @@ export function createPlanner(deps: PlanDeps): (work: Work) => Promise<Plans> {
 
   /** Rejects where the store does. */
   return async function plan(work) {
+    const resolver = deps.resolver.for(work.head.projectId);
     const jobs: Job[] = [];
     const settled: { row: RecipientRow; outcome: Outcome | Change }[] = [];
     if (await isOrphaned(work.head)) {
@@ -81,7 +84,7 @@ export function createPlanner(deps: PlanDeps): (work: Work) => Promise<Plans> {
           for (const row of rows) settled.push({ row, outcome: sandboxOutcome(row.address) });
           return;
         }
-        const found = await findRoute(domain, deps);
+        const found = await findRoute(domain, { ...deps, resolver });
         if (found.kind === 'settled') {
           for (const row of rows) settled.push({ row, outcome: found.outcome });
           return;

@@ -253,6 +253,29 @@ test('identical questions share one answer, and the answer is kept for its TTL',
   assert.equal(dns.asked.length, 2);
 });
 
+test('questions of one project that nobody answers leave sockets for another’s, and poison nothing', async (t) => {
+  const clock = createFakeClock();
+  const dns = await server(t, (query) => {
+    const { name } = query.questions![0]!;
+    const answer: Answer = { type: 'A', name, ttl: 10, data: '192.0.2.1' };
+    return name.startsWith('silent') ? null : reply(query, { answers: [answer] });
+  });
+  const resolver = resolverOf(t, [dns.address], { clock });
+  const silent = Array.from({ length: 1_200 }, (_, n) => resolver.for('p').a(`silent${n}.test`));
+  const popular = resolver.for('p').a('popular.test');
+  while (dns.asked.length < 256) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await resolver.for('q').a('popular.test')).kind, 'found', 'it waits for nobody');
+  assert.equal((await resolver.a('good.test')).kind, 'found', 'nor does the service itself');
+  assert.equal((await resolver.for('p').a('popular.test')).kind, 'found', 'what others have asked is known');
+  assert.equal(dns.asked.length, 258, 'p has half of the sockets');
+  const late = resolver.for('p').a('late.test');
+  const all = Promise.all([...silent, popular, late]);
+  for (let n = 0; n < 40; n++) await clock.advance(100);
+  await all;
+  assert.deepEqual(await late, { kind: 'failed', cause: 'too many questions at once' });
+  assert.equal((await resolver.for('q').a('late.test')).kind, 'found', 'that is not kept');
+});
+
 test('an old server that dislikes EDNS0 is asked without it', async (t) => {
   const dns = await server(t, (query) =>
     (query.additionals?.length ?? 0) > 0

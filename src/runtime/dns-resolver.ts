@@ -2,7 +2,8 @@
  * A stub resolver: questions go to recursive servers over UDP and TCP, answers are judged, followed over CNAMEs and kept
  * for their TTL. Invariants: never throws; absence (NXDOMAIN, NODATA) is told only on a server's clear word, everything
  * else (SERVFAIL, REFUSED, referral, time-out, malformed, loops, too large) is 'failed', so that mail waits and does not
- * bounce; identical questions under way share one answer; cache, records and sockets are bounded.
+ * bounce; identical questions under way for one project share one answer; cache, records and sockets are bounded, and
+ * sockets are shared by project. A failure for want of a socket is nobody else's: it is not kept.
  * `authenticated` is the server's AD bit: it is worth as much as the path to that server.
  */
 import { getServers } from 'node:dns';
@@ -12,20 +13,25 @@ import ipaddr from 'ipaddr.js';
 import type { Clock } from './clock.ts';
 import { createDnsCache } from './dns-cache.ts';
 import { type DnsReply, type DnsServer, exchange, type QuestionType } from './dns-exchange.ts';
-import type { DnsAnswer, MxRecord, Resolver, SrvRecord } from './resolver.ts';
+import type { DnsAnswer, MxRecord, Resolver, SharedResolver, SrvRecord } from './resolver.ts';
+import { createShares, createTurns } from './shares.ts';
 
 export interface ResolverOptions {
   /** `ip`, `ip:port` or `[ipv6]:port`; empty = the system's. Throws RangeError on anything else. */
   readonly servers: readonly string[];
   readonly clock: Clock;
-  /** For one question with all its tries and CNAMEs, ms; 5,000. */
+  /** For one question with all its tries and CNAMEs, ms, and as long again for a socket; 5,000. */
   readonly timeoutMs?: number;
   /** Rounds over the servers; 2. */
   readonly tries?: number;
 }
 const MAX_HOPS = 8;
 const MAX_RECORDS = 1000;
-const MAX_SOCKETS = 256;
+/** Half of them for one project, or for the service itself. */
+const MAX_SOCKETS = 512;
+/** Questions that are asked for no project. */
+const SERVICE = '';
+const CROWDED = 'too many questions at once';
 
 type Verdict =
   | { kind: 'found'; data: unknown[]; ttl: number; authenticated: boolean }
@@ -34,54 +40,59 @@ type Verdict =
   | { kind: 'alias'; target: string; ttl: number; hops: number; authenticated: boolean }
   | { kind: 'failed'; cause: string };
 
+/** What is left of a question's time, ms. */
+interface Time {
+  asking: number;
+  waiting: number;
+}
+
 /** Makes the resolver; disposing it ends questions under way as 'failed'. */
-export function createResolver(options: ResolverOptions): Resolver & AsyncDisposable {
+export function createResolver(options: ResolverOptions): SharedResolver & AsyncDisposable {
   const { clock, timeoutMs = 5000, tries = 2 } = options;
   const servers = (options.servers.length > 0 ? options.servers : getServers()).map(parseServer);
   const cache = createDnsCache(clock);
   const underWay = new Map<string, Promise<DnsAnswer<unknown>>>();
   const stop = new AbortController();
-  const waiting: (() => void)[] = [];
-  let sockets = 0;
+  const sockets = createShares(MAX_SOCKETS);
+  const waiting = createTurns<() => void>(sockets);
 
-  async function withSocket<T>(use: () => Promise<T>): Promise<T> {
-    if (sockets >= MAX_SOCKETS) await new Promise<void>((resolve) => waiting.push(resolve));
-    else sockets += 1;
-    try {
-      return await use();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) sockets -= 1;
-      else next();
-    }
+  async function enter(share: string, time: Time): Promise<void> {
+    if (sockets.hasRoom(share)) return sockets.enter(share);
+    const since = clock.monotonic();
+    await new Promise<void>((resolve) =>
+      waiting.push(share, () => {
+        sockets.enter(share);
+        resolve();
+      }),
+    );
+    time.waiting -= clock.monotonic() - since;
+  }
+  function leave(share: string): void {
+    sockets.leave(share);
+    for (let next = waiting.next(); next !== undefined; next = waiting.next()) next();
   }
 
   /** One name, no CNAME re-query: servers in turn until one gives a usable answer or time is over. */
-  async function askServers(name: string, type: QuestionType, deadline: number): Promise<Verdict> {
+  async function askServers(name: string, type: QuestionType, share: string, time: Time): Promise<Verdict> {
     let cause = 'no DNS servers';
     const attempts = tries * servers.length;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const server = servers[attempt % servers.length]!;
-      const result = await withSocket(async () => {
-        const left = deadline - clock.monotonic();
-        if (left <= 0 || stop.signal.aborted) return null;
-        return await exchange({
-          server,
-          name,
-          type,
-          clock,
-          timeoutMs: Math.max(1, left / (attempts - attempt)),
-          signal: stop.signal,
-        });
-      });
-      if (result === null) return { kind: 'failed', cause: stop.signal.aborted ? 'closed' : 'timed out' };
-      if (result.kind === 'failed') {
-        cause = result.cause;
-        continue;
+      await enter(share, time);
+      const since = clock.monotonic();
+      try {
+        if (stop.signal.aborted) return { kind: 'failed', cause: 'closed' };
+        if (time.waiting <= 0) return { kind: 'failed', cause: CROWDED };
+        if (time.asking <= 0) return { kind: 'failed', cause: 'timed out' };
+        const timeoutMs = Math.max(1, time.asking / (attempts - attempt));
+        const result = await exchange({ server, name, type, clock, timeoutMs, signal: stop.signal });
+        const verdict = result.kind === 'failed' ? result : judge(result.reply, name, type);
+        if (verdict.kind !== 'failed') return verdict;
+        cause = verdict.cause;
+      } finally {
+        time.asking -= clock.monotonic() - since;
+        leave(share);
       }
-      const verdict = judge(result.reply, name, type);
-      if (verdict.kind !== 'failed') return verdict;
-      cause = verdict.cause;
     }
     return { kind: 'failed', cause };
   }
@@ -90,14 +101,15 @@ export function createResolver(options: ResolverOptions): Resolver & AsyncDispos
     name: string,
     type: QuestionType,
     map: (data: unknown) => T | null,
+    share: string,
   ): Promise<DnsAnswer<T>> {
-    const deadline = clock.monotonic() + timeoutMs;
+    const time: Time = { asking: timeoutMs, waiting: timeoutMs };
     let owner = name;
     let hops = 0;
     let ttl = Number.POSITIVE_INFINITY;
     let authenticated = true;
     for (;;) {
-      const verdict = await askServers(owner, type, deadline);
+      const verdict = await askServers(owner, type, share, time);
       if (verdict.kind === 'failed') return verdict;
       ttl = Math.min(ttl, verdict.ttl);
       if (verdict.kind === 'nodata' || verdict.kind === 'nxdomain') return { kind: verdict.kind, ttl };
@@ -118,6 +130,7 @@ export function createResolver(options: ResolverOptions): Resolver & AsyncDispos
     rawName: string,
     type: QuestionType,
     map: (data: unknown) => T | null,
+    share: string,
   ): Promise<DnsAnswer<T>> {
     const name = rawName.toLowerCase().replace(/\.$/, '');
     if (!isQueryable(name)) return Promise.resolve({ kind: 'failed', cause: 'malformed name' });
@@ -125,30 +138,38 @@ export function createResolver(options: ResolverOptions): Resolver & AsyncDispos
     const key = `${type} ${name}`;
     const kept = cache.get(key);
     if (kept !== null) return Promise.resolve(kept as DnsAnswer<T>);
-    const same = underWay.get(key);
+    const asked = `${share} ${key}`;
+    const same = underWay.get(asked);
     if (same !== undefined) return same as Promise<DnsAnswer<T>>;
-    const answer = follow(name, type, map)
+    const answer = follow(name, type, map, share)
       .catch((error: unknown): DnsAnswer<T> => ({ kind: 'failed', cause: String(error) }))
       .then((settled) => {
-        underWay.delete(key);
-        if (!stop.signal.aborted) cache.set(key, settled);
+        underWay.delete(asked);
+        const ofOthers = settled.kind === 'failed' && settled.cause === CROWDED;
+        if (!stop.signal.aborted && !ofOthers) cache.set(key, settled);
         return settled;
       });
-    underWay.set(key, answer);
+    underWay.set(asked, answer);
     return answer;
   }
 
-  return {
-    mx: (name) => ask(name, 'MX', mxRecord),
-    a: (name) => ask(name, 'A', text),
-    aaaa: (name) => ask(name, 'AAAA', text),
-    txt: (name) => ask(name, 'TXT', txtRecord),
-    cname: (name) => ask(name, 'CNAME', hostName),
-    srv: (name) => ask(name, 'SRV', srvRecord),
+  const resolverFor = (share: string): Resolver => ({
+    mx: (name) => ask(name, 'MX', mxRecord, share),
+    a: (name) => ask(name, 'A', text, share),
+    aaaa: (name) => ask(name, 'AAAA', text, share),
+    txt: (name) => ask(name, 'TXT', txtRecord, share),
+    cname: (name) => ask(name, 'CNAME', hostName, share),
+    srv: (name) => ask(name, 'SRV', srvRecord, share),
     async ptr(address) {
       const name = reverseName(address);
-      return name === null ? { kind: 'failed', cause: 'not an address' } : await ask(name, 'PTR', hostName);
+      return name === null
+        ? { kind: 'failed', cause: 'not an address' }
+        : await ask(name, 'PTR', hostName, share);
     },
+  });
+  return {
+    ...resolverFor(SERVICE),
+    for: resolverFor,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await Promise.all(underWay.values());

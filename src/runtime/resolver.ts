@@ -34,3 +34,8 @@ export interface Resolver {
   cname(name: string): Promise<DnsAnswer<string>>;
   srv(name: string): Promise<DnsAnswer<SrvRecord>>;
 }
+/** One whose sockets are shared by project: who asks for a project says so. */
+export interface SharedResolver extends Resolver {
+  /** The same servers and the same cache; its questions take the project's places. */
+  for(project: string): Resolver;
+}

@@ -3,7 +3,7 @@
  * type is NODATA; `fail` makes every question (or those of the listed types) 'failed'. The zone object is read at each
  * question, so a test may change it on the way. CNAMEs are followed, at most 8, as the real resolver does.
  */
-import type { DnsAnswer, MxRecord, Resolver, SrvRecord } from '../runtime/resolver.ts';
+import type { DnsAnswer, MxRecord, Resolver, SharedResolver, SrvRecord } from '../runtime/resolver.ts';
 
 export type ZoneType = 'mx' | 'a' | 'aaaa' | 'txt' | 'ptr' | 'cname' | 'srv';
 export interface ZoneEntry {
@@ -23,7 +23,7 @@ export interface ZoneEntry {
   authenticated?: boolean;
 }
 export type Zone = Record<string, ZoneEntry>;
-export interface ZoneResolver extends Resolver {
+export interface ZoneResolver extends SharedResolver {
   /** Every question asked so far, as `type name`. */
   readonly queries: string[];
 }
@@ -61,8 +61,7 @@ export function createZoneResolver(zone: Zone): ZoneResolver {
     }
     return { kind: 'failed', cause: 'CNAME loop' };
   }
-  return {
-    queries,
+  const resolver: Resolver = {
     mx: (name) => ask('mx', name, (entry) => (entry.mx ?? []).map(mxRecord)),
     a: (name) => ask('a', name, (entry) => entry.a ?? []),
     aaaa: (name) => ask('aaaa', name, (entry) => entry.aaaa ?? []),
@@ -71,6 +70,7 @@ export function createZoneResolver(zone: Zone): ZoneResolver {
     srv: (name) => ask('srv', name, (entry) => entry.srv ?? []),
     cname: (name) => ask('cname', name, (entry) => (entry.cname === undefined ? [] : [entry.cname])),
   };
+  return { ...resolver, queries, for: () => resolver };
 }
 
 function mxRecord(record: MxRecord | readonly [number, string] | string): MxRecord {
