@@ -107,6 +107,33 @@ export function spoolConformance(with_: WithStore): void {
       ConflictError,
     );
   });
+  with_('spool: what is due of each project is read by itself, however much others have', async (store) => {
+    const [p, q] = [await make.withProject(store), await make.withProject(store)];
+    const lanes = Array.from({ length: 40 }, (_, n) => `silent${n}.example`);
+    const many = make.message(p);
+    const rowsOfP = lanes.flatMap((lane) => [make.recipient(many, { lane }), make.recipient(many, { lane })]);
+    const one = make.message(q);
+    const rowOfQ = make.recipient(one, { lane: lanes[0]! });
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(many);
+      for (const row of rowsOfP) tx.insertRecipient(row);
+    });
+    await store.transact(q.id, (tx) => {
+      tx.insertMessage(one);
+      tx.insertRecipient(rowOfQ);
+    });
+    const keys = [
+      ...lanes.slice(0, 31).map((lane) => ({ project: p.id, lane })),
+      { project: q.id, lane: lanes[0]! },
+    ];
+    const held = new Set(rowsOfP.slice(0, 2).map(({ id }) => id));
+    const found = await store.read.due(keys, NOW, 1, held);
+    assert.deepEqual(
+      found.map(({ rows }) => rows.length),
+      [0, ...Array.from({ length: 30 }, () => 1), 1],
+    );
+    assert.deepEqual(found.at(-1)!.rows[0]!.row, rowOfQ);
+  });
   with_(
     'spool: a message as it is shown: its first octets, any others, and what was read of it',
     async (store) => {
