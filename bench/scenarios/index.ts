@@ -6,6 +6,7 @@ import { large } from './large.ts';
 import { lists } from './lists.ts';
 import { million } from './million.ts';
 import { nodes } from './nodes.ts';
+import { old } from './old/index.ts';
 import { onceOnly } from './once.ts';
 import type { Result, ScenarioOptions } from './scenario.ts';
 import { stops } from './stops.ts';
@@ -17,6 +18,7 @@ export const SCENARIOS = [
   'isolation',
   'large',
   'lists',
+  'old',
   'once',
   'stops',
   'transfer',
@@ -32,6 +34,7 @@ const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Pro
   hostile,
   large: async () => [await large()],
   lists,
+  old,
   once: async (options) => [await onceOnly(options)],
   nodes,
   stops: async (options) => [await stops(options)],
