@@ -1,6 +1,6 @@
-/** argv and signals, nothing else. Exit status: 0 success, 1 failure, 2 wrong usage. */
+/** argv and signals, nothing else. Exit status: 0 success, 1 failure, 2 wrong usage, 130 and 143 broken off. */
 import { commands } from './cli/commands.ts';
-import { UsageError } from './cli/usage.ts';
+import { BrokenOff, UsageError } from './cli/usage.ts';
 import { ConfigError } from './config/config.ts';
 
 const [name, ...args] = process.argv.slice(2);
@@ -8,8 +8,9 @@ const command = commands[name ?? 'help'];
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(1);
-    stop.abort();
+    const reason = new BrokenOff(signal);
+    if (stop.signal.aborted) process.exit(reason.status);
+    stop.abort(reason);
   });
 }
 if (command === undefined) {
@@ -19,7 +20,12 @@ if (command === undefined) {
   try {
     process.exitCode = await command.run(args, { env: process.env, signal: stop.signal });
   } catch (error) {
-    if (error instanceof UsageError) {
+    if (stop.signal.aborted && isBreak(error)) {
+      const { message, status } = stop.signal.reason as BrokenOff;
+      const left = command.brokenOff === undefined ? '' : `; ${command.brokenOff}`;
+      process.stderr.write(`hikyaku ${name}: ${message}${left}\n`);
+      process.exitCode = status;
+    } else if (error instanceof UsageError) {
       process.stderr.write(`hikyaku ${name}: ${error.message}\nusage: hikyaku ${name} ${command.usage}\n`);
       process.exitCode = 2;
     } else if (error instanceof ConfigError) {
@@ -34,6 +40,10 @@ if (command === undefined) {
   if (stop.signal.aborted) process.exit(process.exitCode);
 }
 
+/** Where the signal went through something of Node's, its reason is the cause of an AbortError. */
+function isBreak(error: unknown): boolean {
+  return error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError');
+}
 function explain(error: Error): string {
   return process.env['HIKYAKU_LOG_LEVEL'] === 'debug' ? (error.stack ?? error.message) : error.message;
 }

@@ -4,15 +4,27 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 export class UsageError extends Error {
   override name = 'UsageError';
 }
+/** Why a command ends that was broken off by the user or the system; the reason of its signal. */
+export class BrokenOff extends Error {
+  override name = 'BrokenOff';
+  /** As a shell tells it: 128 and the signal's number. */
+  readonly status: number;
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`broken off by ${signal}`);
+    this.status = signal === 'SIGINT' ? 130 : 143;
+  }
+}
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT and SIGTERM, with BrokenOff. */
   readonly signal: AbortSignal;
 }
 export interface Command {
   readonly summary: string;
   readonly usage: string;
-  /** Returns the exit status. */
+  /** What it leaves where it is broken off. */
+  readonly brokenOff?: string;
+  /** Returns the exit status. Rejects with the signal's reason where it breaks off. */
   run(args: readonly string[], context: CommandContext): Promise<number>;
 }
 

@@ -1,0 +1,98 @@
+/**
+ * How far a command has come, on stderr: a bar on a terminal, else a line every ten seconds. Invariants: only numbers
+ * and the command's own words are shown; a report costs nothing but a look at the clock unless something is due; a
+ * command that is done before is silent; disposing takes the bar away. Where the loop stands still, reports alone draw.
+ */
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import type { Progress, Report } from '../runtime/report.ts';
+
+const BAR_MS = 200;
+const LINE_MS = 10_000;
+/** The rate is that of the last so many ms. */
+const RATE_MS = 30_000;
+const BAR_WIDTH = 24;
+const MIB = 1024 * 1024;
+
+export interface ProgressStream {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+export interface ShownProgress extends Disposable {
+  readonly report: Report;
+}
+interface Mark {
+  readonly at: number;
+  readonly done: number;
+}
+
+/** `name` begins each line. */
+export function showProgress(
+  name: string,
+  stream: ProgressStream = process.stderr,
+  clock: Clock = systemClock,
+): ShownProgress {
+  const isTerminal = stream.isTTY === true;
+  const pause = isTerminal ? BAR_MS : LINE_MS;
+  let now: Progress | null = null;
+  let marks: Mark[] = [];
+  let drawnAt = clock.monotonic();
+
+  function rateOf({ done }: Progress, at: number): number | null {
+    const first = marks.find((mark) => at - mark.at <= RATE_MS) ?? marks.at(-1);
+    return first === undefined || at <= first.at ? null : ((done - first.done) / (at - first.at)) * 1000;
+  }
+  function draw(at: number): void {
+    drawnAt = at;
+    if (now === null) return;
+    const text = `${name}: ${textOf(now, rateOf(now, at))}`;
+    marks = [...marks.filter((mark) => at - mark.at <= RATE_MS), { at, done: now.done }];
+    if (!isTerminal) return void stream.write(`${text}\n`);
+    // The last column is left free: some terminals break the line behind it.
+    stream.write(`\r${`${barOf(now)}${text}`.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
+  }
+  function drawIfDue(): void {
+    const at = clock.monotonic();
+    if (at - drawnAt >= pause) draw(at);
+  }
+  let timer = clock.after(pause, tick);
+  function tick(): void {
+    drawIfDue();
+    timer = clock.after(pause, tick);
+  }
+  return {
+    report(progress) {
+      if (now?.unit !== progress.unit) marks = [{ at: clock.monotonic(), done: progress.done }];
+      now = progress;
+      drawIfDue();
+    },
+    [Symbol.dispose]() {
+      timer.cancel();
+      if (isTerminal) stream.write('\r\x1b[K');
+    },
+  };
+}
+
+function textOf({ done, total, unit }: Progress, rate: number | null): string {
+  const [show, what] = unit === 'octets' ? [inMib, 'MiB'] : [whole, unit];
+  const parts = [total === null ? `${show(done)} ${what}` : `${show(done)} of ${show(total)} ${what}`];
+  if (total !== null && total > 0) parts.unshift(`${Math.floor(shareOf(done, total) * 100)} %`);
+  if (rate !== null) parts.push(`${show(rate)} ${what}/s`);
+  if (rate !== null && rate > 0 && total !== null && total > done)
+    parts.push(`${spanOf((total - done) / rate)} left`);
+  return parts.join(', ');
+}
+function barOf({ done, total }: Progress): string {
+  if (total === null || total === 0) return '';
+  const filled = Math.round(shareOf(done, total) * BAR_WIDTH);
+  return `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}] `;
+}
+const shareOf = (done: number, total: number) => Math.min(1, Math.max(0, done / total));
+const whole = (n: number) => Math.round(n).toLocaleString('en');
+const inMib = (octets: number) => whole(octets / MIB);
+function spanOf(seconds: number): string {
+  const s = Math.ceil(seconds);
+  if (s < 60) return `${s} s`;
+  const minutes = Math.ceil(s / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
