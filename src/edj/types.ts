@@ -90,7 +90,11 @@ export interface EdjReader {
   /** Whether the topic has any subscriber. */
   isHeard(project: ProjectId, topic: TopicId): Promise<boolean>;
   event(project: ProjectId, id: EventId): Promise<EventRow | null>;
-  /** Oldest first after the event id `after` (null: from the beginning), at most `limit`; ids are UUIDv7 and commit order within a topic. */
+  /**
+   * Oldest first after the event id `after` (null: from the beginning), at most `limit`, in the order of the commits.
+   * Where that event is gone, nothing that was committed after it is left out; events of the minute before it may come
+   * again.
+   */
   eventsAfter(
     project: ProjectId,
     topic: TopicId,

@@ -1,8 +1,11 @@
 /** Topics, subscribers, events and their deliveries on every engine. */
 import assert from 'node:assert/strict';
 import type { Round } from '../../edj/types.ts';
-import type { DeliveryId, ProjectId } from '../../runtime/ids.ts';
+import { DAY_MS } from '../../limits/types.ts';
+import type { DeliveryId, EventId, ProjectId } from '../../runtime/ids.ts';
+import { createRandom } from '../../runtime/random.ts';
 import { StaleError } from '../../runtime/transactor.ts';
+import { sweepAll } from './retention-conformance.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
@@ -123,6 +126,39 @@ export function edjConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.eventsAfter(p.id, t.id, null, 9), []);
     assert.deepEqual((await store.read.events(p.id, t.id, ALL)).items, []);
   });
+  with_(
+    'edj: behind an event that is gone nothing is left out, in the order of the commits; the minute before may come again',
+    async (store) => {
+      const p = await make.withProject(store);
+      const [t, other] = [make.topic(p), make.topic(p, 'other')];
+      const at = (seconds: number) => createRandom(() => NOW + seconds * 1000).id<'event'>();
+      const events = {
+        longAgo: make.event(t, { id: at(-7200) }),
+        before: make.event(t, { id: at(-10) }),
+        gone: make.event(t, { id: at(0), keepUntil: NOW + DAY_MS }),
+        // its id was made before that of the one that is gone, and it was committed after it
+        overtaken: make.event(t, { id: at(-20) }),
+        elsewhere: make.event(other, { id: at(1) }),
+        next: make.event(t, { id: at(2) }),
+      };
+      await store.transact(p.id, (tx) => {
+        for (const topic of [t, other]) tx.insertTopic(topic);
+      });
+      for (const event of Object.values(events)) await store.transact(p.id, (tx) => tx.insertEvent(event));
+      const names = new Map(Object.entries(events).map(([name, { id }]) => [id, name]));
+      const after = async (id: EventId, topic = t) =>
+        (await store.read.eventsAfter(p.id, topic.id, id, 9)).map((event) => names.get(event.id));
+      assert.deepEqual(await after(events.gone.id), ['overtaken', 'next']);
+      await sweepAll(store, NOW + 5 * DAY_MS);
+      assert.equal(await store.read.event(p.id, events.gone.id), null);
+      assert.deepEqual(await after(events.gone.id), ['before', 'overtaken', 'next']);
+      assert.deepEqual(await after(events.gone.id, other), ['elsewhere']);
+      // older than all there is, and younger
+      assert.deepEqual(await after(at(-10_000)), ['longAgo', 'before', 'overtaken', 'next']);
+      assert.deepEqual(await after(at(10_000)), []);
+      assert.deepEqual((await store.read.eventsAfter(p.id, t.id, events.gone.id, 1)).length, 1);
+    },
+  );
   with_(
     'edj: due deliveries go round the subscribers, so many of each, beginning behind the last',
     async (store) => {

@@ -5,6 +5,7 @@
  * Unreadable due rows go to the corrupt shelf.
  */
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
+import type { EventId } from '../../runtime/ids.ts';
 import { decodeCursor, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
 import {
@@ -14,6 +15,7 @@ import {
   LOOKED_AT,
   projectShares,
   restOf,
+  surelyBefore,
   toDelivery,
   toEvent,
   walksOf,
@@ -45,6 +47,8 @@ const OF_TOPIC = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event WH
   AND (era, xid) < ($3::int8, $4::xid8) AND EXISTS (SELECT FROM topic t WHERE t.project_id = $1 AND t.id = $2)`;
 const ONE = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event e WHERE project_id = $1 AND id = $2
   AND EXISTS (SELECT FROM topic t WHERE t.project_id = e.project_id AND t.id = e.topic_id)`;
+const BEFORE =
+  'SELECT era, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT 1';
 
 /** Subscribers looked at in one question. */
 const CHUNK = 100;
@@ -105,6 +109,13 @@ export function postgresEventReader(deps: {
     }
     return found;
   }
+  /** Of the event; where it is gone, of the last one that was surely committed before it, null where that is gone, too. */
+  async function placeOf(project: string, id: EventId): Promise<Place | null> {
+    const [known] = await all<Place>(ONE, [project, id]);
+    if (known !== undefined) return known;
+    const [before] = await all<Place>(BEFORE, [project, surelyBefore(id)]);
+    return before ?? null;
+  }
   return {
     async event(project, id) {
       const [row] = await all<EventCells>(ONE, [project, id]);
@@ -112,19 +123,16 @@ export function postgresEventReader(deps: {
     },
     async eventsAfter(project, topic, after, limit) {
       const bound = String(await order(project, topic));
-      const [known] = after === null ? [] : await all<Place>(ONE, [project, after]);
       const base = [project, topic, era, bound, limit];
       const inOrder = 'ORDER BY era, xid, seq LIMIT $5';
+      const place = after === null ? null : await placeOf(project, after);
       const rows =
-        after === null
+        place === null
           ? await all<EventCells>(`${OF_TOPIC} ${inOrder}`, base)
-          : known !== undefined
-            ? await all<EventCells>(
-                `${OF_TOPIC} AND (era, xid, seq) > ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
-                [...base, known.era, known.xid_text, known.seq],
-              )
-            : // the event itself is gone: its id still tells the time
-              await all<EventCells>(`${OF_TOPIC} AND id > $6 ${inOrder}`, [...base, after]);
+          : await all<EventCells>(
+              `${OF_TOPIC} AND (era, xid, seq) > ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
+              [...base, place.era, place.xid_text, place.seq],
+            );
       return rows.map(toEvent);
     },
     async events(project, topic, { limit, cursor }) {

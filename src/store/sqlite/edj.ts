@@ -3,6 +3,7 @@
  * its topic has then; order within a topic is commit order (`seq`). Unreadable due rows go to the corrupt shelf.
  */
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
+import type { EventId } from '../../runtime/ids.ts';
 import { decodeCursor, type Push, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
 import {
@@ -12,6 +13,7 @@ import {
   LOOKED_AT,
   projectShares,
   restOf,
+  surelyBefore,
   toDelivery,
   toEvent,
   walksOf,
@@ -31,6 +33,8 @@ interface Waiting {
 const DUE_OF = `SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due_of
   WHERE subscriber_id = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
 
+const BEFORE = 'SELECT seq FROM event WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT 1';
+
 type SqliteEvent = EventCells & { readonly seq: number };
 
 export function sqliteEventReader(statements: Statements, shelf: Shelf): EventReader {
@@ -38,6 +42,9 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
     statements.get('SELECT * FROM event WHERE project_id = ? AND id = ?').get(project, id) as unknown as
       | SqliteEvent
       | undefined;
+  /** Of the last event that was surely committed before one that is gone; 0 where that is gone, too. */
+  const seqBefore = (project: string, gone: EventId) =>
+    statements.all<{ seq: number }>(BEFORE, project, surelyBefore(gone))[0]?.seq ?? 0;
   const deliveryOf = (key: { project_id: string; id: string }) =>
     statements.all<DeliveryCells>(
       'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
@@ -58,23 +65,10 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       return row === undefined ? null : toEvent(row);
     },
     async eventsAfter(project, topic, after, limit) {
-      const base = 'SELECT * FROM event WHERE project_id = ? AND topic_id = ?';
-      const known = after === null ? undefined : eventOf(project, after);
-      if (after === null || known !== undefined) {
-        return statements
-          .all<SqliteEvent>(
-            `${base} AND seq > ? ORDER BY seq LIMIT ?`,
-            project,
-            topic,
-            known?.seq ?? 0,
-            limit,
-          )
-          .map(toEvent);
-      }
-      // the event itself is gone: its id still tells the time
-      return statements
-        .all<SqliteEvent>(`${base} AND id > ? ORDER BY seq LIMIT ?`, project, topic, after, limit)
-        .map(toEvent);
+      const behind = after === null ? 0 : (eventOf(project, after)?.seq ?? seqBefore(project, after));
+      const sql =
+        'SELECT * FROM event INDEXED BY event_topic WHERE project_id = ? AND topic_id = ? AND seq > ? ORDER BY seq LIMIT ?';
+      return statements.all<SqliteEvent>(sql, project, topic, behind, limit).map(toEvent);
     },
     async events(project, topic, { limit, cursor }) {
       const below = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor)) || 0;

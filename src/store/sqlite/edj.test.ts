@@ -1,0 +1,64 @@
+/** What reading events costs on a large topic: rows looked at, not time. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { EventId, ProjectId, TopicId } from '../../runtime/ids.ts';
+import { silentLogger } from '../../runtime/logger.ts';
+import { createFakeClock } from '../../testing/fake-clock.ts';
+import { createShelf } from '../shelf.ts';
+import { sqliteEventReader } from './edj.ts';
+import { migrate, openDatabase } from './files.ts';
+import { createStatements, type Statements } from './statements.ts';
+
+const [PROJECT, TOPIC] = ['p' as ProjectId, 't' as TopicId];
+const EVENTS = 50_000;
+/** One event a second, of two topics in turn. */
+const FILL = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
+  INSERT INTO event (project_id, id, topic_id, service, name, created_at, keep_until)
+  SELECT 'p', printf('%08x-%04x-7000-8000-%012x', (i * 1000) >> 16, (i * 1000) & 65535, i), iif(i % 2 = 0, 't', 'u'), 'mta', 'x', i, i FROM n`;
+
+test('what is behind an event that is gone is found by the index, in a topic of any size', async (t) => {
+  const db = openDatabase(':memory:');
+  t.after(() => db.close());
+  migrate(db);
+  db.exec(`INSERT INTO project (id, name, sandbox, created_at) VALUES ('p', 'p', 0, 0)`);
+  for (const topic of ['t', 'u'])
+    db.exec(`INSERT INTO topic (project_id, id, name, created_at) VALUES ('p', '${topic}', '${topic}', 0)`);
+  db.exec(FILL);
+  const plain = createStatements(db);
+  const asked: string[] = [];
+  const state = { rows: 0 };
+  const statements: Statements = {
+    ...plain,
+    all<R>(sql: string, ...params: never[]) {
+      const rows = plain.all<R>(sql, ...params);
+      asked.push(sql);
+      state.rows += rows.length;
+      return rows;
+    },
+  };
+  const shelf = createShelf({
+    rows: [],
+    clock: createFakeClock(),
+    logger: silentLogger,
+    note: async () => {},
+  });
+  const read = sqliteEventReader(statements, shelf);
+  const [{ id }] = plain.all<{ id: EventId }>('SELECT id FROM event WHERE seq = 25000') as [{ id: EventId }];
+  db.exec('DELETE FROM event WHERE seq = 25000');
+
+  const found = await read.eventsAfter(PROJECT, TOPIC, id, 8);
+  // the gone one's place, but for the events of the minute before it, of which half are this topic's
+  assert.deepEqual(
+    found.map(({ createdAt }) => createdAt),
+    [24_940, 24_942, 24_944, 24_946, 24_948, 24_950, 24_952, 24_954],
+  );
+  assert.ok(state.rows <= 9, `${state.rows} rows`);
+  for (const sql of asked) {
+    const plan = plain.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).map(({ detail }) => detail);
+    assert.equal(plan.length, 1, plan.join('\n'));
+    assert.match(
+      plan[0]!,
+      /^SEARCH event USING (COVERING )?INDEX .*\((project_id=\? AND id<\?|project_id=\? AND topic_id=\? AND seq>\?)\)$/,
+    );
+  }
+});
