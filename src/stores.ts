@@ -18,6 +18,7 @@ import { createLine } from './store/postgres/line.ts';
 import { migratePostgres } from './store/postgres/migrate.ts';
 import { openPostgresStore } from './store/postgres/open.ts';
 import { createPermits } from './store/postgres/permits.ts';
+import { analyseLarge } from './store/postgres/statistics.ts';
 import { createSharedUsage } from './store/postgres/usage.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
@@ -104,6 +105,7 @@ export async function openGround(config: Config, options: GroundOptions): Promis
       onFenced: options.onFenced,
     }),
   );
+  opening.use(analyseLarge({ url, logger }));
   const line = createLine(url);
   opening.defer(() => line.close());
   const permits = opening.use(

@@ -1,14 +1,17 @@
 /**
  * An export into an empty PostgreSQL store, in one transaction: all of it or nothing. What waits belongs to a member of
- * its own that has left, so that the first node that looks takes it over. Fails with TransferError where the file is not
- * ours or not whole, or the store is not empty.
+ * its own that has left, so that the first node that looks takes it over. Behind it what was filled is analysed; where
+ * that fails, the first node that starts does it. Fails with TransferError where the file is not ours or not whole, or the
+ * store is not empty.
  */
 import pg from 'pg';
+import type { Report } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
 import { GONE } from '../postgres/cluster.ts';
 import { connectConfig, openingError } from '../postgres/connect.ts';
 import { migratePostgres } from '../postgres/migrate.ts';
 import { createPartitions, dropDayOf } from '../postgres/partitions.ts';
+import { analyse } from '../postgres/statistics.ts';
 import { type Head, readHead, readLine, type TableName, TransferError } from './format.ts';
 import { linesOf } from './lines.ts';
 
@@ -21,6 +24,7 @@ export interface ImportOptions {
   readonly now: number;
   /** Throws where the file's secret key is not ours. */
   readonly check: (head: Head) => void;
+  readonly report?: Report;
 }
 /** Rows and octets of one statement. */
 const ROWS = 500;
@@ -44,7 +48,7 @@ const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
 
 /** Rows by table. */
 export async function importPostgres(options: ImportOptions): Promise<Readonly<Record<string, number>>> {
-  const { url, member } = options;
+  const { url, member, report } = options;
   const { era } = await migratePostgres(url);
   const client = new pg.Client(connectConfig(url, 'import'));
   client.on('error', () => {});
@@ -55,7 +59,9 @@ export async function importPostgres(options: ImportOptions): Promise<Readonly<R
   }
   try {
     await client.query('SET plan_cache_mode = force_generic_plan');
-    return await take(client, options, era, member);
+    const counts = await take(client, options, era, member);
+    await analyse(client, 0, report).catch(() => 0);
+    return counts;
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
     throw error;

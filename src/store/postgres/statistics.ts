@@ -1,0 +1,76 @@
+/**
+ * What the planner knows of the large tables. Nobody has looked at one that was filled at once, by an import or a
+ * restored dump, until autovacuum comes to it, and until then mail waits for poor plans. Invariants: tables and
+ * partitions are looked at one by one, never a partitioned table as a whole, which would keep the writers from
+ * attaching a day; mail is taken meanwhile; of several nodes one does it. What fails is logged, and autovacuum's.
+ */
+import pg from 'pg';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Report } from '../../runtime/report.ts';
+import { connectConfig, destroy } from './connect.ts';
+import { LOCK_SPACE } from './migrate.ts';
+
+const STATISTICS_LOCK = 3;
+/** About 10,000 rows of 200 octets. */
+export const LARGE_OCTETS = 2 * 1024 * 1024;
+/** Known by what the planner has, not by when it was made: a server that crashed forgets the times. */
+const UNKNOWN = `SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+    AND pg_relation_size(oid) > $1 AND relname <> ALL (ARRAY(SELECT tablename FROM pg_stats WHERE schemaname = current_schema()))
+  ORDER BY pg_relation_size(oid) DESC`;
+/** What waits is counted from its index alone, for which the server must know which pages have settled. */
+const COUNTED_BY_INDEX = 'recipient';
+
+/** Looks at the tables over `octets` of which nothing is known. Returns how many there were. Rejects as the database does. */
+export async function analyse(client: pg.Client, octets: number, report: Report = () => {}): Promise<number> {
+  const { rows } = await client.query<{ name: string }>(UNKNOWN, [octets]);
+  for (const [done, { name }] of rows.entries()) {
+    report({ done, total: rows.length, unit: 'tables analysed' });
+    const table = client.escapeIdentifier(name);
+    // One that is locked is being looked at by autovacuum, or dropped.
+    await client.query(
+      name === COUNTED_BY_INDEX ? `VACUUM (ANALYZE, SKIP_LOCKED) ${table}` : `ANALYZE (SKIP_LOCKED) ${table}`,
+    );
+  }
+  return rows.length;
+}
+
+/** Begins to look at the large ones and returns at once; disposing gives up. `done` never rejects. */
+export function analyseLarge({
+  url,
+  logger,
+}: {
+  url: string;
+  logger: Logger;
+}): AsyncDisposable & { readonly done: Promise<void> } {
+  const client = new pg.Client(connectConfig(url, 'statistics'));
+  client.on('error', () => {});
+  const state = { closed: false };
+  async function run(): Promise<void> {
+    await client.connect();
+    const { rows } = await client.query<{ mine: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS mine', [
+      LOCK_SPACE,
+      STATISTICS_LOCK,
+    ]);
+    if (rows[0]!.mine !== true) return;
+    const began = performance.now();
+    const tables = await analyse(client, LARGE_OCTETS);
+    if (tables > 0)
+      logger.info(
+        { tables, ms: Math.round(performance.now() - began) },
+        'large tables without statistics were analysed',
+      );
+  }
+  const done = run()
+    .catch((error: unknown) => {
+      if (!state.closed) logger.warn({ err: error }, 'large tables could not be analysed');
+    })
+    .finally(() => client.end().catch(() => {}));
+  return {
+    done,
+    async [Symbol.asyncDispose]() {
+      state.closed = true;
+      destroy(client);
+      await done;
+    },
+  };
+}
