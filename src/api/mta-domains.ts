@@ -11,10 +11,11 @@ import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../events/catalogue.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
 import type { Rule } from '../rules/types.ts';
 import type { DomainId, ProjectId, TopicId } from '../runtime/ids.ts';
+import type { PageRequest } from '../runtime/transactor.ts';
 import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
-import { byCreation, sendList, sendWhole } from './pages.ts';
+import { MOST_ITEMS, sendList } from './pages.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, List, PageQuery, Self, WholeQuery } from './schemas.ts';
 
@@ -225,9 +226,9 @@ export function mtaDomainRoutes(app: FastifyInstance, deps: ApiDeps, views: View
     const listed = { ...listParams, querystring: WholeQuery, response: { 200: List } };
     app.get(path, { schema: listed }, async (request, reply) => {
       const { projectId } = permitted(request, `${policy}.list`);
-      const rules: readonly Rule[] = await read.rules(projectId, await place(request, projectId), family);
-      const whole = { items: [...rules].reverse(), keyOf: byCreation, order: 'down' } as const;
-      return sendWhole(request, reply, whole, views.rule);
+      const domainId = await place(request, projectId);
+      const pages = (page: PageRequest) => read.rulePage(projectId, domainId, family, page);
+      return sendList(request, reply, pages, views.rule, { most: MOST_ITEMS });
     });
     app.post(
       path,

@@ -8,7 +8,7 @@ import { goneSignal } from './client-gone.ts';
 import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { etagOfJson } from './etag.ts';
-import { byId, JSON_TYPE, listJson, pageOf, pagesOf, sendList } from './pages.ts';
+import { byId, JSON_TYPE, listJson, MOST_ITEMS, pageOf, pagesOf, sendList } from './pages.ts';
 import { Problem, problemBody } from './problems.ts';
 import { rawMessage } from './raw-message.ts';
 import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery, WholeQuery } from './schemas.ts';
@@ -66,7 +66,7 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
       const items = await read.recipients(projectId, message.id);
       const pages = pagesOf({ items, keyOf: byId, order: 'up' });
       const signal = goneSignal(reply);
-      const asked = pageOf(request, Number.POSITIVE_INFINITY);
+      const asked = pageOf(request, MOST_ITEMS);
       async function* tagged(): AsyncGenerator<string> {
         const json = await listJson({
           ...asked,

@@ -189,7 +189,7 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
           next_due_at: iso(nextDue),
           unreachable: dead.find(({ site }) => site === lane)?.cause ?? null,
         }),
-        { depth },
+        { beside: { depth } },
       );
     },
   );

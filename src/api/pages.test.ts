@@ -79,6 +79,42 @@ test('a store that gives fewer than asked ends the page, and says where to go on
   assert.deepEqual([asked, JSON.parse(json).next_cursor], [[null], 'b']);
 });
 
+test('where a filter passes rows by, the answer says how many were looked at, and ends after so many', async () => {
+  const rare = async (limit: number, lookedAt: number) => {
+    const asked: number[] = [];
+    const json = await listJson({
+      limit,
+      cursor: null,
+      view,
+      async read({ limit }) {
+        asked.push(limit);
+        const items = itemsOf(Array.from({ length: limit }, () => 1));
+        return { items, cursors: items.map(byId), nextCursor: 'more', lookedAt };
+      },
+    });
+    const { items, next_cursor, looked_at } = JSON.parse(json);
+    return { asked, shown: items.length, next_cursor, looked_at };
+  };
+  assert.deepEqual(await rare(500, 400), {
+    asked: [25, 25, 25],
+    shown: 75,
+    next_cursor: 'more',
+    looked_at: 1200,
+  });
+  assert.deepEqual(await rare(30, 40), { asked: [25, 5], shown: 30, next_cursor: 'more', looked_at: 80 });
+  assert.deepEqual(
+    JSON.parse(
+      await listJson({
+        limit: 50,
+        cursor: null,
+        view,
+        read: async () => ({ items: [], cursors: [], nextCursor: null, lookedAt: 0 }),
+      }),
+    ),
+    { items: [], next_cursor: null, looked_at: 0 },
+  );
+});
+
 test('work ends when its client is gone', async () => {
   const gone = new AbortController();
   const items = itemsOf(Array.from({ length: 500 }, () => 1));

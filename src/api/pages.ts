@@ -1,17 +1,20 @@
 /**
  * Lists, made while they are sent. Invariants: rows are read a few at a time and written item by item, with turns of the
  * event loop between; a page ends at 4 MiB of JSON, or behind its first item; `next_cursor` leads to what follows the last
- * item, wherever the page ended. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
+ * item, wherever the page ended. Where a filter passes rows by, a page ends after a bounded number of them as well, and
+ * `looked_at` says of how many. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Page, PageRequest } from '../runtime/transactor.ts';
+import { MOST_LOOKED_AT, type Page, type PageRequest } from '../runtime/transactor.ts';
 import { goneSignal } from './client-gone.ts';
 import { invalid } from './problems.ts';
 
 /** Octets of JSON at which a page ends. */
 export const PAGE_OCTETS = 4 * 1024 * 1024;
 export const JSON_TYPE = 'application/json; charset=utf-8';
+/** Items a caller may ask for. */
+export const MOST_ITEMS = 500;
 /** Rows read at once: some have 300 KiB. */
 const CHUNK = 25;
 
@@ -33,10 +36,12 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
   yield `{${fields.join('')}"${name}":[`;
   let shown = 0;
   let octets = 0;
+  let lookedAt: number | null = null;
   let next = options.cursor;
   filling: for (;;) {
     const asked = Math.min(CHUNK, limit - shown);
     const page = await read({ limit: asked, cursor: next });
+    if (page.lookedAt !== undefined) lookedAt = (lookedAt ?? 0) + page.lookedAt;
     for (const [i, item] of page.items.entries()) {
       const text = JSON.stringify(await view(item));
       octets += Buffer.byteLength(text) + 1;
@@ -47,11 +52,13 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
     }
     next = page.nextCursor;
     // A store that gives fewer than asked has looked at as many rows as it may.
-    if (next === null || page.items.length < asked || shown >= limit) break;
+    const isEnough = page.items.length < asked || (lookedAt ?? 0) >= MOST_LOOKED_AT;
+    if (next === null || isEnough || shown >= limit) break;
     await turn();
     signal?.throwIfAborted();
   }
-  yield `],"next_cursor":${JSON.stringify(next)}}`;
+  const looked = lookedAt === null ? '' : `,"looked_at":${lookedAt}`;
+  yield `],"next_cursor":${JSON.stringify(next)}${looked}}`;
 }
 /** The same, whole. */
 export async function listJson<T>(options: ListOptions<T>): Promise<string> {
@@ -75,16 +82,17 @@ function isCursor(text: string): boolean {
   const key = Buffer.from(text, 'base64url');
   return key.toString('base64url') === text && /^[\x20-\x7e]+$/.test(key.toString('latin1'));
 }
-/** Answers with the page the caller asks for. */
+/** Answers with the page the caller asks for; `most` items where he names no limit. */
 export async function sendList<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   read: ReadPage<T>,
   view: ListOptions<T>['view'],
-  beside: object = {},
+  { beside = {}, most = 50 }: { readonly beside?: object; readonly most?: number } = {},
 ): Promise<FastifyReply> {
   const signal = goneSignal(reply);
-  return sendPieces(request, reply, listPieces({ ...pageOf(request), read, view, beside, signal }), signal);
+  const page = pageOf(request, most);
+  return sendPieces(request, reply, listPieces({ ...page, read, view, beside, signal }), signal);
 }
 /** By the caller's project; a member who names none has a share of his own. */
 function sendPieces(
@@ -115,7 +123,7 @@ export function pagesOf<T>({ items, keyOf, order }: Whole<T>): ReadPage<T> {
     return { items: shown, cursors, nextCursor: isMore ? (cursors.at(-1) ?? null) : null };
   };
 }
-/** As sendList; where the caller names no limit, what fits is one page. */
+/** As sendList; where the caller names no limit, a page has as many items as one may ask for. */
 export async function sendWhole<T>(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -123,7 +131,7 @@ export async function sendWhole<T>(
   view: ListOptions<T>['view'],
 ): Promise<FastifyReply> {
   const signal = goneSignal(reply);
-  const page = pageOf(request, Number.POSITIVE_INFINITY);
+  const page = pageOf(request, MOST_ITEMS);
   return sendPieces(request, reply, listPieces({ ...page, read: pagesOf(whole), view, signal }), signal);
 }
 export const byId = ({ id }: { readonly id: string }): string => id;

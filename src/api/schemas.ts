@@ -12,10 +12,10 @@ export const PageQuery = Type.Object(
   },
   { additionalProperties: false },
 );
-/** Of lists that are rarely long: without a limit, as much as one page holds. */
+/** Of lists that are rarely long: without a limit, as much as one may ask for. */
 export const WholeQuery = Type.Object(
   {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
     cursor: Type.Optional(Type.String({ maxLength: 500 })),
   },
   { additionalProperties: false },

@@ -1,5 +1,6 @@
 /** Receive, send and event rules of a domain: which topic gets what. */
 import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
 
 interface RuleBase {
   readonly id: RuleId;
@@ -33,6 +34,13 @@ export interface RuleReader {
     domain: DomainId | null,
     family: F,
   ): Promise<readonly Extract<Rule, { family: F }>[]>;
+  /** The same, newest first. */
+  rulePage(
+    project: ProjectId,
+    domain: DomainId | null,
+    family: Rule['family'],
+    page: PageRequest,
+  ): Promise<Page<Rule>>;
   rule(project: ProjectId, id: RuleId): Promise<Rule | null>;
 }
 export interface RuleTx {

@@ -33,6 +33,23 @@ export type AuditEventId = Id<'audit-event'>;
 /** Stands for a project where something is the instance's own. */
 export const INSTANCE = '' as ProjectId;
 
+/**
+ * ms by which the order of rows may differ from that of their ids: an id is made before its row is committed, and with
+ * many waiting for the writer that took seconds.
+ */
+export const DISORDER_MS = 60_000;
+/** Wall ms at which an id was made (UUIDv7, RFC 9562 §5.7). */
+export function madeAt(id: Id<string>): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+/** What is above all ids made before `ms` and below all others. */
+export function idsFrom(ms: number): string {
+  const hex = Math.max(0, Math.min(ms, 2 ** 48 - 1))
+    .toString(16)
+    .padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The id, or null where the text is not a UUID (upper case is folded). */

@@ -38,7 +38,11 @@ export interface Page<T> {
   /** Of each item: the cursor of what follows it, for who ends the page there. */
   readonly cursors: readonly string[];
   readonly nextCursor: string | null;
+  /** Rows looked at where a filter passes some by: a bounded number, so that a page may be short or empty before the end. */
+  readonly lookedAt?: number;
 }
+/** Rows that one page looks at where a filter passes most of them by. */
+export const MOST_LOOKED_AT = 1_000;
 export interface PageRequest {
   /** 1..500 */
   readonly limit: number;

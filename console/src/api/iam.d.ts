@@ -5302,6 +5302,8 @@ export interface operations {
                     "application/json": {
                         items: components["schemas"]["AuditEvent"][];
                         next_cursor: string | null;
+                        /** @description with a filter: of so many rows `items` are those it means. About 1000 are looked at for one answer, so that it may be short or empty before the end, which is where `next_cursor` is null */
+                        looked_at?: number;
                     };
                 };
             };

@@ -1324,7 +1324,7 @@ export interface components {
                 } | null;
                 settled_at: string | null;
             }[];
-            /** @description as `cursor`: where the recipients go on, which end at 4 MiB like the page of a list */
+            /** @description as `cursor`: where the recipients go on, which end at `limit` (500) and at 4 MiB like the page of a list */
             next_cursor: string | null;
         };
         SendTask: {
@@ -6663,6 +6663,8 @@ export interface operations {
                     "application/json": {
                         items: components["schemas"]["WaitingRecipient"][];
                         next_cursor: string | null;
+                        /** @description with a filter: of so many rows `items` are those it means. About 1000 are looked at for one answer, so that it may be short or empty before the end, which is where `next_cursor` is null */
+                        looked_at?: number;
                     };
                 };
             };
@@ -7563,6 +7565,8 @@ export interface operations {
                     "application/json": {
                         items: components["schemas"]["LimitRequest"][];
                         next_cursor: string | null;
+                        /** @description with a filter: of so many rows `items` are those it means. About 1000 are looked at for one answer, so that it may be short or empty before the end, which is where `next_cursor` is null */
+                        looked_at?: number;
                     };
                 };
             };

@@ -172,6 +172,6 @@ export const accessReference: Reference = {
   'GET /iam/v1/audit_events': {
     id: 'iam.audit_events.list',
     summary: "who changed what, newest first; with `instance` what is no project's, for operators",
-    answers: { 200: { list: 'AuditEvent' } },
+    answers: { 200: { list: 'AuditEvent', filtered: true } },
   },
 };

@@ -33,7 +33,7 @@ export const mtaLimitReference: Reference = {
   'GET /mta/v1/limit_requests': {
     id: 'mta.limit_requests.list',
     summary: 'requests for higher limits, newest first; with `all` those of all projects, for operators',
-    answers: { 200: { list: 'LimitRequest' } },
+    answers: { 200: { list: 'LimitRequest', filtered: true } },
   },
   'POST /mta/v1/limit_requests': {
     id: 'mta.limit_requests.create',

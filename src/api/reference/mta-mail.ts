@@ -93,7 +93,7 @@ export const mtaMailReference: Reference = {
     id: 'mta.queues.recipients.list',
     needs: 'mta.queues.list',
     summary: 'each recipient that waits, and why',
-    answers: { 200: { list: 'WaitingRecipient' } },
+    answers: { 200: { list: 'WaitingRecipient', filtered: true } },
   },
   'POST /mta/v1/queues': {
     id: 'mta.queues.update',

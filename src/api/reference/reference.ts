@@ -4,6 +4,7 @@
  * document. An operation without an entry stays as generated, and the tests name it.
  */
 import type { TSchema } from 'typebox';
+import { MOST_LOOKED_AT } from '../../runtime/transactor.ts';
 import { PROBLEM_TYPES, type ProblemName } from '../problem-types.ts';
 import { EXAMPLE, type ExampleName, OWN_EXAMPLE, type OwnExampleName } from './example-ids.ts';
 import { RESOURCES, type ResourceName } from './resources.ts';
@@ -13,7 +14,12 @@ export interface Example {
   readonly value: object;
 }
 /** A resource by name, a page of them, octets of a media type, or nothing. */
-export type Answer = ResourceName | { readonly list: ResourceName } | { readonly octets: string } | null;
+export type Answer =
+  | ResourceName
+  /** `filtered`: it may be filtered by what no index knows, and then says how many rows were looked at. */
+  | { readonly list: ResourceName; readonly filtered?: true }
+  | { readonly octets: string }
+  | null;
 export interface OperationReference {
   /** Stable name: the operation the role needs, where that is one and the same. */
   readonly id: string;
@@ -54,6 +60,11 @@ export interface OpenApi {
   components?: { schemas?: Record<string, object>; [part: string]: unknown };
 }
 
+const LOOKED_AT = {
+  type: 'integer',
+  minimum: 0,
+  description: `with a filter: of so many rows \`items\` are those it means. About ${MOST_LOOKED_AT} are looked at for one answer, so that it may be short or empty before the end, which is where \`next_cursor\` is null`,
+};
 const pointer = (name: ResourceName) => ({ $ref: `#/components/schemas/${name}` });
 function schemaOf(answer: Answer): { type: string; schema: object } | null {
   if (answer === null) return null;
@@ -68,6 +79,7 @@ function schemaOf(answer: Answer): { type: string; schema: object } | null {
       properties: {
         items: { type: 'array', items: pointer(answer.list) },
         next_cursor: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+        ...(answer.filtered === true ? { looked_at: LOOKED_AT } : {}),
       },
     },
   };

@@ -139,7 +139,8 @@ export const RESOURCES = {
     ...Head,
     recipients: Type.Array(Recipient),
     next_cursor: Type.Union([Type.String(), Type.Null()], {
-      description: 'as `cursor`: where the recipients go on, which end at 4 MiB like the page of a list',
+      description:
+        'as `cursor`: where the recipients go on, which end at `limit` (500) and at 4 MiB like the page of a list',
     }),
   }),
   SendTask: task(

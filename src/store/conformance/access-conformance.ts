@@ -185,5 +185,43 @@ export function accessConformance(with_: WithStore): void {
     const page = await store.read.auditEvents(p.id, {}, { limit: 2, cursor: null });
     const rest = await store.read.auditEvents(p.id, {}, { limit: 2, cursor: page.nextCursor });
     assert.deepEqual([...page.items, ...rest.items], [failed, second, first]);
+    assert.equal(page.lookedAt, undefined);
   });
+  with_(
+    'access: a filter looks at a bounded number of audit events, says so, and goes on there',
+    async (store) => {
+      const p = await make.withProject(store);
+      const rare = 'iam.roles.create';
+      // The rare ones are the oldest, and one in the middle.
+      const events = Array.from({ length: 1_205 }, (_, i) =>
+        make.auditEvent({
+          projectId: p.id,
+          id: idAt(NOW + i),
+          at: NOW + i,
+          ...(i < 2 || i === 600 ? { operation: rare } : {}),
+        }),
+      );
+      await store.transact(p.id, (tx) => {
+        for (const one of events) tx.insertAuditEvent(one);
+      });
+      const of = async (limit: number, cursor: string | null = null) => {
+        const page = await store.read.auditEvents(p.id, { operation: rare }, { limit, cursor });
+        return { ...page, items: page.items.map(({ at }) => at - NOW) };
+      };
+      const first = await of(50);
+      assert.deepEqual([first.items, first.lookedAt], [[600], 1_000]);
+      const second = await of(50, first.nextCursor);
+      assert.deepEqual([second.items, second.lookedAt, second.nextCursor], [[1, 0], 205, null]);
+      const one = await of(1);
+      assert.deepEqual([one.items, one.lookedAt, one.nextCursor], [[600], 605, one.cursors[0]]);
+      assert.deepEqual((await of(1, one.nextCursor)).items, [1]);
+      // Times are found by the ids, which tell them; they are made up to a minute before.
+      const early = await store.read.auditEvents(p.id, { to: NOW + 2 - 60_000 }, ALL);
+      assert.deepEqual([early.items.length, early.lookedAt], [0, 2]);
+      const late = await store.read.auditEvents(p.id, { from: NOW + 61_200 }, ALL);
+      assert.deepEqual([late.items.length, late.lookedAt, late.nextCursor], [0, 5, null]);
+      const none = await store.read.auditEvents(p.id, { actor: newId() }, ALL);
+      assert.deepEqual([none.items, none.lookedAt, none.nextCursor !== null], [[], 1_000, true]);
+    },
+  );
 }

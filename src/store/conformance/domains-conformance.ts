@@ -1,8 +1,8 @@
 /** MTA domains, DKIM keys and rules on every engine. */
 import assert from 'node:assert/strict';
 import type { RemovedDomain } from '../../domains/types.ts';
-import type { EventRule, ReceiveRule } from '../../rules/types.ts';
-import { StaleError } from '../../runtime/transactor.ts';
+import type { EventRule, ReceiveRule, Rule } from '../../rules/types.ts';
+import { type Page, StaleError } from '../../runtime/transactor.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
@@ -131,6 +131,42 @@ export function domainsConformance(with_: WithStore): void {
     );
   });
 
+  with_('rules in pages, newest first, by domain and family', async (store) => {
+    const p = await make.withProject(store);
+    const [t, o] = [make.topic(p), make.owned(p, 'example.com', { verifiedAt: NOW })];
+    const d = make.domain(o, t);
+    const base = { projectId: p.id, topicId: t.id };
+    const rules = [3, 1, 2, 2, 2].map((at) => ({
+      ...base,
+      id: newId<'rule'>(),
+      createdAt: NOW + at,
+      family: 'outgoing' as const,
+      domainId: d.id,
+    }));
+    const own = { ...base, id: newId<'rule'>(), createdAt: NOW, family: 'event' as const, domainId: null };
+    await store.transact(p.id, (tx) => {
+      tx.insertOwnedDomain(o);
+      tx.insertTopic(t);
+      tx.insertDomain(d);
+      for (const rule of rules) tx.insertRule(rule);
+      tx.insertRule({ ...own, names: ['bounced'] });
+    });
+    const found: string[] = [];
+    for (let cursor: string | null = null; ; ) {
+      const page: Page<Rule> = await store.read.rulePage(p.id, d.id, 'outgoing', { limit: 2, cursor });
+      assert.ok(page.items.length <= 2 && page.cursors.length === page.items.length);
+      found.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+      if (cursor === null) break;
+    }
+    const oldestFirst = await store.read.rules(p.id, d.id, 'outgoing');
+    assert.deepEqual(found, oldestFirst.map(({ id }) => id).reverse());
+    const page = (domain: typeof d.id | null, family: Rule['family'], cursor: string | null = null) =>
+      store.read.rulePage(p.id, domain, family, { limit: 9, cursor });
+    assert.deepEqual((await page(null, 'event')).items, [{ ...own, names: ['bounced'] }]);
+    assert.deepEqual((await page(d.id, 'event')).items, []);
+    assert.deepEqual((await page(d.id, 'outgoing', 'bm9uc2Vuc2U')).items, []);
+  });
   with_('DKIM keys move from state to state, and only from the one they are in', async (store) => {
     const p = await make.withProject(store);
     const o = make.owned(p, 'example.com');

@@ -238,6 +238,11 @@ export function spoolConformance(with_: WithStore): void {
           .items[0]?.row,
         rows[4],
       );
+      const lookedAt = async (filter: WaitingFilter) =>
+        (await store.read.waiting(filter, { limit: 9, cursor: null })).lookedAt;
+      assert.equal(await lookedAt({ project: p.id, lane: 'a.test' }), undefined);
+      assert.equal(await lookedAt({ project: p.id, sender: 'nobody@example.com' }), 4);
+      assert.equal(await lookedAt({ project: null, lane: 'b.test' }), 5);
     },
   );
   with_('suspensions, operations and once-only keys are kept', async (store) => {

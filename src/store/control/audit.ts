@@ -1,8 +1,10 @@
 /** The audit as queries both engines can run. */
 import type { Kysely } from 'kysely';
-import type { AuditActor, AuditEvent, AuditReader, AuditTx } from '../../ledger/audit.ts';
+import type { AuditActor, AuditEvent, AuditFilter, AuditReader, AuditTx } from '../../ledger/audit.ts';
+import { DISORDER_MS, idsFrom } from '../../runtime/ids.ts';
 import { type Ask, command, decodeCursor, fromJson, type Push, toPage } from '../command.ts';
 import type { AuditEventTable, Tables } from '../schema/tables.ts';
+import { lookThrough } from './look-through.ts';
 
 const toEvent = (r: AuditEventTable): AuditEvent => ({
   id: r.id as AuditEvent['id'],
@@ -15,20 +17,33 @@ const toEvent = (r: AuditEventTable): AuditEvent => ({
   fields: fromJson(r.fields) as string[],
   outcome: r.outcome,
 });
+function isMeant({ actor, operation, from, to }: AuditFilter, row: AuditEventTable): boolean {
+  return (
+    (actor === undefined || row.actor_id === actor) &&
+    (operation === undefined || row.operation === operation) &&
+    (from === undefined || row.at >= from) &&
+    (to === undefined || row.at < to)
+  );
+}
 
 export function auditReader(db: Kysely<Tables>, ask: Ask): AuditReader {
   return {
-    async auditEvents(project, { actor, operation, from, to }, { limit, cursor }) {
-      let query = db
-        .selectFrom('audit_event')
-        .selectAll()
-        .where('project_id', '=', project)
-        .where('id', '<', decodeCursor(cursor));
-      if (actor !== undefined) query = query.where('actor_id', '=', actor);
-      if (operation !== undefined) query = query.where('operation', '=', operation);
-      if (from !== undefined) query = query.where('at', '>=', from);
-      if (to !== undefined) query = query.where('at', '<', to);
-      return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toEvent);
+    async auditEvents(project, filter, page) {
+      const youngest = filter.to === undefined ? '~' : idsFrom(filter.to + DISORDER_MS);
+      const oldest = filter.from === undefined ? 0 : filter.from - DISORDER_MS;
+      const read = (below: string, limit: number) => {
+        const query = db.selectFrom('audit_event').selectAll().where('project_id', '=', project);
+        return ask(query.where('id', '<', below).orderBy('id', 'desc').limit(limit));
+      };
+      if (Object.keys(filter).length > 0)
+        return lookThrough(page, {
+          read: (below, limit) => read([below, youngest].sort()[0]!, limit),
+          isMeant: (row) => isMeant(filter, row),
+          isEnd: (row) => row.at < oldest,
+          map: toEvent,
+        });
+      const rows = await read(decodeCursor(page.cursor), page.limit + 1);
+      return toPage(rows, page.limit, (r) => r.id, toEvent);
     },
   };
 }

@@ -108,8 +108,22 @@ export function fromRule(rule: Rule): Omit<RuleTable, 'project_id' | 'id' | 'cre
   };
 }
 
+/** Above every rule where there is no cursor, below every one where it is none of ours. */
+function placeOf(cursor: string | null): readonly [createdAt: number, id: string] {
+  if (cursor === null) return [Number.MAX_SAFE_INTEGER, ''];
+  const place = /^(\d{1,15}) ([0-9a-f-]{36})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'));
+  return place === null ? [0, ''] : [Number(place[1]), place[2]!];
+}
+
 export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleReader {
   const domains = () => db.selectFrom('mta_domain').selectAll();
+  const rules = (project: string, domain: string | null, family: Rule['family']) =>
+    db
+      .selectFrom('rule')
+      .selectAll()
+      .where('project_id', '=', project)
+      .where('domain_id', domain === null ? 'is' : '=', domain)
+      .where('family', '=', family);
   const removed = () => db.selectFrom('removed_domain').selectAll();
   return {
     async findDomain(name) {
@@ -164,13 +178,16 @@ export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleR
       return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toRemoved);
     },
     async rules(project, domain, family) {
-      const query = db
-        .selectFrom('rule')
-        .selectAll()
-        .where('project_id', '=', project)
-        .where('domain_id', domain === null ? 'is' : '=', domain);
-      const rows = await ask(query.where('family', '=', family).orderBy('created_at').orderBy('id'));
+      const rows = await ask(rules(project, domain, family).orderBy('created_at').orderBy('id'));
       return rows.map((row) => toRule(row) as Extract<Rule, { family: typeof family }>);
+    },
+    async rulePage(project, domain, family, { limit, cursor }) {
+      const [at, id] = placeOf(cursor);
+      const query = rules(project, domain, family)
+        .where((e) => e(e.refTuple('created_at', 'id'), '<', e.tuple(at, id)))
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc');
+      return toPage(await ask(query.limit(limit + 1)), limit, (r) => `${r.created_at} ${r.id}`, toRule);
     },
     async rule(project, id) {
       const [row] = await ask(

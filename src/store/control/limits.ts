@@ -13,6 +13,7 @@ import {
 } from '../../limits/traffic.ts';
 import { type Ask, command, decodeCursor, type Push, toPage } from '../command.ts';
 import type { LimitAlertTable, LimitRequestTable, Tables } from '../schema/tables.ts';
+import { lookThrough } from './look-through.ts';
 
 const toAlert = (r: LimitAlertTable): LimitAlert => ({
   projectId: r.project_id as LimitAlert['projectId'],
@@ -84,12 +85,16 @@ export function limitsReader(db: Kysely<Tables>, ask: Ask): TrafficReader & Aler
       const [row] = await ask(db.selectFrom('limit_request').selectAll().where('id', '=', id));
       return row === undefined ? null : toRequest(row);
     },
-    async limitRequests(project, state, { limit, cursor }) {
-      let query = db.selectFrom('limit_request').selectAll().where('id', '<', decodeCursor(cursor));
-      if (project !== null) query = query.where('project_id', '=', project);
-      if (state !== null) query = query.where('state', '=', state);
-      const rows = await ask(query.orderBy('id', 'desc').limit(limit + 1));
-      return toPage(rows, limit, (r) => r.id, toRequest);
+    async limitRequests(project, state, page) {
+      const read = (below: string, limit: number) => {
+        let query = db.selectFrom('limit_request').selectAll().where('id', '<', below);
+        if (project !== null) query = query.where('project_id', '=', project);
+        return ask(query.orderBy('id', 'desc').limit(limit));
+      };
+      if (state !== null)
+        return lookThrough(page, { read, isMeant: (row) => row.state === state, map: toRequest });
+      const rows = await read(decodeCursor(page.cursor), page.limit + 1);
+      return toPage(rows, page.limit, (r) => r.id, toRequest);
     },
   };
 }

@@ -4,7 +4,7 @@
  * owns, what people see is everyone's. Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
  */
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
-import { StoreError } from '../../runtime/transactor.ts';
+import { MOST_LOOKED_AT, StoreError } from '../../runtime/transactor.ts';
 import type {
   DueRecipient,
   LaneSummary,
@@ -16,8 +16,8 @@ import { matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, type SqlValue, toBuffer, toPage } from '../command.ts';
 import {
   type AttemptCells,
+  isLookedThrough,
   type MessageCells,
-  MOST_LOOKED_AT,
   type OperationCells,
   type RecipientCells,
   readCursor,
@@ -256,10 +256,12 @@ export function postgresSpoolReader(deps: {
         where += ` AND (r.project_id, r.lane, r.next_attempt_at, r.state, r.id) > (${project}, ${lane}, ${time}::int8, ${state}, ${id})`;
       }
       const inOrder = `project_id, lane, next_attempt_at, state, id`;
+      const most = isLookedThrough(filter) ? MOST_LOOKED_AT : limit + 1;
+      const atMost = `LIMIT ${param(most)}::int8`;
       const keys = await all<WaitingKey>(
         `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
-            SELECT ${inOrder} FROM recipient r WHERE ${where} ORDER BY ${inOrder} LIMIT ${MOST_LOOKED_AT}) k
-          ORDER BY ${inOrder} LIMIT ${MOST_LOOKED_AT}`,
+            SELECT ${inOrder} FROM recipient r WHERE ${where} ORDER BY ${inOrder} ${atMost}) k
+          ORDER BY ${inOrder} ${atMost}`,
         params,
         LONG_READ,
       );
@@ -278,8 +280,9 @@ export function postgresSpoolReader(deps: {
       const byId = new Map(keys.map((key) => [key.id, key]));
       const cursors = items.map(({ row }) => writeCursor(byId.get(row.id)!));
       const last = keys[next - 1];
-      const over = next === keys.length && keys.length < MOST_LOOKED_AT;
-      return { items, cursors, nextCursor: over || last === undefined ? null : writeCursor(last) };
+      const over = next === keys.length && keys.length < most;
+      const nextCursor = over || last === undefined ? null : writeCursor(last);
+      return { items, cursors, nextCursor, ...(isLookedThrough(filter) ? { lookedAt: next } : {}) };
     },
     async recipient(project, id) {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND id = $2`;

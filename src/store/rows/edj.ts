@@ -1,6 +1,13 @@
 /** Events and subscriber deliveries as both engines read them; see spool.ts. */
 import type { EdjReader, EventRow, Round, SubscriberDelivery } from '../../edj/types.ts';
-import type { EventId, ProjectId, SubscriberId } from '../../runtime/ids.ts';
+import {
+  DISORDER_MS,
+  type EventId,
+  idsFrom,
+  madeAt,
+  type ProjectId,
+  type SubscriberId,
+} from '../../runtime/ids.ts';
 import { fromJson } from '../command.ts';
 
 export interface EventCells {
@@ -64,20 +71,12 @@ export function projectShares(perProject: (project: ProjectId) => number) {
     take: (project: string): void => void left.set(project, leftOf(project) - 1),
   };
 }
-/** ms by which the order of events may differ from that of their ids: an id is made before its event is committed. */
-const DISORDER_MS = 60_000;
 /**
  * Where to read on behind an event that is gone, of which its id still tells the time: every event of the project whose
  * id is below this one was committed before it. Behind the last of them nothing is skipped; what is younger, but was
  * committed before, comes again.
  */
-export function surelyBefore(gone: EventId): string {
-  const madeAt = Number.parseInt(gone.slice(0, 8) + gone.slice(9, 13), 16);
-  const hex = Math.max(0, madeAt - DISORDER_MS)
-    .toString(16)
-    .padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
-}
+export const surelyBefore = (gone: EventId): string => idsFrom(madeAt(gone) - DISORDER_MS);
 /** Subscribers one claim looks at. */
 export const LOOKED_AT = 1_000;
 /** A round as one or two walks upwards: from behind `from` to `to`, null to the end. */

@@ -2,7 +2,7 @@
  * The spool on SQLite: hand-written SQL, bodies in rows of at most 256 KiB. Invariant: a move is applied only from one
  * of its `from` states. Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
  */
-import { StoreError } from '../../runtime/transactor.ts';
+import { MOST_LOOKED_AT, StoreError } from '../../runtime/transactor.ts';
 import type {
   DueRecipient,
   LaneKey,
@@ -17,8 +17,8 @@ import { decodeCursor, type Push, type SqlValue, toBit, toBuffer, toJson, toPage
 import {
   type AttemptCells,
   BODY_PART,
+  isLookedThrough,
   type MessageCells,
-  MOST_LOOKED_AT,
   type OperationCells,
   type RecipientCells,
   readCursor,
@@ -148,6 +148,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     },
     async waiting(filter, { limit, cursor }) {
       const at = readCursor(cursor);
+      const most = isLookedThrough(filter) ? MOST_LOOKED_AT : limit + 1;
       const params: SqlValue[] = [];
       let where = 'next_attempt_at IS NOT NULL';
       if (filter.project !== null) {
@@ -164,15 +165,18 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       }
       const keys = statements.all<WaitingKey>(
         `SELECT project_id, lane, next_attempt_at, state, id FROM recipient INDEXED BY recipient_lane
-          WHERE ${where} ORDER BY project_id, lane, next_attempt_at, state, id LIMIT ${MOST_LOOKED_AT}`,
+          WHERE ${where} ORDER BY project_id, lane, next_attempt_at, state, id LIMIT ?`,
         ...params,
+        most,
       );
       const items: DueRecipient[] = [];
       const cursors: string[] = [];
       let last: WaitingKey | null = null;
+      let lookedAt = 0;
       for (const key of keys) {
         if (items.length >= limit) break;
         last = key;
+        lookedAt += 1;
         if (filter.lane !== undefined && key.lane !== filter.lane) continue;
         if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
         if (shelf.has('recipient', key.id)) continue;
@@ -181,8 +185,9 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         items.push(due);
         cursors.push(writeCursor(key));
       }
-      const over = last === keys.at(-1) && keys.length < MOST_LOOKED_AT;
-      return { items, cursors, nextCursor: over || last === null ? null : writeCursor(last) };
+      const nextCursor =
+        (lookedAt === keys.length && keys.length < most) || last === null ? null : writeCursor(last);
+      return { items, cursors, nextCursor, ...(isLookedThrough(filter) ? { lookedAt } : {}) };
     },
     async recipient(project, id) {
       const [row] = statements.all<RecipientCells>(
