@@ -419,6 +419,12 @@ export async function startService(
     }));
   }
   metrics.setQueueDepthSource(async () => scheduler.depth);
+  metrics.setOverdueSource(async () => {
+    const now = clock.now();
+    const overdue = await store.overdue?.(now);
+    const since = overdue?.since ?? now;
+    return { seconds: Math.max(0, now - since) / 1000, messages: overdue?.messages ?? 0 };
+  });
   const dns = {
     mxHosts: config.mxHosts,
     spfInclude: config.spfInclude,
@@ -628,7 +634,7 @@ export async function startService(
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
   const control = createControl(config.dataDir, { operate, clock, logger });
-  const sweeper = createSweeper({ store, clock, logger, mayRun: mayRun('retention') });
+  const sweeper = createSweeper({ store, clock, logger, metrics, mayRun: mayRun('retention') });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
   const services = [dispatcher, alerts, scheduler, checker, keeper, control, sweeper, rollUp, ...members];
   for (const service of services) {

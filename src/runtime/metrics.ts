@@ -8,8 +8,12 @@ export interface Metrics {
   ambiguousEnd(): void;
   hookDelivery(result: 'done' | 'retry' | 'dead'): void;
   groupCommit(info: { readonly ops: number; readonly ms: number }): void;
+  /** Rows that retention removed. */
+  retentionRemoved(kind: string, count: number): void;
   /** Asked at each scrape. */
   setQueueDepthSource(source: () => Promise<Readonly<Record<string, number>>>): void;
+  /** Asked at each scrape: what is over and still there. */
+  setOverdueSource(source: () => Promise<{ readonly seconds: number; readonly messages: number }>): void;
   /** Text exposition format. */
   render(): Promise<string>;
 }
@@ -75,6 +79,31 @@ export function createMetrics(): Metrics {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200],
     registers,
   });
+  const removed = new Counter({
+    name: 'hikyaku_retention_removed_total',
+    help: 'Rows removed since their time was over',
+    labelNames: ['kind'],
+    registers,
+  });
+  const overdue: { read: () => Promise<{ seconds: number; messages: number }> } = {
+    read: async () => ({ seconds: 0, messages: 0 }),
+  };
+  new Gauge({
+    name: 'hikyaku_retention_due_messages',
+    help: 'Messages whose time is over and that are still there, as far as they are counted (10,000)',
+    registers,
+    async collect() {
+      this.set((await overdue.read()).messages);
+    },
+  });
+  new Gauge({
+    name: 'hikyaku_retention_behind_seconds',
+    help: 'For how long the oldest message or event that is still there should have been gone',
+    registers,
+    async collect() {
+      this.set((await overdue.read()).seconds);
+    },
+  });
   const source: { read: () => Promise<Readonly<Record<string, number>>> } = { read: async () => ({}) };
   new Gauge({
     name: 'hikyaku_queue_recipients',
@@ -94,8 +123,12 @@ export function createMetrics(): Metrics {
       commitOps.observe(ops);
       commitSeconds.observe(ms / 1000);
     },
+    retentionRemoved: (kind, count) => removed.inc({ kind }, count),
     setQueueDepthSource(read) {
       source.read = read;
+    },
+    setOverdueSource(read) {
+      overdue.read = read;
     },
     render: () => registry.metrics(),
   };

@@ -6,6 +6,9 @@ import { PROJECT_ROWS } from './removal.ts';
 import { migrate } from './sqlite/files.ts';
 import { TABLES } from './transfer/format.ts';
 
+/** The store's own: its version, and what is left of rows that are gone (what is hidden is not moved). */
+const STAY = ['meta', 'leftover'];
+
 function schema() {
   const db = new DatabaseSync(':memory:');
   migrate(db);
@@ -32,5 +35,5 @@ test('every table that names a project is removed with it, by columns it has', (
 
 test('every table goes along when a store is moved', () => {
   const { tables } = schema();
-  assert.deepEqual([...TABLES].sort(), tables.filter((table) => table !== 'meta').sort());
+  assert.deepEqual([...TABLES].sort(), tables.filter((table) => !STAY.includes(table)).sort());
 });

@@ -9,10 +9,17 @@ export interface ProjectRows {
   readonly key: readonly string[];
   /** Rows of one step: those with octets are heavy. */
   readonly atOnce: number;
+  /** What a row weighs beside a light one. */
+  readonly weight: number;
 }
 const LIGHT = 300;
 const HEAVY = 4;
-const rows = (table: string, key: readonly string[], atOnce = LIGHT): ProjectRows => ({ table, key, atOnce });
+const rows = (table: string, key: readonly string[], atOnce = LIGHT): ProjectRows => ({
+  table,
+  key,
+  atOnce,
+  weight: Math.ceil(LIGHT / atOnce),
+});
 
 export const PROJECT_ROWS: readonly ProjectRows[] = [
   rows('subscriber_delivery', ['project_id', 'id']),
@@ -53,8 +60,12 @@ export const PROJECT_ROWS: readonly ProjectRows[] = [
 
 /** Closed before this moment: over. */
 export const closedBefore = (now: number): number => now - CLOSED_MS;
-/** Removes up to `atOnce` rows of the project; `mark` is the engine's placeholder. */
-export function removeRows({ table, key, atOnce }: ProjectRows, mark: '?' | '$1'): string {
+/** Removes up to `most` rows of the project; `mark` is the engine's placeholder. */
+export function removeRows(
+  { table, key, atOnce }: ProjectRows,
+  mark: '?' | '$1',
+  most: number | '?' = atOnce,
+): string {
   const columns = key.join(', ');
-  return `DELETE FROM ${table} WHERE (${columns}) IN (SELECT ${columns} FROM ${table} WHERE project_id = ${mark} LIMIT ${atOnce})`;
+  return `DELETE FROM ${table} WHERE (${columns}) IN (SELECT ${columns} FROM ${table} WHERE project_id = ${mark} LIMIT ${most})`;
 }

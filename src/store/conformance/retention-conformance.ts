@@ -28,6 +28,19 @@ export async function sweepAll(store: Store, now: number): Promise<Omit<Swept, '
   throw new Error(`the round was not over after ${MOST_STEPS} steps`);
 }
 
+/** What is overdue, and since which day after NOW; an engine need not know it. */
+async function assertOverdue(
+  store: Store,
+  now: number,
+  expected: { readonly day: number | null; readonly messages: number },
+): Promise<void> {
+  const overdue = await store.overdue?.(now);
+  if (overdue === undefined) return;
+  const { since, messages } = overdue;
+  const day = since === null ? null : Math.floor((since - NOW) / DAY_MS);
+  assert.deepEqual({ day, messages }, expected);
+}
+
 export function retentionConformance(
   with_: (title: string, body: (store: Store) => Promise<void>) => void,
 ): void {
@@ -67,11 +80,14 @@ export function retentionConformance(
 
       const early = await sweepAll(store, NOW + DAY_MS);
       assert.deepEqual(early, { removed: NOTHING_REMOVED, waiting: [] });
+      await assertOverdue(store, NOW + DAY_MS, { day: null, messages: 0 });
+      await assertOverdue(store, NOW + 10 * DAY_MS, { day: 2, messages: 1 });
       assert.deepEqual(await store.read.message(p.id, over.id), over);
 
       const { removed, waiting } = await sweepAll(store, NOW + 10 * DAY_MS);
       assert.ok(removed.messages >= 1 && removed.events >= 1, JSON.stringify(removed));
       assert.deepEqual(waiting, []);
+      await assertOverdue(store, NOW + 10 * DAY_MS, { day: null, messages: 0 });
       assert.equal(await store.read.message(p.id, over.id), null);
       assert.equal(await store.read.recipient(p.id, rows[0]!.id), null);
       assert.deepEqual(await store.read.attempts(p.id, over.id, [rows[0]!.id]), []);

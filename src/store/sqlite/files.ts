@@ -9,7 +9,7 @@ import { isBusy, storeError } from './errors.ts';
 /** ms a writer waits for another process's transaction */
 const BUSY_TIMEOUT = 5000;
 
-export function openDatabase(directory: string): DatabaseSync {
+export function openDatabase(directory: string, durable = true): DatabaseSync {
   const inMemory = directory === ':memory:';
   if (!inMemory) mkdirSync(directory, { recursive: true, mode: 0o700 });
   const db = new DatabaseSync(inMemory ? directory : join(directory, 'hikyaku.sqlite'), {
@@ -17,7 +17,7 @@ export function openDatabase(directory: string): DatabaseSync {
   });
   // auto_vacuum counts only before the first table
   db.exec(
-    'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON',
+    `PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durable ? 'FULL' : 'OFF'}; PRAGMA foreign_keys = ON`,
   );
   db.exec('PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY');
   return db;
@@ -51,6 +51,8 @@ export function shrinkFile(db: DatabaseSync, pages: number): readonly [] {
 }
 /** Runs the migrations that are missing, in one transaction; returns the version. Throws StoreTooNew. */
 export function migrate(db: DatabaseSync): number {
+  // some change the schema's text, which is refused otherwise
+  db.enableDefensive(false);
   db.exec('BEGIN IMMEDIATE');
   try {
     db.exec('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT');
@@ -72,5 +74,7 @@ export function migrate(db: DatabaseSync): number {
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
+  } finally {
+    db.enableDefensive(true);
   }
 }

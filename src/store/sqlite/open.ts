@@ -40,9 +40,13 @@ export interface SqliteStoreOptions {
   readonly logger: Logger;
   /** false: beside a running server, as the commands do. Default true. */
   readonly lock?: boolean;
+  /** false: nothing waits for the disk, for a store that can be made again. Default true. */
+  readonly durable?: boolean;
   /** Pages of 4 KiB the file may grow to; beyond it writes fail as on a full disk. */
   readonly maxPages?: number;
   readonly onCommit?: (info: { ops: number; ms: number }) => void;
+  /** Told the text of each statement of this thread once. */
+  readonly onPrepare?: (sql: string) => void;
 }
 
 /**
@@ -93,7 +97,7 @@ function createStamp(statements: Statements, clock: Clock) {
 
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { directory, clock, random, logger } = options;
-  const db = openDatabase(directory);
+  const db = openDatabase(directory, options.durable);
   await using opening = new AsyncDisposableStack();
   opening.defer(() => db.close());
   if (directory !== ':memory:' && options.lock !== false) {
@@ -104,7 +108,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   db.function('hikyaku_id', () => random.id());
 
-  const statements = createStatements(db);
+  const statements = createStatements(db, options.onPrepare);
   const queries = new Kysely<Tables>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -118,7 +122,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     return statements.all<R>(sql, ...(parameters as SqlValue[]));
   };
   const onCommit = options.onCommit ?? (() => {});
-  const threaded = directory !== ':memory:' && options.lock !== false;
+  const threaded = directory !== ':memory:' && options.lock !== false && options.durable !== false;
   const committer = threaded
     ? await createThreadWriter(directory, options.maxPages ?? null, onCommit)
     : createOwnWriter(db, statements, () => clock.monotonic(), onCommit);
@@ -197,7 +201,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     transact: (_project, record, urgent) => write(() => record(tx), urgent),
     ...sqliteRetention({
       statements,
-      write: (record) => write(() => record(push)),
+      async write(record) {
+        const commands: Command[] = [];
+        record((command) => void commands.push(command));
+        return commands.length === 0 ? 0 : committer.commitAlone({ commands, bytes: 0 });
+      },
       shrink: committer.shrink,
     }),
     async [Symbol.asyncDispose]() {

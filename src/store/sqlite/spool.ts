@@ -38,6 +38,8 @@ import { sqliteShown } from './shown.ts';
 import type { Statements } from './statements.ts';
 
 const NOTHING = Buffer.alloc(0);
+/** What recipient_lane is sorted by. */
+const LANE_KEY = ['project_id', 'lane', 'next_attempt_at', 'state', 'id'];
 
 export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
   const messageOf = (project: string, id: string) =>
@@ -118,7 +120,8 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     },
     ...sqliteShown(statements, shelf),
     async recipients(project, message) {
-      const sql = 'SELECT * FROM recipient WHERE project_id = ? AND message_id = ? ORDER BY id';
+      const sql =
+        'SELECT * FROM recipient INDEXED BY recipient_message WHERE project_id = ? AND message_id = ? ORDER BY id';
       return statements.all<RecipientCells>(sql, project, message).map(toRecipient);
     },
     async attempts(project, message, recipients) {
@@ -149,23 +152,18 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     async waiting(filter, { limit, cursor }) {
       const at = readCursor(cursor);
       const most = isLookedThrough(filter) ? MOST_LOOKED_AT : limit + 1;
-      const params: SqlValue[] = [];
-      let where = 'next_attempt_at IS NOT NULL';
-      if (filter.project !== null) {
-        where += ' AND project_id = ?';
-        params.push(filter.project);
-        if (filter.lane !== undefined) {
-          where += ' AND lane = ?';
-          params.push(filter.lane);
-        }
-      }
+      // what is known of the key is said by itself, so that a cursor leads straight to its place in the index
+      const { project, lane } = filter;
+      const params: SqlValue[] = project === null ? [] : lane === undefined ? [project] : [project, lane];
+      const [known, open] = [LANE_KEY.slice(0, params.length), LANE_KEY.slice(params.length)];
+      let where = ['next_attempt_at IS NOT NULL', ...known.map((column) => `${column} = ?`)].join(' AND ');
       if (at !== null) {
-        where += ' AND (project_id, lane, next_attempt_at, state, id) > (?, ?, ?, ?, ?)';
-        params.push(...at);
+        where += ` AND (${open.join(', ')}) > (${open.map(() => '?').join(', ')})`;
+        params.push(...at.slice(known.length));
       }
       const keys = statements.all<WaitingKey>(
         `SELECT project_id, lane, next_attempt_at, state, id FROM recipient INDEXED BY recipient_lane
-          WHERE ${where} ORDER BY project_id, lane, next_attempt_at, state, id LIMIT ?`,
+          WHERE ${where} ORDER BY ${LANE_KEY.join(', ')} LIMIT ?`,
         ...params,
         most,
       );
@@ -223,15 +221,18 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     async messages(project, { limit, cursor, domainId, messageIdHeader }) {
       const params: SqlValue[] = [project, decodeCursor(cursor)];
       let where = 'project_id = ? AND id < ?';
+      let index = 'sqlite_autoindex_message_1';
       if (domainId !== undefined) {
         where += ' AND domain_id = ?';
+        index = 'message_domain';
         params.push(domainId);
       }
       if (messageIdHeader !== undefined) {
         where += ' AND message_id_header = ?';
+        index = 'message_header';
         params.push(messageIdHeader);
       }
-      const sql = `SELECT * FROM message WHERE ${where} ORDER BY id DESC LIMIT ?`;
+      const sql = `SELECT * FROM message INDEXED BY ${index} WHERE ${where} ORDER BY id DESC LIMIT ?`;
       return toPage(statements.all<MessageCells>(sql, ...params, limit + 1), limit, (r) => r.id, toSummary);
     },
   };
@@ -282,7 +283,8 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
     insertRecipient: (r) =>
       push({
         sql: `INSERT INTO recipient (project_id, id, message_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn,
-          last_result, created_at, settled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          last_result, created_at, settled_at)
+          SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM message WHERE project_id = ? AND id = ?`,
         params: [
           r.projectId,
           r.id,
@@ -299,7 +301,10 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           toJson(r.lastResult),
           r.createdAt,
           r.settledAt,
+          r.projectId,
+          r.messageId,
         ],
+        must: true,
       }),
     moveRecipient: (move) =>
       push({
@@ -341,6 +346,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
         sql: 'INSERT INTO sent_key (project_id, key, address, message_id, created_at) VALUES (?, ?, ?, ?, ?)',
         params: [projectId, key, address, messageId, createdAt],
       }),
-    pruneSentKeys: (before) => push({ sql: 'DELETE FROM sent_key WHERE created_at < ?', params: [before] }),
+    pruneSentKeys: (before) =>
+      push({ sql: 'DELETE FROM sent_key INDEXED BY sent_key_age WHERE created_at < ?', params: [before] }),
   };
 }

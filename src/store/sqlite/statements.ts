@@ -11,11 +11,13 @@ export interface Statements {
    */
   together<R>(ask: () => R): R;
 }
-export function createStatements(db: DatabaseSync): Statements {
+/** `onPrepare` is told the text of each statement once. */
+export function createStatements(db: DatabaseSync, onPrepare: (sql: string) => void = () => {}): Statements {
   const kept = new Map<string, StatementSync>();
   function get(sql: string): StatementSync {
     const known = kept.get(sql);
     if (known !== undefined) return known;
+    onPrepare(sql);
     const made = db.prepare(sql);
     kept.set(sql, made);
     return made;

@@ -17,11 +17,17 @@ import type { WriterData } from './writer-thread.ts';
 
 export interface Writer {
   commit(batch: readonly Recorded[]): Promise<readonly ItemOutcome[]>;
-  /** See shrinkFile. */
-  shrink(pages: number): Promise<void>;
+  /** One transaction as a commit of its own between two batches; resolves to the ms it took, rejects with its error. */
+  commitAlone(recorded: Recorded): Promise<number>;
+  /** See shrinkFile; the ms it took. */
+  shrink(pages: number): Promise<number>;
   close(): Promise<void>;
 }
 type OnCommit = (info: { ops: number; ms: number }) => void;
+interface Answer {
+  readonly outcomes: readonly ItemOutcome[];
+  readonly ms: number;
+}
 
 export function createOwnWriter(
   db: DatabaseSync,
@@ -36,8 +42,16 @@ export function createOwnWriter(
       onCommit({ ops: batch.length, ms: monotonic() - began });
       return outcomes;
     },
+    async commitAlone(recorded) {
+      const began = monotonic();
+      const [outcome] = commitBatch(db, statements, [recorded]);
+      if (outcome) throw outcome;
+      return monotonic() - began;
+    },
     async shrink(pages) {
+      const began = monotonic();
       shrinkFile(db, pages);
+      return monotonic() - began;
     },
     async close() {},
   };
@@ -62,10 +76,7 @@ export async function createThreadWriter(
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
   const encode = createEncoder();
-  const waiting = new Map<
-    number,
-    { resolve: (outcomes: readonly ItemOutcome[]) => void; reject: (error: Error) => void }
-  >();
+  const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   let seq = 0;
   let dead: StoreError | null = null;
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
@@ -81,24 +92,28 @@ export async function createThreadWriter(
     const asker = waiting.get(id);
     waiting.delete(id);
     if ('kind' in outcomes) asker?.reject(decodeError(outcomes));
-    else asker?.resolve(outcomes.map((error) => (error === null ? null : decodeError(error))));
+    else
+      asker?.resolve({ outcomes: outcomes.map((error) => (error === null ? null : decodeError(error))), ms });
   });
-  function ask(wire: WireBatch | WireShrink, hands: readonly ArrayBuffer[]): Promise<readonly ItemOutcome[]> {
+  function ask(wire: WireBatch | WireShrink, hands: readonly ArrayBuffer[]): Promise<Answer> {
+    if (dead !== null) return Promise.reject(dead);
     return new Promise((resolve, reject) => {
       waiting.set(wire.seq, { resolve, reject });
       port.postMessage(wire, [...hands]);
     });
   }
+  function commit(batch: readonly Recorded[]): Promise<Answer> {
+    const wire = encode(seq++, batch);
+    return ask(wire, [wire.block]);
+  }
   return {
-    async commit(batch) {
-      if (dead !== null) throw dead;
-      const wire = encode(seq++, batch);
-      return ask(wire, [wire.block]);
+    commit: async (batch) => (await commit(batch)).outcomes,
+    async commitAlone(recorded) {
+      const { outcomes, ms } = await commit([recorded]);
+      if (outcomes[0]) throw outcomes[0];
+      return ms;
     },
-    async shrink(pages) {
-      if (dead !== null) throw dead;
-      await ask({ seq: seq++, shrink: pages }, []);
-    },
+    shrink: async (pages) => (await ask({ seq: seq++, shrink: pages }, [])).ms,
     async close() {
       port.postMessage(null);
       await exited;

@@ -9,7 +9,7 @@ import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { SqlValue } from '../command.ts';
 import { migrate, openDatabase, takeLock } from '../sqlite/files.ts';
-import { encodeRow, FORMAT, FORMAT_VERSION, type Head, TABLES } from './format.ts';
+import { encodeRow, FORMAT, FORMAT_VERSION, type Head, TABLES, type TableName } from './format.ts';
 
 export interface ExportOptions {
   readonly directory: string;
@@ -18,6 +18,14 @@ export interface ExportOptions {
   readonly takenAt: number;
   readonly keyId: string | null;
 }
+/** Rows of these go by their owners: what owners that are gone have left (sqlite/leftovers.ts) stays behind. */
+const OWNERS: Partial<Record<TableName, { readonly kind: string; readonly column: string }>> = {
+  message_body: { kind: 'message', column: 'message_id' },
+  recipient: { kind: 'message', column: 'message_id' },
+  attempt: { kind: 'message', column: 'message_id' },
+  event: { kind: 'topic', column: 'topic_id' },
+  subscriber_delivery: { kind: 'subscriber', column: 'subscriber_id' },
+};
 /** Rows by table. Throws StoreLocked while a service runs. */
 export async function exportSqlite(options: ExportOptions): Promise<Readonly<Record<string, number>>> {
   const { directory, file, takenAt, keyId } = options;
@@ -43,8 +51,14 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
         .all()
         .map((row) => String(row['name']));
       await write(JSON.stringify({ table, columns }));
+      const owner = OWNERS[table];
+      const shown =
+        owner === undefined
+          ? ''
+          : `WHERE NOT EXISTS (SELECT 1 FROM leftover l WHERE l.kind = '${owner.kind}' AND l.project = t.project_id AND l.id = t.${owner.column})`;
       // Events in their order: it is what readers go by.
-      const rows = db.prepare(`SELECT * FROM ${table} ${table === 'event' ? 'ORDER BY seq' : ''}`).iterate();
+      const order = table === 'event' ? 'ORDER BY seq' : '';
+      const rows = db.prepare(`SELECT * FROM ${table} t ${shown} ${order}`).iterate();
       let count = 0;
       for (const row of rows as Iterable<unknown> as Iterable<Record<string, SqlValue>>) {
         await write(encodeRow(columns.map((name) => row[name]!)));

@@ -1,0 +1,209 @@
+/**
+ * What is over beside the mail, on SQLite: records of what was done to the queue, removed domains, the audit, what is
+ * kept by key for a while, what closed projects leave, and project by project its tasks, counts and plans. Each finds
+ * what one step may remove.
+ */
+import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
+import { KEPT, WIDTHS } from '../../limits/traffic.ts';
+import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
+import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
+import type { SqlValue } from '../command.ts';
+import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
+import { FORMER_DOMAIN_DAYS } from '../retention.ts';
+import type { Statements } from './statements.ts';
+import type { Step } from './sweep-mail.ts';
+
+/** Projects looked at in one step. */
+const PROJECTS = 50;
+
+/** Every UUIDv7 of before the moment is less than this. */
+function idBound(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+export function overOperations(statements: Statements, now: number, most: number): Step {
+  const rows = statements.all<{ id: string }>(
+    `SELECT o.id FROM queue_operation o LEFT JOIN sending_settings s ON s.project_id = o.project_id
+      WHERE o.at < ? - coalesce(s.retention_days, ?) * ${DAY_MS} LIMIT ?`,
+    now,
+    DEFAULT_SENDING.retentionDays,
+    most,
+  );
+  return {
+    units: rows.length,
+    removed: { operations: rows.length },
+    record(push) {
+      for (const { id } of rows) push({ sql: 'DELETE FROM queue_operation WHERE id = ?', params: [id] });
+    },
+  };
+}
+/** Removed domains, once no message of theirs can be kept any more. */
+export function overDomains(statements: Statements, now: number, most: number): Step {
+  const rows = statements.all<{ project_id: string; id: string }>(
+    'SELECT project_id, id FROM removed_domain INDEXED BY removed_domain_age WHERE removed_at < ? LIMIT ?',
+    now - FORMER_DOMAIN_DAYS * DAY_MS,
+    most,
+  );
+  return {
+    units: rows.length,
+    removed: {},
+    record(push) {
+      for (const { project_id, id } of rows)
+        push({ sql: 'DELETE FROM removed_domain WHERE project_id = ? AND id = ?', params: [project_id, id] });
+    },
+  };
+}
+export function overAudit(statements: Statements, now: number, most: number): Step {
+  const rows = statements.all<{ project_id: string; id: string }>(
+    `SELECT a.project_id, a.id FROM audit_event a INDEXED BY audit_event_at LEFT JOIN sending_settings s ON s.project_id = a.project_id
+      WHERE a.at < ? AND a.at < ? - max(${LEAST_AUDIT_DAYS}, coalesce(s.retention_days, 0)) * ${DAY_MS} LIMIT ?`,
+    now - LEAST_AUDIT_DAYS * DAY_MS,
+    now,
+    most,
+  );
+  return {
+    units: rows.length,
+    removed: { audit: rows.length },
+    record(push) {
+      for (const { project_id, id } of rows)
+        push({ sql: 'DELETE FROM audit_event WHERE project_id = ? AND id = ?', params: [project_id, id] });
+    },
+  };
+}
+/** Of one project that was closed for long enough: some rows of the next table that has any, at last itself. */
+export function overProject(statements: Statements, now: number, most: number): Step | null {
+  const [over] = statements.all<{ id: string }>(
+    'SELECT id FROM project INDEXED BY project_closed WHERE closed_at IS NOT NULL AND closed_at <= ? LIMIT 1',
+    closedBefore(now),
+  );
+  if (over === undefined) return null;
+  const left = PROJECT_ROWS.find(
+    ({ table }) =>
+      statements.all(`SELECT 1 AS one FROM ${table} WHERE project_id = ? LIMIT 1`, over.id).length > 0,
+  );
+  if (left === undefined)
+    return {
+      units: 1,
+      removed: { projects: 1 },
+      record: (push) =>
+        push({ sql: 'DELETE FROM project WHERE id = ? AND closed_at IS NOT NULL', params: [over.id] }),
+    };
+  const rows = Math.ceil(most / left.weight);
+  return {
+    units: rows * left.weight,
+    removed: {},
+    record: (push) => push({ sql: removeRows(left, '?', '?'), params: [over.id, rows] }),
+  };
+}
+
+type Removal = readonly [sql: string, params: readonly SqlValue[], count: number];
+/** Tasks and usage of the projects behind `from`, and up to which one all of it is in the step; null: there are no more. */
+export function overOfProjects(
+  statements: Statements,
+  now: number,
+  most: number,
+  from: string,
+): { readonly step: Step; readonly to: string | null } {
+  const projects = statements.all<{ id: string; days: number }>(
+    `SELECT p.id, coalesce(s.retention_days, ?) AS days FROM project p LEFT JOIN sending_settings s ON s.project_id = p.id
+      WHERE p.id > ? ORDER BY p.id LIMIT ?`,
+    DEFAULT_SENDING.retentionDays,
+    from,
+    PROJECTS,
+  );
+  const removals: Removal[] = [];
+  let [tasks, usage] = [0, 0];
+  let to = from;
+  for (const { id, days } of projects) {
+    const before = now - days * DAY_MS;
+    const old = statements.all<{ id: string }>(
+      'SELECT id FROM task WHERE project_id = ? AND id < ? AND created_at < ? ORDER BY id LIMIT ?',
+      id,
+      idBound(before),
+      before,
+      most - tasks - usage,
+    );
+    tasks += old.length;
+    for (const task of old)
+      removals.push(['DELETE FROM task WHERE project_id = ? AND id = ?', [id, task.id], 1]);
+    for (const found of [oldUsage, oldRecords])
+      for (const removal of found(statements, id, now, most - tasks - usage)) {
+        usage += removal[2];
+        removals.push(removal);
+      }
+    if (tasks + usage >= most) break;
+    to = id;
+  }
+  return {
+    to: projects.length === 0 ? null : to,
+    step: {
+      units: tasks + usage,
+      removed: { tasks, usage },
+      record(push) {
+        for (const [sql, params] of removals) push({ sql, params });
+      },
+    },
+  };
+}
+/** Buckets no window reaches any more: of each domain and width the last one that may go, and how many there are. */
+function* oldUsage(statements: Statements, project: string, now: number, most: number): Generator<Removal> {
+  const next = 'SELECT min(domain_id) AS id FROM usage WHERE project_id = ? AND domain_id > ?';
+  const sql =
+    'SELECT start FROM usage WHERE project_id = ? AND domain_id = ? AND width = ? AND start < ? ORDER BY start LIMIT ?';
+  let left = most;
+  for (let domain: string | null = ''; domain !== null && left > 0; ) {
+    for (const shape of [MINUTE_WINDOW, DAY_WINDOW]) {
+      const before = windowStart(shape, now / 1000);
+      const rows = statements.all<{ start: number }>(sql, project, domain, shape.width, before, left);
+      const last = rows.at(-1);
+      if (last !== undefined)
+        yield [
+          'DELETE FROM usage WHERE project_id = ? AND domain_id = ? AND width = ? AND start <= ?',
+          [project, domain, shape.width, last.start],
+          rows.length,
+        ];
+      left -= rows.length;
+    }
+    domain = statements.all<{ id: string | null }>(next, project, domain)[0]?.id ?? null;
+  }
+}
+/**
+ * Traffic that is no longer shown and was rolled up, alerts of windows long gone, requests decided and DNS changed long
+ * ago, plans nobody can apply any more.
+ */
+function* oldRecords(statements: Statements, project: string, now: number, most: number): Generator<Removal> {
+  const seconds = Math.floor(now / 1000);
+  const mark = statements.all<{ rolled_to: number }>(
+    'SELECT rolled_to FROM traffic_rolled WHERE project_id = ?',
+    project,
+  )[0];
+  const rolledTo = mark?.rolled_to ?? 0;
+  let left = most;
+  for (const [width, before] of [
+    [WIDTHS.minute, Math.min(seconds - KEPT.minutes, rolledTo)],
+    [WIDTHS.hour, Math.min(seconds - KEPT.hours, rolledTo - WIDTHS.day)],
+    [WIDTHS.day, seconds - KEPT.days],
+  ] as const) {
+    const where = 'FROM traffic WHERE project_id = ? AND width = ? AND start';
+    const rows = statements.all<{ start: number }>(
+      `SELECT start ${where} < ? ORDER BY start LIMIT ?`,
+      project,
+      width,
+      before,
+      Math.max(0, left),
+    );
+    const last = rows.at(-1);
+    if (last !== undefined) yield [`DELETE ${where} <= ?`, [project, width, last.start], rows.length];
+    left -= rows.length;
+  }
+  for (const [rest, before] of [
+    ['FROM limit_alert WHERE project_id = ? AND due = 0 AND at < ?', now - 2 * DAY_MS],
+    ['FROM limit_request WHERE project_id = ? AND decided_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
+    ['FROM dns_plan WHERE project_id = ? AND created_at < ?', now - DAY_MS],
+    ['FROM dns_change WHERE project_id = ? AND created_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
+  ] as const) {
+    const count = statements.all<{ n: number }>(`SELECT count(*) AS n ${rest}`, project, before)[0]!.n;
+    if (count > 0) yield [`DELETE ${rest}`, [project, before], count];
+  }
+}
