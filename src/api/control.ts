@@ -1,20 +1,42 @@
 /**
  * The operator's door on the machine itself: a socket in the data directory that its owner alone may open. It speaks JSON
- * over HTTP to `hikyaku queue` and acts on all projects. Requests are small and few.
+ * over HTTP to `hikyaku queue` and acts on all projects. Requests are small and few. Whoever takes NDJSON is told how far
+ * it has come, line by line, and the last line is the answer; where he goes away, it ends, and what was done is recorded.
  */
 import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { join } from 'node:path';
 import { Compile } from 'typebox/compile';
+import type { Watch } from '../delivery/operate.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
+import type { Report } from '../runtime/report.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerQueueRequest, QueueBody } from './mta-queues.ts';
 import { Problem } from './problems.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
+/** https://github.com/ndjson/ndjson-spec */
+export const NDJSON = 'application/x-ndjson';
 const MOST_OCTETS = 64 * 1024;
+/** ms between two lines of progress */
+const PAUSE_MS = 100;
+
+interface Answer {
+  readonly status: number;
+  readonly json: object;
+}
+function throttled(clock: Clock, write: Report): Report {
+  let next = 0;
+  return (progress) => {
+    const now = clock.monotonic();
+    if (now < next) return;
+    next = now + PAUSE_MS;
+    write(progress);
+  };
+}
 
 export function createControl(
   directory: string,
@@ -24,7 +46,7 @@ export function createControl(
   const body = Compile(QueueBody);
   let server: Server | null = null;
 
-  async function answer(request: IncomingMessage): Promise<{ status: number; json: object }> {
+  async function answer(request: IncomingMessage, watch: Watch): Promise<Answer> {
     const url = new URL(request.url ?? '/', 'http://control');
     if (request.method !== 'POST' || url.pathname !== '/queue')
       return { status: 404, json: { detail: 'not found' } };
@@ -40,26 +62,32 @@ export function createControl(
     const project = url.searchParams.get('project');
     const id = project === null ? null : parseId<'project'>(project);
     if (project !== null && id === null) return { status: 400, json: { detail: 'project is not an id' } };
-    return { status: 200, json: await answerQueueRequest(deps, id, 'operator on the machine', input) };
+    const json = await answerQueueRequest(deps, id, 'operator on the machine', input, watch);
+    return { status: 200, json };
   }
   return {
     async start() {
       rmSync(path, { force: true });
       const made = createServer((request, response) => {
-        answer(request).then(
-          ({ status, json }) => response.writeHead(status).end(JSON.stringify(json)),
-          (error: unknown) => {
-            const known = error instanceof Problem;
-            if (!known && !(error instanceof SyntaxError))
-              deps.logger.error({ err: error }, 'control request failed');
-            const detail = known
-              ? error.message
-              : error instanceof SyntaxError
-                ? 'not JSON'
-                : 'internal error';
-            response.writeHead(known ? error.status : 500).end(JSON.stringify({ detail }));
-          },
-        );
+        const gone = new AbortController();
+        response.on('close', () => gone.abort());
+        const isWatched = request.headers.accept === NDJSON;
+        if (isWatched) response.writeHead(200, { 'content-type': NDJSON }).flushHeaders();
+        const report = throttled(deps.clock, (progress) => {
+          if (isWatched) response.write(`${JSON.stringify({ progress })}\n`);
+        });
+        const end = (answer: Answer) => {
+          if (isWatched) response.end(`${JSON.stringify(answer)}\n`);
+          else response.writeHead(answer.status).end(JSON.stringify(answer.json));
+        };
+        answer(request, { report, signal: gone.signal }).then(end, (error: unknown) => {
+          if (gone.signal.aborted) return;
+          const known = error instanceof Problem;
+          if (!known && !(error instanceof SyntaxError))
+            deps.logger.error({ err: error }, 'control request failed');
+          const detail = known ? error.message : error instanceof SyntaxError ? 'not JSON' : 'internal error';
+          end({ status: known ? error.status : 500, json: { detail } });
+        });
       });
       server = made;
       made.listen(path);

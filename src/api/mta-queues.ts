@@ -1,6 +1,7 @@
 /** /mta/v1: the queue of the own project (lanes, waiting recipients and why they wait, operations by hand) and how its mail is tried. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import type { QueueRequest, Watch } from '../delivery/operate.ts';
 import { reasonOf } from '../delivery/reason.ts';
 import {
   DEFAULT_SENDING,
@@ -114,6 +115,7 @@ export async function answerQueueRequest(
   project: WaitingFilter['project'],
   actor: string,
   input: QueueInput,
+  watch?: Watch,
 ): Promise<object> {
   const now = deps.clock.now();
   const expiresAt = input.expires_at === undefined ? undefined : Date.parse(input.expires_at);
@@ -122,7 +124,7 @@ export async function answerQueueRequest(
   const suspension = input.suspension === undefined ? undefined : parseId<'suspension'>(input.suspension);
   if (input.action === 'resume' && (suspension === undefined || suspension === null))
     throw invalid('suspension', 'the id of the suspension is needed');
-  const result = await deps.operate({
+  const request: QueueRequest = {
     action: input.action,
     filter: toFilter(project, input.filter ?? {}),
     dryRun: input.dry_run ?? false,
@@ -130,7 +132,8 @@ export async function answerQueueRequest(
     actor,
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(suspension === undefined || suspension === null ? {} : { suspension }),
-  });
+  };
+  const result = await deps.operate(request, watch);
   if (result === null) throw notFound();
   const { matched, changed, inFlight } = result;
   return { matched, changed, in_flight: inFlight, suspension: result.suspension };

@@ -3,8 +3,14 @@ import type { Command } from './usage.ts';
 
 const ACCESS = '[--url URL] [--key-id ID] [--key-secret SECRET]';
 
-function lazy(summary: string, usage: string, load: () => Promise<{ run: Command['run'] }>): Command {
-  return { summary, usage, run: async (args, context) => (await load()).run(args, context) };
+function lazy(
+  summary: string,
+  usage: string,
+  load: () => Promise<{ run: Command['run'] }>,
+  brokenOff?: string,
+): Command {
+  const run: Command['run'] = async (args, context) => (await load()).run(args, context);
+  return { summary, usage, run, ...(brokenOff === undefined ? {} : { brokenOff }) };
 }
 
 export const commands: Readonly<Record<string, Command>> = {
@@ -23,8 +29,9 @@ export const commands: Readonly<Record<string, Command>> = {
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
   queue: lazy(
     'what waits and why; retry, cancel, bounce, suspend, resume',
-    '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--json]',
+    '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--cursor CURSOR] [--json]',
     () => import('./queue.ts'),
+    'what it had changed stays changed, and it may be run again',
   ),
   message: lazy(
     'what happened to one message, in words',

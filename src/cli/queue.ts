@@ -1,13 +1,16 @@
 /** `hikyaku queue`: what waits and why, read from the store; changes are made by the running service. */
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request as post } from 'node:http';
 import { join } from 'node:path';
-import { CONTROL_SOCKET } from '../api/control.ts';
+import { CONTROL_SOCKET, NDJSON } from '../api/control.ts';
 import { toFilter } from '../api/mta-queues.ts';
 import { loadConfig } from '../config/config.ts';
-import { reasonOf } from '../delivery/reason.ts';
 import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
+import type { Progress, Report } from '../runtime/report.ts';
 import { openStore } from '../stores.ts';
+import { showProgress } from './progress.ts';
+import { isQueueList, printQueueList } from './queue-lists.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
 const ACTIONS = [
@@ -33,6 +36,7 @@ const OPTIONS = {
   for: { type: 'string' },
   id: { type: 'string' },
   limit: { type: 'string' },
+  cursor: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -44,7 +48,7 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * UNITS[match[2]!]!;
 }
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const [action = 'list', ...rest] = args[0]?.startsWith('-') === false ? args : ['list', ...args];
   if (!(ACTIONS as readonly string[]).includes(action))
     throw new UsageError(`no such action: ${action}; there are ${ACTIONS.join(', ')}`);
@@ -67,57 +71,20 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
         : new Date(Date.now() - parseDuration(options['older-than'])).toISOString(),
   };
   const config = loadConfig(env);
-  const print = (value: unknown) => void process.stdout.write(`${JSON.stringify(value)}\n`);
-  if (action === 'list' || action === 'show' || action === 'suspensions' || action === 'log') {
+  if (isQueueList(action)) {
     await using store = await openStore(config, silentLogger, false);
-    const limit = Number(options.limit ?? 50);
-    if (action === 'suspensions') {
-      print(await store.read.suspensions());
-    } else if (action === 'log') {
-      print((await store.read.operations({ limit: Math.min(limit, 500), cursor: null }, project)).items);
-    } else if (action === 'show') {
-      const items: object[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: Awaited<ReturnType<typeof store.read.waiting>> = await store.read.waiting(
-          toFilter(project, filter),
-          { limit: Math.min(500, limit - items.length), cursor },
-        );
-        for (const { row, message } of page.items)
-          items.push({
-            id: row.id,
-            project: row.projectId,
-            site: row.lane,
-            state: row.state,
-            address: row.address,
-            sender: message.mailFrom,
-            message: message.id,
-            attempts: row.attempts,
-            next_attempt_at: new Date(row.nextAttemptAt ?? 0).toISOString(),
-            reason: reasonOf(row, false),
-          });
-        cursor = page.nextCursor;
-      } while (cursor !== null && items.length < limit);
-      if (options.json === true) print(items);
-      else for (const item of items) process.stdout.write(`${Object.values(item).join('  ')}\n`);
-    } else {
-      const matches = (lane: { project: ProjectId; lane: string }) =>
-        (project === null || lane.project === project) &&
-        (options.site === undefined || lane.lane === options.site);
-      const lanes = (await store.read.lanes('all')).filter(matches).map(({ nextDue, ...lane }) => ({
-        ...lane,
-        next_due_at: new Date(nextDue).toISOString(),
-      }));
-      if (options.json === true) print(lanes);
-      else
-        for (const { project: id, lane, queued, deferred, held, next_due_at } of lanes)
-          process.stdout.write(
-            `${id}  queued ${queued}  deferred ${deferred}  held ${held}  next ${next_due_at}  ${lane}\n`,
-          );
-    }
+    await printQueueList(action, {
+      read: store.read,
+      project,
+      filter: toFilter(project, filter),
+      limit: Number(options.limit ?? 50),
+      cursor: options.cursor ?? null,
+      json: options.json === true,
+      signal,
+    });
     return 0;
   }
-  const answer = await ask(join(config.dataDir, CONTROL_SOCKET), project, {
+  const request = {
     action,
     filter: JSON.parse(JSON.stringify(filter)),
     dry_run: options['dry-run'] ?? false,
@@ -126,33 +93,52 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       ? {}
       : { expires_at: new Date(Date.now() + parseDuration(options.for)).toISOString() }),
     ...(options.id === undefined ? {} : { suspension: options.id }),
-  });
+  };
+  using progress = showProgress(`queue ${action}`);
+  const answer = await ask(config.dataDir, { project, request, signal, report: progress.report });
   if (answer.status !== 200) {
     process.stderr.write(`${(answer.json as { detail?: string }).detail ?? 'the service refused'}\n`);
     return 1;
   }
-  print(answer.json);
+  process.stdout.write(`${JSON.stringify(answer.json)}\n`);
   return 0;
 }
 
-function ask(
-  socketPath: string,
-  project: ProjectId | null,
-  body: object,
-): Promise<{ status: number; json: unknown }> {
+interface Answer {
+  readonly status: number;
+  readonly json: unknown;
+}
+interface Asked {
+  readonly project: ProjectId | null;
+  readonly request: object;
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+/** Of the running service. Rejects with the signal's reason, and where no service runs. */
+async function ask(directory: string, { project, request, signal, report }: Asked): Promise<Answer> {
+  const socketPath = join(directory, CONTROL_SOCKET);
   const path = project === null ? '/queue' : `/queue?project=${project}`;
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, method: 'POST' }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 500, json: JSON.parse(text) }));
-    });
-    call.on('error', (error: NodeJS.ErrnoException) => {
-      const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-      reject(absent ? new Error('no service runs on this data directory: nothing was changed') : error);
-    });
-    call.end(JSON.stringify(body));
-  });
+  const call = post({ socketPath, path, method: 'POST', headers: { accept: NDJSON }, signal });
+  call.on('error', () => {}); // after the answer has begun, reading it tells
+  call.end(JSON.stringify(request));
+  try {
+    const [response] = (await once(call, 'response')) as [IncomingMessage];
+    let rest = '';
+    for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) {
+        const told = JSON.parse(line) as Answer | { readonly progress: Progress };
+        if (!('progress' in told)) return told;
+        report(told.progress);
+      }
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED')
+      throw new Error('no service runs on this data directory: nothing was changed');
+    signal.throwIfAborted();
+    if (code !== 'ECONNRESET') throw error;
+  }
+  throw new Error('the service ended before it had answered: look at `hikyaku queue log`');
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId, SuspensionId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
+import type { Report } from '../runtime/report.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { retryNow } from '../spool/transitions.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   Suspension,
   WaitingFilter,
 } from '../spool/types.ts';
+import { isLookedThrough } from '../spool/waiting.ts';
 import { type CommitDeps, commitOutcomes, type OutcomeTx } from './commit.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Change } from './settle.ts';
@@ -45,7 +47,7 @@ export interface QueueResult {
 export interface OperatorDeps {
   readonly read: SpoolReader;
   readonly transactor: Transactor<OutcomeTx>;
-  readonly scheduler: Pick<Scheduler, 'seize' | 'letGo' | 'suspend' | 'resume' | 'limitsRaised'>;
+  readonly scheduler: Pick<Scheduler, 'lanes' | 'seize' | 'letGo' | 'suspend' | 'resume' | 'limitsRaised'>;
   readonly prepare: CommitDeps['prepare'];
   readonly notices: CommitDeps['notices'];
   readonly accept: CommitDeps['accept'];
@@ -62,8 +64,13 @@ export type NodeQuestion =
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
   | { readonly kind: 'resumed'; readonly id: SuspensionId }
   | { readonly kind: 'raised'; readonly project: ProjectId };
+/** Who looks on: is told how far it has come, and may end it between two pages; what was changed by then is recorded. */
+export interface Watch {
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
 /** null: there is no such suspension in the filter's project. */
-export type Operate = (request: QueueRequest) => Promise<QueueResult | null>;
+export type Operate = (request: QueueRequest, watch?: Watch) => Promise<QueueResult | null>;
 export interface Operator {
   readonly operate: Operate;
   /** Limits of the project are higher from now on: every node looks at what it holds over them. */
@@ -75,27 +82,45 @@ export interface Operator {
 type Changed = Omit<QueueResult, 'suspension'>;
 
 const PAGE = 200;
+const NOBODY: Watch = { report: () => {}, signal: new AbortController().signal };
 
 export function createOperator(deps: OperatorDeps): Operator {
   const { read, transactor, scheduler, clock, random } = deps;
   const commitDeps: CommitDeps = { ...deps, stuck: () => {}, abandoned: new AbortController().signal };
 
-  async function* pages(filter: WaitingFilter, own: boolean): AsyncGenerator<readonly DueRecipient[]> {
+  /** What waits in this node's lanes that the filter means, where lanes are all it tells apart. */
+  function totalOf(filter: WaitingFilter): number | null {
+    if (isLookedThrough(filter)) return null;
+    let total = 0;
+    for (const { project, lane, queued, deferred, held } of scheduler.lanes())
+      if (filter.project === null || project === filter.project)
+        if (filter.lane === undefined || lane === filter.lane) total += queued + deferred + held;
+    return total;
+  }
+  async function* pages(
+    filter: WaitingFilter,
+    own: boolean,
+    { report, signal }: Watch,
+  ): AsyncGenerator<readonly DueRecipient[]> {
     let cursor: string | null = null;
+    const total = own ? totalOf(filter) : null;
+    let done = 0;
     do {
+      report({ done, total, unit: 'recipients' });
       const page: Awaited<ReturnType<SpoolReader['waiting']>> = await read.waiting(
         filter,
         { limit: PAGE, cursor },
         own,
       );
       if (page.items.length > 0) yield page.items;
+      done += page.lookedAt ?? page.items.length;
       cursor = page.nextCursor;
       await new Promise<void>((resolve) => setImmediate(resolve));
-    } while (cursor !== null);
+    } while (cursor !== null && !signal.aborted);
   }
-  async function count(filter: WaitingFilter): Promise<number> {
+  async function count(filter: WaitingFilter, watch: Watch): Promise<number> {
     let matched = 0;
-    for await (const page of pages(filter, false)) matched += page.length;
+    for await (const page of pages(filter, false, watch)) matched += page.length;
     return matched;
   }
   /** Puts one row forward; false where it has moved on meanwhile. */
@@ -117,13 +142,14 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
   async function changeAll(
     filter: WaitingFilter,
+    watch: Watch,
     change: (due: DueRecipient) => Promise<RecipientRow | null>,
     wanted: (row: RecipientRow) => boolean,
   ): Promise<Changed> {
     let matched = 0;
     let changed = 0;
     let inFlight = 0;
-    for await (const page of pages(filter, true)) {
+    for await (const page of pages(filter, true, watch)) {
       matched += page.length;
       const candidates = page.filter(({ row }) => wanted(row));
       const free = new Set(scheduler.seize(candidates.map(({ row }) => row)).map(({ id }) => id));
@@ -145,27 +171,32 @@ export function createOperator(deps: OperatorDeps): Operator {
     return { matched, changed, inFlight };
   }
   /** On the rows of this node. */
-  function change({ action, filter, reason }: QueueRequest, now: number): Promise<Changed> {
+  function change(
+    { action, filter, reason }: QueueRequest,
+    now: number,
+    watch: Watch = NOBODY,
+  ): Promise<Changed> {
     if (action === 'retry') {
       // What is due already needs no help; it would only come up again in the walk.
       const waits = (row: RecipientRow) => row.state !== 'queued' && (row.nextAttemptAt ?? 0) > now;
-      return changeAll(filter, (due) => retry(due, now), waits);
+      return changeAll(filter, watch, (due) => retry(due, now), waits);
     }
     const kind = action === 'cancel' ? 'cancelled' : 'returned';
     return changeAll(
       filter,
+      watch,
       (due) => settle(due, { kind, cause: reason }),
       () => true,
     );
   }
-  async function act(request: QueueRequest, now: number): Promise<QueueResult | null> {
+  async function act(request: QueueRequest, now: number, watch: Watch): Promise<QueueResult | null> {
     const { action, filter, reason, actor } = request;
     switch (action) {
       case 'retry':
       case 'cancel':
       case 'bounce': {
         const [own, others] = await Promise.all([
-          change(request, now),
+          change(request, now, watch),
           deps.askOthers({ kind: 'change', request, now }),
         ]);
         const all = [own, ...(others.filter((one) => one !== null) as Changed[])];
@@ -186,7 +217,8 @@ export function createOperator(deps: OperatorDeps): Operator {
           createdAt: now,
           expiresAt: request.expiresAt ?? now + 24 * 3_600_000,
         };
-        const matched = await count(filter);
+        const matched = await count(filter, watch);
+        watch.signal.throwIfAborted();
         await transactor.transact(filter.project ?? (suspension.id as never), (tx) =>
           tx.insertSuspension(suspension),
         );
@@ -207,11 +239,12 @@ export function createOperator(deps: OperatorDeps): Operator {
       }
     }
   }
-  async function operate(request: QueueRequest): Promise<QueueResult | null> {
+  async function operate(request: QueueRequest, watch: Watch = NOBODY): Promise<QueueResult | null> {
     const { action, filter, actor } = request;
     const now = clock.now();
-    if (request.dryRun) return { matched: await count(filter), changed: 0, inFlight: 0, suspension: null };
-    const result = await act(request, now);
+    if (request.dryRun)
+      return { matched: await count(filter, watch), changed: 0, inFlight: 0, suspension: null };
+    const result = await act(request, now, watch);
     if (result === null) return null;
     const id = random.id<'queue-operation'>();
     deps.logger.info({ operation: id, action, actor, ...result }, 'the queue was changed by hand');

@@ -14,3 +14,9 @@ export function matchesWaiting(filter: WaitingFilter, { row, message }: DueRecip
     (states === undefined || states.some((state) => state === row.state))
   );
 }
+/** Whether waiting rows must be looked at one by one, because the filter says more than the index of lanes does. */
+export function isLookedThrough(filter: WaitingFilter): boolean {
+  const { project, lane, domain, sender, sentWith, acceptedBefore, states } = filter;
+  const byRow = [domain, sender, sentWith, acceptedBefore, states].some((part) => part !== undefined);
+  return byRow || (project === null && lane !== undefined);
+}

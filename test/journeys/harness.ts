@@ -109,11 +109,16 @@ export async function startService(
   };
 }
 
-/** Runs a hikyaku command to its end. */
-export async function hikyaku(
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+/** Starts a hikyaku command; `ended` resolves with what it said. */
+export function startHikyaku(
   args: readonly string[],
   env: Record<string, string>,
-): Promise<{ status: number | null; stdout: string; stderr: string }> {
+): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = spawn(process.execPath, [programOf(env), ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -126,8 +131,16 @@ export async function hikyaku(
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, stdout, stderr };
+  const ended = once(child, 'close').then(([status]) => ({
+    status: status as number | null,
+    stdout,
+    stderr,
+  }));
+  return { child, ended };
+}
+/** Runs a hikyaku command to its end. */
+export function hikyaku(args: readonly string[], env: Record<string, string>): Promise<Ended> {
+  return startHikyaku(args, env).ended;
 }
 
 export interface Bootstrapped {

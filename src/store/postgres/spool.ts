@@ -12,11 +12,10 @@ import type {
   SpoolReader,
   StoredMessage,
 } from '../../spool/types.ts';
-import { matchesWaiting } from '../../spool/waiting.ts';
+import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, type SqlValue, toBuffer, toPage } from '../command.ts';
 import {
   type AttemptCells,
-  isLookedThrough,
   type MessageCells,
   type OperationCells,
   type RecipientCells,

@@ -114,13 +114,6 @@ export interface OperationCells {
   at: number;
   changed: number;
 }
-/** Whether waiting rows must be looked at one by one, because the filter says more than the index of lanes does. */
-export function isLookedThrough(filter: WaitingFilter): boolean {
-  const { project, lane, domain, sender, sentWith, acceptedBefore, states } = filter;
-  const byRow = [domain, sender, sentWith, acceptedBefore, states].some((part) => part !== undefined);
-  return byRow || (project === null && lane !== undefined);
-}
-
 export function writeCursor(key: WaitingKey): string {
   const cells = [key.project_id, key.lane, key.next_attempt_at, key.state, key.id];
   return Buffer.from(JSON.stringify(cells)).toString('base64url');

@@ -12,12 +12,11 @@ import type {
   SpoolTx,
   StoredMessage,
 } from '../../spool/types.ts';
-import { matchesWaiting } from '../../spool/waiting.ts';
+import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, type Push, type SqlValue, toBit, toBuffer, toJson, toPage } from '../command.ts';
 import {
   type AttemptCells,
   BODY_PART,
-  isLookedThrough,
   type MessageCells,
   type OperationCells,
   type RecipientCells,
