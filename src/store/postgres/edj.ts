@@ -52,7 +52,10 @@ const BEFORE =
 
 /** Subscribers looked at in one question. */
 const CHUNK = 100;
-/** The next subscribers behind $2 for which something waits, one index look-up each, with the first due of each. */
+/**
+ * The next subscribers behind $2 for which something waits, one index look-up each, with the first due of each.
+ * Bounds and orders such as (subscriber_id, next_attempt_at) are those of one index: no other one will do.
+ */
 const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
     SELECT $2::text COLLATE "C", 0
     UNION ALL
@@ -63,13 +66,14 @@ const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
   )
   SELECT walk.id AS subscriber, k.project_id, k.id FROM walk LEFT JOIN LATERAL (
       SELECT c.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
-          SELECT d.project_id, d.id, d.next_attempt_at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.subscriber_id = walk.id
-            AND d.next_attempt_at <= $3 AND NOT d.id = ANY ($5::text[]) ORDER BY d.next_attempt_at LIMIT $4) c
+          SELECT d.project_id, d.id, d.next_attempt_at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.subscriber_id >= walk.id
+            AND (d.subscriber_id, d.next_attempt_at) <= (walk.id, $3) AND NOT d.id = ANY ($5::text[])
+            ORDER BY d.subscriber_id, d.next_attempt_at LIMIT $4) c
         ORDER BY c.next_attempt_at LIMIT $4) k ON true
     WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at`;
 const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
-  JOIN subscriber_delivery d ON d.project_id = k.project_id AND d.id = k.id AND d.next_attempt_at <= $3
+  JOIN subscriber_delivery d ON d.project_id = k.project_id AND d.id = k.id AND d.next_attempt_at + 0 <= $3
   JOIN subscriber s ON s.project_id = d.project_id AND s.id = d.subscriber_id
   LEFT JOIN event e ON e.project_id = d.project_id AND e.id = d.event_id AND e.drop_day = d.drop_day
   ORDER BY k.n`;
@@ -152,7 +156,8 @@ export function postgresEventReader(deps: {
     async deliveries(project, subscriber, { limit, cursor }) {
       const rows = await all<DeliveryCells>(
         `SELECT ${DELIVERY_COLUMNS.replaceAll(' ', ', ')} FROM subscriber_delivery
-          WHERE project_id = $1 AND subscriber_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4`,
+          WHERE (subscriber_id, project_id) >= ($2, $1) AND (subscriber_id, project_id, id) < ($2, $1, $3)
+          ORDER BY subscriber_id DESC, project_id DESC, id DESC LIMIT $4`,
         [project, subscriber, decodeCursor(cursor), limit + 1],
       );
       return toPage(rows, limit, (r) => r.id, toDelivery);

@@ -12,10 +12,12 @@ export interface Owners {
   /** All of whom something waits: one look-up in the index for each. */
   all(table: Waiting): Promise<readonly string[]>;
 }
+/** Orders that one index of the table has. */
+const BEHIND = { recipient: 'project_id', subscriber_delivery: 'next_attempt_at' };
 const walk = (table: Waiting) => `WITH RECURSIVE o (owner) AS (
-    (SELECT owner FROM ${table} WHERE next_attempt_at IS NOT NULL ORDER BY owner LIMIT 1)
+    (SELECT owner FROM ${table} WHERE next_attempt_at IS NOT NULL ORDER BY owner, ${BEHIND[table]} LIMIT 1)
     UNION ALL
-    SELECT (SELECT t.owner FROM ${table} t WHERE t.next_attempt_at IS NOT NULL AND t.owner > o.owner ORDER BY t.owner LIMIT 1)
+    SELECT (SELECT t.owner FROM ${table} t WHERE t.next_attempt_at IS NOT NULL AND t.owner > o.owner ORDER BY t.owner, t.${BEHIND[table]} LIMIT 1)
       FROM o WHERE o.owner IS NOT NULL
   ) SELECT owner FROM o WHERE owner IS NOT NULL`;
 

@@ -1,4 +1,4 @@
-/** PostgreSQL: the conformance suite, and what many nodes at one database must see of each other. */
+/** PostgreSQL: what many nodes at one database must see of each other. The conformance suite runs in plans.test.ts. */
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import pg from 'pg';
@@ -8,7 +8,6 @@ import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { startPostgres } from '../../testing/postgres.ts';
 import * as make from '../conformance/samples.ts';
-import { storeConformance } from '../conformance/store-conformance.ts';
 import { OUR_VERSION } from '../migrations/postgres/index.ts';
 import { widen } from './event-order.ts';
 import { openPostgresStore, type PostgresStoreOptions } from './open.ts';
@@ -24,16 +23,6 @@ const open = (url: string, over: Partial<PostgresStoreOptions> = {}) =>
     logger: silentLogger,
     ...over,
   });
-const databases = new Map<string, string>();
-storeConformance({
-  name: 'postgres',
-  async open(directory) {
-    const url = databases.get(directory) ?? (await server.database());
-    databases.set(directory, url);
-    return open(url);
-  },
-});
-
 async function connect(t: TestContext, url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {});

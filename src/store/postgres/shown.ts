@@ -10,14 +10,16 @@ import { BODY_PART, type MessageCells, toSummary } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
 import type { Reading } from './reading.ts';
 
+/** The limits keep the planner from joining the other way round: every body of the project, then the one that is meant. */
 const SHOWN = `SELECT m.*, o.prefix, b.data, b.reading FROM message m
-  LEFT JOIN message_body o ON o.project_id = m.project_id AND o.message_id = m.id AND o.drop_day = m.drop_day AND o.part = 0
-  LEFT JOIN message_body b ON b.project_id = m.project_id AND b.message_id = coalesce(m.body_of, m.id) AND b.drop_day = m.drop_day
-    AND b.part = 0
+  LEFT JOIN LATERAL (SELECT prefix FROM message_body WHERE project_id = m.project_id AND message_id = m.id
+      AND drop_day = m.drop_day AND part = 0 LIMIT 1) o ON true
+  LEFT JOIN LATERAL (SELECT data, reading FROM message_body WHERE project_id = m.project_id AND message_id = coalesce(m.body_of, m.id)
+      AND drop_day = m.drop_day AND part = 0 LIMIT 1) b ON true
   WHERE m.project_id = $1 AND m.id = $2`;
 const PARTS = `SELECT m.size, m.drop_day, b.data FROM message m
-  LEFT JOIN message_body b ON b.project_id = m.project_id AND b.message_id = coalesce(m.body_of, m.id) AND b.drop_day = m.drop_day
-    AND b.part >= $3 AND b.part < $4
+  LEFT JOIN LATERAL (SELECT part, data FROM message_body WHERE project_id = m.project_id AND message_id = coalesce(m.body_of, m.id)
+      AND drop_day = m.drop_day AND part >= $3 AND part < $4 ORDER BY part LIMIT $4::int8 - $3::int8) b ON true
   WHERE m.project_id = $1 AND m.id = $2 ORDER BY b.part`;
 type Stored = { readonly drop_day: number };
 type ShownCells = MessageCells &

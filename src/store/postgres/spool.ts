@@ -164,8 +164,10 @@ export function postgresSpoolReader(deps: {
     message: readMessage,
     ...postgresShown(all, shelf),
     async recipients(project, message) {
-      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2 ORDER BY id`;
-      return (await all<RecipientCells>(sql, [project, message])).map(toRecipient);
+      // Ordered here: the key of the table gives that order, too, by way of the whole project.
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2`;
+      const rows = await all<RecipientCells>(sql, [project, message]);
+      return rows.sort((a, b) => (a.id < b.id ? -1 : 1)).map(toRecipient);
     },
     async attempts(project, message, recipients) {
       const sql = `SELECT a.recipient_id, a.number, a.at, a.outcome, a.detail FROM message m
@@ -317,12 +319,16 @@ export function postgresSpoolReader(deps: {
       const params: SqlValue[] = [project, decodeCursor(cursor), limit + 1];
       const param = (value: SqlValue) => `$${params.push(value)}`;
       let where = 'project_id = $1 AND id < $2';
+      let order = 'id DESC';
       if (domainId !== undefined) where += ` AND domain_id = ${param(domainId)}`;
       if (messageIdHeader !== undefined) {
         const header = param(messageIdHeader);
-        where += ` AND left(message_id_header, 200) = left(${header}, 200) AND message_id_header = ${header}`;
+        // Bounded, not equal, and in the index's own order: there is no other that gives it.
+        where += ` AND left(message_id_header, 200) >= left(${header}, 200) AND message_id_header = ${header}
+          AND (left(message_id_header, 200), project_id, id) < (left(${header}, 200), $1, $2)`;
+        order = 'left(message_id_header, 200) DESC, project_id DESC, id DESC';
       }
-      const sql = `SELECT ${MESSAGE} FROM message WHERE ${where} ORDER BY id DESC LIMIT $3`;
+      const sql = `SELECT ${MESSAGE} FROM message WHERE ${where} ORDER BY ${order} LIMIT $3`;
       return toPage(await all<MessageCells>(sql, params), limit, (r) => r.id, toSummary);
     },
   };

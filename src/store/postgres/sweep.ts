@@ -30,12 +30,15 @@ interface Over {
   readonly drop_day: number;
   readonly waits: boolean;
 }
+/** Of the message m. Not by next_attempt_at, whose index leads through all that waits. */
+const WAITING =
+  "r.project_id = m.project_id AND r.message_id = m.id AND r.state IN ('queued', 'deferred', 'held')";
 const OVER = `SELECT m.project_id, m.id, m.body_of, m.drop_day,
-    EXISTS (SELECT FROM recipient r WHERE r.project_id = m.project_id AND r.message_id = m.id AND r.next_attempt_at IS NOT NULL) AS waits
+    coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) AS waits
   FROM message m WHERE m.drop_day <= $1 ORDER BY m.drop_day LIMIT ${ROWS}`;
 const REMOVE = `DELETE FROM message m USING unnest($1::text[], $2::text[]) AS k (project_id, id)
   WHERE m.project_id = k.project_id AND m.id = k.id
-    AND NOT EXISTS (SELECT FROM recipient r WHERE r.project_id = m.project_id AND r.message_id = m.id AND r.next_attempt_at IS NOT NULL)`;
+    AND NOT coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false)`;
 const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM subscriber_delivery WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${ROWS}))`;
 const OPERATIONS = `DELETE FROM queue_operation WHERE id = ANY (ARRAY(
@@ -71,7 +74,8 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     await query('BEGIN');
     try {
       const { rows } = await query<{ id: string; drop_day: number }>(
-        `SELECT id, drop_day FROM message WHERE project_id = $1 AND (id = $2 OR body_of = $2) AND drop_day = $3 FOR UPDATE`,
+        `SELECT id, drop_day FROM message WHERE project_id = $1 AND drop_day + 0 = $3 AND id = ANY (ARRAY(
+            SELECT $2::text UNION ALL SELECT id FROM message WHERE body_of = $2 AND project_id = $1)) FOR UPDATE`,
         [...family, over.drop_day],
       );
       const ids = [...new Set([family[1]!, ...rows.map(({ id }) => id)])];
@@ -81,7 +85,7 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
           [over.project_id, ids, over.drop_day, day],
         );
       await query(
-        'UPDATE message SET drop_day = $4, keep_until = $5 WHERE project_id = $1 AND id = ANY ($2::text[]) AND drop_day = $3',
+        'UPDATE message SET drop_day = $4, keep_until = $5 WHERE project_id = $1 AND id = ANY ($2::text[]) AND drop_day + 0 = $3',
         [over.project_id, ids, over.drop_day, day, until],
       );
       await query('COMMIT');
