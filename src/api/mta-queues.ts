@@ -1,7 +1,7 @@
 /** /mta/v1: the queue of the own project (lanes, waiting recipients and why they wait, operations by hand) and how its mail is tried. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import type { QueueRequest, Watch } from '../delivery/operate.ts';
+import type { QueueRequest } from '../delivery/operate.ts';
 import { reasonOf } from '../delivery/reason.ts';
 import {
   DEFAULT_SENDING,
@@ -10,6 +10,7 @@ import {
   type SendingSettings,
 } from '../limits/types.ts';
 import { parseId } from '../runtime/ids.ts';
+import type { Watch } from '../runtime/report.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
 import { permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';

@@ -67,8 +67,14 @@ export const commands: Readonly<Record<string, Command>> = {
     'write the embedded store into a file that `import` takes; the service must be stopped',
     'FILE [--json]',
     () => import('./export.ts'),
+    'no file was made, and the store is as it was',
   ),
-  import: lazy('take an export into an empty PostgreSQL store', 'FILE [--json]', () => import('./import.ts')),
+  import: lazy(
+    'take an export into an empty PostgreSQL store',
+    'FILE [--json]',
+    () => import('./import.ts'),
+    'the database is as empty as before',
+  ),
   migrate: lazy("bring the store to this program's schema", '[--json]', () => import('./migrate.ts')),
   sink: lazy(
     'a recording SMTP server and HTTP hook for development',

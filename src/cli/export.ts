@@ -3,16 +3,19 @@ import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { exportStore } from '../stores.ts';
+import { showProgress } from './progress.ts';
 import { keyIdOf, presentKey } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
   const present = presentKey(config);
   const path = resolve(file);
+  using progress = showProgress('export');
   const rows = await exportStore(config, {
     file: path,
+    watch: { report: progress.report, signal },
     takenAt: systemClock.now(),
     keyId: present === null ? null : keyIdOf(present.key),
   });

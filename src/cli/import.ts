@@ -4,15 +4,18 @@ import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createRandom } from '../runtime/random.ts';
 import { importStore } from '../stores.ts';
+import { showProgress } from './progress.ts';
 import { keyIdOf, presentKey } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
   const path = resolve(file);
+  using progress = showProgress('import');
   const rows = await importStore(config, {
     file: path,
+    watch: { report: progress.report, signal },
     member: createRandom().id(),
     now: systemClock.now(),
     check({ keyId }) {

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId, SuspensionId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Report } from '../runtime/report.ts';
+import { unwatched, type Watch } from '../runtime/report.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { retryNow } from '../spool/transitions.ts';
 import type {
@@ -64,12 +64,10 @@ export type NodeQuestion =
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
   | { readonly kind: 'resumed'; readonly id: SuspensionId }
   | { readonly kind: 'raised'; readonly project: ProjectId };
-/** Who looks on: is told how far it has come, and may end it between two pages; what was changed by then is recorded. */
-export interface Watch {
-  readonly report: Report;
-  readonly signal: AbortSignal;
-}
-/** null: there is no such suspension in the filter's project. */
+/**
+ * null: there is no such suspension in the filter's project. Who looks on ends it between two pages: what was changed by
+ * then is recorded.
+ */
 export type Operate = (request: QueueRequest, watch?: Watch) => Promise<QueueResult | null>;
 export interface Operator {
   readonly operate: Operate;
@@ -82,7 +80,6 @@ export interface Operator {
 type Changed = Omit<QueueResult, 'suspension'>;
 
 const PAGE = 200;
-const NOBODY: Watch = { report: () => {}, signal: new AbortController().signal };
 
 export function createOperator(deps: OperatorDeps): Operator {
   const { read, transactor, scheduler, clock, random } = deps;
@@ -174,7 +171,7 @@ export function createOperator(deps: OperatorDeps): Operator {
   function change(
     { action, filter, reason }: QueueRequest,
     now: number,
-    watch: Watch = NOBODY,
+    watch: Watch = unwatched,
   ): Promise<Changed> {
     if (action === 'retry') {
       // What is due already needs no help; it would only come up again in the walk.
@@ -239,7 +236,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       }
     }
   }
-  async function operate(request: QueueRequest, watch: Watch = NOBODY): Promise<QueueResult | null> {
+  async function operate(request: QueueRequest, watch: Watch = unwatched): Promise<QueueResult | null> {
     const { action, filter, actor } = request;
     const now = clock.now();
     if (request.dryRun)

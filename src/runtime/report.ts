@@ -7,3 +7,9 @@ export interface Progress {
   readonly unit: string;
 }
 export type Report = (progress: Progress) => void;
+/** Who looks on something long: is told how far it has come, and ends it with the signal, whose reason it then rejects with. */
+export interface Watch {
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+export const unwatched: Watch = { report: () => {}, signal: new AbortController().signal };

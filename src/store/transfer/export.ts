@@ -5,8 +5,10 @@
 import { once } from 'node:events';
 import { closeSync, createWriteStream, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
 import { migrate, openDatabase, takeLock } from '../sqlite/files.ts';
 import { encodeRow, FORMAT, FORMAT_VERSION, type Head, TABLES, type TableName } from './format.ts';
@@ -17,6 +19,7 @@ export interface ExportOptions {
   /** Wall ms. */
   readonly takenAt: number;
   readonly keyId: string | null;
+  readonly watch?: Watch;
 }
 /** Rows of these go by their owners: what owners that are gone have left (sqlite/leftovers.ts) stays behind. */
 const OWNERS: Partial<Record<TableName, { readonly kind: string; readonly column: string }>> = {
@@ -28,7 +31,7 @@ const OWNERS: Partial<Record<TableName, { readonly kind: string; readonly column
 };
 /** Rows by table. Throws StoreLocked while a service runs. */
 export async function exportSqlite(options: ExportOptions): Promise<Readonly<Record<string, number>>> {
-  const { directory, file, takenAt, keyId } = options;
+  const { directory, file, takenAt, keyId, watch: { report, signal } = unwatched } = options;
   using lock = disposable(takeLock(directory));
   using database = disposable(openDatabase(directory));
   void lock;
@@ -37,14 +40,17 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
   const partial = `${file}.partial-${process.pid}`;
   const gzip = createGzip({ level: 1 });
   const out = gzip.pipe(createWriteStream(partial, { mode: 0o600 }));
+  const failed = new AbortController();
+  out.on('error', (error) => failed.abort(error));
   const write = async (line: string) => {
-    if (!gzip.write(`${line}\n`)) await once(gzip, 'drain');
+    if (!gzip.write(`${line}\n`)) await once(gzip, 'drain', { signal: failed.signal });
   };
   try {
     const head: Head = { format: FORMAT, version: FORMAT_VERSION, takenAt, keyId };
     await write(JSON.stringify(head));
     const counts: Record<string, number> = {};
     let total = 0;
+    const all = rowsOf(db);
     for (const table of TABLES) {
       const columns = db
         .prepare(`SELECT name FROM pragma_table_info('${table}')`)
@@ -61,8 +67,10 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
       const rows = db.prepare(`SELECT * FROM ${table} t ${shown} ${order}`).iterate();
       let count = 0;
       for (const row of rows as Iterable<unknown> as Iterable<Record<string, SqlValue>>) {
+        signal.throwIfAborted();
         await write(encodeRow(columns.map((name) => row[name]!)));
         count += 1;
+        report({ done: total + count, total: all, unit: 'rows' });
       }
       counts[table] = count;
       total += count;
@@ -70,6 +78,7 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
     await write(JSON.stringify({ end: total }));
     gzip.end();
     await finished(out);
+    signal.throwIfAborted();
     sync(partial);
     renameSync(partial, file);
     sync(dirname(file));
@@ -78,8 +87,13 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
     gzip.destroy();
     out.destroy();
     rmSync(partial, { force: true });
-    throw error;
+    throw failed.signal.aborted ? failed.signal.reason : error;
   }
+}
+/** About: what owners that are gone have left is counted, too. */
+function rowsOf(db: DatabaseSync): number {
+  const counted = TABLES.map((table) => `(SELECT count(*) FROM ${table})`).join(' + ');
+  return Number(db.prepare(`SELECT ${counted} AS n`).get()!['n']);
 }
 function sync(path: string): void {
   const handle = openSync(path, 'r');

@@ -4,8 +4,9 @@
  * that fails, the first node that starts does it. Fails with TransferError where the file is not ours or not whole, or the
  * store is not empty.
  */
+import { stat } from 'node:fs/promises';
 import pg from 'pg';
-import type { Report } from '../../runtime/report.ts';
+import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
 import { GONE } from '../postgres/cluster.ts';
 import { connectConfig, openingError } from '../postgres/connect.ts';
@@ -24,7 +25,7 @@ export interface ImportOptions {
   readonly now: number;
   /** Throws where the file's secret key is not ours. */
   readonly check: (head: Head) => void;
-  readonly report?: Report;
+  readonly watch?: Watch;
 }
 /** Rows and octets of one statement. */
 const ROWS = 500;
@@ -48,7 +49,7 @@ const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
 
 /** Rows by table. */
 export async function importPostgres(options: ImportOptions): Promise<Readonly<Record<string, number>>> {
-  const { url, member, report } = options;
+  const { url, member, watch: { report } = unwatched } = options;
   const { era } = await migratePostgres(url);
   const client = new pg.Client(connectConfig(url, 'import'));
   client.on('error', () => {});
@@ -72,7 +73,7 @@ export async function importPostgres(options: ImportOptions): Promise<Readonly<R
 
 async function take(
   client: pg.Client,
-  { file, now, check }: ImportOptions,
+  { file, now, check, watch = unwatched }: ImportOptions,
   era: number,
   member: string,
 ): Promise<Readonly<Record<string, number>>> {
@@ -87,6 +88,7 @@ async function take(
   let octets = 0;
   let total = 0;
   let whole = false;
+  let all: number | null = null;
 
   async function flush(): Promise<void> {
     if (table === null || rows.length === 0) return;
@@ -94,13 +96,15 @@ async function take(
     counts[table] = (counts[table] ?? 0) + rows.length;
     rows = [];
     octets = 0;
+    watch.report({ done: total, total: all, unit: 'rows' });
+    watch.signal.throwIfAborted();
   }
-  for await (const line of linesOf(file)) {
+  for await (const line of linesOf(file, watch)) {
     if (head === null) {
       head = readHead(line);
       check(head);
       // Which days there will be is known only at the end, so the partitions are made before the transaction.
-      await prepareDays(client, file, partitions, days);
+      all = await prepareDays(client, file, partitions, days, watch);
       await client.query('BEGIN');
       await client.query('LOCK TABLE project IN ACCESS EXCLUSIVE MODE');
       const { rows: there } = await client.query('SELECT 1 FROM project LIMIT 1');
@@ -143,16 +147,20 @@ async function take(
   return counts;
 }
 
-/** A first reading of the file, for the days up to which its messages and events are kept. */
+/** A first reading of the file, for the days up to which its messages and events are kept; its rows. */
 async function prepareDays(
   client: pg.Client,
   file: string,
   partitions: ReturnType<typeof createPartitions>,
   days: Set<number>,
-): Promise<void> {
+  { report, signal }: Watch,
+): Promise<number> {
+  const { size } = await stat(file);
+  const onOctets = (done: number) => report({ done, total: size, unit: 'octets' });
+  let rows = 0;
   let at = -1;
   let first = true;
-  for await (const line of linesOf(file)) {
+  for await (const line of linesOf(file, { signal, onOctets })) {
     if (first) {
       first = false;
       continue;
@@ -163,12 +171,16 @@ async function prepareDays(
         read.kind === 'table' && (read.table === 'message' || read.table === 'event')
           ? read.columns.indexOf('keep_until')
           : -1;
-    } else if (at >= 0) {
+      continue;
+    }
+    rows += 1;
+    if (at >= 0) {
       const read = readLine(line);
       if (read.kind === 'row') days.add(dropDayOf(Number(read.row[at])));
     }
   }
   await partitions.ensure(client, days);
+  return rows;
 }
 async function columnTypes(client: pg.Client, table: TableName): Promise<ReadonlyMap<string, string>> {
   const { rows } = await client.query<{ name: string; type: string }>(

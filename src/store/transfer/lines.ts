@@ -3,7 +3,14 @@ import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { TransferError } from './format.ts';
 
-export async function* linesOf(file: string): AsyncGenerator<string> {
+/** `onOctets` is told how many octets of the file were read. Ends with the signal's reason. */
+export async function* linesOf(
+  file: string,
+  {
+    signal,
+    onOctets = () => {},
+  }: { readonly signal: AbortSignal; readonly onOctets?: (octets: number) => void },
+): AsyncGenerator<string> {
   const source = createReadStream(file);
   const gunzip = createGunzip();
   source.on('error', (error) => gunzip.destroy(error));
@@ -11,6 +18,8 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = '';
   try {
     for await (const chunk of gunzip as AsyncIterable<string>) {
+      signal.throwIfAborted();
+      onOctets(source.bytesRead);
       const lines = (rest + chunk).split('\n');
       rest = lines.pop()!;
       yield* lines;

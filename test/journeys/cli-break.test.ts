@@ -1,0 +1,79 @@
+/** Long commands broken off in the middle: they say so in one line, leave nothing half, and can be repeated. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import pg from 'pg';
+import { startPostgres, type TestPostgres } from '../../src/testing/postgres.ts';
+import { bootstrap, environment, eventually, hikyaku, startHikyaku, temporaryDirectory } from './harness.ts';
+
+const EVENTS = 150_000;
+const root = temporaryDirectory();
+const data = join(root, 'data');
+const file = join(root, 'store.export');
+let postgres: TestPostgres;
+before(async () => {
+  mkdirSync(data);
+  await bootstrap(environment(data), 'sender.test');
+  const db = new DatabaseSync(join(data, 'hikyaku.sqlite'));
+  db.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
+    INSERT INTO event (project_id, id, topic_id, service, name, created_at, keep_until, content)
+    SELECT project_id, printf('%08x-0000-7000-8000-%012x', i, i), id, 'mta', 'x', i, 1800000000000, hex(randomblob(200))
+    FROM n, topic`);
+  db.close();
+  postgres = await startPostgres({ fsync: 'off' });
+});
+after(async () => {
+  await postgres[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true, force: true });
+});
+const partials = () => readdirSync(root).filter((name) => name.includes('partial'));
+
+test('export and import, broken off and repeated', async () => {
+  const env = environment(data);
+  const exporting = startHikyaku(['export', file], env);
+  await eventually('it writes', async () => partials().length > 0);
+  exporting.child.kill('SIGTERM');
+  assert.deepEqual(await exporting.ended, {
+    status: 143,
+    stdout: '',
+    stderr: 'hikyaku export: broken off by SIGTERM; no file was made, and the store is as it was\n',
+  });
+  assert.deepEqual([partials(), existsSync(file)], [[], false]);
+  const exported = await hikyaku(['export', file, '--json'], env);
+  assert.equal(exported.status, 0, exported.stderr);
+  assert.equal(JSON.parse(exported.stdout).rows.event, EVENTS);
+
+  const url = await postgres.database();
+  const target = environment(join(root, 'other'), {
+    HIKYAKU_STORE: url,
+    HIKYAKU_SECRET_KEY: readFileSync(join(data, 'secret.key')).toString('base64'),
+  });
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const importing = startHikyaku(['import', file], target);
+    await eventually('it fills the events', async () => {
+      const { rows } = await client.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO event %'`,
+      );
+      return rows.length > 0;
+    });
+    importing.child.kill('SIGINT');
+    assert.deepEqual(await importing.ended, {
+      status: 130,
+      stdout: '',
+      stderr: 'hikyaku import: broken off by SIGINT; the database is as empty as before\n',
+    });
+    const { rows } = await client.query(
+      'SELECT (SELECT count(*) FROM project) + (SELECT count(*) FROM event) AS n',
+    );
+    assert.equal(Number(rows[0].n), 0);
+  } finally {
+    await client.end();
+  }
+  const imported = await hikyaku(['import', file, '--json'], target);
+  assert.equal(imported.status, 0, imported.stderr);
+  assert.equal(JSON.parse(imported.stdout).rows.event, EVENTS);
+});
