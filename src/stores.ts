@@ -8,10 +8,11 @@ import type { Cluster } from './ledger/cluster.ts';
 import type { SharedUsage } from './limits/types.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/lifecycle.ts';
-import { type Logger, silentLogger } from './runtime/logger.ts';
+import type { Logger } from './runtime/logger.ts';
 import { ownFile } from './runtime/own-file.ts';
 import type { ConnectionPermits } from './runtime/permits.ts';
 import { createRandom } from './runtime/random.ts';
+import type { Watch } from './runtime/report.ts';
 import { createSealer, type Sealer } from './runtime/sealing.ts';
 import { joinCluster } from './store/postgres/cluster.ts';
 import { createLine } from './store/postgres/line.ts';
@@ -20,6 +21,7 @@ import { openPostgresStore } from './store/postgres/open.ts';
 import { createPermits } from './store/postgres/permits.ts';
 import { analyseLarge } from './store/postgres/statistics.ts';
 import { createSharedUsage } from './store/postgres/usage.ts';
+import { migrateAside } from './store/sqlite/aside.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
@@ -132,7 +134,10 @@ export function backUpStore(config: Config, options: Omit<BackupOptions, 'direct
   return backUpSqlite({ ...options, directory: embeddedDirectory(config) });
 }
 /** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */
-export function restoreStore(config: Config, options: Omit<RestoreOptions, 'directory'>): BackupFacts {
+export function restoreStore(
+  config: Config,
+  options: Omit<RestoreOptions, 'directory'>,
+): Promise<BackupFacts> {
   return restoreSqlite({ ...options, directory: embeddedDirectory(config) });
 }
 /** The embedded store into an export file; rows by table. Throws StoreLocked while it is served. */
@@ -148,7 +153,7 @@ export function importStore(config: Config, options: Omit<ImportOptions, 'url'>)
   return importPostgres({ ...options, url: config.store.url });
 }
 /** The schema's version after migrating. Throws StoreTooNew, StoreLocked, StoreError. */
-export async function migrateStore(config: Config): Promise<number> {
-  await using store = await openStore(config, silentLogger, false);
-  return store.version;
+export async function migrateStore({ store }: Config, watch: Watch): Promise<number> {
+  if (store.kind === 'sqlite') return migrateAside(store.directory, watch);
+  return (await migratePostgres(store.url, watch)).version;
 }

@@ -62,6 +62,7 @@ export const commands: Readonly<Record<string, Command>> = {
     'make a backup the store of this configuration',
     'FILE [--force] [--json]',
     () => import('./restore.ts'),
+    'the store is as it was',
   ),
   export: lazy(
     'write the embedded store into a file that `import` takes; the service must be stopped',
@@ -75,7 +76,12 @@ export const commands: Readonly<Record<string, Command>> = {
     () => import('./import.ts'),
     'the database is as empty as before',
   ),
-  migrate: lazy("bring the store to this program's schema", '[--json]', () => import('./migrate.ts')),
+  migrate: lazy(
+    "bring the store to this program's schema",
+    '[--json]',
+    () => import('./migrate.ts'),
+    'the store is as it was',
+  ),
   sink: lazy(
     'a recording SMTP server and HTTP hook for development',
     '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',

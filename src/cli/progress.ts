@@ -36,6 +36,7 @@ export function showProgress(
   const pause = isTerminal ? BAR_MS : LINE_MS;
   let now: Progress | null = null;
   let marks: Mark[] = [];
+  let since = clock.monotonic();
   let drawnAt = clock.monotonic();
 
   function rateOf({ done }: Progress, at: number): number | null {
@@ -45,7 +46,7 @@ export function showProgress(
   function draw(at: number): void {
     drawnAt = at;
     if (now === null) return;
-    const text = `${name}: ${textOf(now, rateOf(now, at))}`;
+    const text = `${name}: ${textOf(now, rateOf(now, at), (at - since) / 1000)}`;
     marks = [...marks.filter((mark) => at - mark.at <= RATE_MS), { at, done: now.done }];
     if (!isTerminal) return void stream.write(`${text}\n`);
     // The last column is left free: some terminals break the line behind it.
@@ -62,7 +63,10 @@ export function showProgress(
   }
   return {
     report(progress) {
-      if (now?.unit !== progress.unit) marks = [{ at: clock.monotonic(), done: progress.done }];
+      if (now?.unit !== progress.unit) {
+        since = clock.monotonic();
+        marks = [{ at: since, done: progress.done }];
+      }
       now = progress;
       drawIfDue();
     },
@@ -73,7 +77,8 @@ export function showProgress(
   };
 }
 
-function textOf({ done, total, unit }: Progress, rate: number | null): string {
+function textOf({ done, total, unit }: Progress, rate: number | null, seconds: number): string {
+  if (done === 0 && total === null) return `${unit}, for ${spanOf(seconds)}`;
   const [show, what] = unit === 'octets' ? [inMib, 'MiB'] : [whole, unit];
   const parts = [total === null ? `${show(done)} ${what}` : `${show(done)} of ${show(total)} ${what}`];
   if (total !== null && total > 0) parts.unshift(`${Math.floor(shareOf(done, total) * 100)} %`);

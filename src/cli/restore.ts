@@ -16,6 +16,7 @@ import {
 import { type Config, loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { restoreStore } from '../stores.ts';
+import { showProgress } from './progress.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -24,7 +25,7 @@ type KeyOutcome = 'restored' | 'same' | 'missing' | 'different';
 
 const UNREADABLE = 'DKIM keys and hook secrets cannot be read, and static keys are not recognised';
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, {
     force: { type: 'boolean' },
     json: { type: 'boolean' },
@@ -32,9 +33,11 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   const config = loadConfig(env);
   const force = options.force === true;
   const key = { outcome: 'same' as KeyOutcome };
-  const facts = restoreStore(config, {
+  using progress = showProgress('restore');
+  const facts = await restoreStore(config, {
     file,
     force,
+    watch: { report: progress.report, signal },
     planKey({ secretKey, keyId }) {
       const present = presentKey(config);
       const here = present === null ? null : keyIdOf(present.key);

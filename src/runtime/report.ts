@@ -3,7 +3,10 @@ export interface Progress {
   readonly done: number;
   /** null where it is not known. */
   readonly total: number | null;
-  /** What is counted, in the plural: 'rows'. 'octets' are shown as MiB. Another unit begins another part of the work. */
+  /**
+   * What is counted, in the plural: 'rows'. 'octets' are shown as MiB. Another unit begins another part of the work.
+   * Where nothing can be counted (0 of null), what is being done.
+   */
   readonly unit: string;
 }
 export type Report = (progress: Progress) => void;

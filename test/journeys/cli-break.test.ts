@@ -30,6 +30,61 @@ after(async () => {
 });
 const partials = () => readdirSync(root).filter((name) => name.includes('partial'));
 
+test('restore, broken off and repeated', async () => {
+  const backup = join(root, 'store.backup');
+  const made = await hikyaku(['backup', backup], environment(data));
+  assert.equal(made.status, 0, made.stderr);
+  const there = join(root, 'there');
+  const target = environment(there);
+  const first = await bootstrap(target, 'there.test');
+  const restoring = startHikyaku(['restore', backup, '--force'], target);
+  await eventually('it copies', async () => existsSync(join(there, 'hikyaku.sqlite.restoring')));
+  restoring.child.kill('SIGINT');
+  assert.deepEqual(await restoring.ended, {
+    status: 130,
+    stdout: '',
+    stderr: 'hikyaku restore: broken off by SIGINT; the store is as it was\n',
+  });
+  assert.ok(!existsSync(join(there, 'hikyaku.sqlite.restoring')));
+  const projects = () => {
+    const db = new DatabaseSync(join(there, 'hikyaku.sqlite'));
+    const rows = db.prepare('SELECT id FROM project').all();
+    db.close();
+    return rows.map((row) => row['id']);
+  };
+  assert.deepEqual(projects(), [first.project_id]);
+  const restored = await hikyaku(['restore', backup, '--force'], target);
+  assert.equal(restored.status, 0, restored.stderr);
+  assert.ok(!projects().includes(first.project_id));
+});
+
+test('migrate, broken off and repeated', {
+  skip: process.platform !== 'linux' && 'there is no /proc',
+}, async () => {
+  const there = join(root, 'held');
+  const target = environment(there);
+  await bootstrap(target, 'held.test');
+  // Another command holds the store: migrating waits for it, and need not.
+  const holder = new DatabaseSync(join(there, 'hikyaku.sqlite'));
+  holder.exec('BEGIN IMMEDIATE');
+  const migrating = startHikyaku(['migrate'], target);
+  const childOf = (pid: number) => {
+    const path = `/proc/${pid}/task/${pid}/children`;
+    return existsSync(path) && readFileSync(path, 'utf8').trim();
+  };
+  await eventually('it waits', async () => childOf(migrating.child.pid!));
+  migrating.child.kill('SIGTERM');
+  assert.deepEqual(await migrating.ended, {
+    status: 143,
+    stdout: '',
+    stderr: 'hikyaku migrate: broken off by SIGTERM; the store is as it was\n',
+  });
+  holder.exec('ROLLBACK');
+  holder.close();
+  const migrated = await hikyaku(['migrate', '--json'], target);
+  assert.equal(migrated.status, 0, migrated.stderr);
+});
+
 test('export and import, broken off and repeated', async () => {
   const env = environment(data);
   const exporting = startHikyaku(['export', file], env);

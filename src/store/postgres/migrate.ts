@@ -5,6 +5,7 @@
  * Fails: StoreTooNew, StoreError (openingError).
  */
 import pg from 'pg';
+import { type Report, unwatched, type Watch } from '../../runtime/report.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/postgres/index.ts';
 import { StoreTooNew } from '../store.ts';
@@ -34,12 +35,16 @@ async function check(client: pg.Client): Promise<void> {
   if (replica) throw new pg.DatabaseError('read-only', 0, 'error');
 }
 
-/** Returns the schema as it is then. Safe when several nodes start at once. */
-export async function migratePostgres(url: string): Promise<Schema> {
+/** Returns the schema as it is then. Safe when several nodes start at once. Rejects with the signal's reason. */
+export async function migratePostgres(url: string, { report, signal }: Watch = unwatched): Promise<Schema> {
   const client = new pg.Client(connectConfig(url, 'migration'));
   client.on('error', () => {});
+  let end = () => {};
   try {
     await client.connect();
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    end = () => void cancel(url, rows[0]!.pid);
+    signal.addEventListener('abort', end);
     await check(client).catch((error: unknown) => {
       if (error instanceof pg.DatabaseError && error.message === 'read-only') error.code = '25006';
       throw error;
@@ -47,18 +52,34 @@ export async function migratePostgres(url: string): Promise<Schema> {
     await client.query('BEGIN');
     await client.query(`SET LOCAL lock_timeout = '60s'`);
     await client.query('SELECT pg_advisory_xact_lock($1, $2)', [LOCK_SPACE, MIGRATION_LOCK]);
-    const schema = await migrate(client);
+    const schema = await migrate(client, report);
+    signal.throwIfAborted();
     await client.query('COMMIT');
     return schema;
   } catch (error) {
     if (error instanceof StoreTooNew) throw error;
+    signal.throwIfAborted();
     throw openingError(url, error);
   } finally {
+    signal.removeEventListener('abort', end);
     await client.end().catch(() => {});
   }
 }
+/** Ends the session's statement, which may take minutes: the server would see only at its end that the client is gone. */
+async function cancel(url: string, session: number): Promise<void> {
+  const other = new pg.Client(connectConfig(url, 'migration'));
+  other.on('error', () => {});
+  try {
+    await other.connect();
+    await other.query('SELECT pg_cancel_backend($1)', [session]);
+  } catch {
+    // then it ends by itself
+  } finally {
+    await other.end().catch(() => {});
+  }
+}
 
-async function migrate(client: pg.Client): Promise<Schema> {
+async function migrate(client: pg.Client, report: Report): Promise<Schema> {
   const { rows: there } = await client.query<{ meta: string | null }>(
     `SELECT to_regclass('meta')::text AS meta`,
   );
@@ -75,7 +96,9 @@ async function migrate(client: pg.Client): Promise<Schema> {
   const oldest = await meta('oldest_compatible');
   if (oldest > OUR_VERSION) throw new StoreTooNew(oldest, OUR_VERSION);
   const before = await meta('version');
-  for (const migration of MIGRATIONS.filter(({ version }) => version > before)) {
+  const missing = MIGRATIONS.filter(({ version }) => version > before);
+  for (const [done, migration] of missing.entries()) {
+    report({ done, total: missing.length, unit: 'steps of the schema' });
     await client.query(migration.sql);
     await write('version', migration.version);
     await write('oldest_compatible', migration.oldestCompatible);

@@ -64,7 +64,7 @@ test('a backup is one file of its owner, and gives back what was in the store', 
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(root).sort(), ['backup', 'data']);
   const elsewhere = join(root, 'elsewhere');
-  assert.deepEqual(restore(elsewhere, file), facts);
+  assert.deepEqual(await restore(elsewhere, file), facts);
   assert.equal(statSync(elsewhere).mode & 0o777, 0o700);
   await using store = await open(elsewhere);
   assert.deepEqual(await store.read.project(project.id), project);
@@ -78,7 +78,7 @@ test('the secret key is in the file only where it was given, and never in the re
   assert.ok(readFileSync(file).includes(KEY));
   const elsewhere = join(root, 'elsewhere');
   const seen: BackupFacts[] = [];
-  restore(elsewhere, file, false, (about) => {
+  await restore(elsewhere, file, false, (about) => {
     seen.push(about);
     return () => {};
   });
@@ -90,9 +90,9 @@ test('the secret key is in the file only where it was given, and never in the re
 
 test('a restored store is no backup, and a store is none', async (t) => {
   const { root, data, file } = await prepared(t);
-  restore(join(root, 'elsewhere'), file);
+  await restore(join(root, 'elsewhere'), file);
   for (const store of [join(root, 'elsewhere'), data])
-    assert.throws(() => restore(join(root, 'third'), join(store, 'hikyaku.sqlite')), /is not a backup/);
+    await assert.rejects(restore(join(root, 'third'), join(store, 'hikyaku.sqlite')), /is not a backup/);
 });
 
 test('a backup replaces a backup and nothing else', async (t) => {
@@ -114,9 +114,9 @@ test('a store in use is refused, and one that is there is replaced only by force
   const { root, data, file, project } = await prepared(t);
   {
     await using _server = await open(data);
-    assert.throws(() => restore(data, file, true), { name: 'StoreLocked' });
+    await assert.rejects(restore(data, file, true), { name: 'StoreLocked' });
   }
-  assert.throws(() => restore(data, file), { name: 'BackupError', message: /--force/ });
+  await assert.rejects(restore(data, file), { name: 'BackupError', message: /--force/ });
   const other = join(root, 'other');
   const kept = await (async () => {
     await using store = await open(other);
@@ -125,10 +125,10 @@ test('a store in use is refused, and one that is there is replaced only by force
   {
     // A command beside it: its log must not end up as the log of the new file.
     await using _beside = await open(other, false);
-    assert.throws(() => restore(other, file, true), /in use by another command/);
+    await assert.rejects(restore(other, file, true), /in use by another command/);
     assert.deepEqual(await _beside.read.project(kept.id), kept);
   }
-  restore(other, file, true);
+  await restore(other, file, true);
   await using store = await open(other);
   assert.equal(await store.read.project(kept.id), null);
   assert.deepEqual(await store.read.project(project.id), project);
@@ -146,7 +146,7 @@ test('what was only in the log of a store that died is gone with it after --forc
     writeFileSync(join(copy, name), readFileSync(join(died, name)));
   assert.ok(statSync(join(copy, 'hikyaku.sqlite-wal')).size > 0);
   await source[Symbol.asyncDispose]();
-  restore(copy, file, true);
+  await restore(copy, file, true);
   assert.ok(!readdirSync(copy).some((name) => name.endsWith('-wal')));
   await using store = await open(copy);
   assert.equal(await store.read.project(old.id), null);
@@ -198,7 +198,7 @@ for (const { name, damage, says } of BROKEN) {
   test(`a backup that cannot be used (${name}) leaves the store there as it was`, async (t) => {
     const { data, file, project } = await prepared(t);
     damage(file);
-    assert.throws(() => restore(data, file, true), says);
+    await assert.rejects(restore(data, file, true), says);
     assert.ok(!readdirSync(data).includes('hikyaku.sqlite.restoring'));
     await using store = await open(data);
     assert.deepEqual(await store.read.project(project.id), project);
@@ -210,7 +210,7 @@ test('a key that is refused stops the restore before anything is touched', async
   const refuse = () => {
     throw new Error('another key');
   };
-  assert.throws(() => restore(data, file, true, refuse), { name: 'BackupError', message: 'another key' });
+  await assert.rejects(restore(data, file, true, refuse), { name: 'BackupError', message: 'another key' });
   await using store = await open(data);
   assert.deepEqual(await store.read.project(project.id), project);
 });

@@ -49,8 +49,11 @@ export function shrinkFile(db: DatabaseSync, pages: number): readonly [] {
     throw storeError(error);
   }
 }
-/** Runs the migrations that are missing, in one transaction; returns the version. Throws StoreTooNew. */
-export function migrate(db: DatabaseSync): number {
+/**
+ * Runs the migrations that are missing, in one transaction; returns the version. `onStep` is told before each, and at
+ * the end. Throws StoreTooNew.
+ */
+export function migrate(db: DatabaseSync, onStep: (done: number, total: number) => void = () => {}): number {
   // some change the schema's text, which is refused otherwise
   db.enableDefensive(false);
   db.exec('BEGIN IMMEDIATE');
@@ -63,12 +66,15 @@ export function migrate(db: DatabaseSync): number {
     const metaValue = (key: string) => Number(read.get(key)?.['value'] ?? 0);
     if (metaValue('oldest_compatible') > OUR_VERSION)
       throw new StoreTooNew(metaValue('oldest_compatible'), OUR_VERSION);
-    for (const migration of MIGRATIONS.filter((m) => m.version > metaValue('version'))) {
+    const missing = MIGRATIONS.filter((m) => m.version > metaValue('version'));
+    for (const [done, migration] of missing.entries()) {
+      onStep(done, missing.length);
       db.exec(migration.sql);
       write.run('version', migration.version);
       write.run('oldest_compatible', migration.oldestCompatible);
     }
     const version = metaValue('version');
+    onStep(missing.length, missing.length);
     db.exec('COMMIT');
     return version;
   } catch (error) {

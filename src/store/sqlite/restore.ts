@@ -3,11 +3,14 @@
  * synced before anything here is touched, then takes the store's name in one step, so that a kill leaves the old store
  * or the new one; without `force` nothing is ever replaced. Fails with StoreLocked, StoreTooNew, BackupError.
  */
-import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { unwatched, type Watch } from '../../runtime/report.ts';
 import { BackupError } from '../store.ts';
-import { type BackupFacts, backupError, checkIntegrity, isBackup, readFacts, syncPath } from './backup.ts';
+import { checkAside } from './aside.ts';
+import { type BackupFacts, backupError, isBackup, readFacts, syncPath } from './backup.ts';
+import { copyFile } from './copy-file.ts';
 import { isBusy } from './errors.ts';
 import { takeLock } from './files.ts';
 
@@ -22,9 +25,12 @@ export interface RestoreOptions {
   readonly force: boolean;
   /** Called when the copy is ready and nothing has been touched: throws to stop, or returns what puts the key in place. */
   planKey(facts: BackupFacts): () => void;
+  /** It can be ended until the copy takes the store's name. */
+  readonly watch?: Watch;
 }
 
-export function restoreSqlite({ directory, file, force, planKey }: RestoreOptions): BackupFacts {
+export async function restoreSqlite(options: RestoreOptions): Promise<BackupFacts> {
+  const { directory, file, force, planKey, watch = unwatched } = options;
   if (!existsSync(file)) throw new BackupError(`there is no file ${file}`);
   if (!isBackup(file)) throw new BackupError(`${file} is not a backup of ours`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -37,13 +43,11 @@ export function restoreSqlite({ directory, file, force, planKey }: RestoreOption
     if (replaces && !force)
       throw new BackupError(`there is a store in ${directory}; --force replaces it, and all of its mail`);
     rmSync(copy, { force: true });
-    copyFileSync(file, copy, constants.COPYFILE_FICLONE);
-    chmodSync(copy, 0o600);
+    await copyFile(file, copy, watch);
+    await checkAside(copy, file, watch);
+    const facts = readFacts(copy);
     const db = new DatabaseSync(copy);
-    let facts: BackupFacts;
     try {
-      checkIntegrity(db, file);
-      facts = readFacts(copy);
       // The key must not stay in the store, in freed pages either. A crash in here costs only the copy.
       db.exec(
         'PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DROP TABLE backup; PRAGMA application_id = 0',
@@ -52,6 +56,7 @@ export function restoreSqlite({ directory, file, force, planKey }: RestoreOption
       db.close();
     }
     syncPath(copy);
+    watch.signal.throwIfAborted();
     const placeKey = planKey(facts);
     if (replaces) quiesce(store);
     placeKey();
@@ -59,7 +64,7 @@ export function restoreSqlite({ directory, file, force, planKey }: RestoreOption
     syncPath(directory);
     return facts;
   } catch (error) {
-    throw backupError(error);
+    throw watch.signal.aborted ? watch.signal.reason : backupError(error);
   } finally {
     rmSync(copy, { force: true });
     lock.close();
