@@ -196,7 +196,8 @@ export async function startService(
       onFenced: fencedOut,
     }),
   );
-  const { store, clock, shared } = ground;
+  const { store, embedded, clock, shared } = ground;
+  if (embedded !== null) metrics.setStoreLogSource(embedded.logFigures);
   /** Rounds that one node at a time makes for all. */
   const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
   const { read } = store;
@@ -633,7 +634,7 @@ export async function startService(
     },
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
-  const control = createControl(config.dataDir, { operate, clock, logger });
+  const control = createControl(config.dataDir, { operate, clock, logger, ownStore: embedded });
   const sweeper = createSweeper({ store, clock, logger, metrics, mayRun: mayRun('retention') });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
   const services = [dispatcher, alerts, scheduler, checker, keeper, control, sweeper, rollUp, ...members];

@@ -3,6 +3,7 @@
  * The only importer of store engines.
  */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import type { Cluster } from './ledger/cluster.ts';
 import type { SharedUsage } from './limits/types.ts';
@@ -23,7 +24,8 @@ import { analyseLarge } from './store/postgres/statistics.ts';
 import { createSharedUsage } from './store/postgres/usage.ts';
 import { migrateAside } from './store/sqlite/aside.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
-import { openSqliteStore } from './store/sqlite/open.ts';
+import { STORE_FILE } from './store/sqlite/files.ts';
+import { type Embedded, openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import type { Store } from './store/store.ts';
 import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
@@ -51,6 +53,8 @@ export function openStore(config: Config, logger: Logger, lock: boolean): Promis
 /** What a service stands on. Disposing leaves the cluster and closes the store. */
 export interface Ground extends AsyncDisposable {
   readonly store: Store;
+  /** Where one process keeps the store itself. */
+  readonly embedded: Embedded | null;
   /** Wall time that all nodes share. */
   readonly clock: Clock;
   /** null: one process, one store. */
@@ -81,7 +85,13 @@ export async function openGround(config: Config, options: GroundOptions): Promis
       await openSqliteStore({ directory, clock, random, logger, lock: true, onCommit }),
     );
     const held = opening.move();
-    return { store, clock, shared: null, [Symbol.asyncDispose]: () => held.disposeAsync() };
+    return {
+      store,
+      embedded: store.embedded,
+      clock,
+      shared: null,
+      [Symbol.asyncDispose]: () => held.disposeAsync(),
+    };
   }
   const { url } = config.store;
   await migratePostgres(url);
@@ -116,6 +126,7 @@ export async function openGround(config: Config, options: GroundOptions): Promis
   const held = opening.move();
   return {
     store,
+    embedded: null,
     clock: cluster.clock,
     shared: { cluster, usage: createSharedUsage(store.pool), permits },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -129,8 +140,12 @@ function embeddedDirectory({ store }: Config): string {
     );
   return store.directory;
 }
+/** The file that the embedded store is in. */
+export function embeddedFile(config: Config): string {
+  return join(embeddedDirectory(config), STORE_FILE);
+}
 /** A backup of the embedded store, also beside a running service. Throws BackupError. */
-export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): BackupFacts {
+export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): Promise<BackupFacts> {
   return backUpSqlite({ ...options, directory: embeddedDirectory(config) });
 }
 /** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */

@@ -1,6 +1,6 @@
 /**
  * The operator's door on the machine itself: a socket in the data directory that its owner alone may open. It speaks JSON
- * over HTTP to `hikyaku queue` and acts on all projects. Requests are small and few. Whoever takes NDJSON is told how far
+ * over HTTP to `hikyaku queue`, which acts on all projects, and to `hikyaku backup`. Requests are small and few. Whoever takes NDJSON is told how far
  * it has come, line by line, and the last line is the answer; where he goes away, it ends, and what was done is recorded.
  */
 import { once } from 'node:events';
@@ -12,6 +12,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Report, Watch } from '../runtime/report.ts';
+import { answerCopy, CopyBody, type OwnStore } from './control-copy.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerQueueRequest, QueueBody } from './mta-queues.ts';
 import { Problem } from './problems.ts';
@@ -39,15 +40,19 @@ function throttled(clock: Clock, write: Report): Report {
 
 export function createControl(
   directory: string,
-  deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger'>,
+  deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger'> & {
+    /** null where the store is not this service's own. */
+    readonly ownStore: OwnStore | null;
+  },
 ): Service {
   const path = join(directory, CONTROL_SOCKET);
-  const body = Compile(QueueBody);
+  const queueBody = Compile(QueueBody);
+  const copyBody = Compile(CopyBody);
   let server: Server | null = null;
 
   async function answer(request: IncomingMessage, watch: Watch): Promise<Answer> {
     const url = new URL(request.url ?? '/', 'http://control');
-    if (request.method !== 'POST' || url.pathname !== '/queue')
+    if (request.method !== 'POST' || !['/queue', '/copy'].includes(url.pathname))
       return { status: 404, json: { detail: 'not found' } };
     const chunks: Buffer[] = [];
     let octets = 0;
@@ -57,7 +62,12 @@ export function createControl(
       chunks.push(chunk);
     }
     const input: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    if (!body.Check(input)) return { status: 400, json: { detail: 'not a queue request' } };
+    if (url.pathname === '/copy') {
+      if (deps.ownStore === null) return { status: 404, json: { detail: 'the store is no file' } };
+      if (!copyBody.Check(input)) return { status: 400, json: { detail: 'not a request for a copy' } };
+      return await answerCopy(input, deps.ownStore, deps, watch);
+    }
+    if (!queueBody.Check(input)) return { status: 400, json: { detail: 'not a queue request' } };
     const project = url.searchParams.get('project');
     const id = project === null ? null : parseId<'project'>(project);
     if (project !== null && id === null) return { status: 400, json: { detail: 'project is not an id' } };

@@ -1,15 +1,19 @@
 /**
- * `hikyaku backup FILE`: the embedded store in one file, beside a running service. The secret key goes along only with
+ * `hikyaku backup FILE`: the embedded store in one file, beside a running service, which makes the copy itself: it alone
+ * can without holding on to what its log must keep. What it copied is checked and finished here. The secret key goes along only with
  * `--with-secret-key`: without it a stolen backup tells mail, but signs nothing and opens no account.
  */
 import { resolve } from 'node:path';
+import { type CopyBody, identityOf } from '../api/control-copy.ts';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { backUpStore } from '../stores.ts';
+import { backUpStore, embeddedFile } from '../stores.ts';
+import { askService, detailOf } from './control-client.ts';
+import { showProgress } from './progress.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, {
     'with-secret-key': { type: 'boolean' },
     json: { type: 'boolean' },
@@ -22,11 +26,35 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       `there is no secret key: HIKYAKU_SECRET_KEY is not set, nor is there ${secretKeyPath(config)}`,
     );
   const path = resolve(file);
-  const facts = backUpStore(config, {
+  async function copyServed(partial: string): Promise<boolean> {
+    using progress = showProgress('backup');
+    const request: CopyBody = {
+      file: partial,
+      fileIdentity: identityOf(partial),
+      storeIdentity: identityOf(embeddedFile(config)),
+    };
+    const answer = await askService({
+      directory: config.dataDir,
+      path: '/copy',
+      request,
+      ended: 'the service ended before its store was copied: try again',
+      signal,
+      report: progress.report,
+    });
+    if (answer === null) return false;
+    if (answer.status === 500) throw new Error(detailOf(answer));
+    if (answer.status !== 200)
+      process.stderr.write(
+        `${detailOf(answer)}: copied without it, and the log of its store (-wal) grows meanwhile\n`,
+      );
+    return answer.status === 200;
+  }
+  const facts = await backUpStore(config, {
     file: path,
     secretKey: withKey ? present!.key : null,
     keyId: present === null ? null : keyIdOf(present.key),
     takenAt: systemClock.now(),
+    copyServed,
   });
   const out = {
     file: path,

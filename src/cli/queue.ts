@@ -1,14 +1,10 @@
 /** `hikyaku queue`: what waits and why, read from the store; changes are made by the running service. */
-import { once } from 'node:events';
-import { type IncomingMessage, request as post } from 'node:http';
-import { join } from 'node:path';
-import { CONTROL_SOCKET, NDJSON } from '../api/control.ts';
 import { toFilter } from '../api/mta-queues.ts';
 import { loadConfig } from '../config/config.ts';
-import { type ProjectId, parseId } from '../runtime/ids.ts';
+import { parseId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
-import type { Progress, Report } from '../runtime/report.ts';
 import { openStore } from '../stores.ts';
+import { askService, detailOf } from './control-client.ts';
 import { showProgress } from './progress.ts';
 import { isQueueList, printQueueList } from './queue-lists.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
@@ -95,50 +91,19 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     ...(options.id === undefined ? {} : { suspension: options.id }),
   };
   using progress = showProgress(`queue ${action}`);
-  const answer = await ask(config.dataDir, { project, request, signal, report: progress.report });
+  const answer = await askService({
+    directory: config.dataDir,
+    path: project === null ? '/queue' : `/queue?project=${project}`,
+    request,
+    ended: 'the service ended before it had answered: look at `hikyaku queue log`',
+    signal,
+    report: progress.report,
+  });
+  if (answer === null) throw new Error('no service runs on this data directory: nothing was changed');
   if (answer.status !== 200) {
-    process.stderr.write(`${(answer.json as { detail?: string }).detail ?? 'the service refused'}\n`);
+    process.stderr.write(`${detailOf(answer)}\n`);
     return 1;
   }
   process.stdout.write(`${JSON.stringify(answer.json)}\n`);
   return 0;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly json: unknown;
-}
-interface Asked {
-  readonly project: ProjectId | null;
-  readonly request: object;
-  readonly signal: AbortSignal;
-  readonly report: Report;
-}
-/** Of the running service. Rejects with the signal's reason, and where no service runs. */
-async function ask(directory: string, { project, request, signal, report }: Asked): Promise<Answer> {
-  const socketPath = join(directory, CONTROL_SOCKET);
-  const path = project === null ? '/queue' : `/queue?project=${project}`;
-  const call = post({ socketPath, path, method: 'POST', headers: { accept: NDJSON }, signal });
-  call.on('error', () => {}); // after the answer has begun, reading it tells
-  call.end(JSON.stringify(request));
-  try {
-    const [response] = (await once(call, 'response')) as [IncomingMessage];
-    let rest = '';
-    for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) {
-        const told = JSON.parse(line) as Answer | { readonly progress: Progress };
-        if (!('progress' in told)) return told;
-        report(told.progress);
-      }
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ECONNREFUSED')
-      throw new Error('no service runs on this data directory: nothing was changed');
-    signal.throwIfAborted();
-    if (code !== 'ECONNRESET') throw error;
-  }
-  throw new Error('the service ended before it had answered: look at `hikyaku queue log`');
 }

@@ -14,8 +14,18 @@ export interface Metrics {
   setQueueDepthSource(source: () => Promise<Readonly<Record<string, number>>>): void;
   /** Asked at each scrape: what is over and still there. */
   setOverdueSource(source: () => Promise<{ readonly seconds: number; readonly messages: number }>): void;
+  /** Of an embedded store's write-ahead log; asked at each scrape. */
+  setStoreLogSource(source: () => StoreLogFigures): void;
   /** Text exposition format. */
   render(): Promise<string>;
+}
+
+/** Frames are pages of the log; those of before it was last begun anew do not count. */
+export interface StoreLogFigures {
+  readonly octets: number;
+  readonly frames: number;
+  /** Of the frames. */
+  readonly checkpointed: number;
 }
 
 export function createMetrics(): Metrics {
@@ -124,6 +134,27 @@ export function createMetrics(): Metrics {
       commitSeconds.observe(ms / 1000);
     },
     retentionRemoved: (kind, count) => removed.inc({ kind }, count),
+    setStoreLogSource(read) {
+      new Gauge({
+        name: 'hikyaku_store_wal_octets',
+        help: "Size of the embedded store's write-ahead log",
+        registers,
+        collect() {
+          this.set(read().octets);
+        },
+      });
+      new Gauge({
+        name: 'hikyaku_store_wal_frames',
+        help: 'Pages in the write-ahead log: copied into the store, or not yet',
+        labelNames: ['state'],
+        registers,
+        collect() {
+          const { frames, checkpointed } = read();
+          this.set({ state: 'checkpointed' }, checkpointed);
+          this.set({ state: 'pending' }, frames - checkpointed);
+        },
+      });
+    },
     setQueueDepthSource(read) {
       source.read = read;
     },

@@ -28,8 +28,12 @@ const KEY = Buffer.from('the secret key with 32 octets!!!');
 const TAKEN_AT = 1_700_000_000_000;
 const open = (directory: string, lock = true) =>
   openSqliteStore({ directory, clock: systemClock, random: createRandom(), logger: silentLogger, lock });
-const backUp = (directory: string, file: string, secretKey: Buffer | null = null) =>
-  backUpSqlite({ directory, file, secretKey, keyId: 'k1', takenAt: TAKEN_AT });
+const backUp = (
+  directory: string,
+  file: string,
+  secretKey: Buffer | null = null,
+  copyServed: (partial: string) => Promise<boolean> = async () => false,
+) => backUpSqlite({ directory, file, secretKey, keyId: 'k1', takenAt: TAKEN_AT, copyServed });
 const restore = (
   directory: string,
   file: string,
@@ -50,7 +54,7 @@ async function prepared(t: TestContext, secretKey: Buffer | null = null) {
     tx.insertMessage(message);
     tx.insertRecipient(make.recipient(message));
   });
-  const facts = backUp(data, file, secretKey);
+  const facts = await backUp(data, file, secretKey);
   return { root, data, file, project, message, facts };
 }
 
@@ -97,16 +101,16 @@ test('a restored store is no backup, and a store is none', async (t) => {
 
 test('a backup replaces a backup and nothing else', async (t) => {
   const { root, data, file } = await prepared(t);
-  assert.equal(backUp(data, file).waiting, 1);
-  assert.throws(() => backUp(data, join(data, 'hikyaku.sqlite')), {
+  assert.equal((await backUp(data, file)).waiting, 1);
+  await assert.rejects(backUp(data, join(data, 'hikyaku.sqlite')), {
     name: 'BackupError',
     message: /is no backup/,
   });
   writeFileSync(join(root, 'notes'), 'mine');
-  assert.throws(() => backUp(data, join(root, 'notes')), { name: 'BackupError' });
+  await assert.rejects(backUp(data, join(root, 'notes')), { name: 'BackupError' });
   assert.equal(readFileSync(join(root, 'notes'), 'utf8'), 'mine');
-  assert.throws(() => backUp(join(root, 'nowhere'), join(root, 'new')), /there is no store/);
-  assert.throws(() => backUp(data, join(root, 'missing', 'new')), { name: 'BackupError' });
+  await assert.rejects(backUp(join(root, 'nowhere'), join(root, 'new')), /there is no store/);
+  await assert.rejects(backUp(data, join(root, 'missing', 'new')), { name: 'BackupError' });
   assert.deepEqual(readdirSync(root).sort(), ['backup', 'data', 'notes']);
 });
 

@@ -1,7 +1,8 @@
 /**
- * A backup: the embedded store as of one moment in one SQLite file, taken beside a running server (VACUUM INTO reads
- * one snapshot and stops no writer), with a table that says what it is. Invariants: the file appears under its name
- * only whole, checked and synced; it is the owner's alone; the secret key is in it only where it was given.
+ * A backup: the embedded store as of one moment in one SQLite file, with a table that says what it is. Who serves the
+ * store makes the copy; where nobody does, or it cannot, this process copies (VACUUM INTO reads one snapshot and stops
+ * no writer, but the log of a store in use grows meanwhile). Invariants: the file appears under its name only whole,
+ * checked and synced; it is the owner's alone; the secret key is in it only where it was given.
  * Fails with BackupError, and leaves nothing behind; a process that is killed leaves `<file>.partial-<pid>`.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -29,6 +30,8 @@ export interface BackupOptions {
   readonly keyId: string | null;
   /** wall time, ms */
   readonly takenAt: number;
+  /** Whoever serves the store copies it into this file, which is there and empty; false: nobody can. */
+  readonly copyServed: (partial: string) => Promise<boolean>;
 }
 export interface BackupFacts {
   readonly version: number;
@@ -41,24 +44,21 @@ export interface BackupFacts {
   readonly keyId: string | null;
 }
 
-export function backUpSqlite(options: BackupOptions): BackupFacts {
-  const { directory, file, secretKey, keyId, takenAt } = options;
+export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts> {
+  const { directory, file, secretKey, keyId, takenAt, copyServed } = options;
   const source = join(directory, 'hikyaku.sqlite');
   if (!existsSync(source)) throw new BackupError(`there is no store in ${directory}`);
   if (existsSync(file) && !isBackup(file))
     throw new BackupError(`${file} exists and is no backup: it is not replaced`);
   const partial = `${file}.partial-${process.pid}`;
   try {
-    // VACUUM INTO takes an empty file: this is how the copy never has another mode.
+    // Both ways of copying take an empty file: this is how the copy never has another mode.
     closeSync(openSync(partial, 'wx', 0o600));
-    const store = new DatabaseSync(source, { timeout: BUSY_TIMEOUT });
-    try {
-      store.prepare('VACUUM INTO ?').run(partial);
-    } finally {
-      store.close();
-    }
+    if (!(await copyServed(partial))) copyUnserved(source, partial);
     const copy = new DatabaseSync(partial);
     try {
+      // A copy of all pages says that it has a log of its own, as the store has.
+      copy.exec('PRAGMA journal_mode = DELETE');
       copy.exec(
         `CREATE TABLE backup (format INTEGER NOT NULL, taken_at INTEGER NOT NULL, key_id TEXT, secret_key BLOB) STRICT; PRAGMA application_id = ${APPLICATION_ID}`,
       );
@@ -75,8 +75,16 @@ export function backUpSqlite(options: BackupOptions): BackupFacts {
   } catch (error) {
     throw backupError(error);
   } finally {
-    rmSync(partial, { force: true });
-    rmSync(`${partial}-journal`, { force: true });
+    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${partial}${suffix}`, { force: true });
+  }
+}
+
+function copyUnserved(source: string, partial: string): void {
+  const store = new DatabaseSync(source, { timeout: BUSY_TIMEOUT });
+  try {
+    store.prepare('VACUUM INTO ?').run(partial);
+  } finally {
+    store.close();
   }
 }
 
@@ -145,8 +153,9 @@ export function syncPath(path: string): void {
   }
 }
 
-/** What the system or SQLite said, as a failure of this backup. */
+/** What the system or SQLite said, as a failure of this backup; a break stays one. */
 export function backupError(error: unknown): Error {
+  if (error instanceof Error && ['AbortError', 'BrokenOff'].includes(error.name)) return error;
   if (error instanceof BackupError || error instanceof StoreTooNew) return error;
   return new BackupError(error instanceof Error ? error.message : String(error), error);
 }

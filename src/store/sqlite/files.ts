@@ -6,13 +6,14 @@ import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { StoreLocked, StoreTooNew } from '../store.ts';
 import { isBusy, storeError } from './errors.ts';
 
+export const STORE_FILE = 'hikyaku.sqlite';
 /** ms a writer waits for another process's transaction */
 const BUSY_TIMEOUT = 5000;
 
 export function openDatabase(directory: string, durable = true): DatabaseSync {
   const inMemory = directory === ':memory:';
   if (!inMemory) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const db = new DatabaseSync(inMemory ? directory : join(directory, 'hikyaku.sqlite'), {
+  const db = new DatabaseSync(inMemory ? directory : join(directory, STORE_FILE), {
     timeout: BUSY_TIMEOUT,
   });
   // auto_vacuum counts only before the first table

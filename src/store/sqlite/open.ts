@@ -4,11 +4,13 @@
  * Invariants: a resolved `transact` survives a kill; a rejected one left nothing; one server per directory.
  * Fails: StoreLocked, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
  */
+import { join } from 'node:path';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { Clock } from '../../runtime/clock.ts';
 import { createGroupCommit } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Report } from '../../runtime/report.ts';
 import type { Ask, Command, Push, SqlValue } from '../command.ts';
 import { accessReader, accessTx } from '../control/access.ts';
 import { auditReader, auditTx } from '../control/audit.ts';
@@ -26,7 +28,8 @@ import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreTx } from '../store.ts';
 import type { Recorded } from './commit.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
-import { migrate, openDatabase, takeLock } from './files.ts';
+import { migrate, openDatabase, STORE_FILE, takeLock } from './files.ts';
+import { createLogWatch, type LogFigures } from './log-watch.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
 import { createStatements, type Statements } from './statements.ts';
 import { sqliteRetention } from './sweep.ts';
@@ -95,7 +98,23 @@ function createStamp(statements: Statements, clock: Clock) {
   };
 }
 
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+/** What only a store has that is a file of the process that serves it. */
+export interface Embedded {
+  /** Its path. */
+  readonly file: string;
+  /** Of the write-ahead log, as this process sees it. */
+  logFigures(): LogFigures;
+  /**
+   * Copies the store, as of the end of the copy, into a file that is there and empty, while it is served. Rejects with
+   * BackupError; then the file holds anything.
+   */
+  copyInto(file: string, report: Report, signal: AbortSignal): Promise<void>;
+}
+export interface SqliteStore extends Store {
+  readonly embedded: Embedded;
+}
+
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { directory, clock, random, logger } = options;
   const db = openDatabase(directory, options.durable);
   await using opening = new AsyncDisposableStack();
@@ -122,9 +141,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     return statements.all<R>(sql, ...(parameters as SqlValue[]));
   };
   const onCommit = options.onCommit ?? (() => {});
+  const watch = createLogWatch(directory, logger);
   const threaded = directory !== ':memory:' && options.lock !== false && options.durable !== false;
   const committer = threaded
-    ? await createThreadWriter(directory, options.maxPages ?? null, onCommit)
+    ? await createThreadWriter(directory, options.maxPages ?? null, onCommit, watch.told)
     : createOwnWriter(db, statements, () => clock.monotonic(), onCommit);
   opening.defer(() => committer.close());
   const writer = createGroupCommit<Recorded>({
@@ -194,6 +214,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...sqliteSpoolReader(statements, shelf),
     ...sqliteEventReader(statements, shelf),
   };
+  const stopping = new AbortController();
   const held = opening.move();
   return {
     version,
@@ -208,7 +229,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       },
       shrink: committer.shrink,
     }),
+    embedded: {
+      file: join(directory, STORE_FILE),
+      logFigures: watch.figures,
+      copyInto: (file, report, signal) =>
+        committer.copy(file, report, AbortSignal.any([signal, stopping.signal])),
+    },
     async [Symbol.asyncDispose]() {
+      stopping.abort();
       await writer.close();
       await held.disposeAsync();
     },

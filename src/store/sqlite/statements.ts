@@ -7,7 +7,8 @@ export interface Statements {
   all<R>(sql: string, ...params: SqlValue[]): R[];
   /**
    * Questions asked in one read transaction. Between two of them SQLite would forget every page it has read as soon as
-   * another connection has written. `ask` must not write.
+   * another connection has written. `ask` must not write, nor wait for anything: as long as it reads, the write-ahead
+   * log cannot be begun anew.
    */
   together<R>(ask: () => R): R;
 }
@@ -29,7 +30,9 @@ export function createStatements(db: DatabaseSync, onPrepare: (sql: string) => v
       if (db.isTransaction) return ask();
       get('BEGIN').run();
       try {
-        return ask();
+        const answer = ask();
+        if (answer instanceof Promise) throw new Error('a read transaction must not wait');
+        return answer;
       } finally {
         get('COMMIT').run();
       }

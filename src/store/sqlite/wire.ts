@@ -4,7 +4,9 @@
  */
 import { ConflictError, StaleError, StoreError } from '../../runtime/transactor.ts';
 import type { Command, SqlValue } from '../command.ts';
+import { BackupError } from '../store.ts';
 import type { Recorded } from './commit.ts';
+import type { LogState } from './log-state.ts';
 
 export type WireStatement = Omit<Command, 'params'>;
 /** Octets stand in the block: [begin, end]. */
@@ -21,12 +23,33 @@ export interface WireShrink {
   readonly seq: number;
   readonly shrink: number;
 }
+/** Asks for a copy of the store into a file that is there and empty; answered like a batch of nothing. */
+export interface WireCopy {
+  readonly seq: number;
+  readonly copy: string;
+}
+/** The copy that was asked for with this number is no longer wanted. */
+export interface WireBreakOff {
+  readonly breakOff: number;
+}
+export type WireAsked = WireBatch | WireShrink | WireCopy | WireBreakOff | null;
 export type WireCommand = readonly [statement: number, ...params: WireValue[]];
 export type WireError =
   | { readonly kind: 'stale'; readonly message: string }
   | { readonly kind: 'conflict'; readonly what: string }
   | { readonly kind: 'store'; readonly message: string; readonly retryable: boolean }
+  | { readonly kind: 'backup'; readonly message: string }
   | { readonly kind: 'other'; readonly message: string };
+/** What the writer tells of itself. */
+export interface WireNews {
+  readonly log: LogState;
+}
+export interface WireCopied {
+  readonly seq: number;
+  /** pages */
+  readonly done: number;
+  readonly total: number;
+}
 /** The fate of a batch. */
 export interface WireAnswer {
   readonly seq: number;
@@ -34,7 +57,9 @@ export interface WireAnswer {
   readonly outcomes: readonly (WireError | null)[] | WireError;
   readonly ops: number;
   readonly ms: number;
+  readonly log: LogState;
 }
+export type WireTold = WireAnswer | WireCopied | WireNews;
 
 export function createEncoder(): (seq: number, batch: readonly Recorded[]) => WireBatch {
   const known = new Map<string, { statement: WireStatement; number: number }[]>();
@@ -100,6 +125,7 @@ export function encodeError(error: Error): WireError {
   if (error instanceof StaleError) return { kind: 'stale', message };
   if (error instanceof ConflictError) return { kind: 'conflict', what: error.what };
   if (error instanceof StoreError) return { kind: 'store', message, retryable: error.retryable };
+  if (error instanceof BackupError) return { kind: 'backup', message };
   return { kind: 'other', message };
 }
 export function decodeError(error: WireError): Error {
@@ -110,6 +136,8 @@ export function decodeError(error: WireError): Error {
       return new ConflictError(error.what);
     case 'store':
       return new StoreError(error.message, error.retryable);
+    case 'backup':
+      return new BackupError(error.message);
     case 'other':
       return new Error(error.message);
   }

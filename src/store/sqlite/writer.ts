@@ -8,11 +8,14 @@ import { getCompileCacheDir } from 'node:module';
 import type { DatabaseSync } from 'node:sqlite';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
+import type { Report } from '../../runtime/report.ts';
 import { StoreError } from '../../runtime/transactor.ts';
+import { BackupError } from '../store.ts';
 import { commitBatch, type Recorded } from './commit.ts';
 import { shrinkFile } from './files.ts';
+import type { LogState } from './log-state.ts';
 import type { Statements } from './statements.ts';
-import { createEncoder, decodeError, type WireAnswer, type WireBatch, type WireShrink } from './wire.ts';
+import { createEncoder, decodeError, type WireAsked, type WireTold } from './wire.ts';
 import type { WriterData } from './writer-thread.ts';
 
 export interface Writer {
@@ -21,6 +24,8 @@ export interface Writer {
   commitAlone(recorded: Recorded): Promise<number>;
   /** See shrinkFile; the ms it took. */
   shrink(pages: number): Promise<number>;
+  /** See copyStore; the file is there and empty. Rejects with BackupError. */
+  copy(file: string, report: Report, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 type OnCommit = (info: { ops: number; ms: number }) => void;
@@ -53,6 +58,9 @@ export function createOwnWriter(
       shrinkFile(db, pages);
       return monotonic() - began;
     },
+    async copy() {
+      throw new BackupError('only a service copies its store');
+    },
     async close() {},
   };
 }
@@ -61,11 +69,13 @@ export async function createThreadWriter(
   directory: string,
   maxPages: number | null,
   onCommit: OnCommit,
+  onLog: (state: LogState) => void,
 ): Promise<Writer> {
   const { port1: port, port2 } = new MessageChannel();
   // with what the process has compiled already, the thread need not load the compiler
   const cache = getCompileCacheDir();
-  const data: WriterData = { directory, maxPages, port: port2 };
+  const bell = new Int32Array(new SharedArrayBuffer(4));
+  const data: WriterData = { directory, maxPages, port: port2, bell };
   const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
     workerData: data,
     transferList: [port2],
@@ -76,7 +86,12 @@ export async function createThreadWriter(
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
   const encode = createEncoder();
-  const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
+  interface Asker {
+    readonly resolve: (answer: Answer) => void;
+    readonly reject: (error: Error) => void;
+    readonly report: Report;
+  }
+  const waiting = new Map<number, Asker>();
   let seq = 0;
   let dead: StoreError | null = null;
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
@@ -87,19 +102,33 @@ export async function createThreadWriter(
   }
   worker.on('error', die);
   worker.on('exit', () => die(null));
-  port.on('message', ({ seq: id, outcomes, ops, ms }: WireAnswer) => {
+  function send(wire: WireAsked, hands: readonly ArrayBuffer[] = []): void {
+    // A thread that rests between two steps of a copy wakes.
+    Atomics.add(bell, 0, 1);
+    Atomics.notify(bell, 0);
+    port.postMessage(wire, [...hands]);
+  }
+  port.on('message', (told: WireTold) => {
+    if (!('seq' in told)) return onLog(told.log);
+    const asker = waiting.get(told.seq);
+    if ('done' in told) return asker?.report({ done: told.done, total: told.total, unit: 'pages' });
+    const { seq: id, outcomes, ops, ms } = told;
     if (ops > 0) onCommit({ ops, ms });
-    const asker = waiting.get(id);
+    onLog(told.log);
     waiting.delete(id);
     if ('kind' in outcomes) asker?.reject(decodeError(outcomes));
     else
       asker?.resolve({ outcomes: outcomes.map((error) => (error === null ? null : decodeError(error))), ms });
   });
-  function ask(wire: WireBatch | WireShrink, hands: readonly ArrayBuffer[]): Promise<Answer> {
+  function ask(
+    wire: Exclude<WireAsked, null> & { readonly seq: number },
+    hands: readonly ArrayBuffer[] = [],
+    report: Report = () => {},
+  ): Promise<Answer> {
     if (dead !== null) return Promise.reject(dead);
     return new Promise((resolve, reject) => {
-      waiting.set(wire.seq, { resolve, reject });
-      port.postMessage(wire, [...hands]);
+      waiting.set(wire.seq, { resolve, reject, report });
+      send(wire, hands);
     });
   }
   function commit(batch: readonly Recorded[]): Promise<Answer> {
@@ -113,9 +142,20 @@ export async function createThreadWriter(
       if (outcomes[0]) throw outcomes[0];
       return ms;
     },
-    shrink: async (pages) => (await ask({ seq: seq++, shrink: pages }, [])).ms,
+    async copy(file, report, signal) {
+      signal.throwIfAborted();
+      const id = seq++;
+      const breakOff = () => send({ breakOff: id });
+      signal.addEventListener('abort', breakOff, { once: true });
+      try {
+        await ask({ seq: id, copy: file }, [], report);
+      } finally {
+        signal.removeEventListener('abort', breakOff);
+      }
+    },
+    shrink: async (pages) => (await ask({ seq: seq++, shrink: pages })).ms,
     async close() {
-      port.postMessage(null);
+      send(null);
       await exited;
       port.close();
     },

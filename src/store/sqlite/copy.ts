@@ -1,0 +1,87 @@
+/**
+ * A copy of the store made by its own writer (https://www.sqlite.org/backup.html): some pages at a time between batches,
+ * so that no snapshot is held and the write-ahead log does not grow. What is written meanwhile through this connection
+ * goes into the copy; at the end it is the store as of then. Where another process writes, SQLite begins anew.
+ * Invariants: a batch waits for one step at most; the copy is never much ahead of its disk, since the last step syncs
+ * what is left. Rejects with what SQLite or the system said, or with BackupError.
+ */
+import { closeSync, fdatasync, openSync } from 'node:fs';
+import { backup, type DatabaseSync } from 'node:sqlite';
+import { BackupError } from '../store.ts';
+
+/** Pages of one step: under a millisecond where the disk is quick. */
+const STEP = 64;
+/** ms of rest between two steps: they leave the processor and the disk to the mail. */
+const REST_MS = 2;
+/** ms, while the disk has not caught up */
+const LONG_REST_MS = 20;
+/** Pages written and not known to be on the disk; of the last ones fewer. */
+const BEHIND = 2048;
+const LAST_BEHIND = 256;
+const MOST_RESTARTS = 20;
+
+export interface CopyOptions {
+  readonly db: DatabaseSync;
+  /** It is there and empty. */
+  readonly file: string;
+  readonly isAborted: () => boolean;
+  /** Pages. */
+  readonly report: (done: number, total: number) => void;
+  /** Blocks the thread for so long at most; returns at once where something waits to be done. */
+  readonly rest: (ms: number) => void;
+}
+export async function copyStore({ db, file, isAborted, report, rest }: CopyOptions): Promise<void> {
+  const disk = createDisk(file);
+  let last = { remaining: Number.POSITIVE_INFINITY, total: 0 };
+  let restarts = 0;
+  try {
+    await backup(db, file, {
+      rate: STEP,
+      progress({ remainingPages: remaining, totalPages: total }) {
+        if (isAborted()) throw new BackupError('broken off');
+        if (remaining - last.remaining > Math.max(0, total - last.total)) restarts += 1;
+        if (restarts > MOST_RESTARTS)
+          throw new BackupError('other commands write to the store without a pause: try again without them');
+        last = { remaining, total };
+        report(total - remaining, total);
+        const behind = disk.wrote(STEP);
+        rest(behind > (remaining < BEHIND ? LAST_BEHIND : BEHIND) ? LONG_REST_MS : REST_MS);
+      },
+    });
+    if (disk.failure() !== null) throw disk.failure();
+  } finally {
+    await disk.close();
+  }
+}
+
+/** Keeps syncing what was written; says how many pages of it may not be on the disk yet. */
+function createDisk(file: string) {
+  const descriptor = openSync(file, 'r+');
+  let written = 0;
+  let synced = 0;
+  let failure: Error | null = null;
+  let syncing: Promise<void> | null = null;
+  function sync(): Promise<void> {
+    const upTo = written;
+    return new Promise((resolve) =>
+      fdatasync(descriptor, (error) => {
+        failure ??= error;
+        synced = upTo;
+        syncing = null;
+        resolve();
+      }),
+    );
+  }
+  return {
+    wrote(pages: number): number {
+      written += pages;
+      if (written - synced >= LAST_BEHIND) syncing ??= sync();
+      return written - synced;
+    },
+    failure: () => failure,
+    async close() {
+      await syncing;
+      closeSync(descriptor);
+    },
+  };
+}

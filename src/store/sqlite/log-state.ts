@@ -1,0 +1,28 @@
+/** How much stands in the write-ahead log, and copying it into the file as far as readers let it. */
+import type { DatabaseSync } from 'node:sqlite';
+
+/** https://www.sqlite.org/walformat.html: a frame is a page of 4 KiB with 24 octets of header. */
+export const FRAME_OCTETS = 4096 + 24;
+
+export interface LogState {
+  /** In the log since it was last begun anew; the file may be longer. */
+  readonly frames: number;
+  /** Of them copied into the store's file. */
+  readonly checkpointed: number;
+}
+function toState(row: Record<string, unknown> | undefined): LogState {
+  return {
+    frames: Math.max(0, Number(row?.['log'] ?? 0)),
+    checkpointed: Math.max(0, Number(row?.['checkpointed'] ?? 0)),
+  };
+}
+export interface Log {
+  look(): LogState;
+  /** Copies what no reader stands in the way of; stops no reader, and no writer on another connection. */
+  copy(): LogState;
+}
+export function logOf(db: DatabaseSync): Log {
+  const noop = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+  const passive = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+  return { look: () => toState(noop.get()), copy: () => toState(passive.get()) };
+}

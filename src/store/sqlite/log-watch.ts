@@ -1,0 +1,47 @@
+/**
+ * What the operator learns of the embedded store's write-ahead log: its size and what of it is copied, and a line in the
+ * log when it has grown beyond reason, since some reader stands in its way; one line for each time it grows.
+ */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/logger.ts';
+import { FRAME_OCTETS, type LogState } from './log-state.ts';
+
+/** Octets from which there is a warning, and under which all is well again. */
+const WARN = 256 * 1024 * 1024;
+const WELL = 128 * 1024 * 1024;
+
+/** Figures of the log. */
+export interface LogFigures extends LogState {
+  /** of the file */
+  readonly octets: number;
+}
+export interface LogWatch {
+  /** How much the writer said there is. */
+  told(state: LogState): void;
+  figures(): LogFigures;
+}
+export function createLogWatch(directory: string, logger: Logger): LogWatch {
+  let last: LogState = { frames: 0, checkpointed: 0 };
+  let warned = false;
+  return {
+    told(state) {
+      last = state;
+      const octets = state.frames * FRAME_OCTETS;
+      if (!warned && octets > WARN) {
+        warned = true;
+        logger.warn(
+          { octets, frames: state.frames, checkpointed: state.checkpointed },
+          'the write-ahead log of the store has grown large: another process reads from the store and does not let go (look for sqlite3 and the like, and end it); mail goes on, and the disk fills',
+        );
+      } else if (warned && octets < WELL) {
+        warned = false;
+        logger.info({ octets }, 'the write-ahead log of the store is small again');
+      }
+    },
+    figures: () => ({
+      ...last,
+      octets: statSync(join(directory, 'hikyaku.sqlite-wal'), { throwIfNoEntry: false })?.size ?? 0,
+    }),
+  };
+}
