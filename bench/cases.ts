@@ -149,6 +149,11 @@ export async function startDatabase(stack: AsyncDisposableStack) {
     url,
     port: postgres.port,
     settings: { HIKYAKU_STORE: url, HIKYAKU_SECRET_KEY: Buffer.alloc(32, 7).toString('base64') },
+    size: async () =>
+      Number((await client.query('SELECT pg_database_size(current_database()) AS size')).rows[0].size),
+    /** What waits was a command's, which is nobody's: it is left to the first node, as an import leaves it. */
+    leave: () =>
+      client.query("INSERT INTO node (id, name, holder, beat, started_at) VALUES ('', 'fill', '', -1, 0)"),
     async work() {
       // Sessions report what they did once a second.
       await delay(1500);

@@ -2,7 +2,7 @@
  * `npm run bench [case …] [-- --peers --runs N --sessions 1,20,100 --mode one|persistent --record]`: messages a second,
  * end to end (until the sink has them all; for `accept`, until the last 250). With --peers the same load goes through
  * a private Postfix right after each of our runs; with --against it goes through the service of another checkout
- * (a directory), each first in turn. The ratio is the median of the paired ratios. One JSON line per case.
+ * (a directory), each first in turn. `old` runs on the store that --engine names, sqlite or postgres. The ratio is the median of the paired ratios. One JSON line per case.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
@@ -24,12 +24,18 @@ const { values, positionals } = parseArgs({
     mode: { type: 'string' },
     count: { type: 'string' },
     kind: { type: 'string' },
+    engine: { type: 'string', default: 'sqlite' },
   },
 });
 const runs = Number(values.runs);
 const against = values.against === undefined ? null : resolve(values.against, 'bin/hikyaku.js');
 if (against !== null && values.peers) {
   process.stderr.write('--against and --peers are two comparisons: one at a time\n');
+  process.exit(2);
+}
+const engine = (['sqlite', 'postgres'] as const).find((name) => name === values.engine);
+if (engine === undefined) {
+  process.stderr.write(`no such engine: ${values.engine}; there are sqlite and postgres\n`);
   process.exit(2);
 }
 const all: readonly string[] = [...CASES, ...SCENARIOS];
@@ -113,6 +119,7 @@ for (const name of SCENARIOS) {
     runs,
     count: values.count === undefined ? null : Number(values.count),
     kind: values.kind ?? null,
+    engine,
   };
   for (const result of await runScenario(name, options)) report({ case: name, ...result });
 }

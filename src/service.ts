@@ -84,7 +84,7 @@ import {
   MOST_OF_AN_ADDRESS,
   type SmtpListener,
 } from './smtp/server/listener.ts';
-import type { StoredMessage } from './spool/types.ts';
+import type { LanePage, Queue, StoredMessage } from './spool/types.ts';
 import { createSweeper } from './store/retention.ts';
 import type { Store, StoreTx } from './store/store.ts';
 import { openGround, openSealer } from './stores.ts';
@@ -409,15 +409,11 @@ export async function startService(
     refresh: scheduler.refresh,
     asked: (question) => answer(question as NodeQuestion),
   });
-  /** Every node's lanes, with what is known of our own in memory. */
-  async function lanesOfAll(): Promise<readonly LaneView[]> {
-    const own = [...scheduler.lanes()];
-    if (shared === null) return own;
-    const active = new Map(own.map((lane) => [`${lane.project} ${lane.lane}`, lane.active]));
-    return (await read.lanes('all')).map((lane) => ({
-      ...lane,
-      active: active.get(`${lane.project} ${lane.lane}`) ?? 0,
-    }));
+  /** Of every node, with what is known of our own in memory. */
+  async function queuePage(project: ProjectId, page: LanePage): Promise<Queue<LaneView>> {
+    if (shared === null) return scheduler.page(project, page);
+    const { depth, lanes } = await shared.queue(project, page);
+    return { depth, lanes: lanes.map((lane) => ({ ...lane, active: scheduler.active(lane) })) };
   }
   metrics.setQueueDepthSource(async () => scheduler.depth);
   metrics.setOverdueSource(async () => {
@@ -616,7 +612,7 @@ export async function startService(
       operate,
       limitsRaised,
       queue: {
-        lanes: () => lanesOfAll(),
+        page: queuePage,
         dead: () => scheduler.dead(),
         isActive: scheduler.isSending,
       },

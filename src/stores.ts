@@ -20,6 +20,7 @@ import { createLine } from './store/postgres/line.ts';
 import { migratePostgres } from './store/postgres/migrate.ts';
 import { openPostgresStore } from './store/postgres/open.ts';
 import { createPermits } from './store/postgres/permits.ts';
+import type { ReadQueue } from './store/postgres/queue.ts';
 import { analyseLarge } from './store/postgres/statistics.ts';
 import { createSharedUsage } from './store/postgres/usage.ts';
 import { migrateAside } from './store/sqlite/aside.ts';
@@ -62,6 +63,8 @@ export interface Ground extends AsyncDisposable {
     readonly cluster: Cluster;
     readonly usage: SharedUsage;
     readonly permits: ConnectionPermits & Service;
+    /** What waits at all nodes. */
+    readonly queue: ReadQueue;
   } | null;
 }
 export interface GroundOptions {
@@ -128,7 +131,7 @@ export async function openGround(config: Config, options: GroundOptions): Promis
     store,
     embedded: null,
     clock: cluster.clock,
-    shared: { cluster, usage: createSharedUsage(store.pool), permits },
+    shared: { cluster, usage: createSharedUsage(store.pool), permits, queue: store.queue },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

@@ -15,6 +15,8 @@ export interface ScenarioOptions {
   /** Scales the case down for a quick look; the figure goes into the result. */
   readonly count: number | null;
   readonly kind: string | null;
+  /** What keeps the store, where a scenario has the choice. */
+  readonly engine: 'sqlite' | 'postgres';
 }
 /** One line of output. */
 export type Result = Record<string, unknown>;
@@ -31,17 +33,18 @@ export function rss(pid: number): number {
 }
 
 /** A store with a verified domain, and the settings with which its submission port takes mail from loopback. */
-export async function prepared(): Promise<{
+export async function prepared(more: Record<string, string> = {}): Promise<{
   directory: string;
   who: Bootstrapped;
   settings: Record<string, string>;
 }> {
   const directory = temporaryDirectory();
-  const who = await bootstrap(environment(directory, SETTINGS), 'sender.test');
+  const own = { ...SETTINGS, ...more };
+  const who = await bootstrap(environment(directory, own), 'sender.test');
   return {
     directory,
     who,
-    settings: { ...SETTINGS, HIKYAKU_TRUSTED_NETWORKS: `127.0.0.0/8=${who.api_client_id}` },
+    settings: { ...own, HIKYAKU_TRUSTED_NETWORKS: `127.0.0.0/8=${who.api_client_id}` },
   };
 }
 

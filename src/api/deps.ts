@@ -38,7 +38,7 @@ import type { Notices } from '../runtime/notices.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import type { SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { LanePage, Queue, SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
 /** Conditions for `If-Match` (api/etag.ts). */
 type Expectations = IamExpectations &
@@ -119,7 +119,7 @@ export interface ApiDeps {
   /** Limits of the project, or of a domain of it, are higher: held mail may flow. */
   readonly limitsRaised: (project: ProjectId) => void;
   readonly queue: {
-    lanes(): Promise<readonly LaneView[]>;
+    page(project: ProjectId, page: LanePage): Promise<Queue<LaneView>>;
     dead(): readonly DeadSite[];
     /** It is being tried right now. */
     isActive(recipient: RecipientId): boolean;

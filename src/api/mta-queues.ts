@@ -15,7 +15,7 @@ import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.t
 import { permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
-import { byId, pagesOf, sendList, sendWhole } from './pages.ts';
+import { byId, pageOf, pagesOf, sendList, sendWhole } from './pages.ts';
 import { invalid, notFound } from './problems.ts';
 import { AnyObject, List, PageQuery, WholeQuery } from './schemas.ts';
 
@@ -171,14 +171,10 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
     { schema: { querystring: PageQuery, response: { 200: AnyObject } } },
     async (request, reply) => {
       const { projectId } = permitted(request, 'mta.queues.list');
-      const own = (await deps.queue.lanes()).filter(({ project }) => project === projectId);
-      const depth = { queued: 0, deferred: 0, held: 0 };
-      for (const { queued, deferred, held } of own) {
-        depth.queued += queued;
-        depth.deferred += deferred;
-        depth.held += held;
-      }
-      const items = own.sort((a, b) => (a.lane < b.lane ? -1 : 1));
+      const { limit, cursor } = pageOf(request);
+      const after = cursor === null ? null : Buffer.from(cursor, 'base64url').toString('utf8');
+      // One more than is shown tells that there is more.
+      const { depth, lanes: items } = await deps.queue.page(projectId, { after, limit: limit + 1 });
       const dead = deps.queue.dead();
       return sendList(
         request,

@@ -51,6 +51,8 @@ export interface Backlog {
   readonly nextDue: number | null;
   unblock(lane: BacklogLane): void;
   readonly lanes: Iterable<BacklogLane>;
+  /** Of one project, by name. */
+  of(project: ProjectId): ReadonlyMap<string, BacklogLane>;
   readonly totals: Readonly<Record<WaitingState, number>>;
 }
 
@@ -209,6 +211,7 @@ export function createBacklog(): Backlog {
     get lanes() {
       return all();
     },
+    of: (project) => projects.get(project)?.lanes ?? new Map(),
     totals,
   };
   return backlog;

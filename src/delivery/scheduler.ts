@@ -9,7 +9,7 @@ import type { Limiter } from '../limits/limiter.ts';
 import type { LimitReader, LimitTx } from '../limits/types.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Timer } from '../runtime/clock.ts';
-import type { RecipientId, SuspensionId } from '../runtime/ids.ts';
+import type { ProjectId, RecipientId, SuspensionId } from '../runtime/ids.ts';
 import { watchJumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -22,7 +22,10 @@ import {
   type DueRecipient,
   HELD_LANES,
   type LaneDue,
+  type LaneKey,
+  type LanePage,
   type LaneSummary,
+  type Queue,
   type RecipientRow,
   type SpoolReader,
   type StoredMessage,
@@ -31,6 +34,7 @@ import {
 import { bytesOf, createAttempts, type DeadSite } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
+import { firstNames } from './first-names.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
 import { createLanes, type Feedback, type JobClass, type SiteState } from './lanes.ts';
 import { createLargePlaces } from './large.ts';
@@ -98,6 +102,10 @@ export interface LaneView {
   /** Wall ms; null: only what is in memory. */
   readonly nextDue: number | null;
 }
+function viewOf({ project, lane, counts, fresh, readBack, nextDue }: BacklogLane): LaneView {
+  const due = nextDue === Number.POSITIVE_INFINITY ? null : nextDue;
+  return { project, lane, ...counts, active: fresh + readBack, nextDue: due };
+}
 export interface Scheduler extends Service {
   /** Takes freshly committed recipients; those that do not fit are found in the store later. */
   enqueue(message: StoredMessage, rows: readonly RecipientRow[]): void;
@@ -105,6 +113,10 @@ export interface Scheduler extends Service {
   readonly held: number;
   readonly depth: Readonly<Record<'queued' | 'deferred' | 'held', number>>;
   lanes(): Iterable<LaneView>;
+  /** A page of the project's lanes by name, and its depth. */
+  page(project: ProjectId, page: LanePage): Queue<LaneView>;
+  /** Rows of the lane in memory. */
+  active(lane: LaneKey): number;
   sites(): Iterable<SiteState>;
   dead(): readonly DeadSite[];
   isSending(id: RecipientId): boolean;
@@ -600,14 +612,21 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     },
     depth: backlog.totals,
     *lanes() {
-      for (const { project, lane, counts, fresh, readBack, nextDue } of backlog.lanes)
-        yield {
-          project,
-          lane,
-          ...counts,
-          active: fresh + readBack,
-          nextDue: nextDue === Number.POSITIVE_INFINITY ? null : nextDue,
-        };
+      for (const lane of backlog.lanes) yield viewOf(lane);
+    },
+    page(project, page) {
+      const own = backlog.of(project);
+      const depth = { queued: 0, deferred: 0, held: 0 };
+      for (const { counts } of own.values()) {
+        depth.queued += counts.queued;
+        depth.deferred += counts.deferred;
+        depth.held += counts.held;
+      }
+      return { depth, lanes: firstNames(own.keys(), page).map((name) => viewOf(own.get(name)!)) };
+    },
+    active({ project, lane }) {
+      const own = backlog.of(project).get(lane);
+      return own === undefined ? 0 : own.fresh + own.readBack;
     },
     sites: () => lanes.sites(),
     dead: () => attempts.dead(),

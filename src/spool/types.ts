@@ -154,6 +154,17 @@ export interface LaneSummary extends LaneKey {
   /** Earliest next_attempt_at, wall ms. */
   readonly nextDue: number;
 }
+/** Which lanes of a project: the first so many by name, behind one of them. */
+export interface LanePage {
+  readonly after: string | null;
+  readonly limit: number;
+}
+/** What waits of a project. */
+export interface Queue<Lane = LaneSummary> {
+  readonly depth: Readonly<Record<'queued' | 'deferred' | 'held', number>>;
+  /** Of the page, by name. */
+  readonly lanes: readonly Lane[];
+}
 /** Which waiting recipients are meant; what is left out matches all. */
 export interface WaitingFilter {
   /** null: of all projects (operators). */

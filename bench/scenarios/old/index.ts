@@ -18,6 +18,7 @@ import {
   startService,
 } from '../../../test/journeys/harness.ts';
 import { authorization } from '../../../test/journeys/journey.ts';
+import { startDatabase } from '../../cases.ts';
 import { at, prepared, type Result, rss, type ScenarioOptions } from '../scenario.ts';
 import { startSite } from '../site.ts';
 import { fillOld, MILLION } from './fill-old.ts';
@@ -26,13 +27,17 @@ const A_SECOND = 100;
 const FIRST_SWEEP_MS = 60_000;
 const LONGEST_SWEEP_MS = 3_600_000;
 
-export async function old({ count }: ScenarioOptions): Promise<readonly Result[]> {
-  const { directory, who, settings } = await prepared();
+export async function old({ count, engine }: ScenarioOptions): Promise<readonly Result[]> {
+  await using stack = new AsyncDisposableStack();
+  const database = engine === 'postgres' ? await startDatabase(stack) : null;
+  const { directory, who, settings } = await prepared(database?.settings);
   await using good = await startSite('good');
   const shape = count === null ? MILLION : { ...MILLION, messages: count, waiting: Math.round(count / 10) };
   const filledIn = await filled(directory, who, settings, shape);
   const file = join(directory, 'hikyaku.sqlite');
-  const size = statSync(file).size;
+  const sizeOf = async () => (database === null ? statSync(file).size : database.size());
+  if (database !== null) await database.leave();
+  const size = await sizeOf();
   const results: Result[] = [
     {
       part: 'fill',
@@ -48,7 +53,7 @@ export async function old({ count }: ScenarioOptions): Promise<readonly Result[]
     true,
   );
   const started = performance.now();
-  const watch = watchSizes(service, `${file}-wal`);
+  const watch = watchSizes(service, `${file}-wal`); // PostgreSQL's is its own affair: 0
   results.push({ part: 'start', ready_ms: Math.round(started - began) });
   const phase = async (
     part: string,
@@ -79,19 +84,53 @@ export async function old({ count }: ScenarioOptions): Promise<readonly Result[]
       };
     },
   );
+  if (database === null) await backup(directory, settings, phase);
+  results.push(await queuePages(service, who));
+  results.push({ part: 'file', mib_before: mib(size), mib_after: mib(await sizeOf()) });
+  rmSync(directory, { recursive: true, force: true });
+  return results;
+}
+
+type Phase = (part: string, until: () => boolean) => Promise<void>;
+async function backup(directory: string, settings: Record<string, string>, phase: Phase): Promise<void> {
   let backedUp = false;
-  const backup = hikyaku(['backup', join(directory, 'backup')], environment(directory, settings)).then(
+  const running = hikyaku(['backup', join(directory, 'backup')], environment(directory, settings)).then(
     (ended) => {
       backedUp = true;
       return ended;
     },
   );
   await phase('backup', () => backedUp);
-  const { status, stderr } = await backup;
+  const { status, stderr } = await running;
   if (status !== 0) throw new Error(`backup: ${stderr}`);
-  results.push({ part: 'file', mib_before: mib(size), mib_after: mib(statSync(file).size) });
-  rmSync(directory, { recursive: true, force: true });
-  return results;
+}
+/** ms of the pages of the queue's summary, one after the other. */
+async function queuePages(service: Running, who: Bootstrapped): Promise<Result> {
+  const times: number[] = [];
+  for (let cursor: string | null = ''; cursor !== null && times.length < 100; ) {
+    const began = performance.now();
+    const response = await fetch(
+      `http://${service.ready.http}/mta/v1/queues?limit=50${cursor && `&cursor=${cursor}`}`,
+      {
+        headers: { authorization: authorization(who) },
+      },
+    );
+    const page = (await response.json()) as { next_cursor: string | null };
+    if (!response.ok) throw new Error(`${response.status} ${JSON.stringify(page)}`);
+    times.push(performance.now() - began);
+    cursor = page.next_cursor;
+  }
+  const first = Number(times[0]!.toFixed(1));
+  const { p50_ms, p99_ms, worst_ms } = summary(times);
+  return {
+    part: 'queue',
+    pages: times.length,
+    first,
+    p50_ms,
+    p99_ms,
+    worst_ms,
+    rss_mib: Math.round(rss(service.child.pid!)),
+  };
 }
 
 /** Seconds it took. */

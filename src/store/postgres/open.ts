@@ -36,6 +36,7 @@ import { migratePostgres } from './migrate.ts';
 import { createOwners, type Member } from './owners.ts';
 import { createPartitions } from './partitions.ts';
 import type { Recorded } from './plan.ts';
+import { postgresQueue, type ReadQueue } from './queue.ts';
 import { createReading } from './reading.ts';
 import { createRecorder } from './recorder.ts';
 import { postgresSpoolReader } from './spool.ts';
@@ -59,7 +60,7 @@ export interface PostgresStoreOptions {
   /** This member was declared dead by another: nothing may be written any more. */
   readonly onFenced?: () => void;
 }
-export type PostgresStore = Store & { readonly pool: pg.Pool };
+export type PostgresStore = Store & { readonly pool: pg.Pool; readonly queue: ReadQueue };
 
 const READERS = 8;
 /** With connectionTimeoutMillis of connect.ts less than 4 s. */
@@ -202,6 +203,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     version,
     pool,
     read: cacheDirectory(read, stamp.read),
+    queue: postgresQueue({ all, owners, clock }),
     transact: (_project, record, urgent) => write(() => record(tx), urgent),
     ...postgresRetention(pool, partitions),
     async [Symbol.asyncDispose]() {

@@ -64,7 +64,9 @@ async function make(client: pg.Client, table: (typeof TABLES)[number], day: numb
 }
 
 export interface Dropped {
+  /** Rows in them, about. */
   readonly events: number;
+  readonly attempts: number;
   readonly partitions: readonly string[];
 }
 /**
@@ -74,13 +76,13 @@ export interface Dropped {
 export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<Dropped> {
   return withClient(pool, async (query) => {
     await query(`SET lock_timeout = 1000`);
-    const { rows } = await query<{ name: string; parent: string; about: number }>(
+    const { rows } = await query<{ name: string; parent: (typeof TABLES)[number]; about: number }>(
       `SELECT c.relname AS name, p.relname AS parent, c.reltuples::int8 AS about
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
         WHERE i.inhparent = ANY (ARRAY['message_body', 'event', 'attempt']::regclass[]) ORDER BY c.relname`,
     );
     const partitions: string[] = [];
-    let events = 0;
+    const counts = { message_body: 0, event: 0, attempt: 0 };
     for (const { name, parent, about } of rows) {
       const day = name.startsWith(`${parent}_d`) ? Number(name.slice(`${parent}_d`.length)) : Number.NaN;
       if (!(day < beforeDay)) continue;
@@ -88,15 +90,15 @@ export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<
         // Never analyzed: small enough to be counted.
         const exact = async () =>
           (await query<{ n: number }>(`SELECT count(*) AS n FROM ${name}`)).rows[0]!.n;
-        const count = parent !== 'event' ? 0 : about >= 0 ? about : await exact();
+        const count = parent === 'message_body' ? 0 : about >= 0 ? about : await exact();
         await query(`DROP TABLE IF EXISTS ${name}`);
         partitions.push(name);
-        events += count;
+        counts[parent] += count;
       } catch (error) {
         if (stateOf(error) !== '55P03') throw error;
       }
     }
-    return { events, partitions };
+    return { events: counts.event, attempts: counts.attempt, partitions };
   });
 }
 

@@ -53,7 +53,7 @@ const MEANT: readonly (readonly [statement: RegExp, why: string])[] = [
   ],
   [/^DELETE FROM queue_operation WHERE id = ANY/, 'what people have done by hand, once an hour'],
   [/^DELETE FROM task WHERE project_id = \$1/, 'once an hour, beside the writer'],
-  [/^SELECT count\(\*\) AS n FROM event_d…$/, 'a day that goes and was too small to be analysed'],
+  [/^SELECT count\(\*\) AS n FROM (?:event|attempt)_d…$/, 'a day that goes and was too small to be analysed'],
   [/ FROM usage WHERE project_id = \$1 AND \(\(width = 1 /, 'the windows of one project: a minute and a day'],
   [/^WITH RECURSIVE o \(owner\)/, 'the first owner in the order of the index, then one look-up each'],
 ];
@@ -78,7 +78,9 @@ storeConformance({
   async open(directory) {
     const url = databases.get(directory) ?? (await server.database());
     databases.set(directory, url);
-    return open(url);
+    // read beside the store's own interface: queue.test.ts
+    const { queue: _queue, ...store } = await open(url);
+    return store;
   },
 });
 
@@ -128,6 +130,7 @@ test('what many nodes ask beside the store is recorded, too', async () => {
   assert.equal(await permits.acquire('site.test'), true);
   permits.release('site.test');
   const p = await make.withProject(store);
+  await store.queue(p.id, { after: null, limit: 9 });
   const usage = createSharedUsage(store.pool);
   const limits = { perMinute: 10, perDay: 100 };
   const domain = make.newId<'mta-domain'>();

@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { systemClock } from '../../runtime/clock.ts';
-import { silentLogger } from '../../runtime/logger.ts';
+import { type Logger, silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import { createFakeClock } from '../../testing/fake-clock.ts';
 import { startPostgres } from '../../testing/postgres.ts';
 import * as make from '../conformance/samples.ts';
+import { createSweeper, type Removed } from '../retention.ts';
+import { joinCluster } from './cluster.ts';
+import { migratePostgres } from './migrate.ts';
 import { openPostgresStore } from './open.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,4 +44,76 @@ test('after the sweep the database is smaller on the disk, and what stays is who
   const left = await size();
   assert.ok(left < before - 25 * raw.length, `${before} octets became ${left}`);
   assert.deepEqual(await store.read.message(p.id, kept.id), kept);
+});
+
+test('partitions go by the time of the database, however wrong the clock of the node, and what went is counted', async () => {
+  const url = await server.database();
+  await migratePostgres(url);
+  const random = createRandom();
+  // six years behind
+  const own = createFakeClock(Date.UTC(2020, 0, 1));
+  await using cluster = await joinCluster({ url, name: 'node', clock: own, random, logger: silentLogger });
+  const { clock } = cluster;
+  await using store = await openPostgresStore({
+    url,
+    member: { id: cluster.id, owners: cluster.owners },
+    clock,
+    random,
+    logger: silentLogger,
+  });
+  const p = await make.withProject(store);
+  const topic = make.topic(p);
+  const { rows } = await store.pool.query(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8 AS now',
+  );
+  const now: number = rows[0].now;
+  await store.transact(p.id, (tx) => {
+    tx.insertTopic(topic);
+    tx.insertSubscriber(make.subscriber(topic));
+  });
+  for (const keepUntil of [now - 3 * DAY_MS, now - DAY_MS, now + 2 * DAY_MS])
+    await store.transact(p.id, (tx) => {
+      const message = make.message(p, { keepUntil });
+      const [delivered, bounced] = [make.recipient(message), make.recipient(message)];
+      tx.insertMessage(message);
+      for (const row of [delivered, bounced])
+        tx.insertRecipient({ ...row, state: 'delivered', nextAttemptAt: null, settledAt: make.NOW });
+      tx.insertAttempt({
+        projectId: p.id,
+        messageId: message.id,
+        recipientId: delivered.id,
+        number: 1,
+        at: make.NOW,
+        outcome: 'deferred',
+        detail: null,
+      });
+      tx.insertEvent(make.event(topic, { keepUntil }));
+    });
+  const days = async () =>
+    (
+      await store.pool.query<{ name: string }>(
+        `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = ANY (ARRAY['message_body', 'event', 'attempt']::regclass[])`,
+      )
+    ).rows.map(({ name }) => Number(name.replace(/^.*_d/, '')));
+  const today = Math.floor(now / DAY_MS);
+  assert.ok((await days()).some((day) => day <= today));
+  const removed: Removed[] = [];
+  const info = (facts: { removed?: Removed }, text: string) =>
+    text === 'what is over was removed' && removed.push(facts.removed!);
+  const logger = { ...silentLogger, info, error: assert.fail } as unknown as Logger;
+  await using sweeper = createSweeper({ store, clock, logger });
+  await sweeper.start(new AbortController().signal);
+  for (let steps = 0; removed.length === 0; steps += 1) {
+    assert.ok(steps < 10_000, 'nothing was removed');
+    await own.advance(100);
+    await store.pool.query('SELECT 1');
+  }
+  const { messages, recipients, attempts, events, deliveries } = removed[0]!;
+  assert.deepEqual(
+    { messages, recipients, attempts, events, deliveries },
+    { messages: 2, recipients: 4, attempts: 2, events: 2, deliveries: 2 },
+  );
+  const left = await days();
+  assert.ok(left.length > 0 && left.every((day) => day > today), left.join(' '));
+  assert.deepEqual(await store.overdue?.(now), { since: null, messages: 0 });
 });

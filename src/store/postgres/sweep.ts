@@ -13,6 +13,7 @@ import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
 import {
   FORMER_DOMAIN_DAYS,
   NOTHING_REMOVED,
+  type Overdue,
   type Removed,
   type Retention,
   type Swept,
@@ -36,9 +37,16 @@ const WAITING =
 const OVER = `SELECT m.project_id, m.id, m.body_of, m.drop_day,
     coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) AS waits
   FROM message m WHERE m.drop_day <= $1 ORDER BY m.drop_day LIMIT ${ROWS}`;
-const REMOVE = `DELETE FROM message m USING unnest($1::text[], $2::text[]) AS k (project_id, id)
+/** With how many recipients: they go with it, at the end of the statement. */
+const REMOVE = `WITH gone AS (DELETE FROM message m USING unnest($1::text[], $2::text[]) AS k (project_id, id)
   WHERE m.project_id = k.project_id AND m.id = k.id
-    AND NOT coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false)`;
+    AND NOT coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) RETURNING m.project_id, m.id)
+  SELECT (SELECT count(*) FROM gone) AS messages,
+    (SELECT count(*) FROM gone g JOIN recipient r ON r.project_id = g.project_id AND r.message_id = g.id) AS recipients`;
+/** Rows that are looked at to say how much is over. */
+const MOST_COUNTED = 5000;
+const OVERDUE = `SELECT min(keep_until) AS since, count(*) AS messages FROM (
+  SELECT keep_until FROM message WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${MOST_COUNTED}) m`;
 const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM subscriber_delivery WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${ROWS}))`;
 const OPERATIONS = `DELETE FROM queue_operation WHERE id = ANY (ARRAY(
@@ -104,10 +112,10 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       for (const over of waiting) await keep(query, over, until);
       const gone = rows.filter(({ waits }) => !waits);
       const keys = [gone.map((one) => one.project_id), gone.map(({ id }) => id)];
-      const { rowCount } = await query(REMOVE, keys);
+      const removed = await query<{ messages: number; recipients: number }>(REMOVE, keys);
       return swept(
         true,
-        { messages: rowCount ?? 0 },
+        removed.rows[0]!,
         waiting.map(({ id }) => id as MessageId),
       );
     });
@@ -171,13 +179,13 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
   async function step(now: number): Promise<Swept> {
     const today = Math.floor(now / DAY_MS);
     const deleted = await withClient(pool, (query) => query(DELIVERIES, [today]));
-    if ((deleted.rowCount ?? 0) > 0) return swept(true);
+    if ((deleted.rowCount ?? 0) > 0) return swept(true, { deliveries: deleted.rowCount ?? 0 });
     const gone = await messages(now, today);
     if (gone !== null) return gone;
-    const { events, partitions: dropped } = await dropPartitions(pool, today + 1);
+    const { partitions: dropped, ...rows } = await dropPartitions(pool, today + 1);
     if (dropped.length > 0) {
       partitions.forget();
-      return swept(true, { events });
+      return swept(true, rows);
     }
     const audited = await withClient(pool, (query) => query(OPERATIONS, [now]));
     if ((audited.rowCount ?? 0) > 0) return swept(true, { operations: audited.rowCount ?? 0 });
@@ -200,6 +208,14 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       } catch (error) {
         throw storeError(error);
       }
+    },
+    async overdue(now) {
+      const counted = await withClient(pool, (query) =>
+        query<Overdue>(OVERDUE, [Math.floor(now / DAY_MS)]),
+      ).catch((error: unknown) => {
+        throw storeError(error);
+      });
+      return counted.rows[0]!;
     },
   };
 }
