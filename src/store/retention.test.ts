@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { createSweeper, NOTHING_REMOVED, type Swept } from './retention.ts';
+import { createSweeper, NOTHING_REMOVED, type Overdue, type Swept } from './retention.ts';
 
 const HOUR = 3_600_000;
 const step = (over: Partial<Swept> = {}): Swept => ({
@@ -14,7 +14,7 @@ const step = (over: Partial<Swept> = {}): Swept => ({
   ...over,
 });
 
-function setUp(answers: (Swept | Error)[]) {
+function setUp(answers: (Swept | Error)[], overdue: Overdue = { since: null, messages: 0 }) {
   const clock = createFakeClock();
   const asked: number[] = [];
   const said: { level: string; facts: object }[] = [];
@@ -27,13 +27,20 @@ function setUp(answers: (Swept | Error)[]) {
       if (answer instanceof Error) throw answer;
       return answer;
     },
+    overdue: async () => overdue,
+  };
+  const counted = new Map<string, number>();
+  const metrics = {
+    retentionRemoved: (kind: string, count: number) =>
+      void counted.set(kind, (counted.get(kind) ?? 0) + count),
   };
   return {
     clock,
     asked,
     said,
+    counted,
     stop: new AbortController(),
-    sweeper: createSweeper({ store, clock, logger }),
+    sweeper: createSweeper({ store, clock, logger, metrics }),
   };
 }
 
@@ -85,4 +92,49 @@ test('stopping ends a round in its pause and leaves no timer', async () => {
   await clock.advance(2 * HOUR);
   assert.equal(asked.length, 1);
   assert.equal(clock.pending, 0);
+});
+
+test('the pause is as long as the step befits; a long round says each minute how far it is', async () => {
+  const removed = { ...NOTHING_REMOVED, messages: 3, recipients: 4 };
+  const answers = Array.from({ length: 3 }, (_, i) => step({ removed, more: true, ms: [1, 20, 900][i]! }));
+  const slow = Array.from({ length: 2_000 }, () => step({ more: true }));
+  const overdue = { since: createFakeClock().now(), messages: 7 };
+  const { clock, asked, said, counted, stop, sweeper } = setUp([...answers, ...slow], overdue);
+  await using _ = sweeper;
+  await sweeper.start(stop.signal);
+  await clock.advance(60_000);
+  for (const [ms, steps] of [
+    [9, 1],
+    [1, 2],
+    [29, 2],
+    [1, 3],
+    [49, 3],
+    [1, 4],
+  ] as const) {
+    await clock.advance(ms);
+    assert.equal(asked.length, steps);
+  }
+  await clock.advance(60_000);
+  assert.deepEqual(said, [
+    {
+      level: 'info',
+      facts: { removed: { ...removed, messages: 9, recipients: 12 }, due: 7, behind_seconds: 120 },
+    },
+  ]);
+  assert.deepEqual([counted.get('messages'), counted.get('recipients'), counted.get('audit')], [9, 12, 0]);
+});
+
+test('more than a day behind after an hour of removing is a warning, once a day', async () => {
+  const answers = Array.from({ length: 160_000 }, () => step({ more: true }));
+  const since = createFakeClock().now() - 25 * HOUR;
+  const { clock, said, stop, sweeper } = setUp(answers, { since, messages: 10_000 });
+  await using _ = sweeper;
+  await sweeper.start(stop.signal);
+  await clock.advance(60_000 + HOUR - 60_000);
+  assert.ok(said.length > 50 && said.every(({ level }) => level === 'info'));
+  await clock.advance(5 * 60_000);
+  const warned = () => said.filter(({ level }) => level === 'warn').length;
+  assert.equal(warned(), 1);
+  await clock.advance(HOUR);
+  assert.equal(warned(), 1);
 });

@@ -1,6 +1,7 @@
 /**
  * How much one step of the sweep may do: as much as the writer does in TARGET_MS, by what the last steps took. A unit is
- * a row, or a page of octets. Invariant: a step that took longer makes the next one smaller by as much.
+ * a row, or a page of octets. Invariant: a step that took longer makes the next one smaller, by half at most: a disk that
+ * was slow once says little of the rows.
  */
 
 /** Of the writer, for one step; what is accepted meanwhile waits for it. Twice as much is the bound. */
@@ -8,8 +9,9 @@ const TARGET_MS = 10;
 const FIRST = 100;
 const FEWEST = 20;
 const MOST = 4_000;
-/** A quick step says little: the next is larger by this much at most. */
+/** The next step is larger, or smaller, by this much at most. */
 const GROWTH = 1.5;
+const SHRINKING = 0.5;
 
 export interface Pace {
   /** Units of the next step. */
@@ -26,8 +28,11 @@ export function createPace(): Pace {
     took(done, ms) {
       if (done === 0) return;
       const fit = (done * TARGET_MS) / Math.max(ms, 0.1);
-      // a step that had less to do than it might have done says nothing about larger ones
-      const next = fit < units ? fit : Math.min(fit, Math.max(units, done * GROWTH));
+      // a quick step that had less to do than it might have done says nothing of larger ones
+      const next =
+        ms > TARGET_MS
+          ? Math.max(units * SHRINKING, Math.min(units, fit))
+          : Math.max(units, Math.min(fit, done * GROWTH));
       units = Math.min(MOST, Math.max(FEWEST, next));
     },
   };
