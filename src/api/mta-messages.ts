@@ -8,7 +8,7 @@ import { goneSignal } from './client-gone.ts';
 import { found, pathId, permitted, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { etagOfJson } from './etag.ts';
-import { byId, JSON_TYPE, listJson, MOST_ITEMS, pageOf, pagesOf, sendList } from './pages.ts';
+import { JSON_TYPE, listJson, MOST_ITEMS, pageOf, sendList } from './pages.ts';
 import { Problem, problemBody } from './problems.ts';
 import { rawMessage } from './raw-message.ts';
 import { AnyObject, IdParams, List, MtaTask, PageQuery, TaskQuery, WholeQuery } from './schemas.ts';
@@ -63,8 +63,6 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
     async (request, reply) => {
       const { projectId } = permitted(request, 'mta.messages.get');
       const message = found(await read.shown(projectId, pathId(request)));
-      const items = await read.recipients(projectId, message.id);
-      const pages = pagesOf({ items, keyOf: byId, order: 'up' });
       const signal = goneSignal(reply);
       const asked = pageOf(request, MOST_ITEMS);
       async function* tagged(): AsyncGenerator<string> {
@@ -75,7 +73,7 @@ export function mtaMessageRoutes(app: FastifyInstance, deps: ApiDeps, views: Vie
           view: recipient,
           signal,
           async read(asked) {
-            const page = await pages(asked);
+            const page = await read.recipientPage(projectId, message.id, asked);
             const ids = page.items.map(({ id }) => id);
             const attempts = await read.attempts(projectId, message.id, ids);
             return { ...page, items: page.items.map((row) => ({ row, attempts })) };

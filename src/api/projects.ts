@@ -11,7 +11,7 @@ import { goneSignal } from './client-gone.ts';
 import { asMember, found, pathId, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
-import { byId, sendList, sendWhole } from './pages.ts';
+import { byId, MOST_ITEMS, sendList, sendWhole } from './pages.ts';
 import { conflict, notFound } from './problems.ts';
 import { exportProject } from './project-export.ts';
 import { AnyObject, IdParams, List, ResourceName, WholeQuery } from './schemas.ts';
@@ -68,12 +68,13 @@ export function projectRoutes(app: FastifyInstance, deps: ApiDeps, views: Views)
         const own = { items: [found(await read.project(projectId))], keyOf: byId, order: 'up' } as const;
         return sendWhole(request, reply, own, views.project);
       }
-      const items = await read.memberships(request.self.member.id);
-      return sendWhole(
+      const { id } = request.self.member;
+      return sendList(
         request,
         reply,
-        { items, keyOf: ({ project }) => project.id, order: 'up' },
+        (page) => read.membershipPage(id, page),
         ({ project, membership }) => ({ ...views.project(project), roles: membership.roles }),
+        { most: MOST_ITEMS },
       );
     },
   );

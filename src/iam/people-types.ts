@@ -106,6 +106,11 @@ export interface PeopleReader {
   signInLink(hash: string): Promise<SignInLink | null>;
   /** Oldest project first. */
   memberships(member: MemberId): Promise<readonly { membership: Membership; project: Project }[]>;
+  /** The same in pages. */
+  membershipPage(
+    member: MemberId,
+    page: PageRequest,
+  ): Promise<Page<{ readonly membership: Membership; readonly project: Project }>>;
   membership(project: ProjectId, member: MemberId): Promise<Membership | null>;
   projectMembers(
     project: ProjectId,

@@ -12,7 +12,7 @@ import type {
   RecipientId,
   SuspensionId,
 } from '../runtime/ids.ts';
-import type { Page } from '../runtime/transactor.ts';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
 
 export type RecipientState =
   | 'queued'
@@ -212,6 +212,8 @@ export interface SpoolReader {
   /** Octets of `raw` from `start` to before `end`, as far as there are any; null where the message is gone. */
   octets(project: ProjectId, id: MessageId, start: number, end: number): Promise<Buffer | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;
+  /** The same in pages, in the order of their ids. */
+  recipientPage(project: ProjectId, message: MessageId, page: PageRequest): Promise<Page<RecipientRow>>;
   /** At those recipients of the message, oldest first. */
   attempts(
     project: ProjectId,

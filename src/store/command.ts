@@ -49,6 +49,12 @@ export function decodeCursor(cursor: string | null): string {
   const key = Buffer.from(cursor, 'base64url').toString('latin1');
   return /^[0-9a-f-]{1,36}$/.test(key) ? key : '';
 }
+/** The same for lists that run upwards: a key below every id where there is no cursor. */
+export function decodeUpwards(cursor: string | null): string {
+  if (cursor === null) return '';
+  const key = decodeCursor(cursor);
+  return key === '' ? '~' : key;
+}
 /** Makes a page of `limit` items from up to `limit + 1` rows. */
 export function toPage<R, T>(
   rows: readonly R[],

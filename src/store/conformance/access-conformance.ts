@@ -1,6 +1,6 @@
 /** Memberships, roles, invitations, closed projects and the audit on every engine. */
 import assert from 'node:assert/strict';
-import type { Role } from '../../iam/types.ts';
+import type { Project, Role } from '../../iam/types.ts';
 import type { AuditEvent } from '../../ledger/audit.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
@@ -18,6 +18,23 @@ async function withMembers(store: Store, emails: readonly string[]) {
 }
 
 export function accessConformance(with_: WithStore): void {
+  with_('access: the projects of a member in pages', async (store) => {
+    const [member, other] = await withMembers(store, ['a@example.com', 'b@example.com']);
+    const projects: Project[] = [];
+    for (let i = 0; i < 5; i++) projects.push(await make.withProject(store, { name: `p${i}` }));
+    await store.transact(INSTANCE, (tx) => {
+      for (const { id } of projects)
+        for (const one of [member!, other!])
+          tx.insertMembership({ projectId: id, memberId: one.id, roles: ['admin'], createdAt: NOW });
+    });
+    const all = await store.read.memberships(member!.id);
+    assert.equal(all.length, 5);
+    const first = await store.read.membershipPage(member!.id, { limit: 3, cursor: null });
+    const rest = await store.read.membershipPage(member!.id, { limit: 3, cursor: first.nextCursor });
+    assert.deepEqual([...first.items, ...rest.items], all);
+    assert.deepEqual([first.cursors.length, rest.cursors.length, rest.nextCursor], [3, 2, null]);
+    assert.deepEqual((await store.read.membershipPage(newId(), ALL)).items, []);
+  });
   with_('access: members of projects, by project and by member; the last owner stays', async (store) => {
     const [p, q] = [await make.withProject(store), await make.withProject(store, { name: 'two' })];
     const [a, b] = (await withMembers(store, ['a@example.com', 'b@example.com'])) as [

@@ -245,6 +245,23 @@ export function spoolConformance(with_: WithStore): void {
       assert.equal(await lookedAt({ project: null, lane: 'b.test' }), 5);
     },
   );
+  with_('spool: the recipients of a message in pages', async (store) => {
+    const p = await make.withProject(store);
+    const [m, other] = [make.message(p), make.message(p)];
+    const rows = Array.from({ length: 5 }, () => make.recipient(m));
+    await store.transact(p.id, (tx) => {
+      for (const each of [m, other]) tx.insertMessage(each);
+      for (const row of [make.recipient(other), ...rows, make.recipient(other)]) tx.insertRecipient(row);
+    });
+    const all = await store.read.recipients(p.id, m.id);
+    assert.equal(all.length, 5);
+    const first = await store.read.recipientPage(p.id, m.id, { limit: 3, cursor: null });
+    const rest = await store.read.recipientPage(p.id, m.id, { limit: 3, cursor: first.nextCursor });
+    assert.deepEqual([...first.items, ...rest.items], all);
+    assert.deepEqual([first.cursors[2], rest.nextCursor], [first.nextCursor, null]);
+    const none = await store.read.recipientPage(p.id, m.id, { limit: 3, cursor: 'nonsense' });
+    assert.deepEqual(none.items, []);
+  });
   with_('suspensions, operations and once-only keys are kept', async (store) => {
     const p = await make.withProject(store);
     const suspension = {

@@ -1,7 +1,7 @@
 /** Memberships, roles and invitations of a project as queries both engines can run. */
 import type { ExpressionBuilder, Kysely } from 'kysely';
 import type { Invitation, Membership, PeopleReader, PeopleTx } from '../../iam/people-types.ts';
-import { type Ask, command, decodeCursor, fromJson, type Push, toPage } from '../command.ts';
+import { type Ask, command, decodeCursor, decodeUpwards, fromJson, type Push, toPage } from '../command.ts';
 import { one, toMember, toProject, toRole } from '../rows/people.ts';
 import type { InvitationTable, MembershipTable, Tables } from '../schema/tables.ts';
 
@@ -9,6 +9,7 @@ export type AccessReader = Pick<
   PeopleReader,
   | 'memberships'
   | 'membership'
+  | 'membershipPage'
   | 'projectMembers'
   | 'role'
   | 'roles'
@@ -52,19 +53,28 @@ const holding = (role: string) => `%${JSON.stringify(role)}%`;
 export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
   const invitations = () => db.selectFrom('invitation').selectAll();
   const roles = (project: string) => db.selectFrom('role').selectAll().where('project_id', '=', project);
+  const memberships = (member: string) =>
+    db.selectFrom('membership').selectAll().where('member_id', '=', member);
+  async function withProjects(own: readonly MembershipTable[]) {
+    if (own.length === 0) return [];
+    const ids = own.map((r) => r.project_id);
+    const projects = await ask(db.selectFrom('project').selectAll().where('id', 'in', ids));
+    const byId = new Map(projects.map((r) => [r.id, toProject(r)]));
+    return own.flatMap((r) => {
+      const project = byId.get(r.project_id);
+      return project === undefined ? [] : [{ membership: toMembership(r), project }];
+    });
+  }
   return {
     async memberships(member) {
-      const own = await ask(
-        db.selectFrom('membership').selectAll().where('member_id', '=', member).orderBy('project_id'),
-      );
-      if (own.length === 0) return [];
-      const ids = own.map((r) => r.project_id);
-      const projects = await ask(db.selectFrom('project').selectAll().where('id', 'in', ids));
-      const byId = new Map(projects.map((r) => [r.id, toProject(r)]));
-      return own.flatMap((r) => {
-        const project = byId.get(r.project_id);
-        return project === undefined ? [] : [{ membership: toMembership(r), project }];
-      });
+      return withProjects(await ask(memberships(member).orderBy('project_id')));
+    },
+    async membershipPage(member, { limit, cursor }) {
+      const query = memberships(member).where('project_id', '>', decodeUpwards(cursor)).orderBy('project_id');
+      const own = await ask(query.limit(limit + 1));
+      const { cursors, nextCursor } = toPage(own, limit, (r) => r.project_id, toMembership);
+      // A project is not removed while someone is its member: each has its cursor.
+      return { items: await withProjects(own.slice(0, limit)), cursors, nextCursor };
     },
     membership: async (project, member) =>
       one(

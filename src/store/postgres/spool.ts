@@ -13,7 +13,7 @@ import type {
   StoredMessage,
 } from '../../spool/types.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
-import { decodeCursor, type SqlValue, toBuffer, toPage } from '../command.ts';
+import { decodeCursor, decodeUpwards, type SqlValue, toBuffer, toPage } from '../command.ts';
 import {
   type AttemptCells,
   type MessageCells,
@@ -168,6 +168,13 @@ export function postgresSpoolReader(deps: {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2`;
       const rows = await all<RecipientCells>(sql, [project, message]);
       return rows.sort((a, b) => (a.id < b.id ? -1 : 1)).map(toRecipient);
+    },
+    async recipientPage(project, message, { limit, cursor }) {
+      // Not the ids as the key of the table has them, which would be walked by way of the whole project.
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2 AND id || '' > $3
+        ORDER BY id || '' LIMIT $4`;
+      const rows = await all<RecipientCells>(sql, [project, message, decodeUpwards(cursor), limit + 1]);
+      return toPage(rows, limit, (r) => r.id, toRecipient);
     },
     async attempts(project, message, recipients) {
       const sql = `SELECT a.recipient_id, a.number, a.at, a.outcome, a.detail FROM message m

@@ -13,7 +13,16 @@ import type {
   StoredMessage,
 } from '../../spool/types.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
-import { decodeCursor, type Push, type SqlValue, toBit, toBuffer, toJson, toPage } from '../command.ts';
+import {
+  decodeCursor,
+  decodeUpwards,
+  type Push,
+  type SqlValue,
+  toBit,
+  toBuffer,
+  toJson,
+  toPage,
+} from '../command.ts';
 import {
   type AttemptCells,
   BODY_PART,
@@ -122,6 +131,12 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const sql =
         'SELECT * FROM recipient INDEXED BY recipient_message WHERE project_id = ? AND message_id = ? ORDER BY id';
       return statements.all<RecipientCells>(sql, project, message).map(toRecipient);
+    },
+    async recipientPage(project, message, { limit, cursor }) {
+      const sql = `SELECT * FROM recipient INDEXED BY recipient_message
+        WHERE project_id = ? AND message_id = ? AND id > ? ORDER BY id LIMIT ?`;
+      const rows = statements.all<RecipientCells>(sql, project, message, decodeUpwards(cursor), limit + 1);
+      return toPage(rows, limit, (r) => r.id, toRecipient);
     },
     async attempts(project, message, recipients) {
       const sql = `SELECT * FROM attempt WHERE project_id = ? AND message_id = ?
