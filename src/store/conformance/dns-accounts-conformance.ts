@@ -9,7 +9,7 @@ import type { Store } from '../store.ts';
 import { sweepAll } from './retention-conformance.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
-import { NOW, newId } from './samples.ts';
+import { idAt, NOW, newId } from './samples.ts';
 
 const ZONE = { id: 'z', name: 'example.com' };
 /** Octets that are no text, as TXT data may hold them. */
@@ -129,7 +129,7 @@ export function dnsAccountsConformance(with_: WithStore): void {
 
   with_('DNS changes: a history that outlives account and domain', async (store) => {
     const { p, d, a } = await withDomain(store);
-    const begun = change(d, a);
+    const begun = change(d, a, { id: idAt(NOW) });
     await store.transact(p.id, (tx) => tx.insertDnsChange(begun));
     assert.deepEqual(await store.read.dnsChange(p.id, d.id, begun.id), begun);
     assert.equal(await store.read.dnsChange(newId(), d.id, begun.id), null);
@@ -143,6 +143,7 @@ export function dnsAccountsConformance(with_: WithStore): void {
       completedAt: NOW + 5,
     };
     const undo = change(d, a, {
+      id: idAt(NOW + 1),
       kind: 'undo',
       undoes: begun.id,
       state: 'applied',
