@@ -7,9 +7,10 @@ import { resolve } from 'node:path';
 import { type CopyBody, identityOf } from '../api/control-copy.ts';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { Report } from '../runtime/report.ts';
 import { backUpStore, embeddedFile } from '../stores.ts';
 import { askService, detailOf } from './control-client.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -26,8 +27,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       `there is no secret key: HIKYAKU_SECRET_KEY is not set, nor is there ${secretKeyPath(config)}`,
     );
   const path = resolve(file);
-  async function copyServed(partial: string): Promise<boolean> {
-    using progress = showProgress('backup');
+  async function copyServed(partial: string, report: Report): Promise<boolean> {
     const request: CopyBody = {
       file: partial,
       fileIdentity: identityOf(partial),
@@ -39,7 +39,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       request,
       ended: 'the service ended before its store was copied: try again',
       signal,
-      report: progress.report,
+      report,
     });
     if (answer === null) return false;
     if (answer.status === 500) throw new Error(detailOf(answer));
@@ -49,13 +49,16 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       );
     return answer.status === 200;
   }
-  const facts = await backUpStore(config, {
-    file: path,
-    secretKey: withKey ? present!.key : null,
-    keyId: present === null ? null : keyIdOf(present.key),
-    takenAt: systemClock.now(),
-    copyServed,
-  });
+  const facts = await withProgress('backup', signal, (watch) =>
+    backUpStore(config, {
+      file: path,
+      secretKey: withKey ? present!.key : null,
+      keyId: present === null ? null : keyIdOf(present.key),
+      takenAt: systemClock.now(),
+      copyServed: (partial) => copyServed(partial, watch.report),
+      watch,
+    }),
+  );
   const out = {
     file: path,
     size: facts.size,

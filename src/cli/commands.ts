@@ -57,6 +57,7 @@ export const commands: Readonly<Record<string, Command>> = {
     'copy the embedded store into one file, beside a running service',
     'FILE [--with-secret-key] [--json]',
     () => import('./backup.ts'),
+    'no file was made',
   ),
   restore: lazy(
     'make a backup the store of this configuration',

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { exportStore } from '../stores.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { keyIdOf, presentKey } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -12,13 +12,14 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const config = loadConfig(env);
   const present = presentKey(config);
   const path = resolve(file);
-  using progress = showProgress('export');
-  const rows = await exportStore(config, {
-    file: path,
-    watch: { report: progress.report, signal },
-    takenAt: systemClock.now(),
-    keyId: present === null ? null : keyIdOf(present.key),
-  });
+  const rows = await withProgress('export', signal, (watch) =>
+    exportStore(config, {
+      file: path,
+      watch,
+      takenAt: systemClock.now(),
+      keyId: present === null ? null : keyIdOf(present.key),
+    }),
+  );
   if (options.json === true) process.stdout.write(`${JSON.stringify({ file: path, rows })}\n`);
   else process.stdout.write(`${path}: ${rows['message']} messages, ${rows['event']} events\n`);
   process.stderr.write(

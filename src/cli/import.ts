@@ -4,7 +4,7 @@ import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createRandom } from '../runtime/random.ts';
 import { importStore } from '../stores.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { keyIdOf, presentKey } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -12,20 +12,21 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
   const path = resolve(file);
-  using progress = showProgress('import');
-  const rows = await importStore(config, {
-    file: path,
-    watch: { report: progress.report, signal },
-    member: createRandom().id(),
-    now: systemClock.now(),
-    check({ keyId }) {
-      const present = presentKey(config);
-      if (keyId !== null && (present === null || keyIdOf(present.key) !== keyId))
-        throw new Error(
-          'HIKYAKU_SECRET_KEY is not the key of the exported store: DKIM keys, hook secrets and static keys could not be read',
-        );
-    },
-  });
+  const rows = await withProgress('import', signal, (watch) =>
+    importStore(config, {
+      file: path,
+      watch,
+      member: createRandom().id(),
+      now: systemClock.now(),
+      check({ keyId }) {
+        const present = presentKey(config);
+        if (keyId !== null && (present === null || keyIdOf(present.key) !== keyId))
+          throw new Error(
+            'HIKYAKU_SECRET_KEY is not the key of the exported store: DKIM keys, hook secrets and static keys could not be read',
+          );
+      },
+    }),
+  );
   if (options.json === true) process.stdout.write(`${JSON.stringify({ file: path, rows })}\n`);
   else process.stdout.write(`${rows['message'] ?? 0} messages, ${rows['event'] ?? 0} events\n`);
   return 0;

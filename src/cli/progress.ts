@@ -4,7 +4,7 @@
  * command that is done before is silent; disposing takes the bar away. Where the loop stands still, reports alone draw.
  */
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import type { Progress, Report } from '../runtime/report.ts';
+import type { Progress, Report, Watch } from '../runtime/report.ts';
 
 const BAR_MS = 200;
 const LINE_MS = 10_000;
@@ -75,6 +75,16 @@ export function showProgress(
       if (isTerminal) stream.write('\r\x1b[K');
     },
   };
+}
+
+/** Does something while it is shown how far it is; what else the command has to say comes behind it. */
+export async function withProgress<T>(
+  name: string,
+  signal: AbortSignal,
+  work: (watch: Watch) => Promise<T>,
+): Promise<T> {
+  using progress = showProgress(name);
+  return await work({ report: progress.report, signal });
 }
 
 function textOf({ done, total, unit }: Progress, rate: number | null, seconds: number): string {

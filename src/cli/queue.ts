@@ -5,7 +5,7 @@ import { parseId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { openStore } from '../stores.ts';
 import { askService, detailOf } from './control-client.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { isQueueList, printQueueList } from './queue-lists.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
@@ -90,15 +90,15 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       : { expires_at: new Date(Date.now() + parseDuration(options.for)).toISOString() }),
     ...(options.id === undefined ? {} : { suspension: options.id }),
   };
-  using progress = showProgress(`queue ${action}`);
-  const answer = await askService({
-    directory: config.dataDir,
-    path: project === null ? '/queue' : `/queue?project=${project}`,
-    request,
-    ended: 'the service ended before it had answered: look at `hikyaku queue log`',
-    signal,
-    report: progress.report,
-  });
+  const answer = await withProgress(`queue ${action}`, signal, (watch) =>
+    askService({
+      directory: config.dataDir,
+      path: project === null ? '/queue' : `/queue?project=${project}`,
+      request,
+      ended: 'the service ended before it had answered: look at `hikyaku queue log`',
+      ...watch,
+    }),
+  );
   if (answer === null) throw new Error('no service runs on this data directory: nothing was changed');
   if (answer.status !== 200) {
     process.stderr.write(`${detailOf(answer)}\n`);

@@ -16,7 +16,7 @@ import {
 import { type Config, loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { restoreStore } from '../stores.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -33,39 +33,40 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const config = loadConfig(env);
   const force = options.force === true;
   const key = { outcome: 'same' as KeyOutcome };
-  using progress = showProgress('restore');
-  const facts = await restoreStore(config, {
-    file,
-    force,
-    watch: { report: progress.report, signal },
-    planKey({ secretKey, keyId }) {
-      const present = presentKey(config);
-      const here = present === null ? null : keyIdOf(present.key);
-      if (here !== null && here === keyId) return () => {};
-      if (secretKey === null) {
-        if (here === null || keyId === null) {
-          key.outcome = here === null && keyId !== null ? 'missing' : 'same';
+  const facts = await withProgress('restore', signal, (watch) =>
+    restoreStore(config, {
+      file,
+      force,
+      watch,
+      planKey({ secretKey, keyId }) {
+        const present = presentKey(config);
+        const here = present === null ? null : keyIdOf(present.key);
+        if (here !== null && here === keyId) return () => {};
+        if (secretKey === null) {
+          if (here === null || keyId === null) {
+            key.outcome = here === null && keyId !== null ? 'missing' : 'same';
+            return () => {};
+          }
+          if (!force)
+            throw new Error(
+              `the secret key here is not the one of this backup: ${UNREADABLE}; --force restores all the same`,
+            );
+          key.outcome = 'different';
           return () => {};
         }
-        if (!force)
+        if (present?.from === 'environment')
           throw new Error(
-            `the secret key here is not the one of this backup: ${UNREADABLE}; --force restores all the same`,
+            'HIKYAKU_SECRET_KEY is not the key of this backup, which holds its own: unset it, or set it to that one',
           );
-        key.outcome = 'different';
-        return () => {};
-      }
-      if (present?.from === 'environment')
-        throw new Error(
-          'HIKYAKU_SECRET_KEY is not the key of this backup, which holds its own: unset it, or set it to that one',
-        );
-      if (present !== null && !force)
-        throw new Error(
-          `${secretKeyPath(config)} is not the key of this backup; --force keeps it beside and puts the backup's in its place`,
-        );
-      key.outcome = 'restored';
-      return () => placeKey(config, secretKey);
-    },
-  });
+        if (present !== null && !force)
+          throw new Error(
+            `${secretKeyPath(config)} is not the key of this backup; --force keeps it beside and puts the backup's in its place`,
+          );
+        key.outcome = 'restored';
+        return () => placeKey(config, secretKey);
+      },
+    }),
+  );
   const out = {
     store: config.store.kind === 'sqlite' ? config.store.directory : null,
     version: facts.version,

@@ -30,8 +30,17 @@ after(async () => {
 });
 const partials = () => readdirSync(root).filter((name) => name.includes('partial'));
 
-test('restore, broken off and repeated', async () => {
+test('backup and restore, broken off and repeated', async () => {
   const backup = join(root, 'store.backup');
+  const backing = startHikyaku(['backup', backup], environment(data));
+  await eventually('it copies', async () => partials().length > 0);
+  backing.child.kill('SIGINT');
+  assert.deepEqual(await backing.ended, {
+    status: 130,
+    stdout: '',
+    stderr: 'hikyaku backup: broken off by SIGINT; no file was made\n',
+  });
+  assert.deepEqual([partials(), existsSync(backup)], [[], false]);
   const made = await hikyaku(['backup', backup], environment(data));
   assert.equal(made.status, 0, made.stderr);
   const there = join(root, 'there');

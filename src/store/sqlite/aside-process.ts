@@ -1,16 +1,10 @@
-/** The process of aside.ts: `check FILE NAME` or `migrate DIRECTORY`; a line of JSON for each thing it tells, the last its end. */
+/** The process of aside.ts: `check FILE NAME`, `copy FROM TO` or `migrate DIRECTORY`; a line of JSON for each thing it tells, the last its end. */
 import { writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { Progress } from '../../runtime/report.ts';
 import { StoreTooNew } from '../store.ts';
-import { checkIntegrity } from './backup.ts';
+import type { Told } from './aside.ts';
+import { checkIntegrity, copyUnserved } from './backup.ts';
 import { migrate, openDatabase } from './files.ts';
-
-export type Told =
-  | { readonly kind: 'progress'; readonly progress: Progress }
-  | { readonly kind: 'done'; readonly value: number }
-  | { readonly kind: 'too new'; readonly oldest: number; readonly ours: number }
-  | { readonly kind: 'failed'; readonly message: string };
 
 const tell = (told: Told) => void writeSync(1, `${JSON.stringify(told)}\n`);
 
@@ -23,6 +17,10 @@ function check(file: string, what: string): number {
     db.close();
   }
 }
+function copy(from: string, to: string): number {
+  copyUnserved(from, to);
+  return 0;
+}
 function migrateIn(directory: string): number {
   const db = openDatabase(directory);
   try {
@@ -33,9 +31,14 @@ function migrateIn(directory: string): number {
     db.close();
   }
 }
-const [action, place = '', what = ''] = process.argv.slice(2);
+const ACTIONS: Readonly<Record<string, (place: string, other: string) => number>> = {
+  check,
+  copy,
+  migrate: migrateIn,
+};
+const [action = '', place = '', other = ''] = process.argv.slice(2);
 try {
-  tell({ kind: 'done', value: action === 'check' ? check(place, what) : migrateIn(place) });
+  tell({ kind: 'done', value: ACTIONS[action]!(place, other) });
 } catch (error) {
   if (error instanceof StoreTooNew)
     tell({ kind: 'too new', oldest: error.oldestCompatible, ours: error.ours });

@@ -9,13 +9,23 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Progress, Watch } from '../../runtime/report.ts';
 import { BackupError, StoreTooNew } from '../store.ts';
-import type { Told } from './aside-process.ts';
+
+/** What it tells, line by line. */
+export type Told =
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'done'; readonly value: number }
+  | { readonly kind: 'too new'; readonly oldest: number; readonly ours: number }
+  | { readonly kind: 'failed'; readonly message: string };
 
 const PROCESS = fileURLToPath(new URL('./aside-process.ts', import.meta.url));
 
 /** Looks through a file for damage, which BackupError tells; `what` names it. */
 export async function checkAside(file: string, what: string, watch: Watch): Promise<void> {
   await aside(['check', file, what], { done: 0, total: null, unit: 'looking for damage' }, watch);
+}
+/** Copies a store, in use or not, into a file that is there and empty. */
+export async function copyAside(from: string, to: string, watch: Watch): Promise<void> {
+  await aside(['copy', from, to], { done: 0, total: null, unit: 'copying' }, watch);
 }
 /** Brings the store in the directory to our schema; its version. */
 export async function migrateAside(directory: string, watch: Watch): Promise<number> {

@@ -8,8 +8,10 @@
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { unwatched, type Watch } from '../../runtime/report.ts';
 import { OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { BackupError, StoreTooNew } from '../store.ts';
+import { checkAside, copyAside } from './aside.ts';
 
 /** "HIKB" in the header of every backup (https://www.sqlite.org/fileformat.html, 1.3.15); a store in use has 0. */
 export const APPLICATION_ID = 0x48494b42;
@@ -32,6 +34,7 @@ export interface BackupOptions {
   readonly takenAt: number;
   /** Whoever serves the store copies it into this file, which is there and empty; false: nobody can. */
   readonly copyServed: (partial: string) => Promise<boolean>;
+  readonly watch?: Watch;
 }
 export interface BackupFacts {
   readonly version: number;
@@ -45,7 +48,7 @@ export interface BackupFacts {
 }
 
 export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts> {
-  const { directory, file, secretKey, keyId, takenAt, copyServed } = options;
+  const { directory, file, secretKey, keyId, takenAt, copyServed, watch = unwatched } = options;
   const source = join(directory, 'hikyaku.sqlite');
   if (!existsSync(source)) throw new BackupError(`there is no store in ${directory}`);
   if (existsSync(file) && !isBackup(file))
@@ -54,7 +57,7 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
   try {
     // Both ways of copying take an empty file: this is how the copy never has another mode.
     closeSync(openSync(partial, 'wx', 0o600));
-    if (!(await copyServed(partial))) copyUnserved(source, partial);
+    if (!(await copyServed(partial))) await copyAside(source, partial, watch);
     const copy = new DatabaseSync(partial);
     try {
       // A copy of all pages says that it has a log of its own, as the store has.
@@ -63,23 +66,24 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
         `CREATE TABLE backup (format INTEGER NOT NULL, taken_at INTEGER NOT NULL, key_id TEXT, secret_key BLOB) STRICT; PRAGMA application_id = ${APPLICATION_ID}`,
       );
       copy.prepare('INSERT INTO backup VALUES (?, ?, ?, ?)').run(FORMAT, takenAt, keyId, secretKey);
-      checkIntegrity(copy, source);
     } finally {
       copy.close();
     }
+    await checkAside(partial, source, watch);
     const facts = readFacts(partial);
     syncPath(partial);
     renameSync(partial, file);
     syncPath(dirname(file));
     return facts;
   } catch (error) {
-    throw backupError(error);
+    throw watch.signal.aborted ? watch.signal.reason : backupError(error);
   } finally {
     for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${partial}${suffix}`, { force: true });
   }
 }
 
-function copyUnserved(source: string, partial: string): void {
+/** One call of SQLite, which takes minutes: see aside.ts. */
+export function copyUnserved(source: string, partial: string): void {
   const store = new DatabaseSync(source, { timeout: BUSY_TIMEOUT });
   try {
     store.prepare('VACUUM INTO ?').run(partial);
@@ -130,7 +134,7 @@ export function readFacts(file: string): BackupFacts {
   }
 }
 
-/** Throws BackupError, with SQLite's first complaints. */
+/** Throws BackupError, with SQLite's first complaints. One call of it, which takes minutes: see aside.ts. */
 export function checkIntegrity(db: DatabaseSync, what: string): void {
   let complaints: string[];
   try {
