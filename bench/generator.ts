@@ -1,7 +1,8 @@
 /**
  * The bench's own load, as a process of its own: SMTP with TLS and AUTH, plain SMTP where smtp-source is absent, and the HTTP API.
  * Usage: generator.ts <json>. Sends `count` messages over `sessions` sessions, one command at a time, and ends with
- * exit 0 once all were taken; anything but the expected answer ends it with 1 and the answer on stderr.
+ * exit 0 once all were taken; anything but the expected answer ends it with 1 and the answer on stderr. One that floods
+ * takes any answer over HTTP, goes on at once, and ends when it is told to.
  */
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -25,10 +26,21 @@ export interface Load {
   readonly self?: string;
   /** SMTP: the whole message instead of one made here, CRLF-ended, without a line that begins with a dot. */
   readonly message?: string;
+  /** Comes from sixteen addresses, until SIGTERM; `count` is not looked at. */
+  readonly flood?: boolean;
 }
 
 const load = JSON.parse(process.argv[2]!) as Load;
-let left = load.count;
+let left = load.flood === true ? Number.POSITIVE_INFINITY : load.count;
+let opened = 0;
+/** Where the next connection comes from. */
+const from = () => (load.flood === true ? { localAddress: `127.9.${8 * (opened++ % 16)}.1` } : {});
+const answers = new Map<number, number>();
+if (load.flood === true)
+  process.on('SIGTERM', () => {
+    process.stdout.write(`${JSON.stringify(Object.fromEntries(answers))}\n`);
+    process.exit(0);
+  });
 const line = `${'x'.repeat(76)}\r\n`;
 const body = line.repeat(Math.ceil(load.size / line.length));
 
@@ -43,8 +55,8 @@ function smtpSession(): Promise<void> {
     const { host, port } = load;
     const socket: Socket =
       load.tls === 'implicit'
-        ? connectTls({ host, port, rejectUnauthorized: false })
-        : connect({ host, port });
+        ? connectTls({ host, port, rejectUnauthorized: false, ...from() })
+        : connect({ host, port, ...from() });
     socket.setNoDelay(true);
     const auth = Buffer.from(`\0${load.user}\0${load.secret}`).toString('base64');
     const header = `From: <${load.sender}>\r\nTo: <${load.recipient}>\r\nSubject: bench\r\n\r\n`;
@@ -80,6 +92,7 @@ function smtpSession(): Promise<void> {
         if (!reply.startsWith(script[at]![1])) fail(`${script[at]![0].trim().slice(0, 40)}: ${reply}`);
         at += 1;
         if (at === script.length) {
+          if (script === message) answers.set(250, (answers.get(250) ?? 0) + 1);
           if (script === opening) {
             script = message;
             at = 0;
@@ -120,6 +133,7 @@ async function httpWorker(agent: Agent): Promise<void> {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(payload),
   };
+  const address = from();
   while (left > 0) {
     left -= 1;
     await new Promise<void>((resolve) => {
@@ -131,9 +145,12 @@ async function httpWorker(agent: Agent): Promise<void> {
           method: 'POST',
           agent,
           headers,
+          ...address,
         },
         (response) => {
-          if (response.statusCode !== 200) fail(`HTTP ${response.statusCode}`);
+          const status = response.statusCode!;
+          answers.set(status, (answers.get(status) ?? 0) + 1);
+          if (status !== 200 && load.flood !== true) fail(`HTTP ${status}`);
           response.resume().on('end', resolve);
         },
       );

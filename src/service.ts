@@ -65,15 +65,18 @@ import { createGuardedFetch } from './runtime/guarded-fetch.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { parseId } from './runtime/ids.ts';
+import { createInFlight } from './runtime/in-flight.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { systemNetwork } from './runtime/network.ts';
 import { createNotices } from './runtime/notices.ts';
+import { createPressure } from './runtime/pressure.ts';
 import { createRandom } from './runtime/random.ts';
 import { createRate, perWidth } from './runtime/rates.ts';
 import { createSlots } from './runtime/slots.ts';
 import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
+import { createTurnstile } from './runtime/turnstile.ts';
 import { createWorkers } from './runtime/workers.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { guardReceiver } from './smtp/server/guard.ts';
@@ -471,6 +474,8 @@ export async function startService(
   });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
   const notices = createNotices(clock, logger);
+  const turnstile = createTurnstile(clock, createPressure(clock));
+  const inFlight = createInFlight(clock);
   const trustedProxy = createNetworkList(config.trustedProxies);
   const exempt = (address: string) => inTrusted(address) !== undefined || trustedProxy(address);
   const takes = createReceiver({
@@ -484,6 +489,8 @@ export async function startService(
     random,
     logger,
     notices,
+    turnstile,
+    inFlight,
     hostname: config.hostname,
     hasSpace,
     async trusted(address) {
@@ -594,6 +601,8 @@ export async function startService(
       random,
       logger,
       notices,
+      turnstile,
+      inFlight,
       metrics,
       publicUrl: () => urls.http,
       dns,
@@ -608,7 +617,16 @@ export async function startService(
       verifyOwnership: createClaims<StoreTx>(ownership),
       automaticDns,
       allowPrivateTargets: config.allowPrivateTargets,
-      submit: createSubmit({ read, intake, limiter, clock, random, hostname: config.hostname, hasSpace }),
+      submit: createSubmit({
+        turnstile,
+        read,
+        intake,
+        limiter,
+        clock,
+        random,
+        hostname: config.hostname,
+        hasSpace,
+      }),
       operate,
       limitsRaised,
       queue: {

@@ -1,4 +1,5 @@
 /** Cases that are no plain rate, by name; one file each. */
+import { fair } from './fair.ts';
 import { hostile } from './hostile.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
@@ -24,6 +25,7 @@ export const SCENARIOS = [
   'transfer',
   'nodes',
   'hostile',
+  'fair',
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
@@ -32,6 +34,7 @@ const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Pro
   idle,
   isolation,
   hostile,
+  fair,
   large: async () => [await large()],
   lists,
   old,

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
+import { turnsFor } from '../testing/turns.ts';
 import type { ApiDeps } from './deps.ts';
 import { createApi } from './server.ts';
 
@@ -22,6 +23,7 @@ for (const [name, octets] of Object.entries(slow))
     const deps = {
       publicUrl: () => 'http://x',
       clock: systemClock,
+      ...turnsFor(systemClock),
       logger: silentLogger,
       dns: {},
       authenticator: { authenticate: async () => ({ kind: 'ok', principal }) },

@@ -32,12 +32,14 @@ import type { LimitReader, LimitTx, ProjectLimits, SettingsExpectations } from '
 import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
+import type { InFlight } from '../runtime/in-flight.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Notices } from '../runtime/notices.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
+import type { Turnstile } from '../runtime/turnstile.ts';
 import type { LanePage, Queue, SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
 
 /** Conditions for `If-Match` (api/etag.ts). */
@@ -88,6 +90,9 @@ export interface ApiDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly notices: Notices;
+  /** Those that SMTP has, too. */
+  readonly turnstile: Pick<Turnstile, 'turn'>;
+  readonly inFlight: InFlight;
   readonly metrics: Metrics;
   /** Prefix of `self` URLs, without trailing slash; asked late, because port 0 is known only then. */
   readonly publicUrl: () => string;

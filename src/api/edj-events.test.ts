@@ -19,6 +19,7 @@ import * as make from '../store/conformance/samples.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
 import { createRendering, type Rendering } from '../testing/rendering.ts';
+import { turnsFor } from '../testing/turns.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Api, createApi } from './server.ts';
 
@@ -46,6 +47,7 @@ describe('events by HTTP', () => {
     store = await openSqliteStore({
       directory,
       clock: systemClock,
+      ...turnsFor(systemClock),
       random,
       logger: silentLogger,
       lock: false,
@@ -62,6 +64,7 @@ describe('events by HTTP', () => {
       read: store.read,
       publicUrl: () => 'http://x',
       clock: systemClock,
+      ...turnsFor(systemClock),
       random,
       logger: { ...silentLogger, error: (fields: Record<string, unknown>) => logged.push(fields) } as Logger,
       dns: { mxHosts: [], spfInclude: '_spf.x', submissionHost: 'x' } as unknown as ApiDeps['dns'],

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
+import { turnsFor } from '../testing/turns.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Api, createApi } from './server.ts';
 
@@ -17,6 +18,7 @@ describe('what cannot be read as HTTP', () => {
     const deps = {
       publicUrl: () => 'http://x',
       clock: systemClock,
+      ...turnsFor(systemClock),
       logger: silentLogger,
       dns: {},
       notReady: () => null,

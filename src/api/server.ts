@@ -49,6 +49,7 @@ import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
 import { takeStreams } from './streamed.ts';
+import { takeTurns } from './turns.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -148,6 +149,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.decorateRequest('idempotencyKey', null);
   app.decorateRequest('self', null);
   app.decorateRequest('audit', null);
+  app.decorateRequest('place', null);
   app.decorateRequest('instance', null as never);
   app.setErrorHandler<FastifyError | Error>((error, request, reply) =>
     sendProblem(
@@ -215,6 +217,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
         });
         await scope.register(async (guarded) => {
           guard(guarded, { deps, idempotency, sessions, audit });
+          takeTurns(guarded, deps);
           tagResources(guarded);
           routes(guarded);
         });

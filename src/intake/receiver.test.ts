@@ -1,14 +1,17 @@
-/** What a peer is told when its mail cannot be read in time: to come again, and nothing is taken. */
+/** What a peer is told when its mail cannot be taken now: to come again, and nothing is taken. And whose turn it is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MtaDomain } from '../domains/types.ts';
+import { SEND_OPERATIONS } from '../iam/policy.ts';
 import type { ReceiveRule } from '../rules/types.ts';
+import { MOST_IN_FLIGHT } from '../runtime/in-flight.ts';
 import { NoPlace } from '../runtime/places.ts';
 import { createRandom } from '../runtime/random.ts';
 import type { Connection } from '../smtp/server/receiver.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
+import { turnsFor } from '../testing/turns.ts';
 import { createZoneResolver } from '../testing/zone-resolver.ts';
-import { Abandoned, type AcceptRequest } from './planned.ts';
+import { Abandoned, type AcceptRequest, type PlannedMessage } from './planned.ts';
 import { createReceiver, type ReceiverDeps } from './receiver.ts';
 
 const domain = { id: 'd', projectId: 'p', name: 'here.test', receiving: true, defaultTopicId: 't' };
@@ -38,6 +41,7 @@ test('mail that no place to read it comes free for is answered 451, without an e
     resolver: createZoneResolver({}),
     hashBody: () => Promise.reject(new Error('nothing is signed')),
     clock: createFakeClock(),
+    ...turnsFor(createFakeClock()),
     random: createRandom(),
     logger: { error: (...said: unknown[]) => errors.push(said) } as unknown as ReceiverDeps['logger'],
     hostname: 'mail.here.test',
@@ -73,6 +77,7 @@ test('mail whose connection has gone before its commit is not taken', async () =
     resolver: createZoneResolver({}),
     hashBody: () => Promise.reject(new Error('nothing is signed')),
     clock: createFakeClock(),
+    ...turnsFor(createFakeClock()),
     random: createRandom(),
     hostname: 'mail.here.test',
     hasSpace: () => true,
@@ -85,4 +90,70 @@ test('mail whose connection has gone before its commit is not taken', async () =
     const { code } = await begun.value.data(Buffer.from('From: <x@remote.test>\r\n\r\nx\r\n'), () => there);
     assert.deepEqual([code, accepted], there ? [250, 1] : [451, 0]);
   }
+});
+
+/** A submission that is answered as `intake.send` ends. */
+async function submission(deps: Partial<ReceiverDeps>, projectId: string) {
+  const name = `${projectId}.test`;
+  const own = { ...domain, projectId, name } as unknown as MtaDomain;
+  const receiver = createReceiver({
+    read: {
+      findDomain: async () => own,
+      sendingSettings: async () => null,
+      rules: async () => [],
+    } as unknown as ReceiverDeps['read'],
+    limiter: { reserve: async () => ({ kind: 'ok', commit() {}, release() {} }) },
+    clock: createFakeClock(),
+    random: createRandom(),
+    hostname: 'mail.here.test',
+    hasSpace: () => true,
+    logger: { error: (fields: unknown) => assert.fail(JSON.stringify(fields)) },
+    ...deps,
+  } as unknown as ReceiverDeps);
+  const principal = { projectId, actor: { kind: 'key', keyId: null }, operations: new Set(SEND_OPERATIONS) };
+  const mail = { address: `x@${name}`, size: null, body: '7BIT', smtputf8: false } as const;
+  const begun = await receiver.mail({ ...peer, role: 'submissions', principal }, mail);
+  assert.ok(begun.ok);
+  assert.ok((await begun.value.rcpt({ address: 'someone@out.test' })).ok);
+  return () => begun.value.data(Buffer.from(`From: <x@${name}>\r\n\r\nx\r\n`), () => true);
+}
+
+test('of forty sessions that flood, two under pressure are on the way, and another project is answered before the rest', async () => {
+  const turns = turnsFor(createFakeClock(), true);
+  const answered: string[] = [];
+  const writing: (() => void)[] = [];
+  const intake = {
+    send: ({ message }: PlannedMessage) =>
+      message.projectId === 'many'
+        ? new Promise<void>((resolve) => writing.push(resolve))
+        : Promise.resolve(),
+  };
+  const sends = [];
+  for (let i = 0; i < 40; i++) sends.push(await submission({ ...turns, intake } as object, 'many'));
+  const one = await submission({ ...turns, intake } as object, 'one');
+  const all = [...sends, one].map(async (send, i) => {
+    assert.equal((await send()).code, 250);
+    answered.push(i === 40 ? 'one' : 'many');
+  });
+  await all[40];
+  assert.ok(writing.length <= 2);
+  assert.deepEqual(answered, ['one']);
+  while (answered.length < 41) {
+    writing.shift()?.();
+    assert.ok(writing.length <= 2);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+test('beyond its most in flight a project is told to come again, late, and what was reserved is let go', async () => {
+  const clock = createFakeClock();
+  const turns = turnsFor(clock);
+  for (let i = 0; i < MOST_IN_FLIGHT; i++) await turns.inFlight.enter('many');
+  let released = 0;
+  const limiter = { reserve: async () => ({ kind: 'ok', commit() {}, release: () => released++ }) };
+  const send = await submission({ ...turns, limiter } as object, 'many');
+  const answer = send();
+  await clock.advance(1_000);
+  const { code, enhanced } = await answer;
+  assert.deepEqual([code, enhanced, released], [451, '4.3.2', 1]);
 });

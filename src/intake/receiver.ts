@@ -15,11 +15,13 @@ import { newMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
+import type { InFlight } from '../runtime/in-flight.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Notices } from '../runtime/notices.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { ConflictError, StoreError } from '../runtime/transactor.ts';
+import type { Turnstile } from '../runtime/turnstile.ts';
 import { NoPlace } from '../runtime/workers.ts';
 import { closing, type Reply, reply } from '../smtp/reply.ts';
 import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
@@ -45,6 +47,8 @@ export interface ReceiverDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly notices: Notices;
+  readonly turnstile: Turnstile;
+  readonly inFlight: InFlight;
   readonly hostname: string;
   /** The principal whose trusted network the address is in, or null. */
   readonly trusted: (remoteAddress: string) => Promise<Principal | null>;
@@ -57,6 +61,7 @@ export const SENT_KEY_MS = 24 * 3600 * 1000;
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
+const TOO_MANY_IN_FLIGHT = reply(451, '4.3.2', 'too many messages of the project at once, try again later');
 /** Nobody hears it: the connection was closed before the message was written down. */
 const GONE = reply(451, '4.3.2', 'the connection was closed before the message was taken');
 const AUTH_REQUIRED = reply(530, '5.7.0', 'authentication required');
@@ -192,6 +197,10 @@ async function beginSubmission(
     async data(raw, committing) {
       try {
         if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
+        using place = await deps.inFlight.enter(principal.projectId);
+        if (place === null) return TOO_MANY_IN_FLIGHT;
+        using _ = await deps.turnstile.start(principal.projectId);
+        await deps.turnstile.turn(principal.projectId);
         const prepared = await prepareOutgoing(
           deps.read,
           principal,
@@ -302,6 +311,8 @@ async function beginIncoming(
     async data(raw, committing) {
       try {
         if (raw.length > MX_SIZE_LIMIT) return TOO_LARGE;
+        // Turns of its own: who floods a project's mailboxes does not hold up what the project sends.
+        await deps.turnstile.turn(`to ${taken[0]!.projectId}`);
         return await acceptIncoming(deps, connection, mail, mailFrom, taken, raw, committing);
       } catch (error) {
         return storeReply(deps.logger, connection, error);

@@ -12,6 +12,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import { StoreError } from '../runtime/transactor.ts';
+import type { Turnstile } from '../runtime/turnstile.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import { checkSender, missingSendOperation, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import type { Intake, IntakeTx } from './planned.ts';
@@ -22,6 +23,7 @@ export interface SubmitDeps {
   readonly read: DomainReader & RuleReader & LimitReader;
   readonly intake: Intake;
   readonly limiter: Limiter;
+  readonly turnstile: Pick<Turnstile, 'start'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly hostname: string;
@@ -72,6 +74,7 @@ export interface SubmitInput extends ComposeInput {
 
 export function createSubmit(deps: SubmitDeps): Submit {
   return async (principal, domainId, input, also) => {
+    using _ = await deps.turnstile.start(principal.projectId);
     const operation = missingSendOperation(principal);
     if (operation !== null) {
       return problem(

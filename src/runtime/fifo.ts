@@ -2,6 +2,8 @@
 export interface Fifo<T> {
   push(item: T): void;
   shift(): T | undefined;
+  /** What `shift` would take. */
+  peek(): T | undefined;
   readonly length: number;
 }
 
@@ -20,6 +22,7 @@ export function createFifo<T>(): Fifo<T> {
       }
       return item;
     },
+    peek: () => items[head],
     get length() {
       return items.length - head;
     },

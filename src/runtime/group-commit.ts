@@ -1,10 +1,12 @@
 /**
  * Group commit: many transactions, one writer, one fsync. What has gathered by the end of the event loop's turn is
  * committed as one batch; a lone transaction waits for nothing but that turn.
- * Invariants: order of submission is order of commit, among the urgent ones and among the others; the urgent go first,
- * but never take a whole batch while others wait; at most `maxInFlight` batches are under way; one item's failure is its own.
+ * Invariants: of a project, order of submission is order of commit, among the urgent ones and among the others; projects
+ * take turns; the urgent go first, but never take a whole batch while others wait; at most `maxInFlight` batches are under
+ * way; one item's failure is its own.
  * Fails: `commit` throwing rejects its whole batch; a StoreError that is not retryable refuses all later ones too.
  */
+import { createTurns, type Turns } from './shares.ts';
 import { StoreError } from './transactor.ts';
 
 /** null: committed; else why this item alone was not. */
@@ -23,14 +25,20 @@ export interface GroupCommitOptions<T> {
   readonly maxInFlight?: number;
 }
 export interface GroupCommit<T> {
-  /** Resolves after the commit. Rejects with the item's own error, or with StoreError. `urgent`: someone waits for it. */
-  submit(item: T, urgent?: boolean): Promise<void>;
+  /**
+   * Resolves after the commit. Rejects with the item's own error, or with StoreError. `share`: the project whose turn it
+   * takes. `urgent`: someone waits for it.
+   */
+  submit(item: T, share: string, urgent?: boolean): Promise<void>;
   /** Commits what has gathered, then refuses everything. */
   close(): Promise<void>;
 }
 
+/** The share of what the service writes for itself. */
+export const OWN = '';
 /** Of a batch, while others wait. */
 const URGENT_SHARE = 0.75;
+const ALWAYS = { hasRoom: () => true };
 
 interface Waiting<T> {
   readonly item: T;
@@ -41,8 +49,8 @@ interface Waiting<T> {
 export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   const { commit, weigh, maxItems = 200, maxBytes = 8 * 1024 * 1024, maxInFlight = 1 } = options;
   const { maxLater = maxItems } = options;
-  let urgent: Waiting<T>[] = [];
-  let queue: Waiting<T>[] = [];
+  const urgent = createTurns<Waiting<T>>(ALWAYS);
+  const queue = createTurns<Waiting<T>>(ALWAYS);
   const idle: (() => void)[] = [];
   let inFlight = 0;
   let scheduled = false;
@@ -53,20 +61,17 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
   function takeBatch(): Waiting<T>[] {
     const batch: Waiting<T>[] = [];
     let bytes = 0;
-    /** Moves items into the batch until it has `most`; what is left. */
-    function take(from: Waiting<T>[], most: number): Waiting<T>[] {
-      let count = 0;
-      for (const waiting of from) {
-        const weight = weigh(waiting.item);
-        if (batch.length >= most || (batch.length > 0 && bytes + weight > maxBytes)) break;
-        bytes += weight;
-        count += 1;
+    const fits = ({ item }: Waiting<T>) => batch.length === 0 || bytes + weigh(item) <= maxBytes;
+    function take(from: Turns<Waiting<T>>, most: number): void {
+      while (batch.length < most) {
+        const waiting = from.next(fits);
+        if (waiting === undefined) break;
+        bytes += weigh(waiting.item);
         batch.push(waiting);
       }
-      return from.slice(count);
     }
-    urgent = take(urgent, queue.length === 0 ? maxItems : Math.ceil(maxItems * URGENT_SHARE));
-    queue = take(queue, Math.min(maxItems, batch.length + maxLater));
+    take(urgent, queue.length === 0 ? maxItems : Math.ceil(maxItems * URGENT_SHARE));
+    take(queue, Math.min(maxItems, batch.length + maxLater));
     return batch;
   }
 
@@ -104,11 +109,11 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
   }
 
   return {
-    submit(item, isUrgent = false) {
+    submit(item, share, isUrgent = false) {
       if (closed) return Promise.reject(new StoreError('the store is closed', false));
       if (broken !== null) return Promise.reject(broken);
       return new Promise<void>((resolve, reject) => {
-        (isUrgent ? urgent : queue).push({ item, resolve, reject });
+        (isUrgent ? urgent : queue).push(share, { item, resolve, reject });
         pump();
       });
     },

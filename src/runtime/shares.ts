@@ -21,8 +21,12 @@ export interface Shares {
 /** What waits for a place, taken in turns over the projects. */
 export interface Turns<T> {
   push(project: string, item: T): void;
-  /** The next item of a project that has room; it costs a step for each project without. */
-  next(): T | undefined;
+  /**
+   * The next item of a project that has room; it costs a step for each project without. undefined, and the item stays,
+   * where `fits` says no to it.
+   */
+  next(fits?: (item: T) => boolean): T | undefined;
+  readonly length: number;
 }
 
 export function createShares(total: number): Shares {
@@ -57,8 +61,13 @@ export function createTurns<T>(shares: Pick<Shares, 'hasRoom'>): Turns<T> {
   }
   const queues = new Map<string, Queue>();
   const order = createFifo<Queue>();
+  let length = 0;
   return {
+    get length() {
+      return length;
+    },
     push(project, item) {
+      length++;
       let queue = queues.get(project);
       if (queue === undefined) {
         queue = { project, items: createFifo() };
@@ -67,14 +76,18 @@ export function createTurns<T>(shares: Pick<Shares, 'hasRoom'>): Turns<T> {
       }
       queue.items.push(item);
     },
-    next() {
+    next(fits = () => true) {
       for (let left = order.length; left > 0; left--) {
-        const queue = order.shift()!;
-        if (!shares.hasRoom(queue.project)) {
+        const queue = order.peek()!;
+        const hasRoom = shares.hasRoom(queue.project);
+        if (hasRoom && !fits(queue.items.peek()!)) return undefined;
+        order.shift();
+        if (!hasRoom) {
           order.push(queue);
           continue;
         }
         const item = queue.items.shift()!;
+        length--;
         if (queue.items.length > 0) order.push(queue);
         else queues.delete(queue.project);
         return item;

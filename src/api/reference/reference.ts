@@ -91,12 +91,21 @@ const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
     'unauthenticated',
     'operation-not-permitted',
     'too-many-failures',
+    'too-many-in-flight',
     'internal',
     'project-needed',
     'set-up-needed',
     'not-found',
   ],
-  session: ['unauthenticated', 'members-only', 'too-many-failures', 'internal', 'set-up-needed', 'not-found'],
+  session: [
+    'unauthenticated',
+    'members-only',
+    'too-many-failures',
+    'too-many-in-flight',
+    'internal',
+    'set-up-needed',
+    'not-found',
+  ],
   open: ['internal'],
 };
 type Way = 'any' | 'session' | 'open';

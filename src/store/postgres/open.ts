@@ -9,7 +9,7 @@ import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQue
 import pg from 'pg';
 import { floorTo, TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { createGroupCommit } from '../../runtime/group-commit.ts';
+import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Ask, SqlValue } from '../command.ts';
@@ -129,11 +129,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   });
   const stamp = opening.use(await createStamp({ url, all, clock, random, logger }));
   const recorder = createRecorder();
-  async function write(record: () => void, urgent = false): Promise<void> {
+  async function write(record: () => void, share: string, urgent = false): Promise<void> {
     const recorded = recorder.record(record, clock.monotonic() + ANSWER_MS);
     if (recorded === null) return;
     try {
-      await writer.submit(recorded, urgent);
+      await writer.submit(recorded, share, urgent);
     } finally {
       if (recorded.directory) stamp.changed();
     }
@@ -142,7 +142,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     rows,
     clock,
     logger,
-    note: (...params) => write(() => recorder.pushApart({ sql: SHELVE, params })),
+    note: (...params) => write(() => recorder.pushApart({ sql: SHELVE, params }), OWN),
   });
 
   const queries = new Kysely<Tables>({
@@ -204,7 +204,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     pool,
     read: cacheDirectory(read, stamp.read),
     queue: postgresQueue({ all, owners, clock }),
-    transact: (_project, record, urgent) => write(() => record(tx), urgent),
+    transact: (project, record, urgent) => write(() => record(tx), project, urgent),
     ...postgresRetention(pool, partitions),
     async [Symbol.asyncDispose]() {
       await writer.close();

@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { Clock } from '../../runtime/clock.ts';
-import { createGroupCommit } from '../../runtime/group-commit.ts';
+import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Report } from '../../runtime/report.ts';
@@ -163,7 +163,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     recording!.directory = true;
   };
   const directoryStamp = createStamp(statements, clock);
-  async function write(record: () => void, urgent = false): Promise<void> {
+  async function write(record: () => void, share: string, urgent = false): Promise<void> {
     const outer = recording;
     const mine = { commands: [] as Command[], bytes: 0, directory: false };
     recording = mine;
@@ -175,7 +175,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     }
     if (mine.commands.length === 0) return;
     try {
-      await writer.submit(mine, urgent);
+      await writer.submit(mine, share, urgent);
     } finally {
       if (mine.directory) directoryStamp.changed();
     }
@@ -184,7 +184,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     rows: statements.all<ShelvedRow>('SELECT table_name, key FROM corrupt'),
     clock,
     logger,
-    note: (...params) => write(() => push({ sql: SHELVE, params })),
+    note: (...params) => write(() => push({ sql: SHELVE, params }), OWN),
   });
   const tx: StoreTx = {
     ...iamTx(queries, pushDirectory, push),
@@ -219,7 +219,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   return {
     version,
     read: cacheDirectory(read, directoryStamp.read),
-    transact: (_project, record, urgent) => write(() => record(tx), urgent),
+    transact: (project, record, urgent) => write(() => record(tx), project, urgent),
     ...sqliteRetention({
       statements,
       async write(record) {

@@ -1,0 +1,54 @@
+/**
+ * Requests take turns. As soon as the key is known, one more of its project is in flight; before the body is looked at,
+ * the request waits for the project's turn. What a member asks for is his own, so that a project's flood keeps nobody from
+ * the console that could end it. Fails with a Problem where too many are in flight, told late.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { InFlight } from '../runtime/in-flight.ts';
+import type { Turnstile } from '../runtime/turnstile.ts';
+import { ClientGone } from './client-gone.ts';
+import { Problem } from './problems.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Among those in flight; null for who has none. */
+    place: Disposable | null;
+  }
+}
+
+/** To be called behind the hook that finds the principal. */
+export function takeTurns(
+  app: FastifyInstance,
+  { turnstile, inFlight }: { turnstile: Pick<Turnstile, 'turn'>; inFlight: InFlight },
+): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const place = await inFlight.enter(shareOf(request));
+    if (place === null) throw tooMany();
+    request.place = place;
+    const leave = () => place[Symbol.dispose]();
+    if (reply.raw.destroyed) leave();
+    else reply.raw.once('close', leave);
+  });
+  app.addHook('preValidation', (request, reply, done) => {
+    const turn = turnstile.turn(shareOf(request));
+    if (turn === undefined) return done();
+    void turn.then(() => done(reply.raw.destroyed ? new ClientGone('the client went away') : undefined));
+  });
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    request.place?.[Symbol.dispose]();
+    done(null, payload);
+  });
+}
+
+function shareOf({ principal, self }: FastifyRequest): string {
+  return self === null ? principal!.projectId : `member ${self.member.id}`;
+}
+function tooMany(): Problem {
+  return new Problem(
+    429,
+    'too-many-in-flight',
+    'Too many in flight',
+    'too many requests are in flight: wait for their answers',
+    { headers: { 'retry-after': '1' } },
+  );
+}
