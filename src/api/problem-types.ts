@@ -88,7 +88,7 @@ export const PROBLEM_TYPES = {
   },
   'too-many-in-flight': {
     status: 429,
-    meaning: '250 requests of the project are in flight; see Retry-After',
+    meaning: '250 requests are in flight; see Retry-After',
   },
   'header-too-large': { status: 431, meaning: 'the header of the request is over 16 KiB' },
   internal: { status: 500, meaning: 'an error on this side; the log knows it by the id in `detail`' },

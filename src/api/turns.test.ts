@@ -49,7 +49,8 @@ test('of forty-one requests that come at once, the one of another project is not
   const served: string[] = [];
   await using api = await open(createFakeClock(), async (project) => void served.push(project));
   const clients = Array.from({ length: 41 }, () => openWire(api.port));
-  for (const client of clients) await client.ask(requestOf('first'), /\r\n\r\n\{.*\}/);
+  for (const [i, client] of clients.entries())
+    await client.ask(requestOf(i === 0 ? 'first' : 'second'), /\r\n\r\n\{.*\}/);
   served.length = 0;
   await Promise.all(
     clients.map((client, i) => client.ask(requestOf(i === 40 ? 'one' : 'many'), /\r\n\r\n\{.*\}/)),

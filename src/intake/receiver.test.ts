@@ -128,6 +128,8 @@ test('of forty sessions that flood, two under pressure are on the way, and anoth
         ? new Promise<void>((resolve) => writing.push(resolve))
         : Promise.resolve(),
   };
+  // Several are at work.
+  for (const share of ['one', 'many']) (await turns.turnstile.start(share))[Symbol.dispose]();
   const sends = [];
   for (let i = 0; i < 40; i++) sends.push(await submission({ ...turns, intake } as object, 'many'));
   const one = await submission({ ...turns, intake } as object, 'one');

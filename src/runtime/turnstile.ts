@@ -1,11 +1,11 @@
 /**
  * Turns at the one door. Work arrives as callbacks in the order of the sockets, and who has forty of them is served forty
- * times before who has one. Here one passes in a round of the event loop; what has to wait is let in by project, in turns,
- * and between two rounds the loop looks at its sockets: a newcomer waits for a round, not for all that wait. While the loop
- * is pressed and several projects are at work, each has two messages on the way, one that is made and one that is written:
- * else one project's commits would be what everybody waits for.
- * Invariants: where nobody waits, who comes first in a round passes at once; of a project first come is first served;
- * whoever waits is let in; alone, or unpressed, a project has as many on the way as it likes.
+ * times before who has one. While several projects come, one passes in a round of the event loop; what has to wait is let
+ * in by project, in turns, and between two rounds the loop looks at its sockets: a newcomer waits for a round, not for all
+ * that wait. If the loop is pressed as well, each project has two messages on the way, one that is made and one that is
+ * written: else one project's commits would be what everybody waits for.
+ * Invariants: who comes first in a round passes at once where nobody waits; of a project first come is first served;
+ * whoever waits is let in; a project that has been alone for a second does not wait.
  */
 import type { Clock } from './clock.ts';
 import { createTurns } from './shares.ts';
@@ -19,31 +19,31 @@ export interface Turnstile {
 
 /** Of a project, under pressure. */
 const MOST_ON_THE_WAY = 2;
-/** So long behind somebody else's message a project is not alone, ms. */
+/** So long behind somebody else a project is not alone, ms. */
 const BESIDE_MS = 1_000;
 
 /** `pressed`: the event loop has little time left. */
 export function createTurnstile(clock: Clock, pressed: () => boolean): Turnstile {
   const waiting = createTurns<() => void>({ hasRoom: () => true });
+  const comers = createNeighbours(clock);
   const round = { passed: false, ends: false };
   const onTheWay = new Map<string, number>();
-  const last = { share: '', changedAt: Number.NEGATIVE_INFINITY };
-  const isBeside = () => clock.monotonic() - last.changedAt < BESIDE_MS;
+  const senders = createNeighbours(clock);
   const hasRoom = (share: string) =>
-    (onTheWay.get(share) ?? 0) < MOST_ON_THE_WAY || !isBeside() || !pressed();
+    (onTheWay.get(share) ?? 0) < MOST_ON_THE_WAY || !senders.several() || !pressed();
   const toStart = createTurns<() => void>({ hasRoom });
 
   function endRound(): void {
-    const next = waiting.next();
     round.ends = false;
-    round.passed = next !== undefined;
-    if (next === undefined) return;
-    endLater();
-    next();
+    round.passed = false;
+    const most = comers.several() ? 1 : Number.POSITIVE_INFINITY;
+    for (let passed = 0; passed < most && waiting.length > 0; passed++) pass(waiting.next()!);
   }
-  function endLater(): void {
+  function pass(go: () => void): void {
+    round.passed = true;
     if (!round.ends) setImmediate(endRound);
     round.ends = true;
+    go();
   }
   function begin(share: string): Disposable {
     onTheWay.set(share, (onTheWay.get(share) ?? 0) + 1);
@@ -58,15 +58,29 @@ export function createTurnstile(clock: Clock, pressed: () => boolean): Turnstile
   }
   return {
     turn(share) {
-      endLater();
-      if (round.passed) return new Promise((resolve) => waiting.push(share, resolve));
-      round.passed = true;
+      comers.note(share);
+      const mustWait = round.passed && (waiting.length > 0 || comers.several());
+      if (mustWait) return new Promise((resolve) => waiting.push(share, resolve));
+      pass(() => {});
       return undefined;
     },
     start(share) {
-      if (share !== last.share) Object.assign(last, { share, changedAt: clock.monotonic() });
+      senders.note(share);
       if (hasRoom(share)) return begin(share);
       return new Promise((resolve) => toStart.push(share, () => resolve(begin(share))));
     },
+  };
+}
+
+/** Whether several have come lately. */
+function createNeighbours(clock: Clock) {
+  const last = { share: '', changedAt: Number.NEGATIVE_INFINITY };
+  return {
+    note(share: string): void {
+      if (share === last.share) return;
+      if (last.share !== '') last.changedAt = clock.monotonic();
+      last.share = share;
+    },
+    several: () => clock.monotonic() - last.changedAt < BESIDE_MS,
   };
 }

@@ -506,7 +506,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -625,7 +625,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -731,7 +731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -845,7 +845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -985,7 +985,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1086,7 +1086,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1211,7 +1211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1319,7 +1319,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1435,7 +1435,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1536,7 +1536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1674,7 +1674,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1780,7 +1780,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1869,7 +1869,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-waiting`: 100 requests of the project wait for events; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-waiting`: 100 requests of the project wait for events; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1960,7 +1960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;

@@ -1249,7 +1249,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1369,7 +1369,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1475,7 +1475,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1589,7 +1589,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1730,7 +1730,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1831,7 +1831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1953,7 +1953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2087,7 +2087,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2185,7 +2185,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2304,7 +2304,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2410,7 +2410,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2524,7 +2524,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2649,7 +2649,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2749,7 +2749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2865,7 +2865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2971,7 +2971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3093,7 +3093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3215,7 +3215,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3337,7 +3337,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3432,7 +3432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3521,7 +3521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3618,7 +3618,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3732,7 +3732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3872,7 +3872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4001,7 +4001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4099,7 +4099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4221,7 +4221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4327,7 +4327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4441,7 +4441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4566,7 +4566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4664,7 +4664,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4753,7 +4753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4874,7 +4874,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4980,7 +4980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5094,7 +5094,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5234,7 +5234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5343,7 +5343,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5428,7 +5428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5536,7 +5536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5662,7 +5662,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5781,7 +5781,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5898,7 +5898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6023,7 +6023,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6142,7 +6142,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6240,7 +6240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6359,7 +6359,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6479,7 +6479,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6607,7 +6607,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6726,7 +6726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6824,7 +6824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6932,7 +6932,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7052,7 +7052,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;

@@ -1517,7 +1517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1655,7 +1655,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1761,7 +1761,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1875,7 +1875,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2030,7 +2030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2128,7 +2128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2220,7 +2220,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2347,7 +2347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2455,7 +2455,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2571,7 +2571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2672,7 +2672,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2797,7 +2797,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2905,7 +2905,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3021,7 +3021,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3122,7 +3122,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3248,7 +3248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3356,7 +3356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3472,7 +3472,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3570,7 +3570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3693,7 +3693,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3799,7 +3799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3913,7 +3913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4014,7 +4014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4143,7 +4143,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4251,7 +4251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4367,7 +4367,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4473,7 +4473,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4580,7 +4580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4678,7 +4678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4802,7 +4802,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4908,7 +4908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5022,7 +5022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5166,7 +5166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5291,7 +5291,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5425,7 +5425,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5571,7 +5571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5711,7 +5711,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5821,7 +5821,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5910,7 +5910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6010,7 +6010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6096,7 +6096,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6273,7 +6273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `limit-exceeded`: the sending limit is reached; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `limit-exceeded`: the sending limit is reached; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6379,7 +6379,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6456,7 +6456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6596,7 +6596,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6704,7 +6704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6793,7 +6793,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6882,7 +6882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6976,7 +6976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7099,7 +7099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7205,7 +7205,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7330,7 +7330,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7433,7 +7433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7521,7 +7521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7606,7 +7606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7731,7 +7731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7837,7 +7837,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7944,7 +7944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8080,7 +8080,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8211,7 +8211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: too many failed authentications; see Retry-After */
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
