@@ -9,6 +9,7 @@ import type { Content } from '../smtp/client/dialogue.ts';
 import type { Pool, Report, Target } from '../smtp/client/pool.ts';
 import type { SpoolReader, StoredMessage } from '../spool/types.ts';
 import type { Feedback } from './lanes.ts';
+import { type LargePlace, NoLargePlace } from './large.ts';
 import { deferredHere, type Outcome, outcomesOf } from './outcome.ts';
 import type { RemoteJob, Work } from './plan.ts';
 
@@ -19,10 +20,13 @@ export interface AttemptDeps {
   readonly logger: Logger;
   /** DKIM-Signature fields, each CRLF-ended; '' for none. */
   readonly sign: (message: StoredMessage) => Promise<string>;
+  /** A place for the octets of a large message; rejects with NoLargePlace. */
+  readonly takeLarge: (project: string, octets: number) => Promise<LargePlace>;
   /** ms for which unreachable servers are left alone */
   readonly restMs: number;
 }
 export interface Attempted {
+  readonly kind: 'tried';
   /** One per row of the job, in order. */
   readonly outcomes: readonly Outcome[];
   readonly feedback: Feedback;
@@ -36,7 +40,8 @@ export interface DeadSite {
   readonly until: number;
 }
 export interface Attempts {
-  attempt(job: RemoteJob): Promise<Attempted>;
+  /** 'postponed': there was no room for its octets; no row has an outcome. */
+  attempt(job: RemoteJob): Promise<Attempted | { readonly kind: 'postponed' }>;
   /** Servers that are left alone. */
   dead(): readonly DeadSite[];
 }
@@ -47,6 +52,9 @@ interface Rest {
   probing: boolean;
   readonly site: string;
 }
+/** Octets of a message from which on it is not kept in memory, and sent in places of its own. */
+export const LARGE = 1024 * 1024;
+export const isLarge = ({ message, size }: Work): boolean => message === null && size > LARGE;
 const FAILURES = 3;
 const MOST_REMEMBERED = 10_000;
 
@@ -63,14 +71,6 @@ async function contentOf(work: Work, { read, sign }: AttemptDeps): Promise<Conte
   const header = signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
   return { header, raw: message.raw };
 }
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
 export function createAttempts(deps: AttemptDeps): Attempts {
   const resting = new Map<string, Rest>();
   function learn(
@@ -100,20 +100,26 @@ export function createAttempts(deps: AttemptDeps): Attempts {
         if (rest.probing || rest.until > deps.clock.monotonic()) {
           // Thousands may be put off in a row, and nothing here waits for anything: others get their turn in between.
           await new Promise<void>((resolve) => setImmediate(resolve));
-          return { outcomes: rows.map(() => rest.outcome), feedback: 'neutral' };
+          return { kind: 'tried', outcomes: rows.map(() => rest.outcome), feedback: 'neutral' };
         }
         rest.probing = true;
       }
+      const large: { place: LargePlace | null } = { place: null };
       try {
         let failure: unknown = null;
-        const content = once(async () => {
+        /** Asked for at most once, behind the 354; not kept here, so that it can be let go when it is written. */
+        const content = async (): Promise<Content> => {
           try {
-            return await contentOf(work, deps);
+            if (!isLarge(work)) return await contentOf(work, deps);
+            const place = await deps.takeLarge(head.projectId, work.size);
+            large.place = place;
+            const octets = await contentOf(work, deps);
+            return { ...octets, signal: place.signal, written: place.leave };
           } catch (error) {
             failure = error;
             throw error;
           }
-        });
+        };
         const report = await deps.pool.deliver(target, {
           mailFrom: head.mailFrom,
           recipients: rows.map(({ address }) => address),
@@ -130,11 +136,13 @@ export function createAttempts(deps: AttemptDeps): Attempts {
         if (failure !== null) throw failure;
         const outcomes = outcomesOf(report);
         learn(target, rest, report, outcomes);
-        return { outcomes, feedback: feedbackOf(report, outcomes) };
+        return { kind: 'tried', outcomes, feedback: feedbackOf(report, outcomes) };
       } catch (error) {
+        if (error instanceof NoLargePlace) return { kind: 'postponed' };
         deps.logger.error({ err: error, message: head.id }, 'attempt failed on this side');
         return here(rows, 'internal error');
       } finally {
+        large.place?.leave();
         if (rest !== undefined) rest.probing = false;
       }
     },
@@ -152,7 +160,7 @@ export function createAttempts(deps: AttemptDeps): Attempts {
 }
 
 function here(rows: readonly unknown[], cause: string): Attempted {
-  return { outcomes: rows.map(() => deferredHere('4.3.0', cause)), feedback: 'neutral' };
+  return { kind: 'tried', outcomes: rows.map(() => deferredHere('4.3.0', cause)), feedback: 'neutral' };
 }
 
 /** 421 and 4.7.x say "too much"; so does silence. Other refusals are about the mail, not about the site. */

@@ -1,5 +1,7 @@
 /** What one project's silent sites hold does not stop another's mail: connections, memory, questions to the DNS. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { ProjectId } from '../runtime/ids.ts';
 import type { Resolver } from '../runtime/resolver.ts';
@@ -112,27 +114,79 @@ test('name servers that never answer hold half of what is looked up at once', as
   await b.until(1);
   assert.equal(b.stateOf(rival.rows[0]!), 'delivered');
 });
-test('large mail for silent servers holds half of its places, and what waits for one holds no connection', async () => {
+/** Accepts a large message of the project's and has it sent. */
+function largeMail(b: Awaited<ReturnType<typeof besideSilence>>, project: string, to: string, octets = 1) {
+  const { message, rows } = b.acceptOf(project, to);
+  Object.assign(message, { raw: Buffer.alloc(1024 * 1024 + octets, 'x\r\n') });
+  b.scheduler.enqueue(message, rows);
+  return rows[0]!;
+}
+test('silent servers hold none of the places of large mail', async () => {
   await using b = await besideSilence({});
-  const large = (project: string, address: string) => {
-    const { message, rows } = b.acceptOf(project, address);
-    Object.assign(message, { raw: Buffer.alloc(1024 * 1024 + 1, 'x\r\n') });
-    b.scheduler.enqueue(message, rows);
-    return rows[0]!;
-  };
-  for (let n = 0; n < 10; n++) large('p', `x@silent${n}.test`);
-  while (b.server.connections < 2) await turn();
-  for (let n = 0; n < 30; n++) large('p', 'x@good.test');
-  for (let n = 0; n < 100; n++) await turn();
-  const small = b.acceptOf('q', 'x@good.test');
-  b.scheduler.enqueue(small.message, small.rows);
-  await b.until(1);
-  assert.equal(b.stateOf(small.rows[0]!), 'delivered');
-  const row = large('q', 'y@good.test');
-  await b.until(2);
-  assert.equal(b.stateOf(row), 'delivered');
-  assert.equal(b.server.connections, 2);
+  for (let n = 0; n < 10; n++) largeMail(b, 'p', `x@silent${n}.test`);
+  while (b.server.connections < 10) await turn();
+  const rows = ['p', 'p', 'p', 'p', 'p', 'p', 'q'].map((project) => largeMail(b, project, 'x@good.test'));
+  await b.until(rows.length);
+  assert.ok(rows.every((row) => b.stateOf(row) === 'delivered'));
 });
+test('servers that take large mail too slowly lose their places when others wait, and nothing arrives twice', async () => {
+  const SLOW = 8 * 1024 * 1024;
+  await using first = await neverReads();
+  await using second = await neverReads();
+  const to = (pattern: string, port: number) => ({
+    pattern,
+    target: { scheme: 'smtp', host: '127.0.0.1', port } as const,
+  });
+  const good = await scriptedServer({ extensions: ['PIPELINING', 'SIZE 100000000'] });
+  await using b = await besideSilence({
+    routes: [to('good.test', good.port), to('first.test', first.port), to('second.test', second.port)],
+  });
+  const held = ['p', 'p', 'p'].map((project) => largeMail(b, project, 'x@first.test', SLOW));
+  while (first.asked < 3) await turn();
+  held.push(...['q', 'q', 'r'].map((project) => largeMail(b, project, 'x@second.test', SLOW)));
+  while (second.asked < 3) await turn();
+  const rival = largeMail(b, 's', 'x@good.test');
+  while (good.messages.length === 0) await b.clock.advance(1000);
+  await b.until(held.length + 1);
+  assert.equal(b.stateOf(rival), 'delivered');
+  assert.deepEqual(
+    held.map((row) => b.stateOf(row)),
+    held.map(() => 'deferred'),
+  );
+  await good[Symbol.asyncDispose]();
+});
+/** Servers that say 354 and then read nothing. */
+async function neverReads() {
+  const state = { asked: 0 };
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.write('220 slow.test\r\n');
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      for (const line of text.split('\r\n').slice(0, -1)) {
+        if (line !== 'DATA') socket.write('250 ok\r\n');
+        else {
+          socket.pause();
+          state.asked += 1;
+          socket.write('354 go on\r\n');
+        }
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    get asked() {
+      return state.asked;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
 test('what was read back of one project leaves room, and the rest of it follows', async () => {
   const names = Array.from({ length: 200 }, (_, n) => `d${n}.test`);
   const zone: Zone = { 'mx.test': { a: ['127.0.0.1'] } };

@@ -114,7 +114,7 @@ export function createLanes<T>(caps: LaneCaps): Lanes<T> {
       const parked = site.parked.shift()!;
       ready.push(parked.project, parked);
     }
-    if (count(lane) === 0) site.lanes.delete(lane.project);
+    if (count(lane) === 0 && site.lanes.get(lane.project) === lane) site.lanes.delete(lane.project);
     forget(site);
   }
   return {

@@ -31,7 +31,7 @@ import {
   type StoredMessage,
   type Suspension,
 } from '../spool/types.ts';
-import { bytesOf, createAttempts, type DeadSite } from './attempt.ts';
+import { bytesOf, createAttempts, type DeadSite, isLarge, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
 import { firstNames } from './first-names.ts';
@@ -149,9 +149,9 @@ const LOOK_MS = 100;
 const POLL_MS = 60_000;
 /** Messages whose servers are being looked up; half of them of one project at most. */
 const PLANNING = 256;
-/** Octets of a message from which on it is not kept in memory, and sent in places of its own. */
-const LARGE = 1024 * 1024;
 const STOP_MS = 20_000;
+/** Jobs begun in one turn of the event loop. */
+const MOST_A_TURN = 256;
 const PLACES = 2000;
 const PER_SITE = 20;
 /** Rows so young are still on their way from the accepting commit to `enqueue`. */
@@ -180,6 +180,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     clock,
     logger,
     sign: deps.sign,
+    takeLarge: (project, octets) => large.take(project, octets),
     restMs,
   });
   const suspensions = createSuspensions();
@@ -203,7 +204,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   const backlog = createBacklog();
   const lanes = createLanes<Job>({ perSite, total: deps.places ?? PLACES });
-  const large = createLargePlaces<RemoteJob>((jobs) => {
+  const large = createLargePlaces<RemoteJob>(clock, (jobs) => {
     for (const job of jobs) push(job);
   });
   const planning = createShares(PLANNING);
@@ -216,6 +217,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const running = new Set<Promise<void>>();
   const open = new Map<Work, number>();
   let state: 'new' | 'running' | 'stopped' = 'new';
+  const begun = { inTurn: 0 };
   let startedAt = 0;
   let claiming = false;
   let claimAgain = false;
@@ -271,8 +273,16 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       track(planOne(work));
     }
     while (stuck === 0 && !paused) {
+      if (begun.inTurn >= MOST_A_TURN) return;
       const taken = lanes.take();
       if (taken === null) return;
+      // What ends without waiting for anything begins the next: thousands in a row, and nobody else would have a turn.
+      if (begun.inTurn++ === 0)
+        setImmediate(() => {
+          const full = begun.inTurn >= MOST_A_TURN;
+          begun.inTurn = 0;
+          if (full) pump();
+        });
       track(run(taken.job, taken.done));
     }
   }
@@ -331,19 +341,6 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
     return rows.length === 0 ? null : { ...job, rows };
   }
-  /** The place a large message is sent in; null: it waits for one. */
-  function enterLarge(job: Job): (() => void) | null {
-    const { head, message, size } = job.work;
-    if (job.kind !== 'remote' || message !== null || size <= LARGE) return () => {};
-    const leave = large.enter(head.projectId, job.target.site, job);
-    return (
-      leave &&
-      (() => {
-        leave();
-        deps.released?.(size);
-      })
-    );
-  }
   async function run(job: Job, done: (feedback: Feedback) => void): Promise<void> {
     const admitted = suspensions.none && seized.size === 0 ? job : await admit(job);
     if (admitted === null) {
@@ -351,8 +348,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       pump();
       return;
     }
-    const leave = enterLarge(admitted);
-    if (leave === null) {
+    const isBig = admitted.kind === 'remote' && isLarge(admitted.work);
+    if (isBig && !large.begin(admitted.work.head.projectId, admitted)) {
       done('neutral');
       await null; // thousands may be refused in a row
       pump();
@@ -367,21 +364,27 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
           done('good');
           pump();
         }
-      } else await runRemote(admitted, done, leave);
+      } else await runRemote(admitted, done);
     } finally {
       for (const row of admitted.rows) sending.delete(row.id);
     }
   }
-  async function runRemote(
-    job: RemoteJob,
-    done: (feedback: Feedback) => void,
-    leave: () => void,
-  ): Promise<void> {
+  async function runRemote(job: RemoteJob, done: (feedback: Feedback) => void): Promise<void> {
     const { work, target } = job;
+    const { projectId } = work.head;
     const prepared = prepare(work.head);
     prepared.catch(() => {}); // looked at when settling
-    const { outcomes, feedback } = await attempts.attempt(job);
-    leave();
+    const attempted = await attempts.attempt(job);
+    if (isLarge(work)) {
+      large.ended(attempted.kind === 'postponed' ? { project: projectId, job } : undefined);
+      deps.released?.(work.size);
+    }
+    if (attempted.kind === 'postponed') {
+      done('neutral');
+      pump();
+      return;
+    }
+    const { outcomes, feedback } = attempted;
     const items: Item[] = [];
     const rest: RecipientRow[] = [];
     let taken = 0;

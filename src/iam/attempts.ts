@@ -93,7 +93,7 @@ export function createAttempts(deps: {
   /** When what is known last signed in, as far as this process saw it or had to ask. */
   const successes = new Map<string, number>();
   const turns = new Map<string, { waiting: number; last: Promise<void> }>();
-  const pace = createPace(clock);
+  const pace = createPace(clock, () => random.fraction());
 
   function scopesOf({ address, kind, name }: Who): Scopes {
     const prefixes = prefixesOf(address);

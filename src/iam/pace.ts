@@ -28,7 +28,8 @@ interface Line {
   timer: Timer | null;
 }
 
-export function createPace(clock: Clock): Pace {
+/** `fraction`: uniform in [0, 1). */
+export function createPace(clock: Clock, fraction: () => number): Pace {
   const lines = new Map<string, Line>();
 
   /** Lines nobody waits in, whose pause is over. */
@@ -69,9 +70,11 @@ export function createPace(clock: Clock): Pace {
         return 0;
       }
       if (line.waiting.length >= MOST_WAITING) {
-        const last = failedBefore ? undefined : line.waiting.findLast((one) => one.failedBefore);
-        if (last === undefined) return COME_AGAIN_MS;
-        leave(line, last, COME_AGAIN_MS);
+        if (failedBefore) return COME_AGAIN_MS;
+        const drawn = line.waiting[Math.floor(fraction() * (MOST_WAITING + 1))];
+        const gives = line.waiting.findLast((one) => one.failedBefore) ?? drawn;
+        if (gives === undefined) return COME_AGAIN_MS;
+        leave(line, gives, COME_AGAIN_MS);
       }
       return new Promise((settle) => {
         line.waiting.push({ host, failedBefore, settle });

@@ -10,6 +10,9 @@ import { Agent } from 'undici';
 /** Whether an address may be connected to. */
 export type Judge = (address: string) => boolean;
 
+/** ms for which a connection without a request is kept. */
+const KEPT_MS = 2_000;
+
 /** `most`: octets of an answer beyond which it is an error. */
 export function agentFor(allowed: Judge, most?: number): Agent {
   const guarded: LookupFunction = (hostname, options, callback) => {
@@ -28,7 +31,9 @@ export function agentFor(allowed: Judge, most?: number): Agent {
     connect: { lookup: guarded, timeout: 10_000 },
     connections: 8,
     pipelining: 1,
-    keepAliveTimeout: 4_000,
+    keepAliveTimeout: KEPT_MS,
+    // Else the far end says for how long our descriptors are held.
+    keepAliveMaxTimeout: KEPT_MS,
     maxHeaderSize: 16 * 1024,
     ...(most === undefined ? {} : { maxResponseSize: most }),
   });

@@ -172,6 +172,8 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
   let deadline = Number.POSITIVE_INFINITY;
   let phase: string = 'connect';
 
+  /** Octets of the step are certainly still on this machine. */
+  const isUnsent = () => writing || socket.writableLength > 0;
   function expect(what: Phase | 'secure' | 'block'): void {
     phase = what;
     deadline = clock.monotonic() + timeouts[what];
@@ -187,7 +189,7 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
       timer = null;
       if (!usable || running === null) return;
       const left = deadline - clock.monotonic();
-      if (left <= 0) broken(new LinkFault('timeout', `timed out (${phase})`, writing));
+      if (left <= 0) broken(new LinkFault('timeout', `timed out (${phase})`, isUnsent()));
       else arm(left);
     });
   }
@@ -211,7 +213,7 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     parser.push(chunk);
     deliverReplies();
     if (usable && parser.buffered > MAX_UNREAD)
-      broken(new LinkFault('protocol', 'the server says more than it was asked', writing));
+      broken(new LinkFault('protocol', 'the server says more than it was asked', isUnsent()));
   }
   function deliverReplies(): void {
     try {
@@ -224,31 +226,21 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
           broken(new LinkFault('protocol', 'the server took the message before it was sent', true));
           return;
         }
+        // What is still to be written would be taken for commands.
+        if (writing) usable = false;
         running.answer({ kind: 'reply', reply });
       }
     } catch (error) {
       if (!(error instanceof ProtocolFault)) throw error;
-      broken(new LinkFault('protocol', error.message, writing));
+      broken(new LinkFault('protocol', error.message, isUnsent()));
     }
   }
   // A peer that hangs up in the handshake has failed at TLS, not at SMTP.
   const onClose = () =>
-    broken(
-      new LinkFault(
-        securing ? 'tls' : 'closed',
-        `connection lost (${phase})`,
-        writing || socket.writableLength > 0,
-      ),
-    );
+    broken(new LinkFault(securing ? 'tls' : 'closed', `connection lost (${phase})`, isUnsent()));
   function onError(error: Error): void {
     const what = securing ? 'tls' : 'network';
-    broken(
-      new LinkFault(
-        what,
-        `${securing ? 'TLS' : 'connection'}: ${causeOf(error)}`,
-        writing || socket.writableLength > 0,
-      ),
-    );
+    broken(new LinkFault(what, `${securing ? 'TLS' : 'connection'}: ${causeOf(error)}`, isUnsent()));
   }
   function attach(target: Socket): void {
     target.on('data', onData);
@@ -296,27 +288,26 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     }
     const blocks = inBlocks(send);
     const first = blocks.next();
-    const second = first.done ? first : blocks.next();
     if (first.done) return;
-    if (second.done) {
-      socket.write(first.value);
-      return;
-    }
     writing = true;
-    void writeBlocks([first.value, second.value], blocks).then(() => {
-      writing = false;
-      if (running !== null) expect(then);
-    });
+    void writeBlocks(first.value, blocks, then);
   }
-  async function writeBlocks(...sources: Iterable<Buffer>[]): Promise<void> {
-    let blocks = 0;
-    for (const source of sources) {
-      for (const block of source) {
-        if (!usable) return;
-        await writeBlock(block);
-        // A peer on this machine takes as quickly as is written: others have their turn, too.
-        if (++blocks % TURN === 0) await setImmediate();
+  /** What is no longer `writing` has all been handed to the socket: the server may answer it in the same turn. */
+  async function writeBlocks(first: Buffer, rest: Iterator<Buffer, void>, then: Phase): Promise<void> {
+    let block = first;
+    for (let count = 1; usable; count += 1) {
+      const next = rest.next();
+      if (next.done === true) {
+        writing = false;
+        expect(then);
+        // As a copy, where it is part of the whole message: a server that does not read it holds no more than this.
+        socket.write(block.buffer.byteLength > 2 * BLOCK ? Buffer.from(block) : block);
+        return;
       }
+      await writeBlock(block);
+      // A peer on this machine takes as quickly as is written: others have their turn, too.
+      if (count % TURN === 0) await setImmediate();
+      block = next.value;
     }
   }
   /** RFC 5321 §4.5.3.2.5: each block has its own deadline. */
@@ -341,7 +332,12 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     deadline = Number.POSITIVE_INFINITY;
     content().then(
       (made) => {
-        if (running === dialogue) dialogue?.answer({ kind: 'content', content: made });
+        if (running !== dialogue) return;
+        made.signal?.addEventListener('abort', () => {
+          if (running !== dialogue || !isUnsent()) return;
+          broken(new LinkFault('content', 'the server takes it too slowly, and others wait', true));
+        });
+        dialogue?.answer({ kind: 'content', content: made });
       },
       (error: unknown) => {
         if (running === dialogue) broken(new LinkFault('content', `no message: ${causeOf(error)}`, true));

@@ -71,6 +71,10 @@ export interface Content {
   /** Goes in front of `raw` (signature and trace fields, CRLF-ended, no line beginning with a dot). */
   readonly header: Buffer;
   readonly raw: Buffer;
+  /** Aborts where what is not handed over yet is not to be sent any more. */
+  readonly signal?: AbortSignal;
+  /** Called when all has been handed over: nothing here refers to the octets any longer. */
+  readonly written?: () => void;
 }
 export interface OutgoingTransaction {
   /** Without angle brackets; '' is the null reverse-path. */
@@ -206,9 +210,30 @@ export function readCapabilities(lines: readonly string[]): Capabilities {
   };
 }
 
+/** Waits for the message; in a function of its own, so that none of its octets is held while the answer is awaited. */
+function* askForOctets({ content }: OutgoingTransaction): Dialogue<Iterable<Buffer>> {
+  const made = yield { kind: 'content', make: content };
+  if (made.kind !== 'content') throw new LinkFault('protocol', 'no message');
+  return lettingGo(octetsOf(made.content), made.content.written);
+}
 function* octetsOf({ header, raw }: Content): Generator<Buffer, void> {
   yield header;
   yield* dotStuffed(raw);
+}
+/** The same pieces; behind the last one their source is let go, and `then` is called. */
+function lettingGo(pieces: Iterator<Buffer, void>, then: (() => void) | undefined): Iterable<Buffer> {
+  let source: Iterator<Buffer, void> | null = pieces;
+  const iterator: Iterator<Buffer, void> = {
+    next() {
+      const next = source === null ? { done: true as const, value: undefined } : source.next();
+      if (next.done === true && source !== null) {
+        source = null;
+        then?.();
+      }
+      return next;
+    },
+  };
+  return { [Symbol.iterator]: () => iterator };
 }
 
 /** One mail transaction. Never throws a LinkFault: it becomes verdicts. `dirty`: begin with RSET. */
@@ -274,10 +299,9 @@ export function* sendMail(
       open = false;
       return end(deferred(null, 'no recipient taken'), true);
     }
-    const made = yield { kind: 'content', make: mail.content };
-    if (made.kind !== 'content') throw new LinkFault('protocol', 'no message');
+    const octets = yield* askForOctets(mail);
     bodyHanded = true;
-    const last = yield* ask(octetsOf(made.content), 'final');
+    const last = yield* ask(octets, 'final');
     open = false;
     if (positive(last)) return end({ kind: 'delivered', reply: last, dsn: capabilities.dsn }, true);
     return end(judge(last, 'message refused'), last.code !== 421);
