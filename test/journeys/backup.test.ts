@@ -1,7 +1,8 @@
 /** Backup beside a service under load, restore elsewhere: all that was queued when the backup began is delivered. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { scriptedServer } from '../../src/testing/scripted-server.ts';
 import {
@@ -11,6 +12,7 @@ import {
   eventually,
   hikyaku,
   type Running,
+  startHikyaku,
   startService,
   temporaryDirectory,
 } from './harness.ts';
@@ -62,6 +64,12 @@ test('a backup under load, restored elsewhere: all that was queued when it began
   await mail.stop();
   assert.equal(backup.status, 0, backup.stderr);
   assert.match(backup.stderr, /secret key is inside/);
+  assert.doesNotMatch(backup.stderr, /copied without it/);
+  assert.ok(service.log.some((line) => line.includes('the store was copied for a backup')));
+  const metrics = await (await fetch(`http://${service.ready.http}/metrics`)).text();
+  const wal = Number(/^hikyaku_store_wal_octets (\d+)$/m.exec(metrics)?.[1]);
+  assert.ok(wal > 0 && wal <= 64 * 1024 * 1024, `${wal} octets`);
+  assert.match(metrics, /^hikyaku_store_wal_frames\{state="pending"\} \d+$/m);
   assert.ok(during > queued.size, 'mail was taken while the backup was made');
   const about = JSON.parse(backup.stdout);
   assert.ok(about.waiting >= queued.size);
@@ -136,5 +144,68 @@ test('backup and restore refuse what would lose something, and say what became o
   assert.match(clash.stderr, /HIKYAKU_SECRET_KEY is not the key of this backup/);
   const same = await hikyaku(['restore', file, '--force', '--json'], env);
   assert.equal(JSON.parse(same.stdout).secret_key, 'same');
+  rmSync(root, { recursive: true, force: true });
+});
+
+const GROWN = 60 * 1024 * 1024;
+/** A running service whose store has GROWN octets more, so that a copy takes a while. */
+async function grown() {
+  const service = await startService(SETTINGS);
+  await bootstrap(service.env, 'sender.test');
+  const db = new DatabaseSync(join(service.directory, 'hikyaku.sqlite'), { timeout: 5000 });
+  db.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${GROWN / 1_000_000})
+    INSERT INTO meta (key, value) SELECT i || hex(zeroblob(500000)), 0 FROM n`);
+  db.close();
+  return service;
+}
+const halves = (directory: string) => readdirSync(directory).filter((name) => name.includes('.partial-'));
+
+test('a backup that is broken off, killed, or left by its service is none, and the next one is whole', async () => {
+  const root = temporaryDirectory();
+  await using service = await grown();
+  const file = join(root, 'backup');
+  const begun = () => {
+    const running = startHikyaku(['backup', file], service.env);
+    const copies = async () =>
+      halves(root).some(
+        (name) => (statSync(join(root, name), { throwIfNoEntry: false })?.size ?? 0) > 1_000_000,
+      );
+    return eventually('it copies', copies).then(() => running);
+  };
+  const broken = await begun();
+  broken.child.kill('SIGINT');
+  assert.deepEqual(await broken.ended, {
+    status: 130,
+    stdout: '',
+    stderr: 'hikyaku backup: broken off by SIGINT; no file was made\n',
+  });
+  assert.deepEqual(readdirSync(root), []);
+
+  const killed = await begun();
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  assert.ok(!existsSync(file));
+  const [half] = halves(root);
+  const refused = await hikyaku(['restore', join(root, half!)], environment(join(root, 'data')));
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /is not a backup/);
+  assert.equal((await fetch(`http://${service.ready.http}/readyz`)).status, 200);
+  rmSync(join(root, half!), { force: true });
+
+  await eventually(
+    'the service has let go of both',
+    async () => service.log.filter((line) => line.includes('could not be copied')).length === 2,
+  );
+  const whole = await hikyaku(['backup', file], service.env);
+  assert.equal(whole.status, 0, whole.stderr);
+  const kept = readFileSync(file);
+
+  const left = await begun();
+  await service.kill();
+  const { status, stderr } = await left.ended;
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /the service ended before its store was copied/);
+  assert.ok(readFileSync(file).equals(kept), 'the one of before is untouched');
+  assert.deepEqual(halves(root), []);
   rmSync(root, { recursive: true, force: true });
 });

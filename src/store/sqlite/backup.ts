@@ -58,10 +58,12 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
     // Both ways of copying take an empty file: this is how the copy never has another mode.
     closeSync(openSync(partial, 'wx', 0o600));
     if (!(await copyServed(partial))) await copyAside(source, partial, watch);
+    await checkAside(partial, source, watch);
     const copy = new DatabaseSync(partial);
     try {
       // A copy of all pages says that it has a log of its own, as the store has.
       copy.exec('PRAGMA journal_mode = DELETE');
+      // Only now it says that it is a backup: what a kill leaves before does not.
       copy.exec(
         `CREATE TABLE backup (format INTEGER NOT NULL, taken_at INTEGER NOT NULL, key_id TEXT, secret_key BLOB) STRICT; PRAGMA application_id = ${APPLICATION_ID}`,
       );
@@ -69,7 +71,6 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
     } finally {
       copy.close();
     }
-    await checkAside(partial, source, watch);
     const facts = readFacts(partial);
     syncPath(partial);
     renameSync(partial, file);
