@@ -68,8 +68,9 @@ export async function createExplain(client: pg.Client, large: ReadonlySet<string
     if (node['Index Name'] !== undefined) {
       const index = indexes.get(node['Index Name'])!;
       const condition = node['Index Cond'] ?? '';
+      const words = new Set(condition.match(/\w+/g));
       const bound = index.columns.filter((column) =>
-        /^\w+$/.test(column) ? new RegExp(`\\b${column}\\b`).test(condition) : condition.includes(column),
+        /^\w+$/.test(column) ? words.has(column) : condition.includes(column),
       );
       yield `${relation} by ${index.name} (${bound.join(', ')})`;
     } else if (node['Node Type'] === 'Seq Scan') yield `${relation} whole`;
