@@ -57,6 +57,24 @@ const settings = {
   HIKYAKU_LOG_LEVEL: 'info',
   HIKYAKU_HTTP_LISTEN: '127.0.0.1:0',
 };
+function unsettled(): string[] {
+  const database = new DatabaseSync(join(directory, 'hikyaku.sqlite'), { readOnly: true });
+  try {
+    return database
+      .prepare('SELECT address FROM recipient WHERE next_attempt_at IS NOT NULL')
+      .all()
+      .map((row) => String(row['address']));
+  } finally {
+    database.close();
+  }
+}
+/** What the far end has taken of what is not settled: each may come once more, however the service ended. */
+let inFlight = 0;
+async function countInFlight(): Promise<void> {
+  await sink.quiet();
+  for (const address of unsettled()) if (sink.taken.has(address)) inFlight += 1;
+}
+
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
 interface Child {
   readonly running: Running;
@@ -75,6 +93,7 @@ async function start(wanted: Moment | null): Promise<Child> {
     } catch (error) {
       // It may reach its moment before it is ready: that was the kill, and the next one comes from outside.
       if (moment === null || !String(error).includes('SIGKILL')) throw error;
+      await countInFlight();
       moment = null;
     }
   }
@@ -144,20 +163,7 @@ async function httpLoad(): Promise<void> {
   }
 }
 
-function unsettled(): string[] {
-  const database = new DatabaseSync(join(directory, 'hikyaku.sqlite'), { readOnly: true });
-  try {
-    return database
-      .prepare('SELECT address FROM recipient WHERE next_attempt_at IS NOT NULL')
-      .all()
-      .map((row) => String(row['address']));
-  } finally {
-    database.close();
-  }
-}
-
 const loads = [...Array.from({ length: SENDERS }, smtpLoad), httpLoad(), httpLoad()];
-let inFlight = 0;
 for (let kill = 1; kill <= KILLS; kill++) {
   if (service.moment === null) {
     const enough = acked.size + 1 + Math.floor(random() * 40);
@@ -170,8 +176,7 @@ for (let kill = 1; kill <= KILLS; kill++) {
     if (service.running.child.exitCode === null && service.running.child.signalCode === null)
       await service.running.kill();
   }
-  await sink.quiet();
-  for (const address of unsettled()) if (sink.taken.has(address)) inFlight += 1;
+  await countInFlight();
   service = await start(kill === KILLS ? null : pick());
   if (kill % 50 === 0)
     process.stderr.write(`kill ${kill}: acked ${acked.size}, in flight so far ${inFlight}\n`);
