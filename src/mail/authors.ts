@@ -1,7 +1,8 @@
 /**
  * Who a From or Sender names, where every reader finds the same. Some readers do not know ISO-2022-JP, and take its octets
  * for quotes and brackets; to some a quoted string or a comment ends at a line end; some decode encoded words before they
- * look for addresses. Where a field has any of these, all in it that could be an address must be an author's. Linear.
+ * look for addresses. Where a field has any of these, each address that could be read in it must be one of
+ * the authors we found; else the field is not readable. Linear.
  */
 import { type Mailbox, parseMailboxList } from './address.ts';
 import { decodeWords } from './encoded-words.ts';
@@ -32,7 +33,7 @@ function isEncoded(localPart: string): boolean {
   return localPart.includes('=?') && localPart.includes('?=');
 }
 
-/** In a name as good as any text; in an address without quotes it is nothing. */
+/** A character that a display name may have, and an address without quotes may not. */
 const NO_ATEXT = '\ufffd';
 /** RFC 5322 §2.2: CR and LF stand together. */
 const BARE_LINE_END = /\r(?!\n)|(?<!\r)\n/;

@@ -120,7 +120,7 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       );
     });
   }
-  /** Of one project that was closed for long enough: some rows of the next table that has any, at last itself. */
+  /** Removes some rows of a project that was closed long enough ago: table by table, and the project's own row last. */
   function closed(now: number): Promise<{ more: boolean; projects: number }> {
     return withClient(pool, async (query) => {
       const { rows } = await query<{ id: string }>(

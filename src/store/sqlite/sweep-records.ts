@@ -71,7 +71,7 @@ export function overAudit(statements: Statements, now: number, most: number): St
     },
   };
 }
-/** Of one project that was closed for long enough: some rows of the next table that has any, at last itself. */
+/** Removes some rows of a project that was closed long enough ago: table by table, and the project's own row last. */
 export function overProject(statements: Statements, now: number, most: number): Step | null {
   const [over] = statements.all<{ id: string }>(
     'SELECT id FROM project INDEXED BY project_closed WHERE closed_at IS NOT NULL AND closed_at <= ? LIMIT 1',
