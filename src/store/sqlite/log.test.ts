@@ -10,6 +10,7 @@ import type { Project } from '../../iam/types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Logger, silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import { foldLog } from '../../testing/fold-log.ts';
 import * as make from '../conformance/samples.ts';
 import type { Store } from '../store.ts';
 import { createLogWatch } from './log-watch.ts';
@@ -115,8 +116,7 @@ test('no reading of the store holds on to the log when it has answered', async (
   using beside = new DatabaseSync(join(directory, 'hikyaku.sqlite'), { timeout: 0 });
   for (const [name, reading] of Object.entries(readings)) {
     await reading();
-    const after = beside.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
-    assert.equal(after?.['busy'], 0, name);
+    await assert.doesNotReject(foldLog(t, beside), name);
     await accept(store, project, 10);
   }
 });

@@ -13,6 +13,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import { foldLog } from '../../testing/fold-log.ts';
 import { sweepAll } from '../conformance/retention-conformance.ts';
 import * as make from '../conformance/samples.ts';
 import { storeConformance } from '../conformance/store-conformance.ts';
@@ -100,7 +101,7 @@ test('retention: the file gets smaller when what is over has gone, and what stay
   await store.transact(p.id, (tx) => tx.insertMessage(kept));
   const shrunk = async () => {
     const db = new DatabaseSync(file);
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    await foldLog(t, db);
     const check = db.prepare('PRAGMA integrity_check').get()?.['integrity_check'];
     db.close();
     assert.equal(check, 'ok');
