@@ -421,7 +421,7 @@ export async function startService(
   metrics.setQueueDepthSource(async () => scheduler.depth);
   metrics.setOverdueSource(async () => {
     const now = clock.now();
-    const overdue = await store.overdue?.(now);
+    const overdue = await store.overdue(now);
     const since = overdue?.since ?? now;
     return { seconds: Math.max(0, now - since) / 1000, messages: overdue?.messages ?? 0 };
   });

@@ -26,8 +26,8 @@ export interface AttemptLog {
   failure(scope: string, nth: number): Promise<number | null>;
   /** When the scope last succeeded, to the hour; null: never. */
   success(scope: string): Promise<number | null>;
-  /** One failure in each of the scopes, under the attempt's name. Forgets what lies before `since`. */
-  fail(scopes: readonly string[], at: number, attempt: string, since: number): Promise<void>;
+  /** One failure in each of the scopes, under the attempt's name. */
+  fail(scopes: readonly string[], at: number, attempt: string): Promise<void>;
   /** Takes back the failure of that name, and notes a success in the scopes named. */
   succeed(taken: FailureNote | null, scopes: readonly string[], at: number): Promise<void>;
 }
@@ -55,6 +55,8 @@ export interface Attempts {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+/** Attempts older than this count nowhere. */
+export const ATTEMPTS_KEPT_MS = DAY;
 /** Kept, of the caps of a minute and a day, for those who signed in from there. */
 const KEPT_FOR_KNOWN = 3;
 const A_MINUTE: PerWidth = { ipv4: 10, 'ipv4/26': 30, 'ipv4/21': 100, 'ipv6/64': 10, 'ipv6/48': 30 };
@@ -186,7 +188,7 @@ export function createAttempts(deps: {
     if (wait > 0) return { kind: 'throttled', retryAfterMs: wait };
     const attempt = random.id<'attempt'>();
     const counted = [...scopes.prefixes.map(({ text }) => text), scopes.pair, scopes.name];
-    const fail = () => log.fail(counted, now, attempt, now - DAY);
+    const fail = () => log.fail(counted, now, attempt);
     if (!known) {
       await fail();
       // What other nodes wrote down meanwhile counts as well.

@@ -65,7 +65,6 @@ export function recordLink(
 ): string {
   const token = newToken(random);
   if (memberId !== null) tx.deleteSignInLinks(memberId);
-  tx.pruneSignInLinks(now);
   tx.insertSignInLink({ hash: hashToken(token), memberId, createdAt: now, expiresAt: now + LINK_MS });
   return token;
 }

@@ -155,14 +155,12 @@ export interface PeopleTx {
   /** No harm where it has ended. */
   deleteSession(member: MemberId, id: SessionId): void;
   deleteSessions(member: MemberId): void;
-  pruneSessions(now: number, idleBefore: number): void;
   insertSignInLink(link: SignInLink): void;
   /** StaleError where it was used. */
   takeSignInLink(hash: string): void;
   /** All links that would make the first member; StaleError where there is none, so that only one is made. */
   takeOwnerLinks(): void;
   deleteSignInLinks(member: MemberId): void;
-  pruneSignInLinks(now: number): void;
   /** ConflictError 'membership.member_id'. */
   insertMembership(membership: Membership): void;
   /** StaleError where it is gone, or the project would have no owner. */

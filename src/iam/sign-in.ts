@@ -15,7 +15,7 @@ import { recoveryHash, totpStep } from './one-time-codes.ts';
 import { type Assertion, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
 import type { Member, PeopleReader, PeopleTx, Session } from './people-types.ts';
-import { type Begun, IDLE_MS, newSession, type Origin, recordReplace } from './sessions.ts';
+import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
 
 export type Method = 'totp' | 'passkey' | 'recovery';
 export interface SignInDeps {
@@ -112,10 +112,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
         if (member === null || !right) return null;
         const missing = await missingOf(read, member);
         const next = begin(member.id, missing.length > 0 ? 'set_up' : 'second_factor', origin);
-        await transactor.transact(INSTANCE, (tx) => {
-          tx.pruneSessions(clock.now(), clock.now() - IDLE_MS);
-          tx.insertSession(next.session);
-        });
+        await transactor.transact(INSTANCE, (tx) => tx.insertSession(next.session));
         return { ...next, member };
       });
     },

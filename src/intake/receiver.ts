@@ -25,7 +25,7 @@ import type { Turnstile } from '../runtime/turnstile.ts';
 import { NoPlace } from '../runtime/workers.ts';
 import { closing, type Reply, reply } from '../smtp/reply.ts';
 import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
-import type { SpoolReader } from '../spool/types.ts';
+import { SENT_KEYS_KEPT_MS, type SpoolReader } from '../spool/types.ts';
 import type { BodyHasher } from '../verify/body-hash.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
@@ -56,8 +56,6 @@ export interface ReceiverDeps {
   readonly hasSpace: () => boolean;
 }
 
-/** ms for which an Idempotency-Key is remembered. */
-export const SENT_KEY_MS = 24 * 3600 * 1000;
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
@@ -210,8 +208,10 @@ async function beginSubmission(
         );
         if (!prepared.ok) return refusalReply(prepared.refusal);
         const { idempotencyKey } = prepared.value;
+        let forgotten: number | null = null;
         if (idempotencyKey !== null) {
-          const known = await sentBefore(deps, principal.projectId, idempotencyKey);
+          const { known, over } = await sentBefore(deps, principal.projectId, idempotencyKey);
+          forgotten = over;
           const first = [...recipients.keys()].map((wire) => known.get(wire)).find((id) => id !== undefined);
           for (const wire of known.keys()) recipients.delete(wire);
           if (recipients.size === 0) return reply(250, '2.0.0', `accepted ${first}`);
@@ -254,7 +254,7 @@ async function beginSubmission(
           for (const reservation of counted) reservation.commit(tx);
           if (idempotencyKey === null) return;
           const createdAt = deps.clock.now();
-          tx.pruneSentKeys(createdAt - SENT_KEY_MS);
+          if (forgotten !== null) tx.forgetSentKey(principal.projectId, idempotencyKey, forgotten);
           for (const { address } of planned.recipients)
             tx.insertSentKey({
               projectId: principal.projectId,
@@ -277,17 +277,22 @@ async function beginSubmission(
   });
 }
 
-/** Who got a message under this Idempotency-Key in the last 24 h, and which one. */
+/**
+ * Who got a message under this Idempotency-Key in the last 24 h, and which one. `over`: it was used before that moment
+ * as well; null where it was not.
+ */
 async function sentBefore(
   deps: ReceiverDeps,
   project: Principal['projectId'],
   key: string,
-): Promise<Map<string, MessageId>> {
-  const since = deps.clock.now() - SENT_KEY_MS;
+): Promise<{ readonly known: ReadonlyMap<string, MessageId>; readonly over: number | null }> {
+  const since = deps.clock.now() - SENT_KEYS_KEPT_MS;
   const sent = await deps.read.sentKeys(project, key);
-  return new Map(
-    sent.filter(({ createdAt }) => createdAt > since).map((one) => [one.address, one.messageId]),
-  );
+  const recent = sent.filter(({ createdAt }) => createdAt >= since);
+  return {
+    known: new Map(recent.map((one) => [one.address, one.messageId])),
+    over: recent.length < sent.length ? since : null,
+  };
 }
 
 async function beginIncoming(

@@ -18,8 +18,7 @@ export interface Idempotency {
   /** Keeps a 2xx answer; forgets the key for any other, so that it can be tried again. */
   finish(project: ProjectId, key: string, status: number, body: string): Promise<void>;
 }
-const KEPT_MS = 24 * 3_600_000;
-const PRUNE_EVERY_MS = 3_600_000;
+export const ANSWERS_KEPT_MS = 24 * 3_600_000;
 /** A first call that left no answer for this long has died with its process. */
 const ABANDONED_MS = 10 * 60_000;
 
@@ -29,7 +28,6 @@ export function createIdempotency(deps: {
   clock: Clock;
 }): Idempotency {
   const { read, transactor, clock } = deps;
-  let prunedAt = Number.NEGATIVE_INFINITY;
   return {
     async begin(project, key, body) {
       const requestHash = createHash('sha256').update(body).digest();
@@ -37,7 +35,7 @@ export function createIdempotency(deps: {
       const existing = await read.idempotency(project, key);
       if (existing !== null) {
         const age = now - existing.createdAt;
-        if (age < (existing.response === null ? ABANDONED_MS : KEPT_MS)) {
+        if (age < (existing.response === null ? ABANDONED_MS : ANSWERS_KEPT_MS)) {
           if (!existing.requestHash.equals(requestHash)) return { kind: 'other-body' };
           if (existing.response === null) return { kind: 'running' };
           return { kind: 'replay', ...existing.response };
@@ -46,10 +44,6 @@ export function createIdempotency(deps: {
       try {
         await transactor.transact(project, (tx) => {
           if (existing !== null) tx.deleteIdempotency(project, key);
-          if (clock.monotonic() - prunedAt >= PRUNE_EVERY_MS) {
-            prunedAt = clock.monotonic();
-            tx.pruneIdempotency(now - KEPT_MS);
-          }
           tx.insertIdempotency({ projectId: project, key, requestHash, response: null, createdAt: now });
         });
         return { kind: 'first' };

@@ -37,10 +37,7 @@ export interface LedgerTx {
   insertIdempotency(record: IdempotencyRecord): void;
   completeIdempotency(project: ProjectId, key: string, response: { status: number; body: string }): void;
   deleteIdempotency(project: ProjectId, key: string): void;
-  pruneIdempotency(before: number): void;
   insertAuthFailure(scope: string, at: number, attempt: string): void;
   deleteAuthFailure(scope: string, attempt: string): void;
   setAuthSuccess(scope: string, at: number): void;
-  /** Failures and successes of all scopes. */
-  pruneAuth(before: number): void;
 }

@@ -64,7 +64,6 @@ export interface WindowTx {
   /** Adds to the second's and the minute's bucket, of the project (domain null) or one domain. */
   addUsage(project: ProjectId, domain: DomainId | null, atSeconds: number, recipients: number): void;
   /** Drops buckets no window reaches any more. */
-  pruneUsage(project: ProjectId, beforeSecond: number, beforeMinute: number): void;
 }
 /** The projects there are, for rounds over all of them. */
 export interface ProjectLister {

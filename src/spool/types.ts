@@ -274,8 +274,11 @@ export interface SpoolTx {
   insertOperation(operation: QueueOperation): void;
   /** ConflictError 'sent_key.address' where the project has used the key for the recipient before. */
   insertSentKey(sent: SentKey): void;
-  pruneSentKeys(before: number): void;
+  /** What the key was used for before that: it may be used again. */
+  forgetSentKey(project: ProjectId, key: string, before: number): void;
 }
+/** How long a key stands for what was sent under it. */
+export const SENT_KEYS_KEPT_MS = 24 * 3_600_000;
 /** An Idempotency-Key header field once used for a recipient. */
 export interface SentKey {
   readonly projectId: ProjectId;

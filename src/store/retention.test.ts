@@ -30,7 +30,9 @@ function setUp(answers: (Swept | Error)[], overdue: Overdue = { since: null, mes
       return answer;
     },
     overdue: async () => overdue,
+    hasLeftovers: async () => left.rows,
   };
+  const left = { rows: false };
   const counted = new Map<string, number>();
   const metrics = {
     retentionRemoved: (kind: string, count: number) =>
@@ -40,6 +42,7 @@ function setUp(answers: (Swept | Error)[], overdue: Overdue = { since: null, mes
     clock,
     asked,
     said,
+    left,
     counted,
     stop: new AbortController(),
     sweeper: createSweeper({ store, clock, logger, metrics }),
@@ -63,6 +66,24 @@ test('a round begins a minute after the start and then every hour, and goes on w
   await clock.advance(HOUR);
   assert.equal(asked.length, 3);
   assert.equal(said.length, 1);
+});
+
+test('what somebody has removed goes within a minute or two, and not in the next hour’s round', async () => {
+  const { clock, asked, left, stop, sweeper } = setUp([]);
+  await using _ = sweeper;
+  await sweeper.start(stop.signal);
+  await clock.advance(60_000);
+  assert.equal(asked.length, 1);
+  await clock.advance(10 * 60_000);
+  assert.equal(asked.length, 1);
+  left.rows = true;
+  await clock.advance(60_000);
+  assert.equal(asked.length, 2);
+  left.rows = false;
+  await clock.advance(40 * 60_000);
+  assert.equal(asked.length, 2);
+  await clock.advance(10 * 60_000);
+  assert.equal(asked.length, 3);
 });
 
 test('a message kept beyond its time is told once; a failing store is asked again in the next round', async () => {

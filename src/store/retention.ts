@@ -1,6 +1,6 @@
 /**
  * What is over goes: soon after the start and then every hour, in small steps with pauses, so that no mail waits for
- * it; a long round tells each minute how far it is, and warns where it cannot keep up. Invariants: nothing goes before
+ * it; what somebody has removed goes within a minute or two; a long round tells each minute how far it is, and warns where it cannot keep up. Invariants: nothing goes before
  * its time, no message while a recipient of it still waits. A store that fails is logged and asked again in the next
  * round; what a round did not reach stays for the next.
  */
@@ -23,6 +23,8 @@ export interface Removed {
   readonly tasks: number;
   /** Audit records of what was done to the queue by hand. */
   readonly operations: number;
+  /** What was kept for a while: keys of calls and of mail, attempts to sign in, sessions and links. */
+  readonly records: number;
   /** Counts and what was told and decided about limits, plans and changes of DNS. */
   readonly usage: number;
   /** Events of the audit. */
@@ -38,6 +40,7 @@ export const NOTHING_REMOVED: Removed = {
   deliveries: 0,
   tasks: 0,
   operations: 0,
+  records: 0,
   usage: 0,
   audit: 0,
   projects: 0,
@@ -65,7 +68,9 @@ export interface Retention {
    */
   sweep(now: number): Promise<Swept>;
   /** What is over at `now` and still there; a few ms at most. */
-  overdue?(now: number): Promise<Overdue>;
+  overdue(now: number): Promise<Overdue>;
+  /** Whether owners that are gone have left rows; one look-up. */
+  hasLeftovers(): Promise<boolean>;
 }
 
 export interface SweeperDeps {
@@ -80,6 +85,8 @@ export interface SweeperDeps {
 export const FORMER_DOMAIN_DAYS = MAX_RETENTION_DAYS + 21;
 const FIRST_MS = 60_000;
 const INTERVAL_MS = 3_600_000;
+/** Whether somebody has removed what left much is looked at so often. */
+const LOOK_MS = 60_000;
 const TELL_MS = 60_000;
 /** Behind by more than this, an hour after a round began: whoever runs the service should know. */
 const LATE_MS = 24 * 3_600_000;
@@ -94,6 +101,7 @@ export function createSweeper(deps: SweeperDeps): Service {
   let timer: Timer | null = null;
   let round: Promise<void> = Promise.resolve();
   let stopped = true;
+  let roundAt = Number.NEGATIVE_INFINITY;
   let wake: () => void = () => {};
 
   function pause(ms: number): Promise<void> {
@@ -112,9 +120,9 @@ export function createSweeper(deps: SweeperDeps): Service {
   /** Says how far the round is; returns whether it warned. */
   async function tellProgress(removed: Removed, late: boolean): Promise<boolean> {
     const now = clock.now();
-    const overdue = await store.overdue?.(now);
-    const behind = overdue === undefined || overdue.since === null ? 0 : now - overdue.since;
-    const facts = { removed, due: overdue?.messages, behind_seconds: Math.round(behind / 1000) };
+    const { since, messages: due } = await store.overdue(now);
+    const behind = since === null ? 0 : now - since;
+    const facts = { removed, due, behind_seconds: Math.round(behind / 1000) };
     if (!late || behind <= LATE_MS) {
       logger.info(facts, 'what is over is being removed');
       return false;
@@ -149,13 +157,19 @@ export function createSweeper(deps: SweeperDeps): Service {
     if (Object.values(total).some((count) => count > 0))
       logger.info({ removed: total }, 'what is over was removed');
   }
+  async function look(): Promise<void> {
+    const hourly = clock.monotonic() >= roundAt;
+    if (hourly) roundAt = clock.monotonic() + INTERVAL_MS;
+    if (!(await mayRun())) return;
+    if (!hourly && !(await store.hasLeftovers())) return;
+    await sweepAll();
+  }
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
-      round = mayRun()
-        .then((mine) => (mine ? sweepAll() : undefined))
+      round = look()
         .catch((error: unknown) => logger.error({ err: error }, 'what is over could not be removed'))
         .then(() => {
-          if (!stopped) schedule(INTERVAL_MS);
+          if (!stopped) schedule(LOOK_MS);
         });
     });
   }

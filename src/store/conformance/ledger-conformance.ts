@@ -22,9 +22,6 @@ export function ledgerConformance(with_: WithStore): void {
       { width: 1, start: 200, count: 1 },
     ]);
     assert.deepEqual(await store.read.usage(p.id, null, 60, 61), [{ width: 60, start: 180, count: 1 }]);
-    await store.transact(p.id, (tx) => tx.pruneUsage(p.id, 100, 60));
-    assert.equal((await store.read.usage(p.id, null, 1, 0)).length, 1);
-    assert.equal((await store.read.usage(p.id, null, 60, 0)).length, 2);
     const task: Task = {
       id: newId(),
       projectId: p.id,
@@ -51,8 +48,6 @@ export function ledgerConformance(with_: WithStore): void {
     });
     assert.deepEqual(await store.read.task(p.id, task.id), done);
     assert.deepEqual((await store.read.idempotency(p.id, 'k'))?.response, { status: 201, body: '{}' });
-    await store.transact(p.id, (tx) => tx.pruneIdempotency(NOW + 1));
-    assert.equal(await store.read.idempotency(p.id, 'k'), null);
   });
 
   with_('ledger: attempts to sign in, by scope', async (store) => {
@@ -76,9 +71,6 @@ export function ledgerConformance(with_: WithStore): void {
     });
     assert.deepEqual([await read.authFailure('a', 1), await read.authFailure('b', 1)], [3, 9]);
     assert.equal(await read.authSuccess('a'), 7);
-    await store.transact(p.id, (tx) => tx.pruneAuth(9));
-    assert.deepEqual([await read.authFailure('a', 1), await read.authFailure('b', 1)], [null, 9]);
-    assert.equal(await read.authSuccess('a'), null);
   });
 
   with_(

@@ -28,15 +28,13 @@ export async function sweepAll(store: Store, now: number): Promise<Omit<Swept, '
   throw new Error(`the round was not over after ${MOST_STEPS} steps`);
 }
 
-/** What is overdue, and since which day after NOW; an engine need not know it. */
+/** What is overdue, and since which day after NOW. */
 async function assertOverdue(
   store: Store,
   now: number,
   expected: { readonly day: number | null; readonly messages: number },
 ): Promise<void> {
-  const overdue = await store.overdue?.(now);
-  if (overdue === undefined) return;
-  const { since, messages } = overdue;
+  const { since, messages } = await store.overdue(now);
   const day = since === null ? null : Math.floor((since - NOW) / DAY_MS);
   assert.deepEqual({ day, messages }, expected);
 }
@@ -114,6 +112,30 @@ export function retentionConformance(
       );
     },
   );
+  with_('retention: what a subscriber has left is hidden at once, and goes in steps', async (store) => {
+    const p = await make.withProject(store);
+    const topic = make.topic(p);
+    const [gone, stays] = [make.subscriber(topic), make.subscriber(topic)];
+    const events = Array.from({ length: 600 }, () => make.event(topic, { keepUntil: NOW + 400 * DAY_MS }));
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(topic);
+      for (const one of [gone, stays]) tx.insertSubscriber(one);
+      for (const event of events) tx.insertEvent(event);
+    });
+    assert.equal(await store.hasLeftovers(), false);
+    await store.transact(p.id, (tx) => tx.deleteSubscriber(p.id, gone.id));
+    assert.equal(await store.hasLeftovers(), true);
+    assert.deepEqual((await store.read.deliveries(p.id, gone.id, ALL)).items, []);
+    // what was left takes no place of what is owed
+    const { due } = await store.read.dueDeliveries(NOW, { ...make.CLAIM, limit: 5, perProject: () => 5 });
+    assert.ok(due.length > 0 && due.every(({ subscriber }) => subscriber.id === stays.id));
+    const first = await store.sweep(NOW);
+    assert.ok(first.removed.deliveries < events.length && first.more, JSON.stringify(first.removed));
+    const { removed } = await sweepAll(store, NOW);
+    assert.equal(first.removed.deliveries + removed.deliveries, events.length);
+    assert.equal(await store.hasLeftovers(), false);
+    assert.equal((await store.read.deliveries(p.id, stays.id, ALL)).items.length, 500);
+  });
   with_('retention: a message stays while a recipient waits, and is told of; then it goes', async (store) => {
     const p = await make.withProject(store);
     const m = make.message(p, { keepUntil: NOW + DAY_MS });

@@ -112,11 +112,6 @@ export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): Wi
         });
       }
     },
-    pruneUsage(project, beforeSecond, beforeMinute) {
-      const of = () => db.deleteFrom('usage').where('project_id', '=', project);
-      push(command(of().where('width', '=', 1).where('start', '<', beforeSecond)));
-      push(command(of().where('width', '=', 60).where('start', '<', beforeMinute)));
-    },
   };
 }
 
@@ -193,11 +188,5 @@ export function ledgerTx(db: Kysely<Tables>, push: Push): LedgerTx {
             .onConflict((c) => c.column('scope').doUpdateSet({ at })),
         ),
       ),
-    pruneAuth(before) {
-      push(command(db.deleteFrom('auth_failure').where('at', '<', before)));
-      push(command(db.deleteFrom('auth_success').where('at', '<', before)));
-    },
-    pruneIdempotency: (before) =>
-      push(command(db.deleteFrom('idempotency').where('created_at', '<', before))),
   };
 }

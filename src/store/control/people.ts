@@ -237,12 +237,10 @@ type SessionTx = Pick<
   | 'endSession'
   | 'deleteSession'
   | 'deleteSessions'
-  | 'pruneSessions'
   | 'insertSignInLink'
   | 'takeSignInLink'
   | 'takeOwnerLinks'
   | 'deleteSignInLinks'
-  | 'pruneSignInLinks'
 >;
 function sessionTx(db: Kysely<Tables>, push: Push): SessionTx {
   const links = () => db.deleteFrom('sign_in_link');
@@ -285,14 +283,6 @@ function sessionTx(db: Kysely<Tables>, push: Push): SessionTx {
     deleteSession: (member, id) =>
       push(command(db.deleteFrom('session').where('member_id', '=', member).where('id', '=', id))),
     deleteSessions: (member) => push(command(db.deleteFrom('session').where('member_id', '=', member))),
-    pruneSessions: (now, idleBefore) =>
-      push(
-        command(
-          db
-            .deleteFrom('session')
-            .where((e) => e.or([e('expires_at', '<=', now), e('last_used_at', '<=', idleBefore)])),
-        ),
-      ),
     insertSignInLink: (l) =>
       push(
         command(
@@ -307,6 +297,5 @@ function sessionTx(db: Kysely<Tables>, push: Push): SessionTx {
     takeSignInLink: (hash) => push(command(links().where('hash', '=', hash), { must: true })),
     takeOwnerLinks: () => push(command(links().where('member_id', 'is', null), { must: true })),
     deleteSignInLinks: (member) => push(command(links().where('member_id', '=', member))),
-    pruneSignInLinks: (now) => push(command(links().where('expires_at', '<=', now))),
   };
 }

@@ -1,7 +1,8 @@
 /**
  * Events and subscriber deliveries on PostgreSQL. Invariants: an event fans out, in its own transaction, to the
  * subscribers its topic has then; order within a topic is that of event-order.ts; what feeds the dispatcher is only what
- * this member owns. An event of a topic that is gone is gone, though its row stays until its day is dropped.
+ * this member owns. An event of a topic that is gone is gone, though its row stays until its day is dropped; so is a
+ * delivery of a subscriber that is gone, though its row stays until retention comes by.
  * Unreadable due rows go to the corrupt shelf.
  */
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
@@ -69,7 +70,8 @@ const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
           SELECT d.project_id, d.id, d.next_attempt_at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.subscriber_id >= walk.id
             AND (d.subscriber_id, d.next_attempt_at) <= (walk.id, $3) AND NOT d.id = ANY ($5::text[])
             ORDER BY d.subscriber_id, d.next_attempt_at LIMIT $4) c
-        ORDER BY c.next_attempt_at LIMIT $4) k ON true
+        ORDER BY c.next_attempt_at LIMIT $4) k
+      ON EXISTS (SELECT FROM subscriber s WHERE s.project_id = k.project_id AND s.id = walk.id)
     WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at`;
 const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
@@ -157,6 +159,7 @@ export function postgresEventReader(deps: {
       const rows = await all<DeliveryCells>(
         `SELECT ${DELIVERY_COLUMNS.replaceAll(' ', ', ')} FROM subscriber_delivery
           WHERE (subscriber_id, project_id) >= ($2, $1) AND (subscriber_id, project_id, id) < ($2, $1, $3)
+            AND EXISTS (SELECT FROM subscriber s WHERE s.project_id = $1 AND s.id = $2)
           ORDER BY subscriber_id DESC, project_id DESC, id DESC LIMIT $4`,
         [project, subscriber, decodeCursor(cursor), limit + 1],
       );

@@ -108,7 +108,10 @@ export function postgresSpoolTx(recorder: Recorder): SpoolTx {
         sql: 'INSERT INTO sent_key (project_id, key, address, message_id, created_at) VALUES ($1, $2, $3, $4, $5)',
         params: [projectId, key, address, messageId, createdAt],
       }),
-    pruneSentKeys: (before) =>
-      recorder.pushApart({ sql: 'DELETE FROM sent_key WHERE created_at < $1', params: [before] }),
+    forgetSentKey: (project, key, before) =>
+      recorder.pushApart({
+        sql: 'DELETE FROM sent_key WHERE project_id = $1 AND key = $2 AND created_at < $3',
+        params: [project, key, before],
+      }),
   };
 }

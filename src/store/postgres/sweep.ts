@@ -18,6 +18,7 @@ import {
   type Retention,
   type Swept,
 } from '../retention.ts';
+import { AGED, ENDING } from '../short-lived.ts';
 import { storeError } from './errors.ts';
 import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } from './partitions.ts';
 
@@ -49,6 +50,10 @@ const OVERDUE = `SELECT min(keep_until) AS since, count(*) AS messages FROM (
   SELECT keep_until FROM message WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${MOST_COUNTED}) m`;
 const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM subscriber_delivery WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${ROWS}))`;
+/** Of subscribers that are gone; what another node wrote for one meanwhile goes by its day. */
+const LEFT_BY = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM subscriber_delivery WHERE (subscriber_id, project_id) >= ($2, $1) AND (subscriber_id, project_id) <= ($2, $1)
+    ORDER BY subscriber_id, project_id, id LIMIT ${ROWS}))`;
 const OPERATIONS = `DELETE FROM queue_operation WHERE id = ANY (ARRAY(
   SELECT o.id FROM queue_operation o LEFT JOIN sending_settings s ON s.project_id = o.project_id
     WHERE o.at < $1::int8 - coalesce(s.retention_days, ${DEFAULT_SENDING.retentionDays}) * ${DAY_MS}::int8 LIMIT ${ROWS}))`;
@@ -70,6 +75,21 @@ const TRAFFIC = `DELETE FROM traffic WHERE ctid = ANY (ARRAY(
 const ALERTS = 'DELETE FROM limit_alert WHERE project_id = $1 AND due = 0 AND at < $2';
 const DNS_PLANS = 'DELETE FROM dns_plan WHERE project_id = $1 AND created_at < $2';
 const DNS_CHANGES = 'DELETE FROM dns_change WHERE project_id = $1 AND created_at < $2';
+/** What is kept for a while; $1 and on: the moments before which it is over. */
+const SHORT_LIVED = [
+  ...AGED.map(({ table, column, keptMs }) => ({
+    sql: `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM ${table} WHERE ${column} < $1 ORDER BY ${column} LIMIT ${ROWS}))`,
+    bounds: (now: number) => [now - keptMs],
+  })),
+  ...ENDING.map(({ table, over }) => ({
+    sql: `DELETE FROM ${table} WHERE hash = ANY (ARRAY(
+  SELECT hash FROM ${table} WHERE ${over(0)
+    .map(([column], i) => `${column} <= $${i + 1}`)
+    .join(' OR ')} LIMIT ${ROWS}))`,
+    bounds: (now: number) => over(now).map(([, at]) => at),
+  })),
+];
 const REQUESTS = 'DELETE FROM limit_request WHERE project_id = $1 AND decided_at < $2';
 
 export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
@@ -118,6 +138,31 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
         removed.rows[0]!,
         waiting.map(({ id }) => id as MessageId),
       );
+    });
+  }
+  /** What subscribers that are gone have left: their deliveries, then their names. */
+  function leftOver(): Promise<{ more: boolean; deliveries: number }> {
+    return withClient(pool, async (query) => {
+      const { rows } = await query<{ project: string; id: string }>(
+        'SELECT project, id FROM leftover LIMIT 1',
+      );
+      const owner = rows[0];
+      if (owner === undefined) return { more: false, deliveries: 0 };
+      const { rowCount } = await query(LEFT_BY, [owner.project, owner.id]);
+      if (rowCount === 0)
+        await query('DELETE FROM leftover WHERE project = $1 AND id = $2', [owner.project, owner.id]);
+      return { more: true, deliveries: rowCount ?? 0 };
+    });
+  }
+  /** Removes some of what was kept for a while. */
+  function shortLived(now: number): Promise<number> {
+    return withClient(pool, async (query) => {
+      let records = 0;
+      for (const { sql, bounds } of SHORT_LIVED) {
+        records += (await query(sql, bounds(now))).rowCount ?? 0;
+        if (records >= ROWS) break;
+      }
+      return records;
     });
   }
   /** Removes some rows of a project that was closed long enough ago: table by table, and the project's own row last. */
@@ -187,6 +232,8 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       partitions.forget();
       return swept(true, rows);
     }
+    const left = await leftOver();
+    if (left.more) return swept(true, { deliveries: left.deliveries });
     const audited = await withClient(pool, (query) => query(OPERATIONS, [now]));
     if ((audited.rowCount ?? 0) > 0) return swept(true, { operations: audited.rowCount ?? 0 });
     const before = now - FORMER_DOMAIN_DAYS * DAY_MS;
@@ -194,6 +241,8 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     if ((former.rowCount ?? 0) > 0) return swept(true);
     const told = await withClient(pool, (query) => query(AUDIT, [now]));
     if ((told.rowCount ?? 0) > 0) return swept(true, { audit: told.rowCount ?? 0 });
+    const records = await shortLived(now);
+    if (records > 0) return swept(true, { records });
     const { more, projects } = await closed(now);
     if (more) return swept(true, { projects });
     const { tasks, usage } = await walk(now);
@@ -209,6 +258,12 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
         throw storeError(error);
       }
     },
+    hasLeftovers: () =>
+      withClient(pool, async (query) => (await query('SELECT FROM leftover LIMIT 1')).rows.length > 0).catch(
+        (error: unknown) => {
+          throw storeError(error);
+        },
+      ),
     async overdue(now) {
       const counted = await withClient(pool, (query) =>
         query<Overdue>(OVERDUE, [Math.floor(now / DAY_MS)]),

@@ -360,7 +360,10 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
         sql: 'INSERT INTO sent_key (project_id, key, address, message_id, created_at) VALUES (?, ?, ?, ?, ?)',
         params: [projectId, key, address, messageId, createdAt],
       }),
-    pruneSentKeys: (before) =>
-      push({ sql: 'DELETE FROM sent_key INDEXED BY sent_key_age WHERE created_at < ?', params: [before] }),
+    forgetSentKey: (project, key, before) =>
+      push({
+        sql: 'DELETE FROM sent_key WHERE project_id = ? AND key = ? AND created_at < ?',
+        params: [project, key, before],
+      }),
   };
 }

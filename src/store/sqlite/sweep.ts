@@ -5,11 +5,13 @@
  */
 import type { Push } from '../command.ts';
 import { NOTHING_REMOVED, type Overdue, type Retention, type Swept } from '../retention.ts';
+import { ENDING } from '../short-lived.ts';
 import { leftOver } from './leftovers.ts';
 import { createPace } from './pace.ts';
 import type { Statements } from './statements.ts';
 import { overEvents, overMessages, type Step } from './sweep-mail.ts';
 import { overAudit, overDomains, overOfProjects, overOperations, overProject } from './sweep-records.ts';
+import { overByAge, overByEnd } from './sweep-short-lived.ts';
 
 export interface SweepDeps {
   readonly statements: Statements;
@@ -30,19 +32,23 @@ type Phase = (now: number, most: number) => Step | null;
 export function sqliteRetention({ statements, write, shrink }: SweepDeps): Retention {
   const pace = createPace();
   const shrinking = createPace();
-  const round = { now: Number.NaN, phase: 0, walkedTo: '' as string | null };
+  const round = { now: Number.NaN, phase: 0, walkedTo: '' };
 
-  function ofProjects(now: number, most: number): Step | null {
-    if (round.walkedTo === null) return null;
-    const { step, to } = overOfProjects(statements, now, most, round.walkedTo);
-    if (to === null) return null;
-    return {
-      ...step,
-      done() {
-        round.walkedTo = to;
-      },
+  /** A phase that goes through its rows in the order of their keys. */
+  const walking =
+    (
+      find: (now: number, most: number, from: string) => { readonly step: Step; readonly to: string | null },
+    ): Phase =>
+    (now, most) => {
+      const { step, to } = find(now, most, round.walkedTo);
+      if (to === null) return null;
+      return {
+        ...step,
+        done() {
+          round.walkedTo = to;
+        },
+      };
     };
-  }
   const unlessEmpty =
     (find: (statements: Statements, now: number, most: number) => Step): Phase =>
     (now, most) => {
@@ -57,8 +63,10 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
     unlessEmpty(overOperations),
     unlessEmpty(overDomains),
     unlessEmpty(overAudit),
+    unlessEmpty(overByAge),
+    ...ENDING.map((ending) => walking((now, most, from) => overByEnd(statements, ending, now, most, from))),
     (now, most) => overProject(statements, now, most),
-    ofProjects,
+    walking((now, most, from) => overOfProjects(statements, now, most, from)),
   ];
   const value = (name: string) => Number(Object.values(statements.get(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
   async function giveBack(): Promise<Swept | null> {
@@ -76,7 +84,7 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
   return {
     async sweep(now) {
       if (round.now !== now) beginAt(now);
-      for (; round.phase < phases.length; round.phase += 1) {
+      for (; round.phase < phases.length; Object.assign(round, { phase: round.phase + 1, walkedTo: '' })) {
         const step = statements.together(() => phases[round.phase]!(now, pace.units));
         if (step === null) continue;
         const ms = await write(step.record);
@@ -90,6 +98,7 @@ export function sqliteRetention({ statements, write, shrink }: SweepDeps): Reten
       beginAt(Number.NaN);
       return { removed: NOTHING_REMOVED, waiting: [], more: false };
     },
+    hasLeftovers: async () => statements.all('SELECT 1 FROM leftover LIMIT 1').length > 0,
     async overdue(now): Promise<Overdue> {
       const [oldest] = statements.all<{ at: number | null }>(
         `SELECT min(at) AS at FROM (SELECT min(keep_until) AS at FROM message INDEXED BY message_keep

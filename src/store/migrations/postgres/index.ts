@@ -9,6 +9,7 @@ import { dnsAccounts } from './006-dns-accounts.ts';
 import { limits } from './007-limits.ts';
 import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
+import { leftovers } from './010-leftovers.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   limits,
   readings,
   attempts,
+  leftovers,
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

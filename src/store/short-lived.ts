@@ -1,0 +1,41 @@
+/**
+ * What is kept for a while, by nobody's setting: keys of calls and of mail that might be repeated, attempts to sign in,
+ * sessions and links. Whoever reads them looks at their age; retention removes them when they are over, in its steps and
+ * in nobody's commit but its own.
+ */
+import { ATTEMPTS_KEPT_MS } from '../iam/attempts.ts';
+import { IDLE_MS } from '../iam/sessions.ts';
+import { ANSWERS_KEPT_MS } from '../ledger/idempotency.ts';
+import { SENT_KEYS_KEPT_MS } from '../spool/types.ts';
+
+/** Rows that are over by their age alone. */
+export interface Aged {
+  readonly table: string;
+  readonly column: string;
+  /** The index by that column. */
+  readonly index: string;
+  readonly keptMs: number;
+}
+export const AGED: readonly Aged[] = [
+  { table: 'idempotency', column: 'created_at', index: 'idempotency_age', keptMs: ANSWERS_KEPT_MS },
+  { table: 'sent_key', column: 'created_at', index: 'sent_key_age', keptMs: SENT_KEYS_KEPT_MS },
+  { table: 'auth_failure', column: 'at', index: 'auth_failure_at', keptMs: ATTEMPTS_KEPT_MS },
+  { table: 'auth_success', column: 'at', index: 'auth_success_at', keptMs: ATTEMPTS_KEPT_MS },
+];
+
+/** Rows of what people sign in by: few beside those of the mail, and without an index by their end. */
+export interface Ending {
+  readonly table: 'session' | 'sign_in_link';
+  /** Of wall ms, each an upper bound of one of the columns. */
+  readonly over: (now: number) => readonly (readonly [column: string, at: number])[];
+}
+export const ENDING: readonly Ending[] = [
+  {
+    table: 'session',
+    over: (now) => [
+      ['expires_at', now],
+      ['last_used_at', now - IDLE_MS],
+    ],
+  },
+  { table: 'sign_in_link', over: (now) => [['expires_at', now]] },
+];

@@ -1,0 +1,69 @@
+/** What is kept for a while and is over, on SQLite: by its age, or walked in the order of its keys (short-lived.ts). */
+import { AGED, type Aged, type Ending } from '../short-lived.ts';
+import type { Statements } from './statements.ts';
+import type { Step } from './sweep-mail.ts';
+
+/** The key by which a row of each table goes. */
+const KEYS: Readonly<Record<string, string>> = {
+  idempotency: 'project_id, key',
+  sent_key: 'project_id, key, address',
+  auth_failure: 'rowid',
+  auth_success: 'scope',
+};
+/** Sessions and links looked at in one step. */
+const LOOKED_AT = 500;
+
+/** What is over by its age, of the first table that has any. */
+export function overByAge(statements: Statements, now: number, most: number): Step {
+  for (const aged of AGED) {
+    const before = now - aged.keptMs;
+    const [counted] = statements.all<{ n: number }>(
+      `SELECT count(*) AS n FROM (${overOf('1', aged)})`,
+      before,
+      most,
+    );
+    if (counted!.n === 0) continue;
+    const keys = KEYS[aged.table]!;
+    return {
+      units: counted!.n,
+      removed: { records: counted!.n },
+      record: (push) =>
+        push({
+          sql: `DELETE FROM ${aged.table} WHERE (${keys}) IN (${overOf(keys, aged)})`,
+          params: [before, most],
+        }),
+    };
+  }
+  return { units: 0, removed: {}, record() {} };
+}
+const overOf = (columns: string, { table, index, column }: Aged): string =>
+  `SELECT ${columns} FROM ${table} INDEXED BY ${index} WHERE ${column} < ? ORDER BY ${column} LIMIT ?`;
+
+/** What has ended of the next rows behind `from`, and how far that looked; null: there are no more. */
+export function overByEnd(
+  statements: Statements,
+  { table, over }: Ending,
+  now: number,
+  most: number,
+  from: string,
+): { readonly step: Step; readonly to: string | null } {
+  const bounds = over(now);
+  const ended = bounds.map(([column]) => `${column} <= ?`).join(' OR ');
+  const rows = statements.all<{ hash: string; ended: 0 | 1 }>(
+    `SELECT hash, ${ended} AS ended FROM ${table} WHERE hash > ? ORDER BY hash LIMIT ?`,
+    ...bounds.map(([, at]) => at),
+    from,
+    Math.min(LOOKED_AT, most),
+  );
+  const gone = rows.filter((row) => row.ended === 1);
+  return {
+    to: rows.at(-1)?.hash ?? null,
+    step: {
+      units: gone.length,
+      removed: { records: gone.length },
+      record(push) {
+        for (const { hash } of gone) push({ sql: `DELETE FROM ${table} WHERE hash = ?`, params: [hash] });
+      },
+    },
+  };
+}
