@@ -2,7 +2,8 @@
  * `npm run bench [case …] [-- --peers --runs N --sessions 1,20,100 --mode one|persistent --record]`: messages a second,
  * end to end (until the sink has them all; for `accept`, until the last 250). With --peers the same load goes through
  * a private Postfix right after each of our runs; with --against it goes through the service of another checkout
- * (a directory), each first in turn. `old` runs on the store that --engine names, sqlite or postgres. The ratio is the median of the paired ratios. One JSON line per case.
+ * (a directory), each first in turn. The ratio is the median of the paired ratios. One JSON line per case.
+ * `old [--engine sqlite|postgres] [--part NAME,…] [--store DIRECTORY] [--minutes N]`: see scenarios/old/index.ts.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
@@ -25,6 +26,9 @@ const { values, positionals } = parseArgs({
     count: { type: 'string' },
     kind: { type: 'string' },
     engine: { type: 'string', default: 'sqlite' },
+    part: { type: 'string' },
+    store: { type: 'string' },
+    minutes: { type: 'string', default: '30' },
   },
 });
 const runs = Number(values.runs);
@@ -120,6 +124,9 @@ for (const name of SCENARIOS) {
     count: values.count === undefined ? null : Number(values.count),
     kind: values.kind ?? null,
     engine,
+    parts: values.part?.split(',') ?? [],
+    keptIn: values.store === undefined ? null : resolve(values.store),
+    minutes: Number(values.minutes),
   };
   for (const result of await runScenario(name, options)) report({ case: name, ...result });
 }

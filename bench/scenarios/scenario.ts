@@ -17,6 +17,12 @@ export interface ScenarioOptions {
   readonly kind: string | null;
   /** What keeps the store, where a scenario has the choice. */
   readonly engine: 'sqlite' | 'postgres';
+  /** Of a scenario that has several; empty: all of them. */
+  readonly parts: readonly string[];
+  /** Where a scenario keeps what takes long to make; null: nowhere. */
+  readonly keptIn: string | null;
+  /** How long a scenario works that looks whether anything grows. */
+  readonly minutes: number;
 }
 /** One line of output. */
 export type Result = Record<string, unknown>;

@@ -4,7 +4,16 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -51,21 +60,29 @@ function linkLibraries(root: string): void {
   }
 }
 
-/** `settings` are server parameters, such as {fsync: 'on'}. Durable by default like any server. */
-export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+/**
+ * `settings` are server parameters, such as {fsync: 'on'}. Durable by default like any server. `kept`: a directory where
+ * its databases stay, and are found again; else they end with it.
+ */
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = {},
+  kept: string | null = null,
+): Promise<TestPostgres> {
   const given = process.env['HIKYAKU_TEST_POSTGRES'];
   if (given !== undefined) return existing(given);
   const bin = programs();
-  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-pg-'));
+  const directory = kept ?? mkdtempSync(join(tmpdir(), 'hikyaku-pg-'));
+  mkdirSync(directory, { recursive: true });
   const identity = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
   if ('uid' in identity) chownSync(directory, 65534, 65534);
   chmodSync(directory, 0o700);
   const data = join(directory, 'data');
-  await execute(
-    join(bin, 'initdb'),
-    ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'],
-    { ...identity, cwd: directory },
-  );
+  if (!existsSync(data))
+    await execute(
+      join(bin, 'initdb'),
+      ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8'],
+      { ...identity, cwd: directory },
+    );
   const port = await freePort();
   let server: ReturnType<typeof spawn> | null = null;
   async function start(): Promise<void> {
@@ -120,8 +137,8 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       return url(`hikyaku_${serial}`);
     },
     async [Symbol.asyncDispose]() {
-      await stop('immediate');
-      rmSync(directory, { recursive: true, force: true });
+      await stop(kept === null ? 'immediate' : 'fast');
+      if (kept === null) rmSync(directory, { recursive: true, force: true });
     },
   };
 }

@@ -63,8 +63,8 @@ test('every statement finds its rows by the index that is named for it', async (
       tx.insertTopic(topic);
       tx.insertSubscriber(subscriber);
     });
-    const largest = { projectId: project.id, topic, subscriber };
-    await fillOld(store, largest, { messages: MESSAGES, days: 60, projects: 200, waiting: 1_000 });
+    const shape = { messages: MESSAGES, days: 60, projects: 200, waiting: 1_000, domains: 0, keptDays: 30 };
+    await fillOld(store, { projectId: project.id, topic, domainId: null }, shape);
     await variants(store, project);
   }
   using db = disposable(new DatabaseSync(join(directory, 'hikyaku.sqlite')));

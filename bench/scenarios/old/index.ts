@@ -1,234 +1,130 @@
 /**
- * A store after two months of work: how quickly mail is accepted before the sweep, during it, and beside a backup; how
- * fast the sweep is; how long each read takes; how large the write-ahead log and the process get.
+ * A store after two months of work, and each figure that is wished for of it: the start, accepting beside the sweep, a
+ * round of DNS checks, a backup and slow readers, every read, the sweep and the file after it, and half an hour of work.
+ * `--part` chooses, `--kind` of the reads those whose path has it; `--store` names a directory where the filled stores are
+ * kept. `--count` messages instead of a million.
  */
-import { rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadConfig } from '../../../src/config/config.ts';
-import type { Subscriber, Topic } from '../../../src/edj/types.ts';
-import type { ProjectId, SubscriberId, TopicId } from '../../../src/runtime/ids.ts';
-import { silentLogger } from '../../../src/runtime/logger.ts';
-import { openStore } from '../../../src/stores.ts';
-import {
-  type Bootstrapped,
-  environment,
-  hikyaku,
-  type Running,
-  startService,
-} from '../../../test/journeys/harness.ts';
-import { authorization } from '../../../test/journeys/journey.ts';
-import { startDatabase } from '../../cases.ts';
-import { at, prepared, type Result, rss, type ScenarioOptions } from '../scenario.ts';
+import { startService } from '../../../test/journeys/harness.ts';
+import type { Result, ScenarioOptions } from '../scenario.ts';
 import { startSite } from '../site.ts';
-import { fillOld, MILLION } from './fill-old.ts';
+import { backUp, heldSnapshot, slowClients, startEmptyDns } from './beside.ts';
+import { createFigures, type Note, noteStretch, type Stretch, stretch, verdict } from './figures.ts';
+import { MILLION } from './fill-old.ts';
+import { acceptWhile, type Target, watchSizes } from './load.ts';
+import { measureReads } from './reads.ts';
+import { soak } from './soak.ts';
+import { type OldRun, type OldStores, oldStores } from './stores.ts';
+import { sweep } from './sweep.ts';
 
 const A_SECOND = 100;
-const FIRST_SWEEP_MS = 60_000;
-const LONGEST_SWEEP_MS = 3_600_000;
+const PARTS = ['start', 'dns', 'backup', 'slow', 'snapshot', 'reads', 'soak', 'sweep'] as const;
+type Part = (typeof PARTS)[number];
 
-export async function old({ count, engine }: ScenarioOptions): Promise<readonly Result[]> {
-  await using stack = new AsyncDisposableStack();
-  const database = engine === 'postgres' ? await startDatabase(stack) : null;
-  const { directory, who, settings } = await prepared(database?.settings);
-  await using good = await startSite('good');
+export async function old({
+  count,
+  engine,
+  kind,
+  parts,
+  keptIn,
+  minutes,
+}: ScenarioOptions): Promise<readonly Result[]> {
+  const unknown = parts.find((name) => !PARTS.some((part) => part === name));
+  if (unknown !== undefined) throw new Error(`no such part: ${unknown}; there are ${PARTS.join(', ')}`);
+  const wants = (part: Part) => parts.length === 0 || parts.includes(part);
+  const root = keptIn ?? mkdtempSync(join(tmpdir(), 'hikyaku-old-'));
+  const { all, note } = createFigures();
   const shape = count === null ? MILLION : { ...MILLION, messages: count, waiting: Math.round(count / 10) };
-  const filledIn = await filled(directory, who, settings, shape);
-  const file = join(directory, 'hikyaku.sqlite');
-  const sizeOf = async () => (database === null ? statSync(file).size : database.size());
-  if (database !== null) await database.leave();
-  const size = await sizeOf();
-  const results: Result[] = [
-    {
-      part: 'fill',
-      messages: shape.messages,
-      seconds: filledIn,
-      octets_per_message: Math.round(size / shape.messages),
-    },
-  ];
+  try {
+    await using stores = await oldStores(engine, root);
+    const most = { rss: engine === 'sqlite' ? 450 : 400, wal: 512 };
+    // Nothing of this one is over, so that no sweep comes between.
+    if (PARTS.some((part) => part !== 'sweep' && wants(part)))
+      await onOne(
+        stores,
+        { ...shape, keptDays: 2 * shape.days },
+        most,
+        note,
+        wants,
+        minutes,
+        kind ?? undefined,
+      );
+    if (wants('sweep')) await onOne(stores, shape, most, note, (part) => part === 'sweep', minutes);
+  } finally {
+    if (keptIn === null) rmSync(root, { recursive: true, force: true });
+    process.stderr.write(`\n${engine}\n${verdict(all)}\n`);
+  }
+  return all.map((figure) => ({ engine, ...figure }));
+}
+
+/** The chosen parts one after the other, with one service on one copy. */
+async function onOne(
+  stores: OldStores,
+  shape: typeof MILLION,
+  most: { readonly rss: number; readonly wal: number },
+  note: Note,
+  wants: (part: Part) => boolean,
+  minutes: number,
+  only?: string,
+): Promise<void> {
+  await using run = await stores.copy(shape);
+  await using site = await startSite('good');
+  await using dns = await startEmptyDns();
   const began = performance.now();
   await using service = await startService(
-    { ...settings, HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${good.port}` },
-    directory,
+    {
+      ...run.settings,
+      HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${site.port}`,
+      HIKYAKU_DNS_SERVERS: dns.address,
+    },
+    run.directory,
     true,
   );
-  const started = performance.now();
-  const watch = watchSizes(service, `${file}-wal`); // PostgreSQL's is its own affair: 0
-  results.push({ part: 'start', ready_ms: Math.round(started - began) });
-  const phase = async (
-    part: string,
-    until: () => boolean | Promise<boolean>,
-    more: () => Result = () => ({}),
-  ) => {
-    watch.begin();
-    const times = await acceptUntil(service, who, until);
-    const result = { part, ...summary(times), ...watch.end(), ...more() };
-    results.push(result);
-    process.stderr.write(`${JSON.stringify(result)}\n`);
-  };
-  const after = (ms: number) => () => performance.now() - started >= ms;
-  await phase('first 10 s', after(10_000));
-  await phase('without', after(FIRST_SWEEP_MS - 2000));
-  const swept = () => service.log.find((line) => line.includes('what is over was removed'));
-  const sweepBegan = performance.now() + 2000;
-  await phase(
-    'sweep',
-    () => swept() !== undefined || performance.now() - sweepBegan > LONGEST_SWEEP_MS,
-    () => {
-      const removed = (JSON.parse(swept() ?? '{}') as { removed?: Record<string, number> }).removed ?? {};
-      const seconds = (performance.now() - sweepBegan) / 1000;
-      return {
-        seconds: Math.round(seconds),
-        removed,
-        messages_a_second: Math.round((removed['messages'] ?? 0) / seconds),
-      };
-    },
-  );
-  if (database === null) await backup(directory, settings, phase);
-  results.push(await queuePages(service, who));
-  results.push({ part: 'file', mib_before: mib(size), mib_after: mib(await sizeOf()) });
-  rmSync(directory, { recursive: true, force: true });
-  return results;
+  const readyAt = performance.now();
+  note('start', 'ready after ms', readyAt - began);
+  using sizes = watchSizes(service, run.file);
+  const target: Target = { service, who: run.who };
+  const during = (act: () => Promise<unknown>) => acceptWhile(target, A_SECOND, act);
+  // The round of DNS checks begins ten seconds after the start.
+  const first = await acceptWhile(target, 50, () => delay(10_000));
+  if (wants('start')) noteStretch(note, 'start', first, null);
+  const round = await during(() => dns.quiet());
+  const without = stretch(await during(() => delay(24_000)));
+  note('without', 'accept p50 ms', without.p50);
+  note('without', 'accept p99 ms, median of three', without.p99);
+  note('without', 'accept worst ms', without.worst);
+  if (wants('dns')) {
+    note('dns', 'questions', dns.asked);
+    noteStretch(note, 'dns', round, without);
+  }
+  await beside(run, target, during, without, note, wants);
+  if (wants('reads')) await measureReads(target, note, only);
+  if (wants('soak')) await soak(target, A_SECOND, minutes, note);
+  if (wants('sweep')) await sweep(run, target, A_SECOND, readyAt, without, note);
+  note('all', 'resident memory at most, MiB', sizes.rss, { most: most.rss });
+  if (run.file !== null) note('all', 'write-ahead log at most, MiB', sizes.wal, { most: most.wal });
 }
 
-type Phase = (part: string, until: () => boolean) => Promise<void>;
-async function backup(directory: string, settings: Record<string, string>, phase: Phase): Promise<void> {
-  let backedUp = false;
-  const running = hikyaku(['backup', join(directory, 'backup')], environment(directory, settings)).then(
-    (ended) => {
-      backedUp = true;
-      return ended;
-    },
-  );
-  await phase('backup', () => backedUp);
-  const { status, stderr } = await running;
-  if (status !== 0) throw new Error(`backup: ${stderr}`);
-}
-/** ms of the pages of the queue's summary, one after the other. */
-async function queuePages(service: Running, who: Bootstrapped): Promise<Result> {
-  const times: number[] = [];
-  for (let cursor: string | null = ''; cursor !== null && times.length < 100; ) {
+async function beside(
+  run: OldRun,
+  target: Target,
+  during: (act: () => Promise<unknown>) => ReturnType<typeof acceptWhile>,
+  without: Stretch,
+  note: Note,
+  wants: (part: Part) => boolean,
+): Promise<void> {
+  if (wants('backup')) {
     const began = performance.now();
-    const response = await fetch(
-      `http://${service.ready.http}/mta/v1/queues?limit=50${cursor && `&cursor=${cursor}`}`,
-      {
-        headers: { authorization: authorization(who) },
-      },
-    );
-    const page = (await response.json()) as { next_cursor: string | null };
-    if (!response.ok) throw new Error(`${response.status} ${JSON.stringify(page)}`);
-    times.push(performance.now() - began);
-    cursor = page.next_cursor;
+    const samples = await during(() => backUp(run));
+    note('backup', 'seconds', (performance.now() - began) / 1000);
+    noteStretch(note, 'backup', samples, without);
   }
-  const first = Number(times[0]!.toFixed(1));
-  const { p50_ms, p99_ms, worst_ms } = summary(times);
-  return {
-    part: 'queue',
-    pages: times.length,
-    first,
-    p50_ms,
-    p99_ms,
-    worst_ms,
-    rss_mib: Math.round(rss(service.child.pid!)),
-  };
-}
-
-/** Seconds it took. */
-async function filled(
-  directory: string,
-  who: Bootstrapped,
-  settings: Record<string, string>,
-  shape: typeof MILLION,
-): Promise<number> {
-  const began = performance.now();
-  const config = loadConfig(environment(directory, settings));
-  await using store = await openStore(config, silentLogger, true);
-  const projectId = who.project_id as ProjectId;
-  const topic: Topic = { id: who.topic_id as TopicId, projectId, name: 'default', createdAt: 0 };
-  const subscriber: Subscriber = {
-    id: crypto.randomUUID() as string as SubscriberId,
-    projectId,
-    topicId: topic.id,
-    type: 'http',
-    url: 'http://127.0.0.1:9/',
-    inline: false,
-    sealedSecret: Buffer.from('none'),
-    createdAt: 0,
-  };
-  await store.transact(projectId, (tx) => tx.insertSubscriber(subscriber));
-  let told = 0;
-  await fillOld(store, { projectId, topic, subscriber }, shape, Date.now(), (done) => {
-    if (done - told < 100_000) return;
-    told = done;
-    process.stderr.write(`${done} of ${shape.messages}\n`);
-  });
-  return Math.round((performance.now() - began) / 1000);
-}
-
-/** ms that each of A_SECOND messages a second took to be accepted, until the end; one that is refused is an error. */
-async function acceptUntil(
-  service: Running,
-  who: Bootstrapped,
-  over: () => boolean | Promise<boolean>,
-): Promise<number[]> {
-  const times: number[] = [];
-  const pending = new Set<Promise<void>>();
-  const began = performance.now();
-  for (let i = 0; !(await over()); i += 1) {
-    await delay(Math.max(0, began + (i * 1000) / A_SECOND - performance.now()));
-    const one = accepted(service, who).then((ms) => {
-      times.push(ms);
-      pending.delete(one);
-    });
-    pending.add(one);
+  if (wants('slow')) noteStretch(note, 'slow', await during(() => slowClients(target)), without);
+  if (wants('snapshot')) {
+    noteStretch(note, 'snapshot', await during(() => heldSnapshot(run)), without);
+    noteStretch(note, 'let go', await during(() => delay(12_000)), without);
   }
-  await Promise.all(pending);
-  return times;
 }
-async function accepted(service: Running, who: Bootstrapped): Promise<number> {
-  const began = performance.now();
-  const response = await fetch(`http://${service.ready.http}/mta/v1/tasks?is_sync=true`, {
-    method: 'POST',
-    headers: { authorization: authorization(who), 'content-type': 'application/json' },
-    body: JSON.stringify({
-      procedure: 'send_message',
-      arguments: {
-        self: who.domain_url,
-        from: ['sender@sender.test'],
-        to: ['someone@out.test'],
-        subject: 'x',
-        content_type: 'text/plain; charset=UTF-8',
-        body: 'x'.repeat(2000),
-      },
-    }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${response.status} ${text}`);
-  return performance.now() - began;
-}
-function summary(times: readonly number[]): Result {
-  const sorted = [...times].sort((a, b) => a - b);
-  const of = (q: number) => Number(at(sorted, q).toFixed(1));
-  return { accepted: sorted.length, p50_ms: of(0.5), p99_ms: of(0.99), worst_ms: of(1) };
-}
-function watchSizes({ child }: Running, wal: string) {
-  let most = { wal: 0, rss: 0 };
-  const look = () => {
-    most = {
-      wal: Math.max(most.wal, statSync(wal, { throwIfNoEntry: false })?.size ?? 0),
-      rss: Math.max(most.rss, rss(child.pid!)),
-    };
-  };
-  let timer: NodeJS.Timeout | undefined;
-  return {
-    begin() {
-      most = { wal: 0, rss: 0 };
-      timer = setInterval(look, 250);
-    },
-    end(): Result {
-      clearInterval(timer);
-      return { wal_mib: mib(most.wal), rss_mib: Math.round(most.rss) };
-    },
-  };
-}
-const mib = (octets: number) => Math.round(octets / 1024 ** 2);

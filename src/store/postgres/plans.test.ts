@@ -163,8 +163,15 @@ async function fill(url: string, messages: number): Promise<void> {
     for (const subscriber of [make.subscriber(topic), make.subscriber(topic)])
       tx.insertSubscriber(subscriber);
   });
-  const shape = { messages, days: 20, projects: 200, waiting: Math.ceil(messages / 10) };
-  await fillOld(store, { projectId: p.id, topic, subscriber: null }, shape);
+  const shape = {
+    messages,
+    days: 20,
+    projects: 200,
+    waiting: Math.ceil(messages / 10),
+    domains: 0,
+    keptDays: 30,
+  };
+  await fillOld(store, { projectId: p.id, topic, domainId: null }, shape);
 }
 function written(plans: Plans): string {
   return [...plans]

@@ -51,7 +51,7 @@ const KEYS_AT_ONCE = 200;
 /** What still waits of these, with the messages, in the order given. */
 const WAITING_ROWS = `SELECT ${columnsOf('r', RECIPIENT_COLUMNS)}, ${columnsOf('m', MESSAGE_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
-  JOIN recipient r ON r.project_id = k.project_id AND r.id = k.id AND r.next_attempt_at IS NOT NULL
+  JOIN recipient r ON r.project_id = k.project_id AND r.id = k.id AND r.state IN ('queued', 'deferred', 'held')
   LEFT JOIN message m ON m.project_id = r.project_id AND m.id = r.message_id
   ORDER BY k.n`;
 /**

@@ -1,0 +1,89 @@
+/** An open loop of messages over the API, and what the service's process takes meanwhile. */
+import { readdirSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bootstrapped, Running } from '../../../test/journeys/harness.ts';
+import { authorization } from '../../../test/journeys/journey.ts';
+import { rss } from '../scenario.ts';
+
+/** One message: when it was sent, and how long it took to be accepted (ms). */
+export interface Sample {
+  readonly at: number;
+  readonly ms: number;
+}
+/** A service with the one that sends. */
+export interface Target {
+  readonly service: Running;
+  readonly who: Bootstrapped;
+}
+
+/** Sends at this rate until `act` is done; one message that is refused is an error. In the order of sending. */
+export async function acceptWhile(
+  target: Target,
+  perSecond: number,
+  act: () => Promise<unknown>,
+): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  const pending = new Set<Promise<void>>();
+  const began = performance.now();
+  const state = { over: false };
+  const acting = act().finally(() => {
+    state.over = true;
+  });
+  for (let i = 0; !state.over; i += 1) {
+    await delay(Math.max(0, began + (i * 1000) / perSecond - performance.now()));
+    const at = performance.now();
+    const one = accepted(target).then(() => {
+      samples.push({ at, ms: performance.now() - at });
+      pending.delete(one);
+    });
+    pending.add(one);
+  }
+  await Promise.all([acting, ...pending]);
+  return samples.sort((a, b) => a.at - b.at);
+}
+async function accepted({ service, who }: Target): Promise<void> {
+  const response = await fetch(`http://${service.ready.http}/mta/v1/tasks?is_sync=true`, {
+    method: 'POST',
+    headers: { authorization: authorization(who), 'content-type': 'application/json' },
+    body: JSON.stringify({
+      procedure: 'send_message',
+      arguments: {
+        self: who.domain_url,
+        from: ['sender@sender.test'],
+        to: ['someone@out.test'],
+        subject: 'x',
+        content_type: 'text/plain; charset=UTF-8',
+        body: 'x'.repeat(2000),
+      },
+    }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.status} ${text}`);
+}
+
+/** The most that the process and its log have had, MiB. */
+export interface Sizes extends Disposable {
+  readonly rss: number;
+  readonly wal: number;
+}
+/** Looks four times a second; `file`: of the embedded store. */
+export function watchSizes({ child }: Running, file: string | null): Sizes {
+  const most = { rss: 0, wal: 0 };
+  const look = () => {
+    most.rss = Math.max(most.rss, rss(child.pid!));
+    if (file !== null)
+      most.wal = Math.max(most.wal, mib(statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0));
+  };
+  const timer = setInterval(look, 250);
+  return {
+    get rss() {
+      return most.rss;
+    },
+    get wal() {
+      return most.wal;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+export const descriptors = ({ child }: Running) => readdirSync(`/proc/${child.pid}/fd`).length;
+export const mib = (octets: number) => octets / 1024 ** 2;
