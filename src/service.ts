@@ -34,12 +34,13 @@ import { offerOwnerLink, signInUrl } from './iam/links.ts';
 import type { Principal } from './iam/types.ts';
 import { createIntake } from './intake/accept.ts';
 import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
-import { hasMailName, planLetter } from './intake/letters.ts';
+import { hasMailName, type Letter, planLetter } from './intake/letters.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
 import { planNotice } from './intake/notices.ts';
 import type { HostedOutcome } from './intake/planned.ts';
 import { createProjectEvents } from './intake/project-events.ts';
 import { createReceiver } from './intake/receiver.ts';
+import { retentionLetter } from './intake/retention-letter.ts';
 import { createSubmit } from './intake/submit.ts';
 import { editSpans } from './intake/trace.ts';
 import * as jobs from './jobs.ts';
@@ -64,7 +65,7 @@ import { createDnsServer, type ZoneServer } from './runtime/dns-server.ts';
 import { createGuardedFetch } from './runtime/guarded-fetch.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
-import { parseId } from './runtime/ids.ts';
+import { INSTANCE, parseId } from './runtime/ids.ts';
 import { createInFlight } from './runtime/in-flight.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
@@ -88,8 +89,8 @@ import {
   type SmtpListener,
 } from './smtp/server/listener.ts';
 import type { LanePage, Queue, StoredMessage } from './spool/types.ts';
-import { createSweeper } from './store/retention.ts';
 import type { Store, StoreTx } from './store/store.ts';
+import { createSweeper } from './store/sweeper.ts';
 import { openGround, openSealer } from './stores.ts';
 import { createBodyHasher, SIGNED } from './verify/body-hash.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
@@ -580,6 +581,26 @@ export async function startService(
       ];
     },
   });
+  const acceptLetter = (letter: Letter, also: (tx: StoreTx) => void = () => {}) =>
+    intake.accept({
+      messages: [planLetter(letter, { clock, random, hostname: config.hostname })],
+      also: (tx) => also(tx as StoreTx),
+    });
+  const writesMail = hasMailName(config.hostname);
+  const sweeper = createSweeper({
+    store,
+    clock,
+    logger,
+    metrics,
+    mayRun: mayRun('retention'),
+    async tellOwner({ due, behindSince, round }) {
+      const owner = await read.firstOperator();
+      if (owner === null || !writesMail) return;
+      const { hostname } = config;
+      const facts = { hostname, due, since: behindSince ?? clock.now(), failed: round?.failed === true };
+      await acceptLetter({ project: INSTANCE, to: owner.email, ...retentionLetter(facts, owner.language) });
+    },
+  });
   const api: Api = await createApi(
     {
       read,
@@ -590,12 +611,9 @@ export async function startService(
       limiter,
       limitDefaults: defaults,
       prepareProjectEvent,
-      acceptLetter: (letter, also) =>
-        intake.accept({
-          messages: [planLetter(letter, { clock, random, hostname: config.hostname })],
-          also: (tx) => also(tx as StoreTx),
-        }),
-      writesMail: hasMailName(config.hostname),
+      acceptLetter,
+      writesMail,
+      retention: sweeper.state,
       sealer,
       clock,
       random,
@@ -648,8 +666,13 @@ export async function startService(
     },
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
-  const control = createControl(config.dataDir, { operate, clock, logger, ownStore: embedded });
-  const sweeper = createSweeper({ store, clock, logger, metrics, mayRun: mayRun('retention') });
+  const control = createControl(config.dataDir, {
+    operate,
+    clock,
+    logger,
+    ownStore: embedded,
+    retention: sweeper.state,
+  });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
   const services = [dispatcher, alerts, scheduler, checker, keeper, control, sweeper, rollUp, ...members];
   for (const service of services) {

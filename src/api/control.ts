@@ -1,6 +1,6 @@
 /**
  * The operator's door on the machine itself: a socket in the data directory that its owner alone may open. It speaks JSON
- * over HTTP to `hikyaku queue`, which acts on all projects, and to `hikyaku backup`. Requests are small and few. Whoever takes NDJSON is told how far
+ * over HTTP to `hikyaku queue`, which acts on all projects, to `hikyaku backup` and to `hikyaku doctor`. Requests are small and few. Whoever takes NDJSON is told how far
  * it has come, line by line, and the last line is the answer; where he goes away, it ends, and what was done is recorded.
  */
 import { once } from 'node:events';
@@ -15,6 +15,7 @@ import type { Report, Watch } from '../runtime/report.ts';
 import { answerCopy, CopyBody, type OwnStore } from './control-copy.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerQueueRequest, QueueBody } from './mta-queues.ts';
+import { retentionView } from './mta-retention.ts';
 import { Problem } from './problems.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
@@ -40,7 +41,7 @@ function throttled(clock: Clock, write: Report): Report {
 
 export function createControl(
   directory: string,
-  deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger'> & {
+  deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger' | 'retention'> & {
     /** null where the store is not this service's own. */
     readonly ownStore: OwnStore | null;
   },
@@ -52,7 +53,7 @@ export function createControl(
 
   async function answer(request: IncomingMessage, watch: Watch): Promise<Answer> {
     const url = new URL(request.url ?? '/', 'http://control');
-    if (request.method !== 'POST' || !['/queue', '/copy'].includes(url.pathname))
+    if (request.method !== 'POST' || !['/queue', '/copy', '/retention'].includes(url.pathname))
       return { status: 404, json: { detail: 'not found' } };
     const chunks: Buffer[] = [];
     let octets = 0;
@@ -62,6 +63,7 @@ export function createControl(
       chunks.push(chunk);
     }
     const input: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    if (url.pathname === '/retention') return { status: 200, json: retentionView(await deps.retention()) };
     if (url.pathname === '/copy') {
       if (deps.ownStore === null) return { status: 404, json: { detail: 'the store is no file' } };
       if (!copyBody.Check(input)) return { status: 400, json: { detail: 'not a request for a copy' } };

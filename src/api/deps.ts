@@ -61,6 +61,18 @@ export type ApiTx = IamTx &
   AuditTx &
   DnsAccountTx &
   Expectations;
+/** What is over, and what was done about it. Times are wall ms. */
+export interface RetentionStanding {
+  readonly due: number;
+  readonly behindSince: number | null;
+  readonly late: boolean;
+  readonly round: {
+    readonly startedAt: number;
+    readonly endedAt: number | null;
+    readonly failed: boolean;
+    readonly removed: object;
+  } | null;
+}
 export interface ApiDeps {
   readonly read: IamReader &
     DomainReader &
@@ -93,6 +105,7 @@ export interface ApiDeps {
   /** Those that SMTP has, too. */
   readonly turnstile: Pick<Turnstile, 'turn'>;
   readonly inFlight: InFlight;
+  readonly retention: () => Promise<RetentionStanding>;
   readonly metrics: Metrics;
   /** Prefix of `self` URLs, without trailing slash; asked late, because port 0 is known only then. */
   readonly publicUrl: () => string;

@@ -39,6 +39,7 @@ import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
 import { mtaLimitRoutes } from './mta-limits.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
+import { mtaRetentionRoutes } from './mta-retention.ts';
 import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
@@ -233,6 +234,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     mtaMessageRoutes(scope, deps, views);
     mtaQueueRoutes(scope, deps);
     mtaLimitRoutes(scope, deps);
+    mtaRetentionRoutes(scope, deps);
     mtaLimitRequestRoutes(scope, deps);
   });
   await part('edj', (scope) => {

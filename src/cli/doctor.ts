@@ -7,6 +7,7 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import type { retentionView } from '../api/mta-retention.ts';
 import { type Config, type HostPort, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -15,7 +16,11 @@ import { silentLogger } from '../runtime/logger.ts';
 import { systemNetwork } from '../runtime/network.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { openStore } from '../stores.ts';
+import { askService, detailOf } from './control-client.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
+
+/** For the service that runs here. */
+const ASK_MS = 5_000;
 
 export interface Finding {
   readonly check: string;
@@ -108,6 +113,36 @@ async function checkDns(config: Config, resolver: Resolver): Promise<Finding[]> 
   return findings;
 }
 
+/** How retention stands, as the service that runs here says; without one there is nobody to remove anything. */
+async function checkRetention(config: Config): Promise<Finding> {
+  const check = 'retention';
+  try {
+    const answer = await askService({
+      directory: config.dataDir,
+      path: '/retention',
+      request: {},
+      ended: 'the service ended before it answered',
+      signal: AbortSignal.timeout(ASK_MS),
+      report: () => {},
+    });
+    if (answer === null) return ok(check, 'not asked: no service runs here');
+    if (answer.status !== 200) return warning(check, detailOf(answer));
+    const { due_messages: due, behind_since: since, late, round } = answer.json as Standing;
+    if (since === null) return ok(check, 'nothing is kept beyond its time');
+    const text = `${due} messages or more are over, the oldest since ${since}`;
+    if (!late) return ok(check, `${text}: the hourly rounds remove them`);
+    return round?.failed === true
+      ? failed(check, `${text}: removing them failed, and the log of the service says why`)
+      : warning(
+          check,
+          `${text}: they are removed more slowly than they come; is the disk slow, or full of other work?`,
+        );
+  } catch (error) {
+    return warning(check, `the service did not say: ${(error as Error).message}`);
+  }
+}
+type Standing = ReturnType<typeof retentionView>;
+
 /** Whether the world is led here for the zone of delegated keys. */
 async function checkDkimZone(zone: string, resolver: Resolver): Promise<Finding> {
   // Every name of the zone has an empty answer there; without a delegation there is no such name.
@@ -196,6 +231,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     for (const address of list) findings.push(await checkPort(check, address));
   findings.push(
     ...(await checkStore(config)),
+    await checkRetention(config),
     await checkClock(config),
     ...(await checkDns(config, resolver)),
   );

@@ -50,6 +50,7 @@ export const OPERATOR_OPERATIONS: readonly string[] = [
   'iam.audit_events.list_all',
   'mta.limits.update',
   'mta.limit_requests.approve',
+  'mta.retention.get',
 ];
 const ALL_OPERATIONS = new Set([...OPERATIONS, ...OPERATOR_OPERATIONS]);
 const PROJECT_OPERATIONS = OPERATIONS.filter((operation) => !OPERATOR_OPERATIONS.includes(operation));

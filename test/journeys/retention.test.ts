@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/runtime/clock.ts';
+import type { ProjectId } from '../../src/runtime/ids.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { createRandom } from '../../src/runtime/random.ts';
+import * as make from '../../src/store/conformance/samples.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
+import { bootstrap, hikyaku } from './harness.ts';
 import { authorization, startJourney } from './journey.ts';
 import { openSmtp, send } from './raw-smtp.ts';
 
@@ -59,4 +62,43 @@ test('mail is kept for retention_days and then answers as if it had never been',
   const next = (await call('GET', `${events}?after=${event.id}`)).json.items;
   assert.equal(next.length, 1);
   assert.match(next[0].summary, /Subject: second/);
+});
+
+test('operators are told what is over and still there: by the API, by doctor', async () => {
+  await using journey = await startJourney();
+  const { call, service, who } = journey;
+  const ops = await bootstrap(service.env, 'ops.test', '--project', 'ops', '--role', 'operator');
+  const standing = () => call('GET', '/mta/v1/retention', undefined, ops);
+  const doctor = async () => {
+    const { stdout } = await hikyaku(['doctor', '--json'], service.env);
+    const found = JSON.parse(stdout).find(({ check }: { check: string }) => check === 'retention');
+    return [found.status, found.detail];
+  };
+  assert.equal((await call('GET', '/mta/v1/retention')).status, 403);
+  assert.deepEqual((await standing()).json, {
+    due_messages: 0,
+    behind_since: null,
+    late: false,
+    round: null,
+  });
+  assert.deepEqual(await doctor(), ['ok', 'nothing is kept beyond its time']);
+
+  await using beside = await openSqliteStore({
+    directory: service.directory,
+    clock: systemClock,
+    random: createRandom(),
+    logger: silentLogger,
+    lock: false,
+  });
+  const project = await beside.read.project(who.project_id as ProjectId);
+  const keepUntil = Date.now() - 3 * DAY_MS;
+  await beside.transact(project!.id, (tx) => tx.insertMessage(make.message(project!, { keepUntil })));
+  const { json } = await standing();
+  assert.deepEqual(
+    [json.due_messages, json.behind_since, json.late],
+    [1, new Date(keepUntil).toISOString(), true],
+  );
+  const [status, detail] = await doctor();
+  assert.equal(status, 'warning');
+  assert.match(detail, /^1 messages or more are over, the oldest since /);
 });

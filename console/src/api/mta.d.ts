@@ -633,6 +633,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/mta/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** how much is over and still there, since when, and what the last round removed; for operators */
+        get: operations["mta.retention.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mta/v1/limit_requests": {
         parameters: {
             query?: never;
@@ -1170,6 +1187,22 @@ export interface components {
                     received: number;
                 }[];
             };
+        };
+        Retention: {
+            /** @description over and still there; counted up to some thousands */
+            due_messages: number;
+            behind_since: string | null;
+            /** @description it falls behind: more than the rounds, one an hour, explain */
+            late: boolean;
+            round: {
+                /** Format: date-time */
+                started_at: string;
+                ended_at: string | null;
+                failed: boolean;
+                removed: {
+                    [key: string]: number;
+                };
+            } | null;
         };
         LimitRequest: {
             /** @description UUID, version 7 */
@@ -7476,6 +7509,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DomainUsage"];
+                };
+            };
+            /** @description it is still the one If-None-Match names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `project-needed`: a member's call names no project in Hikyaku-Project */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: no valid static key was given, nor the session of a member */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `operation-not-permitted`: the role lacks the operation that `detail` names; `set-up-needed`: a password and a second factor must be set first */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: there is no such resource, or none that you may see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: too many failed authentications; see Retry-After; `too-many-in-flight`: 250 requests are in flight; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: an error on this side; the log knows it by the id in `detail` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mta.retention.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description entity tags; 304 where it is still one of them */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how much is over and still there, since when, and what the last round removed; for operators */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
                 };
             };
             /** @description it is still the one If-None-Match names */

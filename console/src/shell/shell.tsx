@@ -5,13 +5,14 @@ import { Outlet, useLocation } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { connection, useConnection } from '../session/connection.ts';
-import type { SignedIn } from '../session/session.ts';
+import { isOperator, type SignedIn } from '../session/session.ts';
 import { SignIn } from '../session/sign-in.tsx';
 import { LanguageSwitch } from '../ui/language-switch.tsx';
 import { TextLink } from '../ui/link.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { Menu } from './menu.tsx';
 import { ProjectSwitch } from './project-switch.tsx';
+import { RetentionAlert } from './retention.tsx';
 import { NoProject } from './states.tsx';
 
 /** Pages that need no project. */
@@ -62,6 +63,7 @@ export function Shell({ session }: { readonly session: SignedIn }) {
         <Menu session={session} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
+        {isOperator(session.member) && <RetentionAlert />}
         {chosen === undefined && !OWN_PAGES.has(pathname) ? (
           <NoProject />
         ) : (

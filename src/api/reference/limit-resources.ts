@@ -29,6 +29,30 @@ export const LIMIT_RESOURCES = {
   }),
   ProjectUsage: closed({ project: Windows, series: Series }),
   DomainUsage: closed({ project: Windows, domain: Windows, series: Series }),
+  Retention: closed({
+    due_messages: Type.Integer({
+      minimum: 0,
+      description: 'over and still there; counted up to some thousands',
+    }),
+    behind_since: orNull(
+      Type.String({
+        format: 'date-time',
+        description: 'when the oldest of them should have gone; null: nothing is over',
+      }),
+    ),
+    late: Type.Boolean({ description: 'it falls behind: more than the rounds, one an hour, explain' }),
+    round: orNull(
+      closed(
+        {
+          started_at: Time,
+          ended_at: orNull(Time),
+          failed: Type.Boolean(),
+          removed: Type.Record(Type.String(), Whole),
+        },
+        'the last one that the node which answers has begun',
+      ),
+    ),
+  }),
   LimitRequest: closed({
     id: Id,
     self: Url,

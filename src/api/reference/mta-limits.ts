@@ -30,6 +30,11 @@ export const mtaLimitReference: Reference = {
     problems: ['not-found'],
     examples: { limits: { summary: 'both limits', value: { per_minute: 300, per_day: 10_000 } } },
   },
+  'GET /mta/v1/retention': {
+    id: 'mta.retention.get',
+    summary: 'how much is over and still there, since when, and what the last round removed; for operators',
+    answers: { 200: 'Retention' },
+  },
   'GET /mta/v1/limit_requests': {
     id: 'mta.limit_requests.list',
     summary: 'requests for higher limits, newest first; with `all` those of all projects, for operators',

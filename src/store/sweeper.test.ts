@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
-import { createSweeper, NOTHING_REMOVED, type Overdue, type Swept } from './retention.ts';
+import { NOTHING_REMOVED, type Overdue, type Swept } from './retention.ts';
+import { createSweeper, type RetentionState } from './sweeper.ts';
 
 const HOUR = 3_600_000;
 const step = (over: Partial<Swept> = {}): Swept => ({
@@ -32,6 +33,7 @@ function setUp(answers: (Swept | Error)[], overdue: Overdue = { since: null, mes
     overdue: async () => overdue,
     hasLeftovers: async () => left.rows,
   };
+  const owner: RetentionState[] = [];
   const left = { rows: false };
   const counted = new Map<string, number>();
   const metrics = {
@@ -45,7 +47,14 @@ function setUp(answers: (Swept | Error)[], overdue: Overdue = { since: null, mes
     left,
     counted,
     stop: new AbortController(),
-    sweeper: createSweeper({ store, clock, logger, metrics }),
+    owner,
+    sweeper: createSweeper({
+      store,
+      clock,
+      logger,
+      metrics,
+      tellOwner: async (state) => void owner.push(state),
+    }),
   };
 }
 
@@ -147,10 +156,10 @@ test('the pause is as long as the step befits; a long round says each minute how
   assert.deepEqual([counted.get('messages'), counted.get('recipients'), counted.get('audit')], [9, 12, 0]);
 });
 
-test('more than a day behind after an hour of removing is a warning, once a day', async () => {
+test('behind after an hour of removing is a warning, once a day, and the owner is told', async () => {
   const answers = Array.from({ length: 9_000 }, () => step({ more: true }));
-  const since = createFakeClock().now() - 25 * HOUR;
-  const { clock, said, stop, sweeper } = setUp(answers, { since, messages: 10_000 }, 1_000);
+  const since = createFakeClock().now() - 26 * HOUR;
+  const { clock, said, owner, stop, sweeper } = setUp(answers, { since, messages: 10_000 }, 1_000);
   await using _ = sweeper;
   await sweeper.start(stop.signal);
   await clock.advance(60_000 + HOUR - 60_000);
@@ -158,8 +167,34 @@ test('more than a day behind after an hour of removing is a warning, once a day'
   await clock.advance(5 * 60_000);
   const warned = () => said.filter(({ level }) => level === 'warn').length;
   assert.equal(warned(), 1);
+  assert.equal(owner.length, 1);
+  const { due, behindSince, late, round } = owner[0]!;
+  assert.deepEqual(
+    [due, behindSince, late, round?.endedAt, round?.failed],
+    [10_000, since, true, null, false],
+  );
   await clock.advance(HOUR);
-  assert.equal(warned(), 1);
+  assert.deepEqual([warned(), owner.length], [1, 1]);
   stop.abort();
   await clock.advance(2_000);
+});
+
+test('what fails while it is behind is told as such; how it stands is told at any time', async () => {
+  const since = createFakeClock().now() - 27 * HOUR;
+  const removed = { ...NOTHING_REMOVED, messages: 5 };
+  const { clock, said, owner, stop, sweeper } = setUp([step({ removed, more: true }), new Error('full')], {
+    since,
+    messages: 3,
+  });
+  await using _ = sweeper;
+  assert.deepEqual(await sweeper.state(), { due: 3, behindSince: since, late: true, round: null });
+  await sweeper.start(stop.signal);
+  await clock.advance(61_000);
+  assert.deepEqual(
+    said.map(({ level }) => level),
+    ['error', 'warn', 'info'],
+  );
+  assert.equal(owner.length, 1);
+  const { round } = await sweeper.state();
+  assert.deepEqual([round?.failed, round?.removed.messages, round?.endedAt === null], [true, 5, false]);
 });

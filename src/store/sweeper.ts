@@ -1,0 +1,179 @@
+/**
+ * The rounds of retention: soon after the start and then every hour, in small steps with pauses; what somebody has removed
+ * goes within a minute or two. A long round tells each minute how far it is. Where it falls behind, or fails, the log and the
+ * owner of the instance are told, once a day. A store that fails is asked again in the next round; what a round did
+ * not reach stays for the next.
+ */
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { MessageId } from '../runtime/ids.ts';
+import type { Service } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { NOTHING_REMOVED, type Removed, type Retention } from './retention.ts';
+
+/** One round, as far as this node makes it. Wall ms. */
+export interface Round {
+  readonly startedAt: number;
+  /** null: it goes on. */
+  readonly endedAt: number | null;
+  readonly failed: boolean;
+  readonly removed: Removed;
+}
+export interface RetentionState {
+  /** Messages that are over and still there, as far as they are counted. */
+  readonly due: number;
+  /** When the oldest of what is over and still there should have gone, wall ms. */
+  readonly behindSince: number | null;
+  /** It falls behind: more than the rounds explain. */
+  readonly late: boolean;
+  /** The last one this node began; another node may make them. */
+  readonly round: Round | null;
+}
+export interface Sweeper extends Service {
+  /** Rejects where the store does. */
+  state(): Promise<RetentionState>;
+}
+export interface SweeperDeps {
+  readonly store: Retention;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics?: Pick<Metrics, 'retentionRemoved'>;
+  /** Whether this node makes the rounds now: one of those that share a store does. */
+  readonly mayRun?: () => Promise<boolean>;
+  /** Tells the owner of the instance; what it rejects with is logged. */
+  readonly tellOwner?: (state: RetentionState) => Promise<void>;
+}
+const FIRST_MS = 60_000;
+const INTERVAL_MS = 3_600_000;
+/** Whether somebody has removed what left much is looked at so often. */
+const LOOK_MS = 60_000;
+const TELL_MS = 60_000;
+const DAY_MS = 24 * 3_600_000;
+/** What is over is there no longer than this where the rounds keep up: PostgreSQL removes whole days, and rounds have an hour between. */
+const LATE_MS = DAY_MS + 2 * INTERVAL_MS;
+/** Between two steps: what arrives meanwhile goes first. */
+const PAUSE_MS = { least: 10, most: 50, ofStep: 1.5 };
+/** Messages remembered as told of. */
+const MOST_TOLD = 10_000;
+
+export function createSweeper(deps: SweeperDeps): Sweeper {
+  const { store, clock, logger, metrics, mayRun = async () => true, tellOwner = async () => {} } = deps;
+  const told = new Set<MessageId>();
+  let timer: Timer | null = null;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = true;
+  let wake: () => void = () => {};
+  let nextRoundAt = Number.NEGATIVE_INFINITY;
+  let nextWarningAt = Number.NEGATIVE_INFINITY;
+  let round: Round | null = null;
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve;
+      timer = clock.after(ms, resolve);
+    });
+  }
+  function tell(waiting: readonly MessageId[]): void {
+    const news = waiting.filter((id) => !told.has(id));
+    if (news.length === 0) return;
+    if (told.size > MOST_TOLD) told.clear();
+    for (const id of news) told.add(id);
+    logger.warn({ messages: news }, 'messages are kept beyond their time: recipients of them still wait');
+  }
+  async function state(): Promise<RetentionState> {
+    const now = clock.now();
+    const { since, messages } = await store.overdue(now);
+    return { due: messages, behindSince: since, late: since !== null && now - since > LATE_MS, round };
+  }
+  function factsOf({ due, behindSince }: RetentionState) {
+    const behind = behindSince === null ? 0 : clock.now() - behindSince;
+    return { removed: round?.removed, due, behind_seconds: Math.round(behind / 1000) };
+  }
+  /** Warns where it falls behind, once a day; returns whether it did. */
+  async function warn(found: RetentionState, why: string): Promise<boolean> {
+    if (!found.late || clock.monotonic() < nextWarningAt) return false;
+    nextWarningAt = clock.monotonic() + DAY_MS;
+    logger.warn(factsOf(found), `${why}: the store grows, and keeps mail longer than told`);
+    await tellOwner(found).catch((error: unknown) =>
+      logger.error({ err: error }, 'the owner could not be told that retention falls behind'),
+    );
+    return true;
+  }
+  async function tellProgress(isLong: boolean): Promise<void> {
+    const found = await state();
+    if (isLong && (await warn(found, 'what is over is removed more slowly than it comes'))) return;
+    logger.info(factsOf(found), 'what is over is being removed');
+  }
+  async function sweepAll(): Promise<void> {
+    const now = clock.now();
+    const began = clock.monotonic();
+    let toldAt = began;
+    round = { startedAt: now, endedAt: null, failed: false, removed: NOTHING_REMOVED };
+    try {
+      for (let more = true; more && !stopped; ) {
+        const swept = await store.sweep(now);
+        more = swept.more;
+        for (const [kind, count] of Object.entries(swept.removed)) metrics?.retentionRemoved(kind, count);
+        round = { ...round, removed: added(round.removed, swept.removed) };
+        tell(swept.waiting);
+        const at = clock.monotonic();
+        if (at - toldAt >= TELL_MS) {
+          toldAt = at;
+          await tellProgress(at - began >= INTERVAL_MS);
+        }
+        if (more && !stopped) await pause(pauseAfter(swept.ms));
+      }
+    } catch (error) {
+      round = { ...round, failed: true };
+      logger.error({ err: error }, 'what is over could not be removed');
+      await warn(await state(), 'what is over cannot be removed');
+    } finally {
+      round = { ...round, endedAt: clock.now() };
+    }
+    const { removed } = round;
+    if (Object.values(removed).some((count) => count > 0))
+      logger.info({ removed }, 'what is over was removed');
+  }
+  async function look(): Promise<void> {
+    const hourly = clock.monotonic() >= nextRoundAt;
+    if (hourly) nextRoundAt = clock.monotonic() + INTERVAL_MS;
+    if (!(await mayRun())) return;
+    if (hourly || (await store.hasLeftovers())) await sweepAll();
+  }
+  function schedule(ms: number): void {
+    timer = clock.after(ms, () => {
+      running = look()
+        .catch((error: unknown) => logger.error({ err: error }, 'what is over could not be looked for'))
+        .then(() => {
+          if (!stopped) schedule(LOOK_MS);
+        });
+    });
+  }
+  function stop(): void {
+    stopped = true;
+    timer?.cancel();
+    wake();
+  }
+  return {
+    state,
+    async start(signal) {
+      if (signal.aborted) return;
+      stopped = false;
+      signal.addEventListener('abort', stop, { once: true });
+      schedule(FIRST_MS);
+    },
+    async [Symbol.asyncDispose]() {
+      stop();
+      await running;
+    },
+  };
+}
+function added(before: Removed, more: Removed): Removed {
+  const sum: Record<keyof Removed, number> = { ...before };
+  for (const kind of Object.keys(sum) as (keyof Removed)[]) sum[kind] += more[kind];
+  return sum;
+}
+function pauseAfter(ms: number | undefined): number {
+  const { least, most, ofStep } = PAUSE_MS;
+  return ms === undefined ? most : Math.min(most, Math.max(least, ms * ofStep));
+}
