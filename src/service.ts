@@ -667,6 +667,7 @@ export async function startService(
   );
   // Order of stopping is the reverse: doors first, then what they fed, the store last.
   const control = createControl(config.dataDir, {
+    read,
     operate,
     clock,
     logger,

@@ -41,7 +41,7 @@ function throttled(clock: Clock, write: Report): Report {
 
 export function createControl(
   directory: string,
-  deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger' | 'retention'> & {
+  deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger' | 'read' | 'retention'> & {
     /** null where the store is not this service's own. */
     readonly ownStore: OwnStore | null;
   },

@@ -8,12 +8,12 @@ import type { Registration } from '../iam/passkeys.ts';
 import { passwordComplaint } from '../iam/passwords.ts';
 import type { People } from '../iam/people.ts';
 import type { Language as LanguageName } from '../iam/people-types.ts';
-import type { Begun } from '../iam/sessions.ts';
+import { type Begun, IDLE_MS } from '../iam/sessions.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { asMember, found, pathId } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { tooMany } from './guard.ts';
-import { byId, sendWhole } from './pages.ts';
+import { byId, MOST_ITEMS, sendList, sendWhole } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
 import { conflict, invalid } from './problems.ts';
 import { AnyObject, IdParams, Language, List, ResourceName, WholeQuery } from './schemas.ts';
@@ -179,8 +179,15 @@ export function meRoutes(
 
   app.get('/me/sessions', listed, async (request, reply) => {
     const { member, session } = asMember(request);
-    const whole = { items: await read.sessions(member.id), keyOf: byId, order: 'down' } as const;
-    return sendWhole(request, reply, whole, (one) => views.sessionItem(one, session));
+    const now = deps.clock.now();
+    const since = { now, idleBefore: now - IDLE_MS };
+    return sendList(
+      request,
+      reply,
+      (page) => read.sessions(member.id, since, page),
+      (one) => views.sessionItem(one, session),
+      { most: MOST_ITEMS },
+    );
   });
   app.delete(
     '/me/sessions/:id',
@@ -188,17 +195,14 @@ export function meRoutes(
     async (request, reply) => {
       const { member } = asMember(request);
       const id = pathId<'session'>(request);
-      found((await read.sessions(member.id)).find((one) => one.id === id) ?? null);
+      found(await read.sessionOf(member.id, id));
       await transactor.transact(INSTANCE, (tx) => tx.deleteSession(member.id, id));
       return reply.code(204).send();
     },
   );
   app.delete('/me/sessions', { config: step('sessions') }, async (request, reply) => {
     const { member, session } = asMember(request);
-    const others = (await read.sessions(member.id)).filter(({ id }) => id !== session.id);
-    await transactor.transact(INSTANCE, (tx) => {
-      for (const { id } of others) tx.deleteSession(member.id, id);
-    });
+    await transactor.transact(INSTANCE, (tx) => tx.deleteOtherSessions(member.id, session.id));
     return reply.code(204).send();
   });
 }

@@ -60,6 +60,7 @@ interface NewKey {
 const KeyParams = Type.Object({ id: Type.String(), key: Type.String() });
 /** Keys that are not retired; the records of more would not be looked after by anyone. */
 const MOST_KEYS = 20;
+const MOST_WITH_RETIRED = 100;
 
 export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const { read, transactor, random, clock, sealer } = deps;
@@ -114,6 +115,11 @@ export function mtaDkimRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const keys = await read.dkimKeys(projectId, domain.id);
       if (keys.filter(({ state }) => state !== 'retired').length >= MOST_KEYS)
         throw conflict('too-many-keys', `a domain has at most ${MOST_KEYS} keys; remove one first`);
+      if (keys.length >= MOST_WITH_RETIRED)
+        throw conflict(
+          'too-many-keys',
+          `a domain has at most ${MOST_WITH_RETIRED} keys with those that retired; remove one first`,
+        );
       const key = await newKey(domain, keys, request.body as NewKey);
       const told = await deps.announce(projectId);
       await transactor.transact(projectId, (tx) => {

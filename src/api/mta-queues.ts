@@ -16,7 +16,7 @@ import { permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
 import { byId, pageOf, pagesOf, sendList, sendWhole } from './pages.ts';
-import { invalid, notFound } from './problems.ts';
+import { conflict, invalid, notFound } from './problems.ts';
 import { AnyObject, List, PageQuery, WholeQuery } from './schemas.ts';
 
 const State = Type.Union([Type.Literal('queued'), Type.Literal('deferred'), Type.Literal('held')]);
@@ -98,6 +98,8 @@ interface QueueInput {
 }
 const LONGEST_SUSPENSION_MS = 7 * 24 * 3_600_000;
 
+/** Suspensions of a project that run at once: each recipient that is due is looked at beside all of them. */
+const MOST_SUSPENSIONS = 50;
 /** The filter as the spool knows it. */
 export function toFilter(project: WaitingFilter['project'], input: FilterInput): WaitingFilter {
   return {
@@ -112,7 +114,7 @@ export function toFilter(project: WaitingFilter['project'], input: FilterInput):
 
 /** The answer to a queue request of anyone who may make it; throws a Problem. */
 export async function answerQueueRequest(
-  deps: Pick<ApiDeps, 'operate' | 'clock'>,
+  deps: Pick<ApiDeps, 'operate' | 'clock' | 'read'>,
   project: WaitingFilter['project'],
   actor: string,
   input: QueueInput,
@@ -134,6 +136,16 @@ export async function answerQueueRequest(
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(suspension === undefined || suspension === null ? {} : { suspension }),
   };
+  if (request.action === 'suspend' && !request.dryRun) {
+    const running = (await deps.read.suspensions()).filter(
+      (one) => one.filter.project === project && one.expiresAt > now,
+    );
+    if (running.length >= MOST_SUSPENSIONS)
+      throw conflict(
+        'too-many-suspensions',
+        `${MOST_SUSPENSIONS} suspensions run already; resume some first`,
+      );
+  }
   const result = await deps.operate(request, watch);
   if (result === null) throw notFound();
   const { matched, changed, inFlight } = result;

@@ -35,6 +35,7 @@ export const PROBLEM_TYPES = {
     meaning: 'the first call with this Idempotency-Key is still running',
   },
   'idempotency-mismatch': { status: 409, meaning: 'this Idempotency-Key was used with another body' },
+  'too-many-suspensions': { status: 409, meaning: 'at most 50 suspensions of a project run at once' },
   'too-many-keys': { status: 409, meaning: 'as many DKIM keys as a domain may have, or no name free' },
   'limit-request-decided': { status: 409, meaning: 'the request for higher limits is not open any more' },
   'dns-zone-not-found': { status: 409, meaning: 'no zone of the account has the domain in it' },

@@ -102,7 +102,13 @@ export interface PeopleReader {
   /** Whether an operator is a member of the project. */
   hasOperator(project: ProjectId): Promise<boolean>;
   /** Newest first. */
-  sessions(member: MemberId): Promise<readonly Session[]>;
+  /** Newest first; those that lasted beyond `now` and were used since `idleBefore`. */
+  sessions(
+    member: MemberId,
+    since: { readonly now: number; readonly idleBefore: number },
+    page: PageRequest,
+  ): Promise<Page<Session>>;
+  sessionOf(member: MemberId, id: SessionId): Promise<Session | null>;
   signInLink(hash: string): Promise<SignInLink | null>;
   /** Oldest project first. */
   memberships(member: MemberId): Promise<readonly { membership: Membership; project: Project }[]>;
@@ -155,6 +161,7 @@ export interface PeopleTx {
   /** No harm where it has ended. */
   deleteSession(member: MemberId, id: SessionId): void;
   deleteSessions(member: MemberId): void;
+  deleteOtherSessions(member: MemberId, kept: SessionId): void;
   insertSignInLink(link: SignInLink): void;
   /** StaleError where it was used. */
   takeSignInLink(hash: string): void;

@@ -1,6 +1,6 @@
 /**
  * What is kept for a while, by nobody's setting: keys of calls and of mail that might be repeated, attempts to sign in,
- * sessions and links. Whoever reads them looks at their age; retention removes them when they are over, in its steps and
+ * sessions, links and suspensions. Whoever reads them looks at their age; retention removes them when they are over, in its steps and
  * in nobody's commit but its own.
  */
 import { ATTEMPTS_KEPT_MS } from '../iam/attempts.ts';
@@ -23,19 +23,22 @@ export const AGED: readonly Aged[] = [
   { table: 'auth_success', column: 'at', index: 'auth_success_at', keptMs: ATTEMPTS_KEPT_MS },
 ];
 
-/** Rows of what people sign in by: few beside those of the mail, and without an index by their end. */
+/** What people sign in by, and suspensions: few beside the mail, and without an index by their end. */
 export interface Ending {
-  readonly table: 'session' | 'sign_in_link';
+  readonly table: 'session' | 'sign_in_link' | 'suspension';
+  readonly key: 'hash' | 'id';
   /** Of wall ms, each an upper bound of one of the columns. */
   readonly over: (now: number) => readonly (readonly [column: string, at: number])[];
 }
 export const ENDING: readonly Ending[] = [
   {
     table: 'session',
+    key: 'hash',
     over: (now) => [
       ['expires_at', now],
       ['last_used_at', now - IDLE_MS],
     ],
   },
-  { table: 'sign_in_link', over: (now) => [['expires_at', now]] },
+  { table: 'sign_in_link', key: 'hash', over: (now) => [['expires_at', now]] },
+  { table: 'suspension', key: 'id', over: (now) => [['expires_at', now]] },
 ];

@@ -67,6 +67,19 @@ describe('lists', () => {
   });
   const reads = () => [...api.operations, ...api.others].filter(({ method }) => method === 'GET');
 
+  test('what has no pages in the store has a cap that refuses', async () => {
+    const suspend = () =>
+      journey.call('POST', '/mta/v1/queues', { action: 'suspend', filter: { site: 'x.test' } });
+    for (let i = 0; i < 50; i += 1) assert.equal((await suspend()).status, 200);
+    const more = await suspend();
+    assert.deepEqual([more.status, more.json.type], [409, '/problems/too-many-suspensions']);
+    const { items } = (await journey.call('GET', '/mta/v1/queues/suspensions')).json;
+    assert.equal(items.length, 50);
+    const resumed = { action: 'resume', suspension: items[0].id };
+    assert.equal((await journey.call('POST', '/mta/v1/queues', resumed)).status, 200);
+    assert.equal((await suspend()).status, 200);
+  });
+
   test('each list of the documents takes limit and cursor; any other array has a bound of its own', () => {
     const lists = reads().filter(isList);
     assert.ok(lists.length > 25, `${lists.length} lists`);

@@ -6602,7 +6602,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body */
+            /** @description `conflict`: the name is taken, the resource is in use, or it changed meanwhile; `idempotency-running`: the first call with this Idempotency-Key is still running; `idempotency-mismatch`: this Idempotency-Key was used with another body; `too-many-suspensions`: at most 50 suspensions of a project run at once */
             409: {
                 headers: {
                     [name: string]: unknown;

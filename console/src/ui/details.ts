@@ -102,6 +102,10 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^a project has at most (?<count>\d+) roles$/, 'problem.detail.most_roles'],
   [/^(?<count>\d+) invitations are open; revoke some first$/, 'problem.detail.open_invitations'],
   [/^a domain has at most (?<count>\d+) keys; remove one first$/, 'problem.detail.most_keys'],
+  [
+    /^a domain has at most (?<count>\d+) keys with those that retired; remove one first$/,
+    'problem.detail.most_retired_keys',
+  ],
   [/^both names of delegated keys of this algorithm are in use: .*$/, 'problem.detail.both_names'],
   [/^the role lacks the operation (?<operation>\S+)$/, 'problem.detail.lacks'],
   [/^already taken or in use: (?<what>.+)$/, 'problem.detail.taken'],

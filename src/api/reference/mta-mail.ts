@@ -99,7 +99,7 @@ export const mtaMailReference: Reference = {
     id: 'mta.queues.update',
     summary: 'retry, cancel, bounce, suspend or resume what a filter means',
     answers: { 200: 'QueueResult' },
-    problems: ['not-found'],
+    problems: ['not-found', 'too-many-suspensions'],
     examples: {
       count: {
         summary: 'only count',

@@ -4,7 +4,7 @@ import type { Session } from '../../iam/people-types.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import type { Store } from '../store.ts';
-import { conflict, type WithStore } from './running.ts';
+import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
 
@@ -144,7 +144,21 @@ export function peopleConformance(with_: WithStore): void {
     });
     assert.deepEqual(await store.read.session('a'), a);
     assert.equal(await store.read.session('x'), null);
-    assert.equal((await store.read.sessions(m.id)).length, 3);
+    const since = { now: NOW + 999, idleBefore: NOW - 1 };
+    const firstPage = await store.read.sessions(m.id, since, { limit: 2, cursor: null });
+    const rest = await store.read.sessions(m.id, since, { limit: 2, cursor: firstPage.nextCursor });
+    assert.deepEqual(
+      [...firstPage.items, ...rest.items].map(({ hash }) => hash),
+      [a!, b!, c!].sort((x, y) => (x.id < y.id ? 1 : -1)).map(({ hash }) => hash),
+    );
+    assert.equal(rest.nextCursor, null);
+    for (const over of [
+      { ...since, now: NOW + 1000 },
+      { ...since, idleBefore: NOW },
+    ])
+      assert.deepEqual((await store.read.sessions(m.id, over, ALL)).items, []);
+    assert.deepEqual(await store.read.sessionOf(m.id, a!.id), a);
+    assert.equal(await store.read.sessionOf(newId(), a!.id), null);
     const use = { lastUsedAt: NOW + 5, address: '192.0.2.2', agent: 'another' };
     const pending = { challenge: 'c', sealedTotp: Buffer.from('t') };
     await write(store, (tx) => {
@@ -169,7 +183,14 @@ export function peopleConformance(with_: WithStore): void {
       tx.insertSession(session({ memberId: m.id, hash: 'e' }));
       tx.deleteSessions(m.id);
     });
-    assert.deepEqual(await store.read.sessions(m.id), []);
+    assert.equal(await store.read.session('e'), null);
+    const [kept, other] = ['f', 'g'].map((hash) => session({ memberId: m.id, hash }));
+    await write(store, (tx) => {
+      tx.insertSession(kept!);
+      tx.insertSession(other!);
+      tx.deleteOtherSessions(m.id, kept!.id);
+    });
+    assert.deepEqual((await store.read.sessions(m.id, since, ALL)).items, [kept]);
   });
   with_('people: one-time links are taken once; those to the first account all together', async (store) => {
     const m = await withMember(store);

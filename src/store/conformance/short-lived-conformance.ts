@@ -12,6 +12,18 @@ import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
 
 export function shortLivedConformance(with_: WithStore): void {
+  with_('short-lived: suspensions go when they end', async (store) => {
+    const suspension = (expiresAt: number) => ({
+      ...{ id: newId<'suspension'>(), filter: { project: null }, reason: 'r', actor: 'a' },
+      ...{ createdAt: NOW, expiresAt },
+    });
+    const [over, runs] = [suspension(NOW + 1), suspension(NOW + 2)];
+    await store.transact(INSTANCE, (tx) => {
+      for (const one of [over, runs]) tx.insertSuspension(one);
+    });
+    assert.equal((await sweepAll(store, NOW + 1)).removed.records, 1);
+    assert.deepEqual(await store.read.suspensions(), [runs]);
+  });
   with_('short-lived: keys go when their time is over, many of them in several steps', async (store) => {
     const p = await make.withProject(store);
     const key = (name: string, createdAt: number) => ({

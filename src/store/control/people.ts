@@ -1,7 +1,7 @@
 /** Members, their second factors, sessions and one-time links as queries both engines can run. Roles: access.ts. */
 import type { Kysely } from 'kysely';
 import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-types.ts';
-import { type Ask, command, fromJson, type Push, toBuffer } from '../command.ts';
+import { type Ask, command, decodeCursor, fromJson, type Push, toBuffer, toPage } from '../command.ts';
 import { one, toMember } from '../rows/people.ts';
 import type { MemberTable, PasskeyTable, SessionTable, SignInLinkTable, Tables } from '../schema/tables.ts';
 import type { AccessReader, AccessTx } from './access.ts';
@@ -86,8 +86,20 @@ export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, k
     recoveryCodesLeft: async (member) =>
       (await ask(db.selectFrom('recovery_code').select('hash').where('member_id', '=', member))).length,
     session: async (hash) => one(await ask(sessions().where('hash', '=', hash)), toSession),
-    sessions: async (member) =>
-      (await ask(sessions().where('member_id', '=', member).orderBy('id', 'desc'))).map(toSession),
+    sessionOf: async (member, id) =>
+      one(await ask(sessions().where('member_id', '=', member).where('id', '=', id)), toSession),
+    async sessions(member, { now, idleBefore }, { limit, cursor }) {
+      const rows = await ask(
+        sessions()
+          .where('member_id', '=', member)
+          .where('id', '<', decodeCursor(cursor))
+          .where('expires_at', '>', now)
+          .where('last_used_at', '>', idleBefore)
+          .orderBy('id', 'desc')
+          .limit(limit + 1),
+      );
+      return toPage(rows, limit, (r) => r.id, toSession);
+    },
     signInLink: async (hash) =>
       one(await ask(db.selectFrom('sign_in_link').selectAll().where('hash', '=', hash)), toLink),
   };
@@ -237,6 +249,7 @@ type SessionTx = Pick<
   | 'endSession'
   | 'deleteSession'
   | 'deleteSessions'
+  | 'deleteOtherSessions'
   | 'insertSignInLink'
   | 'takeSignInLink'
   | 'takeOwnerLinks'
@@ -282,6 +295,8 @@ function sessionTx(db: Kysely<Tables>, push: Push): SessionTx {
     endSession: (hash) => push(command(db.deleteFrom('session').where('hash', '=', hash), { must: true })),
     deleteSession: (member, id) =>
       push(command(db.deleteFrom('session').where('member_id', '=', member).where('id', '=', id))),
+    deleteOtherSessions: (member, kept) =>
+      push(command(db.deleteFrom('session').where('member_id', '=', member).where('id', '!=', kept))),
     deleteSessions: (member) => push(command(db.deleteFrom('session').where('member_id', '=', member))),
     insertSignInLink: (l) =>
       push(

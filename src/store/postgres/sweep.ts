@@ -82,9 +82,9 @@ const SHORT_LIVED = [
   SELECT ctid FROM ${table} WHERE ${column} < $1 ORDER BY ${column} LIMIT ${ROWS}))`,
     bounds: (now: number) => [now - keptMs],
   })),
-  ...ENDING.map(({ table, over }) => ({
-    sql: `DELETE FROM ${table} WHERE hash = ANY (ARRAY(
-  SELECT hash FROM ${table} WHERE ${over(0)
+  ...ENDING.map(({ table, key, over }) => ({
+    sql: `DELETE FROM ${table} WHERE ${key} = ANY (ARRAY(
+  SELECT ${key} FROM ${table} WHERE ${over(0)
     .map(([column], i) => `${column} <= $${i + 1}`)
     .join(' OR ')} LIMIT ${ROWS}))`,
     bounds: (now: number) => over(now).map(([, at]) => at),

@@ -10,7 +10,7 @@ const KEYS: Readonly<Record<string, string>> = {
   auth_failure: 'rowid',
   auth_success: 'scope',
 };
-/** Sessions and links looked at in one step. */
+/** Rows looked at in one step. */
 const LOOKED_AT = 500;
 
 /** What is over by its age, of the first table that has any. */
@@ -42,27 +42,27 @@ const overOf = (columns: string, { table, index, column }: Aged): string =>
 /** What has ended of the next rows behind `from`, and how far that looked; null: there are no more. */
 export function overByEnd(
   statements: Statements,
-  { table, over }: Ending,
+  { table, key, over }: Ending,
   now: number,
   most: number,
   from: string,
 ): { readonly step: Step; readonly to: string | null } {
   const bounds = over(now);
   const ended = bounds.map(([column]) => `${column} <= ?`).join(' OR ');
-  const rows = statements.all<{ hash: string; ended: 0 | 1 }>(
-    `SELECT hash, ${ended} AS ended FROM ${table} WHERE hash > ? ORDER BY hash LIMIT ?`,
+  const rows = statements.all<{ key: string; ended: 0 | 1 }>(
+    `SELECT ${key} AS key, ${ended} AS ended FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ?`,
     ...bounds.map(([, at]) => at),
     from,
     Math.min(LOOKED_AT, most),
   );
   const gone = rows.filter((row) => row.ended === 1);
   return {
-    to: rows.at(-1)?.hash ?? null,
+    to: rows.at(-1)?.key ?? null,
     step: {
       units: gone.length,
       removed: { records: gone.length },
       record(push) {
-        for (const { hash } of gone) push({ sql: `DELETE FROM ${table} WHERE hash = ?`, params: [hash] });
+        for (const row of gone) push({ sql: `DELETE FROM ${table} WHERE ${key} = ?`, params: [row.key] });
       },
     },
   };

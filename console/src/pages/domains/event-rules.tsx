@@ -1,16 +1,16 @@
 /** Event rules (イベント通知): which events of a domain's deliveries, or of the project, are published to which topic. */
-import { Button, Checkbox, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Button, Checkbox, Group, SimpleGrid, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { useResource } from '../../api/queries.ts';
+import { useList } from '../../api/queries.ts';
 import type { EventRule } from '../../api/resources.ts';
 import { named } from '../../i18n.ts';
-import { Section, Waiting } from '../../ui/page.tsx';
+import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { TopicSelect } from '../../ui/topic-select.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
-import { RuleList } from './rule-list.tsx';
+import { RULES_AT_ONCE, RuleList } from './rule-list.tsx';
 
 /** The names the service takes (src/events/catalogue.ts); a test compares. */
 export const DELIVERY_EVENTS = [
@@ -46,11 +46,14 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
   const { t } = useTranslation();
   const key = ['domains', 'rules', domainId, 'event'];
   const path = { id: domainId ?? '' };
-  const query = useResource(key, (signal) =>
+  const list = useList(key, (cursor, signal) =>
     ask(
       domainId === null
-        ? api.GET('/mta/v1/event_rules', { signal })
-        : api.GET('/mta/v1/domains/{id}/event_rules', { params: { path }, signal }),
+        ? api.GET('/mta/v1/event_rules', { params: { query: { cursor, limit: RULES_AT_ONCE } }, signal })
+        : api.GET('/mta/v1/domains/{id}/event_rules', {
+            params: { path, query: { cursor, limit: RULES_AT_ONCE } },
+            signal,
+          }),
     ),
   );
   const form = useForm<Values>({
@@ -100,24 +103,24 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
           </Stack>
         </form>
       </Section>
-      <Waiting query={query} />
-      {query.data?.items.length === 0 && <Text c="dimmed">{t('rules.event.empty')}</Text>}
-      {query.data !== undefined && query.data.items.length > 0 && (
-        <RuleList
-          rules={query.data.items}
-          about={{ title: t('rules.event.names'), of: namesOf }}
-          refreshes={key}
-          remove={({ id: rule }) =>
-            ask(
-              domainId === null
-                ? api.DELETE('/mta/v1/event_rules/{rule}', { params: { path: { rule } } })
-                : api.DELETE('/mta/v1/domains/{id}/event_rules/{rule}', {
-                    params: { path: { ...path, rule } },
-                  }),
-            )
-          }
-        />
-      )}
+      <ListView list={list} empty={t('rules.event.empty')}>
+        {(rules) => (
+          <RuleList
+            rules={rules}
+            about={{ title: t('rules.event.names'), of: namesOf }}
+            refreshes={key}
+            remove={({ id: rule }) =>
+              ask(
+                domainId === null
+                  ? api.DELETE('/mta/v1/event_rules/{rule}', { params: { path: { rule } } })
+                  : api.DELETE('/mta/v1/domains/{id}/event_rules/{rule}', {
+                      params: { path: { ...path, rule } },
+                    }),
+              )
+            }
+          />
+        )}
+      </ListView>
     </Stack>
   );
 }

@@ -3,13 +3,13 @@ import { Button, Group, Radio, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { useResource } from '../../api/queries.ts';
+import { useList } from '../../api/queries.ts';
 import type { IncomingRule, MtaDomain } from '../../api/resources.ts';
-import { Section, Waiting } from '../../ui/page.tsx';
+import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { TopicSelect } from '../../ui/topic-select.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
-import { RuleList } from './rule-list.tsx';
+import { RULES_AT_ONCE, RuleList } from './rule-list.tsx';
 
 const TYPES = ['account', 'all', 'catch_all'] as const;
 const LOCAL_PART = /^(?=[a-z0-9\-_.]{1,64}$)[a-z0-9\-_]+(?:\.[a-z0-9\-_]+)*$/;
@@ -22,8 +22,13 @@ interface Values {
 export function IncomingRules({ domain: { id, name } }: { readonly domain: MtaDomain }) {
   const { t } = useTranslation();
   const key = ['domains', 'rules', id, 'incoming'];
-  const query = useResource(key, (signal) =>
-    ask(api.GET('/mta/v1/domains/{id}/incoming_rules', { params: { path: { id } }, signal })),
+  const list = useList(key, (cursor, signal) =>
+    ask(
+      api.GET('/mta/v1/domains/{id}/incoming_rules', {
+        params: { path: { id }, query: { cursor, limit: RULES_AT_ONCE } },
+        signal,
+      }),
+    ),
   );
   const form = useForm<Values>({
     initialValues: { type: 'account', local_part: '', topic: null },
@@ -89,22 +94,22 @@ export function IncomingRules({ domain: { id, name } }: { readonly domain: MtaDo
           </Stack>
         </form>
       </Section>
-      <Waiting query={query} />
-      {query.data?.items.length === 0 && <Text c="dimmed">{t('rules.incoming.empty')}</Text>}
-      {query.data !== undefined && query.data.items.length > 0 && (
-        <RuleList
-          rules={query.data.items}
-          about={{ title: t('rules.incoming.recipient'), of: about }}
-          refreshes={key}
-          remove={(rule) =>
-            ask(
-              api.DELETE('/mta/v1/domains/{id}/incoming_rules/{rule}', {
-                params: { path: { id, rule: rule.id } },
-              }),
-            )
-          }
-        />
-      )}
+      <ListView list={list} empty={t('rules.incoming.empty')}>
+        {(rules) => (
+          <RuleList
+            rules={rules}
+            about={{ title: t('rules.incoming.recipient'), of: about }}
+            refreshes={key}
+            remove={(rule) =>
+              ask(
+                api.DELETE('/mta/v1/domains/{id}/incoming_rules/{rule}', {
+                  params: { path: { id, rule: rule.id } },
+                }),
+              )
+            }
+          />
+        )}
+      </ListView>
     </Stack>
   );
 }

@@ -1,21 +1,26 @@
 /** Send rules (送信ルール): every message the domain sends is published to the topic. */
-import { Button, Group, Stack, Text } from '@mantine/core';
+import { Button, Group, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import { useResource } from '../../api/queries.ts';
+import { useList } from '../../api/queries.ts';
 import type { MtaDomain, OutgoingRule } from '../../api/resources.ts';
-import { Section, Waiting } from '../../ui/page.tsx';
+import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { TopicSelect } from '../../ui/topic-select.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
-import { RuleList } from './rule-list.tsx';
+import { RULES_AT_ONCE, RuleList } from './rule-list.tsx';
 
 export function OutgoingRules({ domain: { id } }: { readonly domain: MtaDomain }) {
   const { t } = useTranslation();
   const key = ['domains', 'rules', id, 'outgoing'];
-  const query = useResource(key, (signal) =>
-    ask(api.GET('/mta/v1/domains/{id}/outgoing_rules', { params: { path: { id } }, signal })),
+  const list = useList(key, (cursor, signal) =>
+    ask(
+      api.GET('/mta/v1/domains/{id}/outgoing_rules', {
+        params: { path: { id }, query: { cursor, limit: RULES_AT_ONCE } },
+        signal,
+      }),
+    ),
   );
   const form = useForm<{ topic: string | null }>({
     initialValues: { topic: null },
@@ -48,21 +53,21 @@ export function OutgoingRules({ domain: { id } }: { readonly domain: MtaDomain }
           </Stack>
         </form>
       </Section>
-      <Waiting query={query} />
-      {query.data?.items.length === 0 && <Text c="dimmed">{t('rules.outgoing.empty')}</Text>}
-      {query.data !== undefined && query.data.items.length > 0 && (
-        <RuleList
-          rules={query.data.items}
-          refreshes={key}
-          remove={(rule) =>
-            ask(
-              api.DELETE('/mta/v1/domains/{id}/outgoing_rules/{rule}', {
-                params: { path: { id, rule: rule.id } },
-              }),
-            )
-          }
-        />
-      )}
+      <ListView list={list} empty={t('rules.outgoing.empty')}>
+        {(rules) => (
+          <RuleList
+            rules={rules}
+            refreshes={key}
+            remove={(rule) =>
+              ask(
+                api.DELETE('/mta/v1/domains/{id}/outgoing_rules/{rule}', {
+                  params: { path: { id, rule: rule.id } },
+                }),
+              )
+            }
+          />
+        )}
+      </ListView>
     </Stack>
   );
 }

@@ -8,6 +8,9 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { TextLink } from '../../ui/link.tsx';
 import { useTopics } from '../topics/topics.ts';
 
+/** More are shown when they are asked for. */
+export const RULES_AT_ONCE = 50;
+
 interface RuleListProps<R extends Rule> {
   readonly rules: readonly R[];
   /** What the rule is about, as the first column and as its name. */
