@@ -15,35 +15,46 @@ const NOTHING = Buffer.alloc(0);
 const SMALLEST_ROOM = 512;
 
 export function createOctetQueue(): OctetQueue {
-  let room: Buffer = NOTHING;
-  /** The room was made here: octets may be written behind those that wait, never before. */
-  let own = false;
-  let from = 0;
-  let to = 0;
+  return new Octets();
+}
 
-  return {
-    get length() {
-      return to - from;
-    },
-    push(chunk) {
-      if (from === to) {
-        [room, own, from, to] = [chunk, false, 0, chunk.length];
-        return;
-      }
-      const needed = to - from + chunk.length;
-      if (!own || to + chunk.length > room.length) {
-        const larger = Buffer.allocUnsafe(Math.max(SMALLEST_ROOM, needed * 2));
-        room.copy(larger, 0, from, to);
-        [room, own, from, to] = [larger, true, 0, to - from];
-      }
-      to += chunk.copy(room, to);
-    },
-    view: () => room.subarray(from, to),
-    drop(count) {
-      from = Math.min(to, from + count);
-    },
-    clear() {
-      [room, own, from, to] = [NOTHING, false, 0, 0];
-    },
-  };
+/** A class, since each connection has some: see Fifo. */
+class Octets implements OctetQueue {
+  #room: Buffer = NOTHING;
+  /** The room was made here: octets may be written behind those that wait, never before. */
+  #own = false;
+  #from = 0;
+  #to = 0;
+
+  get length(): number {
+    return this.#to - this.#from;
+  }
+  push(chunk: Buffer): void {
+    if (this.length === 0) {
+      this.#hold(chunk, false, chunk.length);
+      return;
+    }
+    const needed = this.length + chunk.length;
+    if (!this.#own || this.#to + chunk.length > this.#room.length) {
+      const larger = Buffer.allocUnsafe(Math.max(SMALLEST_ROOM, needed * 2));
+      this.#room.copy(larger, 0, this.#from, this.#to);
+      this.#hold(larger, true, this.length);
+    }
+    this.#to += chunk.copy(this.#room, this.#to);
+  }
+  view(): Buffer {
+    return this.#room.subarray(this.#from, this.#to);
+  }
+  drop(count: number): void {
+    this.#from = Math.min(this.#to, this.#from + count);
+  }
+  clear(): void {
+    this.#hold(NOTHING, false, 0);
+  }
+  #hold(room: Buffer, own: boolean, length: number): void {
+    this.#room = room;
+    this.#own = own;
+    this.#from = 0;
+    this.#to = length;
+  }
 }

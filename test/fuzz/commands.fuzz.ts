@@ -44,13 +44,13 @@ export const target: Target = {
     const unused = () => assert.fail('a check does nothing');
     const state = (inTransaction: boolean) => ({
       connection,
-      inTransaction,
+      inTransaction: () => inTransaction,
       tlsAvailable: true,
-      authOffered: true,
-      announcedSize: 1000,
+      authOffered: () => true,
+      announcedSize: () => 1000,
       hostname: 'mx.example.test',
-      smtputf8: true,
-      recipients: 1,
+      smtputf8: () => true,
+      recipients: () => 1,
       maxRecipients: 100,
       beyondCap: unused,
       mayHandshake: () => true,

@@ -106,7 +106,7 @@ export const target: Target = {
         session.feed(input.subarray(at, end));
         at = end;
         await session.settled();
-        assert.ok(session.waiting <= MOST_WAITING, `${session.waiting} octets wait`);
+        assert.ok(session.waiting() <= MOST_WAITING, `${session.waiting()} octets wait`);
         if (upgrading) session.secured(TLS);
         upgrading = false;
       }

@@ -57,7 +57,7 @@ async function sent(link: Duplex, octets: number) {
     }),
   });
   connection.destroy();
-  return { verdict: result.verdicts[0]!, usable: connection.usable, written: written.times };
+  return { verdict: result.verdicts[0]!, usable: connection.usable(), written: written.times };
 }
 
 test('a 250 within the same turn as the last octets is an acceptance, whatever the size', async () => {

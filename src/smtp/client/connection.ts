@@ -76,9 +76,9 @@ export interface ClientConnection {
   readonly tls: TlsFacts | null;
   readonly capabilities: Capabilities;
   /** False once the link is broken or the server has spoken unasked. */
-  readonly usable: boolean;
+  usable(): boolean;
   /** Transactions begun. */
-  readonly uses: number;
+  uses(): number;
   /** Never rejects for what the peer does. */
   send(mail: OutgoingTransaction): Promise<TransactionResult>;
   /** QUIT without waiting long; then closed. */
@@ -132,12 +132,8 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
       remote: { host, address, port },
       tls: link.tls(),
       capabilities,
-      get usable() {
-        return link.usable();
-      },
-      get uses() {
-        return uses;
-      },
+      usable: link.usable,
+      uses: () => uses,
       async send(mail) {
         uses += 1;
         const result = await link.run(sendMail(mail, capabilities, dirty));
@@ -212,7 +208,7 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     }
     parser.push(chunk);
     deliverReplies();
-    if (usable && parser.buffered > MAX_UNREAD)
+    if (usable && parser.buffered() > MAX_UNREAD)
       broken(new LinkFault('protocol', 'the server says more than it was asked', isUnsent()));
   }
   function deliverReplies(): void {
@@ -372,7 +368,7 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
           return;
         }
         expect(step.phase);
-        if (step.phase === 'final' && parser.buffered > 0) {
+        if (step.phase === 'final' && parser.buffered() > 0) {
           broken(new LinkFault('protocol', 'the server answered the message before it was sent', true));
           return;
         }

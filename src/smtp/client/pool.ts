@@ -128,19 +128,19 @@ export function createPool(options: PoolOptions): Pool {
       const idle = site.idle[i]!;
       if (idle.key !== key) continue;
       forget(site, idle);
-      if (idle.connection.usable) return idle.connection;
+      if (idle.connection.usable()) return idle.connection;
       open.delete(idle.connection);
       idle.connection.destroy();
     }
     return null;
   }
   function giveBack(site: Site, key: string, connection: ClientConnection): void {
-    if (!connection.usable) {
+    if (!connection.usable()) {
       open.delete(connection);
       connection.destroy();
       return;
     }
-    if (connection.uses >= maxUses || stop.signal.aborted || permits?.mayKeep(site.name) === false) {
+    if (connection.uses() >= maxUses || stop.signal.aborted || permits?.mayKeep(site.name) === false) {
       retire(connection);
       return;
     }

@@ -22,7 +22,7 @@ export interface ReplyParser {
   /** The next whole reply, or null. Throws ProtocolFault. */
   next(): ServerReply | null;
   /** Octets that no reply has been made of yet. */
-  readonly buffered: number;
+  buffered(): number;
   /** Forgets all buffered octets (RFC 3207 §4.2) and says how many there were. */
   drop(): number;
 }
@@ -49,7 +49,7 @@ export function createReplyParser(): ReplyParser {
     return waiting.toString('utf8', 0, stop);
   }
   return {
-    push: input.push,
+    push: (chunk) => input.push(chunk),
     next() {
       for (;;) {
         const text = line();
@@ -68,9 +68,7 @@ export function createReplyParser(): ReplyParser {
         return makeReply(code, whole);
       }
     },
-    get buffered() {
-      return input.length;
-    },
+    buffered: () => input.length,
     drop() {
       const dropped = input.length;
       input.clear();

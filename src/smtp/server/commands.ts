@@ -10,14 +10,14 @@ import * as replies from './replies.ts';
 /** What commands may see and do of a session. */
 export interface CommandState {
   readonly connection: Connection;
-  readonly inTransaction: boolean;
+  inTransaction(): boolean;
   readonly tlsAvailable: boolean;
-  readonly authOffered: boolean;
+  authOffered(): boolean;
   mayHandshake(): boolean;
-  readonly announcedSize: number;
+  announcedSize(): number;
   readonly hostname: string;
-  readonly smtputf8: boolean;
-  readonly recipients: number;
+  smtputf8(): boolean;
+  recipients(): number;
   readonly maxRecipients: number;
   /** One more RCPT came than the cap takes. */
   beyondCap(): void;
@@ -68,13 +68,13 @@ function hello(esmtp: boolean): Command {
 function extensions(state: CommandState): string[] {
   return [
     'PIPELINING',
-    `SIZE ${state.announcedSize}`,
+    `SIZE ${state.announcedSize()}`,
     '8BITMIME',
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
     ...(offersDsn(state) ? ['DSN'] : []),
     ...(state.connection.tls === null && state.tlsAvailable ? ['STARTTLS'] : []),
-    ...(state.authOffered ? ['AUTH PLAIN LOGIN'] : []),
+    ...(state.authOffered() ? ['AUTH PLAIN LOGIN'] : []),
     'HELP',
   ];
 }
@@ -91,7 +91,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       check(state, rest) {
         if (!state.tlsAvailable) return replies.NOT_IMPLEMENTED;
         if (state.connection.tls !== null) return reply(503, '5.5.1', 'TLS is already active');
-        if (state.inTransaction) return replies.BAD_SEQUENCE;
+        if (state.inTransaction()) return replies.BAD_SEQUENCE;
         return rest === '' ? null : replies.SYNTAX;
       },
       proceed(state) {
@@ -109,8 +109,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       check(state, rest) {
         if (state.connection.tls === null) return replies.ENCRYPTION_REQUIRED;
         if (state.connection.helo === null) return replies.NEED_HELLO;
-        if (state.connection.principal !== null || state.inTransaction) return replies.BAD_SEQUENCE;
-        if (!state.authOffered) return replies.ENCRYPTION_REQUIRED;
+        if (state.connection.principal !== null || state.inTransaction()) return replies.BAD_SEQUENCE;
+        if (!state.authOffered()) return replies.ENCRYPTION_REQUIRED;
         return /^\S+( \S+)?$/.test(rest) ? null : replies.SYNTAX;
       },
       async proceed(state, rest) {
@@ -126,10 +126,10 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       junk: false,
       check(state, rest) {
         if (state.connection.helo === null) return replies.NEED_HELLO;
-        if (state.inTransaction) return replies.BAD_SEQUENCE;
+        if (state.inTransaction()) return replies.BAD_SEQUENCE;
         const parsed = mailParameters(rest, offersDsn(state));
         if ('code' in parsed) return parsed;
-        return parsed.size !== null && parsed.size > state.announcedSize ? replies.TOO_LARGE : null;
+        return parsed.size !== null && parsed.size > state.announcedSize() ? replies.TOO_LARGE : null;
       },
       proceed(state, rest) {
         return state.mail(mailParameters(rest, true) as MailParameters);
@@ -141,14 +141,14 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       junk: false,
       check(state, rest) {
-        if (!state.inTransaction) return replies.BAD_SEQUENCE;
+        if (!state.inTransaction()) return replies.BAD_SEQUENCE;
         const parsed = rcptParameters(rest, offersDsn(state));
         if ('code' in parsed) return parsed;
-        if (hasUtf8(parsed.address) && !state.smtputf8) return replies.NEED_SMTPUTF8;
+        if (hasUtf8(parsed.address) && !state.smtputf8()) return replies.NEED_SMTPUTF8;
         return null;
       },
       proceed(state, rest) {
-        if (state.recipients < state.maxRecipients)
+        if (state.recipients() < state.maxRecipients)
           return state.rcpt(rcptParameters(rest, true) as RcptParameters);
         state.beyondCap();
         return replies.TOO_MANY_RECIPIENTS;
@@ -161,8 +161,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       junk: false,
       check(state, rest) {
         if (rest !== '') return replies.SYNTAX;
-        if (!state.inTransaction) return replies.BAD_SEQUENCE;
-        return state.recipients === 0 ? replies.NO_VALID_RECIPIENTS : null;
+        if (!state.inTransaction()) return replies.BAD_SEQUENCE;
+        return state.recipients() === 0 ? replies.NO_VALID_RECIPIENTS : null;
       },
       proceed: (state) => state.data(),
     },

@@ -41,43 +41,49 @@ const BEHIND_CR = 4;
  * `expected`: what SIZE= announced, for the room to be made at once.
  */
 export function createDataReader(limit: number, maxLine: number, expected: number | null = null): DataReader {
-  // The CR of an end that is yet to come may be kept beside the message.
-  const most = limit + 1;
-  const scanner = new Scanner(maxLine);
-  let kept = createKept(most, expected);
-  let received = 0;
-  /** Octets of the message so far, kept or not. */
-  let length = 0;
+  return new Reader(limit, maxLine, expected);
+}
 
-  function keep(octets: Buffer, dots: readonly number[]): void {
-    length += octets.length - dots.length;
-    if (length > most) kept = NOTHING_KEPT;
-    else kept.add(dots.length === 0 ? octets : without(octets, dots));
+/** A class, since each message has one: see Fifo. */
+class Reader implements DataReader {
+  received = 0;
+  readonly #limit: number;
+  readonly #scanner: Scanner;
+  #kept: Kept;
+  /** Octets of the message so far, kept or not. */
+  #length = 0;
+
+  constructor(limit: number, maxLine: number, expected: number | null) {
+    this.#limit = limit;
+    this.#scanner = new Scanner(maxLine);
+    // The CR of an end that is yet to come may be kept beside the message.
+    this.#kept = new KeptOctets(limit + 1, expected);
   }
-  return {
-    get received() {
-      return received;
-    },
-    push(chunk) {
-      const { end, dots } = scanner.scan(chunk);
-      received += end === -1 ? chunk.length : end;
-      if (end === -1) keep(chunk, dots);
-      else if (end >= 3) keep(chunk.subarray(0, end - 3), dots.slice(0, -1));
-      // Of an end that began in the chunk before, nothing but its CR can have been kept.
-      else if (end === 1) length -= 1;
-      return end;
-    },
-    discard() {
-      kept = NOTHING_KEPT;
-    },
-    result() {
-      if (length > limit) return { kind: 'too-large' };
-      const message = kept.octets(length);
-      kept = NOTHING_KEPT;
-      if (scanner.bare) return { kind: 'bare-line-end' };
-      return scanner.long ? { kind: 'line-too-long' } : { kind: 'message', message };
-    },
-  };
+
+  push(chunk: Buffer): number {
+    const { end, dots } = this.#scanner.scan(chunk);
+    this.received += end === -1 ? chunk.length : end;
+    if (end === -1) this.#keep(chunk, dots);
+    else if (end >= 3) this.#keep(chunk.subarray(0, end - 3), dots.slice(0, -1));
+    // Of an end that began in the chunk before, nothing but its CR can have been kept.
+    else if (end === 1) this.#length -= 1;
+    return end;
+  }
+  discard(): void {
+    this.#kept = NOTHING_KEPT;
+  }
+  result(): DataResult {
+    if (this.#length > this.#limit) return { kind: 'too-large' };
+    const message = this.#kept.octets(this.#length);
+    this.#kept = NOTHING_KEPT;
+    if (this.#scanner.bare) return { kind: 'bare-line-end' };
+    return this.#scanner.long ? { kind: 'line-too-long' } : { kind: 'message', message };
+  }
+  #keep(octets: Buffer, dots: readonly number[]): void {
+    this.#length += octets.length - dots.length;
+    if (this.#length > this.#limit + 1) this.#kept = NOTHING_KEPT;
+    else this.#kept.add(dots.length === 0 ? octets : without(octets, dots));
+  }
 }
 
 /** Looks at each octet once. A class, since V8 makes a loop in a closure anew for each message. */
@@ -159,33 +165,39 @@ interface Kept {
 }
 const NOTHING_KEPT: Kept = { add() {}, octets: () => Buffer.alloc(0) };
 
-function createKept(most: number, expected: number | null): Kept {
-  let chunks: Buffer[] = [];
-  let room: Buffer | null = null;
-  let kept = 0;
+class KeptOctets implements Kept {
+  readonly #most: number;
+  readonly #expected: number | null;
+  #chunks: Buffer[] = [];
+  #room: Buffer | null = null;
+  #kept = 0;
 
-  function roomFor(needed: number): Buffer {
+  constructor(most: number, expected: number | null) {
+    this.#most = most;
+    this.#expected = expected;
+  }
+
+  add(octets: Buffer): void {
+    const before = this.#kept;
+    this.#kept += octets.length;
+    if (this.#kept > SMALL) octets.copy(this.#roomFor(this.#kept), before);
+    else if (octets.length > 0) this.#chunks.push(octets);
+  }
+  octets(length: number): Buffer {
+    const chunks = this.#chunks;
+    const whole = this.#room ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    return whole.subarray(0, length);
+  }
+  #roomFor(needed: number): Buffer {
+    const room = this.#room;
     if (room !== null && room.length >= needed) return room;
-    const known = expected === null ? 0 : Math.min(expected, most) + 4096;
-    const wanted = Math.max(needed, Math.min(most, Math.max(known, (room?.length ?? 0) * 2, 4 * SMALL)));
-    const made = Buffer.allocUnsafeSlow(wanted);
-    if (room !== null) room.copy(made, 0, 0, kept);
-    let at = 0;
-    for (const chunk of chunks) at += chunk.copy(made, at);
-    chunks = [];
-    room = made;
+    const known = this.#expected === null ? 0 : Math.min(this.#expected, this.#most) + 4096;
+    const larger = Math.max(known, (room?.length ?? 0) * 2, 4 * SMALL);
+    const made = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#most, larger)));
+    let at = room?.copy(made) ?? 0;
+    for (const chunk of this.#chunks) at += chunk.copy(made, at);
+    this.#chunks = [];
+    this.#room = made;
     return made;
   }
-  return {
-    add(octets) {
-      const before = kept;
-      kept += octets.length;
-      if (kept > SMALL) octets.copy(roomFor(kept), before);
-      else if (octets.length > 0) chunks.push(octets);
-    },
-    octets(length) {
-      const whole = room ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
-      return whole.subarray(0, length);
-    },
-  };
 }

@@ -15,6 +15,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { noNotices } from '../../runtime/notices.ts';
 import { type Prefixes, prefixesOf } from '../../runtime/prefixes.ts';
 import { createRate, perWidth, type Rate } from '../../runtime/rates.ts';
+import { createRoster, type Entry } from '../../runtime/roster.ts';
 import { createSlots, type Slots } from '../../runtime/slots.ts';
 import { formatReply, type Reply } from '../reply.ts';
 import { type Peer, peerBehind, readProxyHeader } from './proxy-peer.ts';
@@ -86,7 +87,7 @@ const STOP_MS = 20_000;
 /** Sockets without a place (behind a proxy that has not said for whom, or on their way out) beside those with one. */
 const MOST_WITHOUT = 1_000;
 
-interface Live {
+interface Live extends Entry {
   /** For the log; unique in the process. */
   readonly id: string;
   /** TLS once it has begun. */
@@ -108,7 +109,7 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     createSlots({ most: maxConnections, parts: perWidth(options.maxPerAddress ?? MOST_OF_AN_ADDRESS) });
   const handshakes = options.handshakes ?? createRate(clock, 60_000, HANDSHAKES_A_MINUTE);
   const notices = options.notices ?? noNotices;
-  const live = new Set<Live>();
+  const live = createRoster<Live>();
   const implicit = role === 'submissions';
   let serial = 0;
   let sweeper: Timer | null = null;
@@ -168,12 +169,16 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       octets: 0,
       heard: now,
       greeting: null,
+      place: 0,
     };
     live.add(one);
     socket.once('close', () => {
-      live.delete(one);
+      live.remove(one);
       one.greeting?.cancel();
       one.session?.closed();
+      // Node keeps a closed socket for a while; the session need not be kept with it.
+      one.session = null;
+      one.socket.removeAllListeners('data').removeAllListeners('end');
     });
     if (stopping) turnAway(one, SHUTTING_DOWN);
     else if (!(options.trustedProxy?.(address) ?? false)) admit(one, direct);
@@ -292,7 +297,7 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
         one.heard = clock.monotonic();
         session.feed(chunk);
         if (one.greeting !== null) greet();
-        if (session.waiting > HIGH_WATER || on.writableLength > HIGH_WATER) {
+        if (session.waiting() > HIGH_WATER || on.writableLength > HIGH_WATER) {
           on.pause();
           void resumeWhenTaken(on);
         }

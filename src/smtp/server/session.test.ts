@@ -253,7 +253,7 @@ test('behind EHLO, a session says and takes the same however its octets come', a
         await session.settled();
       }
     }
-    return { messages, said: state.said, waiting: session.waiting };
+    return { messages, said: state.said, waiting: session.waiting() };
   };
   await fc.assert(
     fc.asyncProperty(
@@ -272,7 +272,7 @@ test('a line without end, octet by octet, keeps no more than a line may have', a
   for (let i = 0; i < 20_000; i++) {
     session.feed(Buffer.from('x'));
     await session.settled();
-    assert.ok(session.waiting <= 2048);
+    assert.ok(session.waiting() <= 2048);
   }
   assert.match((await ask('\r\n')).join(), /^500 /);
 });

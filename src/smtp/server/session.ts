@@ -56,7 +56,7 @@ export interface Session {
   /** The connection is gone. */
   closed(): void;
   /** Octets waiting: the socket should be paused above 64 KiB. */
-  readonly waiting: number;
+  waiting(): number;
   readonly connection: Connection;
   /** Resolves when nothing fed so far is left to do. */
   settled(): Promise<void>;
@@ -173,33 +173,16 @@ export function createSession(
   }
 
   const state: CommandState = {
-    get connection() {
-      return connection;
-    },
-    get inTransaction() {
-      return transaction !== null;
-    },
-    get tlsAvailable() {
-      return options.tlsAvailable;
-    },
-    get authOffered() {
-      return (
-        connection.tls !== null &&
-        connection.principal === null &&
-        options.authAllowed(connection.tls.version)
-      );
-    },
-    get announcedSize() {
-      return options.announcedSize(connection);
-    },
+    connection,
+    inTransaction: () => transaction !== null,
+    tlsAvailable: options.tlsAvailable,
+    authOffered: () =>
+      connection.tls !== null && connection.principal === null && options.authAllowed(connection.tls.version),
+    announcedSize: () => options.announcedSize(connection),
     mayHandshake: options.mayHandshake ?? (() => true),
     hostname: options.hostname,
-    get smtputf8() {
-      return mail?.smtputf8 ?? false;
-    },
-    get recipients() {
-      return recipients;
-    },
+    smtputf8: () => mail?.smtputf8 ?? false,
+    recipients: () => recipients,
     maxRecipients,
     // RFC 5321 §4.5.3.1.10: a client goes on behind the cap, and learns of each recipient that it has to come again.
     beyondCap() {
@@ -450,9 +433,7 @@ export function createSession(
 
   return {
     connection,
-    get waiting() {
-      return input.length;
-    },
+    waiting: () => input.length,
     begin() {
       opening ??= mode === 'closed' ? Promise.resolve() : open();
       return opening;
