@@ -85,6 +85,8 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   function book(project: ProjectId, domain: DomainId | null): Promise<Book> {
     const key = `${project} ${domain ?? ''}`;
     let found = books.get(key);
+    // Which were used last matters when they become many.
+    if (found !== undefined && books.size < MAX_BOOKS / 2) return found;
     if (found === undefined) {
       found = load(project, domain);
       found.catch(() => books.delete(key));

@@ -31,7 +31,7 @@ export function parseDate(value: string): number | null {
   if (found === null) return null;
   const [, day, month, year, hour, minute, second = '0', zone = ''] = found;
   const at = {
-    month: MONTHS.findIndex((name) => name.toLowerCase() === month!.toLowerCase()),
+    month: MONTHS.indexOf(month![0]!.toUpperCase() + month!.slice(1).toLowerCase()),
     year: Number(year),
   };
   if (year!.length < 4) at.year += year!.length === 2 && at.year < 50 ? 2000 : 1900;

@@ -24,6 +24,7 @@ const TEXTS = new Set(['subject', 'comments', 'content-description', 'thread-top
 
 /** The value unfolded, raw ISO-2022-JP in it as text. An escape sequence that cannot be read stays, and so do thousands. */
 export function headerText(rawValue: string): string {
+  if (!rawValue.includes(ESC)) return unfold(rawValue);
   return headerPieces(unfold(rawValue))
     .map(({ text, run }) => run ?? text)
     .join('');

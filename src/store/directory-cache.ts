@@ -17,21 +17,25 @@ const CACHED = [
   'rules',
   'isHeard',
 ] as const satisfies readonly (keyof StoreReader)[];
-const MOST = 20_000;
+/** Answers of one question. */
+const MOST = 10_000;
 
 /** `stamp`: a number that differs as soon as the directory may have changed. */
 export function cacheDirectory(read: StoreReader, stamp: () => number): StoreReader {
   let seen = stamp();
-  const kept = new Map<string, Promise<unknown>>();
+  const all: Map<string, Promise<unknown>>[] = [];
   function cached(name: (typeof CACHED)[number]) {
-    const ask = read[name] as (...args: readonly unknown[]) => Promise<unknown>;
-    return (...args: readonly unknown[]): Promise<unknown> => {
+    const ask = read[name] as (...args: readonly string[]) => Promise<unknown>;
+    const kept = new Map<string, Promise<unknown>>();
+    all.push(kept);
+    return (...args: readonly string[]): Promise<unknown> => {
       const now = stamp();
-      if (now !== seen || kept.size >= MOST) {
-        kept.clear();
+      if (now !== seen) {
+        for (const one of all) one.clear();
         seen = now;
       }
-      const key = `${name} ${args.join(' ')}`;
+      if (kept.size >= MOST) kept.clear();
+      const key = args.length === 1 ? args[0]! : args.join(' ');
       const known = kept.get(key);
       if (known !== undefined) return known;
       const asked = ask(...args);

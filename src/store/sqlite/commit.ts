@@ -23,7 +23,8 @@ export function commitBatch(
   batch: readonly Recorded[],
 ): readonly ItemOutcome[] {
   const exec = (sql: string) => void statements.get(sql).run();
-  const tallies = new Map<string, { sql: string; params: SqlValue[] }>();
+  /** By the statement, and by what says which row. */
+  const tallies = new Map<string, Map<string, SqlValue[]>>();
   function apply(recorded: Recorded): ItemOutcome {
     for (const command of recorded.commands) {
       if (command.tally !== undefined) continue;
@@ -42,12 +43,15 @@ export function commitBatch(
     for (const { sql, params, tally } of recorded.commands) {
       if (tally === undefined) continue;
       const first = params.length - tally;
-      const key = `${sql}\0${params.slice(0, first).join('\0')}`;
-      const known = tallies.get(key);
-      if (known === undefined) tallies.set(key, { sql, params: [...params] });
-      else
-        for (let i = first; i < params.length; i += 1)
-          known.params[i] = Number(known.params[i]) + Number(params[i]);
+      let rows = tallies.get(sql);
+      if (rows === undefined) {
+        rows = new Map();
+        tallies.set(sql, rows);
+      }
+      const key = params.slice(0, first).join('\0');
+      const known = rows.get(key);
+      if (known === undefined) rows.set(key, [...params]);
+      else for (let i = first; i < params.length; i += 1) known[i] = Number(known[i]) + Number(params[i]);
     }
   }
   function applyAll(savepoints: boolean): ItemOutcome[] {
@@ -71,7 +75,7 @@ export function commitBatch(
     batch.forEach((recorded, i) => {
       if (outcomes[i] === null) count(recorded);
     });
-    for (const { sql, params } of tallies.values()) statements.get(sql).run(...params);
+    for (const [sql, rows] of tallies) for (const params of rows.values()) statements.get(sql).run(...params);
     exec('COMMIT');
     return outcomes;
   } catch (error) {

@@ -8,14 +8,18 @@ import { BackupError } from '../store.ts';
 import type { Recorded } from './commit.ts';
 import type { LogState } from './log-state.ts';
 
-export type WireStatement = Omit<Command, 'params'>;
+export type WireStatement = Omit<Command, 'params'> & { readonly params: number };
+/** Of one transaction: its octets, and how many commands it has. */
+type WireItem = readonly [bytes: number, commands: number];
 /** Octets stand in the block: [begin, end]. */
 type WireValue = string | number | null | readonly [begin: number, end: number];
 export interface WireBatch {
   readonly seq: number;
   /** Statements not sent before, in the order of their numbers. */
   readonly news: readonly WireStatement[];
-  readonly items: readonly { readonly bytes: number; readonly commands: readonly WireCommand[] }[];
+  readonly items: readonly WireItem[];
+  /** The commands of all items, one behind the other: a statement's number, then its parameters. */
+  readonly values: readonly WireValue[];
   readonly block: ArrayBuffer;
 }
 /** Asks for free pages at the end of the file to be given back; answered like a batch of nothing. */
@@ -33,7 +37,6 @@ export interface WireBreakOff {
   readonly breakOff: number;
 }
 export type WireAsked = WireBatch | WireShrink | WireCopy | WireBreakOff | null;
-export type WireCommand = readonly [statement: number, ...params: WireValue[]];
 export type WireError =
   | { readonly kind: 'stale'; readonly message: string }
   | { readonly kind: 'conflict'; readonly what: string }
@@ -73,16 +76,22 @@ export function createEncoder(): (seq: number, batch: readonly Recorded[]) => Wi
     const block = new ArrayBuffer(octets);
     const room = new Uint8Array(block);
     let at = 0;
-    function numberOf({ sql, must, foreign, tally }: Command): number {
+    const values: WireValue[] = [];
+    function numberOf({ sql, must, foreign, tally, params }: Command): number {
       let same = known.get(sql);
       if (same === undefined) {
         same = [];
         known.set(sql, same);
       }
       for (const { statement, number } of same)
-        if (statement.must === must && statement.foreign === foreign && statement.tally === tally)
+        if (
+          statement.must === must &&
+          statement.foreign === foreign &&
+          statement.tally === tally &&
+          statement.params === params.length
+        )
           return number;
-      const statement = { sql, must, foreign, tally };
+      const statement = { sql, must, foreign, tally, params: params.length };
       same.push({ statement, number: next });
       news.push(statement);
       return next++;
@@ -94,29 +103,34 @@ export function createEncoder(): (seq: number, batch: readonly Recorded[]) => Wi
       at += value.length;
       return [begin, at];
     }
-    const items = batch.map(({ commands, bytes }) => ({
-      bytes,
-      commands: commands.map((command): WireCommand => [numberOf(command), ...command.params.map(pack)]),
-    }));
-    return { seq, news, items, block };
+    const items = batch.map(({ commands, bytes }): WireItem => {
+      for (const command of commands) {
+        values.push(numberOf(command));
+        for (const value of command.params) values.push(pack(value));
+      }
+      return [bytes, commands.length];
+    });
+    return { seq, news, items, values, block };
   };
 }
 
 export function createDecoder(): (batch: WireBatch) => Recorded[] {
   const statements: WireStatement[] = [];
-  return ({ news, items, block }) => {
+  return ({ news, items, values, block }) => {
     statements.push(...news);
-    return items.map(({ commands, bytes }) => ({
-      bytes,
-      commands: commands.map(([statement, ...params]) => ({
-        ...statements[statement]!,
-        params: params.map((value) =>
-          Array.isArray(value)
-            ? new Uint8Array(block, value[0], value[1] - value[0])
-            : (value as Exclude<SqlValue, Uint8Array>),
-        ),
-      })),
-    }));
+    let at = 0;
+    function unpack(value: WireValue): SqlValue {
+      return typeof value === 'object' && value !== null
+        ? new Uint8Array(block, value[0], value[1] - value[0])
+        : value;
+    }
+    function next(): Command {
+      const statement = statements[values[at] as number]!;
+      const begin = at + 1;
+      at = begin + statement.params;
+      return { ...statement, params: values.slice(begin, at).map(unpack) };
+    }
+    return items.map(([bytes, commands]) => ({ bytes, commands: Array.from({ length: commands }, next) }));
   };
 }
 

@@ -28,6 +28,9 @@ export interface Writer {
   copy(file: string, report: Report, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
+/** Made once: one made for each batch would keep the batch for as long as it is kept. */
+const NO_REPORT: Report = () => {};
+
 type OnCommit = (info: { ops: number; ms: number }) => void;
 interface Answer {
   readonly outcomes: readonly ItemOutcome[];
@@ -123,7 +126,7 @@ export async function createThreadWriter(
   function ask(
     wire: Exclude<WireAsked, null> & { readonly seq: number },
     hands: readonly ArrayBuffer[] = [],
-    report: Report = () => {},
+    report = NO_REPORT,
   ): Promise<Answer> {
     if (dead !== null) return Promise.reject(dead);
     return new Promise((resolve, reject) => {
