@@ -125,7 +125,7 @@ export interface Scheduler extends Service {
   /** Ends the seizure; `after`: the row as committed, or the row itself where nothing was changed. */
   letGo(before: RecipientRow, after: RecipientRow): void;
   /** Rows that were another node's are served here from now on. */
-  adopt(lanes: readonly LaneSummary[]): void;
+  adopt(lanes: readonly LaneSummary[]): Promise<void>;
   /** Rows may wait in the store that nobody here knows of (a commit whose end was not seen): they are looked for. */
   resync(): Promise<void>;
   /** What other nodes have suspended or resumed is known here, too. */
@@ -150,6 +150,8 @@ const POLL_MS = 60_000;
 /** Messages whose servers are being looked up; half of them of one project at most. */
 const PLANNING = 256;
 const STOP_MS = 20_000;
+/** Lanes taken over in one turn of the event loop. */
+const ADOPTED_AT_ONCE = 1000;
 /** Jobs begun in one turn of the event loop. */
 const MOST_A_TURN = 256;
 const PLACES = 2000;
@@ -649,9 +651,12 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       backlog.schedule(laneOf(row), row.nextAttemptAt);
       arm(row.nextAttemptAt);
     },
-    adopt(summaries) {
-      backlog.add(summaries);
-      arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
+    async adopt(summaries) {
+      for (let from = 0; from < summaries.length; from += ADOPTED_AT_ONCE) {
+        if (from > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+        backlog.add(summaries.slice(from, from + ADOPTED_AT_ONCE));
+        arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
+      }
     },
     async resync() {
       backlog.recount(await read.lanes());

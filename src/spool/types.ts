@@ -230,7 +230,10 @@ export interface SpoolReader {
     limit: number,
     exclude: ReadonlySet<RecipientId>,
   ): Promise<readonly LaneDue[]>;
-  /** The lanes with unsettled recipients that this node serves, only of those members, or of all nodes. */
+  /**
+   * The lanes with unsettled recipients that this node serves, only of those members, or of all nodes; one with rows of
+   * several members may come once for each.
+   */
   lanes(of?: 'all' | readonly string[]): Promise<readonly LaneSummary[]>;
   /**
    * Unsettled recipients in the order of project, lane and time, with their messages. Looks at a bounded number of rows

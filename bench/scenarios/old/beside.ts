@@ -1,5 +1,4 @@
 /** How quickly mail is accepted beside what else goes on: each part an act that lasts as long as it takes. */
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
@@ -7,7 +6,6 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import dnsPacket from 'dns-packet';
 import pg from 'pg';
 import { environment, hikyaku, portOf } from '../../../test/journeys/harness.ts';
 import { authorization } from '../../../test/journeys/journey.ts';
@@ -28,12 +26,12 @@ export async function startEmptyDns(): Promise<EmptyDns> {
   const state = { asked: 0, last: Number.POSITIVE_INFINITY };
   const socket = createSocket('udp4');
   socket.on('message', (packet, peer) => {
-    const { id, questions } = dnsPacket.decode(packet);
     state.asked += 1;
     state.last = performance.now();
-    const flags = dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | 3;
-    const reply = { type: 'response', id: id ?? 0, flags, questions: questions ?? [] } as const;
-    socket.send(dnsPacket.encode(reply), peer.port, peer.address);
+    // The question itself, as an answer (QR) by a server that recurses (RA): NXDOMAIN.
+    packet[2]! |= 0x80;
+    packet[3] = 0x83;
+    socket.send(packet, peer.port, peer.address);
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -52,7 +50,7 @@ export async function startEmptyDns(): Promise<EmptyDns> {
   };
 }
 
-/** `hikyaku backup`, or pg_dump, to its end. */
+/** `hikyaku backup`, or a dump of the database, to its end. */
 export async function backUp({ directory, settings, url }: OldRun): Promise<void> {
   if (url === null) {
     const to = join(directory, 'backup');
@@ -61,11 +59,18 @@ export async function backUp({ directory, settings, url }: OldRun): Promise<void
     if (status !== 0) throw new Error(`backup: ${stderr}`);
     return;
   }
-  const child = spawn('pg_dump', ['--format=custom', '--compress=1', '--file=/dev/null', url], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const [status] = (await once(child, 'exit')) as [number | null];
-  if (status !== 0) throw new Error(`pg_dump: ${status}`);
+  await dump(url);
+}
+/** What pg_dump makes the server do: every row of every table, as of one moment. Its own version need not be there. */
+async function dump(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const { rows } = await client.query(
+    "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+  );
+  for (const { name } of rows) await client.query(`COPY ${name} TO PROGRAM 'cat > /dev/null'`);
+  await client.end();
 }
 
 /** Clients that ask for large lists and the whole project, and read a kilobyte ten times a second. */

@@ -29,6 +29,7 @@ export async function acceptWhile(
   const acting = act().finally(() => {
     state.over = true;
   });
+  acting.catch(() => {}); // it is awaited when the loop has ended
   for (let i = 0; !state.over; i += 1) {
     await delay(Math.max(0, began + (i * 1000) / perSecond - performance.now()));
     const at = performance.now();

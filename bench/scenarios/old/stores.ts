@@ -100,8 +100,10 @@ async function onPostgres(root: string): Promise<OldStores> {
           "INSERT INTO node (id, name, holder, beat, started_at) VALUES ('', 'fill', '', -1, 0)",
         );
       });
-      const run = `run_${process.pid}`;
+      const run = 'run';
+      await server.query(`DROP DATABASE IF EXISTS ${run}`); // of a run that was broken off
       await server.query(`CREATE DATABASE ${run} TEMPLATE ${name} STRATEGY FILE_COPY`);
+      await server.query('CHECKPOINT');
       const directory = temporaryDirectory();
       return {
         directory,

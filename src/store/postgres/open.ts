@@ -8,6 +8,7 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import pg from 'pg';
 import { floorTo, TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
+import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -34,7 +35,7 @@ import { createEventOrder } from './event-order.ts';
 import { createHot } from './hot.ts';
 import { migratePostgres } from './migrate.ts';
 import { createOwners, type Member } from './owners.ts';
-import { createPartitions } from './partitions.ts';
+import { createPartitions, dropDayOf, withClient } from './partitions.ts';
 import type { Recorded } from './plan.ts';
 import { postgresQueue, type ReadQueue } from './queue.ts';
 import { createReading } from './reading.ts';
@@ -107,6 +108,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   opening.defer(() => connection.close());
   opening.defer(() => closing.abort());
   const partitions = createPartitions();
+  // What mail needs today, so that the first message does not wait for it; where that fails, mail makes them itself.
+  if (member !== null)
+    await withClient(pool, (_, client) =>
+      partitions.ensure(client, [dropDayOf(clock.now() + DEFAULT_SENDING.retentionDays * DAY_MS)]),
+    ).catch((error: unknown) => logger.debug({ err: error }, 'no partitions could be made yet'));
   const mark = random.id();
   const writer = createGroupCommit<Recorded>({
     commit: createWriter({

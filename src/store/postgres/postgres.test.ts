@@ -123,7 +123,8 @@ test('each member is given its own waiting rows and those it took over; people s
   const both = {
     due: [rows.b.id, rows.a.id],
     next: make.NOW,
-    lanes: [2],
+    // once for each of those it was of
+    lanes: [1, 1],
     deliveries: ['a', 'b'],
     nextDelivery,
   };

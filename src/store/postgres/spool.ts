@@ -70,9 +70,12 @@ const NEXT_DUE = `SELECT min(m.at) AS at FROM unnest($2::text[], $3::text[]) WIT
     SELECT next_attempt_at AS at FROM recipient r WHERE r.owner = o.owner AND r.project_id = l.project_id AND r.lane = l.lane
       AND next_attempt_at > $4 ORDER BY next_attempt_at LIMIT 1) k) m ON true
   GROUP BY l.n ORDER BY l.n`;
+/** Lanes of one owner in one answer: tens of thousands at once keep the event loop from everybody else. */
+const LANES_AT_ONCE = 1000;
 const LANES = `SELECT project_id, lane, count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'deferred') AS deferred,
     count(*) FILTER (WHERE state = 'held') AS held, min(next_attempt_at) AS next_due
-  FROM recipient WHERE next_attempt_at IS NOT NULL AND owner = ANY ($1::text[]) GROUP BY project_id, lane`;
+  FROM recipient WHERE next_attempt_at IS NOT NULL AND owner = $1 AND (project_id, lane) > ($2, $3)
+  GROUP BY project_id, lane ORDER BY project_id, lane LIMIT ${LANES_AT_ONCE}`;
 
 type Behind = readonly [at: number, state: string, id: string];
 const START: Behind = [-1, '', ''];
@@ -241,12 +244,16 @@ export function postgresSpoolReader(deps: {
         project_id: string;
         next_due: number;
       };
-      const rows = await all<Cells>(LANES, [await ownersOf(of)], LONG_READ);
-      return rows.map(({ project_id, next_due, ...lane }) => ({
-        project: project_id as LaneSummary['project'],
-        nextDue: next_due,
-        ...lane,
-      }));
+      const found: LaneSummary[] = [];
+      for (const owner of await ownersOf(of))
+        for (let last = { project_id: '', lane: '' }; ; ) {
+          const rows = await all<Cells>(LANES, [owner, last.project_id, last.lane]);
+          for (const { project_id, next_due, ...lane } of rows)
+            found.push({ project: project_id as LaneSummary['project'], nextDue: next_due, ...lane });
+          if (rows.length < LANES_AT_ONCE) break;
+          last = rows.at(-1)!;
+        }
+      return found;
     },
     async waiting(filter, { limit, cursor }, own = false) {
       const at = readCursor(cursor);
