@@ -116,11 +116,12 @@ export function createAttempts(deps: {
     remember(scope, at);
     return true;
   }
-  async function isKnown({ pair }: Scopes, now: number): Promise<boolean> {
-    if (!(await succeeded(pair, now))) return false;
+  async function hasSlipped({ pair }: Scopes, now: number): Promise<boolean> {
     const slip = await log.failure(pair, SLIPS);
-    return slip === null || slip <= now - HOUR;
+    return slip !== null && slip > now - HOUR;
   }
+  const isKnown = async (scopes: Scopes, now: number): Promise<boolean> =>
+    (await succeeded(scopes.pair, now)) && !(await hasSlipped(scopes, now));
   /** Whether a stranger tries what many have guessed at. */
   async function isAttacked(scopes: Scopes): Promise<boolean> {
     const now = clock.now();
@@ -165,10 +166,15 @@ export function createAttempts(deps: {
     };
   }
   async function standing(kind: Who['kind'], scopes: Scopes, now: number) {
-    const known = await isKnown(scopes, now);
-    const kept = !known && (await succeeded(scopes.host, now)) ? KEPT_FOR_KNOWN : 0;
-    const caps = capsOf(scopes, kind, known, kept);
-    return { known, caps, wait: await waitFor(caps, now, 0) };
+    // Nearly everybody is known: both questions at once, for others wait behind this one.
+    if (await succeeded(scopes.pair, now)) {
+      const caps = capsOf(scopes, kind, true, 0);
+      const [slipped, wait] = await Promise.all([hasSlipped(scopes, now), waitFor(caps, now, 0)]);
+      if (!slipped) return { known: true, caps, wait };
+    }
+    const kept = (await succeeded(scopes.host, now)) ? KEPT_FOR_KNOWN : 0;
+    const caps = capsOf(scopes, kind, false, kept);
+    return { known: false, caps, wait: await waitFor(caps, now, 0) };
   }
   /** ms a stranger has to come again in; 0: it is its turn. Who is over a cap waits in nobody's place. */
   async function slowed(kind: Who['kind'], scopes: Scopes): Promise<number> {

@@ -30,16 +30,18 @@ export async function acceptWhile(
     state.over = true;
   });
   acting.catch(() => {}); // it is awaited when the loop has ended
-  for (let i = 0; !state.over; i += 1) {
+  const failed: unknown[] = [];
+  for (let i = 0; !state.over && failed.length === 0; i += 1) {
     await delay(Math.max(0, began + (i * 1000) / perSecond - performance.now()));
     const at = performance.now();
-    const one = accepted(target).then(() => {
-      samples.push({ at, ms: performance.now() - at });
-      pending.delete(one);
-    });
+    const one = accepted(target)
+      .then(() => void samples.push({ at, ms: performance.now() - at }))
+      .catch((error: unknown) => void failed.push(error))
+      .finally(() => pending.delete(one));
     pending.add(one);
   }
   await Promise.all([acting, ...pending]);
+  if (failed.length > 0) throw failed[0];
   return samples.sort((a, b) => a.at - b.at);
 }
 async function accepted({ service, who }: Target): Promise<void> {
