@@ -56,7 +56,8 @@ export async function measureReads(target: Target, note: Note, only = ''): Promi
   }
   for (const one of found) {
     const path = await filledIn(one, get);
-    if (path === null) {
+    // An operator's, or nothing is there.
+    if (path === null || (await get(path).catch(() => null)) === null) {
       missing.push(one.id);
       continue;
     }
@@ -71,7 +72,7 @@ export async function measureReads(target: Target, note: Note, only = ''): Promi
   }
   for (const [path, name] of await variants(target, get)) await measure(path, name);
   note('reads', 'longest block of the main thread, ms', Math.max(0, ...blocks), { most: 100 });
-  process.stderr.write(`nothing there to ask for: ${missing.join(', ')}\n`);
+  process.stderr.write(`not asked for: ${missing.join(', ')}\n`);
 }
 
 type Get = (path: string) => Promise<Json>;
