@@ -32,7 +32,7 @@ if (command === undefined) {
       for (const problem of error.problems) process.stderr.write(`hikyaku: ${problem}\n`);
       process.exitCode = 1;
     } else {
-      process.stderr.write(`hikyaku: ${error instanceof Error ? explain(error) : String(error)}\n`);
+      process.stderr.write(`hikyaku: ${error instanceof Error ? await explain(error) : String(error)}\n`);
       process.exitCode = 1;
     }
   }
@@ -44,6 +44,8 @@ if (command === undefined) {
 function isBreak(error: unknown): boolean {
   return error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError');
 }
-function explain(error: Error): string {
-  return process.env['HIKYAKU_LOG_LEVEL'] === 'debug' ? (error.stack ?? error.message) : error.message;
+async function explain(error: Error): Promise<string> {
+  if (process.env['HIKYAKU_LOG_LEVEL'] === 'debug') return error.stack ?? error.message;
+  const { storeWords } = await import('./stores.ts');
+  return storeWords(error) ?? error.message;
 }

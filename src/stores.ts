@@ -28,6 +28,7 @@ import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqli
 import { STORE_FILE } from './store/sqlite/files.ts';
 import { type Embedded, openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
+import { sqliteWords } from './store/sqlite/words.ts';
 import type { Store } from './store/store.ts';
 import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
 import { type ImportOptions, importPostgres } from './store/transfer/import.ts';
@@ -175,3 +176,6 @@ export async function migrateStore({ store }: Config, watch: Watch): Promise<num
   if (store.kind === 'sqlite') return migrateAside(store.directory, watch);
   return (await migratePostgres(store.url, watch)).version;
 }
+
+/** What the engine said, with what to do about it; null where it said nothing that somebody could mend. */
+export const storeWords = (error: unknown): string | null => sqliteWords(error);

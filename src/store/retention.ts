@@ -48,6 +48,8 @@ export interface Swept {
   readonly waiting: readonly MessageId[];
   /** There may be more to do: call again, after a pause. */
   readonly more: boolean;
+  /** Who keeps the step from what is over, and what to do about it. */
+  readonly heldBy?: string | null;
   /** How long whoever accepts mail may have waited for this step, ms: the pause behind it is as long as befits it. */
   readonly ms?: number;
 }

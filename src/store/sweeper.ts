@@ -116,6 +116,11 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
         for (const [kind, count] of Object.entries(swept.removed)) metrics?.retentionRemoved(kind, count);
         round = { ...round, removed: added(round.removed, swept.removed) };
         tell(swept.waiting);
+        if (swept.heldBy)
+          logger.warn(
+            { by: swept.heldBy },
+            'what is over cannot be removed yet: another session of the database holds it',
+          );
         const at = clock.monotonic();
         if (at - toldAt >= TELL_MS) {
           toldAt = at;

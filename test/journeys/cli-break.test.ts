@@ -105,9 +105,15 @@ test('export and import, broken off and repeated', async () => {
     stderr: 'hikyaku export: broken off by SIGTERM; no file was made, and the store is as it was\n',
   });
   assert.deepEqual([partials(), existsSync(file)], [[], false]);
+  const killed = startHikyaku(['export', file], env);
+  await eventually('it writes', async () => partials().length > 0);
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  assert.deepEqual([partials().length, existsSync(file)], [1, false]);
   const exported = await hikyaku(['export', file, '--json'], env);
   assert.equal(exported.status, 0, exported.stderr);
   assert.equal(JSON.parse(exported.stdout).rows.event, EVENTS);
+  assert.deepEqual(partials(), []);
 
   const url = await postgres.database();
   const target = environment(join(root, 'other'), {
@@ -117,13 +123,18 @@ test('export and import, broken off and repeated', async () => {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const importing = startHikyaku(['import', file], target);
-    await eventually('it fills the events', async () => {
+    const fillsEvents = async () => {
       const { rows } = await client.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO event %'`,
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'INSERT INTO event %'`,
       );
       return rows.length > 0;
-    });
+    };
+    const killed = startHikyaku(['import', file], target);
+    await eventually('it fills the events', fillsEvents);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    const importing = startHikyaku(['import', file], target);
+    await eventually('it fills the events', fillsEvents);
     importing.child.kill('SIGINT');
     assert.deepEqual(await importing.ended, {
       status: 130,

@@ -63,6 +63,16 @@ export function openingError(url: string, error: unknown): Error {
       );
     case '25006':
       return say(`${place} is a read-only replica: name the primary`);
+    case '55P03':
+      return say(
+        `another session of ${place} holds what must be changed and does not let go: find it (SELECT pid, application_name, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL), end it (SELECT pg_terminate_backend(pid)), and try again`,
+        true,
+      );
+    case '53100':
+      return say(
+        `the disk of ${place} is full: make room there and try again; nothing was left half (${message})`,
+        true,
+      );
     case '53300':
       return say(`${place} has no connection left: ${message}`, true);
     case null: {

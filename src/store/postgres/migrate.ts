@@ -66,7 +66,7 @@ export async function migratePostgres(url: string, { report, signal }: Watch = u
   }
 }
 /** Ends the session's statement, which may take minutes: the server would see only at its end that the client is gone. */
-async function cancel(url: string, session: number): Promise<void> {
+export async function cancel(url: string, session: number): Promise<void> {
   const other = new pg.Client(connectConfig(url, 'migration'));
   other.on('error', () => {});
   try {

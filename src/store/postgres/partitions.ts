@@ -68,6 +68,8 @@ export interface Dropped {
   readonly events: number;
   readonly attempts: number;
   readonly partitions: readonly string[];
+  /** Who holds one that is over, and what to do about it; null: nobody. */
+  readonly heldBy: string | null;
 }
 /**
  * Drops the partitions of the days before `beforeDay`; the rows that refer to them have gone before (sweep.ts). One that
@@ -82,6 +84,7 @@ export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<
         WHERE i.inhparent = ANY (ARRAY['message_body', 'event', 'attempt']::regclass[]) ORDER BY c.relname`,
     );
     const partitions: string[] = [];
+    let heldBy: string | null = null;
     const counts = { message_body: 0, event: 0, attempt: 0 };
     for (const { name, parent, about } of rows) {
       const day = name.startsWith(`${parent}_d`) ? Number(name.slice(`${parent}_d`.length)) : Number.NaN;
@@ -96,10 +99,27 @@ export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<
         counts[parent] += count;
       } catch (error) {
         if (stateOf(error) !== '55P03') throw error;
+        heldBy = await holderOf(query, name);
+        // whoever holds one holds others: each would be waited for
+        break;
       }
     }
-    return { events: counts.event, attempts: counts.attempt, partitions };
+    return { events: counts.event, attempts: counts.attempt, partitions, heldBy };
   });
+}
+
+/** In words for the log. Nothing that a statement holds is shown. */
+async function holderOf(query: Asking, name: string): Promise<string> {
+  const { rows } = await query<{ pid: number; application: string; state: string; since: Date | null }>(
+    `SELECT a.pid, a.application_name AS application, a.state, a.xact_start AS since FROM pg_locks l
+      JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.relation = to_regclass($1) AND l.granted AND l.pid <> pg_backend_pid()
+      ORDER BY a.xact_start LIMIT 1`,
+    [name],
+  );
+  const found = rows[0];
+  if (found === undefined) return `${name} was held for a moment`;
+  const since = found.since === null ? '' : ` since ${found.since.toISOString()}`;
+  return `${name} is held by session ${found.pid} of the database (${found.application || 'no name'}, ${found.state}${since}): if it does not let go, end it with SELECT pg_terminate_backend(${found.pid})`;
 }
 
 export type Asking = <R extends pg.QueryResultRow>(

@@ -1,6 +1,7 @@
 /** Retention on PostgreSQL gives its room back to the disk: what went lay in partitions of its own. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import pg from 'pg';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Logger, silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
@@ -45,6 +46,52 @@ test('after the sweep the database is smaller on the disk, and what stays is who
   const left = await size();
   assert.ok(left < before - 25 * raw.length, `${before} octets became ${left}`);
   assert.deepEqual(await store.read.message(p.id, kept.id), kept);
+});
+
+test('a session that holds what is over is named, with what to do; the rest of the round goes on', async () => {
+  const url = await server.database();
+  const common = { clock: systemClock, random: createRandom(), logger: silentLogger };
+  await using store = await openPostgresStore({ ...common, url, member: null });
+  const p = await make.withProject(store);
+  await store.transact(p.id, (tx) => {
+    for (const days of [0, 1, 2]) tx.insertMessage(make.message(p, { keepUntil: make.NOW + days * DAY_MS }));
+    tx.insertSuspension({
+      ...{ id: make.newId(), filter: { project: null }, reason: '', actor: '' },
+      ...{ createdAt: make.NOW, expiresAt: make.NOW + 1 },
+    });
+  });
+  const holder = new pg.Client({ connectionString: url, application_name: 'a report' });
+  await holder.connect();
+  try {
+    await holder.query('BEGIN');
+    await holder.query('SELECT count(*) FROM message_body');
+    const { rows } = await holder.query('SELECT pg_backend_pid() AS pid');
+    const now = make.NOW + 9 * DAY_MS;
+    const told: string[] = [];
+    let records = 0;
+    for (let more = true, steps = 0; more; steps += 1) {
+      assert.ok(steps < 100);
+      const swept = await store.sweep(now);
+      if (swept.heldBy) told.push(swept.heldBy);
+      records += swept.removed.records;
+      more = swept.more;
+    }
+    assert.equal(told.length, 1);
+    assert.match(
+      told[0]!,
+      /^message_body_d\d+ is held by session \d+ of the database \(a report, idle in transaction since /,
+    );
+    assert.match(told[0]!, new RegExp(`SELECT pg_terminate_backend\\(${rows[0].pid}\\)$`));
+    assert.equal(records, 1);
+  } finally {
+    await holder.end();
+  }
+  const left = async () =>
+    (await store.pool.query("SELECT FROM pg_inherits WHERE inhparent = 'message_body'::regclass")).rows
+      .length;
+  const before = await left();
+  for (let more = true; more; ) ({ more } = await store.sweep(make.NOW + 9 * DAY_MS + 1));
+  assert.ok((await left()) < before);
 });
 
 test('partitions go by the time of the database, however wrong the clock of the node, and what went is counted', async () => {

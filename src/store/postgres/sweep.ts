@@ -94,6 +94,8 @@ const REQUESTS = 'DELETE FROM limit_request WHERE project_id = $1 AND decided_at
 
 export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
   const walked = { to: '' as string | null };
+  /** The round that met partitions which somebody holds. */
+  const held = { at: Number.NaN };
 
   /** The message, and all that show the same octets, stay until `until`. */
   async function keep(query: Asking, over: Over, until: number): Promise<void> {
@@ -227,10 +229,12 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     if ((deleted.rowCount ?? 0) > 0) return swept(true, { deliveries: deleted.rowCount ?? 0 });
     const gone = await messages(now, today);
     if (gone !== null) return gone;
-    const { partitions: dropped, ...rows } = await dropPartitions(pool, today + 1);
-    if (dropped.length > 0) {
-      partitions.forget();
-      return swept(true, rows);
+    if (now !== held.at) {
+      const { partitions: dropped, heldBy, ...rows } = await dropPartitions(pool, today + 1);
+      if (dropped.length > 0) partitions.forget();
+      // the rest of this round goes on without what is held
+      if (heldBy !== null) held.at = now;
+      if (dropped.length > 0 || heldBy !== null) return { ...swept(true, rows), heldBy };
     }
     const left = await leftOver();
     if (left.more) return swept(true, { deliveries: left.deliveries });

@@ -5,6 +5,7 @@ import { StoreTooNew } from '../store.ts';
 import type { Told } from './aside.ts';
 import { checkIntegrity, copyUnserved } from './backup.ts';
 import { migrate, openDatabase } from './files.ts';
+import { sqliteWords } from './words.ts';
 
 const tell = (told: Told) => void writeSync(1, `${JSON.stringify(told)}\n`);
 
@@ -42,5 +43,9 @@ try {
 } catch (error) {
   if (error instanceof StoreTooNew)
     tell({ kind: 'too new', oldest: error.oldestCompatible, ours: error.ours });
-  else tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  else
+    tell({
+      kind: 'failed',
+      message: sqliteWords(error) ?? (error instanceof Error ? error.message : String(error)),
+    });
 }

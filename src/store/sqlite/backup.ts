@@ -3,15 +3,18 @@
  * store makes the copy; where nobody does, or it cannot, this process copies (VACUUM INTO reads one snapshot and stops
  * no writer, but the log of a store in use grows meanwhile). Invariants: the file appears under its name only whole,
  * checked and synced; it is the owner's alone; the secret key is in it only where it was given.
- * Fails with BackupError, and leaves nothing behind; a process that is killed leaves `<file>.partial-<pid>`.
+ * Fails with BackupError, and leaves nothing behind; a process that is killed leaves `<file>.partial-<pid>`, which the next
+ * backup into that file takes away.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { unwatched, type Watch } from '../../runtime/report.ts';
 import { OUR_VERSION } from '../migrations/sqlite/index.ts';
+import { partialOf } from '../partial.ts';
 import { BackupError, StoreTooNew } from '../store.ts';
 import { checkAside, copyAside } from './aside.ts';
+import { DAMAGED, sqliteWords } from './words.ts';
 
 /** "HIKB" in the header of every backup (https://www.sqlite.org/fileformat.html, 1.3.15); a store in use has 0. */
 export const APPLICATION_ID = 0x48494b42;
@@ -53,12 +56,15 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
   if (!existsSync(source)) throw new BackupError(`there is no store in ${directory}`);
   if (existsSync(file) && !isBackup(file))
     throw new BackupError(`${file} exists and is no backup: it is not replaced`);
-  const partial = `${file}.partial-${process.pid}`;
+  let partial: string | null = null;
   try {
+    partial = partialOf(file);
     // Both ways of copying take an empty file: this is how the copy never has another mode.
     closeSync(openSync(partial, 'wx', 0o600));
     if (!(await copyServed(partial))) await copyAside(source, partial, watch);
-    await checkAside(partial, source, watch);
+    await checkAside(partial, source, watch).catch((error: unknown) => {
+      throw error instanceof BackupError ? new BackupError(`${error.message}; ${DAMAGED}`) : error;
+    });
     const copy = new DatabaseSync(partial);
     try {
       // A copy of all pages says that it has a log of its own, as the store has.
@@ -79,7 +85,8 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
   } catch (error) {
     throw watch.signal.aborted ? watch.signal.reason : backupError(error);
   } finally {
-    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${partial}${suffix}`, { force: true });
+    if (partial !== null)
+      for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${partial}${suffix}`, { force: true });
   }
 }
 
@@ -162,5 +169,8 @@ export function syncPath(path: string): void {
 export function backupError(error: unknown): Error {
   if (error instanceof Error && ['AbortError', 'BrokenOff'].includes(error.name)) return error;
   if (error instanceof BackupError || error instanceof StoreTooNew) return error;
-  return new BackupError(error instanceof Error ? error.message : String(error), error);
+  return new BackupError(
+    sqliteWords(error) ?? (error instanceof Error ? error.message : String(error)),
+    error,
+  );
 }

@@ -1,6 +1,7 @@
 /** What SQLite's errors mean to the caller. Codes: https://www.sqlite.org/rescode.html */
 import { ConflictError, StaleError, StoreError } from '../../runtime/transactor.ts';
 import type { Command } from '../command.ts';
+import { sqliteWords } from './words.ts';
 
 const FULL = 13;
 const BUSY = 5;
@@ -47,7 +48,7 @@ export function storeError(error: unknown): StoreError {
   const primary = code === null ? -1 : code & 0xff;
   const retryable = primary === FULL || primary === BUSY || primary === LOCKED || primary === NOMEM;
   return new StoreError(
-    `sqlite: ${error instanceof Error ? error.message : String(error)}`,
+    `sqlite: ${sqliteWords(error) ?? (error instanceof Error ? error.message : String(error))}`,
     retryable,
     error,
   );

@@ -21,6 +21,7 @@ import {
   type WireCopy,
   type WireTold,
 } from './wire.ts';
+import { sqliteWords } from './words.ts';
 
 export interface WriterData {
   readonly directory: string;
@@ -82,7 +83,9 @@ async function copy({ seq, copy: file }: WireCopy): Promise<void> {
   } catch (error) {
     // What befalls the copy's file says nothing about the store.
     outcomes = encodeError(
-      error instanceof BackupError ? error : new BackupError((error as Error).message, error),
+      error instanceof BackupError
+        ? error
+        : new BackupError(sqliteWords(error) ?? (error as Error).message, error),
     );
   }
   brokenOff.delete(seq);

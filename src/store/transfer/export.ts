@@ -10,6 +10,7 @@ import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
+import { partialOf } from '../partial.ts';
 import { migrate, openDatabase, takeLock } from '../sqlite/files.ts';
 import { encodeRow, FORMAT, FORMAT_VERSION, type Head, TABLES, type TableName } from './format.ts';
 
@@ -37,9 +38,10 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
   void lock;
   const db = database.value;
   migrate(db);
-  const partial = `${file}.partial-${process.pid}`;
+  const partial = partialOf(file);
   const gzip = createGzip({ level: 1 });
-  const out = gzip.pipe(createWriteStream(partial, { mode: 0o600 }));
+  // opened here: a stream that opens it later would make it again behind a failure
+  const out = gzip.pipe(createWriteStream(partial, { fd: openSync(partial, 'wx', 0o600) }));
   const failed = new AbortController();
   out.on('error', (error) => failed.abort(error));
   const write = async (line: string) => {

@@ -10,7 +10,7 @@ import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
 import { GONE } from '../postgres/cluster.ts';
 import { connectConfig, openingError } from '../postgres/connect.ts';
-import { migratePostgres } from '../postgres/migrate.ts';
+import { cancel, migratePostgres } from '../postgres/migrate.ts';
 import { createPartitions, dropDayOf } from '../postgres/partitions.ts';
 import { analyse } from '../postgres/statistics.ts';
 import { type Head, readHead, readLine, type TableName, TransferError } from './format.ts';
@@ -49,7 +49,7 @@ const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
 
 /** Rows by table. */
 export async function importPostgres(options: ImportOptions): Promise<Readonly<Record<string, number>>> {
-  const { url, member, watch: { report } = unwatched } = options;
+  const { url, member, watch = unwatched } = options;
   const { era } = await migratePostgres(url);
   const client = new pg.Client(connectConfig(url, 'import'));
   client.on('error', () => {});
@@ -61,13 +61,28 @@ export async function importPostgres(options: ImportOptions): Promise<Readonly<R
   try {
     await client.query('SET plan_cache_mode = force_generic_plan');
     const counts = await take(client, options, era, member);
-    await analyse(client, 0, report).catch(() => 0);
+    await analyseUnlessEnded(client, url, watch);
     return counts;
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   } finally {
     await client.end().catch(() => {});
+  }
+}
+
+/** What was taken is taken: whoever ends it here ends the looking alone. Never rejects. */
+async function analyseUnlessEnded(client: pg.Client, url: string, { report, signal }: Watch): Promise<void> {
+  let end = () => {};
+  try {
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    end = () => void cancel(url, rows[0]!.pid);
+    signal.addEventListener('abort', end);
+    if (!signal.aborted) await analyse(client, 0, report);
+  } catch {
+    // the first node that starts does it
+  } finally {
+    signal.removeEventListener('abort', end);
   }
 }
 

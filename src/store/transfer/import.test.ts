@@ -1,0 +1,52 @@
+/** An import that is ended when everything is there already: nothing is taken back, and it says what there is. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Project } from '../../iam/types.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { silentLogger } from '../../runtime/logger.ts';
+import { createRandom } from '../../runtime/random.ts';
+import { startPostgres } from '../../testing/postgres.ts';
+import * as make from '../conformance/samples.ts';
+import { openPostgresStore } from '../postgres/open.ts';
+import { openSqliteStore } from '../sqlite/open.ts';
+import { exportSqlite } from './export.ts';
+import { importPostgres } from './import.ts';
+
+const server = await startPostgres({ fsync: 'off', autovacuum: 'off' });
+const directory = mkdtempSync(join(tmpdir(), 'hikyaku-import-'));
+after(async () => {
+  rmSync(directory, { recursive: true, force: true });
+  await server[Symbol.asyncDispose]();
+});
+const common = { clock: systemClock, random: createRandom(), logger: silentLogger };
+
+test('ended while the tables are analysed, an import is done all the same', async () => {
+  let project: Project;
+  {
+    await using store = await openSqliteStore({ ...common, directory });
+    project = await make.withProject(store);
+    await store.transact(project.id, (tx) => tx.insertMessage(make.message(project)));
+  }
+  const file = join(directory, 'export');
+  await exportSqlite({ directory, file, takenAt: make.NOW, keyId: null });
+  const url = await server.database();
+  const ended = new AbortController();
+  const options = { url, file, member: createRandom().id(), now: make.NOW, check() {} };
+  const counts = await importPostgres({
+    ...options,
+    watch: {
+      signal: ended.signal,
+      report({ unit }) {
+        if (unit === 'tables analysed') ended.abort(new Error('ended'));
+      },
+    },
+  });
+  assert.ok(ended.signal.aborted);
+  assert.deepEqual([counts['project'], counts['message']], [1, 1]);
+  await using store = await openPostgresStore({ ...common, url, member: null });
+  assert.deepEqual(await store.read.project(project.id), project);
+  await assert.rejects(importPostgres(options), /the store is not empty/);
+});

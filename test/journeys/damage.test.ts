@@ -1,0 +1,119 @@
+/**
+ * A store that is damaged, or of a newer program: every command says so, with what to do, and leaves nothing half; the
+ * service takes no mail that it cannot keep, and goes on from a backup.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  openSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, test } from 'node:test';
+import { bootstrap, environment, eventually, hikyaku, startService, temporaryDirectory } from './harness.ts';
+import { startJourney } from './journey.ts';
+import { openSmtp, plain, send } from './raw-smtp.ts';
+
+const PAGE = 4096;
+const storeOf = (directory: string) => join(directory, 'hikyaku.sqlite');
+
+/** Writes over so many octets of the file. */
+function overwrite(file: string, at: number, octets: number): void {
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, Buffer.alloc(octets, 0xa5), 0, octets, at);
+}
+/** Where the first page of a table or index lies. */
+function pageOf(directory: string, name: string): number {
+  const db = new DatabaseSync(storeOf(directory), { readOnly: true });
+  const found = db.prepare('SELECT rootpage AS page FROM sqlite_schema WHERE name = ?').get(name);
+  db.close();
+  return (Number(found!['page']) - 1) * PAGE;
+}
+const WAYS: Record<string, (directory: string) => RegExp> = {
+  'of a newer program'(directory) {
+    const db = new DatabaseSync(storeOf(directory));
+    db.exec(`UPDATE meta SET value = 999 WHERE key IN ('version', 'oldest_compatible')`);
+    db.close();
+    return /needs schema version 999 or above; this program knows version \d+: use a newer one/;
+  },
+  'damaged at its beginning'(directory) {
+    overwrite(storeOf(directory), 0, 100);
+    return /is no store, or damaged at its beginning: .*hikyaku restore FILE --force/;
+  },
+  'cut off'(directory) {
+    truncateSync(storeOf(directory), Math.floor(statSync(storeOf(directory)).size / PAGE / 2) * PAGE);
+    return /the store is damaged: .*hikyaku restore FILE --force/;
+  },
+  'with a bad page in a table'(directory) {
+    overwrite(storeOf(directory), pageOf(directory, 'project'), PAGE);
+    return /the store is damaged: .*hikyaku restore FILE --force/;
+  },
+};
+
+describe('a store', () => {
+  for (const [way, damage] of Object.entries(WAYS))
+    test(`${way}: backup, export and serve say what to do, and leave nothing`, async () => {
+      const directory = temporaryDirectory();
+      const env = environment(directory);
+      await bootstrap(env, 'sender.test');
+      const said = damage(directory);
+      const out = temporaryDirectory();
+      for (const command of [['backup', join(out, 'b')], ['export', join(out, 'e')], ['serve']]) {
+        const { status, stderr } = await hikyaku(command, env);
+        assert.equal(status, 1, `${command[0]}: ${stderr}`);
+        assert.match(stderr, said, command[0]);
+      }
+      assert.deepEqual(readdirSync(out), []);
+    });
+  test('with octets in its log that are none of a commit is as it was', async () => {
+    const directory = temporaryDirectory();
+    const env = environment(directory);
+    const who = await bootstrap(env, 'sender.test');
+    writeFileSync(`${storeOf(directory)}-wal`, Buffer.alloc(40_000, 0xa5));
+    const exported = await hikyaku(['queue', '--project', who.project_id, '--json'], env);
+    assert.equal(exported.status, 0, exported.stderr);
+    await using service = await startService({}, directory, true);
+    await using client = await openSmtp(service.ready.submissions, 'implicit');
+    assert.match(await client.command(plain(who.key.id, who.key.secret)), /^235/);
+  });
+});
+
+test('under the service: nothing is taken that could not be kept, the log says what to do, and a backup goes on', async () => {
+  await using j = await startJourney();
+  const { directory, env } = j.service;
+  const submit = async (ready: typeof j.service.ready, to: string) => {
+    await using client = await openSmtp(ready.submissions, 'implicit');
+    await client.command(plain(j.who.key.id, j.who.key.secret));
+    return await send(client, 'a@sender.test', [to], Buffer.from('From: <a@sender.test>\r\n\r\nx\r\n'));
+  };
+  const delivered = async () => (await j.sink.messages()).length;
+  assert.match(await submit(j.service.ready, 'before@out.test'), /^250/);
+  await eventually('delivered', async () => (await delivered()) === 1);
+  const backup = join(temporaryDirectory(), 'backup');
+  assert.equal((await hikyaku(['backup', backup], env)).status, 0);
+  j.service.child.kill('SIGTERM');
+  await once(j.service.child, 'exit');
+  // Only what writes meets it: the service starts.
+  overwrite(storeOf(directory), pageOf(directory, 'message_body'), PAGE);
+  const more = { HIKYAKU_ROUTES: env['HIKYAKU_ROUTES']!, HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true' };
+  {
+    await using damaged = await startService(more, directory, true);
+    assert.match(await submit(damaged.ready, 'during@out.test'), /^451/);
+    const ready = await fetch(`http://${damaged.ready.http}/readyz`);
+    assert.equal(ready.status, 503);
+    await ready.text();
+    assert.ok(damaged.log.some((line) => /the store is damaged: .*hikyaku restore FILE --force/.test(line)));
+    copyFileSync(storeOf(directory), join(temporaryDirectory(), 'kept'));
+  }
+  const restored = await hikyaku(['restore', backup, '--force'], env);
+  assert.equal(restored.status, 0, restored.stderr);
+  await using again = await startService(more, directory, true);
+  assert.match(await submit(again.ready, 'after@out.test'), /^250/);
+  await eventually('delivered', async () => (await delivered()) === 2);
+});
