@@ -11,6 +11,8 @@ function move(
 ): SubscriberDeliveryMove {
   return {
     projectId: delivery.projectId,
+    eventId: delivery.eventId,
+    subscriberId: delivery.subscriberId,
     id: delivery.id,
     from: OPEN,
     to,

@@ -54,6 +54,8 @@ export interface SubscriberDelivery {
 }
 export interface SubscriberDeliveryMove {
   readonly projectId: ProjectId;
+  readonly eventId: EventId;
+  readonly subscriberId: SubscriberId;
   readonly id: DeliveryId;
   readonly from: readonly SubscriberDeliveryState[];
   readonly to: SubscriberDeliveryState;

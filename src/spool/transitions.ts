@@ -21,6 +21,7 @@ function settle(
 ): RecipientMove {
   return {
     projectId: row.projectId,
+    messageId: row.messageId,
     recipientId: row.id,
     from: OPEN,
     to,
@@ -37,6 +38,7 @@ type Waiting = Pick<RecipientMove, 'from' | 'to' | 'lane' | 'attempts' | 'nextAt
 function wait(row: RecipientRow, now: number, waiting: Waiting): RecipientMove {
   return {
     projectId: row.projectId,
+    messageId: row.messageId,
     recipientId: row.id,
     heldSince: waiting.to === 'held' ? (row.heldSince ?? now) : null,
     heldMs: waiting.to === 'held' ? row.heldMs : heldMs(row, now),

@@ -127,6 +127,7 @@ export interface AttemptRow {
 /** A named move (spool/transitions.ts). Applied only if the row is in one of `from`, else StaleError. */
 export interface RecipientMove {
   readonly projectId: ProjectId;
+  readonly messageId: MessageId;
   readonly recipientId: RecipientId;
   readonly from: readonly RecipientState[];
   readonly to: RecipientState;
@@ -245,7 +246,6 @@ export interface SpoolReader {
     /** Only rows this node serves. */
     own?: boolean,
   ): Promise<Page<DueRecipient>>;
-  recipient(project: ProjectId, id: RecipientId): Promise<RecipientRow | null>;
   sentKeys(project: ProjectId, key: string): Promise<readonly SentKey[]>;
   suspensions(): Promise<readonly Suspension[]>;
   operations(

@@ -7,7 +7,7 @@ import type { DatabaseSync } from 'node:sqlite';
 /** Tables that grow with the mail. What reads them must know more of a row than its project. */
 const LARGE = new Set([
   'message',
-  'message_body',
+  'message_part',
   'recipient',
   'attempt',
   'event',

@@ -44,6 +44,8 @@ export function edjConformance(with_: WithStore): void {
     assert.deepEqual([d.event, d.subscriber], [first, s]);
     const move = {
       projectId: p.id,
+      eventId: d.event.id,
+      subscriberId: s.id,
       id: d.delivery.id,
       from: ['pending', 'retry'],
       to: 'retry',

@@ -1,6 +1,17 @@
+import type { DatabaseSync } from 'node:sqlite';
+
 /** One step of the schema forward. */
 export interface Migration {
   readonly version: number;
   readonly oldestCompatible: number;
   readonly sql: string;
+}
+/** One of the embedded store behind whose `sql` rows are moved, some at a time, each time in a transaction of its own. */
+export interface MovingMigration extends Migration {
+  /** Moves what is next; how many rows, 0 where none is left. */
+  readonly moveSome: (db: DatabaseSync) => number;
+  /** Rows that are left to be moved. */
+  readonly left: (db: DatabaseSync) => number;
+  /** When none is left. */
+  readonly behind: string;
 }

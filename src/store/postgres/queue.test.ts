@@ -84,10 +84,11 @@ test('lanes in pages, counted over all members, those of a dead one and of anoth
       Array.from({ length: 13 }, (_, i) => `d${String(i + 7).padStart(2, '0')}.test`),
     );
   }
-  const { id: recipientId, lane } = rows.b[0]!;
+  const { id: recipientId, messageId, lane } = rows.b[0]!;
   await b.transact(p.id, (tx) =>
     tx.moveRecipient({
       projectId: p.id,
+      messageId,
       recipientId,
       from: ['deferred'],
       to: 'delivered',

@@ -299,11 +299,6 @@ export function postgresSpoolReader(deps: {
       const nextCursor = over || last === undefined ? null : writeCursor(last);
       return { items, cursors, nextCursor, ...(isLookedThrough(filter) ? { lookedAt: next } : {}) };
     },
-    async recipient(project, id) {
-      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND id = $2`;
-      const [row] = await all<RecipientCells>(sql, [project, id]);
-      return row === undefined ? null : toRecipient(row);
-    },
     async sentKeys(project, key) {
       const sql = 'SELECT address, message_id, created_at FROM sent_key WHERE project_id = $1 AND key = $2';
       return (await all<SentKeyCells>(sql, [project, key])).map((r) => toSentKey(project, key, r));

@@ -53,7 +53,7 @@ export interface RecipientCells {
 }
 export type Summary = DueRecipient['message'];
 
-export function toSummary(r: MessageCells): Summary {
+export function toSummary(r: Omit<MessageCells, 'body_of'>): Summary {
   return {
     id: r.id as Summary['id'],
     projectId: r.project_id as Summary['projectId'],

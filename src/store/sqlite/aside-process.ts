@@ -25,9 +25,7 @@ function copy(from: string, to: string): number {
 function migrateIn(directory: string): number {
   const db = openDatabase(directory);
   try {
-    return migrate(db, (done, total) =>
-      tell({ kind: 'progress', progress: { done, total, unit: 'steps of the schema' } }),
-    );
+    return migrate(db, (progress) => tell({ kind: 'progress', progress }));
   } finally {
     db.close();
   }

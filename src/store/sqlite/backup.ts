@@ -125,21 +125,30 @@ export function readFacts(file: string): BackupFacts {
     const meta = db.prepare('SELECT value FROM meta WHERE key = ?');
     const oldest = Number(meta.get('oldest_compatible')?.['value'] ?? 0);
     if (oldest > OUR_VERSION) throw new StoreTooNew(oldest, OUR_VERSION);
-    const waiting = db
-      .prepare('SELECT count(*) AS n FROM recipient WHERE next_attempt_at IS NOT NULL')
-      .get()?.['n'];
+    const waiting = tablesOf(db, ['recipient', 'old_recipient']).reduce((sum, table) => {
+      const counted = db
+        .prepare(`SELECT count(*) AS n FROM ${table} WHERE next_attempt_at IS NOT NULL`)
+        .get();
+      return sum + Number(counted?.['n']);
+    }, 0);
     const key = about['secret_key'];
     return {
       version: Number(meta.get('version')?.['value'] ?? 0),
       takenAt: Number(about['taken_at']),
       size: statSync(file).size,
-      waiting: Number(waiting),
+      waiting,
       secretKey: key instanceof Uint8Array ? Buffer.from(key) : null,
       keyId: typeof about['key_id'] === 'string' ? about['key_id'] : null,
     };
   } finally {
     db.close();
   }
+}
+
+/** Those of the tables that are there: rows that a migration has not moved yet are in another one. */
+function tablesOf(db: DatabaseSync, names: readonly string[]): string[] {
+  const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return names.filter((name) => has.get(name) !== undefined);
 }
 
 /** Throws BackupError, with SQLite's first complaints. One call of it, which takes minutes: see aside.ts. */

@@ -10,6 +10,7 @@ import type { MessageId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import * as make from '../conformance/samples.ts';
+import { toId } from './ids.ts';
 import { openSqliteStore } from './open.ts';
 
 const never = new AbortController().signal;
@@ -44,7 +45,7 @@ function idsIn(file: string): Set<string> {
     db
       .prepare('SELECT id FROM message')
       .all()
-      .map(({ id }) => String(id)),
+      .map(({ id }) => toId(id)),
   );
 }
 

@@ -7,22 +7,27 @@ import { createFakeClock } from '../../testing/fake-clock.ts';
 import { createShelf } from '../shelf.ts';
 import { sqliteEventReader } from './edj.ts';
 import { migrate, openDatabase } from './files.ts';
+import { idOf, toId } from './ids.ts';
 import { createStatements, type Statements } from './statements.ts';
 
-const [PROJECT, TOPIC] = ['p' as ProjectId, 't' as TopicId];
+const PROJECT = '01900000-0000-7000-8000-00000000000a' as ProjectId;
+const [TOPIC, OTHER] = ['01900000-0000-7000-8000-00000000000b', '01900000-0000-7000-8000-00000000000c'];
 const EVENTS = 50_000;
 /** One event a second, of two topics in turn. */
 const FILL = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${EVENTS})
   INSERT INTO event (project_id, id, topic_id, service, name, created_at, keep_until)
-  SELECT 'p', printf('%08x-%04x-7000-8000-%012x', (i * 1000) >> 16, (i * 1000) & 65535, i), iif(i % 2 = 0, 't', 'u'), 'mta', 'x', i, i FROM n`;
+  SELECT ${idOf(`'${PROJECT}'`)}, ${idOf("printf('%08x-%04x-7000-8000-%012x', (i * 1000) >> 16, (i * 1000) & 65535, i)")},
+    ${idOf(`iif(i % 2 = 0, '${TOPIC}', '${OTHER}')`)}, 'mta', 'x', i, i FROM n`;
 
 test('what is behind an event that is gone is found by the index, in a topic of any size', async (t) => {
   const db = openDatabase(':memory:');
   t.after(() => db.close());
   migrate(db);
-  db.exec(`INSERT INTO project (id, name, sandbox, created_at) VALUES ('p', 'p', 0, 0)`);
-  for (const topic of ['t', 'u'])
-    db.exec(`INSERT INTO topic (project_id, id, name, created_at) VALUES ('p', '${topic}', '${topic}', 0)`);
+  db.exec(`INSERT INTO project (id, name, sandbox, created_at) VALUES ('${PROJECT}', 'p', 0, 0)`);
+  for (const topic of [TOPIC, OTHER])
+    db.exec(
+      `INSERT INTO topic (project_id, id, name, created_at) VALUES ('${PROJECT}', '${topic}', '${topic}', 0)`,
+    );
   db.exec(FILL);
   const plain = createStatements(db);
   const asked: string[] = [];
@@ -43,10 +48,13 @@ test('what is behind an event that is gone is found by the index, in a topic of 
     note: async () => {},
   });
   const read = sqliteEventReader(statements, shelf);
-  const [{ id }] = plain.all<{ id: EventId }>('SELECT id FROM event WHERE seq = 25000') as [{ id: EventId }];
+  const [{ octets }] = plain.all<{ octets: Uint8Array }>(
+    'SELECT id AS octets FROM event WHERE seq = 25000',
+  ) as [{ octets: Uint8Array }];
+  const id = toId(octets) as EventId;
   db.exec('DELETE FROM event WHERE seq = 25000');
 
-  const found = await read.eventsAfter(PROJECT, TOPIC, id, 8);
+  const found = await read.eventsAfter(PROJECT, TOPIC as TopicId, id, 8);
   // the gone one's place, but for the events of the minute before it, of which half are this topic's
   assert.deepEqual(
     found.map(({ createdAt }) => createdAt),
@@ -58,7 +66,7 @@ test('what is behind an event that is gone is found by the index, in a topic of 
     assert.equal(plan.length, 1, plan.join('\n'));
     assert.match(
       plan[0]!,
-      /^SEARCH event USING (COVERING )?INDEX .*\((project_id=\? AND id<\?|project_id=\? AND topic_id=\? AND seq>\?)\)$/,
+      /^SEARCH event USING (COVERING )?INDEX .*\((id=\?|id<\?|topic_id=\? AND rowid>\?)\)$/,
     );
   }
 });

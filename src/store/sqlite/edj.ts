@@ -21,37 +21,54 @@ import {
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
 import type { Shelf } from '../shelf.ts';
+import { ID, idOf, octetsFrom, toId, withIds } from './ids.ts';
 import type { Statements } from './statements.ts';
 
 /** The next subscriber for which something waits: one look-up in the index, which names the project, too. */
 const NEXT_WAITING = `SELECT subscriber_id, project_id, next_attempt_at FROM subscriber_delivery INDEXED BY delivery_due_of
   WHERE next_attempt_at IS NOT NULL AND subscriber_id > ? ORDER BY subscriber_id, next_attempt_at LIMIT 1`;
 interface Waiting {
-  readonly subscriber_id: string;
-  readonly project_id: string;
+  readonly subscriber_id: Uint8Array;
+  readonly project_id: Uint8Array;
   readonly next_attempt_at: number;
 }
-const DUE_OF = `SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_due_of
+const DUE_OF = `SELECT event, id FROM subscriber_delivery INDEXED BY delivery_due_of
   WHERE subscriber_id = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
+/** Of a row of subscriber_delivery: its event's number, and its own id. */
+interface DueKey {
+  readonly event: number;
+  readonly id: Uint8Array;
+}
 
-const BEFORE = 'SELECT seq FROM event WHERE project_id = ? AND id < ? ORDER BY id DESC LIMIT 1';
+const EVENT =
+  'seq, project_id, id, topic_id, service, name, created_at, expires_at, keep_until, message_id, content, summary';
+const DELIVERY = `d.project_id, d.id, d.subscriber_id, e.id AS event_id, d.event, d.state, d.attempts, d.next_attempt_at, d.last_result, d.created_at
+  FROM subscriber_delivery d`;
+/** Whoever asks by an id that is gone gets the one before it, of whichever project: all are numbered together. */
+const BEFORE = 'SELECT seq FROM event INDEXED BY event_id WHERE id < ? ORDER BY id DESC LIMIT 1';
 
 type SqliteEvent = EventCells & { readonly seq: number };
+type SqliteDelivery = DeliveryCells & { readonly event: number };
+const eventCells = (row: object): SqliteEvent =>
+  withIds<SqliteEvent>(row, ['project_id', 'id', 'topic_id', 'message_id']);
+const deliveryCells = (row: object): SqliteDelivery =>
+  withIds<SqliteDelivery>(row, ['project_id', 'id', 'subscriber_id', 'event_id']);
 
 export function sqliteEventReader(statements: Statements, shelf: Shelf): EventReader {
-  const eventOf = (project: string, id: string) =>
-    statements.get('SELECT * FROM event WHERE project_id = ? AND id = ?').get(project, id) as unknown as
-      | SqliteEvent
-      | undefined;
+  function eventOf(project: string, id: string): SqliteEvent | undefined {
+    const sql = `SELECT ${EVENT} FROM event INDEXED BY event_id WHERE project_id = ${ID} AND id = ${ID}`;
+    const [row] = statements.all<object>(sql, project, id);
+    return row === undefined ? undefined : eventCells(row);
+  }
   /** Of the last event that was surely committed before one that is gone; 0 where that is gone, too. */
-  const seqBefore = (project: string, gone: EventId) =>
-    statements.all<{ seq: number }>(BEFORE, project, surelyBefore(gone))[0]?.seq ?? 0;
-  const deliveryOf = (key: { project_id: string; id: string }) =>
-    statements.all<DeliveryCells>(
-      'SELECT * FROM subscriber_delivery WHERE project_id = ? AND id = ?',
-      key.project_id,
-      key.id,
-    )[0];
+  const seqBefore = (gone: EventId) =>
+    statements.all<{ seq: number }>(BEFORE, octetsFrom(surelyBefore(gone)))[0]?.seq ?? 0;
+  const stillThere = (event: number, subscriber: Uint8Array) =>
+    statements.all<object>(
+      'SELECT 1 FROM subscriber_delivery WHERE event = ? AND subscriber_id = ?',
+      event,
+      subscriber,
+    ).length > 0;
   const subscriberOf = (project: string, id: string) =>
     statements.all<SubscriberTable>(
       'SELECT * FROM subscriber WHERE project_id = ? AND id = ?',
@@ -60,10 +77,13 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
     )[0];
   const hasTopic = (project: string, id: string) =>
     statements.get('SELECT 1 FROM topic WHERE project_id = ? AND id = ?').get(project, id) !== undefined;
-  function readDue(delivery: DeliveryCells, subscriber: SubscriberTable): DueDelivery {
-    const event = eventOf(delivery.project_id, delivery.event_id);
-    if (event === undefined) throw new Error('its event is gone');
-    return { delivery: toDelivery(delivery), event: toEvent(event), subscriber: toSubscriber(subscriber) };
+  function readDue(number: number, of: Uint8Array, subscriber: SubscriberTable): DueDelivery {
+    const [row] = statements.all<object>(`SELECT ${EVENT} FROM event WHERE seq = ?`, number);
+    if (row === undefined) throw new Error('its event is gone');
+    const event = eventCells(row);
+    const sql = `SELECT ${DELIVERY} JOIN event e ON e.seq = d.event WHERE d.event = ? AND d.subscriber_id = ?`;
+    const delivery = toDelivery(deliveryCells(statements.all<object>(sql, number, of)[0]!));
+    return { delivery, event: toEvent(event), subscriber: toSubscriber(subscriber) };
   }
   return {
     async event(project, id) {
@@ -72,58 +92,47 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
     },
     async eventsAfter(project, topic, after, limit) {
       if (!hasTopic(project, topic)) return [];
-      const behind = after === null ? 0 : (eventOf(project, after)?.seq ?? seqBefore(project, after));
-      const sql =
-        'SELECT * FROM event INDEXED BY event_topic WHERE project_id = ? AND topic_id = ? AND seq > ? ORDER BY seq LIMIT ?';
-      return statements.all<SqliteEvent>(sql, project, topic, behind, limit).map(toEvent);
+      const behind = after === null ? 0 : (eventOf(project, after)?.seq ?? seqBefore(after));
+      const sql = `SELECT ${EVENT} FROM event INDEXED BY event_topic WHERE topic_id = ${ID} AND seq > ? ORDER BY seq LIMIT ?`;
+      return statements.all<object>(sql, topic, behind, limit).map((row) => toEvent(eventCells(row)));
     },
     async events(project, topic, { limit, cursor }) {
       if (!hasTopic(project, topic)) return toPage<SqliteEvent, EventRow>([], limit, (r) => r.seq, toEvent);
       const below = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor)) || 0;
-      const sql =
-        'SELECT * FROM event INDEXED BY event_topic WHERE project_id = ? AND topic_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?';
-      return toPage(
-        statements.all<SqliteEvent>(sql, project, topic, below, limit + 1),
-        limit,
-        (r) => r.seq,
-        toEvent,
-      );
+      const sql = `SELECT ${EVENT} FROM event INDEXED BY event_topic WHERE topic_id = ${ID} AND seq < ? ORDER BY seq DESC LIMIT ?`;
+      const rows = statements.all<object>(sql, topic, below, limit + 1).map(eventCells);
+      return toPage(rows, limit, (r) => r.seq, toEvent);
     },
     async deliveries(project, subscriber, { limit, cursor }) {
-      const sql = `SELECT * FROM subscriber_delivery INDEXED BY delivery_subscriber
-        WHERE project_id = ? AND subscriber_id = ? AND id < ? ORDER BY id DESC LIMIT ?`;
-      const rows =
-        subscriberOf(project, subscriber) === undefined
-          ? []
-          : statements.all<DeliveryCells>(sql, project, subscriber, decodeCursor(cursor), limit + 1);
-      return toPage(rows, limit, (r) => r.id, toDelivery);
+      if (subscriberOf(project, subscriber) === undefined)
+        return toPage<SqliteDelivery, SubscriberDelivery>([], limit, (r) => r.event, toDelivery);
+      const below = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor)) || 0;
+      const sql = `SELECT ${DELIVERY} INDEXED BY delivery_subscriber JOIN event e ON e.seq = d.event
+        WHERE d.subscriber_id = ${ID} AND d.event < ? ORDER BY d.event DESC LIMIT ?`;
+      const rows = statements.all<object>(sql, subscriber, below, limit + 1).map(deliveryCells);
+      return toPage(rows, limit, (r) => r.event, toDelivery);
     },
     async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
       const shares = projectShares(perProject);
       const found: DueDelivery[] = [];
-      function take({ project_id, subscriber_id }: Waiting): void {
-        const subscriber = subscriberOf(project_id, subscriber_id);
+      function take(project: string, of: Uint8Array): void {
+        const subscriber = subscriberOf(project, toId(of));
         if (subscriber === undefined) return;
         let counted = 0;
-        for (const key of statements
-          .get(DUE_OF)
-          .iterate(subscriber_id, now) as Iterable<unknown> as Iterable<{
-          project_id: string;
-          id: string;
-        }>) {
-          if (counted >= perSubscriber || found.length >= limit || !shares.hasRoom(key.project_id)) break;
-          if (shelf.has('subscriber_delivery', key.id)) continue;
+        const keys = statements.get(DUE_OF).iterate(of, now) as Iterable<unknown> as Iterable<DueKey>;
+        for (const { event, id: octets } of keys) {
+          if (counted >= perSubscriber || found.length >= limit || !shares.hasRoom(project)) break;
+          const id = toId(octets);
+          if (shelf.has('subscriber_delivery', id)) continue;
           counted++;
-          if (exclude.has(key.id as SubscriberDelivery['id'])) continue;
-          const row = deliveryOf(key);
-          if (row === undefined) continue;
+          if (exclude.has(id as SubscriberDelivery['id'])) continue;
           try {
-            found.push(readDue(row, subscriber));
-            shares.take(key.project_id);
+            found.push(readDue(event, of, subscriber));
+            shares.take(project);
           } catch (error) {
             // removed with its event between two of the questions
-            if (deliveryOf(key) === undefined) continue;
-            shelf.put('subscriber_delivery', key.id, error);
+            if (!stillThere(event, of)) continue;
+            shelf.put('subscriber_delivery', id, error);
           }
         }
       }
@@ -133,11 +142,14 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
         for (;;) {
           if (found.length >= limit) return { due: found, rest: null };
           if (looked === LOOKED_AT) return { due: found, rest: restOf(round, at) };
-          const [next] = statements.all<Waiting>(NEXT_WAITING, at);
-          if (next === undefined || (to !== null && next.subscriber_id > to)) break;
-          at = next.subscriber_id;
+          const [next] = statements.all<Waiting>(NEXT_WAITING, octetsFrom(at));
+          if (next === undefined) break;
+          const subscriber = toId(next.subscriber_id);
+          if (to !== null && subscriber > to) break;
+          at = subscriber;
           looked += 1;
-          if (next.next_attempt_at <= now && shares.hasRoom(next.project_id)) take(next);
+          const project = toId(next.project_id);
+          if (next.next_attempt_at <= now && shares.hasRoom(project)) take(project, next.subscriber_id);
         }
       }
       return { due: found, rest: null };
@@ -156,11 +168,9 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
     insertEvent(e) {
       push({
         sql: `INSERT INTO event (project_id, id, topic_id, service, name, created_at, expires_at, keep_until, message_id, content, summary)
-          SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM topic WHERE project_id = ? AND id = ?`,
+          SELECT ${idOf('project_id')}, ${ID}, ${idOf('id')}, ?, ?, ?, ?, ?, ${ID}, ?, ? FROM topic WHERE project_id = ? AND id = ?`,
         params: [
-          e.projectId,
           e.id,
-          e.topicId,
           e.service,
           e.name,
           e.createdAt,
@@ -175,21 +185,25 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
         must: true,
       });
       push({
-        sql: `INSERT INTO subscriber_delivery (project_id, id, subscriber_id, event_id, state, attempts, next_attempt_at, last_result, created_at)
-          SELECT project_id, hikyaku_id(), id, ?, 'pending', 0, ?, NULL, ? FROM subscriber INDEXED BY subscriber_topic WHERE project_id = ? AND topic_id = ?`,
+        sql: `INSERT INTO subscriber_delivery (event, subscriber_id, project_id, id, state, attempts, next_attempt_at, last_result, created_at)
+          SELECT (SELECT seq FROM event INDEXED BY event_id WHERE id = ${ID}), ${idOf('id')}, ${idOf('project_id')}, ${idOf('hikyaku_id()')}, 'pending', 0, ?, NULL, ?
+          FROM subscriber INDEXED BY subscriber_topic WHERE project_id = ? AND topic_id = ?`,
         params: [e.id, e.createdAt, e.createdAt, e.projectId, e.topicId],
       });
     },
     moveDelivery: (move) =>
       push({
         sql: `UPDATE subscriber_delivery SET state = ?, attempts = ?, next_attempt_at = ?, last_result = ?
-          WHERE project_id = ? AND id = ? AND instr(?, ',' || state || ',') > 0`,
+          WHERE event = (SELECT seq FROM event INDEXED BY event_id WHERE project_id = ${ID} AND id = ${ID}) AND subscriber_id = ${ID}
+          AND id = ${ID} AND instr(?, ',' || state || ',') > 0`,
         params: [
           move.to,
           move.attempts,
           move.nextAttemptAt,
           toJson(move.lastResult),
           move.projectId,
+          move.eventId,
+          move.subscriberId,
           move.id,
           `,${move.from.join(',')},`,
         ],

@@ -2,13 +2,20 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Progress, Report } from '../../runtime/report.ts';
+import type { MovingMigration } from '../migrations/migration.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { StoreLocked, StoreTooNew } from '../store.ts';
 import { isBusy, storeError } from './errors.ts';
+import { pack } from './pack.ts';
 
 export const STORE_FILE = 'hikyaku.sqlite';
 /** ms a writer waits for another process's transaction */
 const BUSY_TIMEOUT = 5000;
+/** KiB of pages kept in memory, as a negative number (https://www.sqlite.org/pragma.html#pragma_cache_size). */
+const CACHE = -8192;
+/** The same while rows are moved: they come from all over the old tables. */
+const MOVING_CACHE = -65_536;
 
 export function openDatabase(directory: string, durable = true): DatabaseSync {
   const inMemory = directory === ':memory:';
@@ -20,7 +27,8 @@ export function openDatabase(directory: string, durable = true): DatabaseSync {
   db.exec(
     `PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durable ? 'FULL' : 'OFF'}; PRAGMA foreign_keys = ON`,
   );
-  db.exec('PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY');
+  db.exec(`PRAGMA cache_size = ${CACHE}; PRAGMA temp_store = MEMORY`);
+  db.function('hikyaku_pack', { deterministic: true }, (octets) => pack(octets as Uint8Array));
   return db;
 }
 /**
@@ -51,37 +59,85 @@ export function shrinkFile(db: DatabaseSync, pages: number): readonly [] {
   }
 }
 /**
- * Runs the migrations that are missing, in one transaction; returns the version. `onStep` is told before each, and at
- * the end. Throws StoreTooNew.
+ * Brings the store to our schema; returns its version. The schema's steps are one transaction up to one that moves rows;
+ * what it moves goes in portions, each a transaction of its own: whatever breaks it off, the next one goes on. Yields
+ * how far it has come, between two transactions. Throws StoreTooNew, and what SQLite said.
  */
-export function migrate(db: DatabaseSync, onStep: (done: number, total: number) => void = () => {}): number {
+export function* migrating(db: DatabaseSync): Generator<Progress, number> {
   // some change the schema's text, which is refused otherwise
   db.enableDefensive(false);
+  try {
+    for (;;) {
+      if (isOlder(db)) yield { done: 0, total: null, unit: 'changing the schema' };
+      const { version, moving } = inTransaction(db, () => changeSchema(db));
+      if (moving === null) return version;
+      db.exec(`PRAGMA cache_size = ${MOVING_CACHE}`);
+      const total = moving.left(db);
+      for (let done = 0; ; ) {
+        yield { done, total, unit: 'messages and events' };
+        const moved = inTransaction(db, () => moving.moveSome(db));
+        if (moved === 0) break;
+        done += moved;
+      }
+      inTransaction(db, () => {
+        db.exec(moving.behind);
+        db.exec("DELETE FROM meta WHERE key = 'moving'");
+      });
+    }
+  } finally {
+    db.exec(`PRAGMA cache_size = ${CACHE}`);
+    db.enableDefensive(true);
+  }
+}
+/** There is something in it, in a form of before. */
+function isOlder(db: DatabaseSync): boolean {
+  const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").get();
+  const version = has && db.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.['value'];
+  return version !== undefined && Number(version) < OUR_VERSION;
+}
+/** The same at one go. */
+export function migrate(db: DatabaseSync, report: Report = () => {}): number {
+  const steps = migrating(db);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    report(value);
+  }
+}
+/** Up to the step behind which rows are to be moved, if there is one. */
+function changeSchema(db: DatabaseSync): { version: number; moving: MovingMigration | null } {
+  db.exec('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT');
+  const read = db.prepare('SELECT value FROM meta WHERE key = ?');
+  const write = db.prepare(
+    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+  );
+  const metaValue = (key: string) => Number(read.get(key)?.['value'] ?? 0);
+  if (metaValue('oldest_compatible') > OUR_VERSION)
+    throw new StoreTooNew(metaValue('oldest_compatible'), OUR_VERSION);
+  const movedBy = (version: number) =>
+    MIGRATIONS.find((one): one is MovingMigration => one.version === version && 'moveSome' in one) ?? null;
+  const begun = movedBy(metaValue('moving'));
+  if (begun !== null) return { version: metaValue('version'), moving: begun };
+  for (const migration of MIGRATIONS) {
+    if (migration.version <= metaValue('version')) continue;
+    db.exec(migration.sql);
+    write.run('version', migration.version);
+    write.run('oldest_compatible', migration.oldestCompatible);
+    const moving = movedBy(migration.version);
+    if (moving === null) continue;
+    write.run('moving', moving.version);
+    return { version: moving.version, moving };
+  }
+  return { version: metaValue('version'), moving: null };
+}
+function inTransaction<R>(db: DatabaseSync, work: () => R): R {
   db.exec('BEGIN IMMEDIATE');
   try {
-    db.exec('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT');
-    const read = db.prepare('SELECT value FROM meta WHERE key = ?');
-    const write = db.prepare(
-      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-    );
-    const metaValue = (key: string) => Number(read.get(key)?.['value'] ?? 0);
-    if (metaValue('oldest_compatible') > OUR_VERSION)
-      throw new StoreTooNew(metaValue('oldest_compatible'), OUR_VERSION);
-    const missing = MIGRATIONS.filter((m) => m.version > metaValue('version'));
-    for (const [done, migration] of missing.entries()) {
-      onStep(done, missing.length);
-      db.exec(migration.sql);
-      write.run('version', migration.version);
-      write.run('oldest_compatible', migration.oldestCompatible);
-    }
-    const version = metaValue('version');
-    onStep(missing.length, missing.length);
+    const result = work();
     db.exec('COMMIT');
-    return version;
+    return result;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
-  } finally {
-    db.enableDefensive(true);
   }
 }

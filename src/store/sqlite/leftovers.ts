@@ -1,9 +1,11 @@
 /**
  * What owners that are gone have left: a topic's events, a subscriber's deliveries, and what a message had that was more
- * than a step. `leftover` names them (migration 010): who removes a topic or a subscriber with a million rows waits for
+ * than a step. `leftover` names them (migration 010), a message by its number: who removes a topic or a subscriber with a million rows waits for
  * one row. Readers do not show what is left. Invariant: a name stays until nothing of it is left.
  */
+import type { SqlValue } from '../command.ts';
 import type { Removed } from '../retention.ts';
+import { ID } from './ids.ts';
 import { pagesOf } from './pace.ts';
 import type { Statements } from './statements.ts';
 import type { Step } from './sweep-mail.ts';
@@ -11,7 +13,7 @@ import type { Step } from './sweep-mail.ts';
 type Kind = 'message' | 'topic' | 'subscriber';
 interface Part {
   readonly counts?: keyof Removed;
-  /** Finds up to `?3` rows of the owner `?1`, `?2`, each by its key; `octets` where they weigh. */
+  /** Finds up to so many rows of the owner, each by its key; `octets` where they weigh. */
   readonly find: string;
   /** Removes a row by its key. */
   readonly remove: string;
@@ -19,32 +21,32 @@ interface Part {
 }
 const ATTEMPTS: Part = {
   counts: 'attempts',
-  find: 'SELECT project_id, message_id, recipient_id, number FROM attempt WHERE project_id = ? AND message_id = ? LIMIT ?',
-  remove: 'DELETE FROM attempt WHERE project_id = ? AND message_id = ? AND recipient_id = ? AND number = ?',
-  key: ['project_id', 'message_id', 'recipient_id', 'number'],
+  find: 'SELECT message, recipient_id, number FROM attempt WHERE message = ? LIMIT ?',
+  remove: 'DELETE FROM attempt WHERE message = ? AND recipient_id = ? AND number = ?',
+  key: ['message', 'recipient_id', 'number'],
 };
 const RECIPIENTS: Part = {
   counts: 'recipients',
-  find: 'SELECT project_id, id FROM recipient INDEXED BY recipient_message WHERE project_id = ? AND message_id = ? LIMIT ?',
-  remove: 'DELETE FROM recipient WHERE project_id = ? AND id = ?',
-  key: ['project_id', 'id'],
+  find: 'SELECT message, id FROM recipient WHERE message = ? LIMIT ?',
+  remove: 'DELETE FROM recipient WHERE message = ? AND id = ?',
+  key: ['message', 'id'],
 };
 const BODIES: Part = {
-  find: `SELECT project_id, message_id, part, length(data) AS octets FROM message_body WHERE project_id = ? AND message_id = ? LIMIT ?`,
-  remove: 'DELETE FROM message_body WHERE project_id = ? AND message_id = ? AND part = ?',
-  key: ['project_id', 'message_id', 'part'],
+  find: 'SELECT message, part, length(data) AS octets FROM message_part WHERE message = ? LIMIT ?',
+  remove: 'DELETE FROM message_part WHERE message = ? AND part = ?',
+  key: ['message', 'part'],
 };
 const EVENTS: Part = {
   counts: 'events',
-  find: 'SELECT project_id, id FROM event INDEXED BY event_topic WHERE project_id = ? AND topic_id = ? LIMIT ?',
-  remove: 'DELETE FROM event WHERE project_id = ? AND id = ?',
-  key: ['project_id', 'id'],
+  find: `SELECT seq FROM event INDEXED BY event_topic WHERE topic_id = ${ID} LIMIT ?`,
+  remove: 'DELETE FROM event WHERE seq = ?',
+  key: ['seq'],
 };
 const DELIVERIES: Part = {
   counts: 'deliveries',
-  find: 'SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_subscriber WHERE project_id = ? AND subscriber_id = ? LIMIT ?',
-  remove: 'DELETE FROM subscriber_delivery WHERE project_id = ? AND id = ?',
-  key: ['project_id', 'id'],
+  find: `SELECT event, subscriber_id FROM subscriber_delivery INDEXED BY delivery_subscriber WHERE subscriber_id = ${ID} LIMIT ?`,
+  remove: 'DELETE FROM subscriber_delivery WHERE event = ? AND subscriber_id = ?',
+  key: ['event', 'subscriber_id'],
 };
 const PARTS: Readonly<Record<Kind, readonly Part[]>> = {
   message: [ATTEMPTS, RECIPIENTS, BODIES],
@@ -60,11 +62,12 @@ export function leftOver(statements: Statements, most: number): Step | null {
   if (owner === undefined) return null;
   const { kind, project, id } = owner;
   for (const { find, remove, key, counts } of PARTS[kind]) {
-    const rows: Record<string, string | number>[] = [];
+    const rows: Record<string, SqlValue>[] = [];
     let units = 0;
-    for (const row of statements.get(find).iterate(project, id, most) as Iterable<unknown> as Iterable<
-      Record<string, string | number>
-    >) {
+    const found = statements
+      .get(find)
+      .iterate(kind === 'message' ? Number(id) : id, most) as Iterable<unknown>;
+    for (const row of found as Iterable<Record<string, SqlValue>>) {
       if (units >= most) break;
       rows.push(row);
       units += 1 + pagesOf(Number(row['octets'] ?? 0));

@@ -5,6 +5,8 @@
  * Fails: StoreLocked, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
  */
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { Clock } from '../../runtime/clock.ts';
 import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
@@ -28,7 +30,7 @@ import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreTx } from '../store.ts';
 import type { Recorded } from './commit.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
-import { migrate, openDatabase, STORE_FILE, takeLock } from './files.ts';
+import { migrating, openDatabase, STORE_FILE, takeLock } from './files.ts';
 import { createLogWatch, type LogFigures } from './log-watch.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
 import { createStatements, type Statements } from './statements.ts';
@@ -114,6 +116,32 @@ export interface SqliteStore extends Store {
   readonly embedded: Embedded;
 }
 
+/** ms between two lines that say how far a migration has come. */
+const TOLD_MS = 10_000;
+
+/** Brings the store to our schema. Where that takes long it says so, and signals are heard between two steps. */
+async function brought(db: DatabaseSync, clock: Clock, logger: Logger): Promise<number> {
+  const steps = migrating(db);
+  const began = clock.monotonic();
+  let toldAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    const { done, total } = step.value;
+    const now = clock.monotonic();
+    if (now - toldAt >= TOLD_MS) {
+      toldAt = now;
+      const secondsLeft =
+        done === 0 || total === null ? null : Math.ceil((((now - began) / done) * (total - done)) / 1000);
+      logger.info(
+        { done, total, secondsLeft },
+        'the store is brought to a new form; mail waits until it is done',
+      );
+    }
+    await setImmediate();
+  }
+}
+
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { directory, clock, random, logger } = options;
   const db = openDatabase(directory, options.durable);
@@ -123,7 +151,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const lock = takeLock(directory);
     opening.defer(() => lock.close());
   }
-  const version = migrate(db);
+  const version = await brought(db, clock, logger);
   if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   db.function('hikyaku_id', () => random.id());
 

@@ -1,5 +1,6 @@
 /**
- * Messages on SQLite as they are shown: their first octets with what was read of them, and any octets by their place.
+ * Messages on SQLite as they are read: without their octets, with the first of them and what was read of them, with any
+ * by their place, or whole.
  * Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
  */
 import { StoreError } from '../../runtime/transactor.ts';
@@ -7,59 +8,120 @@ import type { SpoolReader } from '../../spool/types.ts';
 import { toBuffer } from '../command.ts';
 import { BODY_PART, type MessageCells, toSummary } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
+import { ID, withIds } from './ids.ts';
+import { partSize, unpack } from './pack.ts';
 import type { Statements } from './statements.ts';
 
-const SHOWN = `SELECT m.*, o.prefix, b.data, b.reading FROM message m
-  JOIN message_body o ON o.project_id = m.project_id AND o.message_id = m.id AND o.part = 0
-  JOIN message_body b ON b.project_id = m.project_id AND b.message_id = coalesce(m.body_of, m.id) AND b.part = 0
-  WHERE m.project_id = ? AND m.id = ?`;
-const PARTS = `SELECT b.data FROM message m
-  JOIN message_body b ON b.project_id = m.project_id AND b.message_id = coalesce(m.body_of, m.id)
-  WHERE m.project_id = ? AND m.id = ? AND b.part >= ? AND b.part < ? ORDER BY b.part`;
-type ShownCells = MessageCells & {
+const COLUMNS =
+  'nr, project_id, id, domain_id, body_of, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit, accepted_at, expires_at, keep_until, facts'.split(
+    ', ',
+  );
+/** All of a message but its octets. */
+export const MESSAGE = COLUMNS.join(', ');
+/** `nr` numbers messages in the order of their commits; `body_of` is the number of the one whose octets it shows. */
+export type NumberedCells = Omit<MessageCells, 'body_of'> & {
+  readonly nr: number;
+  readonly body_of: number | null;
+};
+/** Throws TypeError where an id is none. */
+export const messageCells = (row: object): NumberedCells =>
+  withIds<NumberedCells>(row, ['project_id', 'id', 'domain_id']);
+
+const SHOWN = `SELECT ${COLUMNS.map((column) => `m.${column}`).join(', ')}, m.prefix, b.data, b.reading
+  FROM message m INDEXED BY message_id JOIN message b ON b.nr = coalesce(m.body_of, m.nr)
+  WHERE m.project_id = ${ID} AND m.id = ${ID}`;
+const HEAD = `SELECT m.size, coalesce(m.body_of, m.nr) AS body FROM message m INDEXED BY message_id WHERE m.project_id = ${ID} AND m.id = ${ID}`;
+const FIRST = 'SELECT data FROM message WHERE nr = ?';
+const PARTS =
+  'SELECT part, data FROM message_part WHERE message = ? AND part >= ? AND part < ? ORDER BY part';
+
+interface ShownCells {
   readonly prefix: unknown;
   readonly data: unknown;
   readonly reading: unknown;
-};
+}
+interface PartCells {
+  readonly part: number;
+  readonly data: unknown;
+}
 
-export function sqliteShown(statements: Statements, shelf: Shelf): Pick<SpoolReader, 'shown' | 'octets'> {
-  const sizeOf = (project: string, id: string) =>
-    statements.all<{ size: number }>(
-      'SELECT size FROM message WHERE project_id = ? AND id = ?',
-      project,
-      id,
-    )[0]?.size;
+export function sqliteShown(
+  statements: Statements,
+  shelf: Shelf,
+): Pick<SpoolReader, 'message' | 'shown' | 'octets'> {
+  const headOf = (project: string, id: string) =>
+    statements.all<{ size: number; body: number }>(HEAD, project, id)[0];
   function broken(id: string, error: unknown): StoreError {
     shelf.put('message', id, error);
     return new StoreError(`message ${id} cannot be read`, false, error);
   }
+  function shownRow(project: string, id: string) {
+    const [row] = statements.all<object & ShownCells>(SHOWN, project, id);
+    if (row !== undefined) return row;
+    if (headOf(project, id) === undefined) return null;
+    throw broken(id, new Error('the body is gone'));
+  }
+  function partsOf(body: number, first: number, behind: number): Iterable<PartCells> {
+    return statements.get(PARTS).iterate(body, first, behind) as Iterable<unknown> as Iterable<PartCells>;
+  }
   return {
-    async shown(project, id) {
-      const [row] = statements.all<ShownCells>(SHOWN, project, id);
-      if (row === undefined && sizeOf(project, id) === undefined) return null;
+    async message(project, id) {
+      const row = shownRow(project, id);
+      if (row === null) return null;
       try {
-        if (row === undefined) throw new Error('the body is gone');
-        const head = toBuffer(row.data);
-        if (head.length < Math.min(row.size, BODY_PART))
-          throw new Error(`the body has ${head.length} of ${row.size} octets`);
+        const cells = messageCells(row);
+        const { size, ...message } = toSummary(cells);
+        const prefix = toBuffer(row.prefix);
+        const head = unpack(toBuffer(row.data), partSize(size, 0));
+        if (size <= BODY_PART) return { ...message, prefix, raw: head };
+        // One part at a time into its place: a large message is not there twice.
+        const raw = Buffer.allocUnsafeSlow(size);
+        let octets = head.copy(raw);
+        for (const { data } of partsOf(cells.body_of ?? cells.nr, 1, Number.MAX_SAFE_INTEGER))
+          octets += toBuffer(data).copy(raw, octets);
+        if (octets !== size) throw new Error(`the body has ${octets} of ${size} octets`);
+        return { ...message, prefix, raw };
+      } catch (error) {
+        // removed between two of the questions (retention)
+        if (headOf(project, id) === undefined) return null;
+        throw broken(id, error);
+      }
+    },
+    async shown(project, id) {
+      const row = shownRow(project, id);
+      if (row === null) return null;
+      try {
+        const summary = toSummary(messageCells(row));
+        const head = unpack(toBuffer(row.data), partSize(summary.size, 0));
         const reading = row.reading === null ? null : toBuffer(row.reading);
-        return { ...toSummary(row), prefix: toBuffer(row.prefix), head, reading };
+        return { ...summary, prefix: toBuffer(row.prefix), head, reading };
       } catch (error) {
         throw broken(id, error);
       }
     },
     async octets(project, id, start, end) {
-      const [first, behind] = [Math.floor(start / BODY_PART), Math.ceil(end / BODY_PART)];
-      const parts = statements
-        .all<{ data: unknown }>(PARTS, project, id, first, behind)
-        .map(({ data }) => toBuffer(data));
-      const size = sizeOf(project, id);
-      if (size === undefined) return null;
-      const octets = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-      const wanted = Math.max(0, Math.min(end, size) - start);
-      const found = octets.subarray(start - first * BODY_PART, start - first * BODY_PART + wanted);
-      if (found.length < wanted) throw broken(id, new Error(`${found.length} of ${wanted} octets are there`));
-      return found;
+      const about = headOf(project, id);
+      if (about === undefined) return null;
+      const { size, body } = about;
+      const to = Math.min(end, size);
+      const [first, behind] = [Math.floor(start / BODY_PART), Math.ceil(to / BODY_PART)];
+      const found: Buffer[] = [];
+      try {
+        if (first === 0 && behind > 0)
+          found.push(
+            unpack(toBuffer(statements.all<{ data: unknown }>(FIRST, body)[0]?.data), partSize(size, 0)),
+          );
+        for (const { part, data } of partsOf(body, Math.max(1, first), behind))
+          found.push(unpack(toBuffer(data), partSize(size, part)));
+        const octets = found.length === 1 ? found[0]! : Buffer.concat(found);
+        const wanted = Math.max(0, to - start);
+        const given = octets.subarray(start - first * BODY_PART, start - first * BODY_PART + wanted);
+        if (given.length < wanted) throw new Error(`${given.length} of ${wanted} octets are there`);
+        return given;
+      } catch (error) {
+        if (headOf(project, id) === undefined) return null;
+        throw broken(id, error);
+      }
     },
   };
 }

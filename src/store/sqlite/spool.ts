@@ -1,8 +1,9 @@
 /**
- * The spool on SQLite: hand-written SQL, bodies in rows of at most 256 KiB. Invariant: a move is applied only from one
- * of its `from` states. Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
+ * The spool on SQLite: hand-written SQL. A message has a number, in the order of the commits, by which what hangs on it
+ * is found; its first 256 KiB lie in its row, what follows in rows of as much. Invariant: a move is applied only from one
+ * of its `from` states.
  */
-import { MOST_LOOKED_AT, StoreError } from '../../runtime/transactor.ts';
+import { MOST_LOOKED_AT } from '../../runtime/transactor.ts';
 import type {
   DueRecipient,
   LaneKey,
@@ -10,23 +11,12 @@ import type {
   RecipientRow,
   SpoolReader,
   SpoolTx,
-  StoredMessage,
 } from '../../spool/types.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
-import {
-  decodeCursor,
-  decodeUpwards,
-  type Push,
-  type SqlValue,
-  toBit,
-  toBuffer,
-  toJson,
-  toPage,
-} from '../command.ts';
+import { decodeCursor, decodeUpwards, type Push, type SqlValue, toBit, toJson, toPage } from '../command.ts';
 import {
   type AttemptCells,
   BODY_PART,
-  type MessageCells,
   type OperationCells,
   type RecipientCells,
   readCursor,
@@ -42,28 +32,39 @@ import {
   writeCursor,
 } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
-import { sqliteShown } from './shown.ts';
+import { ID, idOf, NR, NR_OF_ID, octetsFrom, toId, withIds } from './ids.ts';
+import { MESSAGE, messageCells, sqliteShown } from './shown.ts';
 import type { Statements } from './statements.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** What recipient_lane is sorted by. */
 const LANE_KEY = ['project_id', 'lane', 'next_attempt_at', 'state', 'id'];
+const markOf = (column: string): string => (column === 'project_id' || column === 'id' ? ID : '?');
+
+/** Of a row of recipient: its message's number, and its own id. */
+interface RecipientKey {
+  readonly message: number;
+  readonly id: Uint8Array;
+}
+const RECIPIENT =
+  'id, project_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn, last_result, created_at, settled_at';
 
 export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
-  const messageOf = (project: string, id: string) =>
-    statements.get('SELECT * FROM message WHERE project_id = ? AND id = ?').get(project, id) as unknown as
-      | MessageCells
-      | undefined;
-  function readDue(project: string, id: string): DueRecipient | null {
+  const recipientOf = (row: object, message: string): RecipientRow =>
+    toRecipient({ ...withIds<RecipientCells>(row, ['id', 'project_id']), message_id: message });
+  function readDue({ message, id }: RecipientKey): DueRecipient | null {
     try {
-      const row = statements
-        .get('SELECT * FROM recipient WHERE project_id = ? AND id = ?')
-        .get(project, id) as unknown as RecipientCells;
-      const message = messageOf(project, row.message_id);
-      if (message === undefined) throw new Error('its message is gone');
-      return { row: toRecipient(row), message: toSummary(message) };
+      const [summary] = statements.all<object>(`SELECT ${MESSAGE} FROM message WHERE nr = ?`, message);
+      const [row] = statements.all<object>(
+        `SELECT ${RECIPIENT} FROM recipient WHERE message = ? AND id = ?`,
+        message,
+        id,
+      );
+      if (summary === undefined) throw new Error('its message is gone');
+      const cells = messageCells(summary);
+      return { row: recipientOf(row!, cells.id), message: toSummary(cells) };
     } catch (error) {
-      shelf.put('recipient', id, error);
+      shelf.put('recipient', toId(id), error);
       return null;
     }
   }
@@ -75,74 +76,49 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
   ): DueRecipient[] {
     const found: DueRecipient[] = [];
     if (limit <= 0) return found;
-    const sql = `SELECT id FROM recipient INDEXED BY recipient_lane
-      WHERE project_id = ? AND lane = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
-    const keys = statements.get(sql).iterate(project, lane, now) as Iterable<unknown> as Iterable<{
-      id: string;
-    }>;
+    const sql = `SELECT message, id FROM recipient INDEXED BY recipient_lane
+      WHERE project_id = ${ID} AND lane = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
+    const keys = statements
+      .get(sql)
+      .iterate(project, lane, now) as Iterable<unknown> as Iterable<RecipientKey>;
     // only the index is walked while skipping
-    for (const { id } of keys) {
+    for (const key of keys) {
+      const id = toId(key.id);
       if (exclude.has(id as RecipientRow['id']) || shelf.has('recipient', id)) continue;
-      const due = readDue(project, id);
+      const due = readDue(key);
       if (due !== null) found.push(due);
       if (found.length >= limit) break;
     }
     return found;
   }
   function nextOf({ project, lane }: LaneKey, now: number): number | null {
-    const sql =
-      'SELECT min(next_attempt_at) AS at FROM recipient INDEXED BY recipient_lane WHERE project_id = ? AND lane = ? AND next_attempt_at > ?';
+    const sql = `SELECT min(next_attempt_at) AS at FROM recipient INDEXED BY recipient_lane
+      WHERE project_id = ${ID} AND lane = ? AND next_attempt_at > ?`;
     return statements.all<{ at: number | null }>(sql, project, lane, now)[0]?.at ?? null;
   }
   return {
-    async message(project, id) {
-      const row = messageOf(project, id);
-      if (row === undefined) return null;
-      const parts = statements
-        .get('SELECT data FROM message_body WHERE project_id = ? AND message_id = ? ORDER BY part')
-        .iterate(project, row.body_of ?? id) as Iterable<unknown> as Iterable<{ data: unknown }>;
-      try {
-        const [first] = statements.all<{ prefix: unknown }>(
-          'SELECT prefix FROM message_body WHERE project_id = ? AND message_id = ? AND part = 0',
-          project,
-          id,
-        );
-        const prefix = toBuffer(first?.prefix);
-        // One part at a time into its place: a large message is not there twice.
-        const raw = Buffer.allocUnsafeSlow(row.size);
-        let octets = 0;
-        for (const part of parts) {
-          const data = toBuffer(part.data);
-          data.copy(raw, octets);
-          octets += data.length;
-        }
-        if (octets !== row.size) throw new Error(`the body has ${octets} of ${row.size} octets`);
-        const { size: _, ...message } = toSummary(row);
-        return { ...message, prefix, raw };
-      } catch (error) {
-        // removed between two of the questions (retention)
-        if (messageOf(project, id) === undefined) return null;
-        shelf.put('message', id, error);
-        throw new StoreError(`message ${id} cannot be read`, false, error);
-      }
-    },
     ...sqliteShown(statements, shelf),
     async recipients(project, message) {
-      const sql =
-        'SELECT * FROM recipient INDEXED BY recipient_message WHERE project_id = ? AND message_id = ? ORDER BY id';
-      return statements.all<RecipientCells>(sql, project, message).map(toRecipient);
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} ORDER BY id`;
+      return statements.all<object>(sql, project, message).map((row) => recipientOf(row, message));
     },
     async recipientPage(project, message, { limit, cursor }) {
-      const sql = `SELECT * FROM recipient INDEXED BY recipient_message
-        WHERE project_id = ? AND message_id = ? AND id > ? ORDER BY id LIMIT ?`;
-      const rows = statements.all<RecipientCells>(sql, project, message, decodeUpwards(cursor), limit + 1);
-      return toPage(rows, limit, (r) => r.id, toRecipient);
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} AND id > ? ORDER BY id LIMIT ?`;
+      const rows = statements
+        .all<object>(sql, project, message, octetsFrom(decodeUpwards(cursor)), limit + 1)
+        .map((row) => recipientOf(row, message));
+      return toPage(
+        rows,
+        limit,
+        (row) => row.id,
+        (row) => row,
+      );
     },
     async attempts(project, message, recipients) {
-      const sql = `SELECT * FROM attempt WHERE project_id = ? AND message_id = ?
-        AND recipient_id IN (SELECT value FROM json_each(?)) ORDER BY at, recipient_id, number`;
-      const rows = statements.all<AttemptCells>(sql, project, message, JSON.stringify(recipients));
-      return rows.map((row) => toAttempt(project, message, row));
+      const sql = `SELECT recipient_id, number, at, outcome, detail FROM attempt WHERE message = ${NR}
+        AND recipient_id IN (SELECT ${idOf('value')} FROM json_each(?)) ORDER BY at, recipient_id, number`;
+      const rows = statements.all<object>(sql, project, message, JSON.stringify(recipients));
+      return rows.map((row) => toAttempt(project, message, withIds<AttemptCells>(row, ['recipient_id'])));
     },
     async due(lanes, now, limit, exclude) {
       return statements.together(() =>
@@ -157,11 +133,13 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         project_id: string;
         next_due: number;
       };
-      return statements.all<Cells>(sql).map(({ project_id, next_due, ...lane }) => ({
-        project: project_id as LaneSummary['project'],
-        nextDue: next_due,
-        ...lane,
-      }));
+      return statements
+        .all<Omit<Cells, 'project_id'> & { project_id: Uint8Array }>(sql)
+        .map(({ project_id, next_due, ...lane }) => ({
+          project: toId(project_id) as LaneSummary['project'],
+          nextDue: next_due,
+          ...lane,
+        }));
     },
     async waiting(filter, { limit, cursor }) {
       const at = readCursor(cursor);
@@ -170,13 +148,18 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const { project, lane } = filter;
       const params: SqlValue[] = project === null ? [] : lane === undefined ? [project] : [project, lane];
       const [known, open] = [LANE_KEY.slice(0, params.length), LANE_KEY.slice(params.length)];
-      let where = ['next_attempt_at IS NOT NULL', ...known.map((column) => `${column} = ?`)].join(' AND ');
+      let where = [
+        'next_attempt_at IS NOT NULL',
+        ...known.map((column) => `${column} = ${markOf(column)}`),
+      ].join(' AND ');
       if (at !== null) {
-        where += ` AND (${open.join(', ')}) > (${open.map(() => '?').join(', ')})`;
+        where += ` AND (${open.join(', ')}) > (${open.map(markOf).join(', ')})`;
         params.push(...at.slice(known.length));
       }
-      const keys = statements.all<WaitingKey>(
-        `SELECT project_id, lane, next_attempt_at, state, id FROM recipient INDEXED BY recipient_lane
+      const keys = statements.all<
+        RecipientKey & Omit<WaitingKey, 'project_id' | 'id'> & { project_id: Uint8Array }
+      >(
+        `SELECT message, project_id, lane, next_attempt_at, state, id FROM recipient INDEXED BY recipient_lane
           WHERE ${where} ORDER BY ${LANE_KEY.join(', ')} LIMIT ?`,
         ...params,
         most,
@@ -185,14 +168,15 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const cursors: string[] = [];
       let last: WaitingKey | null = null;
       let lookedAt = 0;
-      for (const key of keys) {
+      for (const { project_id, id, message, ...rest } of keys) {
         if (items.length >= limit) break;
+        const key: WaitingKey = { ...rest, project_id: toId(project_id), id: toId(id) };
         last = key;
         lookedAt += 1;
         if (filter.lane !== undefined && key.lane !== filter.lane) continue;
         if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
         if (shelf.has('recipient', key.id)) continue;
-        const due = readDue(key.project_id, key.id);
+        const due = readDue({ message, id });
         if (due === null || !matchesWaiting(filter, due)) continue;
         items.push(due);
         cursors.push(writeCursor(key));
@@ -200,14 +184,6 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const nextCursor =
         (lookedAt === keys.length && keys.length < most) || last === null ? null : writeCursor(last);
       return { items, cursors, nextCursor, ...(isLookedThrough(filter) ? { lookedAt } : {}) };
-    },
-    async recipient(project, id) {
-      const [row] = statements.all<RecipientCells>(
-        'SELECT * FROM recipient WHERE project_id = ? AND id = ?',
-        project,
-        id,
-      );
-      return row === undefined ? null : toRecipient(row);
     },
     async sentKeys(project, key) {
       const sql = 'SELECT * FROM sent_key WHERE project_id = ? AND key = ?';
@@ -224,7 +200,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     },
     async depth(project) {
       const depth = { queued: 0, deferred: 0, held: 0 };
-      const of = project === null ? '' : 'AND project_id = ?';
+      const of = project === null ? '' : `AND project_id = ${ID}`;
       const sql = `SELECT state, count(*) AS n FROM recipient INDEXED BY recipient_lane
         WHERE next_attempt_at IS NOT NULL ${of} GROUP BY state`;
       const params = project === null ? [] : [project];
@@ -233,11 +209,12 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       return depth;
     },
     async messages(project, { limit, cursor, domainId, messageIdHeader }) {
-      const params: SqlValue[] = [project, decodeCursor(cursor)];
-      let where = 'project_id = ? AND id < ?';
-      let index = 'sqlite_autoindex_message_1';
+      const below = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor)) || 0;
+      const params: SqlValue[] = [project, below];
+      let where = `project_id = ${ID} AND nr < ?`;
+      let index = 'message_project';
       if (domainId !== undefined) {
-        where += ' AND domain_id = ?';
+        where += ` AND domain_id = ${ID}`;
         index = 'message_domain';
         params.push(domainId);
       }
@@ -246,31 +223,26 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         index = 'message_header';
         params.push(messageIdHeader);
       }
-      const sql = `SELECT * FROM message INDEXED BY ${index} WHERE ${where} ORDER BY id DESC LIMIT ?`;
-      return toPage(statements.all<MessageCells>(sql, ...params, limit + 1), limit, (r) => r.id, toSummary);
+      const sql = `SELECT ${MESSAGE} FROM message INDEXED BY ${index} WHERE ${where} ORDER BY nr DESC LIMIT ?`;
+      const rows = statements.all<object>(sql, ...params, limit + 1).map(messageCells);
+      return toPage(rows, limit, (r) => r.nr, toSummary);
     },
   };
 }
 
 export function sqliteSpoolTx(push: Push): SpoolTx {
-  function insertBody(m: StoredMessage, raw: Buffer, reading: Buffer | null): void {
-    const sql =
-      'INSERT INTO message_body (project_id, message_id, part, prefix, data, reading) VALUES (?, ?, ?, ?, ?, ?)';
-    for (let part = 0; part === 0 || part * BODY_PART < raw.length; part += 1) {
-      const data = raw.length === 0 ? NOTHING : raw.subarray(part * BODY_PART, (part + 1) * BODY_PART);
-      const [prefix, read] = part === 0 ? [m.prefix, reading] : [null, null];
-      push({ sql, params: [m.projectId, m.id, part, prefix, data, read] });
-    }
-  }
   return {
     insertMessage(m, bodyOf, reading) {
+      const raw = bodyOf === undefined ? m.raw : NOTHING;
       push({
-        sql: `INSERT INTO message (project_id, id, domain_id, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit,
-          accepted_at, expires_at, keep_until, facts, body_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        sql: `INSERT INTO message (project_id, id, domain_id, body_of, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit,
+          accepted_at, expires_at, keep_until, facts, prefix, reading, data)
+          VALUES (${ID}, ${ID}, ${ID}, ${NR_OF_ID}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, hikyaku_pack(?))`,
         params: [
           m.projectId,
           m.id,
           m.domainId,
+          bodyOf ?? null,
           m.direction,
           m.source,
           m.mailFrom,
@@ -282,27 +254,30 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           m.expiresAt,
           m.keepUntil,
           JSON.stringify(m.facts),
-          bodyOf ?? null,
+          m.prefix,
+          bodyOf === undefined ? (reading ?? null) : null,
+          raw.subarray(0, BODY_PART),
         ],
       });
-      if (bodyOf === undefined) insertBody(m, m.raw, reading ?? null);
-      else insertBody(m, NOTHING, null);
+      for (let part = 1; part * BODY_PART < raw.length; part += 1)
+        push({
+          sql: `INSERT INTO message_part (message, part, data) VALUES (${NR_OF_ID}, ?, ?)`,
+          params: [m.id, part, raw.subarray(part * BODY_PART, (part + 1) * BODY_PART)],
+        });
     },
     storeReading: (project, id, reading) =>
       push({
-        sql: `UPDATE message_body SET reading = ? WHERE project_id = ? AND part = 0 AND reading IS NULL
-          AND message_id = (SELECT coalesce(body_of, id) FROM message WHERE project_id = ? AND id = ?)`,
-        params: [reading, project, project, id],
+        sql: `UPDATE message SET reading = ? WHERE reading IS NULL
+          AND nr = (SELECT coalesce(body_of, nr) FROM message INDEXED BY message_id WHERE project_id = ${ID} AND id = ${ID})`,
+        params: [reading, project, id],
       }),
     insertRecipient: (r) =>
       push({
-        sql: `INSERT INTO recipient (project_id, id, message_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn,
+        sql: `INSERT INTO recipient (message, id, project_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn,
           last_result, created_at, settled_at)
-          SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM message WHERE project_id = ? AND id = ?`,
+          SELECT nr, ${ID}, project_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM message INDEXED BY message_id WHERE project_id = ${ID} AND id = ${ID}`,
         params: [
-          r.projectId,
           r.id,
-          r.messageId,
           r.address,
           r.domain,
           r.lane,
@@ -323,7 +298,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
     moveRecipient: (move) =>
       push({
         sql: `UPDATE recipient SET state = ?, lane = ?, attempts = ?, next_attempt_at = ?, held_since = ?, held_ms = ?, last_result = ?, settled_at = ?
-          WHERE project_id = ? AND id = ? AND instr(?, ',' || state || ',') > 0`,
+          WHERE message = ${NR} AND id = ${ID} AND instr(?, ',' || state || ',') > 0`,
         params: [
           move.to,
           move.lane,
@@ -334,6 +309,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           toJson(move.lastResult),
           move.settledAt,
           move.projectId,
+          move.messageId,
           move.recipientId,
           `,${move.from.join(',')},`,
         ],
@@ -341,8 +317,9 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
       }),
     insertAttempt: (a) =>
       push({
-        sql: 'INSERT INTO attempt (project_id, message_id, recipient_id, number, at, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)',
-        params: [a.projectId, a.messageId, a.recipientId, a.number, a.at, a.outcome, toJson(a.detail)],
+        sql: `INSERT INTO attempt (message, recipient_id, number, at, outcome, detail)
+          SELECT nr, ${ID}, ?, ?, ?, ? FROM message INDEXED BY message_id WHERE project_id = ${ID} AND id = ${ID}`,
+        params: [a.recipientId, a.number, a.at, a.outcome, toJson(a.detail), a.projectId, a.messageId],
       }),
     insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
       push({

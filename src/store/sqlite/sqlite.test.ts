@@ -134,7 +134,7 @@ test('rows that cannot be read go to the corrupt shelf and stop nobody', async (
     for (const name of ['accepted', 'delivered']) tx.insertEvent(make.event(topic, { name }));
   });
   const db = new DatabaseSync(join(directory, 'hikyaku.sqlite'));
-  db.prepare("UPDATE message SET facts = '{' WHERE id = ?").run(bad.id);
+  db.prepare("UPDATE message SET facts = '{' WHERE id = unhex(?, '-')").run(bad.id);
   db.exec("UPDATE event SET content = 'no' WHERE name = 'accepted'");
   for (let round = 0; round < 2; round += 1) {
     assert.deepEqual(

@@ -9,6 +9,7 @@ import { DAY_MS } from '../../limits/types.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
 import type { Removed } from '../retention.ts';
+import { ID, toId } from './ids.ts';
 import { pagesOf } from './pace.ts';
 import type { Statements } from './statements.ts';
 
@@ -24,40 +25,34 @@ export interface Step {
 /** Holders of octets that others show, looked at in one step; all that show them are over, too, or soon will be. */
 const MOST_HOLDERS = 5_000;
 
-const EVENTS = `SELECT project_id, id, (SELECT count(*) FROM subscriber_delivery d INDEXED BY delivery_event
-    WHERE d.project_id = e.project_id AND d.event_id = e.id) AS deliveries
+const EVENTS = `SELECT seq, (SELECT count(*) FROM subscriber_delivery d WHERE d.event = e.seq) AS deliveries
   FROM event e INDEXED BY event_keep WHERE keep_until <= ? ORDER BY keep_until`;
-const MESSAGES = `SELECT project_id, id, iif(body_of IS NULL, size, 0) AS octets,
-    (SELECT count(*) FROM recipient r INDEXED BY recipient_message WHERE r.project_id = m.project_id AND r.message_id = m.id) AS recipients,
-    (SELECT count(*) FROM attempt a WHERE a.project_id = m.project_id AND a.message_id = m.id) AS attempts,
-    EXISTS (SELECT 1 FROM recipient r INDEXED BY recipient_message
-      WHERE r.project_id = m.project_id AND r.message_id = m.id AND r.next_attempt_at IS NOT NULL) AS waits,
-    (SELECT max(keep_until) FROM message s INDEXED BY message_body_of WHERE s.project_id = m.project_id AND s.body_of = m.id) AS shown_until
+const MESSAGES = `SELECT nr, id, iif(body_of IS NULL, size, 0) AS octets,
+    (SELECT count(*) FROM recipient r WHERE r.message = m.nr) AS recipients,
+    (SELECT count(*) FROM attempt a WHERE a.message = m.nr) AS attempts,
+    EXISTS (SELECT 1 FROM recipient r WHERE r.message = m.nr AND r.next_attempt_at IS NOT NULL) AS waits,
+    (SELECT max(keep_until) FROM message s INDEXED BY message_body_of WHERE s.body_of = m.nr) AS shown_until
   FROM message m INDEXED BY message_keep WHERE keep_until <= ? ORDER BY keep_until`;
-const PUT_OFF = 'UPDATE message SET keep_until = ? WHERE project_id = ? AND id = ?';
+const PUT_OFF = 'UPDATE message SET keep_until = ? WHERE nr = ?';
 
-interface Over {
-  readonly project_id: string;
-  readonly id: string;
-}
 function walk<R>(statements: Statements, sql: string, now: number): Iterable<R> {
   return statements.get(sql).iterate(now) as Iterable<unknown> as Iterable<R>;
 }
 
 export function overEvents(statements: Statements, now: number, most: number): Step {
-  const whole: Over[] = [];
-  let heavy: Over | null = null;
+  const whole: number[] = [];
+  let heavy: number | null = null;
   let [units, deliveries] = [0, 0];
-  for (const event of walk<Over & { deliveries: number }>(statements, EVENTS, now)) {
+  for (const event of walk<{ seq: number; deliveries: number }>(statements, EVENTS, now)) {
     const weight = 1 + event.deliveries;
     if (units + weight > most && units > 0) break;
     if (weight > most) {
-      heavy = event;
+      heavy = event.seq;
       units = most;
       deliveries = most;
       break;
     }
-    whole.push(event);
+    whole.push(event.seq);
     units += weight;
     deliveries += event.deliveries;
   }
@@ -65,26 +60,25 @@ export function overEvents(statements: Statements, now: number, most: number): S
     units,
     removed: { events: whole.length, deliveries },
     record(push) {
-      for (const { project_id, id } of whole) {
-        push({
-          sql: 'DELETE FROM subscriber_delivery INDEXED BY delivery_event WHERE project_id = ? AND event_id = ?',
-          params: [project_id, id],
-        });
-        push({ sql: 'DELETE FROM event WHERE project_id = ? AND id = ?', params: [project_id, id] });
+      for (const seq of whole) {
+        push({ sql: 'DELETE FROM subscriber_delivery WHERE event = ?', params: [seq] });
+        push({ sql: 'DELETE FROM event WHERE seq = ?', params: [seq] });
       }
       // its deliveries first, in several steps: over as they are, nobody misses them
       if (heavy !== null)
         push({
-          sql: `DELETE FROM subscriber_delivery WHERE (project_id, id) IN
-            (SELECT project_id, id FROM subscriber_delivery INDEXED BY delivery_event WHERE project_id = ? AND event_id = ? LIMIT ?)`,
-          params: [heavy.project_id, heavy.id, most],
+          sql: `DELETE FROM subscriber_delivery WHERE event = ?1 AND subscriber_id IN
+            (SELECT subscriber_id FROM subscriber_delivery WHERE event = ?1 LIMIT ?2)`,
+          params: [heavy, most],
         });
     },
   };
 }
 
 export function overMessages(statements: Statements, now: number, most: number): Step {
-  interface Found extends Over {
+  interface Found {
+    readonly nr: number;
+    readonly id: Uint8Array;
     readonly octets: number;
     readonly recipients: number;
     readonly attempts: number;
@@ -92,19 +86,19 @@ export function overMessages(statements: Statements, now: number, most: number):
     readonly shown_until: number | null;
   }
   const whole: Found[] = [];
-  const putOff: (Over & { readonly until: number })[] = [];
+  const putOff: { readonly nr: number; readonly until: number }[] = [];
   const waiting: MessageId[] = [];
-  let heavy: Over | null = null;
+  let heavy: number | null = null;
   let [units, holders] = [0, 0];
   for (const found of walk<Found>(statements, MESSAGES, now)) {
     if (units >= most || holders >= MOST_HOLDERS) break;
-    const { project_id, id, shown_until: shownUntil } = found;
+    const { nr, shown_until: shownUntil } = found;
     if (found.waits === 1) {
-      waiting.push(id as MessageId);
-      putOff.push({ project_id, id, until: now + DAY_MS });
+      waiting.push(toId(found.id) as MessageId);
+      putOff.push({ nr, until: now + DAY_MS });
       units += 1;
     } else if (shownUntil !== null && shownUntil > now) {
-      putOff.push({ project_id, id, until: shownUntil });
+      putOff.push({ nr, until: shownUntil });
       units += 1;
     } else if (shownUntil !== null) {
       // it goes after those that show its octets, which are over, too
@@ -114,7 +108,7 @@ export function overMessages(statements: Statements, now: number, most: number):
       if (units + weight > most && units > 0) break;
       units += weight;
       if (weight > most) {
-        heavy = found;
+        heavy = nr;
         break;
       }
       whole.push(found);
@@ -130,24 +124,48 @@ export function overMessages(statements: Statements, now: number, most: number):
       attempts: sum('attempts'),
     },
     record(push) {
-      for (const { project_id, id } of whole) {
-        for (const sql of PARTS_OF_MESSAGE) push({ sql, params: [project_id, id] });
-        push({ sql: 'DELETE FROM message WHERE project_id = ? AND id = ?', params: [project_id, id] });
+      for (const { nr } of whole) {
+        for (const sql of PARTS_OF_MESSAGE) push({ sql, params: [nr] });
+        push({ sql: REMOVE, params: [nr] });
       }
       if (heavy !== null) {
-        const { project_id, id } = heavy;
-        push({
-          sql: `INSERT OR IGNORE INTO leftover (kind, project, id) VALUES ('message', ?, ?)`,
-          params: [project_id, id],
-        });
-        push({ sql: 'DELETE FROM message WHERE project_id = ? AND id = ?', params: [project_id, id] });
+        push({ sql: LEAVE, params: [heavy] });
+        push({ sql: REMOVE, params: [heavy] });
       }
-      for (const { project_id, id, until } of putOff) push({ sql: PUT_OFF, params: [until, project_id, id] });
+      for (const { nr, until } of putOff) push({ sql: PUT_OFF, params: [until, nr] });
     },
   };
 }
+const REMOVE = 'DELETE FROM message WHERE nr = ?';
+/** What it had is removed as what is left over. */
+const LEAVE = `INSERT OR IGNORE INTO leftover (kind, project, id) VALUES ('message', '', ?)`;
 const PARTS_OF_MESSAGE = [
-  'DELETE FROM attempt WHERE project_id = ? AND message_id = ?',
-  'DELETE FROM recipient INDEXED BY recipient_message WHERE project_id = ? AND message_id = ?',
-  'DELETE FROM message_body WHERE project_id = ? AND message_id = ?',
+  'DELETE FROM attempt WHERE message = ?',
+  'DELETE FROM recipient WHERE message = ?',
+  'DELETE FROM message_part WHERE message = ?',
 ];
+
+/** Messages of a project that is over, whatever waits of them; null where there are none. */
+export function messagesOf(statements: Statements, project: string, most: number): Step | null {
+  const sql = `SELECT nr, iif(body_of IS NULL, size, 0) AS octets FROM message INDEXED BY message_project WHERE project_id = ${ID} LIMIT ?`;
+  const found: number[] = [];
+  let units = 0;
+  const rows = statements.get(sql).iterate(project, most) as Iterable<unknown>;
+  for (const { nr, octets } of rows as Iterable<{ nr: number; octets: number }>) {
+    const weight = 2 + pagesOf(octets);
+    if (units + weight > most && units > 0) break;
+    units += weight;
+    found.push(nr);
+  }
+  if (found.length === 0) return null;
+  return {
+    units,
+    removed: {},
+    record(push) {
+      for (const nr of found) {
+        push({ sql: LEAVE, params: [nr] });
+        push({ sql: REMOVE, params: [nr] });
+      }
+    },
+  };
+}

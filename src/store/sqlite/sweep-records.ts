@@ -8,10 +8,11 @@ import { KEPT, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { SqlValue } from '../command.ts';
-import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
+import { CONTROL_ROWS, closedBefore, removeRows } from '../removal.ts';
 import { FORMER_DOMAIN_DAYS } from '../retention.ts';
+import { leftOver } from './leftovers.ts';
 import type { Statements } from './statements.ts';
-import type { Step } from './sweep-mail.ts';
+import { messagesOf, type Step } from './sweep-mail.ts';
 
 /** Projects looked at in one step. */
 const PROJECTS = 50;
@@ -78,7 +79,10 @@ export function overProject(statements: Statements, now: number, most: number): 
     closedBefore(now),
   );
   if (over === undefined) return null;
-  const left = PROJECT_ROWS.find(
+  // what its mail and its topics leave is removed as what is left over
+  const mail = leftOver(statements, most) ?? messagesOf(statements, over.id, most);
+  if (mail !== null) return mail;
+  const left = CONTROL_ROWS.find(
     ({ table }) =>
       statements.all(`SELECT 1 AS one FROM ${table} WHERE project_id = ? LIMIT 1`, over.id).length > 0,
   );

@@ -13,6 +13,7 @@ import type { SqlValue } from '../command.ts';
 import { partialOf } from '../partial.ts';
 import { migrate, openDatabase, takeLock } from '../sqlite/files.ts';
 import { encodeRow, FORMAT, FORMAT_VERSION, type Head, TABLES, type TableName } from './format.ts';
+import { addFunctions, MOVED } from './moved.ts';
 
 export interface ExportOptions {
   readonly directory: string;
@@ -22,14 +23,6 @@ export interface ExportOptions {
   readonly keyId: string | null;
   readonly watch?: Watch;
 }
-/** Rows of these go by their owners: what owners that are gone have left (sqlite/leftovers.ts) stays behind. */
-const OWNERS: Partial<Record<TableName, { readonly kind: string; readonly column: string }>> = {
-  message_body: { kind: 'message', column: 'message_id' },
-  recipient: { kind: 'message', column: 'message_id' },
-  attempt: { kind: 'message', column: 'message_id' },
-  event: { kind: 'topic', column: 'topic_id' },
-  subscriber_delivery: { kind: 'subscriber', column: 'subscriber_id' },
-};
 /** Rows by table. Throws StoreLocked while a service runs. */
 export async function exportSqlite(options: ExportOptions): Promise<Readonly<Record<string, number>>> {
   const { directory, file, takenAt, keyId, watch: { report, signal } = unwatched } = options;
@@ -37,7 +30,8 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
   using database = disposable(openDatabase(directory));
   void lock;
   const db = database.value;
-  migrate(db);
+  migrate(db, report);
+  addFunctions(db);
   const partial = partialOf(file);
   const gzip = createGzip({ level: 1 });
   // opened here: a stream that opens it later would make it again behind a failure
@@ -54,21 +48,11 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
     let total = 0;
     const all = rowsOf(db);
     for (const table of TABLES) {
-      const columns = db
-        .prepare(`SELECT name FROM pragma_table_info('${table}')`)
-        .all()
-        .map((row) => String(row['name']));
+      const rows = db.prepare(MOVED[table] ?? `SELECT * FROM ${table}`);
+      const columns = rows.columns().map(({ name }) => name);
       await write(JSON.stringify({ table, columns }));
-      const owner = OWNERS[table];
-      const shown =
-        owner === undefined
-          ? ''
-          : `WHERE NOT EXISTS (SELECT 1 FROM leftover l WHERE l.kind = '${owner.kind}' AND l.project = t.project_id AND l.id = t.${owner.column})`;
-      // Events in their order: it is what readers go by.
-      const order = table === 'event' ? 'ORDER BY seq' : '';
-      const rows = db.prepare(`SELECT * FROM ${table} t ${shown} ${order}`).iterate();
       let count = 0;
-      for (const row of rows as Iterable<unknown> as Iterable<Record<string, SqlValue>>) {
+      for (const row of rows.iterate() as Iterable<unknown> as Iterable<Record<string, SqlValue>>) {
         signal.throwIfAborted();
         await write(encodeRow(columns.map((name) => row[name]!)));
         count += 1;
@@ -92,9 +76,10 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
     throw failed.signal.aborted ? failed.signal.reason : error;
   }
 }
+const STORED_IN: Partial<Record<TableName, string>> = { message_body: 'message' };
 /** About: what owners that are gone have left is counted, too. */
 function rowsOf(db: DatabaseSync): number {
-  const counted = TABLES.map((table) => `(SELECT count(*) FROM ${table})`).join(' + ');
+  const counted = TABLES.map((table) => `(SELECT count(*) FROM ${STORED_IN[table] ?? table})`).join(' + ');
   return Number(db.prepare(`SELECT ${counted} AS n`).get()!['n']);
 }
 function sync(path: string): void {

@@ -1,6 +1,6 @@
 /** SQLite's forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
 
-import type { Migration } from '../migration.ts';
+import type { Migration, MovingMigration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { sharedBody } from './002-shared-body.ts';
 import { retention } from './003-retention.ts';
@@ -11,8 +11,9 @@ import { limits } from './007-limits.ts';
 import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
+import { smaller } from './011-smaller.ts';
 
-export const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   first,
   sharedBody,
   retention,
@@ -23,6 +24,7 @@ export const MIGRATIONS: readonly Migration[] = [
   readings,
   attempts,
   leftovers,
+  smaller,
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;
