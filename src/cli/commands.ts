@@ -81,7 +81,7 @@ export const commands: Readonly<Record<string, Command>> = {
     "bring the store to this program's schema",
     '[--json]',
     () => import('./migrate.ts'),
-    'the store is as it was',
+    'nothing is lost: the next start, or this command, goes on',
   ),
   sink: lazy(
     'a recording SMTP server and HTTP hook for development',
