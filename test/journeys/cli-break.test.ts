@@ -87,7 +87,8 @@ test('migrate, broken off and repeated', {
   assert.deepEqual(await migrating.ended, {
     status: 143,
     stdout: '',
-    stderr: 'hikyaku migrate: broken off by SIGTERM; nothing is lost: the next start, or this command, goes on\n',
+    stderr:
+      'hikyaku migrate: broken off by SIGTERM; nothing is lost: the next start, or this command, goes on\n',
   });
   holder.exec('ROLLBACK');
   holder.close();
