@@ -69,8 +69,8 @@ export class StoreTooNew extends Error {
 /** Another process serves this store. */
 export class StoreLocked extends Error {
   override name = 'StoreLocked';
-  constructor(directory: string) {
-    super(`the store in ${directory} is in use by another process`);
+  constructor(directory: string, help = '') {
+    super(`the store in ${directory} is in use by another process${help}`);
   }
 }
 /** A backup cannot be made or restored; the message says why, and what would help. */

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { StoreTooNew } from '../store.ts';
 import type { Told } from './aside.ts';
 import { checkIntegrity, copyUnserved } from './backup.ts';
-import { migrate, openDatabase } from './files.ts';
+import { lockToMigrate, migrate, openDatabase } from './files.ts';
 import { sqliteWords } from './words.ts';
 
 const tell = (told: Told) => void writeSync(1, `${JSON.stringify(told)}\n`);
@@ -24,9 +24,12 @@ function copy(from: string, to: string): number {
 }
 function migrateIn(directory: string): number {
   const db = openDatabase(directory);
+  let lock: DatabaseSync | null = null;
   try {
+    lock = lockToMigrate(db, directory);
     return migrate(db, (progress) => tell({ kind: 'progress', progress }));
   } finally {
+    lock?.close();
     db.close();
   }
 }

@@ -89,11 +89,29 @@ export function* migrating(db: DatabaseSync): Generator<Progress, number> {
     db.enableDefensive(true);
   }
 }
-/** There is something in it, in a form of before. */
-function isOlder(db: DatabaseSync): boolean {
+/** Of what is in it; null: there is nothing yet. */
+function versionOf(db: DatabaseSync): number | null {
   const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").get();
   const version = has && db.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.['value'];
-  return version !== undefined && Number(version) < OUR_VERSION;
+  return version === undefined ? null : Number(version);
+}
+const isOlder = (db: DatabaseSync): boolean => (versionOf(db) ?? OUR_VERSION) < OUR_VERSION;
+/**
+ * For who may have the store beside a service: the lock, where our schema is one that a program which is running now
+ * could not use, else null. Throws StoreLocked where there is such a program.
+ */
+export function lockToMigrate(db: DatabaseSync, directory: string): DatabaseSync | null {
+  const version = versionOf(db);
+  if (version === null) return null;
+  const begun = db.prepare("SELECT 1 FROM meta WHERE key = 'moving'").get() !== undefined;
+  if (!begun && !MIGRATIONS.some((each) => each.version > version && each.oldestCompatible > version))
+    return null;
+  try {
+    return takeLock(directory);
+  } catch (error) {
+    if (!(error instanceof StoreLocked)) throw error;
+    throw new StoreLocked(directory, ', which could not use it in the form of this version: stop that first');
+  }
 }
 /** The same at one go. */
 export function migrate(db: DatabaseSync, report: Report = () => {}): number {

@@ -15,9 +15,11 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { MessageId, ProjectId, SubscriberId, TopicId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import { unwatched } from '../../runtime/report.ts';
 import { CLAIM } from '../conformance/samples.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { BODY_PART } from '../rows/spool.ts';
+import { migrateAside } from './aside.ts';
 import { migrate, migrating, openDatabase } from './files.ts';
 import { openSqliteStore } from './open.ts';
 
@@ -145,6 +147,26 @@ test('a store that cannot take a migration stays as it was', (t) => {
   assert.deepEqual(schema(again), before);
   again.exec(`PRAGMA foreign_keys = ON; DELETE FROM message WHERE id = '${M}'`);
   assert.deepEqual(again.prepare('SELECT * FROM recipient').all(), []);
+});
+
+test('beside a program that could not use the result, no command migrates', async (t) => {
+  const directory = directoryFor(t);
+  storeOf(directory, 10).close();
+  const beside = { directory, clock: systemClock, random: createRandom(), logger: silentLogger, lock: false };
+  {
+    using service = new DatabaseSync(join(directory, 'hikyaku.lock'));
+    service.exec('BEGIN EXCLUSIVE');
+    await assert.rejects(openSqliteStore(beside), { name: 'StoreLocked', message: /stop that first$/ });
+    await assert.rejects(migrateAside(directory, unwatched), { message: /stop that first$/ });
+    const db = openDatabase(directory);
+    assert.equal(db.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.['value'], 10);
+    db.close();
+  }
+  assert.equal(await migrateAside(directory, unwatched), OUR_VERSION);
+  // nobody is kept out any more, and no lock is needed
+  await using service = await open(directory);
+  await using command = await openSqliteStore(beside);
+  assert.deepEqual([service.version, command.version], [OUR_VERSION, OUR_VERSION]);
 });
 
 const MANY = 9_000;

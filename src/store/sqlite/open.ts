@@ -30,7 +30,7 @@ import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreTx } from '../store.ts';
 import type { Recorded } from './commit.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
-import { migrating, openDatabase, STORE_FILE, takeLock } from './files.ts';
+import { lockToMigrate, migrating, openDatabase, STORE_FILE, takeLock } from './files.ts';
 import { createLogWatch, type LogFigures } from './log-watch.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
 import { createStatements, type Statements } from './statements.ts';
@@ -151,7 +151,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const lock = takeLock(directory);
     opening.defer(() => lock.close());
   }
-  const version = await brought(db, clock, logger);
+  const alone = directory !== ':memory:' && options.lock === false ? lockToMigrate(db, directory) : null;
+  const version = await brought(db, clock, logger).finally(() => alone?.close());
   if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   db.function('hikyaku_id', () => random.id());
 
