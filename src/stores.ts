@@ -29,7 +29,7 @@ import { STORE_FILE } from './store/sqlite/files.ts';
 import { type Embedded, openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import { sqliteWords } from './store/sqlite/words.ts';
-import type { Store } from './store/store.ts';
+import { BackupError, type Store } from './store/store.ts';
 import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
 import { type ImportOptions, importPostgres } from './store/transfer/import.ts';
 
@@ -178,4 +178,10 @@ export async function migrateStore({ store }: Config, watch: Watch): Promise<num
 }
 
 /** What the engine said, with what to do about it; null where it said nothing that somebody could mend. */
-export const storeWords = (error: unknown): string | null => sqliteWords(error);
+export function storeWords(error: unknown): string | null {
+  const said = error instanceof BackupError && error.cause instanceof Error ? error.cause : error;
+  const { code, message } = said as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return `${message}: the disk is full: make room and try again; nothing was left half`;
+  return sqliteWords(said);
+}
