@@ -68,6 +68,7 @@ export function auditRoutes(app: FastifyInstance, deps: ApiDeps): void {
           const { actor, ...view } = auditView(event);
           return { ...view, actor: { ...actor, name: await nameOf(event) } };
         },
+        { of: () => deps.read.countAuditEvents(project) },
       );
     },
   );

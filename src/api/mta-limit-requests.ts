@@ -106,7 +106,9 @@ export function mtaLimitRequestRoutes(app: FastifyInstance, deps: ApiDeps): void
         all === true ? 'mta.limit_requests.approve' : 'mta.limit_requests.list',
       );
       const whose = all === true ? null : projectId;
-      return sendList(request, reply, (page) => read.limitRequests(whose, state, page), requestView);
+      return sendList(request, reply, (page) => read.limitRequests(whose, state, page), requestView, {
+        of: () => read.countLimitRequests(whose),
+      });
     },
   );
   const addressOf = async ({ actor }: Principal): Promise<string | null> =>

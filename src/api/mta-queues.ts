@@ -9,7 +9,7 @@ import {
   MIN_RETENTION_DAYS,
   type SendingSettings,
 } from '../limits/types.ts';
-import { parseId } from '../runtime/ids.ts';
+import { type ProjectId, parseId } from '../runtime/ids.ts';
 import type { Watch } from '../runtime/report.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
 import { permitted } from './context.ts';
@@ -205,6 +205,12 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
       );
     },
   );
+  /** What waits of the project, which is kept; of one site alone it is not. */
+  async function waitingOf(project: ProjectId, { lane }: WaitingFilter): Promise<number | null> {
+    if (lane !== undefined) return null;
+    const { queued, deferred, held } = (await deps.queue.page(project, { after: null, limit: 1 })).depth;
+    return queued + deferred + held;
+  }
   app.get(
     '/queues/recipients',
     { schema: { querystring: WaitingQuery, response: { 200: List } } },
@@ -231,6 +237,7 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
             expires_at: iso(message.expiresAt + row.heldMs),
           },
         }),
+        { of: () => waitingOf(projectId, filter) },
       );
     },
   );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { byId, listJson, PAGE_OCTETS, pagesOf } from './pages.ts';
+import { byId, listJson, PAGE_OCTETS, pagesOf, type ReadPage } from './pages.ts';
 
 interface Item {
   readonly id: string;
@@ -133,4 +133,19 @@ test('work ends when its client is gone', async () => {
     /gone/,
   );
   assert.equal(views, 25);
+});
+
+test('a filter says of how many rows it looked at some, where that is known; a list without one says neither', async () => {
+  const items = [1, 2].map((n) => ({ id: String(n) }));
+  const whole = pagesOf({ items, keyOf: byId, order: 'up' });
+  const passing: ReadPage<{ id: string }> = async (page) => ({ ...(await whole(page)), lookedAt: 7 });
+  const answer = async (read: ReadPage<{ id: string }>, rows: number | null) => {
+    const json = await listJson({ read, view: (item) => item, limit: 9, cursor: null, of: async () => rows });
+    const { looked_at, of } = JSON.parse(json);
+    return [looked_at, of];
+  };
+  assert.deepEqual(await answer(passing, 40), [7, 40]);
+  assert.deepEqual(await answer(passing, 3), [7, 7]);
+  assert.deepEqual(await answer(passing, null), [7, undefined]);
+  assert.deepEqual(await answer(whole, 40), [undefined, undefined]);
 });

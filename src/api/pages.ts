@@ -2,7 +2,7 @@
  * Lists, made while they are sent. Invariants: rows are read a few at a time and written item by item, with turns of the
  * event loop between; a page ends at 4 MiB of JSON, or behind its first item; `next_cursor` leads to what follows the last
  * item, wherever the page ended. Where a filter passes rows by, a page ends after a bounded number of them as well, and
- * `looked_at` says of how many. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
+ * `looked_at` says of how many, and `of` in how many, where that is known cheaply. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -24,6 +24,8 @@ export interface ListOptions<T> extends PageRequest {
   readonly view: (item: T) => object | Promise<object>;
   /** Name of the list. */
   readonly name?: string;
+  /** How many rows there are that a filter is looked for in; null: not known cheaply. Asked where rows were looked at. */
+  readonly of?: () => Promise<number | null>;
   /** Fields before the items. */
   readonly beside?: object;
   readonly signal?: AbortSignal;
@@ -57,7 +59,10 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
     await turn();
     signal?.throwIfAborted();
   }
-  const looked = lookedAt === null ? '' : `,"looked_at":${lookedAt}`;
+  const total = lookedAt === null ? null : ((await options.of?.()) ?? null);
+  // What was counted a moment ago may be less than what was looked at.
+  const of = total === null || lookedAt === null ? '' : `,"of":${Math.max(total, lookedAt)}`;
+  const looked = lookedAt === null ? '' : `,"looked_at":${lookedAt}${of}`;
   yield `],"next_cursor":${JSON.stringify(next)}${looked}}`;
 }
 /** The same, whole. */
@@ -88,11 +93,16 @@ export async function sendList<T>(
   reply: FastifyReply,
   read: ReadPage<T>,
   view: ListOptions<T>['view'],
-  { beside = {}, most = 50 }: { readonly beside?: object; readonly most?: number } = {},
+  { beside = {}, most = 50, of }: Pick<ListOptions<T>, 'beside' | 'of'> & { readonly most?: number } = {},
 ): Promise<FastifyReply> {
   const signal = goneSignal(reply);
   const page = pageOf(request, most);
-  return sendPieces(request, reply, listPieces({ ...page, read, view, beside, signal }), signal);
+  return sendPieces(
+    request,
+    reply,
+    listPieces({ ...page, read, view, beside, signal, ...(of === undefined ? {} : { of }) }),
+    signal,
+  );
 }
 /** By the caller's project; a member who names none has a share of his own. */
 function sendPieces(

@@ -71,18 +71,25 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
   using progress = showProgress('queue show');
   const found: DueRecipient[] = [];
   let [cursor, looked] = [options.cursor, 0];
+  const depth = filter.lane === undefined ? await read.depth(project) : null;
+  const total = depth === null ? null : depth.queued + depth.deferred + depth.held;
   do {
     const page = await read.waiting(filter, { limit: Math.min(500, limit - found.length), cursor });
     signal.throwIfAborted();
     found.push(...page.items);
     looked += page.lookedAt ?? page.items.length;
     cursor = page.nextCursor;
-    progress.report({ done: looked, total: null, unit: 'recipients' });
+    progress.report({
+      done: looked,
+      total: total === null ? null : Math.max(total, looked),
+      unit: 'recipients',
+    });
     await new Promise<void>((resolve) => setImmediate(resolve));
   } while (cursor !== null && found.length < limit);
-  const isAll = !isLookedThrough(filter) && filter.lane === undefined;
-  const waiting = cursor !== null && isAll ? await read.depth(project) : null;
-  const total = waiting === null ? null : waiting.queued + waiting.deferred + waiting.held;
+  const leftOut = (of: string) =>
+    isLookedThrough(filter)
+      ? `what follows; ${count(looked)}${of} were looked at`
+      : `what follows${of && `,${of}`}`;
   return {
     items: found.map(({ row, message }) => ({
       id: row.id,
@@ -97,7 +104,7 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
       reason: reasonOf(row, false),
     })),
     line: values,
-    leftOut: total === null ? 'what follows' : `what follows, of ${count(total)} recipients that wait`,
+    leftOut: leftOut(total === null ? '' : ` of ${count(Math.max(total, looked))} recipients that wait`),
     cursor,
   };
 }

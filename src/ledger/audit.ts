@@ -44,6 +44,8 @@ export interface AuditFilter {
 export interface AuditReader {
   /** Newest first. */
   auditEvents(project: ProjectId, filter: AuditFilter, page: PageRequest): Promise<Page<AuditEvent>>;
+  /** null: more than are counted, which are 10,000. */
+  countAuditEvents(project: ProjectId): Promise<number | null>;
 }
 export interface AuditTx {
   insertAuditEvent(event: AuditEvent): void;

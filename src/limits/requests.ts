@@ -37,6 +37,8 @@ export interface LimitRequestReader {
     state: LimitRequestState | null,
     page: PageRequest,
   ): Promise<Page<LimitRequest>>;
+  /** null: more than are counted, which are 10,000. */
+  countLimitRequests(project: ProjectId | null): Promise<number | null>;
 }
 export interface LimitRequestTx {
   /** ConflictError 'limit_request.open' where the project has an open one. */

@@ -80,6 +80,18 @@ describe('lists', () => {
     assert.equal((await suspend()).status, 200);
   });
 
+  test('a filter that no index knows says of how many rows it looked at some', async () => {
+    for (const path of [
+      '/mta/v1/queues/recipients?sender=nobody@x.test',
+      '/iam/v1/audit_events?operation=iam.roles.create',
+      '/mta/v1/limit_requests?state=open',
+    ]) {
+      const { status, json } = await journey.call('GET', path);
+      assert.equal(status, 200);
+      assert.ok(json.of >= json.looked_at && json.looked_at >= 0, `${path}: ${json.looked_at} of ${json.of}`);
+    }
+  });
+
   test('each list of the documents takes limit and cursor; any other array has a bound of its own', () => {
     const lists = reads().filter(isList);
     assert.ok(lists.length > 25, `${lists.length} lists`);

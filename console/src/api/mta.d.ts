@@ -6698,6 +6698,8 @@ export interface operations {
                         next_cursor: string | null;
                         /** @description with a filter: of so many rows `items` are those it means. About 1000 are looked at for one answer, so that it may be short or empty before the end, which is where `next_cursor` is null */
                         looked_at?: number;
+                        /** @description beside `looked_at`: how many rows there are, this page and all others; absent where that is not known cheaply */
+                        of?: number;
                     };
                 };
             };
@@ -7685,6 +7687,8 @@ export interface operations {
                         next_cursor: string | null;
                         /** @description with a filter: of so many rows `items` are those it means. About 1000 are looked at for one answer, so that it may be short or empty before the end, which is where `next_cursor` is null */
                         looked_at?: number;
+                        /** @description beside `looked_at`: how many rows there are, this page and all others; absent where that is not known cheaply */
+                        of?: number;
                     };
                 };
             };

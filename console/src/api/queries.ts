@@ -14,6 +14,9 @@ import { ApiProblem, Unreachable } from './client.ts';
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next_cursor: string | null;
+  /** Where a filter passed rows by. */
+  readonly looked_at?: number;
+  readonly of?: number;
 }
 const MOST_TRIES = 3;
 
@@ -63,7 +66,9 @@ export function useList<T>(
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     enabled,
   });
-  return { ...query, items: query.data?.pages.flatMap((page) => page.items) ?? [] };
+  const pages = query.data?.pages ?? [];
+  const lookedAt = pages.reduce((sum, { looked_at = 0 }) => sum + looked_at, 0);
+  return { ...query, items: pages.flatMap((page) => page.items), lookedAt, of: pages.at(-1)?.of ?? null };
 }
 export type List<T> = ReturnType<typeof useList<T>>;
 

@@ -4,6 +4,7 @@ import { useDocumentTitle } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { List } from '../api/queries.ts';
+import { showNumber } from '../i18n.ts';
 import { ProblemAlert } from './problem.tsx';
 
 interface PageProps {
@@ -94,6 +95,13 @@ export function ListView<T>({ list, empty, children }: ListViewProps<T>) {
       )}
       {list.hasNextPage && (
         <Group>
+          {list.lookedAt > 0 && (
+            <Text size="sm" c="dimmed">
+              {list.of === null
+                ? t('common.looked_at', { shown: showNumber(list.lookedAt) })
+                : t('common.looked_at_of', { shown: showNumber(list.lookedAt), of: showNumber(list.of) })}
+            </Text>
+          )}
           <Button
             variant="default"
             onClick={() => void list.fetchNextPage()}

@@ -65,6 +65,12 @@ const LOOKED_AT = {
   minimum: 0,
   description: `with a filter: of so many rows \`items\` are those it means. About ${MOST_LOOKED_AT} are looked at for one answer, so that it may be short or empty before the end, which is where \`next_cursor\` is null`,
 };
+const OF = {
+  type: 'integer',
+  minimum: 0,
+  description:
+    'beside `looked_at`: how many rows there are, this page and all others; absent where that is not known cheaply',
+};
 const pointer = (name: ResourceName) => ({ $ref: `#/components/schemas/${name}` });
 function schemaOf(answer: Answer): { type: string; schema: object } | null {
   if (answer === null) return null;
@@ -79,7 +85,7 @@ function schemaOf(answer: Answer): { type: string; schema: object } | null {
       properties: {
         items: { type: 'array', items: pointer(answer.list) },
         next_cursor: { anyOf: [{ type: 'string' }, { type: 'null' }] },
-        ...(answer.filtered === true ? { looked_at: LOOKED_AT } : {}),
+        ...(answer.filtered === true ? { looked_at: LOOKED_AT, of: OF } : {}),
       },
     },
   };

@@ -203,6 +203,10 @@ export function accessConformance(with_: WithStore): void {
     const rest = await store.read.auditEvents(p.id, {}, { limit: 2, cursor: page.nextCursor });
     assert.deepEqual([...page.items, ...rest.items], [failed, second, first]);
     assert.equal(page.lookedAt, undefined);
+    assert.deepEqual(
+      [await store.read.countAuditEvents(p.id), await store.read.countAuditEvents(INSTANCE)],
+      [3, 1],
+    );
   });
   with_(
     'access: a filter looks at a bounded number of audit events, says so, and goes on there',

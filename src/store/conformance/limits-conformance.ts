@@ -200,6 +200,10 @@ export function limitsConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.findLimitRequest(theirs.id), theirs);
     assert.equal((await store.read.limitRequests(null, null, ALL)).items.length, 2);
     assert.deepEqual((await store.read.limitRequests(p.id, null, ALL)).items, [mine]);
+    assert.deepEqual(
+      [await store.read.countLimitRequests(null), await store.read.countLimitRequests(p.id)],
+      [2, 1],
+    );
     const by = { by: 'api_client op', at: NOW + 5, note: 'well' };
     const done = approved(mine, { perMinute: 400, perDay: null }, by);
     assert.equal(done.state, 'approved_in_part');

@@ -4,7 +4,7 @@ import type { AuditActor, AuditEvent, AuditFilter, AuditReader, AuditTx } from '
 import { DISORDER_MS, idsFrom } from '../../runtime/ids.ts';
 import { type Ask, command, decodeCursor, fromJson, type Push, toPage } from '../command.ts';
 import type { AuditEventTable, Tables } from '../schema/tables.ts';
-import { lookThrough } from './look-through.ts';
+import { counted, lookThrough, MOST_ROWS } from './look-through.ts';
 
 const toEvent = (r: AuditEventTable): AuditEvent => ({
   id: r.id as AuditEvent['id'],
@@ -28,6 +28,16 @@ function isMeant({ actor, operation, from, to }: AuditFilter, row: AuditEventTab
 
 export function auditReader(db: Kysely<Tables>, ask: Ask): AuditReader {
   return {
+    async countAuditEvents(project) {
+      const rows = db
+        .selectFrom('audit_event')
+        .select('id')
+        .where('project_id', '=', project)
+        .limit(MOST_ROWS);
+      return counted(
+        await ask(db.selectFrom(rows.as('c')).select(({ fn }) => fn.countAll<number>().as('n'))),
+      );
+    },
     async auditEvents(project, filter, page) {
       const youngest = filter.to === undefined ? '~' : idsFrom(filter.to + DISORDER_MS);
       const oldest = filter.from === undefined ? 0 : filter.from - DISORDER_MS;

@@ -13,7 +13,7 @@ import {
 } from '../../limits/traffic.ts';
 import { type Ask, command, decodeCursor, type Push, toPage } from '../command.ts';
 import type { LimitAlertTable, LimitRequestTable, Tables } from '../schema/tables.ts';
-import { lookThrough } from './look-through.ts';
+import { counted, lookThrough, MOST_ROWS } from './look-through.ts';
 
 const toAlert = (r: LimitAlertTable): LimitAlert => ({
   projectId: r.project_id as LimitAlert['projectId'],
@@ -84,6 +84,13 @@ export function limitsReader(db: Kysely<Tables>, ask: Ask): TrafficReader & Aler
     async findLimitRequest(id) {
       const [row] = await ask(db.selectFrom('limit_request').selectAll().where('id', '=', id));
       return row === undefined ? null : toRequest(row);
+    },
+    async countLimitRequests(project) {
+      let rows = db.selectFrom('limit_request').select('id').limit(MOST_ROWS);
+      if (project !== null) rows = rows.where('project_id', '=', project);
+      return counted(
+        await ask(db.selectFrom(rows.as('c')).select(({ fn }) => fn.countAll<number>().as('n'))),
+      );
     },
     async limitRequests(project, state, page) {
       const read = (below: string, limit: number) => {

@@ -6,6 +6,12 @@ import { MOST_LOOKED_AT, type Page, type PageRequest } from '../../runtime/trans
 import { decodeCursor, encodeCursor } from '../command.ts';
 
 const AT_ONCE = 250;
+/** Rows counted to say of how many a page has looked at some: more are not known cheaply. */
+const MOST_COUNTED = 10_000;
+/** How many rows there are, from up to one more than are counted; null: more. */
+export const MOST_ROWS = MOST_COUNTED + 1;
+export const counted = (rows: readonly { readonly n: number }[]): number | null =>
+  rows[0]!.n > MOST_COUNTED ? null : rows[0]!.n;
 
 export interface LookThrough<R, T> {
   /** Rows with an id below `below`, the highest first. */

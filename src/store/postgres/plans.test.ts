@@ -51,6 +51,7 @@ const MEANT: readonly (readonly [statement: RegExp, why: string])[] = [
     /^DELETE FROM (\w+) WHERE \(.*\) IN \(SELECT .* FROM \1 WHERE project_id = \$1 .*LIMIT \d+\)$/,
     'a closed project goes',
   ],
+  [/^select count\(\*\) as "n" from \(select "id" from "audit_event" .* limit \$2\)/, 'counts up to 10,000'],
   [/^DELETE FROM queue_operation WHERE id = ANY/, 'what people have done by hand, once an hour'],
   [/^DELETE FROM task WHERE project_id = \$1/, 'once an hour, beside the writer'],
   [/^SELECT count\(\*\) AS n FROM (?:event|attempt)_d…$/, 'a day that goes and was too small to be analysed'],
