@@ -33,14 +33,11 @@ const MEANT: readonly (readonly [RegExp, string])[] = [
     /^SELECT message, project_id, lane, next_attempt_at, state, id FROM recipient .* LIMIT \?$/,
     'a bounded part, in order',
   ],
-<<<<<<< HEAD
   [
     /^SELECT nr, iif\(.*\) AS octets FROM message INDEXED BY message_project .* LIMIT \?$/,
     'so many messages of a closed project',
   ],
-=======
   [/^select count\(\*\) as "n" from \(select "id" from "audit_event" .* limit \?\)/, 'counts up to 10,000'],
->>>>>>> d20faae (api: a filter says of how many rows it looked at some, in lists, in hikyaku queue and in the console)
   [/^SELECT 1 AS one FROM \w+ WHERE project_id = \? LIMIT 1$/, 'one row of a closed project'],
   [/^DELETE FROM \w+ WHERE \(.*\) IN \(SELECT .* LIMIT \?\)$/, 'so many rows of a closed project'],
 ];
