@@ -476,7 +476,7 @@ export async function startService(
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
   const notices = createNotices(clock, logger);
   const turnstile = createTurnstile(clock, createPressure(clock));
-  const inFlight = createInFlight(clock);
+  const inFlight = createInFlight(clock, metrics.refusedInFlight);
   const trustedProxy = createNetworkList(config.trustedProxies);
   const exempt = (address: string) => inTrusted(address) !== undefined || trustedProxy(address);
   const takes = createReceiver({

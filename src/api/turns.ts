@@ -1,6 +1,6 @@
 /**
- * Requests take turns. As soon as the key is known, one more of its project is in flight; before the body is looked at,
- * the request waits for the project's turn. What a member asks for is his own, so that a project's flood keeps nobody from
+ * Requests take turns. As soon as the key is known, one more of its project is in flight; before the body is read, the
+ * request waits for the project's turn. What a member asks for is his own, so that a project's flood keeps nobody from
  * the console that could end it. Fails with a Problem where too many are in flight, told late.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -22,17 +22,14 @@ export function takeTurns(
   { turnstile, inFlight }: { turnstile: Pick<Turnstile, 'turn'>; inFlight: InFlight },
 ): void {
   app.addHook('onRequest', async (request, reply) => {
-    const place = await inFlight.enter(shareOf(request));
+    const place = await inFlight.enter(shareOf(request), 'http');
     if (place === null) throw tooMany();
     request.place = place;
     const leave = () => place[Symbol.dispose]();
     if (reply.raw.destroyed) leave();
     else reply.raw.once('close', leave);
-  });
-  app.addHook('preValidation', (request, reply, done) => {
-    const turn = turnstile.turn(shareOf(request));
-    if (turn === undefined) return done();
-    void turn.then(() => done(reply.raw.destroyed ? new ClientGone('the client went away') : undefined));
+    await turnstile.turn(shareOf(request));
+    if (reply.raw.destroyed) throw new ClientGone('the client went away');
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
     request.place?.[Symbol.dispose]();

@@ -150,7 +150,7 @@ test('of forty sessions that flood, two under pressure are on the way, and anoth
 test('beyond its most in flight a project is told to come again, late, and what was reserved is let go', async () => {
   const clock = createFakeClock();
   const turns = turnsFor(clock);
-  for (let i = 0; i < MOST_IN_FLIGHT; i++) await turns.inFlight.enter('many');
+  for (let i = 0; i < MOST_IN_FLIGHT; i++) await turns.inFlight.enter('many', 'smtp');
   let released = 0;
   const limiter = { reserve: async () => ({ kind: 'ok', commit() {}, release: () => released++ }) };
   const send = await submission({ ...turns, limiter } as object, 'many');

@@ -195,7 +195,7 @@ async function beginSubmission(
     async data(raw, committing) {
       try {
         if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
-        using place = await deps.inFlight.enter(principal.projectId);
+        using place = await deps.inFlight.enter(principal.projectId, 'smtp');
         if (place === null) return TOO_MANY_IN_FLIGHT;
         using _ = await deps.turnstile.start(principal.projectId);
         await deps.turnstile.turn(principal.projectId);

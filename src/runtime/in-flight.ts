@@ -5,9 +5,11 @@
  */
 import type { Clock } from './clock.ts';
 
+/** What it comes in by. */
+export type Way = 'http' | 'smtp';
 export interface InFlight {
   /** One more, until its place is disposed of, once or more often. null, late: it is refused. */
-  enter(share: string): Disposable | Promise<null>;
+  enter(share: string, way: Way): Disposable | Promise<null>;
 }
 
 /** A hundred at once and a hundred that wait for events leave room for some more. */
@@ -15,12 +17,14 @@ export const MOST_IN_FLIGHT = 250;
 const REFUSED_MS = 1_000;
 const APART_MS = 10;
 
-export function createInFlight(clock: Clock): InFlight {
+/** `refused` is told of each that is. */
+export function createInFlight(clock: Clock, refused: (way: Way) => void): InFlight {
   const entries = new Map<string, { count: number; refusedAt: number }>();
   return {
-    enter(share) {
+    enter(share, way) {
       const entry = entries.get(share) ?? { count: 0, refusedAt: 0 };
       if (entry.count >= MOST_IN_FLIGHT) {
+        refused(way);
         const now = clock.monotonic();
         entry.refusedAt = Math.max(now + REFUSED_MS, entry.refusedAt + APART_MS);
         return new Promise((resolve) => clock.after(entry.refusedAt - now, () => resolve(null)));

@@ -8,6 +8,8 @@ export interface Metrics {
   ambiguousEnd(): void;
   hookDelivery(result: 'done' | 'retry' | 'dead'): void;
   groupCommit(info: { readonly ops: number; readonly ms: number }): void;
+  /** A project had its most in flight. */
+  refusedInFlight(way: 'http' | 'smtp'): void;
   /** Rows that retention removed. */
   retentionRemoved(kind: string, count: number): void;
   /** Asked at each scrape. */
@@ -89,6 +91,13 @@ export function createMetrics(): Metrics {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200],
     registers,
   });
+  const refused = new Counter({
+    name: 'hikyaku_in_flight_refused_total',
+    help: 'Requests and submitted messages refused since their project had its most in flight',
+    labelNames: ['way'],
+    registers,
+  });
+  for (const way of ['http', 'smtp']) refused.inc({ way }, 0);
   const removed = new Counter({
     name: 'hikyaku_retention_removed_total',
     help: 'Rows removed since their time was over',
@@ -133,6 +142,7 @@ export function createMetrics(): Metrics {
       commitOps.observe(ops);
       commitSeconds.observe(ms / 1000);
     },
+    refusedInFlight: (way) => refused.inc({ way }),
     retentionRemoved: (kind, count) => removed.inc({ kind }, count),
     setStoreLogSource(read) {
       new Gauge({

@@ -1,19 +1,37 @@
-/** Whether the event loop is pressed: of the last 200 ms it was busy for more than half. Asking costs next to nothing. */
+/** How busy the event loop is. Asking costs next to nothing. */
 import { performance } from 'node:perf_hooks';
 import type { Clock } from './clock.ts';
 
-const LOOK_MS = 200;
-const PRESSED = 0.5;
+export interface Pressure {
+  /** Of the last 200 ms the loop was busy for more than half. */
+  pressed(): boolean;
+  /** Since `went` the loop has rested for as long as it was busy; or 50 ms have passed, since it may never rest. */
+  rested(): boolean;
+  went(): void;
+}
 
-export function createPressure(clock: Clock): () => boolean {
-  const last = { at: clock.monotonic(), used: performance.eventLoopUtilization(), pressed: false };
-  return () => {
-    const at = clock.monotonic();
-    if (at - last.at >= LOOK_MS) {
-      const used = performance.eventLoopUtilization();
-      const pressed = performance.eventLoopUtilization(used, last.used).utilization > PRESSED;
-      Object.assign(last, { at, used, pressed });
-    }
-    return last.pressed;
+const LOOK_MS = 200;
+const HALF = 0.5;
+const LONGEST_MS = 50;
+
+export function createPressure(clock: Clock): Pressure {
+  const look = () => ({ at: clock.monotonic(), used: performance.eventLoopUtilization() });
+  let last = look();
+  let pressed = false;
+  let began = look();
+  return {
+    pressed() {
+      if (clock.monotonic() - last.at < LOOK_MS) return pressed;
+      const now = look();
+      pressed = performance.eventLoopUtilization(now.used, last.used).utilization > HALF;
+      last = now;
+      return pressed;
+    },
+    rested: () =>
+      performance.eventLoopUtilization(began.used).utilization <= HALF ||
+      clock.monotonic() - began.at > LONGEST_MS,
+    went() {
+      began = look();
+    },
   };
 }

@@ -26,6 +26,8 @@ export interface Turns<T> {
    * where `fits` says no to it.
    */
   next(fits?: (item: T) => boolean): T | undefined;
+  /** How many of the project wait. */
+  of(project: string): number;
   readonly length: number;
 }
 
@@ -66,6 +68,7 @@ export function createTurns<T>(shares: Pick<Shares, 'hasRoom'>): Turns<T> {
     get length() {
       return length;
     },
+    of: (project) => queues.get(project)?.items.length ?? 0,
     push(project, item) {
       length++;
       let queue = queues.get(project);

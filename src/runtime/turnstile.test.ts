@@ -1,13 +1,17 @@
-/** Who passes when: one in a round, projects in turns, and under pressure two messages of each on the way. */
+/** Who passes when: one in a round, projects in turns, crowds when the loop has rested, and under pressure two messages of each on the way. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeClock } from '../testing/fake-clock.ts';
+import { pressureOf } from '../testing/turns.ts';
 import { createTurnstile } from './turnstile.ts';
 
 const round = () => new Promise((resolve) => setImmediate(resolve));
 
 test('who has forty waiting lets another pass behind his next one, and keeps his own order', async () => {
-  const turnstile = createTurnstile(createFakeClock(), () => false);
+  const turnstile = createTurnstile(
+    createFakeClock(),
+    pressureOf(() => false),
+  );
   const passed: string[] = [];
   turnstile.turn('another');
   const all = [...Array.from({ length: 40 }, (_, i) => `many ${i}`), 'one 0', 'few 0', 'few 1'].map(
@@ -23,7 +27,10 @@ test('who has forty waiting lets another pass behind his next one, and keeps his
 });
 
 test('while several come one passes in a round, at once where nobody waits; who comes meanwhile is not behind all that wait', async () => {
-  const turnstile = createTurnstile(createFakeClock(), () => false);
+  const turnstile = createTurnstile(
+    createFakeClock(),
+    pressureOf(() => false),
+  );
   const passed: string[] = [];
   const come = (share: string) => {
     const turn = turnstile.turn(share);
@@ -46,7 +53,10 @@ test('while several come one passes in a round, at once where nobody waits; who 
 
 test('who is alone for a second does not wait, and lets nobody wait who did', async () => {
   const clock = createFakeClock();
-  const turnstile = createTurnstile(clock, () => true);
+  const turnstile = createTurnstile(
+    clock,
+    pressureOf(() => true),
+  );
   for (let i = 0; i < 20; i++) assert.equal(turnstile.turn('alone'), undefined);
   turnstile.turn('other');
   const turns = Array.from({ length: 20 }, () => turnstile.turn('alone'));
@@ -74,7 +84,12 @@ function starting(turnstile: ReturnType<typeof createTurnstile>) {
 }
 
 test('under pressure, beside another, a project has two messages on the way; the other starts at once', async () => {
-  const { start, begun, end } = starting(createTurnstile(createFakeClock(), () => true));
+  const { start, begun, end } = starting(
+    createTurnstile(
+      createFakeClock(),
+      pressureOf(() => true),
+    ),
+  );
   await start('one', 1);
   end();
   await start('many', 40);
@@ -92,7 +107,12 @@ test('under pressure, beside another, a project has two messages on the way; the
 test('alone, or without pressure, it has as many as it likes, and whoever waited goes on', async () => {
   const clock = createFakeClock();
   const state = { pressed: true };
-  const { start, begun, end } = starting(createTurnstile(clock, () => state.pressed));
+  const { start, begun, end } = starting(
+    createTurnstile(
+      clock,
+      pressureOf(() => state.pressed),
+    ),
+  );
   await start('many', 10);
   assert.equal(begun().length, 10);
   while (begun().length > 0) end();
@@ -111,4 +131,53 @@ test('alone, or without pressure, it has as many as it likes, and whoever waited
   end();
   await round();
   assert.equal(begun().length, 14);
+});
+
+test('a crowd passes when the loop has rested; others pass at once, and whoever is of the crowd stays behind it', async () => {
+  const clock = createFakeClock();
+  const loop = { rested: false, went: 0 };
+  const turnstile = createTurnstile(clock, {
+    pressed: () => false,
+    rested: () => loop.rested,
+    went() {
+      loop.went += 1;
+      loop.rested = false;
+    },
+  });
+  const passed: string[] = [];
+  const come = (share: string) => void Promise.resolve(turnstile.turn(share)).then(() => passed.push(share));
+  const rest = async () => {
+    loop.rested = true;
+    await clock.advance(1);
+    await round();
+  };
+  come('first');
+  for (let i = 0; i < 10; i++) come('crowd');
+  for (let i = 0; i < 5; i++) await round();
+  assert.deepEqual(passed, ['first']);
+  come('one');
+  await round();
+  come('crowd');
+  await round();
+  assert.deepEqual(passed, ['first', 'one']);
+  await rest();
+  await round();
+  assert.deepEqual([passed, loop.went], [['first', 'one', 'crowd'], 1]);
+  for (let i = 0; i < 5; i++) await rest();
+  assert.deepEqual([passed.length, loop.went], [8, 6]);
+  // The last of the crowd; few are left, who need no rest.
+  await rest();
+  for (let i = 0; i < 5; i++) await round();
+  assert.equal(passed.length, 13);
+});
+
+test('a crowd that is alone for a second does not wait for the loop', async () => {
+  const clock = createFakeClock();
+  const turnstile = createTurnstile(clock, { pressed: () => true, rested: () => false, went() {} });
+  turnstile.turn('other');
+  const turns = Array.from({ length: 20 }, () => turnstile.turn('crowd'));
+  await round();
+  await clock.advance(1_000);
+  await Promise.all(turns);
+  assert.equal(turnstile.turn('crowd'), undefined);
 });
