@@ -135,6 +135,12 @@ test('export and import, broken off and repeated', async () => {
     await eventually('it fills the events', fillsEvents);
     killed.child.kill('SIGKILL');
     await killed.ended;
+    await eventually('the server has seen that it is gone', async () => {
+      const { rows } = await client.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hikyaku import'`,
+      );
+      return rows.length === 0;
+    });
     const importing = startHikyaku(['import', file], target);
     await eventually('it fills the events', fillsEvents);
     importing.child.kill('SIGINT');

@@ -100,7 +100,7 @@ test('under the service: nothing is taken that could not be kept, the log says w
   j.service.child.kill('SIGTERM');
   await once(j.service.child, 'exit');
   // Only what writes meets it: the service starts.
-  overwrite(storeOf(directory), pageOf(directory, 'message_body'), PAGE);
+  overwrite(storeOf(directory), pageOf(directory, 'message'), PAGE);
   const more = { HIKYAKU_ROUTES: env['HIKYAKU_ROUTES']!, HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true' };
   {
     await using damaged = await startService(more, directory, true);
