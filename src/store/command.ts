@@ -21,6 +21,11 @@ export function command(query: Compilable, rest: Omit<Command, 'sql' | 'params'>
   const { sql, parameters } = query.compile();
   return { sql, params: parameters as readonly SqlValue[], ...rest };
 }
+/** A query whose text is made once, for what each request asks; given the parameters it has in all, in their order. */
+export function prepared<R>(query: Compilable<R>): (...parameters: readonly unknown[]) => Compilable<R> {
+  const compiled = query.compile();
+  return (...parameters) => ({ compile: () => ({ ...compiled, parameters }) });
+}
 /** JSON text, or NULL for null and undefined. */
 export function toJson(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);

@@ -2,10 +2,21 @@
 import type { Kysely } from 'kysely';
 import type { LedgerReader, LedgerTx, Task } from '../../ledger/types.ts';
 import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/types.ts';
-import { type Ask, command, fromJson, type Push, toBuffer, toJson } from '../command.ts';
+import { type Ask, command, fromJson, type Push, prepared, toBuffer, toJson } from '../command.ts';
 import type { SendingSettingsTable, Tables } from '../schema/tables.ts';
 
 export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & LedgerReader {
+  // Asked some times for each request and session with a key.
+  const failure = prepared(
+    db
+      .selectFrom('auth_failure')
+      .select('at')
+      .where('scope', '=', '')
+      .orderBy('at', 'desc')
+      .limit(1)
+      .offset(0),
+  );
+  const success = prepared(db.selectFrom('auth_success').select('at').where('scope', '=', ''));
   return {
     async projectLimits(project) {
       const [row] = await ask(db.selectFrom('project_limits').selectAll().where('project_id', '=', project));
@@ -65,17 +76,11 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & Ledge
       };
     },
     async authFailure(scope, nth) {
-      const query = db.selectFrom('auth_failure').select('at').where('scope', '=', scope);
-      const [row] = await ask(
-        query
-          .orderBy('at', 'desc')
-          .limit(1)
-          .offset(nth - 1),
-      );
+      const [row] = await ask(failure(scope, 1, nth - 1));
       return row?.at ?? null;
     },
     async authSuccess(scope) {
-      const [row] = await ask(db.selectFrom('auth_success').select('at').where('scope', '=', scope));
+      const [row] = await ask(success(scope));
       return row?.at ?? null;
     },
   };
