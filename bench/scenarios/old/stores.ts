@@ -2,7 +2,16 @@
  * Stores of two months, filled once into a directory that is kept, and copied for each run: a run changes its copy only.
  * A filling that broke off is begun anew.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
@@ -57,7 +66,7 @@ function embedded(root: string): OldStores {
         db.close();
       });
       const directory = temporaryDirectory();
-      cpSync(kept, directory, { recursive: true });
+      cpSync(realpathSync(kept), directory, { recursive: true });
       const file = join(directory, STORE_FILE);
       return {
         directory,
