@@ -46,9 +46,14 @@ export async function acceptWhile(
   if (failed.length > 0) throw failed[0];
   return samples.sort((a, b) => a.at - b.at);
 }
-/** One that is told to come again does, as clients do: that is a part of how long it took. */
+/** One that is told to come again, or whose connection is cut, does, as clients do: that is a part of how long it took. */
 async function accepted(target: Target): Promise<void> {
-  while (!(await tried(target))) await delay(AGAIN_MS);
+  while (!(await tried(target).catch(isCut))) await delay(AGAIN_MS);
+}
+/** What `fetch` makes of a connection that ended is a TypeError. */
+function isCut(error: unknown): false {
+  if (error instanceof TypeError) return false;
+  throw error;
 }
 async function tried({ service, who }: Target): Promise<boolean> {
   const response = await fetch(`http://${service.ready.http}/mta/v1/tasks?is_sync=true`, {
@@ -67,7 +72,7 @@ async function tried({ service, who }: Target): Promise<boolean> {
     }),
   });
   const text = await response.text();
-  if (response.status === 429) return false;
+  if (response.status === 429 || response.status === 503) return false;
   if (!response.ok) throw new Error(`${response.status} ${text}`);
   return true;
 }
