@@ -17,6 +17,7 @@ import type { Watch } from './runtime/report.ts';
 import { createSealer, type Sealer } from './runtime/sealing.ts';
 import { joinCluster } from './store/postgres/cluster.ts';
 import { createLine } from './store/postgres/line.ts';
+import { lookAtPostgres } from './store/postgres/look.ts';
 import { migratePostgres } from './store/postgres/migrate.ts';
 import { openPostgresStore } from './store/postgres/open.ts';
 import { createPermits } from './store/postgres/permits.ts';
@@ -26,10 +27,11 @@ import { createSharedUsage } from './store/postgres/usage.ts';
 import { migrateAside } from './store/sqlite/aside.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { STORE_FILE } from './store/sqlite/files.ts';
+import { lookAtSqlite } from './store/sqlite/look.ts';
 import { type Embedded, openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import { sqliteWords } from './store/sqlite/words.ts';
-import { BackupError, type Store } from './store/store.ts';
+import { BackupError, type Store, type StoreLook } from './store/store.ts';
 import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
 import { type ImportOptions, importPostgres } from './store/transfer/import.ts';
 
@@ -175,6 +177,14 @@ export function importStore(config: Config, options: Omit<ImportOptions, 'url'>)
 export async function migrateStore({ store }: Config, watch: Watch): Promise<number> {
   if (store.kind === 'sqlite') return migrateAside(store.directory, watch);
   return (await migratePostgres(store.url, watch)).version;
+}
+
+/**
+ * How the store stands; it is only read. An embedded one is looked through for damage until the signal says that it was
+ * long enough. Throws StoreTooNew, StoreError, BackupError where it is damaged.
+ */
+export function lookAtStore({ store }: Config, within: AbortSignal): Promise<StoreLook> {
+  return store.kind === 'sqlite' ? lookAtSqlite(store.directory, within) : lookAtPostgres(store.url);
 }
 
 /** What the engine said, with what to do about it; null where it said nothing that somebody could mend. */

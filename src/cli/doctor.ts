@@ -5,31 +5,22 @@
 
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { retentionView } from '../api/mta-retention.ts';
 import { type Config, type HostPort, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createResolver } from '../runtime/dns-resolver.ts';
-import { silentLogger } from '../runtime/logger.ts';
 import { systemNetwork } from '../runtime/network.ts';
 import type { Resolver } from '../runtime/resolver.ts';
-import { openStore } from '../stores.ts';
 import { askService, detailOf } from './control-client.ts';
+import { checkStore } from './doctor-store.ts';
+import { type Finding, failed, ok, warning } from './finding.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
 /** For the service that runs here. */
 const ASK_MS = 5_000;
-
-export interface Finding {
-  readonly check: string;
-  readonly status: 'ok' | 'warning' | 'failed';
-  readonly detail: string;
-}
-const ok = (check: string, detail: string): Finding => ({ check, status: 'ok', detail });
-const warning = (check: string, detail: string): Finding => ({ check, status: 'warning', detail });
-const failed = (check: string, detail: string): Finding => ({ check, status: 'failed', detail });
 
 async function checkPort(check: string, { host, port }: HostPort): Promise<Finding> {
   const server = createServer();
@@ -48,35 +39,6 @@ async function checkPort(check: string, { host, port }: HostPort): Promise<Findi
     return failed(check, `${host}:${port}: ${(error as Error).message}`);
   } finally {
     server.close();
-  }
-}
-
-async function checkStore(config: Config): Promise<Finding[]> {
-  if (config.store.kind === 'postgres') return checkDatabase(config);
-  const { directory } = config.store;
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await access(directory, constants.R_OK | constants.W_OK);
-    const { bavail, bsize, blocks } = await statfs(directory);
-    const free = bavail * bsize;
-    const gate = Math.max(16 * 1024 * 1024, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
-    const text = `${(free / 1024 ** 3).toFixed(1)} GiB free, mail is refused below ${(gate / 1024 ** 3).toFixed(1)} GiB`;
-    return [
-      ok('store', `${directory} can be written`),
-      free > gate ? ok('disk', text) : failed('disk', text),
-    ];
-  } catch (error) {
-    return [failed('store', `${directory}: ${(error as Error).message}`)];
-  }
-}
-
-async function checkDatabase(config: Config): Promise<Finding[]> {
-  try {
-    await using store = await openStore(config, silentLogger, false);
-    await store.read.projects({ limit: 1, cursor: null });
-    return [ok('store', `PostgreSQL answers, schema version ${store.version}`)];
-  } catch (error) {
-    return [failed('store', (error as Error).message)];
   }
 }
 

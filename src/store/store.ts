@@ -53,6 +53,22 @@ export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   /** The schema's version in the store. */
   readonly version: number;
 }
+/** How a store stands, as it is seen by who only looks. */
+export type StoreLook =
+  /** There is none yet. */
+  | { readonly kind: 'none' }
+  /** What should hold it holds no schema of ours. */
+  | { readonly kind: 'empty' }
+  | {
+      readonly kind: 'there';
+      readonly version: number;
+      /** The version this program brings it to. */
+      readonly ours: number;
+      /** Rows are being moved into a new form, or this was broken off. */
+      readonly moving: boolean;
+      /** All of it was looked through for damage. */
+      readonly lookedThrough: boolean;
+    };
 /** The store was last written by a binary whose schema this one cannot serve. */
 export class StoreTooNew extends Error {
   override name = 'StoreTooNew';

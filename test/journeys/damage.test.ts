@@ -35,6 +35,14 @@ function pageOf(directory: string, name: string): number {
   db.close();
   return (Number(found!['page']) - 1) * PAGE;
 }
+/** What doctor says of the store. */
+async function doctor(env: Record<string, string>): Promise<{ status: string; detail: string }> {
+  const { status, stdout } = await hikyaku(['doctor', '--json'], env);
+  const findings = JSON.parse(stdout) as { check: string; status: string; detail: string }[];
+  const found = findings.find(({ check }) => check === 'store')!;
+  if (found.status === 'failed') assert.equal(status, 1);
+  return found;
+}
 const WAYS: Record<string, (directory: string) => RegExp> = {
   'of a newer program'(directory) {
     const db = new DatabaseSync(storeOf(directory));
@@ -70,6 +78,37 @@ describe('a store', () => {
         assert.match(stderr, said, command[0]);
       }
       assert.deepEqual(readdirSync(out), []);
+      const seen = await doctor(env);
+      assert.equal(seen.status, 'failed', seen.detail);
+      assert.match(seen.detail, said);
+    });
+  const STANDS: Record<string, [string, RegExp]> = {
+    'of an older program': [
+      "UPDATE meta SET value = 10 WHERE key = 'version'",
+      /schema version 10; this program brings it to \d+ at the next start, or by `hikyaku migrate`/,
+    ],
+    'that is half in a new form': [
+      "INSERT INTO meta VALUES ('moving', 11)",
+      /not all in that form: .* the next one goes on/,
+    ],
+  };
+  for (const [which, [sql, said]] of Object.entries(STANDS))
+    test(`${which}: doctor says so, and leaves it as it is`, async () => {
+      const directory = temporaryDirectory();
+      const env = environment(directory);
+      await bootstrap(env, 'sender.test');
+      const whole = await doctor(env);
+      assert.equal(whole.status, 'ok');
+      assert.match(whole.detail, /schema version \d+, no damage found$/);
+      const db = new DatabaseSync(storeOf(directory));
+      db.exec(sql);
+      const meta = () => db.prepare("SELECT * FROM meta WHERE key IN ('version', 'moving')").all();
+      const before = meta();
+      const seen = await doctor(env);
+      assert.equal(seen.status, 'warning');
+      assert.match(seen.detail, said);
+      assert.deepEqual(meta(), before);
+      db.close();
     });
   test('with octets in its log that are none of a commit is as it was', async () => {
     const directory = temporaryDirectory();

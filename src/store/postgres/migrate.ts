@@ -22,7 +22,8 @@ export interface Schema {
   readonly era: number;
 }
 
-async function check(client: pg.Client): Promise<void> {
+/** Throws where the server is none that we can use for writing. */
+export async function checkServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ server: string; encoding: string; replica: boolean }>(
     `SELECT current_setting('server_version_num') AS server, current_setting('server_encoding') AS encoding,
       pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS replica`,
@@ -32,7 +33,7 @@ async function check(client: pg.Client): Promise<void> {
     throw new StoreError(`postgres: the server is older than version 14 (${server})`, false);
   if (encoding !== 'UTF8')
     throw new StoreError(`postgres: the database's encoding is ${encoding}; it must be UTF8`, false);
-  if (replica) throw new pg.DatabaseError('read-only', 0, 'error');
+  if (replica) throw Object.assign(new pg.DatabaseError('read-only', 0, 'error'), { code: '25006' });
 }
 
 /** Returns the schema as it is then. Safe when several nodes start at once. Rejects with the signal's reason. */
@@ -45,10 +46,7 @@ export async function migratePostgres(url: string, { report, signal }: Watch = u
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     end = () => void cancel(url, rows[0]!.pid);
     signal.addEventListener('abort', end);
-    await check(client).catch((error: unknown) => {
-      if (error instanceof pg.DatabaseError && error.message === 'read-only') error.code = '25006';
-      throw error;
-    });
+    await checkServer(client);
     await client.query('BEGIN');
     await client.query(`SET LOCAL lock_timeout = '60s'`);
     await client.query('SELECT pg_advisory_xact_lock($1, $2)', [LOCK_SPACE, MIGRATION_LOCK]);

@@ -1,7 +1,7 @@
-/** The process of aside.ts: `check FILE NAME`, `copy FROM TO` or `migrate DIRECTORY`; a line of JSON for each thing it tells, the last its end. */
+/** The process of aside.ts: `check FILE NAME`, `look FILE`, `copy FROM TO` or `migrate DIRECTORY`; a line of JSON for each thing it tells, the last its end. */
 import { writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { StoreTooNew } from '../store.ts';
+import { BackupError, StoreTooNew } from '../store.ts';
 import type { Told } from './aside.ts';
 import { checkIntegrity, copyUnserved } from './backup.ts';
 import { lockToMigrate, migrate, openDatabase } from './files.ts';
@@ -13,6 +13,16 @@ function check(file: string, what: string): number {
   const db = new DatabaseSync(file);
   try {
     checkIntegrity(db, what);
+    return 0;
+  } finally {
+    db.close();
+  }
+}
+function look(file: string): number {
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+  try {
+    const said = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+    if (said !== 'ok') throw new BackupError(`the store is damaged: ${String(said).replaceAll('\n', ' ')}`);
     return 0;
   } finally {
     db.close();
@@ -35,6 +45,7 @@ function migrateIn(directory: string): number {
 }
 const ACTIONS: Readonly<Record<string, (place: string, other: string) => number>> = {
   check,
+  look,
   copy,
   migrate: migrateIn,
 };

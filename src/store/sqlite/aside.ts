@@ -23,6 +23,10 @@ const PROCESS = fileURLToPath(new URL('./aside-process.ts', import.meta.url));
 export async function checkAside(file: string, what: string, watch: Watch): Promise<void> {
   await aside(['check', file, what], { done: 0, total: null, unit: 'looking for damage' }, watch);
 }
+/** Looks through a store, in use or not, as far as its structure goes; it is only read. */
+export async function lookAside(file: string, watch: Watch): Promise<void> {
+  await aside(['look', file], { done: 0, total: null, unit: 'looking for damage' }, watch);
+}
 /** Copies a store, in use or not, into a file that is there and empty. */
 export async function copyAside(from: string, to: string, watch: Watch): Promise<void> {
   await aside(['copy', from, to], { done: 0, total: null, unit: 'copying' }, watch);

@@ -1,0 +1,9 @@
+/** What a check of `hikyaku doctor` found, in words that say what to do. */
+export interface Finding {
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'failed';
+  readonly detail: string;
+}
+export const ok = (check: string, detail: string): Finding => ({ check, status: 'ok', detail });
+export const warning = (check: string, detail: string): Finding => ({ check, status: 'warning', detail });
+export const failed = (check: string, detail: string): Finding => ({ check, status: 'failed', detail });

@@ -1,0 +1,34 @@
+/** Looks at the database and changes nothing. Fails: StoreTooNew, StoreError (openingError). */
+import pg from 'pg';
+import { OUR_VERSION } from '../migrations/postgres/index.ts';
+import { type StoreLook, StoreTooNew } from '../store.ts';
+import { connectConfig, openingError } from './connect.ts';
+import { checkServer } from './migrate.ts';
+
+export async function lookAtPostgres(url: string): Promise<StoreLook> {
+  const client = new pg.Client(connectConfig(url, 'doctor'));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await checkServer(client);
+    const { rows: there } = await client.query<{ meta: string | null }>(
+      `SELECT to_regclass('meta')::text AS meta`,
+    );
+    if (there[0]!.meta === null) return { kind: 'empty' };
+    const { rows } = await client.query<{ key: string; value: number }>('SELECT key, value FROM meta');
+    const metaOf = (name: string) => rows.find(({ key }) => key === name)?.value ?? 0;
+    if (metaOf('oldest_compatible') > OUR_VERSION)
+      throw new StoreTooNew(metaOf('oldest_compatible'), OUR_VERSION);
+    return {
+      kind: 'there',
+      version: metaOf('version'),
+      ours: OUR_VERSION,
+      moving: false,
+      lookedThrough: false,
+    };
+  } catch (error) {
+    throw error instanceof StoreTooNew ? error : openingError(url, error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

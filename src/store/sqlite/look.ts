@@ -1,0 +1,58 @@
+/**
+ * Looks at an embedded store and changes nothing: its schema by a connection that only reads, its structure by a process
+ * aside, for as long as the caller's signal lets it. Throws StoreTooNew, BackupError where it is damaged, and what SQLite said.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { OUR_VERSION } from '../migrations/sqlite/index.ts';
+import { BackupError, type StoreLook, StoreTooNew } from '../store.ts';
+import { lookAside } from './aside.ts';
+import { STORE_FILE } from './files.ts';
+import { DAMAGED } from './words.ts';
+
+/** ms to wait for another process's transaction */
+const BUSY_TIMEOUT = 5000;
+
+/** `within`: when it is aborted, the search for damage ends with nothing found. */
+export async function lookAtSqlite(directory: string, within: AbortSignal): Promise<StoreLook> {
+  const file = join(directory, STORE_FILE);
+  if (!existsSync(file)) return { kind: 'none' };
+  const schema = schemaOf(file);
+  if (schema !== null && schema.oldest > OUR_VERSION) throw new StoreTooNew(schema.oldest, OUR_VERSION);
+  const lookedThrough = await lookThrough(file, within);
+  if (schema === null) return { kind: 'empty' };
+  const { version, moving } = schema;
+  return { kind: 'there', version, ours: OUR_VERSION, moving, lookedThrough };
+}
+
+/** null: the file holds no schema of ours. */
+function schemaOf(file: string): { version: number; oldest: number; moving: boolean } | null {
+  const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT });
+  try {
+    const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'");
+    if (has.get() === undefined) return null;
+    const read = db.prepare('SELECT value FROM meta WHERE key = ?');
+    const metaOf = (key: string) => Number(read.get(key)?.['value'] ?? 0);
+    return {
+      version: metaOf('version'),
+      oldest: metaOf('oldest_compatible'),
+      moving: read.get('moving') !== undefined,
+    };
+  } finally {
+    db.close();
+  }
+}
+
+/** Whether all of it was looked through in time. */
+async function lookThrough(file: string, within: AbortSignal): Promise<boolean> {
+  try {
+    await lookAside(file, { report: () => {}, signal: within });
+    return true;
+  } catch (error) {
+    if (within.aborted) return false;
+    throw error instanceof BackupError && !error.message.includes(DAMAGED)
+      ? new BackupError(`${error.message}; ${DAMAGED}`)
+      : error;
+  }
+}
