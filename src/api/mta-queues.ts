@@ -12,6 +12,7 @@ import {
 import { type ProjectId, parseId } from '../runtime/ids.ts';
 import type { Watch } from '../runtime/report.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/types.ts';
+import { goneSignal } from './client-gone.ts';
 import { permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { ifMatch } from './etag.ts';
@@ -244,10 +245,13 @@ export function mtaQueueRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.post(
     '/queues',
     { config: { operation: 'mta.queues.update' }, schema: { body: QueueBody, response: { 200: AnyObject } } },
-    async (request) => {
+    async (request, reply) => {
       const { projectId, actor } = permitted(request, 'mta.queues.update');
       const name = actor.kind === 'key' ? `api_client ${actor.apiClientId}` : `member ${actor.memberId}`;
-      return answerQueueRequest(deps, projectId, name, request.body as QueueInput);
+      const input = request.body as QueueInput;
+      // A change goes on without its client; a count is for nobody else.
+      const watch = input.dry_run === true ? { report: () => {}, signal: goneSignal(reply) } : undefined;
+      return answerQueueRequest(deps, projectId, name, input, watch);
     },
   );
   app.get(

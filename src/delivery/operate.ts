@@ -4,8 +4,9 @@
  * very moment is left alone and counted as in flight.
  */
 import type { Clock } from '../runtime/clock.ts';
-import type { ProjectId, SuspensionId } from '../runtime/ids.ts';
+import { INSTANCE, type ProjectId, type SuspensionId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { createPlaces } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import { unwatched, type Watch } from '../runtime/report.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
@@ -66,7 +67,7 @@ export type NodeQuestion =
   | { readonly kind: 'raised'; readonly project: ProjectId };
 /**
  * null: there is no such suspension in the filter's project. Who looks on ends it between two pages: what was changed by
- * then is recorded.
+ * then is recorded. Rejects with NoPlace where the project has one under way that does not end in time.
  */
 export type Operate = (request: QueueRequest, watch?: Watch) => Promise<QueueResult | null>;
 export interface Operator {
@@ -80,9 +81,15 @@ export interface Operator {
 type Changed = Omit<QueueResult, 'suspension'>;
 
 const PAGE = 200;
+/** Walks through what waits that go on at once, and those of one project; more of it wait, up to so many and so long. */
+const WALKS = 4;
+const WALKS_OF_A_PROJECT = 1;
+const WAITING_OF_A_PROJECT = 8;
+const WAIT_MS = 10_000;
 
 export function createOperator(deps: OperatorDeps): Operator {
   const { read, transactor, scheduler, clock, random } = deps;
+  const walks = createPlaces(WALKS, clock, { places: WALKS_OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
   const commitDeps: CommitDeps = { ...deps, stuck: () => {}, abandoned: new AbortController().signal };
 
   /** What waits in this node's lanes that the filter means, where lanes are all it tells apart. */
@@ -118,6 +125,7 @@ export function createOperator(deps: OperatorDeps): Operator {
   async function count(filter: WaitingFilter, watch: Watch): Promise<number> {
     let matched = 0;
     for await (const page of pages(filter, false, watch)) matched += page.length;
+    watch.signal.throwIfAborted();
     return matched;
   }
   /** Puts one row forward; false where it has moved on meanwhile. */
@@ -215,7 +223,6 @@ export function createOperator(deps: OperatorDeps): Operator {
           expiresAt: request.expiresAt ?? now + 24 * 3_600_000,
         };
         const matched = await count(filter, watch);
-        watch.signal.throwIfAborted();
         await transactor.transact(filter.project ?? (suspension.id as never), (tx) =>
           tx.insertSuspension(suspension),
         );
@@ -238,6 +245,11 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
   async function operate(request: QueueRequest, watch: Watch = unwatched): Promise<QueueResult | null> {
     const { action, filter, actor } = request;
+    // resuming walks through nothing
+    using _ =
+      action === 'resume'
+        ? null
+        : await walks.take(filter.project ?? INSTANCE, { waitMs: WAIT_MS, signal: watch.signal });
     const now = clock.now();
     if (request.dryRun)
       return { matched: await count(filter, watch), changed: 0, inFlight: 0, suspension: null };

@@ -1,8 +1,14 @@
 /** Which waiting recipients a filter means. Pure. */
 import type { DueRecipient, WaitingFilter } from './types.ts';
 
+/** What of a waiting recipient and its message a filter looks at. */
+export interface Looked {
+  readonly row: Pick<DueRecipient['row'], 'projectId' | 'lane' | 'domain' | 'state'>;
+  readonly message: Pick<DueRecipient['message'], 'mailFrom' | 'domainId' | 'acceptedAt'>;
+}
+
 /** Addresses and domains compare without case. The lane and the state of the row as it stands are looked at, too. */
-export function matchesWaiting(filter: WaitingFilter, { row, message }: DueRecipient): boolean {
+export function matchesWaiting(filter: WaitingFilter, { row, message }: Looked): boolean {
   const { project, lane, domain, sender, sentWith, acceptedBefore, states } = filter;
   return (
     (project === null || project === row.projectId) &&

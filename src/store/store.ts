@@ -89,6 +89,15 @@ export class StoreLocked extends Error {
     super(`the store in ${directory} is in use by another process${help}`);
   }
 }
+/** The store has the form of an older version, and whoever opens it is not who brings it to ours. */
+export class StoreOutdated extends Error {
+  override name = 'StoreOutdated';
+  constructor(directory: string) {
+    super(
+      `the store in ${directory} has the form of an older version: take a backup, then start the service or run \`hikyaku migrate\``,
+    );
+  }
+}
 /** A backup cannot be made or restored; the message says why, and what would help. */
 export class BackupError extends Error {
   override name = 'BackupError';

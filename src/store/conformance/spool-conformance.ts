@@ -242,6 +242,14 @@ export function spoolConformance(with_: WithStore): void {
           .items[0]?.row,
         rows[4],
       );
+      // a cursor of ours with more than ours
+      const { cursors } = await store.read.waiting({ project: p.id }, { limit: 1, cursor: null });
+      const cells = JSON.parse(Buffer.from(cursors[0]!, 'base64url').toString());
+      const longer = Buffer.from(JSON.stringify([...cells, 'x'])).toString('base64url');
+      assert.equal(
+        (await store.read.waiting({ project: p.id }, { limit: 9, cursor: longer })).items.length,
+        4,
+      );
       const lookedAt = async (filter: WaitingFilter) =>
         (await store.read.waiting(filter, { limit: 9, cursor: null })).lookedAt;
       assert.equal(await lookedAt({ project: p.id, lane: 'a.test' }), undefined);

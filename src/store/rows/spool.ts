@@ -123,9 +123,9 @@ export function readCursor(cursor: string | null): SqlValue[] | null {
   if (cursor === null) return null;
   try {
     const cells: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    const [project, lane, at, state, id] = cells as unknown[];
+    const [project, lane, at, state, id, ...more] = cells as unknown[];
     const texts = [project, lane, state, id].every((cell) => typeof cell === 'string');
-    return texts && typeof at === 'number' ? (cells as SqlValue[]) : null;
+    return texts && typeof at === 'number' && more.length === 0 ? (cells as SqlValue[]) : null;
   } catch {
     return null;
   }

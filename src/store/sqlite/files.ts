@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Progress, Report } from '../../runtime/report.ts';
 import type { MovingMigration } from '../migrations/migration.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
-import { StoreLocked, StoreTooNew } from '../store.ts';
+import { StoreLocked, StoreOutdated, StoreTooNew } from '../store.ts';
 import { isBusy, storeError } from './errors.ts';
 import { pack } from './pack.ts';
 
@@ -96,22 +96,32 @@ function versionOf(db: DatabaseSync): number | null {
   return version === undefined ? null : Number(version);
 }
 const isOlder = (db: DatabaseSync): boolean => (versionOf(db) ?? OUR_VERSION) < OUR_VERSION;
+/** Whether our schema is one that programs of the schema before could not use, or it is on the way there. */
+function isOneWay(db: DatabaseSync): boolean {
+  const version = versionOf(db);
+  if (version === null) return false;
+  const begun = db.prepare("SELECT 1 FROM meta WHERE key = 'moving'").get() !== undefined;
+  return begun || MIGRATIONS.some((each) => each.version > version && each.oldestCompatible > version);
+}
 /**
- * For who may have the store beside a service: the lock, where our schema is one that a program which is running now
- * could not use, else null. Throws StoreLocked where there is such a program.
+ * For a command that migrates: the lock, where a program that runs now could not use our schema, else null. Throws
+ * StoreLocked where there is such a program.
  */
 export function lockToMigrate(db: DatabaseSync, directory: string): DatabaseSync | null {
-  const version = versionOf(db);
-  if (version === null) return null;
-  const begun = db.prepare("SELECT 1 FROM meta WHERE key = 'moving'").get() !== undefined;
-  if (!begun && !MIGRATIONS.some((each) => each.version > version && each.oldestCompatible > version))
-    return null;
+  if (!isOneWay(db)) return null;
   try {
     return takeLock(directory);
   } catch (error) {
     if (!(error instanceof StoreLocked)) throw error;
-    throw new StoreLocked(directory, ', which could not use it in the form of this version: stop that first');
+    throw new StoreLocked(
+      directory,
+      ': stop the service of the older version first, or wait where this one is bringing the store to its form',
+    );
   }
+}
+/** For other commands: throws StoreOutdated where the store would have to be brought to our schema, with no way back. */
+export function refuseOneWay(db: DatabaseSync, directory: string): void {
+  if (isOneWay(db)) throw new StoreOutdated(directory);
 }
 /** The same at one go. */
 export function migrate(db: DatabaseSync, report: Report = () => {}): number {

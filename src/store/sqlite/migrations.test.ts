@@ -149,19 +149,21 @@ test('a store that cannot take a migration stays as it was', (t) => {
   assert.deepEqual(again.prepare('SELECT * FROM recipient').all(), []);
 });
 
-test('beside a program that could not use the result, no command migrates', async (t) => {
+test('no command but migrate brings the store to a form without a way back, and that one not beside a service', async (t) => {
   const directory = directoryFor(t);
   storeOf(directory, 10).close();
   const beside = { directory, clock: systemClock, random: createRandom(), logger: silentLogger, lock: false };
   {
     using service = new DatabaseSync(join(directory, 'hikyaku.lock'));
     service.exec('BEGIN EXCLUSIVE');
-    await assert.rejects(openSqliteStore(beside), { name: 'StoreLocked', message: /stop that first$/ });
-    await assert.rejects(migrateAside(directory, unwatched), { message: /stop that first$/ });
+    await assert.rejects(openSqliteStore(beside), { name: 'StoreOutdated', message: /hikyaku migrate/ });
+    await assert.rejects(migrateAside(directory, unwatched), { message: /stop the service of the older/ });
     const db = openDatabase(directory);
     assert.equal(db.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.['value'], 10);
     db.close();
   }
+  // without one, only who is asked to
+  await assert.rejects(openSqliteStore(beside), { name: 'StoreOutdated' });
   assert.equal(await migrateAside(directory, unwatched), OUR_VERSION);
   // nobody is kept out any more, and no lock is needed
   await using service = await open(directory);
@@ -263,6 +265,17 @@ test('rows are moved in portions: a kill at any time loses none, and the next st
   }
   assert.ok(kills >= 2, `${kills} kills`);
   assert.deepEqual(await everything(killed), wanted);
+});
+
+test('a portion is small by its octets, too', (t) => {
+  const db = storeOf(directoryFor(t), 10);
+  t.after(() => db.close());
+  db.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+    INSERT INTO event (project_id, id, topic_id, service, name, created_at, keep_until, content)
+    SELECT '${P}', printf('0190000f-0001-7000-8000-%012d', i), '${T}', 'mta', 'x', i, 0, '"' || hex(zeroblob(100000)) || '"' FROM n`);
+  const portions = [...migrating(db)].map(({ done }) => done);
+  // 60 MB of events and one small one, a message before
+  assert.ok(portions.length > 5, portions.join(' '));
 });
 
 test('a disk that is full in the middle says so; with more room the same goes on', async (t) => {

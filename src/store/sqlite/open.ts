@@ -2,7 +2,7 @@
  * The store on an embedded SQLite file: WAL, every commit synced, one writer with group commit, on a thread of its own
  * where it serves; reads stay on the caller's thread and see every commit that has been answered.
  * Invariants: a resolved `transact` survives a kill; a rejected one left nothing; one server per directory.
- * Fails: StoreLocked, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
+ * Fails: StoreLocked, StoreOutdated, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
  */
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -30,7 +30,7 @@ import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreTx } from '../store.ts';
 import type { Recorded } from './commit.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
-import { lockToMigrate, migrating, openDatabase, STORE_FILE, takeLock } from './files.ts';
+import { migrating, openDatabase, refuseOneWay, STORE_FILE, takeLock } from './files.ts';
 import { createLogWatch, type LogFigures } from './log-watch.ts';
 import { sqliteSpoolReader, sqliteSpoolTx } from './spool.ts';
 import { createStatements, type Statements } from './statements.ts';
@@ -151,8 +151,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const lock = takeLock(directory);
     opening.defer(() => lock.close());
   }
-  const alone = directory !== ':memory:' && options.lock === false ? lockToMigrate(db, directory) : null;
-  const version = await brought(db, clock, logger).finally(() => alone?.close());
+  if (options.lock === false) refuseOneWay(db, directory);
+  const version = await brought(db, clock, logger);
   if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   db.function('hikyaku_id', () => random.id());
 

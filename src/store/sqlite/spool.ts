@@ -3,6 +3,8 @@
  * is found; its first 256 KiB lie in its row, what follows in rows of as much. Invariant: a move is applied only from one
  * of its `from` states.
  */
+import { setImmediate } from 'node:timers/promises';
+import type { DomainId, ProjectId } from '../../runtime/ids.ts';
 import { MOST_LOOKED_AT } from '../../runtime/transactor.ts';
 import type {
   DueRecipient,
@@ -11,6 +13,7 @@ import type {
   RecipientRow,
   SpoolReader,
   SpoolTx,
+  WaitingFilter,
 } from '../../spool/types.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, decodeUpwards, type Push, type SqlValue, toBit, toJson, toPage } from '../command.ts';
@@ -49,6 +52,17 @@ interface RecipientKey {
 const RECIPIENT =
   'id, project_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn, last_result, created_at, settled_at';
 
+const LOOKED = `SELECT r.domain, m.mail_from, m.domain_id, m.accepted_at FROM recipient r JOIN message m ON m.nr = r.message
+  WHERE r.message = ? AND r.id = ?`;
+interface LookedCells {
+  readonly domain: string;
+  readonly mail_from: string;
+  readonly domain_id: Uint8Array | null;
+  readonly accepted_at: number;
+}
+/** Rows that are looked at between two turns of the event loop. */
+const TURN = 100;
+
 export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
   const recipientOf = (row: object, message: string): RecipientRow =>
     toRecipient({ ...withIds<RecipientCells>(row, ['id', 'project_id']), message_id: message });
@@ -67,6 +81,21 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       shelf.put('recipient', toId(id), error);
       return null;
     }
+  }
+  /** Whether a row has to be read; of most only what the filter looks at is. */
+  function isMeant(filter: WaitingFilter, key: WaitingKey, { message, id }: RecipientKey): boolean {
+    const [row] = statements.all<LookedCells>(LOOKED, message, id);
+    return (
+      row === undefined ||
+      matchesWaiting(filter, {
+        row: { ...key, projectId: key.project_id as ProjectId, domain: row.domain },
+        message: {
+          mailFrom: row.mail_from,
+          domainId: row.domain_id === null ? null : (toId(row.domain_id) as DomainId),
+          acceptedAt: row.accepted_at,
+        },
+      })
+    );
   }
   function dueOf(
     { project, lane }: LaneKey,
@@ -176,6 +205,8 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         if (filter.lane !== undefined && key.lane !== filter.lane) continue;
         if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
         if (shelf.has('recipient', key.id)) continue;
+        if (lookedAt % TURN === 0) await setImmediate();
+        if (isLookedThrough(filter) && !isMeant(filter, key, { message, id })) continue;
         const due = readDue({ message, id });
         if (due === null || !matchesWaiting(filter, due)) continue;
         items.push(due);

@@ -8,10 +8,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { MovingMigration } from '../migration.ts';
 
-/** Of one transaction. */
-const MESSAGES = 4_000;
-const OCTETS = 32 * 1024 * 1024;
-const EVENTS = 8_000;
+/** Of one transaction: messages with recipients, or events with deliveries; and their octets. */
+const ROWS = 2_000;
+const OCTETS = 16 * 1024 * 1024;
 
 const id = (column: string): string => `unhex(${column}, '-')`;
 /** The number that the message got. */
@@ -122,23 +121,23 @@ const MOVE_EVENTS = [
     WHERE e.seq <= ?)`,
   'DELETE FROM old_event WHERE seq <= ?',
 ];
-const NEXT_MESSAGES = `SELECT project_id, id, size FROM old_message ORDER BY project_id, id LIMIT ${MESSAGES}`;
-const NEXT_EVENTS = `SELECT max(seq) AS seq FROM (SELECT seq FROM old_event ORDER BY seq LIMIT ${EVENTS})`;
+const NEXT_MESSAGES = `SELECT project_id, id, size AS octets,
+    (SELECT count(*) FROM old_recipient r INDEXED BY recipient_message WHERE r.project_id = m.project_id AND r.message_id = m.id) AS hanging
+  FROM old_message m ORDER BY project_id, id LIMIT ${ROWS}`;
+const NEXT_EVENTS = `SELECT seq, coalesce(octet_length(content), 0) + coalesce(octet_length(summary), 0) AS octets,
+    (SELECT count(*) FROM old_subscriber_delivery d INDEXED BY delivery_event WHERE d.project_id = e.project_id AND d.event_id = e.id) AS hanging
+  FROM old_event e ORDER BY seq LIMIT ${ROWS}`;
 
-/** Up to which message the next portion goes. */
-function nextMessage(db: DatabaseSync): SQLInputValue[] | null {
-  let key: SQLInputValue[] | null = null;
-  let octets = 0;
-  for (const { project_id, id: message, size } of db.prepare(NEXT_MESSAGES).iterate()) {
-    key = [project_id!, message!];
-    octets += Number(size);
-    if (octets >= OCTETS) break;
+/** Up to which row the next portion goes: its key. At least one goes. */
+function nextKey(db: DatabaseSync, sql: string): SQLInputValue[] | null {
+  let last: SQLInputValue[] | null = null;
+  let weight = { rows: 0, octets: 0 };
+  for (const { octets, hanging, ...key } of db.prepare(sql).iterate()) {
+    weight = { rows: weight.rows + 1 + Number(hanging), octets: weight.octets + Number(octets) };
+    if (last !== null && (weight.rows > ROWS || weight.octets > OCTETS)) break;
+    last = Object.values(key) as SQLInputValue[];
   }
-  return key;
-}
-function nextEvent(db: DatabaseSync): SQLInputValue[] | null {
-  const { seq } = db.prepare(NEXT_EVENTS).get()!;
-  return seq === null ? null : [seq!];
+  return last;
 }
 const count = (db: DatabaseSync, table: string): number =>
   Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!['n']);
@@ -146,10 +145,10 @@ const count = (db: DatabaseSync, table: string): number =>
 /** Moves what is next; how many messages and events, 0 where none is left. */
 function moveSome(db: DatabaseSync): number {
   for (const [next, statements, table] of [
-    [nextMessage, MOVE_MESSAGES, 'message'],
-    [nextEvent, MOVE_EVENTS, 'event'],
+    [NEXT_MESSAGES, MOVE_MESSAGES, 'message'],
+    [NEXT_EVENTS, MOVE_EVENTS, 'event'],
   ] as const) {
-    const key = next(db);
+    const key = nextKey(db, next);
     if (key === null) continue;
     let moved = 0;
     for (const sql of statements) {
@@ -162,7 +161,7 @@ function moveSome(db: DatabaseSync): number {
 }
 /** Messages that show another one's octets, once all have their numbers. */
 function shownOctets(db: DatabaseSync): number {
-  const rows = db.prepare('SELECT nr, holder FROM old_shown ORDER BY nr LIMIT ?').all(MESSAGES);
+  const rows = db.prepare('SELECT nr, holder FROM old_shown ORDER BY nr LIMIT ?').all(ROWS);
   const show = db.prepare(`UPDATE message SET body_of = ${nrOf('?')} WHERE nr = ?`);
   const done = db.prepare('DELETE FROM old_shown WHERE nr = ?');
   for (const { nr, holder } of rows) {
@@ -177,7 +176,11 @@ export const smaller: MovingMigration = {
   oldestCompatible: 11,
   sql: SQL,
   moveSome,
-  left: (db) => count(db, 'old_message') + count(db, 'old_event') + count(db, 'old_shown'),
+  left: (db) =>
+    count(db, 'old_message') +
+    count(db, 'old_event') +
+    count(db, 'old_shown') +
+    count(db, 'old_message WHERE body_of IS NOT NULL'),
   behind: `
 DROP TABLE old_message_body;
 DROP TABLE old_recipient;
