@@ -626,7 +626,7 @@ export async function startService(
       dns,
       eventSignal,
       published,
-      renderEvent: (event, options, signal) => renderEvent(event, options, render, signal),
+      renderEvent: (event, options, signal, shown) => renderEvent(event, options, render, signal, shown),
       shown,
       checkDomain: (project, id) => checker.checkNow(project, id),
       domainChanged: checker.changed,

@@ -113,11 +113,12 @@ export interface ApiDeps {
   readonly eventSignal: EventSignal;
   /** Events were committed to these topics. */
   readonly published: (project: EventRow['projectId'], topics: readonly EventRow['topicId'][]) => void;
-  /** Event JSON; rejects with MessageGone, and with the signal's reason. */
+  /** Event JSON, its message read by `shown` where that is given; rejects with MessageGone, and with the signal's reason. */
   readonly renderEvent: (
     event: EventRow,
     options: RenderOptions,
     signal?: AbortSignal,
+    shown?: SpoolReader['shown'],
   ) => Promise<RenderedEvent>;
   /** Prefix + raw as it is shown: forged results taken out. */
   readonly shown: (message: StoredMessage) => Buffer;

@@ -32,6 +32,7 @@ describe('events by HTTP', () => {
   const directory = mkdtempSync(join(tmpdir(), 'hikyaku-test-'));
   const logged: Record<string, unknown>[] = [];
   const rendered = { count: 0, aborted: 0 };
+  const asked = { rows: 0, messages: 0 };
   /** Ids of events whose rendering breaks off behind the first piece. */
   const broken = new Set<string>();
   /** Ids of events for which no worker comes free. */
@@ -61,7 +62,17 @@ describe('events by HTTP', () => {
     };
     rendering = createRendering(store);
     const deps = {
-      read: store.read,
+      read: {
+        ...store.read,
+        events(...page: Parameters<Store['read']['events']>) {
+          asked.rows++;
+          return store.read.events(...page);
+        },
+        shownOf(...messages: Parameters<Store['read']['shownOf']>) {
+          asked.messages++;
+          return store.read.shownOf(...messages);
+        },
+      },
       publicUrl: () => 'http://x',
       clock: systemClock,
       ...turnsFor(systemClock),
@@ -77,11 +88,11 @@ describe('events by HTTP', () => {
         },
       },
       authenticator: { authenticate: async () => ({ kind: 'ok', principal }) },
-      async renderEvent(event, options, signal) {
+      async renderEvent(event, options, signal, shown) {
         rendered.count++;
         if (crowded.has(event.id)) throw new NoPlace('no place came free');
         signal?.addEventListener('abort', () => rendered.aborted++, { once: true });
-        const whole = await renderEvent(event, options, rendering.deps, signal);
+        const whole = await renderEvent(event, options, rendering.deps, signal, shown);
         if (!broken.has(event.id)) return whole;
         return {
           async *pieces() {
@@ -173,6 +184,13 @@ describe('events by HTTP', () => {
     const all = idsOf((await get(`${path}?limit=500`)).json);
     assert.deepEqual(forward, [...all].reverse());
     assert.deepEqual(forward.slice(0, ids.length), ids);
+  });
+
+  test('a page asks the store a few times, however many events it has', async () => {
+    const { ids, path } = await topicOf(...Array.from({ length: 120 }, () => 1_000));
+    Object.assign(asked, { rows: 0, messages: 0 });
+    assert.deepEqual(idsOf((await get(`${path}?limit=500&full=true`)).json), [...ids].reverse());
+    assert.deepEqual(asked, { rows: 2, messages: 3 });
   });
 
   test('an event over 4 MiB is a page of its own', async () => {

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
+import { createShownAhead } from '../edj/shown-ahead.ts';
 import type { EventRow, Topic } from '../edj/types.ts';
 import { type EventId, type ProjectId, parseId } from '../runtime/ids.ts';
 import { goneSignal } from './client-gone.ts';
@@ -67,7 +68,7 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
     const deadline = clock.monotonic() + seconds * 1000;
     const left = () => deadline - clock.monotonic();
     while (left() > 0 && !stopping()) {
-      if ((await read.eventsAfter(topic.projectId, topic.id, after, 1)).length > 0) break;
+      if ((await read.eventsAfter(topic.projectId, topic.id, after, 1)).items.length > 0) break;
       await deps.eventSignal.wait(topic.id, Math.min(LOOK_MS, left()), clock, signal);
       signal.throwIfAborted();
     }
@@ -89,7 +90,7 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
     if (after === undefined && seconds === 0) return newestFirst(read, topic, pageOf(request));
     const from = cursor === undefined ? eventId('after', after ?? '') : eventId('cursor', cursor);
     if (seconds > 0 && request.method !== 'HEAD') await wait(topic, from, seconds, signal);
-    return oldestFirst(read, topic, from);
+    return oldestFirst(read, topic, { limit: limitOf(request), cursor: from });
   }
 
   app.get(
@@ -101,9 +102,11 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
       const { full = false } = request.query as { full?: boolean };
       const signal = goneSignal(reply);
       const options: RenderOptions = { body: full, inline: false, deprecated: false };
+      const ahead = createShownAhead(read);
       const page = eventPage(await walk(request, topic, signal), {
         limit: limitOf(request),
-        render: (event) => deps.renderEvent(event, options, signal),
+        render: ({ event, following }) =>
+          deps.renderEvent(event, options, signal, (project, id) => ahead.shown(project, id, following)),
         signal,
       });
       return reply.streamed(page, {

@@ -9,51 +9,56 @@ import { MessageGone, type RenderedEvent } from '../edj/render-event.ts';
 import type { EdjReader, EventRow, Topic } from '../edj/types.ts';
 import type { EventId } from '../runtime/ids.ts';
 import { NoPlace } from '../runtime/places.ts';
-import type { PageRequest } from '../runtime/transactor.ts';
+import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { PAGE_OCTETS } from './pages.ts';
 
-/** Rows read at once: what is published by hand may have some megabytes. */
-const CHUNK = 8;
+/** Rows read at once, and where they end before: what is published by hand may have some megabytes. */
+const CHUNK = 100;
+const CHUNK_OCTETS = 256 * 1024;
 
 /** An event of a list, and the cursor that leads behind it. */
 export interface Placed {
   readonly event: EventRow;
   readonly cursor: string;
+  /** Those behind it that were read with it. */
+  readonly following: readonly EventRow[];
 }
 type Read = Pick<EdjReader, 'events' | 'eventsAfter'>;
 
-/** Newest first: up to `limit`, and one more that tells there is more. */
-export async function* newestFirst(
+/** Newest first. */
+export function newestFirst(read: Read, { projectId, id }: Topic, page: PageRequest): AsyncGenerator<Placed> {
+  return walked((next) => read.events(projectId, id, next, CHUNK_OCTETS), page);
+}
+/** Oldest first behind an event; a cursor is an event's id, good as `after`. */
+export function oldestFirst(
   read: Read,
   { projectId, id }: Topic,
+  page: PageRequest & { readonly cursor: EventId | null },
+): AsyncGenerator<Placed> {
+  return walked(
+    ({ limit, cursor }) => read.eventsAfter(projectId, id, cursor as EventId | null, limit, CHUNK_OCTETS),
+    page,
+  );
+}
+/** Up to `limit`, and one more that tells there is more. */
+async function* walked(
+  read: (page: PageRequest) => Promise<Page<EventRow>>,
   { limit, cursor }: PageRequest,
 ): AsyncGenerator<Placed> {
   let next = cursor;
   let left = limit + 1;
   do {
-    const page = await read.events(projectId, id, { limit: Math.min(CHUNK, left), cursor: next });
-    for (const [i, event] of page.items.entries()) yield { event, cursor: page.cursors[i]! };
-    left -= page.items.length;
-    next = page.nextCursor;
+    const { items, cursors, nextCursor } = await read({ limit: Math.min(CHUNK, left), cursor: next });
+    for (const [i, event] of items.entries())
+      yield { event, cursor: cursors[i]!, following: items.slice(i + 1) };
+    left -= items.length;
+    next = nextCursor;
   } while (next !== null && left > 0);
-}
-/** Oldest first behind `after`; the cursor is the event's id, good as `after`. */
-export async function* oldestFirst(
-  read: Read,
-  { projectId, id }: Topic,
-  after: EventId | null,
-): AsyncGenerator<Placed> {
-  for (let last = after; ; ) {
-    const rows = await read.eventsAfter(projectId, id, last, CHUNK);
-    for (const event of rows) yield { event, cursor: event.id };
-    if (rows.length < CHUNK) return;
-    last = rows.at(-1)!.id;
-  }
 }
 
 export interface PageOptions {
   readonly limit: number;
-  readonly render: (event: EventRow) => Promise<RenderedEvent>;
+  readonly render: (placed: Placed) => Promise<RenderedEvent>;
   readonly signal: AbortSignal;
 }
 export async function* eventPage(
@@ -62,7 +67,7 @@ export async function* eventPage(
 ): AsyncGenerator<Buffer> {
   let [octets, looked, shown] = [0, 0, 0];
   let [last, next]: (string | null)[] = [null, null];
-  walking: for await (const { event, cursor } of events) {
+  walking: for await (const placed of events) {
     if (looked === limit || octets >= PAGE_OCTETS) {
       next = last!;
       break;
@@ -71,7 +76,7 @@ export async function* eventPage(
     let held: Buffer[] = [Buffer.from(lead)];
     let size = lead.length;
     try {
-      for await (const piece of (await render(event)).pieces(signal)) {
+      for await (const piece of (await render(placed)).pieces(signal)) {
         signal.throwIfAborted();
         size += piece.length;
         held.push(piece);
@@ -98,7 +103,7 @@ export async function* eventPage(
       if (!(error instanceof MessageGone) || isStarted) throw error;
     }
     looked += 1;
-    last = cursor;
+    last = placed.cursor;
     await turn();
     signal.throwIfAborted();
   }

@@ -18,6 +18,7 @@ import {
 } from './event-json.ts';
 import { NOTHING_CARRIED, type Piece, type PieceJob, renderPiece } from './octet-pieces.ts';
 import type { ReadStored } from './read-stored.ts';
+import { shownBy } from './shown-ahead.ts';
 import type { EventRow } from './types.ts';
 
 export type { RenderOptions } from './event-json.ts';
@@ -47,17 +48,19 @@ const ON_THE_LOOP = 64 * 1024;
 /** How long a piece waits for a worker, ms: what has begun to leave would break off. */
 const PIECE_WAIT_MS = 60_000;
 
-/** Throws MessageGone where the event shows a message that is no longer kept, and what `pieces` throws. */
+/** `shown`: where the message is read, else from the spool. Throws MessageGone where the event shows a message that is no longer kept, and what `pieces` throws. */
 export async function renderEvent(
   event: EventRow,
   options: RenderOptions,
   deps: RenderDeps,
   signal?: AbortSignal,
+  shown: RenderDeps['spool']['shown'] = deps.spool.shown,
 ): Promise<RenderedEvent> {
   signal?.throwIfAborted();
-  const { messageId: id, projectId: project } = event;
-  if (event.summary !== null || id === null) return { pieces: () => cutUp(plainEventJson(event, options)) };
-  const message = await deps.spool.shown(project, id);
+  const { projectId: project } = event;
+  const id = shownBy(event);
+  if (id === null) return { pieces: () => cutUp(plainEventJson(event, options)) };
+  const message = await shown(project, id);
   if (message === null) throw gone(id);
   const reading = message.reading ?? (await deps.readStored(project, id, signal));
   if (reading === null) throw gone(id);

@@ -95,16 +95,17 @@ export interface EdjReader {
   /**
    * Oldest first after the event id `after` (null: from the beginning), at most `limit`, in the order of the commits.
    * Where that event is gone, nothing that was committed after it is left out; events of the minute before it may come
-   * again.
+   * again. Cursors are the events' ids, good as `after`. A page ends behind the event with which it reaches `octets`.
    */
   eventsAfter(
     project: ProjectId,
     topic: TopicId,
     after: EventId | null,
     limit: number,
-  ): Promise<readonly EventRow[]>;
-  /** Newest first, for lists. */
-  events(project: ProjectId, topic: TopicId, page: PageRequest): Promise<Page<EventRow>>;
+    octets?: number,
+  ): Promise<Page<EventRow>>;
+  /** Newest first, for lists. A page ends behind the event with which it reaches `octets`. */
+  events(project: ProjectId, topic: TopicId, page: PageRequest, octets?: number): Promise<Page<EventRow>>;
   deliveries(
     project: ProjectId,
     subscriber: SubscriberId,

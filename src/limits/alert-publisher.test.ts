@@ -87,7 +87,7 @@ async function setUp() {
     publisher,
     alert,
     note: (one: LimitAlert) => store.transact(project.id, (tx) => tx.noteLimitAlert(one)),
-    events: async () => store.read.eventsAfter(project.id, asked.id, null, 100),
+    events: async () => (await store.read.eventsAfter(project.id, asked.id, null, 100)).items,
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }

@@ -53,6 +53,8 @@ export interface StoredMessage {
   /** Facts about the session or call: envelope recipients, peer, TLS, authentication results. JSON, without raw addresses' secrets. */
   readonly facts: MessageFacts;
 }
+/** Messages that are given at once to be shown. */
+export const MOST_SHOWN = 50;
 /** A message as it is shown: all of it but the octets behind the first of them. */
 export interface ShownMessage extends Omit<StoredMessage, 'raw'> {
   /** Octets of `raw`. */
@@ -210,6 +212,15 @@ export interface LaneDue {
 export interface SpoolReader {
   message(project: ProjectId, id: MessageId): Promise<StoredMessage | null>;
   shown(project: ProjectId, id: MessageId): Promise<ShownMessage | null>;
+  /**
+   * The first of these as `shown` gives them, null for one that is gone: up to the one with which they reach `octets`,
+   * MOST_SHOWN at most and one at least. One that cannot be read ends them before it, and is an error where it is the first.
+   */
+  shownOf(
+    project: ProjectId,
+    ids: readonly MessageId[],
+    octets: number,
+  ): Promise<readonly (ShownMessage | null)[]>;
   /** Octets of `raw` from `start` to before `end`, as far as there are any; null where the message is gone. */
   octets(project: ProjectId, id: MessageId, start: number, end: number): Promise<Buffer | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;

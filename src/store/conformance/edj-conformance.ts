@@ -1,10 +1,10 @@
 /** Topics, subscribers, events and their deliveries on every engine. */
 import assert from 'node:assert/strict';
-import type { Round } from '../../edj/types.ts';
+import type { EventRow, Round } from '../../edj/types.ts';
 import { DAY_MS } from '../../limits/types.ts';
 import type { DeliveryId, EventId, ProjectId } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
-import { StaleError } from '../../runtime/transactor.ts';
+import { type Page, StaleError } from '../../runtime/transactor.ts';
 import { sweepAll } from './retention-conformance.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
@@ -28,8 +28,8 @@ export function edjConformance(with_: WithStore): void {
       (await store.read.deliveries(p.id, late.id, ALL)).items.map((d) => d.eventId),
       [second.id],
     );
-    assert.deepEqual(await store.read.eventsAfter(p.id, t.id, null, 9), [first, second]);
-    assert.deepEqual(await store.read.eventsAfter(p.id, t.id, first.id, 9), [second]);
+    assert.deepEqual((await store.read.eventsAfter(p.id, t.id, null, 9)).items, [first, second]);
+    assert.deepEqual((await store.read.eventsAfter(p.id, t.id, first.id, 9)).items, [second]);
     const page = await store.read.events(p.id, t.id, { limit: 1, cursor: null });
     assert.deepEqual(page.items, [second]);
     assert.deepEqual((await store.read.events(p.id, t.id, { limit: 1, cursor: page.nextCursor })).items, [
@@ -125,8 +125,42 @@ export function edjConformance(with_: WithStore): void {
     assert.equal(await store.read.event(newId(), event.id), null);
     await store.transact(p.id, (tx) => tx.deleteTopic(p.id, t.id));
     assert.equal(await store.read.event(p.id, event.id), null);
-    assert.deepEqual(await store.read.eventsAfter(p.id, t.id, null, 9), []);
+    assert.deepEqual((await store.read.eventsAfter(p.id, t.id, null, 9)).items, []);
     assert.deepEqual((await store.read.events(p.id, t.id, ALL)).items, []);
+  });
+  with_('edj: a page of events ends where it has octets enough, and leads on', async (store) => {
+    const p = await make.withProject(store);
+    const t = make.topic(p);
+    const text = (octets: number) => make.event(t, { content: { text: 'é'.repeat(octets / 2) } });
+    const events = [text(10), text(10_000), text(3_000_000), text(10), text(10)];
+    await store.transact(p.id, (tx) => tx.insertTopic(t));
+    for (const event of events) await store.transact(p.id, (tx) => tx.insertEvent(event));
+    const walks = {
+      upwards: (cursor: string | null, limit: number) =>
+        store.read.eventsAfter(p.id, t.id, cursor as EventId | null, limit, 10_000),
+      downwards: (cursor: string | null, limit: number) =>
+        store.read.events(p.id, t.id, { limit, cursor }, 10_000),
+    };
+    async function pagesOf(walk: keyof typeof walks, limit: number): Promise<readonly string[][]> {
+      const pages: string[][] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Page<EventRow> = await walks[walk](cursor, limit);
+        assert.ok(page.items.length > 0 && page.items.length <= limit);
+        assert.deepEqual(page.nextCursor ?? page.cursors.at(-1), page.cursors.at(-1));
+        pages.push(page.items.map(({ id }) => id));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      return pages;
+    }
+    const [a, b, c, d, e] = events.map(({ id }) => id as string) as [string, string, string, string, string];
+    assert.deepEqual(await pagesOf('upwards', 9), [[a, b], [c], [d, e]]);
+    assert.deepEqual(await pagesOf('downwards', 9), [[e, d, c], [b], [a]]);
+    assert.deepEqual(await pagesOf('upwards', 1), [[a], [b], [c], [d], [e]]);
+    assert.deepEqual(await pagesOf('downwards', 2), [[e, d], [c], [b], [a]]);
+    assert.deepEqual((await store.read.eventsAfter(p.id, t.id, null, 5)).items, events);
+    const { cursors } = await store.read.events(p.id, t.id, ALL);
+    assert.deepEqual((await walks.downwards(cursors[1]!, 1)).items, [events[2]]);
   });
   with_(
     'edj: behind an event that is gone nothing is left out, in the order of the commits; the minute before may come again',
@@ -149,7 +183,7 @@ export function edjConformance(with_: WithStore): void {
       for (const event of Object.values(events)) await store.transact(p.id, (tx) => tx.insertEvent(event));
       const names = new Map(Object.entries(events).map(([name, { id }]) => [id, name]));
       const after = async (id: EventId, topic = t) =>
-        (await store.read.eventsAfter(p.id, topic.id, id, 9)).map((event) => names.get(event.id));
+        (await store.read.eventsAfter(p.id, topic.id, id, 9)).items.map((event) => names.get(event.id));
       assert.deepEqual(await after(events.gone.id), ['overtaken', 'next']);
       await sweepAll(store, NOW + 5 * DAY_MS);
       assert.equal(await store.read.event(p.id, events.gone.id), null);
@@ -158,7 +192,7 @@ export function edjConformance(with_: WithStore): void {
       // older than all there is, and younger
       assert.deepEqual(await after(at(-10_000)), ['longAgo', 'before', 'overtaken', 'next']);
       assert.deepEqual(await after(at(10_000)), []);
-      assert.deepEqual((await store.read.eventsAfter(p.id, t.id, events.gone.id, 1)).length, 1);
+      assert.deepEqual((await store.read.eventsAfter(p.id, t.id, events.gone.id, 1)).items.length, 1);
     },
   );
   with_(

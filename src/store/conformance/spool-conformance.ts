@@ -1,7 +1,8 @@
 /** The spool on every engine: octets, recipients and their moves, the queue, records of what was done by hand. */
 import assert from 'node:assert/strict';
+import type { MessageId } from '../../runtime/ids.ts';
 import { ConflictError, StaleError } from '../../runtime/transactor.ts';
-import type { WaitingFilter } from '../../spool/types.ts';
+import { MOST_SHOWN, type WaitingFilter } from '../../spool/types.ts';
 import type { Store } from '../store.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
@@ -187,6 +188,40 @@ export function spoolConformance(with_: WithStore): void {
       assert.deepEqual(await store.read.message(p.id, m.id), m);
     },
   );
+  with_('spool: messages are shown some at a time: as many as have octets enough', async (store) => {
+    const p = await make.withProject(store);
+    const message = (octets: number, first = 0) =>
+      make.message(p, { raw: Buffer.alloc(octets, first), prefix: Buffer.from('P: x\r\n') });
+    const [small, large, last] = [message(1_000, 1), message(700_000, 2), message(994, 3)];
+    const again = make.message(p, { raw: large.raw, prefix: Buffer.from('P: again\r\n') });
+    const reading = Buffer.alloc(2_000, 9);
+    await store.transact(p.id, (tx) => {
+      tx.insertMessage(small, undefined, reading);
+      tx.insertMessage(large);
+      tx.insertMessage(again, large.id);
+      tx.insertMessage(last);
+    });
+    const [nobody, ids] = [newId<'message'>(), [small, large, again, last].map(({ id }) => id)];
+    const one = (id: MessageId) => store.read.shown(p.id, id);
+    /** Each is what `shown` gives; how many there were. */
+    async function count(asked: readonly MessageId[], octets: number): Promise<number> {
+      const found = await store.read.shownOf(p.id, asked, octets);
+      assert.deepEqual(found, await Promise.all(asked.slice(0, found.length).map(one)));
+      return found.length;
+    }
+    assert.equal(await count(ids, 1_000_000), 4);
+    assert.equal(await count(ids, 0), 1);
+    // one with its reading and trace fields has 3,006 octets, the next the first 256 KiB
+    assert.equal(await count(ids, 3_006), 1);
+    assert.equal(await count(ids, 3_007), 2);
+    assert.equal(await count(ids, 3_006 + 6 + 256 * 1024), 2);
+    assert.equal(await count(ids, 3_006 + 7 + 256 * 1024), 3);
+    assert.equal(await count([nobody, ids[3]!, nobody, ids[0]!, ids[0]!], 4_007), 5);
+    assert.equal(await count([nobody], 0), 1);
+    assert.equal(await count([], 9), 0);
+    assert.equal(await count(Array(MOST_SHOWN + 1).fill(nobody), 9), MOST_SHOWN);
+    assert.deepEqual(await store.read.shownOf(newId(), ids, 9_999), [null, null, null, null]);
+  });
   with_(
     'waiting recipients come by project, lane and time, filtered, in pages that add up',
     async (store) => {

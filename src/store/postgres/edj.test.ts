@@ -61,7 +61,7 @@ test('what is behind an event that is gone is found by the index, in a topic of 
     const before = await lookedAt();
     {
       await using store = await openPostgresStore({ ...DEPS, url });
-      const found = await store.read.eventsAfter(project.id, topic.id, gone, 8);
+      const found = (await store.read.eventsAfter(project.id, topic.id, gone, 8)).items;
       // the gone one's place, but for the events of the minute before it, of which half are this topic's
       assert.deepEqual(
         found.map(({ createdAt }) => createdAt),

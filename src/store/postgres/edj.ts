@@ -7,7 +7,7 @@
  */
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
 import type { EventId } from '../../runtime/ids.ts';
-import { decodeCursor, toJson, toPage } from '../command.ts';
+import { decodeCursor, encodeCursor, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
 import {
   type DeliveryCells,
@@ -19,6 +19,7 @@ import {
   surelyBefore,
   toDelivery,
   toEvent,
+  toEventPage,
   walksOf,
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
@@ -36,6 +37,7 @@ interface Place {
   readonly xid_text: string;
   readonly seq: number;
 }
+type PageCells = EventCells & Place & { readonly has_more: boolean };
 const EVENT_COLUMNS =
   'project_id id topic_id service name created_at expires_at keep_until message_id content summary';
 const EVENT = EVENT_COLUMNS.replaceAll(' ', ', ');
@@ -43,9 +45,21 @@ const DELIVERY_COLUMNS =
   'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
 const SUBSCRIBER_COLUMNS = 'project_id id topic_id type url inline sealed_secret created_at';
 
-/** Settled events of a topic that is there: see event-order.ts. $3 the era, $4 the bound. */
-const OF_TOPIC = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND topic_id = $2
+/** Settled events of a topic that is there: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the octets. */
+const OF_TOPIC = `SELECT ${EVENT}, era, xid, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND topic_id = $2
   AND (era, xid) < ($3::int8, $4::xid8) AND EXISTS (SELECT FROM topic t WHERE t.project_id = $1 AND t.id = $2)`;
+type Direction = 'ASC' | 'DESC';
+/** With what is large about a row only looked at where it is given: its octets are known without it. */
+function pageOf(bounded: string, direction: Direction): string {
+  const order = `ORDER BY era ${direction}, xid ${direction}, seq ${direction}`;
+  return `SELECT * FROM (SELECT q.*, row_number() OVER w AS n, lead(q.id) OVER w IS NOT NULL AS has_more,
+      coalesce(sum(coalesce(octet_length(content), 0) + coalesce(octet_length(summary), 0))
+        OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS octets_before
+    FROM (${bounded} ${order} LIMIT $5::int8 + 1) q WINDOW w AS (${order})) r
+  WHERE n <= $5::int8 AND octets_before < $6::int8 ${order}`;
+}
+const BEHIND = ' AND (era, xid, seq) > ($7::int8, $8::xid8, $9::int8)';
+const AHEAD_OF = ' AND (era, xid, seq) < ($7::int8, $8::xid8, $9::int8)';
 const ONE = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event e WHERE project_id = $1 AND id = $2
   AND EXISTS (SELECT FROM topic t WHERE t.project_id = e.project_id AND t.id = e.topic_id)`;
 const BEFORE =
@@ -127,33 +141,27 @@ export function postgresEventReader(deps: {
       const [row] = await all<EventCells>(ONE, [project, id]);
       return row === undefined ? null : toEvent(row);
     },
-    async eventsAfter(project, topic, after, limit) {
+    async eventsAfter(project, topic, after, limit, octets = Number.MAX_SAFE_INTEGER) {
       const bound = String(await order(project, topic));
-      const base = [project, topic, era, bound, limit];
-      const inOrder = 'ORDER BY era, xid, seq LIMIT $5';
+      const base = [project, topic, era, bound, limit, octets];
       const place = after === null ? null : await placeOf(project, after);
-      const rows =
-        place === null
-          ? await all<EventCells>(`${OF_TOPIC} ${inOrder}`, base)
-          : await all<EventCells>(
-              `${OF_TOPIC} AND (era, xid, seq) > ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
-              [...base, place.era, place.xid_text, place.seq],
-            );
-      return rows.map(toEvent);
+      const rows = await all<PageCells>(
+        pageOf(place === null ? OF_TOPIC : OF_TOPIC + BEHIND, 'ASC'),
+        place === null ? base : [...base, place.era, place.xid_text, place.seq],
+      );
+      return toEventPage(rows, rows.at(-1)?.has_more ?? false, (r) => r.id);
     },
-    async events(project, topic, { limit, cursor }) {
+    async events(project, topic, { limit, cursor }, octets = Number.MAX_SAFE_INTEGER) {
       const bound = String(await order(project, topic));
-      const base = [project, topic, era, bound, limit + 1];
-      const inOrder = 'ORDER BY era DESC, xid DESC, seq DESC LIMIT $5';
+      const base = [project, topic, era, bound, limit, octets];
       const place = cursor === null ? null : /^(\d{1,9})-(\d{1,18})-(\d{1,15})$/.exec(decodeCursor(cursor));
       if (cursor !== null && place === null) return { items: [], cursors: [], nextCursor: null };
-      const rows = await all<EventCells & Place>(
-        place === null
-          ? `${OF_TOPIC} ${inOrder}`
-          : `${OF_TOPIC} AND (era, xid, seq) < ($6::int8, $7::xid8, $8::int8) ${inOrder}`,
+      const rows = await all<PageCells>(
+        pageOf(place === null ? OF_TOPIC : OF_TOPIC + AHEAD_OF, 'DESC'),
         place === null ? base : [...base, ...place.slice(1)],
       );
-      return toPage(rows, limit, (r) => `${r.era}-${r.xid_text}-${r.seq}`, toEvent);
+      const cursorOf = (r: Place) => encodeCursor(`${r.era}-${r.xid_text}-${r.seq}`);
+      return toEventPage(rows, rows.at(-1)?.has_more ?? false, cursorOf);
     },
     async deliveries(project, subscriber, { limit, cursor }) {
       const rows = await all<DeliveryCells>(

@@ -6,6 +6,7 @@ import type { EventRow } from '../../edj/types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import type { Page } from '../../runtime/transactor.ts';
 import { startPostgres } from '../../testing/postgres.ts';
 import * as make from '../conformance/samples.ts';
 import { OUR_VERSION } from '../migrations/postgres/index.ts';
@@ -170,9 +171,9 @@ test('an event of a batch under way is not passed by: readers wait for it, and s
   await other.query(`SELECT pg_advisory_xact_lock_shared(${0x48494b59}, 1), pg_current_xact_id()`);
   await store.transact(p.id, (tx) => tx.insertEvent(second));
   const answers: string[] = [];
-  const after = store.read.eventsAfter(p.id, topic.id, first.id, 9).then((events) => {
+  const after = store.read.eventsAfter(p.id, topic.id, first.id, 9).then(({ items }) => {
     answers.push('reader');
-    return events;
+    return items;
   });
   const page = store.read.events(p.id, topic.id, { limit: 9, cursor: null });
   await other.query(
@@ -192,7 +193,7 @@ test('an event of a batch under way is not passed by: readers wait for it, and s
   await other.query(`SELECT pg_current_xact_id()`);
   const third = make.event(topic, { name: 'third' });
   await store.transact(p.id, (tx) => tx.insertEvent(third));
-  assert.deepEqual(names(await store.read.eventsAfter(p.id, topic.id, second.id, 9)), ['third']);
+  assert.deepEqual(names((await store.read.eventsAfter(p.id, topic.id, second.id, 9)).items), ['third']);
   await other.query('ROLLBACK');
 });
 
@@ -218,7 +219,7 @@ test('two writers and a reader at once: the reader misses nothing and sees nothi
   });
   for (let over = false; !over; ) {
     over = !state.writing;
-    const events: readonly EventRow[] = await two.read.eventsAfter(
+    const { items: events }: Page<EventRow> = await two.read.eventsAfter(
       p.id,
       topic.id,
       (seen.at(-1) ?? null) as EventRow['id'] | null,
@@ -258,8 +259,26 @@ test('events keep their order where the database was moved to a cluster with low
   await client.query(`UPDATE meta SET value = 1 WHERE key = 'system'`);
   await using store = await open(url);
   await store.transact(p.id, (tx) => tx.insertEvent(later));
-  const names = (await store.read.eventsAfter(p.id, topic.id, null, 9)).map(({ name }) => name);
+  const names = (await store.read.eventsAfter(p.id, topic.id, null, 9)).items.map(({ name }) => name);
   assert.deepEqual(names, ['before', 'later']);
+});
+
+test('messages are shown up to the one that cannot be read, which is an error where it is the first', async (t) => {
+  const url = await server.database();
+  await using store = await open(url);
+  const p = await make.withProject(store);
+  const [good, unreadable, bodiless] = [make.message(p), make.message(p), make.message(p)];
+  await store.transact(p.id, (tx) => {
+    for (const message of [good, unreadable, bodiless]) tx.insertMessage(message);
+  });
+  const other = await connect(t, url);
+  await other.query("UPDATE message SET facts = '{' WHERE id = $1", [unreadable.id]);
+  await other.query('DELETE FROM message_body WHERE message_id = $1', [bodiless.id]);
+  for (const bad of [unreadable, bodiless]) {
+    const first = await store.read.shownOf(p.id, [good.id, bad.id], 9_999);
+    assert.deepEqual(first, [await store.read.shown(p.id, good.id)]);
+    await assert.rejects(store.read.shownOf(p.id, [bad.id, good.id], 9_999));
+  }
 });
 
 test('what is over goes with its partitions; those of later days stay', async (t) => {

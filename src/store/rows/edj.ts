@@ -8,6 +8,7 @@ import {
   type ProjectId,
   type SubscriberId,
 } from '../../runtime/ids.ts';
+import type { Page } from '../../runtime/transactor.ts';
 import { fromJson } from '../command.ts';
 
 export interface EventCells {
@@ -48,6 +49,18 @@ export function toEvent(r: EventCells): EventRow {
     content: fromJson(r.content),
     summary: r.summary,
   };
+}
+/** Of what is kept of an event; other engines count the same in SQL. */
+export const octetsOf = ({ content, summary }: EventCells): number =>
+  Buffer.byteLength(content ?? '') + Buffer.byteLength(summary ?? '');
+/** Of rows that end where they may; `hasMore`: others follow them. */
+export function toEventPage<R extends EventCells>(
+  rows: readonly R[],
+  hasMore: boolean,
+  cursorOf: (row: R) => string,
+): Page<EventRow> {
+  const cursors = rows.map(cursorOf);
+  return { items: rows.map(toEvent), cursors, nextCursor: hasMore ? (cursors.at(-1) ?? null) : null };
 }
 export function toDelivery(r: DeliveryCells): SubscriberDelivery {
   return {

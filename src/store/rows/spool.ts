@@ -9,6 +9,7 @@ import type {
   QueueOperation,
   RecipientRow,
   SentKey,
+  ShownMessage,
   Suspension,
   WaitingFilter,
 } from '../../spool/types.ts';
@@ -71,6 +72,9 @@ export function toSummary(r: Omit<MessageCells, 'body_of'>): Summary {
     size: r.size,
   };
 }
+/** What of a message is given to be shown; other engines count the same in SQL. */
+export const shownOctets = ({ head, prefix, reading }: ShownMessage): number =>
+  head.length + prefix.length + (reading?.length ?? 0);
 export function toRecipient(r: RecipientCells): RecipientRow {
   return {
     id: r.id as RecipientRow['id'],

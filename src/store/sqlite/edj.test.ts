@@ -54,7 +54,7 @@ test('what is behind an event that is gone is found by the index, in a topic of 
   const id = toId(octets) as EventId;
   db.exec('DELETE FROM event WHERE seq = 25000');
 
-  const found = await read.eventsAfter(PROJECT, TOPIC as TopicId, id, 8);
+  const found = (await read.eventsAfter(PROJECT, TOPIC as TopicId, id, 8)).items;
   // the gone one's place, but for the events of the minute before it, of which half are this topic's
   assert.deepEqual(
     found.map(({ createdAt }) => createdAt),

@@ -5,18 +5,21 @@
  */
 import type { DueDelivery, EdjTx, EventRow, SubscriberDelivery } from '../../edj/types.ts';
 import type { EventId } from '../../runtime/ids.ts';
-import { decodeCursor, type Push, toJson, toPage } from '../command.ts';
+import type { Page } from '../../runtime/transactor.ts';
+import { decodeCursor, encodeCursor, type Push, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
 import {
   type DeliveryCells,
   type EventCells,
   type EventReader,
   LOOKED_AT,
+  octetsOf,
   projectShares,
   restOf,
   surelyBefore,
   toDelivery,
   toEvent,
+  toEventPage,
   walksOf,
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
@@ -47,6 +50,7 @@ const DELIVERY = `d.project_id, d.id, d.subscriber_id, e.id AS event_id, d.event
 /** Whoever asks by an id that is gone gets the one before it, of whichever project: all are numbered together. */
 const BEFORE = 'SELECT seq FROM event INDEXED BY event_id WHERE id < ? ORDER BY id DESC LIMIT 1';
 
+const NO_EVENTS: Page<EventRow> = { items: [], cursors: [], nextCursor: null };
 type SqliteEvent = EventCells & { readonly seq: number };
 type SqliteDelivery = DeliveryCells & { readonly event: number };
 const eventCells = (row: object): SqliteEvent =>
@@ -75,6 +79,25 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       project,
       id,
     )[0];
+  /** Up to `limit` rows, and to the one with which they reach `octets`. */
+  function pageOf(
+    rows: Iterable<object>,
+    limit: number,
+    octets: number,
+    cursorOf: (row: SqliteEvent) => string,
+  ): Page<EventRow> {
+    const page: SqliteEvent[] = [];
+    let sum = 0;
+    let hasMore = false;
+    for (const row of rows) {
+      hasMore = page.length >= limit || sum >= octets;
+      if (hasMore) break;
+      const cells = eventCells(row);
+      page.push(cells);
+      sum += octetsOf(cells);
+    }
+    return toEventPage(page, hasMore, cursorOf);
+  }
   const hasTopic = (project: string, id: string) =>
     statements.get('SELECT 1 FROM topic WHERE project_id = ? AND id = ?').get(project, id) !== undefined;
   function readDue(number: number, of: Uint8Array, subscriber: SubscriberTable): DueDelivery {
@@ -90,18 +113,18 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       const row = eventOf(project, id);
       return row === undefined || !hasTopic(project, row.topic_id) ? null : toEvent(row);
     },
-    async eventsAfter(project, topic, after, limit) {
-      if (!hasTopic(project, topic)) return [];
+    async eventsAfter(project, topic, after, limit, octets = Number.MAX_SAFE_INTEGER) {
+      if (!hasTopic(project, topic)) return NO_EVENTS;
       const behind = after === null ? 0 : (eventOf(project, after)?.seq ?? seqBefore(after));
       const sql = `SELECT ${EVENT} FROM event INDEXED BY event_topic WHERE topic_id = ${ID} AND seq > ? ORDER BY seq LIMIT ?`;
-      return statements.all<object>(sql, topic, behind, limit).map((row) => toEvent(eventCells(row)));
+      return pageOf(statements.get(sql).iterate(topic, behind, limit + 1), limit, octets, (r) => r.id);
     },
-    async events(project, topic, { limit, cursor }) {
-      if (!hasTopic(project, topic)) return toPage<SqliteEvent, EventRow>([], limit, (r) => r.seq, toEvent);
+    async events(project, topic, { limit, cursor }, octets = Number.MAX_SAFE_INTEGER) {
+      if (!hasTopic(project, topic)) return NO_EVENTS;
       const below = cursor === null ? Number.MAX_SAFE_INTEGER : Number(decodeCursor(cursor)) || 0;
       const sql = `SELECT ${EVENT} FROM event INDEXED BY event_topic WHERE topic_id = ${ID} AND seq < ? ORDER BY seq DESC LIMIT ?`;
-      const rows = statements.all<object>(sql, topic, below, limit + 1).map(eventCells);
-      return toPage(rows, limit, (r) => r.seq, toEvent);
+      const rows = statements.get(sql).iterate(topic, below, limit + 1);
+      return pageOf(rows, limit, octets, (r) => encodeCursor(r.seq));
     },
     async deliveries(project, subscriber, { limit, cursor }) {
       if (subscriberOf(project, subscriber) === undefined)

@@ -92,7 +92,7 @@ for (const { version } of MIGRATIONS.slice(0, -1))
         ...{ projectId: P, messageId: M, recipientId: R, number: 1, at: 3 },
         ...{ outcome: 'deferred', detail: { a: 1 } },
       });
-      const events = await read.eventsAfter(project, T as TopicId, null, 9);
+      const events = (await read.eventsAfter(project, T as TopicId, null, 9)).items;
       assert.deepEqual(
         events.map(({ id, name, messageId }) => [id, name, messageId]),
         [[E, 'accepted', M]],
@@ -223,7 +223,7 @@ async function everything(directory: string): Promise<unknown[]> {
     } while (cursor !== null);
   }
   const [project, topic] = [idOf('a', 1) as ProjectId, idOf('b', 5) as TopicId];
-  const events = await read.eventsAfter(project, topic, null, 2 * MANY);
+  const events = (await read.eventsAfter(project, topic, null, 2 * MANY)).items;
   const page = { limit: 2 * MANY, cursor: null };
   const deliveries = await read.deliveries(project, idOf('c', 5) as SubscriberId, page);
   assert.deepEqual([found.length, events.length, deliveries.items.length], [MANY + 1, MANY / 2, MANY / 2]);

@@ -4,9 +4,9 @@
  * Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
  */
 import { StoreError } from '../../runtime/transactor.ts';
-import type { SpoolReader } from '../../spool/types.ts';
+import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/types.ts';
 import { toBuffer } from '../command.ts';
-import { BODY_PART, type MessageCells, toSummary } from '../rows/spool.ts';
+import { BODY_PART, type MessageCells, shownOctets, toSummary } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
 import { ID, withIds } from './ids.ts';
 import { partSize, unpack } from './pack.ts';
@@ -48,7 +48,7 @@ interface PartCells {
 export function sqliteShown(
   statements: Statements,
   shelf: Shelf,
-): Pick<SpoolReader, 'message' | 'shown' | 'octets'> {
+): Pick<SpoolReader, 'message' | 'shown' | 'shownOf' | 'octets'> {
   const headOf = (project: string, id: string) =>
     statements.all<{ size: number; body: number }>(HEAD, project, id)[0];
   function broken(id: string, error: unknown): StoreError {
@@ -63,6 +63,18 @@ export function sqliteShown(
   }
   function partsOf(body: number, first: number, behind: number): Iterable<PartCells> {
     return statements.get(PARTS).iterate(body, first, behind) as Iterable<unknown> as Iterable<PartCells>;
+  }
+  function shown(project: string, id: string): ShownMessage | null {
+    const row = shownRow(project, id);
+    if (row === null) return null;
+    try {
+      const summary = toSummary(messageCells(row));
+      const head = unpack(toBuffer(row.data), partSize(summary.size, 0));
+      const reading = row.reading === null ? null : toBuffer(row.reading);
+      return { ...summary, prefix: toBuffer(row.prefix), head, reading };
+    } catch (error) {
+      throw broken(id, error);
+    }
   }
   return {
     async message(project, id) {
@@ -87,17 +99,24 @@ export function sqliteShown(
         throw broken(id, error);
       }
     },
-    async shown(project, id) {
-      const row = shownRow(project, id);
-      if (row === null) return null;
-      try {
-        const summary = toSummary(messageCells(row));
-        const head = unpack(toBuffer(row.data), partSize(summary.size, 0));
-        const reading = row.reading === null ? null : toBuffer(row.reading);
-        return { ...summary, prefix: toBuffer(row.prefix), head, reading };
-      } catch (error) {
-        throw broken(id, error);
-      }
+    shown: async (project, id) => shown(project, id),
+    async shownOf(project, ids, octets) {
+      return statements.together(() => {
+        const found: (ShownMessage | null)[] = [];
+        let sum = 0;
+        for (const id of ids.slice(0, MOST_SHOWN)) {
+          if (found.length > 0 && sum >= octets) break;
+          try {
+            const message = shown(project, id);
+            found.push(message);
+            sum += message === null ? 0 : shownOctets(message);
+          } catch (error) {
+            if (found.length === 0) throw error;
+            break;
+          }
+        }
+        return found;
+      });
     },
     async octets(project, id, start, end) {
       const about = headOf(project, id);

@@ -13,6 +13,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
+import { StoreError } from '../../runtime/transactor.ts';
 import { foldLog } from '../../testing/fold-log.ts';
 import { sweepAll } from '../conformance/retention-conformance.ts';
 import * as make from '../conformance/samples.ts';
@@ -151,5 +152,9 @@ test('rows that cannot be read go to the corrupt shelf and stop nobody', async (
   assert.equal(errors.length, 2);
   await store.transact(p.id, (tx) => tx.insertTopic(make.topic(p, 'another')));
   assert.equal(db.prepare('SELECT count(*) AS n FROM corrupt').get()?.['n'], 2);
+  // those before it are shown, it is an error where it is asked for first
+  const { shownOf } = store.read;
+  assert.deepEqual(await shownOf(p.id, [good.id, bad.id], 9_999), [await store.read.shown(p.id, good.id)]);
+  await assert.rejects(shownOf(p.id, [bad.id, good.id], 9_999), StoreError);
   db.close();
 });
