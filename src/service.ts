@@ -74,6 +74,7 @@ import { createNotices } from './runtime/notices.ts';
 import { createPressure } from './runtime/pressure.ts';
 import { createRandom } from './runtime/random.ts';
 import { createRate, perWidth } from './runtime/rates.ts';
+import { createReadiness } from './runtime/readiness.ts';
 import { createSlots } from './runtime/slots.ts';
 import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
@@ -153,8 +154,8 @@ export async function startService(
 ): Promise<RunningService> {
   /** After an I/O error nothing can be promised any more: no mail is taken or tried, and the operator is told. */
   function storeEnded(error: StoreError): void {
-    if (ready.reason === STORE_ENDED || ready.reason === 'stopping') return;
-    ready.reason = STORE_ENDED;
+    if (ready.state === STORE_ENDED || ready.state === 'stopping') return;
+    ready.state = STORE_ENDED;
     logger.error({ err: error }, 'the store takes no writes any more: check the disk, then restart');
   }
   function fencedOut(): void {
@@ -200,7 +201,11 @@ export async function startService(
       onFenced: fencedOut,
     }),
   );
-  const { store, embedded, clock, shared } = ground;
+  const { embedded, clock, shared } = ground;
+  const hasSpace =
+    config.store.kind === 'sqlite' ? spaceGate(config.store.directory, MX_SIZE_LIMIT, clock) : () => true;
+  const ready = createReadiness('starting', hasSpace, clock);
+  const store: Store = { ...ground.store, transact: ready.watched(ground.store) };
   if (embedded !== null) metrics.setStoreLogSource(embedded.logFigures);
   /** Rounds that one node at a time makes for all. */
   const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
@@ -214,9 +219,6 @@ export async function startService(
   const hashBody = createBodyHasher(workers);
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();
-  const hasSpace =
-    config.store.kind === 'sqlite' ? spaceGate(config.store.directory, MX_SIZE_LIMIT, clock) : () => true;
-  const ready = { reason: 'starting' as string | null };
   const urls = { http: config.publicUrl };
 
   const shown = (message: StoredMessage): Buffer => {
@@ -652,7 +654,7 @@ export async function startService(
         dead: () => scheduler.dead(),
         isActive: scheduler.isSending,
       },
-      notReady: () => ready.reason,
+      notReady: () => ready.reason(),
     },
     {
       ...config.httpListen,
@@ -691,7 +693,7 @@ export async function startService(
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
   if (!config.publicUrlGiven) urls.http = `${httpScheme}://${config.httpListen.host}:${api.port}`;
   const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
-  ready.reason = null;
+  ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
     list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
   const running = starting.move();
@@ -703,7 +705,7 @@ export async function startService(
     dns: address(dnsServers, config.dnsListen),
     signInUrl: ownerToken === null ? null : signInUrl(urls.http, ownerToken),
     async [Symbol.asyncDispose]() {
-      ready.reason = 'stopping';
+      ready.state = 'stopping';
       await running.disposeAsync();
     },
   };

@@ -12,6 +12,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Report, Watch } from '../runtime/report.ts';
+import { StoreError } from '../runtime/transactor.ts';
 import { answerCopy, CopyBody, type OwnStore } from './control-copy.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerQueueRequest, QueueBody } from './mta-queues.ts';
@@ -28,6 +29,15 @@ const PAUSE_MS = 100;
 interface Answer {
   readonly status: number;
   readonly json: object;
+}
+/** Who asks has the machine: what the store says is for him. */
+function failureOf(error: unknown, logger: ApiDeps['logger']): Answer {
+  if (error instanceof Problem) return { status: error.status, json: { detail: error.message } };
+  if (error instanceof SyntaxError) return { status: 400, json: { detail: 'not JSON' } };
+  logger.error({ err: error }, 'control request failed');
+  return error instanceof StoreError
+    ? { status: error.retryable ? 507 : 503, json: { detail: error.message } }
+    : { status: 500, json: { detail: 'internal error' } };
 }
 function throttled(clock: Clock, write: Report): Report {
   let next = 0;
@@ -93,11 +103,7 @@ export function createControl(
         };
         answer(request, { report, signal: gone.signal }).then(end, (error: unknown) => {
           if (gone.signal.aborted) return;
-          const known = error instanceof Problem;
-          if (!known && !(error instanceof SyntaxError))
-            deps.logger.error({ err: error }, 'control request failed');
-          const detail = known ? error.message : error instanceof SyntaxError ? 'not JSON' : 'internal error';
-          end({ status: known ? error.status : 500, json: { detail } });
+          end(failureOf(error, deps.logger));
         });
       });
       server = made;

@@ -294,6 +294,7 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
           'insufficient-storage',
           'Insufficient storage',
           'it could not be stored, try again later',
+          { headers: { 'retry-after': '60' } },
         )
       : new Problem(
           503,

@@ -35,11 +35,16 @@ export interface CommitDeps {
   readonly accept: (notices: readonly Notice[], also: (tx: OutcomeTx) => void) => Promise<void>;
   /** An outcome cannot be written for now (+1), or could be after all (-1): meanwhile nothing new should be tried. */
   readonly stuck: (by: 1 | -1) => void;
+  /** A store that does not take an outcome is not asked again: who made it can make it again. Default: it is. */
+  readonly once?: boolean;
   /** Give up waiting for the store: the process is going down. */
   readonly abandoned: AbortSignal;
 }
 
-/** What was committed by recipient id; rows that someone else had settled are missing. Never rejects. */
+/**
+ * What was committed by recipient id; rows that someone else had settled are missing. Rejects with what the store said
+ * only where it is asked once.
+ */
 export async function commitOutcomes(
   head: MessageHead,
   items: readonly Item[],
@@ -74,6 +79,7 @@ export async function commitOutcomes(
         );
         return new Map();
       }
+      if (deps.once === true) throw error;
       deps.logger.error({ err: error, message: head.id, tries }, 'outcome not committed, trying again');
       if (!waited) deps.stuck(1);
       waited = true;

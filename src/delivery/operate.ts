@@ -1,15 +1,17 @@
 /**
  * What people do to the queue by hand: retry, cancel, return, suspend, resume, by filter. Every change is a named move in
  * a transaction of its message, and an audit record says who did what to how many. A recipient that is being tried this
- * very moment is left alone and counted as in flight.
+ * very moment is left alone and counted as in flight. Invariants: a walk meets a recipient once, however often it fails
+ * anew and moves on before it; the first change that the store does not take ends the walk. Fails: StoreError, which says
+ * how many were changed before.
  */
 import type { Clock } from '../runtime/clock.ts';
-import { INSTANCE, type ProjectId, type SuspensionId } from '../runtime/ids.ts';
+import { INSTANCE, type ProjectId, type RecipientId, type SuspensionId } from '../runtime/ids.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createPlaces } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import { unwatched, type Watch } from '../runtime/report.ts';
-import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { StaleError, StoreError, type Transactor } from '../runtime/transactor.ts';
 import { retryNow } from '../spool/transitions.ts';
 import type {
   DueRecipient,
@@ -78,7 +80,11 @@ export interface Operator {
   readonly answer: (question: NodeQuestion) => Promise<Changed>;
 }
 /** What was done to the rows of one node. */
-type Changed = Omit<QueueResult, 'suspension'>;
+type Changed = Omit<QueueResult, 'suspension'> & {
+  /** What the store said to the first change that it did not take. */
+  readonly refused: { readonly message: string; readonly retryable: boolean } | null;
+};
+const NOTHING: Changed = { matched: 0, changed: 0, inFlight: 0, refused: null };
 
 const PAGE = 200;
 /** Walks through what waits that go on at once, and those of one project; more of it wait, up to so many and so long. */
@@ -86,11 +92,18 @@ const WALKS = 4;
 const WALKS_OF_A_PROJECT = 1;
 const WAITING_OF_A_PROJECT = 8;
 const WAIT_MS = 10_000;
+/** Ids a walk remembers, about 20 MB; what it meets beyond them may be met and counted again. */
+const MOST_REMEMBERED = 200_000;
 
 export function createOperator(deps: OperatorDeps): Operator {
   const { read, transactor, scheduler, clock, random } = deps;
   const walks = createPlaces(WALKS, clock, { places: WALKS_OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
-  const commitDeps: CommitDeps = { ...deps, stuck: () => {}, abandoned: new AbortController().signal };
+  const commitDeps: CommitDeps = {
+    ...deps,
+    stuck: () => {},
+    once: true,
+    abandoned: new AbortController().signal,
+  };
 
   /** What waits in this node's lanes that the filter means, where lanes are all it tells apart. */
   function totalOf(filter: WaitingFilter): number | null {
@@ -108,6 +121,12 @@ export function createOperator(deps: OperatorDeps): Operator {
   ): AsyncGenerator<readonly DueRecipient[]> {
     let cursor: string | null = null;
     const total = own ? totalOf(filter) : null;
+    const met = new Set<RecipientId>();
+    const isNew = ({ row: { id } }: DueRecipient): boolean => {
+      if (met.has(id)) return false;
+      if (met.size < MOST_REMEMBERED) met.add(id);
+      return true;
+    };
     let done = 0;
     do {
       report({ done, total, unit: 'recipients' });
@@ -116,8 +135,9 @@ export function createOperator(deps: OperatorDeps): Operator {
         { limit: PAGE, cursor },
         own,
       );
-      if (page.items.length > 0) yield page.items;
-      done += page.lookedAt ?? page.items.length;
+      const fresh = page.items.filter(isNew);
+      if (fresh.length > 0) yield fresh;
+      done += (page.lookedAt ?? page.items.length) - (page.items.length - fresh.length);
       cursor = page.nextCursor;
       await new Promise<void>((resolve) => setImmediate(resolve));
     } while (cursor !== null && !signal.aborted);
@@ -154,6 +174,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     let matched = 0;
     let changed = 0;
     let inFlight = 0;
+    let refused: Changed['refused'] = null;
     for await (const page of pages(filter, true, watch)) {
       matched += page.length;
       const candidates = page.filter(({ row }) => wanted(row));
@@ -167,13 +188,17 @@ export function createOperator(deps: OperatorDeps): Operator {
             try {
               after = await change(due);
               if (after !== null) changed += 1;
+            } catch (error) {
+              if (!(error instanceof StoreError)) throw error;
+              refused ??= { message: error.message, retryable: error.retryable };
             } finally {
               scheduler.letGo(due.row, after ?? due.row);
             }
           }),
       );
+      if (refused !== null) break;
     }
-    return { matched, changed, inFlight };
+    return { matched, changed, inFlight, refused };
   }
   /** On the rows of this node. */
   function change(
@@ -194,7 +219,11 @@ export function createOperator(deps: OperatorDeps): Operator {
       () => true,
     );
   }
-  async function act(request: QueueRequest, now: number, watch: Watch): Promise<QueueResult | null> {
+  async function act(
+    request: QueueRequest,
+    now: number,
+    watch: Watch,
+  ): Promise<(QueueResult & Pick<Changed, 'refused'>) | null> {
     const { action, filter, reason, actor } = request;
     switch (action) {
       case 'retry':
@@ -210,6 +239,7 @@ export function createOperator(deps: OperatorDeps): Operator {
           matched: sum(({ matched }) => matched),
           changed: sum(({ changed }) => changed),
           inFlight: sum(({ inFlight }) => inFlight),
+          refused: all.find(({ refused }) => refused)?.refused ?? null,
           suspension: null,
         };
       }
@@ -228,7 +258,7 @@ export function createOperator(deps: OperatorDeps): Operator {
         );
         scheduler.suspend(suspension);
         await deps.askOthers({ kind: 'suspended', suspension });
-        return { matched, changed: 0, inFlight: 0, suspension: suspension.id };
+        return { ...NOTHING, matched, suspension: suspension.id };
       }
       case 'resume': {
         const known = (await read.suspensions()).find(({ id }) => id === request.suspension);
@@ -239,7 +269,7 @@ export function createOperator(deps: OperatorDeps): Operator {
         );
         scheduler.resume(known.id);
         await deps.askOthers({ kind: 'resumed', id: known.id });
-        return { matched: 0, changed: 0, inFlight: 0, suspension: known.id };
+        return { ...NOTHING, suspension: known.id };
       }
     }
   }
@@ -253,14 +283,28 @@ export function createOperator(deps: OperatorDeps): Operator {
     const now = clock.now();
     if (request.dryRun)
       return { matched: await count(filter, watch), changed: 0, inFlight: 0, suspension: null };
-    const result = await act(request, now, watch);
-    if (result === null) return null;
+    const done = await act(request, now, watch);
+    if (done === null) return null;
+    const { refused, ...result } = done;
     const id = random.id<'queue-operation'>();
     deps.logger.info({ operation: id, action, actor, ...result }, 'the queue was changed by hand');
-    await transactor.transact(filter.project ?? (id as never), (tx) =>
+    const recorded = transactor.transact(filter.project ?? (id as never), (tx) =>
       tx.insertOperation({ id, action, filter, actor, at: now, changed: result.changed }),
     );
-    return result;
+    if (refused === null) {
+      await recorded;
+      return result;
+    }
+    await recorded.catch((error: unknown) =>
+      deps.logger.warn(
+        { operation: id, err: error },
+        'what was done to the queue by hand is in this log only',
+      ),
+    );
+    throw new StoreError(
+      `${result.changed} recipients were changed, then the store refused: ${refused.message}`,
+      refused.retryable,
+    );
   }
   return {
     operate,
@@ -276,7 +320,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       if (question.kind === 'suspended') scheduler.suspend(question.suspension);
       else if (question.kind === 'resumed') scheduler.resume(question.id);
       else scheduler.limitsRaised(question.project);
-      return { matched: 0, changed: 0, inFlight: 0 };
+      return NOTHING;
     },
   };
 }

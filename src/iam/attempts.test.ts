@@ -5,6 +5,7 @@ import { createAttemptLog } from '../ledger/attempt-log.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
+import { StoreError } from '../runtime/transactor.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { condition } from '../testing/wire-client.ts';
@@ -241,4 +242,27 @@ test('a failure that was none is not counted: the right secret from many new add
     assert.equal((await node.attempt(who(`192.0.2.${i}`), RIGHT)).kind, 'ok', `address ${i}`);
   const ended = await atOnce(40, (i) => node.attempt(who('192.0.2.70', `key ${i}`), WRONG));
   assert.equal(ended.refused, 10);
+});
+
+test('while nothing can be written who is known gets in, and nobody else', async () => {
+  await using it = await setUp();
+  const kept = createAttemptLog({ read: it.store.read, transactor: it.store });
+  const disk = { full: false };
+  const unlessFull = async (write: () => Promise<void>) => {
+    if (disk.full) throw new StoreError('full', true);
+    await write();
+  };
+  const log: AttemptLog = {
+    ...kept,
+    fail: (...args) => unlessFull(() => kept.fail(...args)),
+    succeed: (...args) => unlessFull(() => kept.succeed(...args)),
+  };
+  const sealer = createSealer(Buffer.alloc(32, 1));
+  const attempts = createAttempts({ log, clock: it.clock, random: createRandom(), sealer });
+  assert.equal((await attempts.attempt(who('192.0.2.1'), RIGHT)).kind, 'ok');
+  disk.full = true;
+  await it.clock.advance(2 * HOUR);
+  assert.equal((await attempts.attempt(who('192.0.2.1'), RIGHT)).kind, 'ok');
+  await assert.rejects(attempts.attempt(who('192.0.2.1'), WRONG), StoreError);
+  await assert.rejects(attempts.attempt(who('198.51.100.1'), RIGHT), StoreError);
 });

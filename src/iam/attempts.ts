@@ -11,13 +11,15 @@
  *
  * Invariants: attempts from an address are judged one after the other; a stranger's is written down as a failure before
  * it is judged, and taken back where it was right, so that what is tried at once, on whichever node, is counted together;
- * a name that somebody typed is kept as a keyed hash; what waits in memory is bounded. Rejects where the store does.
+ * a name that somebody typed is kept as a keyed hash; what waits in memory is bounded. Rejects where the store does,
+ * but for who is known: the right secret lets him in while nothing can be written.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { PerWidth, Prefix } from '../runtime/prefixes.ts';
 import { prefixesOf } from '../runtime/prefixes.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
+import { StoreError } from '../runtime/transactor.ts';
 import { createPace } from './pace.ts';
 
 /** Attempts by scope, in the store. Times are wall ms. */
@@ -184,6 +186,16 @@ export function createAttempts(deps: {
     const failed = await log.failure(scopes.pair, 1);
     return pace.turn(scopes.name, scopes.host, failed !== null && failed > now - HOUR);
   }
+  /** That somebody known was here again. A store that takes no writes keeps nobody out: the next time it is tried anew. */
+  async function noted(scopes: readonly string[], now: number): Promise<boolean> {
+    try {
+      await log.succeed(null, scopes, now);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError) return false;
+      throw error;
+    }
+  }
   async function judged<T>(
     kind: Who['kind'],
     scopes: Scopes,
@@ -212,8 +224,8 @@ export function createAttempts(deps: {
     const stale = [scopes.pair, scopes.host].filter(
       (scope) => !known || (successes.get(scope) ?? 0) <= now - NOTE_EVERY_MS,
     );
-    if (!known || stale.length > 0)
-      await log.succeed(known ? null : { scopes: counted, attempt }, stale, now);
+    if (!known) await log.succeed({ scopes: counted, attempt }, stale, now);
+    else if (stale.length > 0 && !(await noted(stale, now))) return { kind: 'ok', value };
     for (const scope of stale) remember(scope, now);
     return { kind: 'ok', value };
   }

@@ -57,6 +57,13 @@ export interface ReceiverDeps {
 }
 
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
+/** RFC 4954 §6: a stranger's attempt is counted before it is judged, and counting it takes a write. */
+const NO_SPACE_TO_COUNT = reply(
+  454,
+  '4.7.0',
+  'temporary authentication failure, insufficient system storage, try again later',
+);
+const NOT_STORED = { kind: 'not-stored' } as const;
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
 const TOO_MANY_IN_FLIGHT = reply(451, '4.3.2', 'too many messages of the project at once, try again later');
@@ -81,10 +88,17 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
       return take(connection.role === 'submission' ? await deps.trusted(connection.remoteAddress) : null);
     },
     async authenticate(connection, username, secret): Promise<Verdict<unknown>> {
-      const result = await deps.authenticator.authenticate(username, secret, connection.remoteAddress);
+      const result = await deps.authenticator
+        .authenticate(username, secret, connection.remoteAddress)
+        .catch((error: unknown) => {
+          if (error instanceof StoreError && error.retryable) return NOT_STORED;
+          throw error;
+        });
       switch (result.kind) {
         case 'ok':
           return take(result.principal);
+        case 'not-stored':
+          return refuse(NO_SPACE_TO_COUNT);
         case 'refused':
           deps.notices.tell(
             'auth-refused',

@@ -53,6 +53,8 @@ export type Submit = (
   also?: (tx: IntakeTx, accepted: Submitted) => void,
 ) => Promise<Submitted | SubmitRefusal>;
 
+/** Whoever frees a disk needs a minute at least. */
+const LATER = { retryAfterSeconds: 60 };
 const problem = (
   status: number,
   type: string,
@@ -87,7 +89,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
     const domain = await deps.read.domain(principal.projectId, domainId);
     if (domain === null) return problem(404, 'not-found', 'Not found', 'There is no such resource.');
     if (!deps.hasSpace())
-      return problem(507, 'insufficient-storage', 'Insufficient storage', 'the disk is nearly full');
+      return problem(507, 'insufficient-storage', 'Insufficient storage', 'the disk is nearly full', LATER);
     const composed = tryCompose(deps, input, domain.name);
     if ('kind' in composed) return composed;
     const { raw, envelope } = composed;
@@ -178,6 +180,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
             'insufficient-storage',
             'Insufficient storage',
             'the message could not be stored, try again later',
+            LATER,
           )
         : problem(
             503,

@@ -78,8 +78,31 @@ test('ENOSPC: refused with 452 while the disk is full, taken again as soon as it
   {
     await using _failing = await failing(j.service.child.pid!, 'pwrite64', 'ENOSPC');
     assert.match(await submit(j, 'during@out.test'), /^452 4\.3\.1/);
+    const ready = await fetch(`http://${j.service.ready.http}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.match(await ready.text(), /the store refused a write/);
+    const posted = await j.call('POST', '/mta/v1/tasks?is_sync=true', {
+      procedure: 'send_message',
+      arguments: {
+        self: j.who.domain_url,
+        to: ['posted@out.test'],
+        from: ['a@sender.test'],
+        subject: 's',
+        content_type: 'text/plain',
+        body: 'b',
+      },
+    });
+    assert.equal(posted.status, 507);
+    assert.equal(posted.headers.get('retry-after'), '60');
+    // A stranger's attempt is counted before it is judged: without the disk it cannot be.
+    await using stranger = await openSmtp(j.service.ready.submissions, 'implicit');
+    assert.match(
+      await stranger.command(plain('019f0000-0000-7000-8000-000000000000', 'wrong')),
+      /^454 4\.7\.0 .*insufficient system storage/,
+    );
   }
   assert.match(await submit(j, 'after@out.test'), /^250/);
+  assert.equal((await fetch(`http://${j.service.ready.http}/readyz`)).status, 200);
   await eventually('delivered', async () => (await subjects(j)).length === 2);
   assert.deepEqual(await subjects(j), ['after@out.test', 'before@out.test']);
 });
