@@ -1,11 +1,19 @@
-/** argv and signals, nothing else. Exit status: 0 success, 1 failure, 2 wrong usage, 130 and 143 broken off. */
+/** argv and signals, nothing else. Exit status: 0 success, 1 failure, 2 wrong usage, 130 and 143 broken off, 141 nobody reads on. */
 import { commands } from './cli/commands.ts';
 import { BrokenOff, UsageError } from './cli/usage.ts';
 import { ConfigError } from './config/config.ts';
 
+const SIGPIPE = 13;
 const [name, ...args] = process.argv.slice(2);
 const command = commands[name ?? 'help'];
 const stop = new AbortController();
+// Who read it wants no more (`| head`): the end, as SIGPIPE makes it of other programs.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(128 + SIGPIPE);
+  });
+}
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     const reason = new BrokenOff(signal);

@@ -24,6 +24,7 @@ import { createPermits } from './store/postgres/permits.ts';
 import type { ReadQueue } from './store/postgres/queue.ts';
 import { analyseLarge } from './store/postgres/statistics.ts';
 import { createSharedUsage } from './store/postgres/usage.ts';
+import { readCursor } from './store/rows/spool.ts';
 import { migrateAside } from './store/sqlite/aside.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { STORE_FILE } from './store/sqlite/files.ts';
@@ -186,6 +187,9 @@ export async function migrateStore({ store }: Config, watch: Watch): Promise<num
 export function lookAtStore({ store }: Config, within: AbortSignal): Promise<StoreLook> {
   return store.kind === 'sqlite' ? lookAtSqlite(store.directory, within) : lookAtPostgres(store.url);
 }
+
+/** Whether a list of waiting recipients has given the cursor. */
+export const isWaitingCursor = (cursor: string): boolean => readCursor(cursor) !== null;
 
 /** What the engine said, with what to do about it; null where it said nothing that somebody could mend. */
 export function storeWords(error: unknown): string | null {

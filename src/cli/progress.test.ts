@@ -20,8 +20,8 @@ test('a line every ten seconds: done, total, rate, time left', async () => {
     }
   }
   assert.deepEqual(written, [
-    'export: 9 %, 9,000 of 100,000 rows, 900 rows/s, 2 min left\n',
-    'export: 19 %, 19,000 of 100,000 rows, 950 rows/s, 2 min left\n',
+    'export: 9 %, 9,000 of 100,000 rows, 900/s, 2 min left\n',
+    'export: 19 %, 19,000 of 100,000 rows, 950/s, 2 min left\n',
   ]);
   assert.equal(clock.pending, 0);
 });
@@ -50,14 +50,14 @@ test('where the loop stands still, the reports draw; another unit begins its own
   await clock.advance(10_000);
   progress.report({ done: 20, total: null, unit: 'tables' });
   assert.deepEqual(written, [
-    'restore: 25 %, 100 of 400 MiB, 10 MiB/s, 30 s left\n',
-    'restore: 20 tables, 2 tables/s\n',
+    'restore: 25 %, 100 of 400 MiB, 10/s, 30 s left\n',
+    'restore: 20 tables, 2/s\n',
   ]);
 });
 
 test('a bar on a terminal, drawn over itself, never wider, and taken away at the end', async () => {
   const clock = createFakeClock();
-  const { written, stream } = recorded(true, 60);
+  const { written, stream } = recorded(true, 70);
   {
     using progress = showProgress('export', stream, clock);
     for (let i = 0; i <= 1000; i++) progress.report({ done: i, total: 2000, unit: 'rows' });
@@ -65,6 +65,31 @@ test('a bar on a terminal, drawn over itself, never wider, and taken away at the
   }
   const [bar, , end] = written;
   assert.equal(written.length, 3);
-  assert.equal(bar, '\r[############------------] export: 50 %, 1,000 of 2,000 row\x1b[K');
+  assert.equal(bar, '\r[#######-------] export: 50 %, 1,000 of 2,000 rows, 5,000/s, 1 s left\x1b[K');
   assert.equal(end, '\r\x1b[K');
+});
+
+test('the longest line ends with the time left, within 79 columns, on a terminal and elsewhere', async () => {
+  for (const isTTY of [true, false])
+    for (const [name, unit] of [
+      ['migrate', 'messages and events'],
+      ['queue suspend', 'recipients'],
+    ] as const) {
+      const clock = createFakeClock();
+      const { written, stream } = recorded(isTTY);
+      {
+        using progress = showProgress(name, stream, clock);
+        for (let second = 0; second <= 25; second++) {
+          progress.report({ done: 123_456_789 + second * 12_345, total: 987_654_321, unit });
+          await clock.advance(1000);
+        }
+      }
+      const lines = written.filter((line) => line.includes('left'));
+      assert.ok(lines.length > 0);
+      for (const line of lines) {
+        const shown = line.replace(/^\r|\x1b\[K$|\n$/g, '');
+        assert.ok(shown.length <= 79, shown);
+        assert.match(shown, /: 12 %, 12\d\.\dM of 987\.7M .*, [\d.]+K\/s, \d+ h \d+ min left$/);
+      }
+    }
 });

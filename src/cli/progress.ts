@@ -1,6 +1,6 @@
 /**
  * How far a command has come, on stderr: a bar on a terminal, else a line every ten seconds. Invariants: only numbers
- * and the command's own words are shown; a report costs nothing but a look at the clock unless something is due; a
+ * and the command's own words are shown; done, total, rate and time left fit 79 columns; a report costs nothing but a look at the clock unless something is due; a
  * command that is done before is silent; disposing takes the bar away. Where the loop stands still, reports alone draw.
  */
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -11,6 +11,9 @@ const LINE_MS = 10_000;
 /** The rate is that of the last so many ms. */
 const RATE_MS = 30_000;
 const BAR_WIDTH = 24;
+const LEAST_BAR_WIDTH = 8;
+/** Where nobody says how wide it is. */
+const COLUMNS = 80;
 const MIB = 1024 * 1024;
 
 export interface ProgressStream {
@@ -46,11 +49,12 @@ export function showProgress(
   function draw(at: number): void {
     drawnAt = at;
     if (now === null) return;
-    const text = `${name}: ${textOf(now, rateOf(now, at), (at - since) / 1000)}`;
+    // The last column is left free: some terminals break the line behind it.
+    const columns = (isTerminal ? (stream.columns ?? COLUMNS) : COLUMNS) - 1;
+    const text = fitting(columns, name, now, rateOf(now, at), (at - since) / 1000);
     marks = [...marks.filter((mark) => at - mark.at <= RATE_MS), { at, done: now.done }];
     if (!isTerminal) return void stream.write(`${text}\n`);
-    // The last column is left free: some terminals break the line behind it.
-    stream.write(`\r${`${barOf(now)}${text}`.slice(0, (stream.columns ?? 80) - 1)}\x1b[K`);
+    stream.write(`\r${`${barOf(now, columns - text.length)}${text}`.slice(0, columns)}\x1b[K`);
   }
   function drawIfDue(): void {
     const at = clock.monotonic();
@@ -87,24 +91,38 @@ export async function withProgress<T>(
   return await work({ report: progress.report, signal });
 }
 
-function textOf({ done, total, unit }: Progress, rate: number | null, seconds: number): string {
+/** With its numbers in full where that fits, else rounded. */
+function fitting(columns: number, name: string, now: Progress, rate: number | null, seconds: number): string {
+  const full = `${name}: ${textOf(now, rate, seconds, whole)}`;
+  return full.length <= columns ? full : `${name}: ${textOf(now, rate, seconds, rounded)}`;
+}
+function textOf(
+  { done, total, unit }: Progress,
+  rate: number | null,
+  seconds: number,
+  words: (n: number) => string,
+): string {
   if (done === 0 && total === null) return `${unit}, for ${spanOf(seconds)}`;
-  const [show, what] = unit === 'octets' ? [inMib, 'MiB'] : [whole, unit];
+  const what = unit === 'octets' ? 'MiB' : unit;
+  const show = (n: number) => words(unit === 'octets' ? n / MIB : n);
   const parts = [total === null ? `${show(done)} ${what}` : `${show(done)} of ${show(total)} ${what}`];
   if (total !== null && total > 0) parts.unshift(`${Math.floor(shareOf(done, total) * 100)} %`);
-  if (rate !== null) parts.push(`${show(rate)} ${what}/s`);
+  if (rate !== null) parts.push(`${show(rate)}/s`);
   if (rate !== null && rate > 0 && total !== null && total > done)
     parts.push(`${spanOf((total - done) / rate)} left`);
   return parts.join(', ');
 }
-function barOf({ done, total }: Progress): string {
-  if (total === null || total === 0) return '';
-  const filled = Math.round(shareOf(done, total) * BAR_WIDTH);
-  return `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}] `;
+/** As wide as there is room; none where it would be a stub. */
+function barOf({ done, total }: Progress, columns: number): string {
+  const width = Math.min(BAR_WIDTH, columns - '[] '.length);
+  if (total === null || total === 0 || width < LEAST_BAR_WIDTH) return '';
+  const filled = Math.round(shareOf(done, total) * width);
+  return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] `;
 }
 const shareOf = (done: number, total: number) => Math.min(1, Math.max(0, done / total));
 const whole = (n: number) => Math.round(n).toLocaleString('en');
-const inMib = (octets: number) => whole(octets / MIB);
+const rounded = (n: number) =>
+  n.toLocaleString('en', { notation: 'compact', maximumFractionDigits: n < 1000 ? 0 : 1 });
 function spanOf(seconds: number): string {
   const s = Math.ceil(seconds);
   if (s < 60) return `${s} s`;

@@ -7,7 +7,9 @@ import { reasonOf } from '../delivery/reason.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import type { DueRecipient, SpoolReader, WaitingFilter } from '../spool/types.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
+import { isWaitingCursor } from '../stores.ts';
 import { showProgress } from './progress.ts';
+import { UsageError } from './usage.ts';
 
 export interface QueueListOptions {
   readonly read: SpoolReader;
@@ -18,6 +20,19 @@ export interface QueueListOptions {
   readonly json: boolean;
   readonly signal: AbortSignal;
 }
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What the cursor of a list says; '' where it is not whole. */
+function decoded(cursor: string): string {
+  const octets = Buffer.from(cursor, 'base64url');
+  return octets.toString('base64url') === cursor ? octets.toString('utf8') : '';
+}
+/** Whether a list has given the cursor. */
+const CURSORS: Readonly<Record<QueueList, (cursor: string) => boolean>> = {
+  list: (cursor) => ID.test(decoded(cursor).split(' ', 1)[0]!),
+  show: isWaitingCursor,
+  suspensions: (cursor) => ID.test(cursor),
+  log: (cursor) => ID.test(decoded(cursor)),
+};
 /** What is shown, and what is not. */
 interface Shown {
   readonly items: readonly object[];
@@ -32,7 +47,12 @@ const LISTS = { list: lanes, show: recipients, suspensions, log: operations } as
 export type QueueList = keyof typeof LISTS;
 export const isQueueList = (action: string): action is QueueList => Object.hasOwn(LISTS, action);
 
+/** Throws UsageError where the cursor is none of this list. */
 export async function printQueueList(list: QueueList, options: QueueListOptions): Promise<void> {
+  if (options.cursor !== null && !CURSORS[list](options.cursor))
+    throw new UsageError(
+      `--cursor ${options.cursor} is damaged, or of another list: give what \`queue ${list}\` printed, or none to begin anew`,
+    );
   const { items, line, leftOut, cursor } = await LISTS[list](options);
   if (options.json || line === null) process.stdout.write(`${JSON.stringify(items)}\n`);
   else for (const item of items) process.stdout.write(`${line(item)}\n`);

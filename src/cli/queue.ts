@@ -35,6 +35,8 @@ const OPTIONS = {
   cursor: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
+/** What tells recipients apart, and not the lanes they wait in. */
+const BY_RECIPIENT = new Set(['domain', 'sender', 'older-than', 'state']);
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90m`, `2h`, `3d`, `30s` in ms. Throws UsageError. */
@@ -56,6 +58,12 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     throw new UsageError('--state is queued, deferred or held');
   if (options.limit !== undefined && !/^[1-9]\d{0,5}$/.test(options.limit))
     throw new UsageError('--limit is a whole number');
+  if (action === 'list' && Object.keys(options).some((name) => BY_RECIPIENT.has(name)))
+    throw new UsageError(
+      `queue list shows lanes: ${[...BY_RECIPIENT].map((name) => `--${name}`).join(', ')} are for queue show`,
+    );
+  if (action === 'resume' && options.id === undefined)
+    throw new UsageError('queue resume needs --id; `hikyaku queue suspensions` lists the ids');
   const filter = {
     site: options.site,
     domain: options.domain,
@@ -99,7 +107,10 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       ...watch,
     }),
   );
-  if (answer === null) throw new Error('no service runs on this data directory: nothing was changed');
+  if (answer === null)
+    throw new Error(
+      `no service runs on ${config.dataDir}: nothing was changed; start it (hikyaku serve), or name its directory with HIKYAKU_DATA_DIR`,
+    );
   if (answer.status !== 200) {
     process.stderr.write(`${detailOf(answer)}\n`);
     return 1;

@@ -85,7 +85,7 @@ export class StoreTooNew extends Error {
 /** Another process serves this store. */
 export class StoreLocked extends Error {
   override name = 'StoreLocked';
-  constructor(directory: string, help = '') {
+  constructor(directory: string, help = ': stop that one, or wait until it is done') {
     super(`the store in ${directory} is in use by another process${help}`);
   }
 }

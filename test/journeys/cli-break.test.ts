@@ -160,3 +160,10 @@ test('export and import, broken off and repeated', async () => {
   assert.equal(imported.status, 0, imported.stderr);
   assert.equal(JSON.parse(imported.stdout).rows.event, EVENTS);
 });
+
+test('a command whose output nobody reads on ends quietly', async () => {
+  const { child, ended } = startHikyaku(['help'], environment(temporaryDirectory()));
+  child.stdout!.destroy();
+  const { status, stderr } = await ended;
+  assert.deepEqual([status, stderr], [141, '']);
+});

@@ -80,6 +80,21 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   assert.equal(JSON.parse(shown.stdout).length, 5);
   assert.match(shown.stderr, /^left out: what follows, of 6,000 recipients that wait; go on/);
   assert.equal(new Set(await walk('show', 2500)).size, WAITING);
+  for (const list of ['list', 'show', 'suspensions', 'log'])
+    for (const cursor of ['garbage', Buffer.from('garbage').toString('base64url'), `${'0'.repeat(20)}!`]) {
+      const refused = await hikyaku(['queue', list, '--cursor', cursor], env);
+      assert.deepEqual([refused.status, refused.stdout], [2, ''], `${list} ${cursor}`);
+      assert.match(refused.stderr, /--cursor \S+ is damaged, or of another list/);
+    }
+  const ofRecipients = await hikyaku(['queue', 'list', '--state', 'held'], env);
+  assert.equal(ofRecipients.status, 2);
+  assert.match(ofRecipients.stderr, /queue list shows lanes: .*--state are for queue show/);
+  const nameless = await hikyaku(['queue', 'resume'], env);
+  assert.equal(nameless.status, 2);
+  assert.match(nameless.stderr, /queue resume needs --id; `hikyaku queue suspensions` lists the ids/);
+  const alone = await hikyaku(['queue', 'cancel'], env);
+  assert.equal(alone.status, 1);
+  assert.match(alone.stderr, /no service runs on .*: nothing was changed; start it/);
   const none = await hikyaku(['queue', 'show', '--sender', 'nobody@example.com', '--json'], env);
   assert.deepEqual([none.stdout, none.stderr], ['[]\n', '']);
 

@@ -1,6 +1,6 @@
 /** An embedded store moved to PostgreSQL: the queue goes on there, events keep their order, keys still sign in. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -62,8 +62,17 @@ test('export, import, and a node that delivers what waited, once', async () => {
   assert.equal(events.length, 3);
   const served = await hikyaku(['export', file], service.env);
   assert.equal(served.status, 1);
-  assert.match(served.stderr, /in use by another process/);
+  assert.match(served.stderr, /in use by another process: stop that one, or wait until it is done/);
   await service[Symbol.asyncDispose]();
+  for (const text of ['notes of mine\n', '', gzipSync('{"format":"another"}\n').toString('latin1')]) {
+    writeFileSync(file, text, 'latin1');
+    const refused = await hikyaku(['export', file], service.env);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /store\.export exists and is no export: it is not replaced/);
+    assert.equal(readFileSync(file, 'latin1'), text);
+  }
+  rmSync(file);
+  assert.equal((await hikyaku(['export', file], service.env)).status, 0);
   const exported = await hikyaku(['export', file, '--json'], service.env);
   assert.equal(exported.status, 0, exported.stderr);
   assert.equal(JSON.parse(exported.stdout).rows.recipient, 33);

@@ -8,6 +8,8 @@ const WORDS: Readonly<Record<number, string>> = {
   10: 'the disk fails: look at the system’s log, mend or replace it, and start again; where the store is damaged then, put a backup back',
   11: `the store is damaged: ${DAMAGED}`,
   13: 'the disk is full: make room and try again; what was there is as it was',
+  // SQLITE_IOERR_SHMSIZE: what is shared between its readers takes 32 KiB of the disk
+  4874: 'the disk is full, or fails: make room and try again; what was there is as it was',
   14: 'the store cannot be opened: look at the rights of its directory, and whether it is there',
   26: `hikyaku.sqlite is no store, or damaged at its beginning: ${DAMAGED}`,
 };
@@ -15,6 +17,6 @@ const WORDS: Readonly<Record<number, string>> = {
 /** null where it is not SQLite's error, or none of those that somebody has to do something about. */
 export function sqliteWords(error: unknown): string | null {
   const code = (error as { errcode?: unknown } | null)?.errcode;
-  const words = typeof code === 'number' ? WORDS[code & 0xff] : undefined;
+  const words = typeof code === 'number' ? (WORDS[code] ?? WORDS[code & 0xff]) : undefined;
   return words === undefined ? null : `${(error as Error).message}: ${words}`;
 }

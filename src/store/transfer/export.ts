@@ -3,29 +3,53 @@
  * accepted or delivered that the file does not tell of. The file appears under its name only when it is whole and on disk.
  */
 import { once } from 'node:events';
-import { closeSync, createWriteStream, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  createWriteStream,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { finished } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { constants, createGzip, gunzipSync } from 'node:zlib';
 import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
 import { partialOf } from '../partial.ts';
 import { migrate, openDatabase, takeLock } from '../sqlite/files.ts';
-import { encodeRow, FORMAT, FORMAT_VERSION, type Head, TABLES, type TableName } from './format.ts';
+import {
+  encodeRow,
+  FORMAT,
+  FORMAT_VERSION,
+  type Head,
+  isHead,
+  TABLES,
+  type TableName,
+  TransferError,
+} from './format.ts';
 import { addFunctions, MOVED } from './moved.ts';
+
+/** Of a file that is there: its first line is in them. */
+const HEAD_OCTETS = 4096;
 
 export interface ExportOptions {
   readonly directory: string;
+  /** Replaced where it is an export itself; refused where it is anything else. */
   readonly file: string;
   /** Wall ms. */
   readonly takenAt: number;
   readonly keyId: string | null;
   readonly watch?: Watch;
 }
-/** Rows by table. Throws StoreLocked while a service runs. */
+/** Rows by table. Throws StoreLocked while a service runs, TransferError where the file is there and is no export. */
 export async function exportSqlite(options: ExportOptions): Promise<Readonly<Record<string, number>>> {
   const { directory, file, takenAt, keyId, watch: { report, signal } = unwatched } = options;
+  if (existsSync(file) && !isExport(file))
+    throw new TransferError(`${file} exists and is no export: it is not replaced`);
   using lock = disposable(takeLock(directory));
   using database = disposable(openDatabase(directory));
   void lock;
@@ -74,6 +98,25 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
     out.destroy();
     rmSync(partial, { force: true });
     throw failed.signal.aborted ? failed.signal.reason : error;
+  }
+}
+/** Whether the file begins as an export does; false where it cannot be told. */
+function isExport(file: string): boolean {
+  try {
+    const handle = openSync(file, 'r');
+    try {
+      const head = Buffer.alloc(HEAD_OCTETS);
+      const read = readSync(handle, head, 0, head.length, 0);
+      // the end is missing, and what comes first is wanted
+      const text = gunzipSync(head.subarray(0, read), { finishFlush: constants.Z_SYNC_FLUSH }).toString(
+        'utf8',
+      );
+      return isHead(text.split('\n', 1)[0]!);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    return false;
   }
 }
 const STORED_IN: Partial<Record<TableName, string>> = { message_body: 'message' };

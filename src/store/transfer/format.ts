@@ -83,6 +83,9 @@ type Line =
   | { readonly kind: 'row'; readonly row: SqlValue[] }
   | { readonly kind: 'end'; readonly rows: number };
 
+/** Whether it is the first line of an export, of whichever version. Throws TransferError where it is no JSON. */
+export const isHead = (line: string): boolean => (parse(line) as Partial<Head> | null)?.format === FORMAT;
+
 export function readHead(line: string): Head {
   const head = parse(line) as Partial<Head> | null;
   if (head?.format !== FORMAT) throw new TransferError('the file is no export of Hikyaku');
