@@ -105,7 +105,7 @@ export const PROBLEM_TYPES = {
     status: 503,
     meaning: 'no place for one more connection of this network; see Retry-After',
   },
-  'insufficient-storage': { status: 507, meaning: 'it could not be stored; try again later' },
+  'insufficient-storage': { status: 507, meaning: 'it could not be stored; see Retry-After' },
 } as const satisfies Record<string, ProblemType>;
 
 export type ProblemName = keyof typeof PROBLEM_TYPES;
