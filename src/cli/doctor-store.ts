@@ -1,6 +1,8 @@
 /** What `hikyaku doctor` says of the store: only read, never migrated, looked through for damage within a time. */
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
+import { MX_SIZE_LIMIT } from '../intake/limits.ts';
+import { leastFree } from '../runtime/space.ts';
 import { lookAtStore, storeWords } from '../stores.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
@@ -16,10 +18,10 @@ export async function checkStore(config: Config): Promise<Finding[]> {
     await access(directory, constants.R_OK | constants.W_OK);
     const { bavail, bsize, blocks } = await statfs(directory);
     const free = bavail * bsize;
-    const gate = Math.max(16 * 1024 * 1024, Math.min((blocks * bsize) / 10, 5 * 1024 ** 3));
-    const text = `${(free / 1024 ** 3).toFixed(1)} GiB free, mail is refused below ${(gate / 1024 ** 3).toFixed(1)} GiB`;
+    const gate = leastFree(MX_SIZE_LIMIT, blocks * bsize);
+    const text = `${sizeOf(free)} free, mail is refused below ${sizeOf(gate)}`;
     return [
-      await checkSchema(config, `${directory} can be written`),
+      await checkSchema(config, `${directory} may be written to`),
       free > gate ? ok('disk', text) : failed('disk', `${text}: make room`),
     ];
   } catch (error) {
@@ -27,12 +29,17 @@ export async function checkStore(config: Config): Promise<Finding[]> {
   }
 }
 
+const sizeOf = (octets: number): string =>
+  octets < 1024 ** 3 ? `${Math.round(octets / 1024 ** 2)} MiB` : `${(octets / 1024 ** 3).toFixed(1)} GiB`;
+
 /** `so`: what is known already. */
 async function checkSchema(config: Config, so: string): Promise<Finding> {
   const check = 'store';
   try {
     const seen = await lookAtStore(config, AbortSignal.timeout(LOOK_MS));
-    if (seen.kind === 'none') return ok(check, `${so}; there is no store yet: the first start makes it`);
+    const isDatabase = config.store.kind === 'postgres';
+    if (seen.kind === 'none' || (seen.kind === 'empty' && isDatabase))
+      return ok(check, `${so}; there is no store yet: the first start makes it`);
     if (seen.kind === 'empty')
       return warning(
         check,
@@ -50,7 +57,7 @@ async function checkSchema(config: Config, so: string): Promise<Finding> {
         check,
         `${text}; this program brings it to ${ours} at the next start, or by \`hikyaku migrate\`: ${BACK_UP_FIRST}`,
       );
-    if (config.store.kind === 'postgres') return ok(check, text);
+    if (isDatabase) return ok(check, text);
     return ok(
       check,
       lookedThrough

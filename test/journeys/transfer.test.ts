@@ -85,6 +85,14 @@ test('export, import, and a node that delivers what waited, once', async () => {
       HIKYAKU_SECRET_KEY: key.toString('base64'),
     });
   const secret = readFileSync(join(directory, 'secret.key'));
+  const doctor = async () => {
+    const { stdout } = await hikyaku(['doctor', '--json'], target(secret));
+    const findings = JSON.parse(stdout) as { check: string; status: string; detail: string }[];
+    const { status, detail } = findings.find(({ check }) => check === 'store')!;
+    return `${status} ${detail}`;
+  };
+  // it looks, and makes nothing: the second time there is still no store
+  for (const _ of [1, 2]) assert.match(await doctor(), /^ok PostgreSQL answers; there is no store yet/);
   const wrongKey = await hikyaku(['import', file], target(Buffer.alloc(32, 1)));
   assert.equal(wrongKey.status, 1);
   assert.match(wrongKey.stderr, /HIKYAKU_SECRET_KEY is not the key/);
@@ -106,6 +114,7 @@ test('export, import, and a node that delivers what waited, once', async () => {
   const again = await hikyaku(['import', file], target(secret));
   assert.equal(again.status, 1);
   assert.match(again.stderr, /not empty/);
+  assert.match(await doctor(), /^ok PostgreSQL answers, schema version \d+$/);
 
   await using good = await scriptedServer();
   const { HIKYAKU_STORE = '', HIKYAKU_SECRET_KEY = '' } = target(secret);
