@@ -13,14 +13,16 @@ const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 };
 /** What is stored of it. */
 export function pack(octets: Uint8Array): Uint8Array {
   if (octets.length < WORTH || octets.length >= BODY_PART) return octets;
-  const packed = zstdCompressSync(octets, { params: PARAMS });
+  // one piece of memory, no larger than what comes: this thread's garbage is collected late
+  const packed = zstdCompressSync(octets, { chunkSize: octets.length, params: PARAMS });
   return packed.length < octets.length ? packed : octets;
 }
 /** What was stored of so many octets. Throws where they are not all there. */
 export function unpack(stored: Buffer, size: number): Buffer {
   if (stored.length === size) return stored;
   if (stored.length > size) throw new Error(`${stored.length} octets are there of ${size}`);
-  const octets = size < WORTH ? stored : zstdDecompressSync(stored, { maxOutputLength: size });
+  const octets =
+    size < WORTH ? stored : zstdDecompressSync(stored, { chunkSize: size, maxOutputLength: size });
   if (octets.length !== size) throw new Error(`${octets.length} octets are there of ${size}`);
   return octets;
 }
