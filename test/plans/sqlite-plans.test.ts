@@ -28,11 +28,8 @@ const MESSAGES = 100_000;
 /** Statements that walk, and why that is meant. */
 const MEANT: readonly (readonly [RegExp, string])[] = [
   [/^SELECT state, count\(\*\) AS n FROM recipient .* GROUP BY state$/, 'counts all that waits'],
-  [/^SELECT project_id, lane, sum\(/, 'all lanes, of what waits'],
-  [
-    /^SELECT message, project_id, lane, next_attempt_at, state, id FROM recipient .* LIMIT \?$/,
-    'a bounded part, in order',
-  ],
+  [/^SELECT lower\(hex\(project_id\)\) AS project_id, lane, sum\(/, 'all lanes, of what waits'],
+  [/^SELECT message, .* FROM recipient INDEXED BY recipient_lane .* LIMIT \?$/, 'a bounded part, in order'],
   [
     /^SELECT nr, iif\(.*\) AS octets FROM message INDEXED BY message_project .* LIMIT \?$/,
     'so many messages of a closed project',

@@ -43,7 +43,7 @@ function idsIn(file: string): Set<string> {
   assert.deepEqual({ ...db.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' });
   return new Set(
     db
-      .prepare('SELECT id FROM message')
+      .prepare('SELECT lower(hex(id)) AS id FROM message')
       .all()
       .map(({ id }) => toId(id)),
   );

@@ -48,9 +48,9 @@ test('what is behind an event that is gone is found by the index, in a topic of 
     note: async () => {},
   });
   const read = sqliteEventReader(statements, shelf);
-  const [{ octets }] = plain.all<{ octets: Uint8Array }>(
-    'SELECT id AS octets FROM event WHERE seq = 25000',
-  ) as [{ octets: Uint8Array }];
+  const [{ octets }] = plain.all<{ octets: string }>(
+    'SELECT lower(hex(id)) AS octets FROM event WHERE seq = 25000',
+  ) as [{ octets: string }];
   const id = toId(octets) as EventId;
   db.exec('DELETE FROM event WHERE seq = 25000');
 

@@ -24,28 +24,28 @@ import {
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
 import type { Shelf } from '../shelf.ts';
-import { ID, idOf, octetsFrom, toId, withIds } from './ids.ts';
+import { digits, digitsOrNull, ID, idOf, octetsFrom, toId, withIds } from './ids.ts';
 import type { Statements } from './statements.ts';
 
 /** The next subscriber for which something waits: one look-up in the index, which names the project, too. */
-const NEXT_WAITING = `SELECT subscriber_id, project_id, next_attempt_at FROM subscriber_delivery INDEXED BY delivery_due_of
-  WHERE next_attempt_at IS NOT NULL AND subscriber_id > ? ORDER BY subscriber_id, next_attempt_at LIMIT 1`;
+const NEXT_WAITING = `SELECT ${digits('subscriber_id')}, ${digits('project_id')}, next_attempt_at FROM subscriber_delivery INDEXED BY delivery_due_of
+  WHERE next_attempt_at IS NOT NULL AND subscriber_id > ? ORDER BY subscriber_delivery.subscriber_id, next_attempt_at LIMIT 1`;
 interface Waiting {
-  readonly subscriber_id: Uint8Array;
-  readonly project_id: Uint8Array;
+  readonly subscriber_id: string;
+  readonly project_id: string;
   readonly next_attempt_at: number;
 }
-const DUE_OF = `SELECT event, id FROM subscriber_delivery INDEXED BY delivery_due_of
-  WHERE subscriber_id = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
+const DUE_OF = `SELECT event, ${digits('id')} FROM subscriber_delivery INDEXED BY delivery_due_of
+  WHERE subscriber_id = ${ID} AND next_attempt_at <= ? ORDER BY next_attempt_at`;
 /** Of a row of subscriber_delivery: its event's number, and its own id. */
 interface DueKey {
   readonly event: number;
-  readonly id: Uint8Array;
+  readonly id: string;
 }
 
-const EVENT =
-  'seq, project_id, id, topic_id, service, name, created_at, expires_at, keep_until, message_id, content, summary';
-const DELIVERY = `d.project_id, d.id, d.subscriber_id, e.id AS event_id, d.event, d.state, d.attempts, d.next_attempt_at, d.last_result, d.created_at
+const EVENT = `seq, ${digits('project_id')}, ${digits('id')}, ${digits('topic_id')}, service, name, created_at, expires_at, keep_until,
+  ${digitsOrNull('message_id')}, content, summary`;
+const DELIVERY = `${digits('d.project_id')}, ${digits('d.id')}, ${digits('d.subscriber_id')}, ${digits('e.id', 'event_id')}, d.event, d.state, d.attempts, d.next_attempt_at, d.last_result, d.created_at
   FROM subscriber_delivery d`;
 /** Whoever asks by an id that is gone gets the one before it, of whichever project: all are numbered together. */
 const BEFORE = 'SELECT seq FROM event INDEXED BY event_id WHERE id < ? ORDER BY id DESC LIMIT 1';
@@ -67,9 +67,9 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
   /** Of the last event that was surely committed before one that is gone; 0 where that is gone, too. */
   const seqBefore = (gone: EventId) =>
     statements.all<{ seq: number }>(BEFORE, octetsFrom(surelyBefore(gone)))[0]?.seq ?? 0;
-  const stillThere = (event: number, subscriber: Uint8Array) =>
+  const stillThere = (event: number, subscriber: string) =>
     statements.all<object>(
-      'SELECT 1 FROM subscriber_delivery WHERE event = ? AND subscriber_id = ?',
+      `SELECT 1 FROM subscriber_delivery WHERE event = ? AND subscriber_id = ${ID}`,
       event,
       subscriber,
     ).length > 0;
@@ -100,11 +100,11 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
   }
   const hasTopic = (project: string, id: string) =>
     statements.get('SELECT 1 FROM topic WHERE project_id = ? AND id = ?').get(project, id) !== undefined;
-  function readDue(number: number, of: Uint8Array, subscriber: SubscriberTable): DueDelivery {
+  function readDue(number: number, of: string, subscriber: SubscriberTable): DueDelivery {
     const [row] = statements.all<object>(`SELECT ${EVENT} FROM event WHERE seq = ?`, number);
     if (row === undefined) throw new Error('its event is gone');
     const event = eventCells(row);
-    const sql = `SELECT ${DELIVERY} JOIN event e ON e.seq = d.event WHERE d.event = ? AND d.subscriber_id = ?`;
+    const sql = `SELECT ${DELIVERY} JOIN event e ON e.seq = d.event WHERE d.event = ? AND d.subscriber_id = ${ID}`;
     const delivery = toDelivery(deliveryCells(statements.all<object>(sql, number, of)[0]!));
     return { delivery, event: toEvent(event), subscriber: toSubscriber(subscriber) };
   }
@@ -138,14 +138,14 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
     async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
       const shares = projectShares(perProject);
       const found: DueDelivery[] = [];
-      function take(project: string, of: Uint8Array): void {
-        const subscriber = subscriberOf(project, toId(of));
+      function take(project: string, of: string): void {
+        const subscriber = subscriberOf(project, of);
         if (subscriber === undefined) return;
         let counted = 0;
         const keys = statements.get(DUE_OF).iterate(of, now) as Iterable<unknown> as Iterable<DueKey>;
-        for (const { event, id: octets } of keys) {
+        for (const { event, id: read } of keys) {
           if (counted >= perSubscriber || found.length >= limit || !shares.hasRoom(project)) break;
-          const id = toId(octets);
+          const id = toId(read);
           if (shelf.has('subscriber_delivery', id)) continue;
           counted++;
           if (exclude.has(id as SubscriberDelivery['id'])) continue;
@@ -172,7 +172,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
           at = subscriber;
           looked += 1;
           const project = toId(next.project_id);
-          if (next.next_attempt_at <= now && shares.hasRoom(project)) take(project, next.subscriber_id);
+          if (next.next_attempt_at <= now && shares.hasRoom(project)) take(project, subscriber);
         }
       }
       return { due: found, rest: null };

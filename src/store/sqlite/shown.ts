@@ -8,16 +8,22 @@ import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/typ
 import { toBuffer } from '../command.ts';
 import { BODY_PART, type MessageCells, shownOctets, toSummary } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
-import { ID, withIds } from './ids.ts';
+import { digits, digitsOrNull, ID, withIds } from './ids.ts';
 import { partSize, unpack } from './pack.ts';
 import type { Statements } from './statements.ts';
 
-const COLUMNS =
-  'nr, project_id, id, domain_id, body_of, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit, accepted_at, expires_at, keep_until, facts'.split(
-    ', ',
-  );
-/** All of a message but its octets. */
-export const MESSAGE = COLUMNS.join(', ');
+const PLAIN =
+  'body_of, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit, accepted_at, expires_at, keep_until, facts';
+/** All of a message but its octets, of the table by that name. */
+const columnsOf = (table: string): string =>
+  [
+    `${table}.nr`,
+    digits(`${table}.project_id`),
+    digits(`${table}.id`),
+    digitsOrNull(`${table}.domain_id`),
+    ...PLAIN.split(', ').map((column) => `${table}.${column}`),
+  ].join(', ');
+export const MESSAGE = columnsOf('message');
 /** `nr` numbers messages in the order of their commits; `body_of` is the number of the one whose octets it shows. */
 export type NumberedCells = Omit<MessageCells, 'body_of'> & {
   readonly nr: number;
@@ -27,7 +33,7 @@ export type NumberedCells = Omit<MessageCells, 'body_of'> & {
 export const messageCells = (row: object): NumberedCells =>
   withIds<NumberedCells>(row, ['project_id', 'id', 'domain_id']);
 
-const SHOWN = `SELECT ${COLUMNS.map((column) => `m.${column}`).join(', ')}, m.prefix, b.data, b.reading
+const SHOWN = `SELECT ${columnsOf('m')}, m.prefix, b.data, b.reading
   FROM message m INDEXED BY message_id JOIN message b ON b.nr = coalesce(m.body_of, m.nr)
   WHERE m.project_id = ${ID} AND m.id = ${ID}`;
 const HEAD = `SELECT m.size, coalesce(m.body_of, m.nr) AS body FROM message m INDEXED BY message_id WHERE m.project_id = ${ID} AND m.id = ${ID}`;

@@ -35,7 +35,7 @@ import {
   writeCursor,
 } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
-import { ID, idOf, NR, NR_OF_ID, octetsFrom, toId, withIds } from './ids.ts';
+import { digits, digitsOrNull, ID, idOf, NR, NR_OF_ID, octetsFrom, toId, withIds } from './ids.ts';
 import { MESSAGE, messageCells, sqliteShown } from './shown.ts';
 import type { Statements } from './statements.ts';
 
@@ -47,17 +47,18 @@ const markOf = (column: string): string => (column === 'project_id' || column ==
 /** Of a row of recipient: its message's number, and its own id. */
 interface RecipientKey {
   readonly message: number;
-  readonly id: Uint8Array;
+  /** Its digits. */
+  readonly id: string;
 }
-const RECIPIENT =
-  'id, project_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn, last_result, created_at, settled_at';
+const RECIPIENT = `${digits('recipient.id')}, ${digits('recipient.project_id')}, address, domain, lane, state, attempts, next_attempt_at,
+  held_since, held_ms, dsn, last_result, created_at, settled_at`;
 
-const LOOKED = `SELECT r.domain, m.mail_from, m.domain_id, m.accepted_at FROM recipient r JOIN message m ON m.nr = r.message
-  WHERE r.message = ? AND r.id = ?`;
+const LOOKED = `SELECT r.domain, m.mail_from, ${digitsOrNull('m.domain_id')}, m.accepted_at FROM recipient r JOIN message m ON m.nr = r.message
+  WHERE r.message = ? AND r.id = ${ID}`;
 interface LookedCells {
   readonly domain: string;
   readonly mail_from: string;
-  readonly domain_id: Uint8Array | null;
+  readonly domain_id: string | null;
   readonly accepted_at: number;
 }
 /** Rows that are looked at between two turns of the event loop. */
@@ -70,7 +71,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     try {
       const [summary] = statements.all<object>(`SELECT ${MESSAGE} FROM message WHERE nr = ?`, message);
       const [row] = statements.all<object>(
-        `SELECT ${RECIPIENT} FROM recipient WHERE message = ? AND id = ?`,
+        `SELECT ${RECIPIENT} FROM recipient WHERE message = ? AND id = ${ID}`,
         message,
         id,
       );
@@ -105,7 +106,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
   ): DueRecipient[] {
     const found: DueRecipient[] = [];
     if (limit <= 0) return found;
-    const sql = `SELECT message, id FROM recipient INDEXED BY recipient_lane
+    const sql = `SELECT message, ${digits('id')} FROM recipient INDEXED BY recipient_lane
       WHERE project_id = ${ID} AND lane = ? AND next_attempt_at <= ? ORDER BY next_attempt_at`;
     const keys = statements
       .get(sql)
@@ -128,11 +129,11 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
   return {
     ...sqliteShown(statements, shelf),
     async recipients(project, message) {
-      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} ORDER BY id`;
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} ORDER BY recipient.id`;
       return statements.all<object>(sql, project, message).map((row) => recipientOf(row, message));
     },
     async recipientPage(project, message, { limit, cursor }) {
-      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} AND id > ? ORDER BY id LIMIT ?`;
+      const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} AND id > ? ORDER BY recipient.id LIMIT ?`;
       const rows = statements
         .all<object>(sql, project, message, octetsFrom(decodeUpwards(cursor)), limit + 1)
         .map((row) => recipientOf(row, message));
@@ -144,8 +145,8 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       );
     },
     async attempts(project, message, recipients) {
-      const sql = `SELECT recipient_id, number, at, outcome, detail FROM attempt WHERE message = ${NR}
-        AND recipient_id IN (SELECT ${idOf('value')} FROM json_each(?)) ORDER BY at, recipient_id, number`;
+      const sql = `SELECT ${digits('recipient_id')}, number, at, outcome, detail FROM attempt WHERE message = ${NR}
+        AND recipient_id IN (SELECT ${idOf('value')} FROM json_each(?)) ORDER BY at, attempt.recipient_id, number`;
       const rows = statements.all<object>(sql, project, message, JSON.stringify(recipients));
       return rows.map((row) => toAttempt(project, message, withIds<AttemptCells>(row, ['recipient_id'])));
     },
@@ -155,20 +156,18 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       );
     },
     async lanes() {
-      const sql = `SELECT project_id, lane, sum(state = 'queued') AS queued, sum(state = 'deferred') AS deferred,
+      const sql = `SELECT ${digits('project_id')}, lane, sum(state = 'queued') AS queued, sum(state = 'deferred') AS deferred,
         sum(state = 'held') AS held, min(next_attempt_at) AS next_due
         FROM recipient INDEXED BY recipient_lane WHERE next_attempt_at IS NOT NULL GROUP BY project_id, lane`;
       type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {
         project_id: string;
         next_due: number;
       };
-      return statements
-        .all<Omit<Cells, 'project_id'> & { project_id: Uint8Array }>(sql)
-        .map(({ project_id, next_due, ...lane }) => ({
-          project: toId(project_id) as LaneSummary['project'],
-          nextDue: next_due,
-          ...lane,
-        }));
+      return statements.all<Cells>(sql).map(({ project_id, next_due, ...lane }) => ({
+        project: toId(project_id) as LaneSummary['project'],
+        nextDue: next_due,
+        ...lane,
+      }));
     },
     async waiting(filter, { limit, cursor }) {
       const at = readCursor(cursor);
@@ -185,11 +184,9 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         where += ` AND (${open.join(', ')}) > (${open.map(markOf).join(', ')})`;
         params.push(...at.slice(known.length));
       }
-      const keys = statements.all<
-        RecipientKey & Omit<WaitingKey, 'project_id' | 'id'> & { project_id: Uint8Array }
-      >(
-        `SELECT message, project_id, lane, next_attempt_at, state, id FROM recipient INDEXED BY recipient_lane
-          WHERE ${where} ORDER BY ${LANE_KEY.join(', ')} LIMIT ?`,
+      const keys = statements.all<RecipientKey & WaitingKey>(
+        `SELECT message, ${digits('project_id')}, lane, next_attempt_at, state, ${digits('id')} FROM recipient INDEXED BY recipient_lane
+          WHERE ${where} ORDER BY ${LANE_KEY.map((column) => `recipient.${column}`).join(', ')} LIMIT ?`,
         ...params,
         most,
       );

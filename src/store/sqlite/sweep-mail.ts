@@ -9,7 +9,7 @@ import { DAY_MS } from '../../limits/types.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
 import type { Removed } from '../retention.ts';
-import { ID, toId } from './ids.ts';
+import { digits, ID, toId } from './ids.ts';
 import { pagesOf } from './pace.ts';
 import type { Statements } from './statements.ts';
 
@@ -27,7 +27,7 @@ const MOST_HOLDERS = 5_000;
 
 const EVENTS = `SELECT seq, (SELECT count(*) FROM subscriber_delivery d WHERE d.event = e.seq) AS deliveries
   FROM event e INDEXED BY event_keep WHERE keep_until <= ? ORDER BY keep_until`;
-const MESSAGES = `SELECT nr, id, iif(body_of IS NULL, size, 0) AS octets,
+const MESSAGES = `SELECT nr, ${digits('id')}, iif(body_of IS NULL, size, 0) AS octets,
     (SELECT count(*) FROM recipient r WHERE r.message = m.nr) AS recipients,
     (SELECT count(*) FROM attempt a WHERE a.message = m.nr) AS attempts,
     EXISTS (SELECT 1 FROM recipient r WHERE r.message = m.nr AND r.next_attempt_at IS NOT NULL) AS waits,
@@ -78,7 +78,7 @@ export function overEvents(statements: Statements, now: number, most: number): S
 export function overMessages(statements: Statements, now: number, most: number): Step {
   interface Found {
     readonly nr: number;
-    readonly id: Uint8Array;
+    readonly id: string;
     readonly octets: number;
     readonly recipients: number;
     readonly attempts: number;

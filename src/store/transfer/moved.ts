@@ -12,7 +12,9 @@ import type { TableName } from './format.ts';
 /** Adds to the connection what the questions below use. */
 export function addFunctions(db: DatabaseSync): void {
   const options = { deterministic: true };
-  db.function('hikyaku_text', options, (octets) => (octets === null ? null : toId(octets)));
+  db.function('hikyaku_text', options, (octets) =>
+    octets === null ? null : toId(toBuffer(octets).toString('hex')),
+  );
   db.function('hikyaku_unpack', options, (octets, size) =>
     unpack(toBuffer(octets), partSize(Number(size), 0)),
   );
