@@ -652,7 +652,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -872,7 +872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1012,7 +1012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1238,7 +1238,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1462,7 +1462,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1701,7 +1701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;

@@ -1396,7 +1396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1616,7 +1616,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1757,7 +1757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1980,7 +1980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2114,7 +2114,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2331,7 +2331,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2551,7 +2551,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2676,7 +2676,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2892,7 +2892,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3120,7 +3120,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3242,7 +3242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3364,7 +3364,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3759,7 +3759,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3899,7 +3899,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4028,7 +4028,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4248,7 +4248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4468,7 +4468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4593,7 +4593,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4901,7 +4901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5121,7 +5121,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5261,7 +5261,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5565,7 +5565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5691,7 +5691,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5810,7 +5810,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5927,7 +5927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6052,7 +6052,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6171,7 +6171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6388,7 +6388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6508,7 +6508,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6636,7 +6636,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6755,7 +6755,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6961,7 +6961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7081,7 +7081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7227,7 +7227,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7317,7 +7317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7433,7 +7433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7549,7 +7549,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7650,7 +7650,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7768,7 +7768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7887,7 +7887,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;

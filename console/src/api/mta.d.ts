@@ -1715,7 +1715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1935,7 +1935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2090,7 +2090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2407,7 +2407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2631,7 +2631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -2857,7 +2857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3081,7 +3081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3308,7 +3308,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3532,7 +3532,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3753,7 +3753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -3973,7 +3973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4203,7 +4203,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4427,7 +4427,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4640,7 +4640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -4862,7 +4862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5082,7 +5082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5226,7 +5226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5351,7 +5351,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5494,7 +5494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5640,7 +5640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5780,7 +5780,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6333,7 +6333,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -6656,7 +6656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7161,7 +7161,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7392,7 +7392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -7880,7 +7880,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -8093,7 +8093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -8229,7 +8229,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -8360,7 +8360,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient-storage`: it could not be stored; try again later */
+            /** @description `insufficient-storage`: it could not be stored; see Retry-After */
             507: {
                 headers: {
                     [name: string]: unknown;
