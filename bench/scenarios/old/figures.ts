@@ -56,7 +56,7 @@ export function stretch(samples: readonly Sample[]): Stretch {
       .sort((a, b) => a - b),
   );
   const of = (q: number) => median(thirds.filter((third) => third.length > 0).map((third) => at(third, q)));
-  return { p50: of(0.5), p99: of(0.99), worst: Math.max(...samples.map(({ ms }) => ms)) };
+  return { p50: of(0.5), p99: of(0.99), worst: samples.reduce((most, { ms }) => Math.max(most, ms), 0) };
 }
 /** Notes a stretch beside one without. */
 export function noteStretch(note: Note, part: string, samples: readonly Sample[], without: Stretch | null) {
