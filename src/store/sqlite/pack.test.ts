@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
@@ -14,6 +14,14 @@ import * as make from '../conformance/samples.ts';
 import { BODY_PART } from '../rows/spool.ts';
 import { openSqliteStore } from './open.ts';
 import { pack, partSize, unpack } from './pack.ts';
+
+function directoryFor(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-pack-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+const open = (directory: string) =>
+  openSqliteStore({ directory, clock: systemClock, random: createRandom(), logger: silentLogger });
 
 const SIZES = [0, 1, 1023, 1024, 1025, 40_000, BODY_PART - 1, BODY_PART, BODY_PART + 1, 3 * BODY_PART];
 const text = (size: number) => Buffer.alloc(size, 'the courier runs through rain and night\r\n');
@@ -25,14 +33,8 @@ const CONTENTS = [
 ] as const;
 
 test('octets of every size and kind come back, from the store too, by their place as well', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-pack-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  await using store = await openSqliteStore({
-    directory,
-    clock: systemClock,
-    random: createRandom(),
-    logger: silentLogger,
-  });
+  const directory = directoryFor(t);
+  await using store = await open(directory);
   const p = await make.withProject(store);
   for (const [name, contentOf] of CONTENTS)
     for (const size of SIZES) {
@@ -63,14 +65,8 @@ test('text gets smaller; what does not, is stored as it is', () => {
 });
 
 test('octets that are not whole are no shorter message: it is shelved', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-pack-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  await using store = await openSqliteStore({
-    directory,
-    clock: systemClock,
-    random: createRandom(),
-    logger: silentLogger,
-  });
+  const directory = directoryFor(t);
+  await using store = await open(directory);
   const p = await make.withProject(store);
   const cuts = [
     'substr(data, 1, length(data) - 1)',

@@ -2,7 +2,7 @@
  * Octets of mail as they are stored: made smaller with zstd (RFC 8878) where that pays. Whether they were is told by
  * their length, which is kept beside them: only what got shorter is stored packed.
  * Measured (docs/decisions/029): from WORTH on a page less is worth more than the time; of mail that takes more than one
- * row most is attachments, of which base64 gives back a quarter, at a millisecond each.
+ * row most is attachments, of which base64 gives back a quarter, at half a millisecond each.
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { BODY_PART } from '../rows/spool.ts';
