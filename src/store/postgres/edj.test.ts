@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import pg from 'pg';
 import { systemClock } from '../../runtime/clock.ts';
-import type { EventId } from '../../runtime/ids.ts';
+import type { EventId, ProjectId, TopicId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { startPostgres } from '../../testing/postgres.ts';
@@ -27,19 +27,9 @@ const OTHERS = `SELECT FROM pg_stat_activity WHERE datname = current_database() 
 const LOOKED_AT = `SELECT (SELECT coalesce(sum(idx_tup_read), 0) FROM pg_stat_user_indexes WHERE relname ~ '^event')
   + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname ~ '^event') AS read`;
 
-test('what is behind an event that is gone is found by the index, in a topic of any size', async () => {
-  const url = await server.database();
-  const project = make.project();
-  const [topic, other] = [make.topic(project), make.topic(project, 'other')];
-  let gone: EventId;
+/** Fills the topics, in a session of its own: what a session has read is told for certain when it ends. */
+const fill = async (url: string, ...ids: [ProjectId, TopicId, TopicId]): Promise<EventId> => {
   const client = new pg.Client({ connectionString: url });
-  {
-    await using store = await openPostgresStore({ ...DEPS, url });
-    await store.transact(project.id, (tx) => {
-      tx.insertProject(project);
-      for (const one of [topic, other]) tx.insertTopic(one);
-    });
-  }
   await client.connect();
   try {
     await createPartitions().ensure(
@@ -48,12 +38,33 @@ test('what is behind an event that is gone is found by the index, in a topic of 
     );
     // Far from the transaction ids that the database gives now, so that all of them are settled.
     await client.query(`UPDATE meta SET value = 2 WHERE key = 'era'`);
-    await client.query(FILL, [project.id, topic.id, other.id]);
-    const { rows } = await client.query('DELETE FROM event WHERE created_at = 25000 RETURNING id');
-    gone = rows[0].id;
+    await client.query(FILL, ids);
+    const { rows } = await client.query<{ id: EventId }>(
+      'DELETE FROM event WHERE created_at = 25000 RETURNING id',
+    );
     await client.query('ANALYZE event');
+    return rows[0]!.id;
+  } finally {
+    await client.end();
+  }
+};
+
+test('what is behind an event that is gone is found by the index, in a topic of any size', async () => {
+  const url = await server.database();
+  const project = make.project();
+  const [topic, other] = [make.topic(project), make.topic(project, 'other')];
+  {
+    await using store = await openPostgresStore({ ...DEPS, url });
+    await store.transact(project.id, (tx) => {
+      tx.insertProject(project);
+      for (const one of [topic, other]) tx.insertTopic(one);
+    });
+  }
+  const gone = await fill(url, project.id, topic.id, other.id);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
     const lookedAt = async () => {
-      // What a session has read is told when it ends.
       for (let others = 1; others > 0; ) others = (await client.query(OTHERS)).rows.length;
       const { rows: read } = await client.query<{ read: string }>(LOOKED_AT);
       return Number(read[0]!.read);
