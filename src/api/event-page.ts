@@ -4,12 +4,12 @@
  * `next_cursor` leads to what follows the last event looked at. An event whose message was removed meanwhile is left
  * out. Ends with the signal's reason, and rejects where the store does.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { MessageGone, type RenderedEvent } from '../edj/render-event.ts';
 import type { EdjReader, EventRow, Topic } from '../edj/types.ts';
 import type { EventId } from '../runtime/ids.ts';
 import { NoPlace } from '../runtime/places.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
+import { createYielding } from '../runtime/yielding.ts';
 import { PAGE_OCTETS } from './pages.ts';
 
 /** Rows read at once, and where they end before: what is published by hand may have some megabytes. */
@@ -65,6 +65,7 @@ export async function* eventPage(
   events: AsyncIterable<Placed>,
   { limit, render, signal }: PageOptions,
 ): AsyncGenerator<Buffer> {
+  const pause = createYielding();
   let [octets, looked, shown] = [0, 0, 0];
   let [last, next]: (string | null)[] = [null, null];
   walking: for await (const placed of events) {
@@ -104,7 +105,7 @@ export async function* eventPage(
     }
     looked += 1;
     last = placed.cursor;
-    await turn();
+    await pause();
     signal.throwIfAborted();
   }
   // Where all of them were gone, who asks again begins behind them.

@@ -4,9 +4,9 @@
  * item, wherever the page ended. Where a filter passes rows by, a page ends after a bounded number of them as well, and
  * `looked_at` says of how many, and `of` in how many, where that is known cheaply. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MOST_LOOKED_AT, type Page, type PageRequest } from '../runtime/transactor.ts';
+import { createYielding } from '../runtime/yielding.ts';
 import { goneSignal } from './client-gone.ts';
 import { invalid } from './problems.ts';
 
@@ -36,6 +36,7 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
   const { read, view, limit, name = 'items', beside = {}, signal } = options;
   const fields = Object.entries(beside).map(([field, value]) => `"${field}":${JSON.stringify(value)},`);
   yield `{${fields.join('')}"${name}":[`;
+  const pause = createYielding();
   let shown = 0;
   let octets = 0;
   let lookedAt: number | null = null;
@@ -56,7 +57,7 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
     // A store that gives fewer than asked has looked at as many rows as it may.
     const isEnough = page.items.length < asked || (lookedAt ?? 0) >= MOST_LOOKED_AT;
     if (next === null || isEnough || shown >= limit) break;
-    await turn();
+    await pause();
     signal?.throwIfAborted();
   }
   const total = lookedAt === null ? null : ((await options.of?.()) ?? null);

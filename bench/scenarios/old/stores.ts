@@ -31,6 +31,9 @@ import { fillOld, hookOf, type OldStore, type Place } from './fill-old.ts';
 const SETTINGS = { HIKYAKU_LIMIT_PER_MINUTE: '0', HIKYAKU_LIMIT_PER_DAY: '0' };
 const ANSWERED = `UPDATE subscriber_delivery SET state = 'done', attempts = 1, next_attempt_at = NULL,
   last_result = '{"status":204,"answer":"","at":0}'`;
+/** What waits is due as if the store had been filled now: a store may be kept for days. */
+const waitsAnew = (now: number) => `UPDATE recipient SET next_attempt_at = next_attempt_at + ${now + 3_600_000}
+  - (SELECT min(next_attempt_at) FROM recipient WHERE next_attempt_at IS NOT NULL) WHERE next_attempt_at IS NOT NULL`;
 const STORE_FILE = 'hikyaku.sqlite';
 
 /** A copy of a store, for one run. */
@@ -68,6 +71,9 @@ function embedded(root: string): OldStores {
       const directory = temporaryDirectory();
       cpSync(realpathSync(kept), directory, { recursive: true });
       const file = join(directory, STORE_FILE);
+      const db = new DatabaseSync(file);
+      db.exec(`PRAGMA synchronous = OFF; ${waitsAnew(Date.now())}; PRAGMA wal_checkpoint(TRUNCATE)`);
+      db.close();
       return {
         directory,
         who,
@@ -112,6 +118,8 @@ async function onPostgres(root: string): Promise<OldStores> {
       const run = 'run';
       await server.query(`DROP DATABASE IF EXISTS ${run}`); // of a run that was broken off
       await server.query(`CREATE DATABASE ${run} TEMPLATE ${name} STRATEGY FILE_COPY`);
+      await query(urlOf(run), waitsAnew(Date.now()));
+      await query(urlOf(run), 'VACUUM recipient');
       await server.query('CHECKPOINT');
       const directory = temporaryDirectory();
       return {

@@ -12,6 +12,10 @@ const DAY_MS = 86_400_000;
 const TABLES = ['message_body', 'event', 'attempt'] as const;
 const PARTITION_LOCK = 2;
 const LONG_MS = 60_000;
+/** Who writes waits as long behind a drop that waits for somebody who reads. */
+const DROP_WAIT_MS = 100;
+/** Others reach the database between two calls. */
+const DROP_STEP_MS = 20;
 
 /** The first day on which what is kept until `keepUntil` (wall ms) may go. */
 export function dropDayOf(keepUntil: number): number {
@@ -62,6 +66,9 @@ async function make(client: pg.Client, table: (typeof TABLES)[number], day: numb
     `ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM (${day}) TO (${day + 1})`,
   );
 }
+/** The UTC day of the partition; NaN: it has none. */
+const dayOf = (name: string, parent: string): number =>
+  name.startsWith(`${parent}_d`) ? Number(name.slice(`${parent}_d`.length)) : Number.NaN;
 
 export interface Dropped {
   /** Rows in them, about. */
@@ -72,23 +79,24 @@ export interface Dropped {
   readonly heldBy: string | null;
 }
 /**
- * Drops the partitions of the days before `beforeDay`; the rows that refer to them have gone before (sweep.ts). One that
- * is in use for over a second is left for the next time.
+ * Drops partitions of the days before `beforeDay`, the oldest first, for some 20 ms and at least one; the rows that refer
+ * to them have gone before (sweep.ts). One that is in use is left for the next time.
  */
 export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<Dropped> {
   return withClient(pool, async (query) => {
-    await query(`SET lock_timeout = 1000`);
+    await query(`SET lock_timeout = ${DROP_WAIT_MS}`);
+    const end = performance.now() + DROP_STEP_MS;
     const { rows } = await query<{ name: string; parent: (typeof TABLES)[number]; about: number }>(
       `SELECT c.relname AS name, p.relname AS parent, c.reltuples::int8 AS about
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
-        WHERE i.inhparent = ANY (ARRAY['message_body', 'event', 'attempt']::regclass[]) ORDER BY c.relname`,
+        WHERE i.inhparent = ANY (ARRAY['message_body', 'event', 'attempt']::regclass[]) ORDER BY (regexp_match(c.relname, '_d(\\d+)$'))[1]::int8, c.relname`,
     );
     const partitions: string[] = [];
     let heldBy: string | null = null;
     const counts = { message_body: 0, event: 0, attempt: 0 };
     for (const { name, parent, about } of rows) {
-      const day = name.startsWith(`${parent}_d`) ? Number(name.slice(`${parent}_d`.length)) : Number.NaN;
-      if (!(day < beforeDay)) continue;
+      if (!(dayOf(name, parent) < beforeDay)) continue;
+      if (partitions.length > 0 && performance.now() >= end) break;
       try {
         // Never analyzed: small enough to be counted.
         const exact = async () =>
