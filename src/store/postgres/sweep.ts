@@ -24,6 +24,8 @@ import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } f
 
 const ROWS = 500;
 const PROJECTS = 50;
+/** A message takes its recipients with it in the same statement. */
+const MOST_RECIPIENTS = 2000;
 
 interface Over {
   readonly project_id: string;
@@ -31,12 +33,14 @@ interface Over {
   readonly body_of: string | null;
   readonly drop_day: number;
   readonly waits: boolean;
+  readonly recipients: number;
 }
 /** Of the message m. Not by next_attempt_at, whose index leads through all that waits. */
 const WAITING =
   "r.project_id = m.project_id AND r.message_id = m.id AND r.state IN ('queued', 'deferred', 'held')";
 const OVER = `SELECT m.project_id, m.id, m.body_of, m.drop_day,
-    coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) AS waits
+    coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) AS waits,
+    (SELECT count(*) FROM recipient r WHERE r.project_id = m.project_id AND r.message_id = m.id)::int AS recipients
   FROM message m WHERE m.drop_day <= $1 ORDER BY m.drop_day LIMIT ${ROWS}`;
 /** With how many recipients: they go with it, at the end of the statement. */
 const REMOVE = `WITH gone AS (DELETE FROM message m USING unnest($1::text[], $2::text[]) AS k (project_id, id)
@@ -72,9 +76,13 @@ const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
 const TRAFFIC = `DELETE FROM traffic WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM traffic WHERE project_id = $1 AND width = $2 AND start < $3
     AND start < $4::int8 + coalesce((SELECT rolled_to FROM traffic_rolled WHERE project_id = $1), 0) LIMIT ${ROWS}))`;
-const ALERTS = 'DELETE FROM limit_alert WHERE project_id = $1 AND due = 0 AND at < $2';
-const DNS_PLANS = 'DELETE FROM dns_plan WHERE project_id = $1 AND created_at < $2';
-const DNS_CHANGES = 'DELETE FROM dns_change WHERE project_id = $1 AND created_at < $2';
+/** Some of a project's rows that a condition on $2 names. */
+const someOf = (table: string, condition: string) => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM ${table} WHERE project_id = $1 AND ${condition} < $2 LIMIT ${ROWS}))`;
+const ALERTS = someOf('limit_alert', 'due = 0 AND at');
+const REQUESTS = someOf('limit_request', 'decided_at');
+const DNS_PLANS = someOf('dns_plan', 'created_at');
+const DNS_CHANGES = someOf('dns_change', 'created_at');
 /** What is kept for a while; $1 and on: the moments before which it is over. */
 const SHORT_LIVED = [
   ...AGED.map(({ table, column, keptMs }) => ({
@@ -90,7 +98,13 @@ const SHORT_LIVED = [
     bounds: (now: number) => over(now).map(([, at]) => at),
   })),
 ];
-const REQUESTS = 'DELETE FROM limit_request WHERE project_id = $1 AND decided_at < $2';
+
+/** The first of them, as many as have rows enough with their recipients; at least one. */
+function some(found: readonly Over[]): readonly Over[] {
+  let taken = 0;
+  for (let sum = 0; taken < found.length && sum < MOST_RECIPIENTS; taken += 1) sum += found[taken]!.recipients;
+  return found.slice(0, taken);
+}
 
 export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
   const walked = { to: '' as string | null };
@@ -126,8 +140,9 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
   }
   function messages(now: number, today: number): Promise<Swept | null> {
     return withClient(pool, async (query, client) => {
-      const { rows } = await query<Over>(OVER, [today]);
-      if (rows.length === 0) return null;
+      const { rows: found } = await query<Over>(OVER, [today]);
+      if (found.length === 0) return null;
+      const rows = some(found);
       const waiting = rows.filter(({ waits }) => waits);
       const until = now + DAY_MS;
       if (waiting.length > 0) await partitions.ensure(client, [dropDayOf(until)]);

@@ -10,6 +10,7 @@ import type { MessageId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import * as make from '../conformance/samples.ts';
+import { copyStore } from './copy.ts';
 import { toId } from './ids.ts';
 import { openSqliteStore } from './open.ts';
 
@@ -142,4 +143,27 @@ test('closing the store ends a copy that is being made', async (t) => {
   const { store, file } = ready;
   const copying = store.embedded.copyInto(file, () => {}, never);
   await Promise.all([assert.rejects(copying, { name: 'BackupError' }), store[Symbol.asyncDispose]()]);
+});
+
+test('a copy whose first step falls into a batch that is being written begins when that is done', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'hikyaku-copy-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  using db = new DatabaseSync(join(root, 'store'));
+  db.exec('PRAGMA journal_mode = WAL; CREATE TABLE one (n); INSERT INTO one VALUES (1)');
+  const file = join(root, 'copy');
+  closeSync(openSync(file, 'wx', 0o600));
+  db.exec('BEGIN IMMEDIATE; INSERT INTO one VALUES (2)');
+  let rests = 0;
+  const report = () => {};
+  const rest = () => {
+    rests += 1;
+    if (rests === 3) db.exec('COMMIT');
+  };
+  await copyStore({ db, file, isAborted: () => false, report, rest });
+  assert.ok(rests >= 3);
+  using copy = new DatabaseSync(file);
+  assert.deepEqual({ ...copy.prepare('SELECT count(*) AS n FROM one').get() }, { n: 2 });
+  db.exec('BEGIN IMMEDIATE');
+  const isAborted = () => rests > 6;
+  await assert.rejects(copyStore({ db, file, isAborted, report, rest }), { message: 'broken off' });
 });

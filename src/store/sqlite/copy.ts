@@ -19,6 +19,8 @@ const LONG_REST_MS = 20;
 const BEHIND = 2048;
 const LAST_BEHIND = 256;
 const MOST_RESTARTS = 20;
+/** A first step that fell into a transaction of this connection; the next one falls beside it. */
+const MOST_BEGINNINGS = 1000;
 
 export interface CopyOptions {
   readonly db: DatabaseSync;
@@ -34,10 +36,12 @@ export async function copyStore({ db, file, isAborted, report, rest }: CopyOptio
   const disk = createDisk(file);
   let last = { remaining: Number.POSITIVE_INFINITY, total: 0 };
   let restarts = 0;
-  try {
-    await backup(db, file, {
+  let hasBegun = false;
+  const copy = () =>
+    backup(db, file, {
       rate: STEP,
       progress({ remainingPages: remaining, totalPages: total }) {
+        hasBegun = true;
         if (isAborted()) throw new BackupError('broken off');
         if (remaining - last.remaining > Math.max(0, total - last.total)) restarts += 1;
         if (restarts > MOST_RESTARTS)
@@ -48,11 +52,28 @@ export async function copyStore({ db, file, isAborted, report, rest }: CopyOptio
         rest(behind > (remaining < BEHIND ? LAST_BEHIND : BEHIND) ? LONG_REST_MS : REST_MS);
       },
     });
+  try {
+    for (let beginnings = 1; ; beginnings += 1)
+      try {
+        await copy();
+        break;
+      } catch (error) {
+        if (hasBegun || !isNoError(error) || beginnings === MOST_BEGINNINGS) throw error;
+        if (isAborted()) throw new BackupError('broken off');
+        rest(REST_MS);
+      }
     if (disk.failure() !== null) throw disk.failure();
   } finally {
     await disk.close();
   }
 }
+
+/**
+ * What node:sqlite says of a first step that SQLite put off, since a batch was being written: SQLITE_BUSY is no error of
+ * the copy, and only later steps are repeated by node:sqlite itself.
+ */
+const isNoError = (error: unknown): boolean =>
+  error instanceof Error && (error as { errcode?: unknown }).errcode === 0;
 
 /** Keeps syncing what was written; says how many pages of it may not be on the disk yet. */
 function createDisk(file: string) {

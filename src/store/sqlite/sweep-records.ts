@@ -172,6 +172,12 @@ function* oldUsage(statements: Statements, project: string, now: number, most: n
     domain = statements.all<{ id: string | null }>(next, project, domain)[0]?.id ?? null;
   }
 }
+/** What is found by the project and its id, which tells the time; the column that tells for how long it was kept, ms. */
+const AGED_RECORDS = [
+  ['limit_request', 'decided_at', MAX_RETENTION_DAYS * DAY_MS],
+  ['dns_plan', 'created_at', DAY_MS],
+  ['dns_change', 'created_at', MAX_RETENTION_DAYS * DAY_MS],
+] as const;
 /**
  * Traffic that is no longer shown and was rolled up, alerts of windows long gone, requests decided and DNS changed long
  * ago, plans nobody can apply any more.
@@ -201,13 +207,32 @@ function* oldRecords(statements: Statements, project: string, now: number, most:
     if (last !== undefined) yield [`DELETE ${where} <= ?`, [project, width, last.start], rows.length];
     left -= rows.length;
   }
-  for (const [rest, before] of [
-    ['FROM limit_alert WHERE project_id = ? AND due = 0 AND at < ?', now - 2 * DAY_MS],
-    ['FROM limit_request WHERE project_id = ? AND decided_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
-    ['FROM dns_plan WHERE project_id = ? AND created_at < ?', now - DAY_MS],
-    ['FROM dns_change WHERE project_id = ? AND created_at < ?', now - MAX_RETENTION_DAYS * DAY_MS],
-  ] as const) {
-    const count = statements.all<{ n: number }>(`SELECT count(*) AS n ${rest}`, project, before)[0]!.n;
-    if (count > 0) yield [`DELETE ${rest}`, [project, before], count];
+  for (const [table, column, kept] of AGED_RECORDS) {
+    const before = now - kept;
+    const rows = statements.all<{ id: string }>(
+      `SELECT id FROM ${table} WHERE project_id = ? AND id < ? AND ${column} < ? ORDER BY id LIMIT ?`,
+      project,
+      idBound(before),
+      before,
+      Math.max(0, left),
+    );
+    const last = rows.at(-1);
+    if (last !== undefined)
+      yield [
+        `DELETE FROM ${table} WHERE project_id = ? AND id <= ? AND ${column} < ?`,
+        [project, last.id, before],
+        rows.length,
+      ];
+    left -= rows.length;
   }
+  const alerts =
+    'SELECT domain_id, span, kind FROM limit_alert WHERE project_id = ? AND due = 0 AND at < ? LIMIT ?';
+  const told = [project, now - 2 * DAY_MS, Math.max(0, left)] as const;
+  const count = statements.all(alerts, ...told).length;
+  if (count > 0)
+    yield [
+      `DELETE FROM limit_alert WHERE project_id = ? AND (domain_id, span, kind) IN (${alerts})`,
+      [project, ...told],
+      count,
+    ];
 }
