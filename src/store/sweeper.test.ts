@@ -136,7 +136,7 @@ test('the pause is as long as the step befits; a long round says each minute how
   await sweeper.start(stop.signal);
   await clock.advance(60_000);
   for (const [ms, steps] of [
-    [9, 1],
+    [5, 1],
     [1, 2],
     [29, 2],
     [1, 3],

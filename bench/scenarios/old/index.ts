@@ -90,7 +90,9 @@ async function onOne(
   const during = (act: () => Promise<unknown>) => acceptWhile(target, A_SECOND, act);
   // The round of DNS checks begins ten seconds after the start.
   const first = await acceptWhile(target, 50, () => delay(10_000));
+  const memory = (part: string) => note(part, 'resident memory at most, MiB', sizes.lately());
   if (wants('start')) noteStretch(note, 'start', first, null);
+  memory('start');
   const round = await during(() => dns.quiet());
   const without = stretch(await during(() => delay(24_000)));
   note('without', 'accept p50 ms', without.p50);
@@ -100,8 +102,12 @@ async function onOne(
     note('dns', 'questions', dns.asked);
     noteStretch(note, 'dns', round, without);
   }
-  await beside(run, target, during, without, note, wants);
-  if (wants('reads')) await measureReads(target, note, only);
+  memory('without');
+  await beside(run, target, during, without, note, wants, memory);
+  if (wants('reads')) {
+    await measureReads(target, note, only);
+    memory('reads');
+  }
   if (wants('soak')) await soak(target, A_SECOND, minutes, note);
   if (wants('sweep')) await sweep(run, target, A_SECOND, readyAt, without, note);
   note('all', 'resident memory at most, MiB', sizes.rss, { most: most.rss });
@@ -115,16 +121,22 @@ async function beside(
   without: Stretch,
   note: Note,
   wants: (part: Part) => boolean,
+  memory: (part: string) => void,
 ): Promise<void> {
   if (wants('backup')) {
     const began = performance.now();
     const samples = await during(() => backUp(run));
     note('backup', 'seconds', (performance.now() - began) / 1000);
     noteStretch(note, 'backup', samples, without);
+    memory('backup');
   }
-  if (wants('slow')) noteStretch(note, 'slow', await during(() => slowClients(target)), without);
+  if (wants('slow')) {
+    noteStretch(note, 'slow', await during(() => slowClients(target)), without);
+    memory('slow');
+  }
   if (wants('snapshot')) {
     noteStretch(note, 'snapshot', await during(() => heldSnapshot(run)), without);
     noteStretch(note, 'let go', await during(() => delay(12_000)), without);
+    memory('snapshot');
   }
 }

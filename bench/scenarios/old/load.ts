@@ -81,12 +81,15 @@ async function tried({ service, who }: Target): Promise<boolean> {
 export interface Sizes extends Disposable {
   readonly rss: number;
   readonly wal: number;
+  /** Most memory since it was last asked. */
+  lately(): number;
 }
 /** Looks four times a second; `file`: of the embedded store. */
 export function watchSizes({ child }: Running, file: string | null): Sizes {
-  const most = { rss: 0, wal: 0 };
+  const most = { rss: 0, wal: 0, lately: 0 };
   const look = () => {
-    most.rss = Math.max(most.rss, rss(child.pid!));
+    most.lately = Math.max(most.lately, rss(child.pid!));
+    most.rss = Math.max(most.rss, most.lately);
     if (file !== null)
       most.wal = Math.max(most.wal, mib(statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0));
   };
@@ -97,6 +100,11 @@ export function watchSizes({ child }: Running, file: string | null): Sizes {
     },
     get wal() {
       return most.wal;
+    },
+    lately() {
+      const { lately } = most;
+      most.lately = 0;
+      return lately;
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };

@@ -32,7 +32,9 @@ const SETTINGS = { HIKYAKU_LIMIT_PER_MINUTE: '0', HIKYAKU_LIMIT_PER_DAY: '0' };
 const ANSWERED = `UPDATE subscriber_delivery SET state = 'done', attempts = 1, next_attempt_at = NULL,
   last_result = '{"status":204,"answer":"","at":0}'`;
 /** What waits is due as if the store had been filled now: a store may be kept for days. */
-const waitsAnew = (now: number) => `UPDATE recipient SET next_attempt_at = next_attempt_at + ${now + 3_600_000}
+const waitsAnew = (
+  now: number,
+) => `UPDATE recipient SET next_attempt_at = next_attempt_at + ${now + 3_600_000}
   - (SELECT min(next_attempt_at) FROM recipient WHERE next_attempt_at IS NOT NULL) WHERE next_attempt_at IS NOT NULL`;
 const STORE_FILE = 'hikyaku.sqlite';
 

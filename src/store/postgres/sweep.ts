@@ -102,7 +102,8 @@ const SHORT_LIVED = [
 /** The first of them, as many as have rows enough with their recipients; at least one. */
 function some(found: readonly Over[]): readonly Over[] {
   let taken = 0;
-  for (let sum = 0; taken < found.length && sum < MOST_RECIPIENTS; taken += 1) sum += found[taken]!.recipients;
+  for (let sum = 0; taken < found.length && sum < MOST_RECIPIENTS; taken += 1)
+    sum += found[taken]!.recipients;
   return found.slice(0, taken);
 }
 

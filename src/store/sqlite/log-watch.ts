@@ -20,6 +20,8 @@ export interface LogWatch {
   /** How much the writer said there is. */
   told(state: LogState): void;
   figures(): LogFigures;
+  /** More than mail makes of it where nobody stands in its way. */
+  isLarge(): boolean;
 }
 export function createLogWatch(directory: string, logger: Logger): LogWatch {
   let last: LogState = { frames: 0, checkpointed: 0 };
@@ -39,6 +41,7 @@ export function createLogWatch(directory: string, logger: Logger): LogWatch {
         logger.info({ octets }, 'the write-ahead log of the store is small again');
       }
     },
+    isLarge: () => last.frames * FRAME_OCTETS > WELL,
     figures: () => ({
       ...last,
       octets: statSync(join(directory, 'hikyaku.sqlite-wal'), { throwIfNoEntry: false })?.size ?? 0,

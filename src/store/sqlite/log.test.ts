@@ -11,6 +11,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { type Logger, silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { foldLog } from '../../testing/fold-log.ts';
+import { sweepAll } from '../conformance/retention-conformance.ts';
 import * as make from '../conformance/samples.ts';
 import type { Store } from '../store.ts';
 import { createLogWatch } from './log-watch.ts';
@@ -57,6 +58,27 @@ test('a log that a reader let grow is copied and made shorter when it lets go, t
   reader.close();
   await seen(t, () => size() <= 64 * MIB);
   await seen(t, () => store.embedded.logFigures().frames < 1000);
+});
+
+test('while a reader lets the log grow retention removes nothing, and goes on when it lets go', async (t) => {
+  const { directory, store: made } = await opened(t);
+  await using store = made;
+  const project = await make.withProject(store);
+  const over = make.message(project, { keepUntil: make.NOW });
+  await store.transact(project.id, (tx) => tx.insertMessage(over));
+  const reader = new DatabaseSync(join(directory, 'hikyaku.sqlite'));
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM project').get();
+  for (let octets = 0; octets < 140 * MIB; octets += 4 * MIB) await accept(store, project, 4 * MIB);
+  for (let i = 0; i < 3; i += 1) {
+    const { more, removed } = await store.sweep(make.NOW);
+    assert.deepEqual([more, removed.messages], [true, 0]);
+  }
+  assert.ok((await store.read.message(project.id, over.id)) !== null);
+  reader.exec('COMMIT');
+  reader.close();
+  await seen(t, () => store.embedded.logFigures().frames < 1000);
+  assert.equal((await sweepAll(store, make.NOW)).removed.messages, 1);
 });
 
 test('mail by itself keeps the log small', async (t) => {

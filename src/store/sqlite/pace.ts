@@ -5,7 +5,7 @@
  */
 
 /** Of the writer, for one step; what is accepted meanwhile waits for it. Twice as much is the bound. */
-const TARGET_MS = 10;
+const TARGET_MS = 5;
 const FIRST = 100;
 const FEWEST = 20;
 const MOST = 4_000;
