@@ -4,6 +4,12 @@ import type { DatabaseSync } from 'node:sqlite';
 /** https://www.sqlite.org/walformat.html: a frame is a page of 4 KiB with 24 octets of header. */
 export const FRAME_OCTETS = 4096 + 24;
 
+/**
+ * Frames from which they are copied. With SQLite's own thousand the writer would sync the store's file several times a
+ * second beside the sweep, and a page that is written again and again would be copied as often.
+ */
+export const START = 4000;
+
 export interface LogState {
   /** In the log since it was last begun anew; the file may be longer. */
   readonly frames: number;

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/logger.ts';
-import { FRAME_OCTETS, type LogState } from './log-state.ts';
+import { FRAME_OCTETS, type LogState, START } from './log-state.ts';
 
 /** Octets from which there is a warning, and under which all is well again. */
 const WARN = 256 * 1024 * 1024;
@@ -20,8 +20,8 @@ export interface LogWatch {
   /** How much the writer said there is. */
   told(state: LogState): void;
   figures(): LogFigures;
-  /** More than mail makes of it where nobody stands in its way. */
-  isLarge(): boolean;
+  /** It is being copied, or cannot be, since a reader stands in its way: what can wait makes it no longer. */
+  isFull(): boolean;
 }
 export function createLogWatch(directory: string, logger: Logger): LogWatch {
   let last: LogState = { frames: 0, checkpointed: 0 };
@@ -41,7 +41,7 @@ export function createLogWatch(directory: string, logger: Logger): LogWatch {
         logger.info({ octets }, 'the write-ahead log of the store is small again');
       }
     },
-    isLarge: () => last.frames * FRAME_OCTETS > WELL,
+    isFull: () => last.frames >= START && last.checkpointed < last.frames,
     figures: () => ({
       ...last,
       octets: statSync(join(directory, 'hikyaku.sqlite-wal'), { throwIfNoEntry: false })?.size ?? 0,

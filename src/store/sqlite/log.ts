@@ -12,12 +12,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { StoreError } from '../../runtime/transactor.ts';
 import { startCheckpointer } from './checkpointer.ts';
 import { storeError } from './errors.ts';
-import { type LogState, logOf } from './log-state.ts';
+import { type LogState, logOf, START } from './log-state.ts';
 
-/** Frames from which they are copied: SQLite's own number. */
-const START = 1000;
-/** Frames the writer copies by itself. */
-const REST = 250;
+/** Frames the writer copies by itself: it syncs the store's file then, in a few ms. */
+const REST = 32;
 /** Rounds of the thread after which the writer copies what is left: they never end where much is written. */
 const MOST_ROUNDS = 3;
 /** ms between two tries while a reader stands in the way */
@@ -72,6 +70,7 @@ export function createLogKeeper({ db, directory, told, broken }: LogKeeperOption
     }
     round = null;
     tend();
+    told(log.look());
   }
   function copyHere(): void {
     rounds = 0;

@@ -257,7 +257,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
         return commands.length === 0 ? 0 : committer.commitAlone({ commands, bytes: 0 });
       },
       shrink: committer.shrink,
-      isLogLarge: watch.isLarge,
+      isLogFull: watch.isFull,
     }),
     embedded: {
       file: join(directory, STORE_FILE),

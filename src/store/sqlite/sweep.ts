@@ -1,8 +1,8 @@
 /**
  * Retention on SQLite: a round goes through phases, each until nothing of it is left; then the file is made smaller. A
  * step is one commit of its own between two batches of mail, as large as the writer does in a few ms (pace.ts).
- * Invariants: a failed step did nothing; another `now` begins another round; while the log is large nothing is removed,
- * since that would make it larger, and the file would not get smaller.
+ * Invariants: a failed step did nothing; another `now` begins another round; while the log is copied nothing is removed:
+ * the copy comes to its end, the writer has little left of it, and a reader that stands in its way makes it grow by mail alone.
  */
 import type { Push } from '../command.ts';
 import { NOTHING_REMOVED, type Overdue, type Retention, type Swept } from '../retention.ts';
@@ -20,21 +20,21 @@ export interface SweepDeps {
   readonly write: (record: (push: Push) => void) => Promise<number>;
   /** Gives up to so many free pages at the end of the file back; the ms it took. */
   readonly shrink: (pages: number) => Promise<number>;
-  /** Whether the write-ahead log has grown beyond what mail by itself makes of it: a reader stands in its way. */
-  readonly isLogLarge: () => boolean;
+  /** Whether the write-ahead log is being copied, or cannot be. */
+  readonly isLogFull: () => boolean;
 }
 /** Free pages that stay for what comes next: at least so many, and this share of the file. */
 const FEWEST_FREE = 256;
 const FREE_SHARE = 0.05;
-/** As if a step had taken so long: the longest rest follows. */
-const LOG_WAIT_MS = 1000;
+/** As if a step had taken so long: a rest follows. */
+const LOG_WAIT_MS = 4;
 /** Messages that are over are counted up to so many. */
 const MOST_COUNTED = 10_000;
 
 /** What its next step does; null where nothing of it is left. */
 type Phase = (now: number, most: number) => Step | null;
 
-export function sqliteRetention({ statements, write, shrink, isLogLarge }: SweepDeps): Retention {
+export function sqliteRetention({ statements, write, shrink, isLogFull }: SweepDeps): Retention {
   const pace = createPace();
   const shrinking = createPace();
   const round = { now: Number.NaN, phase: 0, walkedTo: '' };
@@ -88,7 +88,7 @@ export function sqliteRetention({ statements, write, shrink, isLogLarge }: Sweep
   }
   return {
     async sweep(now) {
-      if (isLogLarge()) return { removed: NOTHING_REMOVED, waiting: [], more: true, ms: LOG_WAIT_MS };
+      if (isLogFull()) return { removed: NOTHING_REMOVED, waiting: [], more: true, ms: LOG_WAIT_MS };
       if (round.now !== now) beginAt(now);
       for (; round.phase < phases.length; Object.assign(round, { phase: round.phase + 1, walkedTo: '' })) {
         const step = statements.together(() => phases[round.phase]!(now, pace.units));
