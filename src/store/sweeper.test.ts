@@ -138,7 +138,7 @@ test('the pause is as long as the step befits; a long round says each minute how
   for (const [ms, steps] of [
     [5, 1],
     [1, 2],
-    [29, 2],
+    [39, 2],
     [1, 3],
     [49, 3],
     [1, 4],

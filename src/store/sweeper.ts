@@ -52,7 +52,7 @@ const DAY_MS = 24 * 3_600_000;
 /** What is over is there no longer than this where the rounds keep up: PostgreSQL removes whole days, and rounds have an hour between. */
 const LATE_MS = DAY_MS + 2 * INTERVAL_MS;
 /** Between two steps: what arrives meanwhile goes first. */
-const PAUSE_MS = { least: 6, most: 50, ofStep: 1.5 };
+const PAUSE_MS = { least: 6, most: 50, ofStep: 2 };
 /** Messages remembered as told of. */
 const MOST_TOLD = 10_000;
 
