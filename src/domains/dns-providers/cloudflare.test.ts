@@ -22,7 +22,7 @@ async function start(): Promise<Rig> {
     server.drop('example.com', (record) => record.name === name && record.type === type);
   return {
     server,
-    open: (credentials) =>
+    open: async (credentials) =>
       createCloudflareProvider(
         { api_token: credentials === 'good' ? server.token : 'no', api_url: server.url },
         { fetch: guarded.fetch },
@@ -185,4 +185,23 @@ test('a set that another service of Cloudflare manages is not to be changed; man
   ]);
   assert.match(sets[0]!.fixed ?? '', /manages/);
   assert.equal(sets[1]!.values.length, 120);
+});
+
+test('an answer that has another shape than the documented one is not taken', async () => {
+  const answers = [
+    '',
+    'null',
+    '<html>',
+    '{"success":true,"result":{}}',
+    '{"success":true,"result":[{"id":1}]}',
+  ];
+  for (const text of answers) {
+    const provider = createCloudflareProvider(
+      { api_token: 'x', api_url: 'https://api.cloudflare.test' },
+      { fetch: async () => new Response(text) },
+    );
+    const refused = { code: 'unreachable', message: /not understood/ };
+    await assert.rejects(provider.check(), refused, text);
+    await assert.rejects(provider.findZone('example.com'), refused, text);
+  }
 });

@@ -1,11 +1,11 @@
 /**
- * Cloudflare through its own client. Records are single there and have ids: what stays is not touched at all, and what
+ * Cloudflare (API v4, https://developers.cloudflare.com/api). Records are single there and have ids: what stays is not touched at all, and what
  * changes goes into one batch, which Cloudflare's database takes whole or not (its servers around the world follow record
  * by record). A record that was removed meanwhile makes the batch fail. Comments and tags go along with a record that is
  * changed, and come back with one that is restored.
  */
-import type Cloudflare from 'cloudflare';
-import type { RecordBatchParams } from 'cloudflare/resources/dns/records';
+import Type, { type Static, type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { connectionError, shortened } from './http-errors.ts';
 import {
   difference,
@@ -35,24 +35,37 @@ export interface CloudflareSettings {
   /** Without final slash. */
   readonly api_url: string;
 }
+const option = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
 /** A record as far as it is read here. */
-interface Found {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  readonly ttl: number;
-  readonly content?: string;
-  readonly priority?: number;
-  readonly comment?: string | null;
-  readonly tags?: readonly string[];
-  readonly data?: {
-    readonly priority?: number;
-    readonly weight?: number;
-    readonly port?: number;
-    readonly target?: string;
-  };
-  readonly meta?: { readonly read_only?: boolean };
-}
+const record = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  type: Type.String(),
+  ttl: Type.Number(),
+  content: option(Type.String()),
+  priority: option(Type.Number()),
+  comment: option(Type.String()),
+  tags: option(Type.Array(Type.String())),
+  data: option(
+    Type.Object({
+      priority: option(Type.Number()),
+      weight: option(Type.Number()),
+      port: option(Type.Number()),
+      target: option(Type.String()),
+    }),
+  ),
+  meta: option(Type.Object({ read_only: option(Type.Boolean()) })),
+});
+type Found = Static<typeof record>;
+const zones = Compile(
+  Type.Object({ result: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })) }),
+);
+const records = Compile(Type.Object({ result: Type.Array(record) }));
+const anything = Compile(Type.Object({ success: Type.Literal(true) }));
+const fault = Type.Object({ code: option(Type.Number()), message: option(Type.String()) });
+type Fault = Static<typeof fault>;
+const failure = Compile(Type.Object({ errors: Type.Array(fault) }));
+
 interface Read {
   readonly set: RecordSet;
   /** One for each value, in the same order. */
@@ -65,54 +78,75 @@ const CHANGED = new Set([81044, 81053, 81054, 81057, 81058]);
 /** "invalid request headers", "invalid access token", "authentication error". */
 const CREDENTIALS = new Set([6003, 6111, 9106, 9109, 10000, 10001]);
 
-/** The client is loaded when it is first needed: it is large. */
-export async function createCloudflareProvider(
-  { api_token: apiToken, api_url: baseURL }: CloudflareSettings,
-  { fetch }: { readonly fetch: typeof globalThis.fetch },
-): Promise<DnsProvider> {
-  const { default: Client } = await import('cloudflare');
-  // Everything is said here: the client would take what is missing from the process's environment.
-  const client: Cloudflare = new Client({
-    apiToken,
-    apiKey: null,
-    apiEmail: null,
-    userServiceKey: null,
-    baseURL,
-    fetch: fetch as never,
-    maxRetries: 0,
-    logLevel: 'off',
-  });
-  let zones: Promise<readonly Zone[]> | null = null;
+/** An answer that is taken. */
+interface Shape<T> {
+  Check(value: unknown): value is T;
+}
+/** Cloudflare said no. */
+class Refused extends Error {
+  readonly status: number;
+  readonly codes: readonly number[];
+  constructor(status: number, errors: readonly Fault[]) {
+    super(errors.map((each) => each.message ?? '').join('; '));
+    this.status = status;
+    this.codes = errors.map(({ code }) => code ?? 0);
+  }
+}
 
-  async function pages<T>(first: PromiseLike<{ iterPages(): AsyncIterable<unknown> }>): Promise<T[]> {
-    const all: T[] = [];
-    let count = 0;
-    for await (const page of (await first).iterPages()) {
-      const items = (page as { getPaginatedItems(): T[] }).getPaginatedItems();
-      all.push(...items);
-      count += 1;
-      if (items.length < PAGE) return all;
-      if (count === MOST_PAGES) throw new DnsProviderError('refused', 'there are too many entries to list');
+export function createCloudflareProvider(
+  { api_token: apiToken, api_url: apiUrl }: CloudflareSettings,
+  { fetch }: { readonly fetch: typeof globalThis.fetch },
+): DnsProvider {
+  let known: Promise<readonly Zone[]> | null = null;
+
+  async function ask<T>(answer: Shape<T>, path: string, body?: object): Promise<T> {
+    let status: number;
+    let text: string;
+    try {
+      const response = await fetch(`${apiUrl}${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: {
+          authorization: `Bearer ${apiToken}`,
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      status = response.status;
+      text = await response.text();
+    } catch (error) {
+      throw connectionError(error);
     }
-    return all;
+    const json = parsed(text);
+    if (status !== 200) throw new Refused(status, failure.Check(json) ? json.errors : []);
+    if (!answer.Check(json))
+      throw new DnsProviderError('unreachable', 'Cloudflare gave an answer that is not understood');
+    return json;
+  }
+  /** All entries of a list. */
+  async function pages<T>(
+    answer: Shape<{ result: T[] }>,
+    path: string,
+    query: Readonly<Record<string, string>>,
+  ): Promise<T[]> {
+    const all: T[] = [];
+    for (let page = 1; page <= MOST_PAGES; page += 1) {
+      const asked = new URLSearchParams({ ...query, per_page: String(PAGE), page: String(page) });
+      const { result } = await ask(answer, `${path}?${asked}`);
+      all.push(...result);
+      if (result.length < PAGE) return all;
+    }
+    throw new DnsProviderError('refused', 'there are too many entries to list');
   }
   const listZones = () =>
     telling(async () =>
-      (await pages<{ id: string; name: string }>(client.zones.list({ per_page: PAGE }))).map(
-        ({ id, name }) => ({
-          id,
-          name: lowerName(name),
-        }),
-      ),
+      (await pages(zones, '/zones', {})).map(({ id, name }) => ({ id, name: lowerName(name) })),
     );
+  const pathOf = (zone: Zone) => `/zones/${encodeURIComponent(zone.id)}/dns_records`;
   async function readSets(zone: Zone, keys: readonly SetKey[]): Promise<Read[]> {
     const reads: Read[] = [];
     for (const name of new Set(keys.map((key) => key.name))) {
-      const all = await telling(() =>
-        pages<Found>(
-          client.dns.records.list({ zone_id: zone.id, name: { exact: name }, match: 'all', per_page: PAGE }),
-        ),
-      );
+      const all = await telling(() => pages(records, pathOf(zone), { 'name.exact': name, match: 'all' }));
       for (const key of keys.filter((each) => each.name === name)) {
         const records = all.filter((record) => record.type === key.type && lowerName(record.name) === name);
         if (records.length > 0) reads.push({ set: setOf(key, records), records });
@@ -123,11 +157,11 @@ export async function createCloudflareProvider(
 
   return {
     async check() {
-      await telling(() => client.zones.list({ per_page: 5 }));
+      await telling(() => ask(zones, '/zones?per_page=5'));
     },
     async findZone(given) {
-      zones ??= listZones();
-      const [zone = null, other] = longestMatch(await zones, lowerName(given));
+      known ??= listZones();
+      const [zone = null, other] = longestMatch(await known, lowerName(given));
       if (other !== undefined)
         throw new DnsProviderError('ambiguous-zone', `there are several zones ${other.name}`);
       return zone;
@@ -155,9 +189,9 @@ export async function createCloudflareProvider(
       const used = Object.fromEntries(Object.entries(batch).filter(([, list]) => list.length > 0));
       if (Object.keys(used).length === 0) return { kind: 'applied', revert: null, propagated: true };
       try {
-        await client.dns.records.batch({ zone_id: zone.id, ...used } as RecordBatchParams);
+        await ask(anything, `${pathOf(zone)}/batch`, used);
       } catch (error) {
-        if (codesOf(error).some((code) => CHANGED.has(code)))
+        if (error instanceof Refused && error.codes.some((code) => CHANGED.has(code)))
           return { kind: 'changed', detail: 'a record was changed meanwhile' };
         throw providerError(error);
       }
@@ -169,11 +203,11 @@ export async function createCloudflareProvider(
 function setOf({ name, type }: SetKey, records: readonly Found[]): RecordSet {
   const values = records.map((record) => valueText(type, record));
   const extras: Record<string, unknown> = {};
-  records.forEach(({ comment, tags = [] }, i) => {
-    if (comment || tags.length > 0)
+  records.forEach(({ comment, tags }, i) => {
+    if (comment || tags?.length)
       extras[valueKey(type, values[i]!)] = {
         ...(comment ? { comment } : {}),
-        ...(tags.length > 0 ? { tags } : {}),
+        ...(tags?.length ? { tags } : {}),
       };
   });
   return {
@@ -191,7 +225,8 @@ function idOf(type: RecordType, value: string, read: Read | undefined): string |
   const at = read?.set.values.findIndex((each) => valueKey(type, each) === valueKey(type, value)) ?? -1;
   return at === -1 ? null : read!.records[at]!.id;
 }
-function valueText(type: RecordType, { content = '', priority, data }: Found): string {
+function valueText(type: RecordType, { content: given, priority, data }: Found): string {
+  const content = given ?? '';
   switch (type) {
     case 'MX':
       return `${priority ?? 0} ${hostValue(content)}`;
@@ -227,11 +262,14 @@ function toBody({ name, type }: SetChange, value: string, ttl: number): object {
       return { ...base, content: value };
   }
 }
-function codesOf(error: unknown): number[] {
-  const { errors } = error as { errors?: readonly { code?: unknown }[] };
-  return (Array.isArray(errors) ? errors : []).map(({ code }) => Number(code));
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
-async function telling<T>(act: () => PromiseLike<T>): Promise<T> {
+async function telling<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
@@ -240,13 +278,10 @@ async function telling<T>(act: () => PromiseLike<T>): Promise<T> {
 }
 function providerError(error: unknown): DnsProviderError {
   if (error instanceof DnsProviderError) return error;
-  const { status, errors } = error as { status?: number; errors?: readonly { message?: unknown }[] };
-  if (status === undefined) return connectionError(error);
-  const said = (Array.isArray(errors) ? errors : [])
-    .map(({ message }) => (typeof message === 'string' ? message : ''))
-    .join('; ');
-  const text = `Cloudflare answered ${status}${said === '' ? '' : `: ${shortened(said)}`}`;
-  if (status === 401 || status === 403 || codesOf(error).some((code) => CREDENTIALS.has(code)))
+  if (!(error instanceof Refused)) return connectionError(error);
+  const { status, codes, message } = error;
+  const text = `Cloudflare answered ${status}${message === '' ? '' : `: ${shortened(message)}`}`;
+  if (status === 401 || status === 403 || codes.some((code) => CREDENTIALS.has(code)))
     return new DnsProviderError('credentials', text);
   return new DnsProviderError(status >= 500 || status === 429 ? 'unreachable' : 'refused', text);
 }

@@ -8,6 +8,7 @@ import { applyChanges } from './apply.ts';
 import { dnsProviderSuite, type ProviderRig } from './dns-provider-suite.ts';
 import { txtOf, txtPieces, txtValue } from './record-values.ts';
 import { createRoute53Provider } from './route53.ts';
+import { readAnswer } from './route53-bodies.ts';
 import type { RecordSet, SetChange } from './types.ts';
 
 /** Waits for nothing. */
@@ -35,7 +36,7 @@ async function start(): Promise<Rig> {
   const guarded = createGuardedFetch({ allowPrivate: true });
   return {
     server,
-    open: (credentials) =>
+    open: async (credentials) =>
       createRoute53Provider(
         {
           access_key_id: server.accessKeyId,
@@ -149,7 +150,7 @@ test('a service that is out of order is told as unreachable, an unknown key as s
   );
   server.failing(() => null);
   const guarded = createGuardedFetch({ allowPrivate: true });
-  const stranger = await createRoute53Provider(
+  const stranger = createRoute53Provider(
     { access_key_id: 'AKIDOTHER', secret_access_key: 'x', endpoint: server.url },
     { fetch: guarded.fetch, clock },
   );
@@ -164,11 +165,60 @@ test('without leave, neither a private address nor plain HTTP is spoken to', asy
     ['https://localhost:9443', 'blocked-address'],
     ['http://192.0.2.1', 'unreachable'],
   ] as const) {
-    const provider = await createRoute53Provider(
+    const provider = createRoute53Provider(
       { access_key_id: 'a', secret_access_key: 'b', endpoint },
       { fetch: guarded.fetch, clock },
     );
     await assert.rejects(provider.check(), { code }, endpoint);
   }
   await guarded[Symbol.asyncDispose]();
+});
+
+test('an answer that is cut off, declares entities, or has another shape is not taken; many references are', () => {
+  const list = (inner: string) =>
+    `<?xml version="1.0"?>\n<ListResourceRecordSetsResponse>${inner}</ListResourceRecordSetsResponse>`;
+  const set = (value: string) =>
+    `<ResourceRecordSets><ResourceRecordSet><Name>a.</Name><Type>TXT</Type><TTL>60</TTL><ResourceRecords><ResourceRecord><Value>${value}</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></ResourceRecordSets>`;
+  const end = '<IsTruncated>false</IsTruncated>';
+  const read = (xml: string) => readAnswer('ListResourceRecordSetsResponse', xml);
+  const { ResourceRecordSets: sets } = read(
+    list(set('&quot;é &#233; &#x27; &amp;lt;&quot;'.repeat(2000)) + end),
+  );
+  assert.equal(
+    sets !== '' &&
+      sets.ResourceRecordSet[0]!.ResourceRecords !== '' &&
+      sets.ResourceRecordSet[0]!.ResourceRecords!.ResourceRecord[0]!.Value,
+    `"é é ' &lt;"`.repeat(2000),
+  );
+  assert.equal(read(list(`<ResourceRecordSets/>${end}`)).ResourceRecordSets, '');
+  for (const wrong of [
+    '',
+    '{}',
+    list(set('x') + end).slice(0, -20),
+    list(set('x')),
+    list(`${set('x')}<IsTruncated>perhaps</IsTruncated>`),
+    `<!DOCTYPE a [<!ENTITY b "cc">]>${list(set('&b;') + end)}`,
+    list(
+      `<ResourceRecordSets><ResourceRecordSet><Name>a.</Name></ResourceRecordSet></ResourceRecordSets>${end}`,
+    ),
+    list(set('x'.repeat(3_000_000)) + end),
+    `${'<a>'.repeat(100_000)}${'</a>'.repeat(100_000)}`,
+  ])
+    assert.throws(() => read(wrong), { code: 'unreachable', message: /not understood/ }, wrong.slice(0, 80));
+});
+
+test('what changes nothing is asked again where there was too much or the service was out of order', async () => {
+  await using rig = await start();
+  const { server } = rig;
+  const provider = await rig.open('good');
+  for (const code of ['Throttling', 'ServiceUnavailable']) {
+    let left = 2;
+    server.failing(() => {
+      left -= 1;
+      return left >= 0 ? code : null;
+    });
+    await provider.check();
+    server.failing(() => code);
+    await assert.rejects(provider.check(), { code: 'unreachable' });
+  }
 });

@@ -1,10 +1,8 @@
 /**
- * Amazon Route 53 through its own client. One ChangeBatch is one transaction: the set as it was is deleted and the new one
+ * Amazon Route 53 (API of 2013-04-01). One ChangeBatch is one transaction: the set as it was is deleted and the new one
  * created in it, so that it fails whole where the set is not as it was any more. After it, the change is waited for until
  * all of Route 53's servers have it (INSYNC). Sets with an alias or a routing policy are left alone.
  */
-import { Readable } from 'node:stream';
-import type { Change, ResourceRecordSet, Route53Client } from '@aws-sdk/client-route-53';
 import type { Clock } from '../../runtime/clock.ts';
 import { connectionError, shortened } from './http-errors.ts';
 import {
@@ -18,6 +16,17 @@ import {
   txtValue,
   valueKey,
 } from './record-values.ts';
+import {
+  type Answer,
+  type AnswerName,
+  type Change,
+  changeBatch,
+  type Refusal,
+  type ResourceRecordSet,
+  readAnswer,
+  readRefusal,
+} from './route53-bodies.ts';
+import { signRequest } from './sigv4.ts';
 import {
   type ApplyOutcome,
   type DnsProvider,
@@ -39,67 +48,121 @@ export interface Route53Deps {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
 }
+const ENDPOINT = 'https://route53.amazonaws.com';
+/** Route 53 is one for all regions. */
+const SCOPE = { region: 'us-east-1', service: 'route53' };
+const TRIES = 3;
+const BETWEEN_TRIES_MS = 500;
 const LOOKS = 30;
 const BETWEEN_LOOKS_MS = 3000;
 const MOST_PAGES = 100;
 const CREDENTIALS =
   /^(AccessDenied|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|ExpiredToken|MissingAuthenticationToken|IncompleteSignature|NotAuthorized)/;
 
-/** The client is loaded when it is first needed: it is large. */
-export async function createRoute53Provider(
-  settings: Route53Settings,
-  deps: Route53Deps,
-): Promise<DnsProvider> {
-  const sdk = await import('@aws-sdk/client-route-53');
-  const { clock } = deps;
-  const client: Route53Client = new sdk.Route53Client({
-    region: 'us-east-1',
-    credentials: {
-      accessKeyId: settings.access_key_id,
-      secretAccessKey: settings.secret_access_key,
-      ...(settings.session_token === undefined ? {} : { sessionToken: settings.session_token }),
-    },
-    ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
-    maxAttempts: 3,
-    requestHandler: handlerOver(deps.fetch) as never,
-  });
+/** What Route 53 said instead of an answer. */
+class Refused extends Error {
+  readonly status: number;
+  readonly refusal: Refusal;
+  constructor(status: number, refusal: Refusal) {
+    super(refusal.message);
+    this.status = status;
+    this.refusal = refusal;
+  }
+  get isThrottled(): boolean {
+    return /Thrott/.test(this.refusal.code) || this.status === 429;
+  }
+}
+
+export function createRoute53Provider(
+  {
+    access_key_id: accessKeyId,
+    secret_access_key: secretAccessKey,
+    session_token,
+    endpoint,
+  }: Route53Settings,
+  { fetch, clock }: Route53Deps,
+): DnsProvider {
+  const base = `${endpoint ?? ENDPOINT}/2013-04-01`;
+  const credentials = {
+    accessKeyId,
+    secretAccessKey,
+    ...(session_token === undefined ? {} : { sessionToken: session_token }),
+  };
   let zones: Promise<readonly Zone[]> | null = null;
+
+  interface Asking {
+    readonly method?: 'GET' | 'POST';
+    readonly query?: Readonly<Record<string, string | undefined>>;
+    readonly body?: string;
+  }
+  async function askOnce<N extends AnswerName>(
+    name: N,
+    path: string,
+    { method = 'GET', query = {}, body = '' }: Asking,
+  ): Promise<Answer<N>> {
+    const url = new URL(`${base}${path}`);
+    for (const [key, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(key, value);
+    const headers: Record<string, string> = body === '' ? {} : { 'content-type': 'application/xml' };
+    const signed = signRequest({ method, url, headers, body, at: clock.now() }, credentials, SCOPE);
+    let status: number;
+    let text: string;
+    try {
+      const response = await fetch(url, { method, headers: signed, ...(body === '' ? {} : { body }) });
+      status = response.status;
+      text = await response.text();
+    } catch (error) {
+      throw connectionError(error);
+    }
+    if (status === 200) return readAnswer(name, text);
+    throw new Refused(status, readRefusal(text) ?? { code: String(status), message: '' });
+  }
+  /** What changes nothing, or was not taken since there was too much, is asked again. */
+  async function ask<N extends AnswerName>(name: N, path: string, asking: Asking = {}): Promise<Answer<N>> {
+    for (let tries = 1; ; tries += 1)
+      try {
+        return await askOnce(name, path, asking);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        const isAgain = error.isThrottled || (error.status >= 500 && asking.method !== 'POST');
+        if (!isAgain || tries === TRIES) throw error;
+        await pause(BETWEEN_TRIES_MS * 2 ** (tries - 1));
+      }
+  }
+  const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
 
   async function listZones(): Promise<Zone[]> {
     const all: Zone[] = [];
     let marker: string | undefined;
     for (let page = 0; page < MOST_PAGES; page += 1) {
-      const from = marker;
-      const answer = await telling(() => client.send(new sdk.ListHostedZonesCommand({ Marker: from })));
-      for (const { Id = '', Name = '', Config } of answer.HostedZones ?? [])
-        if (Config?.PrivateZone !== true)
+      const query = { marker };
+      const answer = await telling(() => ask('ListHostedZonesResponse', '/hostedzone', { query }));
+      for (const { Id, Name, Config } of answer.HostedZones === '' ? [] : answer.HostedZones.HostedZone)
+        if (Config?.PrivateZone !== 'true')
           all.push({ id: Id.replace(/^\/hostedzone\//, ''), name: lowerName(unescapeName(Name)) });
-      if (answer.IsTruncated !== true) return all;
+      if (answer.IsTruncated === 'false') return all;
       marker = answer.NextMarker;
     }
     throw new DnsProviderError('refused', 'there are too many zones to list');
   }
+  const pathOf = (zone: Zone) => `/hostedzone/${encodeURIComponent(zone.id)}/rrset`;
   /** All sets of one name, as Route 53 writes them. */
   async function rawSets(zone: Zone, name: string): Promise<ResourceRecordSet[]> {
     const found: ResourceRecordSet[] = [];
-    let from: { name?: string; type?: ResourceRecordSet['Type']; id?: string } = { name: `${name}.` };
+    let query: NonNullable<Asking['query']> = { name: `${name}.` };
     for (let page = 0; page < MOST_PAGES; page += 1) {
+      const from = query;
       const answer = await telling(() =>
-        client.send(
-          new sdk.ListResourceRecordSetsCommand({
-            HostedZoneId: zone.id,
-            StartRecordName: from.name,
-            StartRecordType: from.type,
-            StartRecordIdentifier: from.id,
-          }),
-        ),
+        ask('ListResourceRecordSetsResponse', pathOf(zone), { query: from }),
       );
-      for (const set of answer.ResourceRecordSets ?? []) {
-        if (lowerName(unescapeName(set.Name ?? '')) !== name) return found;
+      const sets = answer.ResourceRecordSets;
+      for (const set of sets === '' ? [] : sets.ResourceRecordSet) {
+        if (lowerName(unescapeName(set.Name)) !== name) return found;
         found.push(set);
       }
-      if (answer.IsTruncated !== true) return found;
-      from = { name: answer.NextRecordName, type: answer.NextRecordType, id: answer.NextRecordIdentifier };
+      if (answer.IsTruncated === 'false') return found;
+      const { NextRecordName, NextRecordType, NextRecordIdentifier } = answer;
+      query = { name: NextRecordName, type: NextRecordType, identifier: NextRecordIdentifier };
     }
     throw new DnsProviderError('refused', `there are too many sets at ${name}`);
   }
@@ -115,17 +178,18 @@ export async function createRoute53Provider(
     return sets;
   }
   async function waitFor(id: string): Promise<boolean> {
+    const path = `/change/${encodeURIComponent(id.replace(/^\/change\//, ''))}`;
     for (let look = 0; look < LOOKS; look += 1) {
-      const { ChangeInfo } = await telling(() => client.send(new sdk.GetChangeCommand({ Id: id })));
-      if (ChangeInfo?.Status === 'INSYNC') return true;
-      await new Promise<void>((resolve) => clock.after(BETWEEN_LOOKS_MS, resolve));
+      const { ChangeInfo } = await telling(() => ask('GetChangeResponse', path));
+      if (ChangeInfo.Status === 'INSYNC') return true;
+      await pause(BETWEEN_LOOKS_MS);
     }
     return false;
   }
 
   return {
     async check() {
-      await telling(() => client.send(new sdk.ListHostedZonesCommand({ MaxItems: 1 })));
+      await telling(() => ask('ListHostedZonesResponse', '/hostedzone', { query: { maxitems: '1' } }));
     },
     async findZone(given) {
       zones ??= listZones();
@@ -146,75 +210,29 @@ export async function createRoute53Provider(
         if (set?.fixed !== undefined || !sameValues(change.type, set?.values ?? [], change.before))
           return { kind: 'changed', detail: `${change.type} ${change.name}` };
         // Deleting asks for exactly what is there, in Route 53's own writing.
-        if (raw !== undefined) batch.push({ Action: 'DELETE', ResourceRecordSet: raw });
-        if (change.after.length > 0)
-          batch.push({ Action: 'CREATE', ResourceRecordSet: toSet(change, set, raw) });
+        if (raw !== undefined) batch.push({ action: 'DELETE', set: asRead(raw) });
+        if (change.after.length > 0) batch.push({ action: 'CREATE', set: toSet(change, set, raw) });
       }
       // A CNAME may only be created once what stood beside it is gone.
-      batch.sort((a, b) => Number(a.Action === 'CREATE') - Number(b.Action === 'CREATE'));
-      let id = '';
+      batch.sort((a, b) => Number(a.action === 'CREATE') - Number(b.action === 'CREATE'));
+      let id: string;
       try {
-        const answer = await client.send(
-          new sdk.ChangeResourceRecordSetsCommand({
-            HostedZoneId: zone.id,
-            ChangeBatch: { Comment: 'hikyaku', Changes: batch },
-          }),
-        );
-        id = answer.ChangeInfo?.Id ?? '';
+        const body = changeBatch(batch);
+        const answer = await ask('ChangeResourceRecordSetsResponse', `${pathOf(zone)}/`, {
+          method: 'POST',
+          body,
+        });
+        id = answer.ChangeInfo.Id;
       } catch (error) {
-        if ((error as Error).name === 'InvalidChangeBatch') {
-          const said = messagesOf(error);
-          return /but it (already exists|was not found)|but the values provided do not match/.test(said)
-            ? { kind: 'changed', detail: shortened(said) }
-            : fail(new DnsProviderError('refused', `Route 53 refused the changes: ${shortened(said)}`));
-        }
-        throw providerError(error);
+        if (!(error instanceof Refused) || error.refusal.code !== 'InvalidChangeBatch')
+          throw providerError(error);
+        const said = shortened(error.message);
+        if (/but it (already exists|was not found)|but the values provided do not match/.test(error.message))
+          return { kind: 'changed', detail: said };
+        throw new DnsProviderError('refused', `Route 53 refused the changes: ${said}`);
       }
       return { kind: 'applied', revert: null, propagated: await waitFor(id) };
     },
-    close: () => client.destroy(),
-  };
-}
-function fail(error: Error): never {
-  throw error;
-}
-
-/** The client's way to the network: guarded, with deadlines, redirects not followed. */
-function handlerOver(fetch: typeof globalThis.fetch) {
-  interface Outgoing {
-    readonly method: string;
-    readonly protocol: string;
-    readonly hostname: string;
-    readonly port?: number;
-    readonly path: string;
-    readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body?: string | Uint8Array;
-  }
-  return {
-    metadata: { handlerProtocol: 'http/1.1' },
-    async handle(request: Outgoing) {
-      const url = new URL(`${request.protocol}//${request.hostname}${request.path}`);
-      if (request.port !== undefined) url.port = String(request.port);
-      for (const [name, value] of Object.entries(request.query ?? {}))
-        for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, one ?? '');
-      const { host: _host, 'content-length': _length, ...headers } = request.headers;
-      const response = await fetch(url, {
-        method: request.method,
-        headers,
-        ...(request.body === undefined ? {} : { body: request.body as string }),
-      });
-      return {
-        response: {
-          statusCode: response.status,
-          headers: Object.fromEntries(response.headers),
-          body: Readable.from([Buffer.from(await response.arrayBuffer())]),
-        },
-      };
-    },
-    updateHttpClientConfig() {},
-    httpHandlerConfigs: () => ({}),
-    destroy() {},
   };
 }
 
@@ -226,13 +244,13 @@ function setOf({ name, type }: SetKey, raw: readonly ResourceRecordSet[]): Recor
       : raw.length > 1 || first.SetIdentifier !== undefined
         ? 'it has a routing policy'
         : null;
-  const texts = (first.ResourceRecords ?? []).map(({ Value = '' }) => Value);
+  const texts = valuesOf(first);
   try {
     const values = texts.map((text) => fromText(type, text));
     return {
       name,
       type,
-      ttl: first.TTL ?? 0,
+      ttl: Number(first.TTL ?? 0),
       values: values.length > 0 ? values : ['alias'],
       ...(fixed === null ? {} : { fixed }),
     };
@@ -279,26 +297,25 @@ function toSet(
   { name, type, after, ttl }: SetChange,
   set: RecordSet | undefined,
   raw: ResourceRecordSet | undefined,
-): ResourceRecordSet {
-  const written = new Map(
-    (set?.values ?? []).map((value, i) => [valueKey(type, value), raw?.ResourceRecords?.[i]?.Value]),
-  );
+): Change['set'] {
+  const found = raw === undefined ? [] : valuesOf(raw);
+  const written = new Map((set?.values ?? []).map((value, i) => [valueKey(type, value), found[i]]));
   return {
-    Name: `${name}.`,
-    Type: type,
-    TTL: ttl.after ?? 3600,
-    ResourceRecords: after.map((value) => ({
-      Value: written.get(valueKey(type, value)) ?? toText(type, value),
-    })),
+    name: `${name}.`,
+    type,
+    ttl: String(ttl.after ?? 3600),
+    values: after.map((value) => written.get(valueKey(type, value)) ?? toText(type, value)),
   };
+}
+function asRead(raw: ResourceRecordSet): Change['set'] {
+  return { name: raw.Name, type: raw.Type, ttl: raw.TTL ?? '0', values: valuesOf(raw) };
+}
+function valuesOf({ ResourceRecords: records = '' }: ResourceRecordSet): readonly string[] {
+  return records === '' ? [] : records.ResourceRecord.map(({ Value }) => Value);
 }
 /** Names come with `\ooo` for what is no letter, digit, hyphen or underscore. */
 function unescapeName(name: string): string {
   return name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
-function messagesOf(error: unknown): string {
-  const { message = '', messages = [] } = error as { message?: string; messages?: readonly string[] };
-  return messages.length > 0 ? messages.join(' ') : message;
 }
 async function telling<T>(act: () => Promise<T>): Promise<T> {
   try {
@@ -309,10 +326,10 @@ async function telling<T>(act: () => Promise<T>): Promise<T> {
 }
 function providerError(error: unknown): DnsProviderError {
   if (error instanceof DnsProviderError) return error;
-  const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
-  const status = $metadata?.httpStatusCode;
-  if (status === undefined) return connectionError(error);
-  if (CREDENTIALS.test(name)) return new DnsProviderError('credentials', `Route 53 answered ${name}`);
-  const text = `Route 53 answered ${name}: ${shortened(messagesOf(error))}`;
-  return new DnsProviderError(status >= 500 || /Thrott/.test(name) ? 'unreachable' : 'refused', text);
+  if (!(error instanceof Refused)) return connectionError(error);
+  const { code, message } = error.refusal;
+  if (CREDENTIALS.test(code))
+    return new DnsProviderError('credentials', `Route 53 answered ${shortened(code)}`);
+  const text = `Route 53 answered ${shortened(code)}: ${shortened(message)}`;
+  return new DnsProviderError(error.status >= 500 || error.isThrottled ? 'unreachable' : 'refused', text);
 }
