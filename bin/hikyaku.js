@@ -1,10 +1,14 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import module from 'node:module';
 
-if (Number(process.versions.node.split('.')[0]) < 24) {
-  process.stderr.write(
-    `hikyaku needs Node.js 24, this is ${process.versions.node}; run it through npx or npm, which use the one it brings\n`,
-  );
+// In a checkout the sources, which Node.js takes as they are; in the package what was emitted of them.
+const source = new URL('../src/main.ts', import.meta.url);
+const isCheckout = existsSync(source);
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 24 || (major === 24 && minor < 12)) {
+  const where = isCheckout ? '; run it through npx or npm, which use the one of this checkout' : '';
+  process.stderr.write(`hikyaku needs Node.js 24.12 or newer, this is ${process.versions.node}${where}\n`);
   process.exit(1);
 }
 const emitWarning = process.emitWarning;
@@ -23,4 +27,4 @@ if (process.argv[2] === 'serve' && !chosen && process.platform !== 'win32')
     { MALLOC_ARENA_MAX: '2', ...process.env },
   );
 module.enableCompileCache?.();
-await import('../src/main.ts');
+await import(isCheckout ? source : new URL('../lib/main.js', import.meta.url));

@@ -1,11 +1,11 @@
 /** argv and signals, nothing else. Exit status: 0 success, 1 failure, 2 wrong usage, 130 and 143 broken off, 141 nobody reads on. */
-import { commands } from './cli/commands.ts';
+import { asked, commandOf } from './cli/commands.ts';
 import { BrokenOff, UsageError } from './cli/usage.ts';
 import { ConfigError } from './config/config.ts';
 
 const SIGPIPE = 13;
-const [name, ...args] = process.argv.slice(2);
-const command = commands[name ?? 'help'];
+const { name, args } = asked(process.argv.slice(2));
+const command = commandOf(name);
 const stop = new AbortController();
 // Who read it wants no more (`| head`): the end, as SIGPIPE makes it of other programs.
 for (const stream of [process.stdout, process.stderr]) {
@@ -21,7 +21,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     stop.abort(reason);
   });
 }
-if (command === undefined) {
+if (command === null) {
   process.stderr.write(`hikyaku: there is no command '${name}'; 'hikyaku help' lists them\n`);
   process.exitCode = 2;
 } else {

@@ -1,4 +1,5 @@
 /** The only wiring: a Config becomes a running Service. */
+
 import { getServers } from 'node:dns';
 import { pino } from 'pino';
 import { autoconfigHost } from './api/autoconfig.ts';
@@ -69,6 +70,7 @@ import { INSTANCE, parseId } from './runtime/ids.ts';
 import { createInFlight } from './runtime/in-flight.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
+import { moduleBeside } from './runtime/module-beside.ts';
 import { systemNetwork } from './runtime/network.ts';
 import { createNotices } from './runtime/notices.ts';
 import { createPressure } from './runtime/pressure.ts';
@@ -215,7 +217,7 @@ export async function startService(
   const views = (config.dnsServers.length > 0 ? config.dnsServers : getServers()).map((server) =>
     starting.use(createResolver({ servers: [server], clock })),
   );
-  const workers = starting.use(createWorkers({ jobs: new URL('./jobs.ts', import.meta.url), clock }));
+  const workers = starting.use(createWorkers({ jobs: moduleBeside(import.meta.url, './jobs'), clock }));
   const hashBody = createBodyHasher(workers);
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
   const eventSignal = createEventSignal();

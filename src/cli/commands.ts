@@ -1,5 +1,6 @@
 /** The commands by name. Each module is loaded only when its command is run. */
-import type { Command } from './usage.ts';
+import { createRequire } from 'node:module';
+import { type Command, UsageError } from './usage.ts';
 
 const ACCESS = '[--url URL] [--key-id ID] [--key-secret SECRET]';
 
@@ -15,6 +16,11 @@ function lazy(
 
 export const commands: Readonly<Record<string, Command>> = {
   serve: lazy('run the service', '', () => import('./serve.ts')),
+  ready: lazy(
+    'whether the service of this configuration takes mail, as an exit status',
+    '',
+    () => import('./ready.ts'),
+  ),
   bootstrap: lazy(
     'make a project with a domain, a topic and a key',
     '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS] [--json]',
@@ -48,11 +54,14 @@ export const commands: Readonly<Record<string, Command>> = {
     `create|list|delete [KEY] [--client ID] [--expires-at TIME] [--json] ${ACCESS}`,
     () => import('./key.ts'),
   ),
-  api: lazy(
-    'any operation of the HTTP API by its name',
-    `${ACCESS} --list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help]`,
-    () => import('./api.ts'),
-  ),
+  api: {
+    ...lazy(
+      'any operation of the HTTP API by its name',
+      `${ACCESS} --list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help]`,
+      () => import('./api.ts'),
+    ),
+    helps: true,
+  },
   backup: lazy(
     'copy the embedded store into one file, beside a running service',
     'FILE [--with-secret-key] [--json]',
@@ -89,17 +98,51 @@ export const commands: Readonly<Record<string, Command>> = {
     () => import('./sink.ts'),
   ),
   openapi: lazy('print an OpenAPI document', 'mta|edj|iam', () => import('./openapi.ts')),
-  help: {
-    summary: 'list the commands',
+  version: {
+    summary: 'print the version',
     usage: '',
     async run() {
-      const width = Math.max(...Object.keys(commands).map((name) => name.length));
-      for (const [name, { summary, usage }] of Object.entries(commands)) {
-        process.stdout.write(
-          `  hikyaku ${name.padEnd(width)}  ${summary}${usage === '' ? '' : `\n${' '.repeat(width + 13)}${usage}`}\n`,
-        );
+      const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+      process.stdout.write(`${version}\n`);
+      return 0;
+    },
+  },
+  help: {
+    summary: 'list the commands, or say what one of them takes',
+    usage: '[COMMAND]',
+    async run([name]) {
+      if (name === undefined) {
+        listAll();
+        return 0;
       }
+      const command = commandOf(name);
+      if (command === null) throw new UsageError(`there is no command '${name}'`);
+      process.stdout.write(
+        `hikyaku ${name}: ${command.summary}\nusage: hikyaku ${name} ${command.usage}`.trimEnd(),
+      );
+      process.stdout.write('\n');
       return 0;
     },
   },
 };
+function listAll(): void {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  for (const [name, { summary, usage }] of Object.entries(commands))
+    process.stdout.write(
+      `  hikyaku ${name.padEnd(width)}  ${summary}${usage === '' ? '' : `\n${' '.repeat(width + 13)}${usage}`}\n`,
+    );
+}
+/** null: there is none of that name. */
+export function commandOf(name: string): Command | null {
+  return Object.hasOwn(commands, name) ? commands[name]! : null;
+}
+/** What the words of a command line ask for: `--help` and `--version` are commands, too. */
+export function asked([first = 'help', ...args]: readonly string[]): {
+  name: string;
+  args: readonly string[];
+} {
+  if (first === '--version' || first === '-V') return { name: 'version', args: [] };
+  if (first === '--help' || first === '-h') return { name: 'help', args };
+  const isHelp = args.some((word) => word === '--help' || word === '-h');
+  return isHelp && commandOf(first)?.helps !== true ? { name: 'help', args: [first] } : { name: first, args };
+}

@@ -24,6 +24,8 @@ export interface Command {
   readonly usage: string;
   /** What it leaves where it is broken off. */
   readonly brokenOff?: string;
+  /** It answers `--help` itself. */
+  readonly helps?: true;
   /** Returns the exit status. Rejects with the signal's reason where it breaks off. */
   run(args: readonly string[], context: CommandContext): Promise<number>;
 }

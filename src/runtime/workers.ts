@@ -4,11 +4,13 @@
  * thread and memory are only the backstop, wall time is never: a job has one outcome on an idle and on a busy machine.
  * A job that passes the backstop ends as TooComplex and its thread with it; others notice nothing.
  */
+
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Clock } from './clock.ts';
+import { moduleBeside } from './module-beside.ts';
 import { createPlaces } from './places.ts';
 import { CPU_AT_START, type JobCall, THREAD } from './workers/job-call.ts';
 
@@ -72,7 +74,7 @@ export function createWorkers({
 
   function open(): Piscina {
     const pool = new Piscina({
-      filename: fileURLToPath(new URL('./workers/run-job.ts', import.meta.url)),
+      filename: fileURLToPath(moduleBeside(import.meta.url, './workers/run-job')),
       workerData: { jobs: jobs.href },
       minThreads: 0,
       maxThreads: threads,

@@ -3,14 +3,39 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { commands } from '../../src/cli/commands.ts';
 import { bootstrap, type DnsServer, eventually, hikyaku, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 
 const HIKYAKU = fileURLToPath(new URL('../../bin/hikyaku.js', import.meta.url));
+
+test('each command says what it takes, without a store or a service; the version is the package’s', async () => {
+  const env = { PATH: process.env['PATH'] ?? '', HIKYAKU_STORE: 'sqlite:/nonexistent' };
+  const said = async (...args: string[]) => {
+    const { status, stdout, stderr } = await hikyaku(args, env);
+    assert.deepEqual([status, stderr], [0, ''], args.join(' '));
+    return stdout;
+  };
+  const list = await said('--help');
+  assert.equal(await said('help'), list);
+  assert.equal(await said(), list);
+  for (const [name, { summary, usage, helps }] of Object.entries(commands)) {
+    assert.ok(list.includes(summary));
+    const words = `hikyaku ${name}: ${summary}\n${`usage: hikyaku ${name} ${usage}`.trimEnd()}\n`;
+    assert.equal(await said('help', name), words);
+    if (helps !== true) assert.equal(await said(name, '--help'), words);
+  }
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  assert.equal(await said('--version'), `${version}\n`);
+  const { status, stderr } = await hikyaku(['constructor'], env);
+  assert.equal(status, 2);
+  assert.match(stderr, /there is no command 'constructor'/);
+});
 
 describe('the commands', () => {
   let dns: DnsServer;

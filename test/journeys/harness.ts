@@ -11,8 +11,9 @@ import { fileURLToPath } from 'node:url';
 import dnsPacket from 'dns-packet';
 
 const HIKYAKU = fileURLToPath(new URL('../../bin/hikyaku.js', import.meta.url));
-/** The program that `env` names (another checkout's, for comparisons), else this checkout's. */
-const programOf = (env: Readonly<Record<string, string>>) => env['HIKYAKU_TEST_PROGRAM'] ?? HIKYAKU;
+/** The program that `env`, or this process's own environment, names (another checkout's, or the installed package's). */
+const programOf = (env: Readonly<Record<string, string>>) =>
+  env['HIKYAKU_TEST_PROGRAM'] ?? process.env['HIKYAKU_TEST_PROGRAM'] ?? HIKYAKU;
 
 export interface Ready {
   readonly http: string;
@@ -186,7 +187,7 @@ export interface SinkEvent {
 export async function startSink(...args: string[]): Promise<Sink> {
   const child = spawn(
     process.execPath,
-    [HIKYAKU, 'sink', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', ...args],
+    [programOf({}), 'sink', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', ...args],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -3,10 +3,12 @@
  * middle of one, and would hold up the signal that asks for it. Ending the process is as a kill: SQLite rolls back.
  * Rejects with the signal's reason, with StoreTooNew, or with BackupError, which says what SQLite said.
  */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { moduleBeside } from '../../runtime/module-beside.ts';
 import type { Progress, Watch } from '../../runtime/report.ts';
 import { BackupError, StoreTooNew } from '../store.ts';
 
@@ -17,7 +19,7 @@ export type Told =
   | { readonly kind: 'too new'; readonly oldest: number; readonly ours: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-const PROCESS = fileURLToPath(new URL('./aside-process.ts', import.meta.url));
+const PROCESS = fileURLToPath(moduleBeside(import.meta.url, './aside-process'));
 
 /** Looks through a file for damage, which BackupError tells; `what` names it. */
 export async function checkAside(file: string, what: string, watch: Watch): Promise<void> {

@@ -1,5 +1,7 @@
 /** The thread that copies the write-ahead log, as the writer sees it. One copy at a time. */
+
 import { Worker } from 'node:worker_threads';
+import { moduleBeside } from '../../runtime/module-beside.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import type { CheckpointData, Checkpointed } from './checkpoint-thread.ts';
 import type { LogState } from './log-state.ts';
@@ -17,7 +19,7 @@ export function startCheckpointer(directory: string): Checkpointer {
   let settle: (found: Checkpointed | Error) => void = () => {};
   function started(): Worker {
     const data: CheckpointData = { directory };
-    const made = new Worker(new URL('./checkpoint-thread.ts', import.meta.url), {
+    const made = new Worker(moduleBeside(import.meta.url, './checkpoint-thread'), {
       workerData: data,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       resourceLimits: { maxYoungGenerationSizeMb: 2 },

@@ -8,6 +8,7 @@ import { getCompileCacheDir } from 'node:module';
 import type { DatabaseSync } from 'node:sqlite';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
+import { moduleBeside } from '../../runtime/module-beside.ts';
 import type { Report } from '../../runtime/report.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import { BackupError } from '../store.ts';
@@ -79,7 +80,7 @@ export async function createThreadWriter(
   const cache = getCompileCacheDir();
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const data: WriterData = { directory, maxPages, port: port2, bell };
-  const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
+  const worker = new Worker(moduleBeside(import.meta.url, './writer-thread'), {
     workerData: data,
     transferList: [port2],
     // flags of the process itself (test runners, profilers) are not the writer's business

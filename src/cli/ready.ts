@@ -1,0 +1,33 @@
+/**
+ * Whether the service of this configuration takes mail: exit status 0 where it answers /readyz with 200, 1 where it does
+ * not or is silent for 3 s. For health checks on the same machine: loopback only, where no certificate needs to be believed.
+ */
+import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { loadConfig } from '../config/config.ts';
+import { type Command, parseOptions } from './usage.ts';
+
+const SILENCE_MS = 3000;
+
+export const run: Command['run'] = async (args, { env, signal }) => {
+  parseOptions(args, {});
+  const { httpListen, tls, trustedProxies } = loadConfig(env);
+  // A wildcard address is reached by loopback.
+  const host =
+    httpListen.host === '0.0.0.0' ? '127.0.0.1' : httpListen.host === '::' ? '::1' : httpListen.host;
+  const encrypted = tls !== null && trustedProxies.length === 0;
+  const options = { host, port: httpListen.port, path: '/readyz', agent: false, signal } as const;
+  const answer = await new Promise<IncomingMessage | Error>((resolve) => {
+    const request = encrypted ? tlsRequest({ ...options, rejectUnauthorized: false }) : plainRequest(options);
+    request.setTimeout(SILENCE_MS, () => request.destroy(new Error('no answer in 3 s')));
+    request.on('response', resolve).on('error', resolve).end();
+  });
+  signal.throwIfAborted();
+  if (answer instanceof Error) return fail(answer.message);
+  answer.resume();
+  return answer.statusCode === 200 ? 0 : fail(`HTTP ${answer.statusCode}`);
+};
+function fail(why: string): number {
+  process.stderr.write(`not ready: ${why}\n`);
+  return 1;
+}
