@@ -106,6 +106,8 @@ export interface RunningService extends AsyncDisposable {
   readonly submissions: string;
   /** Where the zone of delegated keys is served; empty without one. */
   readonly dns: string;
+  /** Where people and callers reach it, without final slash. */
+  readonly url: string;
   /** The way in for the first owner, while nobody can sign in yet: for whoever starts the service, for no log. */
   readonly signInUrl: string | null;
 }
@@ -705,6 +707,7 @@ export async function startService(
     submission: address(listeners.submission, config.submissionListen),
     submissions: address(listeners.submissions, config.submissionsListen),
     dns: address(dnsServers, config.dnsListen),
+    url: urls.http,
     signInUrl: ownerToken === null ? null : signInUrl(urls.http, ownerToken),
     async [Symbol.asyncDispose]() {
       ready.state = 'stopping';

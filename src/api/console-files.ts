@@ -50,6 +50,9 @@ export function readConsole(directory = DIST): ConsoleFiles {
   return { index: readFileSync(indexFile, 'utf8'), files };
 }
 
+/** Whether there is a console to sign in to. */
+export const hasConsole = (directory = DIST): boolean => existsSync(join(directory, 'index.html'));
+
 /** Everything from our own origin and nothing else; styles that are made at run time need the nonce. */
 function policy(nonce: string): string {
   return [
@@ -73,10 +76,10 @@ function secured(reply: FastifyReply): FastifyReply {
   });
 }
 const UNBUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku</title>
-<h1>Hikyaku</h1><p>The console is not built: <code>npm start</code> in a checkout builds it.
-<a href="/docs">The API's documents</a> are here.</p>
-<p lang="ja">コンソールがビルドされていません。チェックアウトで <code>npm start</code> を実行するとビルドされます。
-<a href="/docs">API ドキュメント</a>は利用できます。</p></html>`;
+<h1>Hikyaku</h1><p>The console is not built: <code>npm ci &amp;&amp; npm start</code> in a checkout builds it, with the
+development dependencies; the package has it. <a href="/docs">The API's documents</a> are here.</p>
+<p lang="ja">コンソールがビルドされていません。チェックアウトで <code>npm ci &amp;&amp; npm start</code> を実行すると、開発用の依存パッケージを使って
+ビルドされます。パッケージにはビルド済みのコンソールが入っています。<a href="/docs">API ドキュメント</a>は利用できます。</p></html>`;
 
 export function consoleRoutes(app: FastifyInstance, { index, files }: ConsoleFiles, random: Random): void {
   const hidden = { schema: { hide: true } };

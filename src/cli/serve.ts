@@ -1,5 +1,8 @@
 /** `hikyaku serve`: the service until SIGINT or SIGTERM. On an empty embedded store it makes the sandbox project first. */
-import { loadConfig } from '../config/config.ts';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasConsole } from '../api/console-files.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -19,7 +22,12 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   await using service = await startService(config, logger, stop, { fenced: () => fenced.abort() });
   const { http, mx, submission, submissions, dns } = service;
   logger.info({ http, mx, submission, submissions, ...(dns === '' ? {} : { dns }) }, 'ready');
-  if (sandbox !== null) process.stderr.write(welcome(sandbox, service));
+  process.stderr.write(`\nHikyaku is running: ${service.url}/\n`);
+  if (sandbox !== null) {
+    process.stderr.write(welcome(sandbox, service));
+    rmSync(untoldFile(config), { force: true });
+  }
+  if (!hasConsole()) process.stderr.write(NO_CONSOLE);
   if (service.signInUrl !== null)
     process.stderr.write(
       `\nNobody can sign in yet. The first owner begins here, once, within 24 hours (another link at every start):\n\n  ${service.signInUrl}\n\n`,
@@ -33,12 +41,20 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   return fenced.signal.aborted ? 1 : 0;
 }
 
+const NO_CONSOLE = `
+The console is not built, so that nobody can sign in by it. In a checkout, \`npm ci\` (without --omit=dev) and \`npm start\`
+build it; the package brings it. The API and the commands work without it.
+`;
+/** There while a sandbox was made whose first mail nobody was told of, since that start failed. */
+const untoldFile = (config: Config) => join(config.dataDir, 'first-mail-untold');
+
 /** The sandbox of an empty embedded store, made before anything listens; null where there are projects. */
-async function firstStart(config: ReturnType<typeof loadConfig>): Promise<SetUp | null> {
+async function firstStart(config: Config): Promise<SetUp | null> {
   if (config.store.kind !== 'sqlite') return null;
   await using store = await openStore(config, silentLogger, true);
   const { items } = await store.read.projects({ limit: 1, cursor: null });
-  if (items.length > 0) return null;
+  if (items.length > 0 && !existsSync(untoldFile(config))) return null;
+  writeFileSync(untoldFile(config), '', { mode: 0o600 });
   const deps = {
     read: store.read,
     transactor: store,
@@ -71,8 +87,7 @@ function welcome({ ready }: SetUp, service: RunningService): string {
     },
   });
   const port = service.submissions.slice(service.submissions.lastIndexOf(':') + 1);
-  return `
-Hikyaku is running: ${base}/docs
+  return `The API's documents: ${base}/docs
 A sandbox project with the domain sandbox.test was made; its mail stays on this machine. A first mail to paste, by HTTP:
 
 curl -sS -u '${id}:${secret}' -H 'Content-Type: application/json' -d '${body}' '${base}/mta/v1/tasks?is_sync=true'

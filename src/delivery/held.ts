@@ -129,8 +129,9 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps, early = false): Pr
       await deps.transactor.transact(lane.project, (tx) => {
         for (const { row } of free) tx.moveRecipient(release(row, now));
         for (const move of putOff) tx.moveRecipient(move);
-        for (const reservation of reservations) reservation.commit(tx);
+        for (const reservation of reservations) reservation.record(tx);
       });
+    for (const reservation of reservations) reservation.keep();
   } finally {
     for (const reservation of reservations) reservation.release();
   }

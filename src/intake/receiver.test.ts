@@ -102,7 +102,7 @@ async function submission(deps: Partial<ReceiverDeps>, projectId: string) {
       sendingSettings: async () => null,
       rules: async () => [],
     } as unknown as ReceiverDeps['read'],
-    limiter: { reserve: async () => ({ kind: 'ok', commit() {}, release() {} }) },
+    limiter: { reserve: async () => ({ kind: 'ok', record() {}, keep() {}, release() {} }) },
     clock: createFakeClock(),
     random: createRandom(),
     hostname: 'mail.here.test',
@@ -152,7 +152,9 @@ test('beyond its most in flight a project is told to come again, late, and what 
   const turns = turnsFor(clock);
   for (let i = 0; i < MOST_IN_FLIGHT; i++) await turns.inFlight.enter('many', 'smtp');
   let released = 0;
-  const limiter = { reserve: async () => ({ kind: 'ok', commit() {}, release: () => released++ }) };
+  const limiter = {
+    reserve: async () => ({ kind: 'ok', record() {}, keep() {}, release: () => released++ }),
+  };
   const send = await submission({ ...turns, limiter } as object, 'many');
   const answer = send();
   await clock.advance(1_000);

@@ -265,7 +265,7 @@ async function beginSubmission(
         );
         const counted = held;
         const record = (tx: IntakeTx) => {
-          for (const reservation of counted) reservation.commit(tx);
+          for (const reservation of counted) reservation.record(tx);
           if (idempotencyKey === null) return;
           const createdAt = deps.clock.now();
           if (forgotten !== null) tx.forgetSentKey(principal.projectId, idempotencyKey, forgotten);
@@ -279,6 +279,7 @@ async function beginSubmission(
             });
         };
         await deps.intake.send(planned, record, committing);
+        for (const reservation of counted) reservation.keep();
         held = [];
         return reply(250, '2.0.0', `accepted ${id}`);
       } catch (error) {

@@ -168,9 +168,10 @@ export function createSubmit(deps: SubmitDeps): Submit {
         recipients: planned.recipients.map((row) => ({ id: row.id, address: row.address, state: row.state })),
       };
       await deps.intake.send(planned, (tx) => {
-        if (reserved.kind === 'ok') reserved.commit(tx);
+        if (reserved.kind === 'ok') reserved.record(tx);
         also?.(tx, accepted);
       });
+      if (reserved.kind === 'ok') reserved.keep();
       return accepted;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

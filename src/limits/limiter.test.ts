@@ -69,14 +69,30 @@ test('a released reservation is given back, a committed one is not and is writte
   assert.equal(second.kind, 'ok');
   const written: unknown[] = [];
   if (second.kind === 'ok') {
-    second.commit({
+    second.record({
       addUsage: (...args: unknown[]) => written.push(args),
       noteLimitAlert() {},
     } as unknown as LimitTx);
+    second.keep();
     second.release();
   }
   assert.equal(written.length, 2);
   assert.ok(!(await sent(limiter, 1)));
+});
+
+test('commits that fail, ten in a row, use nothing up and tell of nothing', async () => {
+  const { limiter, noticed } = setUp(10, 10);
+  for (let i = 0; i < 10; i += 1) {
+    const reserved = await limiter.reserve(PROJECT, DOMAIN, NONE, 10);
+    assert.equal(reserved.kind, 'ok');
+    if (reserved.kind !== 'ok') return;
+    reserved.record({ addUsage() {}, noteLimitAlert() {} } as unknown as LimitTx);
+    // the store refused: nobody keeps it
+    reserved.release();
+  }
+  assert.equal((await limiter.usage(PROJECT, null, null)).perMinute.used, 0);
+  assert.equal(noticed(), 0);
+  assert.ok(await sent(limiter, 10));
 });
 
 test("a domain's own limit holds beside the project's", async () => {
@@ -107,12 +123,14 @@ async function commit(limiter: Limiter, n: number, limits = NONE): Promise<(Limi
   const notes: (LimitAlert | 'rearmed')[] = [];
   const reserved = await limiter.reserve(PROJECT, DOMAIN, limits, n);
   assert.equal(reserved.kind, 'ok');
-  if (reserved.kind === 'ok')
-    reserved.commit({
+  if (reserved.kind === 'ok') {
+    reserved.record({
       addUsage: () => {},
       noteLimitAlert: (alert: LimitAlert) => notes.push(alert),
       rearmLimitAlert: () => notes.push('rearmed'),
     } as unknown as LimitTx);
+    reserved.keep();
+  }
   return notes;
 }
 test('nearness is told once at 80 % and again only after the window was below 70 %', async () => {

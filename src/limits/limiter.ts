@@ -1,6 +1,7 @@
 /**
  * Who may send how much now. Counts stand in memory per project and per domain, loaded once from the stored usage;
- * a reservation counts at once and is either written with the message it was for (`commit`) or given back (`release`).
+ * a reservation counts at once; it is written with the message it was for (`record`), kept when that is committed (`keep`),
+ * and given back otherwise (`release`).
  * Invariant: recipients accepted in any rolling window never exceed the limit.
  */
 import type { Clock } from '../runtime/clock.ts';
@@ -21,8 +22,11 @@ import {
 
 export interface Reservation {
   readonly kind: 'ok';
-  /** Writes the usage in the transaction that accepts the mail; `release` after it does nothing. */
-  commit(tx: LimitTx): void;
+  /** Notes the usage in the transaction that accepts the mail, and changes nothing here: a transaction may fail. */
+  record(tx: LimitTx): void;
+  /** The transaction is committed: it counts for good. */
+  keep(): void;
+  /** Gives the places back; nothing where it was kept. */
   release(): void;
 }
 export interface OverLimit extends OverFacts {
@@ -158,11 +162,13 @@ export function createLimiter(deps: LimiterDeps): Limiter {
       let open = true;
       return {
         kind: 'ok',
-        commit(tx) {
-          open = false;
+        record(tx) {
           tx.addUsage(project, null, Math.floor(seconds), recipients);
           tx.addUsage(project, domain, Math.floor(seconds), recipients);
           for (const mark of marks) mark.note(tx);
+        },
+        keep() {
+          open = false;
           if (marks.some(({ crossed }) => crossed)) deps.noticed();
         },
         release() {

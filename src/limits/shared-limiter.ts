@@ -25,10 +25,11 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
       if (own.perMinute + own.perDay + domainLimits.perMinute + domainLimits.perDay === 0)
         return {
           kind: 'ok',
-          commit(tx) {
+          record(tx) {
             tx.addUsage(project, null, second, recipients);
             tx.addUsage(project, domain, second, recipients);
           },
+          keep() {},
           release() {},
         };
       const decision = await deps.usage.take({
@@ -44,7 +45,8 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
       let open = true;
       return {
         kind: 'ok',
-        commit() {
+        record() {},
+        keep() {
           open = false;
         },
         release() {

