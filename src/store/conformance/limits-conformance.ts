@@ -9,7 +9,7 @@ import { StaleError } from '../../runtime/transactor.ts';
 import { sweepAll } from './retention-conformance.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';
-import { NOW, newId } from './samples.ts';
+import { idAt, NOW, newId } from './samples.ts';
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
@@ -173,7 +173,7 @@ export function limitsConformance(with_: WithStore): void {
     const p = await make.withProject(store);
     const other = await make.withProject(store, { name: 'two' });
     const request = (of: typeof p, over: Partial<LimitRequest> = {}): LimitRequest => ({
-      id: newId(),
+      id: idAt(NOW),
       projectId: of.id,
       state: 'open',
       perMinute: 600,
