@@ -149,7 +149,8 @@ export async function startPostgres(
       said = (said + text).slice(-4000);
     });
     server = child;
-    for (let tries = 0; tries < 400; tries++) {
+    // One that was killed reads its log first, which takes a while on a busy machine.
+    for (let tries = 0; tries < 2400; tries++) {
       if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}: ${said}`);
       try {
         await query('SELECT 1');

@@ -1,5 +1,6 @@
 /** What every engine must do about what is over: it goes, with all that hangs on it; what waits or is not over stays. */
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RemovedDomain } from '../../domains/types.ts';
 import type { Task } from '../../ledger/types.ts';
 import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
@@ -24,6 +25,8 @@ export async function sweepAll(store: Store, now: number): Promise<Omit<Swept, '
     for (const kind of Object.keys(removed) as (keyof Removed)[]) removed[kind] += swept.removed[kind];
     waiting.push(...swept.waiting);
     if (!swept.more) return { removed, waiting };
+    // An engine may be busy with something that comes first.
+    if (Object.values(swept.removed).every((count) => count === 0)) await delay(2);
   }
   throw new Error(`the round was not over after ${MOST_STEPS} steps`);
 }

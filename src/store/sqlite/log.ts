@@ -75,6 +75,8 @@ export function createLogKeeper({ db, directory, told, broken }: LogKeeperOption
   function copyHere(): void {
     rounds = 0;
     copied(log.copy());
+    // what waits for it may go on, though nobody writes
+    told(log.look());
   }
   function tend(): void {
     if (closed || round !== null) return;
