@@ -103,3 +103,41 @@ test('no credential is shown, none lies in clear, and each account opens its own
   }
   await guarded[Symbol.asyncDispose]();
 });
+
+test('no error shows a credential, though the server repeats what it was sent', async () => {
+  // A fetch that answers with the request's own headers, as a hostile endpoint does.
+  const fetch: typeof globalThis.fetch = async (_url, init) => {
+    const sent = JSON.stringify(init?.headers ?? {});
+    const body = sent.includes('AWS4-HMAC')
+      ? `<ErrorResponse><Error><Code>Odd</Code><Message>${sent.replace(/[<>&]/g, '')} ${GOOD.route53['secret_access_key']}</Message></Error></ErrorResponse>`
+      : JSON.stringify({ message: `bad ${sent}`, errors: [{ code: 1, message: `bad ${sent}` }] });
+    return new Response(body, { status: 400 });
+  };
+  const open = createProviderOpener({
+    sealer,
+    fetch,
+    network: systemNetwork,
+    resolver: createZoneResolver({}),
+    clock: systemClock,
+    random,
+    allowPrivate: false,
+  });
+  for (const provider of ['gehirn', 'cloudflare', 'route53'] as const) {
+    const own = base(provider);
+    const account: DnsAccount = {
+      ...own,
+      ...sealSettings(sealer, own, readSettings(provider, GOOD[provider], false)),
+    };
+    const opened = await open(account);
+    await assert.rejects(opened.check(), (error: Error) => {
+      for (const [name, { secret }] of Object.entries(SETTINGS[provider])) {
+        const value = (GOOD[provider] as Record<string, unknown>)[name];
+        if (secret === true && typeof value === 'string')
+          assert.ok(!error.message.includes(value), error.message);
+      }
+      assert.doesNotMatch(error.message, /Signature=[0-9a-f]|Basic [A-Za-z0-9+/=]{4}/);
+      assert.match(error.message, /hidden/);
+      return true;
+    });
+  }
+});

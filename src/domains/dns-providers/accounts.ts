@@ -139,7 +139,44 @@ export function createProviderOpener(deps: ProviderDeps): OpenProvider {
     } catch {
       throw new DnsProviderError('credentials', 'the stored settings cannot be opened: give them again');
     }
-    return openProvider(account.provider, settings, deps);
+    return hiding(
+      secretsOf(account.provider, settings),
+      await openProvider(account.provider, settings, deps),
+    );
+  };
+}
+function secretsOf(provider: ProviderName, settings: Settings): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) =>
+    SETTINGS[provider][name]?.secret === true ? [value] : [],
+  );
+}
+const HIDDEN = '(hidden)';
+/** What is derived from a secret: a server that repeats what it was sent would show it. */
+const DERIVED = /\b(?:Basic|Bearer)\s+\S+|\bSignature=\w+/gi;
+/** A provider none of whose errors shows a credential, whatever the server that the account names has answered. */
+function hiding(secrets: readonly string[], provider: DnsProvider): DnsProvider {
+  const hide = (text: string) =>
+    secrets.reduce((all, secret) => all.replaceAll(secret, HIDDEN), text).replace(DERIVED, HIDDEN);
+  async function call<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      throw error instanceof DnsProviderError ? new DnsProviderError(error.code, hide(error.message)) : error;
+    }
+  }
+  const { revert, close } = provider;
+  return {
+    check: () => call(() => provider.check()),
+    findZone: (name) => call(() => provider.findZone(name)),
+    read: (zone, keys) => call(() => provider.read(zone, keys)),
+    async apply(zone, changes) {
+      const outcome = await call(() => provider.apply(zone, changes));
+      return outcome.kind === 'changed' ? { ...outcome, detail: hide(outcome.detail) } : outcome;
+    },
+    ...(revert === undefined
+      ? {}
+      : { revert: (zone, changes, way) => call(() => revert.call(provider, zone, changes, way)) }),
+    ...(close === undefined ? {} : { close: () => close.call(provider) }),
   };
 }
 export async function openProvider(

@@ -5,6 +5,7 @@
  * is an outcome.
  */
 import type { Clock } from '../../runtime/clock.ts';
+import { createPlaces, NoPlace } from '../../runtime/places.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Transactor } from '../../runtime/transactor.ts';
 import type { MtaDomain } from '../types.ts';
@@ -65,12 +66,20 @@ export interface AutomaticDns {
   /** Whether the account works, and which of its zones the names lie in. */
   check(account: DnsAccount, names: readonly string[]): Promise<CheckResult>;
 }
+/** Providers that are spoken to at once, and by one project; a server that is slow, or worse, keeps what it was given. */
+const CALLS = 16;
+const CALLS_OF_A_PROJECT = 2;
+const WAITING_OF_A_PROJECT = 8;
+const WAIT_MS = 20_000;
+const TOO_BUSY = () =>
+  new DnsProviderError('unreachable', 'other calls to DNS providers are under way: try again in a minute');
 export const PLAN_LIFE_MS = 3_600_000;
 /** Beyond it nobody is at work on a change any more: each call to a provider has a shorter deadline. */
 const LONGEST_CHANGE_MS = 10 * 60_000;
 
 export function createAutomaticDns(deps: AutomaticDnsDeps): AutomaticDns {
   const { read, transactor, open, clock, random, recordsOf } = deps;
+  const calls = createPlaces(CALLS, clock, { places: CALLS_OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
 
   /** Opens, uses and closes; a provider's failure is a value. */
   async function using<T>(
@@ -79,10 +88,12 @@ export function createAutomaticDns(deps: AutomaticDnsDeps): AutomaticDns {
   ): Promise<T | Failed> {
     let provider: DnsProvider | null = null;
     try {
+      using _ = await calls.take(account.projectId, { waitMs: WAIT_MS });
       provider = await open(account);
       return await use(provider);
     } catch (error) {
       if (error instanceof DnsProviderError) return { kind: 'failed', error };
+      if (error instanceof NoPlace) return { kind: 'failed', error: TOO_BUSY() };
       throw error;
     } finally {
       provider?.close?.();

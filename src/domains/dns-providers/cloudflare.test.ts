@@ -205,3 +205,17 @@ test('an answer that has another shape than the documented one is not taken', as
     await assert.rejects(provider.findZone('example.com'), refused, text);
   }
 });
+
+test('an answer that is too large, or has more entries than a page, is not taken', async () => {
+  const entry = '{"id":"z","name":"example.com"}';
+  for (const [text, message] of [
+    [`{"success":true,"result":[],"x":"${'x'.repeat(300_000)}"}`, /more than 262144 octets/],
+    [`{"success":true,"result":[${Array.from({ length: 51 }, () => entry).join()}]}`, /not understood/],
+  ] as const) {
+    const provider = createCloudflareProvider(
+      { api_token: 'x', api_url: 'https://api.cloudflare.test' },
+      { fetch: async () => new Response(text) },
+    );
+    await assert.rejects(provider.findZone('example.com'), { code: 'unreachable', message });
+  }
+});

@@ -6,7 +6,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { connectionError, shortened } from './http-errors.ts';
+import { connectionError, shortened, textOf } from './http-errors.ts';
 import {
   difference,
   hostValue,
@@ -35,6 +35,12 @@ export interface CloudflareSettings {
   /** Without final slash. */
   readonly api_url: string;
 }
+const PAGE = 50;
+const MOST_PAGES = 100;
+/** Of one name: more records than any zone may have of it. */
+const MOST_RECORD_PAGES = 20;
+/** Of an answer: fifty records of 4 KiB. */
+const MOST_OCTETS = 256 * 1024;
 const option = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
 /** A record as far as it is read here. */
 const record = Type.Object({
@@ -57,10 +63,11 @@ const record = Type.Object({
   meta: option(Type.Object({ read_only: option(Type.Boolean()) })),
 });
 type Found = Static<typeof record>;
+const text = Type.String({ maxLength: 255 });
 const zones = Compile(
-  Type.Object({ result: Type.Array(Type.Object({ id: Type.String(), name: Type.String() })) }),
+  Type.Object({ result: Type.Array(Type.Object({ id: text, name: text }), { maxItems: PAGE }) }),
 );
-const records = Compile(Type.Object({ result: Type.Array(record) }));
+const records = Compile(Type.Object({ result: Type.Array(record, { maxItems: PAGE }) }));
 const anything = Compile(Type.Object({ success: Type.Literal(true) }));
 const fault = Type.Object({ code: option(Type.Number()), message: option(Type.String()) });
 type Fault = Static<typeof fault>;
@@ -71,8 +78,6 @@ interface Read {
   /** One for each value, in the same order. */
   readonly records: readonly Found[];
 }
-const PAGE = 50;
-const MOST_PAGES = 100;
 /** "record does not exist", "identical record exists", "record with that host exists". */
 const CHANGED = new Set([81044, 81053, 81054, 81057, 81058]);
 /** "invalid request headers", "invalid access token", "authentication error". */
@@ -113,7 +118,7 @@ export function createCloudflareProvider(
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       status = response.status;
-      text = await response.text();
+      text = await textOf(response, MOST_OCTETS);
     } catch (error) {
       throw connectionError(error);
     }
@@ -128,9 +133,10 @@ export function createCloudflareProvider(
     answer: Shape<{ result: T[] }>,
     path: string,
     query: Readonly<Record<string, string>>,
+    most: number,
   ): Promise<T[]> {
     const all: T[] = [];
-    for (let page = 1; page <= MOST_PAGES; page += 1) {
+    for (let page = 1; page <= most; page += 1) {
       const asked = new URLSearchParams({ ...query, per_page: String(PAGE), page: String(page) });
       const { result } = await ask(answer, `${path}?${asked}`);
       all.push(...result);
@@ -140,13 +146,15 @@ export function createCloudflareProvider(
   }
   const listZones = () =>
     telling(async () =>
-      (await pages(zones, '/zones', {})).map(({ id, name }) => ({ id, name: lowerName(name) })),
+      (await pages(zones, '/zones', {}, MOST_PAGES)).map(({ id, name }) => ({ id, name: lowerName(name) })),
     );
   const pathOf = (zone: Zone) => `/zones/${encodeURIComponent(zone.id)}/dns_records`;
   async function readSets(zone: Zone, keys: readonly SetKey[]): Promise<Read[]> {
     const reads: Read[] = [];
     for (const name of new Set(keys.map((key) => key.name))) {
-      const all = await telling(() => pages(records, pathOf(zone), { 'name.exact': name, match: 'all' }));
+      const all = await telling(() =>
+        pages(records, pathOf(zone), { 'name.exact': name, match: 'all' }, MOST_RECORD_PAGES),
+      );
       for (const key of keys.filter((each) => each.name === name)) {
         const records = all.filter((record) => record.type === key.type && lowerName(record.name) === name);
         if (records.length > 0) reads.push({ set: setOf(key, records), records });

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../runtime/clock.ts';
 import * as bodies from './gehirn-bodies.ts';
-import { connectionError, shortened } from './http-errors.ts';
+import { connectionError, shortened, textOf } from './http-errors.ts';
 import { longestMatch, lowerName, sameValues } from './record-values.ts';
 import {
   type ApplyOutcome,
@@ -33,6 +33,8 @@ interface Revert {
   readonly to: string;
 }
 const CHANGED: ApplyOutcome = { kind: 'changed', detail: 'a record set was changed meanwhile' };
+/** Of an answer: lists are whole. */
+const MOST_OCTETS = 1024 * 1024;
 const LOOKS = 30;
 const BETWEEN_LOOKS_MS = 1000;
 
@@ -55,7 +57,7 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       status = response.status;
-      text = await response.text();
+      text = await textOf(response, MOST_OCTETS);
     } catch (error) {
       throw connectionError(error);
     }

@@ -18,6 +18,21 @@ export function connectionError(error: unknown): DnsProviderError {
   }
   return new DnsProviderError('unreachable', 'there was no answer in time, or none that is understood');
 }
+/**
+ * The text of an answer, at most so many octets: whoever has an account may name the server, and what it answers is read
+ * beside everybody's mail. Rejects with DnsProviderError, and with what the connection ends with.
+ */
+export async function textOf(response: Response, mostOctets: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let octets = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    octets += chunk.length;
+    if (octets > mostOctets)
+      throw new DnsProviderError('unreachable', `the answer has more than ${mostOctets} octets`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
 /** Text of a provider as it may be shown: short, one line. */
 export function shortened(text: string): string {
   return text

@@ -134,6 +134,6 @@ export function longestMatch<Z extends { readonly name: string }>(
   name: string,
 ): readonly Z[] {
   const fit = zones.filter((zone) => liesIn(name, zone.name));
-  const longest = Math.max(0, ...fit.map((zone) => zone.name.length));
+  const longest = fit.reduce((most, zone) => Math.max(most, zone.name.length), 0);
   return fit.filter((zone) => zone.name.length === longest);
 }

@@ -4,7 +4,7 @@
  * all of Route 53's servers have it (INSYNC). Sets with an alias or a routing policy are left alone.
  */
 import type { Clock } from '../../runtime/clock.ts';
-import { connectionError, shortened } from './http-errors.ts';
+import { connectionError, shortened, textOf } from './http-errors.ts';
 import {
   hostValue,
   longestMatch,
@@ -21,6 +21,7 @@ import {
   type AnswerName,
   type Change,
   changeBatch,
+  MOST_OCTETS,
   type Refusal,
   type ResourceRecordSet,
   readAnswer,
@@ -56,6 +57,11 @@ const BETWEEN_TRIES_MS = 500;
 const LOOKS = 30;
 const BETWEEN_LOOKS_MS = 3000;
 const MOST_PAGES = 100;
+/** Of the sets of one name. */
+const MOST_SET_PAGES = 20;
+/** Of one answer, so that it stays small. */
+const ZONES = '100';
+const SETS = '25';
 const CREDENTIALS =
   /^(AccessDenied|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|ExpiredToken|MissingAuthenticationToken|IncompleteSignature|NotAuthorized)/;
 
@@ -110,7 +116,7 @@ export function createRoute53Provider(
     try {
       const response = await fetch(url, { method, headers: signed, ...(body === '' ? {} : { body }) });
       status = response.status;
-      text = await response.text();
+      text = await textOf(response, MOST_OCTETS);
     } catch (error) {
       throw connectionError(error);
     }
@@ -135,7 +141,7 @@ export function createRoute53Provider(
     const all: Zone[] = [];
     let marker: string | undefined;
     for (let page = 0; page < MOST_PAGES; page += 1) {
-      const query = { marker };
+      const query = { marker, maxitems: ZONES };
       const answer = await telling(() => ask('ListHostedZonesResponse', '/hostedzone', { query }));
       for (const { Id, Name, Config } of answer.HostedZones === '' ? [] : answer.HostedZones.HostedZone)
         if (Config?.PrivateZone !== 'true')
@@ -149,8 +155,8 @@ export function createRoute53Provider(
   /** All sets of one name, as Route 53 writes them. */
   async function rawSets(zone: Zone, name: string): Promise<ResourceRecordSet[]> {
     const found: ResourceRecordSet[] = [];
-    let query: NonNullable<Asking['query']> = { name: `${name}.` };
-    for (let page = 0; page < MOST_PAGES; page += 1) {
+    let query: NonNullable<Asking['query']> = { name: `${name}.`, maxitems: SETS };
+    for (let page = 0; page < MOST_SET_PAGES; page += 1) {
       const from = query;
       const answer = await telling(() =>
         ask('ListResourceRecordSetsResponse', pathOf(zone), { query: from }),
@@ -162,7 +168,12 @@ export function createRoute53Provider(
       }
       if (answer.IsTruncated === 'false') return found;
       const { NextRecordName, NextRecordType, NextRecordIdentifier } = answer;
-      query = { name: NextRecordName, type: NextRecordType, identifier: NextRecordIdentifier };
+      query = {
+        name: NextRecordName,
+        type: NextRecordType,
+        identifier: NextRecordIdentifier,
+        maxitems: SETS,
+      };
     }
     throw new DnsProviderError('refused', `there are too many sets at ${name}`);
   }
@@ -251,7 +262,7 @@ function setOf({ name, type }: SetKey, raw: readonly ResourceRecordSet[]): Recor
       name,
       type,
       ttl: Number(first.TTL ?? 0),
-      values: values.length > 0 ? values : ['alias'],
+      values: values.length > 0 ? values : [type === 'TXT' ? '"alias"' : 'alias'],
       ...(fixed === null ? {} : { fixed }),
     };
   } catch {
