@@ -13,13 +13,14 @@ import type { Random } from '../runtime/random.ts';
 import { unwatched, type Watch } from '../runtime/report.ts';
 import { StaleError, StoreError, type Transactor } from '../runtime/transactor.ts';
 import { retryNow } from '../spool/transitions.ts';
-import type {
-  DueRecipient,
-  QueueOperation,
-  RecipientRow,
-  SpoolReader,
-  Suspension,
-  WaitingFilter,
+import {
+  type DueRecipient,
+  HELD_LANES,
+  type QueueOperation,
+  type RecipientRow,
+  type SpoolReader,
+  type Suspension,
+  type WaitingFilter,
 } from '../spool/types.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
 import { type CommitDeps, commitOutcomes, type OutcomeTx } from './commit.ts';
@@ -92,6 +93,7 @@ const WALKS = 4;
 const WALKS_OF_A_PROJECT = 1;
 const WAITING_OF_A_PROJECT = 8;
 const WAIT_MS = 10_000;
+const isOverLimit = (lane: string): boolean => lane === HELD_LANES.quota || lane === HELD_LANES.priority;
 /** Ids a walk remembers, about 20 MB; what it meets beyond them may be met and counted again. */
 const MOST_REMEMBERED = 200_000;
 
@@ -207,9 +209,19 @@ export function createOperator(deps: OperatorDeps): Operator {
     watch: Watch = unwatched,
   ): Promise<Changed> {
     if (action === 'retry') {
-      // What is due already needs no help; it would only come up again in the walk.
-      const waits = (row: RecipientRow) => row.state !== 'queued' && (row.nextAttemptAt ?? 0) > now;
-      return changeAll(filter, watch, (due) => retry(due, now), waits);
+      const overLimit = new Set<ProjectId>();
+      const waits = (row: RecipientRow) => {
+        // Nobody's hand passes a limit: what is held over one goes as soon as there is room, and it is looked at now.
+        if (row.state === 'held' && isOverLimit(row.lane)) {
+          overLimit.add(row.projectId);
+          return false;
+        }
+        // What is due already needs no help; it would only come up again in the walk.
+        return row.state !== 'queued' && (row.nextAttemptAt ?? 0) > now;
+      };
+      return changeAll(filter, watch, (due) => retry(due, now), waits).finally(() => {
+        for (const project of overLimit) scheduler.limitsRaised(project);
+      });
     }
     const kind = action === 'cancel' ? 'cancelled' : 'returned';
     return changeAll(

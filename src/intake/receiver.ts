@@ -7,7 +7,7 @@ import { isAscii } from 'node:buffer';
 import type { DomainReader } from '../domains/types.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { Principal } from '../iam/types.ts';
-import type { Limiter, Reservation } from '../limits/limiter.ts';
+import type { Limiter, OverLimit, Reservation } from '../limits/limiter.ts';
 import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
 import { parseAddress } from '../mail/address.ts';
 import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
@@ -158,6 +158,9 @@ export function refusalReply(refusal: SendRefusal): Reply {
   }
 }
 
+/** ms: a place that was taken longer ago is taken anew before the mail is accepted. */
+const FRESH_MS = 1_000;
+
 async function beginSubmission(
   deps: ReceiverDeps,
   connection: Connection,
@@ -170,11 +173,42 @@ async function beginSubmission(
   const { address: mailFrom, domain } = sender.value;
   const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
   const recipients = new Map<string, OutgoingRecipient>();
-  let held: Reservation[] = [];
-  const release = () => {
-    for (const reservation of held) reservation.release();
-    held = [];
+  /** By the recipient. */
+  const held = new Map<string, Reservation>();
+  const release = async () => {
+    const given = [...held.values()].map((reservation) => reservation.release());
+    held.clear();
+    await Promise.all(given);
   };
+  const overReply = ({ window, retryAfterSeconds }: OverLimit) =>
+    reply(452, '4.7.1', `sending limit per ${window} reached, try again in ${retryAfterSeconds} s`);
+  const holding = ({ limit, window, retryAfterSeconds }: OverLimit) => ({
+    until: deps.clock.now() + retryAfterSeconds * 1000,
+    cause: `over the sending limit of ${limit} recipients per ${window}`,
+  });
+  /**
+   * Places that were taken a while ago, with the RCPT commands, have left the window that they are to count in: they are
+   * taken anew. null: there was room, or what had none is held; else the refusal.
+   */
+  async function renewed(): Promise<Reply | null> {
+    const now = deps.clock.now();
+    const old = [...held].filter(([, { at }]) => now - at > FRESH_MS);
+    if (old.length === 0) return null;
+    for (const [wire] of old) held.delete(wire);
+    await Promise.all(old.map(([, reservation]) => reservation.release()));
+    const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, old.length);
+    if (reserved.kind === 'ok') {
+      held.set(old[0]![0], reserved);
+      return null;
+    }
+    if (overLimit === 'hold') {
+      void reserved.tell();
+      for (const [wire] of old) recipients.set(wire, { ...recipients.get(wire)!, held: holding(reserved) });
+      return null;
+    }
+    await reserved.tell();
+    return overReply(reserved);
+  }
   return take<Transaction>({
     sizeLimit: SUBMISSION_SIZE_LIMIT,
     async rcpt({ address: text, notify, orcpt }) {
@@ -187,22 +221,14 @@ async function beginSubmission(
       if (reserved.kind === 'over' && overLimit === 'hold') {
         // committed ahead of the mail it tells of: nothing waits for it
         void reserved.tell();
-        const until = deps.clock.now() + reserved.retryAfterSeconds * 1000;
-        const cause = `over the sending limit of ${reserved.limit} recipients per ${reserved.window}`;
-        recipients.set(address.wire, { address, dsn, held: { until, cause } });
+        recipients.set(address.wire, { address, dsn, held: holding(reserved) });
         return take(null);
       }
       if (reserved.kind === 'over') {
         await reserved.tell();
-        return refuse(
-          reply(
-            452,
-            '4.7.1',
-            `sending limit per ${reserved.window} reached, try again in ${reserved.retryAfterSeconds} s`,
-          ),
-        );
+        return refuse(overReply(reserved));
       }
-      held.push(reserved);
+      held.set(address.wire, reserved);
       recipients.set(address.wire, { address, dsn, held: null });
       return take(null);
     },
@@ -227,9 +253,15 @@ async function beginSubmission(
           const { known, over } = await sentBefore(deps, principal.projectId, idempotencyKey);
           forgotten = over;
           const first = [...recipients.keys()].map((wire) => known.get(wire)).find((id) => id !== undefined);
-          for (const wire of known.keys()) recipients.delete(wire);
+          for (const wire of known.keys()) {
+            recipients.delete(wire);
+            void held.get(wire)?.release();
+            held.delete(wire);
+          }
           if (recipients.size === 0) return reply(250, '2.0.0', `accepted ${first}`);
         }
+        const over = await renewed();
+        if (over !== null) return over;
         const id: MessageId = deps.random.id();
         const planned = await planOutgoing(
           deps.read,
@@ -263,7 +295,7 @@ async function beginSubmission(
           },
           deps,
         );
-        const counted = held;
+        const counted = [...held.values()];
         const record = (tx: IntakeTx) => {
           for (const reservation of counted) reservation.record(tx);
           if (idempotencyKey === null) return;
@@ -280,15 +312,15 @@ async function beginSubmission(
         };
         await deps.intake.send(planned, record, committing);
         for (const reservation of counted) reservation.keep();
-        held = [];
+        held.clear();
         return reply(250, '2.0.0', `accepted ${id}`);
       } catch (error) {
         return storeReply(deps.logger, connection, error);
       } finally {
-        release();
+        await release();
       }
     },
-    abort: release,
+    abort: () => void release(),
   });
 }
 

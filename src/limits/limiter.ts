@@ -22,12 +22,14 @@ import {
 
 export interface Reservation {
   readonly kind: 'ok';
+  /** Wall ms at which it was taken: the moment that it counts in. */
+  readonly at: number;
   /** Notes the usage in the transaction that accepts the mail, and changes nothing here: a transaction may fail. */
   record(tx: LimitTx): void;
   /** The transaction is committed: it counts for good. */
   keep(): void;
-  /** Gives the places back; nothing where it was kept. */
-  release(): void;
+  /** Gives the places back, which may take a moment; nothing where it was kept. Never rejects. */
+  release(): Promise<void> | void;
 }
 export interface OverLimit extends OverFacts {
   readonly kind: 'over';
@@ -162,6 +164,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
       let open = true;
       return {
         kind: 'ok',
+        at: now,
         record(tx) {
           tx.addUsage(project, null, Math.floor(seconds), recipients);
           tx.addUsage(project, domain, Math.floor(seconds), recipients);

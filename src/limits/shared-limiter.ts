@@ -21,10 +21,12 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
     async reserve(project, domain, limits, recipients) {
       const own = (await reader.projectLimits(project)) ?? defaults;
       const domainLimits = { perMinute: limits.limitPerMinute ?? 0, perDay: limits.limitPerDay ?? 0 };
-      const second = Math.floor(clock.now() / 1000);
+      const at = clock.now();
+      const second = Math.floor(at / 1000);
       if (own.perMinute + own.perDay + domainLimits.perMinute + domainLimits.perDay === 0)
         return {
           kind: 'ok',
+          at,
           record(tx) {
             tx.addUsage(project, null, second, recipients);
             tx.addUsage(project, domain, second, recipients);
@@ -45,6 +47,7 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
       let open = true;
       return {
         kind: 'ok',
+        at,
         record() {},
         keep() {
           open = false;
@@ -52,7 +55,7 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
         release() {
           if (!open) return;
           open = false;
-          deps.usage
+          return deps.usage
             .giveBack(project, domain, second, recipients)
             .catch((error: unknown) =>
               logger.warn({ err: error, project }, 'a place could not be given back'),

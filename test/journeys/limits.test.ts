@@ -218,6 +218,10 @@ test('held mail flows out in the next window without a hand, what hurries first'
     await arrived(2);
     const held = (await call('GET', '/mta/v1/queues')).json;
     assert.equal(held.depth.held, 4);
+    // Nobody's hand passes the limit.
+    const retried = await call('POST', '/mta/v1/queues', { action: 'retry' });
+    assert.deepEqual([retried.status, retried.json.matched, retried.json.changed], [200, 4, 0]);
+    assert.equal((await call('GET', '/mta/v1/queues')).json.depth.held, 4);
     await arrived(4);
     assert.deepEqual(
       [taken.slice(0, 2).sort(), taken.slice(2, 4).sort()],
@@ -233,6 +237,41 @@ test('held mail flows out in the next window without a hand, what hurries first'
       const day = series.days.at(-1);
       return day.accepted === 6 && day.held === 4 && day.delivered === 6;
     });
+  }
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('places taken by RCPT commands of a minute ago are taken anew with the message; a repeated key takes none', async () => {
+  const clock = createFakeClock();
+  const directory = temporaryDirectory();
+  const env = environment(directory, {
+    HIKYAKU_ROUTES: '*=smtp://127.0.0.1:1',
+    HIKYAKU_LIMIT_PER_MINUTE: '5',
+  });
+  const who = await bootstrap(env, 'sender.test');
+  const stop = new AbortController();
+  {
+    await using service = await startInProcess(loadConfig(env), silentLogger, stop.signal, { clock });
+    const session = async () => {
+      const client = await openSmtp(service.submissions, 'implicit');
+      assert.match(await client.command(plain(who.key.id, who.key.secret)), /^235/);
+      return client;
+    };
+    await using slow = await session();
+    assert.match(await slow.command('MAIL FROM:<a@sender.test>'), /^250/);
+    for (const name of ['s1', 's2', 's3', 's4'])
+      assert.match(await slow.command(`RCPT TO:<${name}@out.test>`), /^250/);
+    await clock.advance(62_000);
+    await using quick = await session();
+    assert.match(await send(quick, 'a@sender.test', ['q1@out.test', 'q2@out.test'], letter()), /^250/);
+    assert.match(await slow.command('DATA'), /^354/);
+    assert.match(await slow.command(`${letter().toString()}.`), /^452 4\.7\.1 sending limit per minute/);
+    // What was refused has given its places back: three are left, and what a key has sent before takes none.
+    const keyed = letter('Idempotency-Key: again\r\n');
+    assert.match(await send(quick, 'a@sender.test', ['i1@out.test'], keyed), /^250/);
+    assert.match(await send(quick, 'a@sender.test', ['i1@out.test', 'i2@out.test'], keyed), /^250/);
+    assert.match(await send(quick, 'a@sender.test', ['o@out.test'], letter()), /^250/);
+    assert.match(await send(quick, 'a@sender.test', ['o@out.test'], letter()), /limit per minute/);
   }
   rmSync(directory, { recursive: true, force: true });
 });
