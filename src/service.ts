@@ -695,14 +695,14 @@ export async function startService(
     await explained(service.start(signal));
   }
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
-  if (!config.publicUrlGiven) urls.http = `${httpScheme}://${config.httpListen.host}:${api.port}`;
+  if (!config.publicUrlGiven) urls.http = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
   const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
   ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
-    list.map((one, i) => `${from[i]!.host}:${one.port}`).join(',');
+    list.map((one, i) => `${bracketed(from[i]!.host)}:${one.port}`).join(',');
   const running = starting.move();
   return {
-    http: `${config.httpListen.host}:${api.port}`,
+    http: `${bracketed(config.httpListen.host)}:${api.port}`,
     mx: address(listeners.mx, config.mxListen),
     submission: address(listeners.submission, config.submissionListen),
     submissions: address(listeners.submissions, config.submissionsListen),
@@ -715,6 +715,12 @@ export async function startService(
     },
   };
 }
+
+/** As it stands before a port (RFC 3986 §3.2.2). */
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+/** Where a wildcard listens, loopback answers. */
+const reachable = (host: string): string =>
+  host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : bracketed(host);
 
 async function explained(starting: Promise<void>): Promise<void> {
   try {

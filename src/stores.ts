@@ -3,6 +3,7 @@
  * The only importer of store engines.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import type { Cluster } from './ledger/cluster.ts';
@@ -53,6 +54,15 @@ export function openStore(config: Config, logger: Logger, lock: boolean): Promis
   return config.store.kind === 'sqlite'
     ? openSqliteStore({ ...common, directory: config.store.directory, lock })
     : openPostgresStore({ ...common, url: config.store.url, member: null });
+}
+
+/** The same, where there is one: a command that only looks makes none. Rejects where the embedded one is not there. */
+export async function openMadeStore(config: Config, logger: Logger): Promise<Store> {
+  if (config.store.kind === 'sqlite' && !existsSync(join(config.store.directory, STORE_FILE)))
+    throw new Error(
+      `there is no store in ${config.store.directory}: HIKYAKU_STORE names its directory; \`hikyaku serve\` and \`hikyaku bootstrap\` make one`,
+    );
+  return openStore(config, logger, false);
 }
 
 /** What a service stands on. Disposing leaves the cluster and closes the store. */

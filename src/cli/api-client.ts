@@ -75,7 +75,10 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
       : { authorization: `Basic ${Buffer.from(`${key.id}:${key.secret}`).toString('base64')}` };
   const away = (error: unknown): ServiceAway => {
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    return new ServiceAway(`no service answers at ${url}: ${cause?.code ?? cause?.message ?? String(error)}`);
+    const why = cause?.code ?? cause?.message ?? String(error);
+    return new ServiceAway(
+      `no service answers at ${url}: ${why}; does \`hikyaku serve\` run there? HIKYAKU_API_URL or --url names another address${/CERT|SELF_SIGNED|ALTNAME/.test(why) ? ', by the name in its certificate (NODE_EXTRA_CA_CERTS names a file of certificates to trust)' : ''}`,
+    );
   };
   async function open({ method, path, body, headers = {} }: ApiRequest): Promise<Response> {
     try {

@@ -56,7 +56,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ),
   api: {
     ...lazy(
-      'any operation of the HTTP API by its name',
+      'any operation of the HTTP API by its name, as the running service describes it',
       `${ACCESS} --list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help]`,
       () => import('./api.ts'),
     ),
@@ -97,7 +97,11 @@ export const commands: Readonly<Record<string, Command>> = {
     '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',
     () => import('./sink.ts'),
   ),
-  openapi: lazy('print an OpenAPI document', 'mta|edj|iam', () => import('./openapi.ts')),
+  openapi: lazy(
+    'print an OpenAPI document of the running service',
+    'mta|edj|iam',
+    () => import('./openapi.ts'),
+  ),
   version: {
     summary: 'print the version',
     usage: '',
@@ -144,5 +148,7 @@ export function asked([first = 'help', ...args]: readonly string[]): {
   if (first === '--version' || first === '-V') return { name: 'version', args: [] };
   if (first === '--help' || first === '-h') return { name: 'help', args };
   const isHelp = args.some((word) => word === '--help' || word === '-h');
-  return isHelp && commandOf(first)?.helps !== true ? { name: 'help', args: [first] } : { name: first, args };
+  // one that helps by itself does so for something that is named
+  const isOwn = commandOf(first)?.helps === true && args[0] !== undefined && !args[0].startsWith('-');
+  return isHelp && !isOwn ? { name: 'help', args: [first] } : { name: first, args };
 }

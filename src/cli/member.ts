@@ -10,7 +10,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
-import { openStore } from '../stores.ts';
+import { openMadeStore } from '../stores.ts';
 import { type CommandContext, parseFileAndOptions, UsageError } from './usage.ts';
 
 export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
@@ -23,7 +23,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   const email = memberEmail(text);
   if (email === null) throw new UsageError(`'${text}' is not an e-mail address`);
   const config = loadConfig(env);
-  await using store = await openStore(config, silentLogger, false);
+  await using store = await openMadeStore(config, silentLogger);
   const member = await store.read.memberByEmail(email);
   if (member === null) {
     process.stderr.write(`hikyaku member: ${email} is no member\n`);

@@ -6,7 +6,14 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   const [name = ''] = args;
   if (!['mta', 'edj', 'iam'].includes(name) || args.length !== 1)
     throw new UsageError('expected mta, edj or iam');
-  const response = await fetch(`${loadConfig(env).publicUrl}/${name}/v1/openapi.json`);
+  const url = loadConfig(env).publicUrl;
+  const response = await fetch(`${url}/${name}/v1/openapi.json`).catch(
+    (error: { cause?: { code?: string } }) => {
+      throw new Error(
+        `no service answers at ${url} (HIKYAKU_PUBLIC_URL): ${error.cause?.code ?? String(error)}; the document is the running service's`,
+      );
+    },
+  );
   if (!response.ok) throw new Error(`the service answered ${response.status}`);
   process.stdout.write(`${await response.text()}\n`);
   return 0;

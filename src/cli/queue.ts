@@ -3,7 +3,7 @@ import { toFilter } from '../api/mta-queues.ts';
 import { loadConfig } from '../config/config.ts';
 import { parseId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
-import { openStore } from '../stores.ts';
+import { openMadeStore } from '../stores.ts';
 import { askService, detailOf } from './control-client.ts';
 import { withProgress } from './progress.ts';
 import { isQueueList, printQueueList } from './queue-lists.ts';
@@ -76,7 +76,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   };
   const config = loadConfig(env);
   if (isQueueList(action)) {
-    await using store = await openStore(config, silentLogger, false);
+    await using store = await openMadeStore(config, silentLogger);
     await printQueueList(action, {
       read: store.read,
       project,

@@ -74,7 +74,7 @@ async function firstStart(config: Config): Promise<SetUp | null> {
 
 function welcome({ ready }: SetUp, service: RunningService): string {
   const { id, secret } = ready!.key;
-  const base = `http://${service.http}`;
+  const base = service.url;
   const body = JSON.stringify({
     procedure: 'send_message',
     arguments: {
