@@ -4,6 +4,7 @@
  * `next_cursor` leads to what follows the last event looked at. An event whose message was removed meanwhile is left
  * out. Ends with the signal's reason, and rejects where the store does.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { MessageGone, type RenderedEvent } from '../edj/render-event.ts';
 import type { EdjReader, EventRow, Topic } from '../edj/types.ts';
 import type { EventId } from '../runtime/ids.ts';
@@ -15,6 +16,8 @@ import { PAGE_OCTETS } from './pages.ts';
 /** Rows read at once, and where they end before: what is published by hand may have some megabytes. */
 const CHUNK = 100;
 const CHUNK_OCTETS = 256 * 1024;
+/** Octets of an event behind which the loop turns at once. */
+const LARGE = 16 * 1024;
 
 /** An event of a list, and the cursor that leads behind it. */
 export interface Placed {
@@ -105,7 +108,8 @@ export async function* eventPage(
     }
     looked += 1;
     last = placed.cursor;
-    await pause();
+    // Behind a large one at once: what others have read is passed on before more is read.
+    await (size > LARGE ? turn() : pause());
     signal.throwIfAborted();
   }
   // Where all of them were gone, who asks again begins behind them.
