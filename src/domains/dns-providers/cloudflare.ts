@@ -6,7 +6,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { connectionError, shortened, textOf } from './http-errors.ts';
+import { connectionError, exchange, shortened } from './http-errors.ts';
 import {
   difference,
   hostValue,
@@ -105,10 +105,10 @@ export function createCloudflareProvider(
   let known: Promise<readonly Zone[]> | null = null;
 
   async function ask<T>(answer: Shape<T>, path: string, body?: object): Promise<T> {
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(`${apiUrl}${path}`, {
+    const { status, text } = await exchange(
+      fetch,
+      `${apiUrl}${path}`,
+      {
         method: body === undefined ? 'GET' : 'POST',
         headers: {
           authorization: `Bearer ${apiToken}`,
@@ -116,12 +116,9 @@ export function createCloudflareProvider(
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      status = response.status;
-      text = await textOf(response, MOST_OCTETS);
-    } catch (error) {
-      throw connectionError(error);
-    }
+      },
+      MOST_OCTETS,
+    );
     const json = parsed(text);
     if (status !== 200) throw new Refused(status, failure.Check(json) ? json.errors : []);
     if (!answer.Check(json))

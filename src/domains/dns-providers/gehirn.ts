@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../runtime/clock.ts';
 import * as bodies from './gehirn-bodies.ts';
-import { connectionError, shortened, textOf } from './http-errors.ts';
+import { exchange, shortened } from './http-errors.ts';
 import { longestMatch, lowerName, sameValues } from './record-values.ts';
 import {
   type ApplyOutcome,
@@ -44,10 +44,10 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
 
   /** null: 404. */
   async function call<T>(method: string, path: string, body?: object): Promise<T | null> {
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(`${settings.api_url}${path}`, {
+    const { status, text } = await exchange(
+      fetch,
+      `${settings.api_url}${path}`,
+      {
         method,
         headers: {
           authorization,
@@ -55,12 +55,9 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      status = response.status;
-      text = await textOf(response, MOST_OCTETS);
-    } catch (error) {
-      throw connectionError(error);
-    }
+      },
+      MOST_OCTETS,
+    );
     if (status === 404) return null;
     if (status === 401 || status === 403)
       throw new DnsProviderError('credentials', `Gehirn DNS answered ${status}`);

@@ -1,4 +1,4 @@
-/** What goes wrong on the way to a provider that speaks HTTP, as a DnsProviderError. */
+/** A question to a provider that speaks HTTP, and what goes wrong on the way, as a DnsProviderError. */
 import { HttpError } from '../../runtime/http-client.ts';
 import { DnsProviderError } from './types.ts';
 
@@ -19,10 +19,23 @@ export function connectionError(error: unknown): DnsProviderError {
   return new DnsProviderError('unreachable', 'there was no answer in time, or none that is understood');
 }
 /**
- * The text of an answer, at most so many octets: whoever has an account may name the server, and what it answers is read
- * beside everybody's mail. Rejects with DnsProviderError, and with what the connection ends with.
+ * Asks, and reads at most so many octets of the answer: whoever has an account may name the server, and what it answers is
+ * read beside everybody's mail. Rejects with DnsProviderError.
  */
-export async function textOf(response: Response, mostOctets: number): Promise<string> {
+export async function exchange(
+  fetch: typeof globalThis.fetch,
+  url: string | URL,
+  init: RequestInit,
+  mostOctets: number,
+): Promise<{ readonly status: number; readonly text: string }> {
+  try {
+    const response = await fetch(url, init);
+    return { status: response.status, text: await textOf(response, mostOctets) };
+  } catch (error) {
+    throw connectionError(error);
+  }
+}
+async function textOf(response: Response, mostOctets: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let octets = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {

@@ -4,7 +4,7 @@
  * all of Route 53's servers have it (INSYNC). Sets with an alias or a routing policy are left alone.
  */
 import type { Clock } from '../../runtime/clock.ts';
-import { connectionError, shortened, textOf } from './http-errors.ts';
+import { connectionError, exchange, shortened } from './http-errors.ts';
 import {
   hostValue,
   longestMatch,
@@ -111,15 +111,8 @@ export function createRoute53Provider(
       if (value !== undefined) url.searchParams.set(key, value);
     const headers: Record<string, string> = body === '' ? {} : { 'content-type': 'application/xml' };
     const signed = signRequest({ method, url, headers, body, at: clock.now() }, credentials, SCOPE);
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(url, { method, headers: signed, ...(body === '' ? {} : { body }) });
-      status = response.status;
-      text = await textOf(response, MOST_OCTETS);
-    } catch (error) {
-      throw connectionError(error);
-    }
+    const init = { method, headers: signed, ...(body === '' ? {} : { body }) };
+    const { status, text } = await exchange(fetch, url, init, MOST_OCTETS);
     if (status === 200) return readAnswer(name, text);
     throw new Refused(status, readRefusal(text) ?? { code: String(status), message: '' });
   }
