@@ -1,6 +1,7 @@
 /** Preload for tests: real DNS and sockets to anything but loopback throw, so that no test touches the outside. */
 import dns from 'node:dns';
 import net from 'node:net';
+import './file-limit.ts';
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.|localhost$)/;
 
