@@ -4,8 +4,8 @@
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PROBLEM_TYPES } from '../src/api/problem-types.ts';
 import { VARIABLES } from '../src/config/variables.ts';
+import { PROBLEMS } from '../src/contract/problems.ts';
 
 const problems: string[] = [];
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -21,26 +21,12 @@ const security = [...read('docs/security.md').matchAll(/`((?:src|test)\/[^`]+\.t
 if (security.length < 15) problems.push(`docs/security.md names only ${security.length} files`);
 for (const file of security) if (!existsSync(file)) problems.push(`docs/security.md: ${file} does not exist`);
 
-/** Types as the code writes them: in a Problem, a conflict, or a refusal of intake. */
-const USES = [
-  /new Problem\(\s*(?<status>\d{3}),\s*'(?<type>[a-z-]+)'/g,
-  /\bproblem\(\s*(?<status>\d{3}),\s*'(?<type>[a-z-]+)'/g,
-  /\bconflict\(\s*'(?<type>[a-z-]+)'/g,
-];
+/** The compiler knows which types there are; here each must be one that the code makes. */
 const used = new Set<string>(['validation']);
-for (const file of globSync('src/{api,intake}/**/*.ts').filter((name) => !name.endsWith('.test.ts')))
-  for (const pattern of USES)
-    for (const { groups } of read(file).matchAll(pattern)) {
-      const { type = '', status = '409' } = groups ?? {};
-      used.add(type);
-      const known = PROBLEM_TYPES[type as keyof typeof PROBLEM_TYPES];
-      if (known === undefined) problems.push(`${file}: the problem type ${type} is not in problem-types.ts`);
-      else if (known.status !== Number(status))
-        problems.push(`${file}: ${type} is ${status} here and ${known.status} in problem-types.ts`);
-    }
-for (const [type, { status, meaning }] of Object.entries(PROBLEM_TYPES)) {
-  // Fastify's own refusals become bad-request, whatever their status is.
-  if (!used.has(type) && type !== 'bad-request') problems.push(`problem-types.ts: nothing uses ${type}`);
+for (const file of globSync('src/api/**/*.ts').filter((name) => !name.endsWith('.test.ts')))
+  for (const [, type = ''] of read(file).matchAll(/new Problem\(\s*'([a-z-]+)'/g)) used.add(type);
+for (const [type, { status, meaning }] of Object.entries(PROBLEMS)) {
+  if (!used.has(type)) problems.push(`contract/problems.ts: nothing makes ${type}`);
   const row = read('docs/api.md')
     .split('\n')
     .find((line) => line.startsWith(`| \`${type}\` `));

@@ -54,7 +54,6 @@ import { createSharedLimiter } from './limits/shared-limiter.ts';
 import type { LimitTx } from './limits/types.ts';
 import type { Domain } from './mail/domain.ts';
 import { headerBounds } from './mail/headers.ts';
-import { createDomainAnnouncer } from './project-events.ts';
 import { createReader } from './reading/reader.ts';
 import { createNetworkList } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
@@ -307,11 +306,11 @@ export async function startService(
   });
   const deliverHosted = createHostedDelivery(planHosted, intake);
   const defaults = { perMinute: config.limitPerMinute, perDay: config.limitPerDay };
-  const prepareProjectEvent = createProjectEvents({ read, clock, random, published });
+  const projectEvents = createProjectEvents({ read, clock, random, published });
   const alerts = createAlertPublisher<LimitTx & EdjTx>({
     read,
     transactor: store,
-    prepareEvent: prepareProjectEvent,
+    projectEvents,
     domainName: async (project, id) => (await read.domain(project, id))?.name ?? null,
     clock,
     logger,
@@ -439,7 +438,6 @@ export async function startService(
     dkimZone: config.dkimZone,
     autoconfigHost: config.publicUrlGiven ? autoconfigHost(config.publicUrl) : null,
   };
-  const announce = createDomainAnnouncer({ read, clock, random, published });
   /** What waits of a domain that is no more; what this misses, the planner meets. */
   const cancelQueued: CancelQueued = (project, sentWith, reason) =>
     void operate({
@@ -462,9 +460,9 @@ export async function startService(
     random,
     clock,
     logger,
-    announce,
+    projectEvents,
   });
-  const ownership = { transactor: store, reader: read, resolvers: views, clock, announce, cancelQueued };
+  const ownership = { transactor: store, reader: read, resolvers: views, clock, projectEvents, cancelQueued };
   const keeper = createOwnershipKeeper<StoreTx>({ ...ownership, logger, mayRun: mayRun('ownership checks') });
   const log = createAttemptLog({ read, transactor: store });
   const attempts = createAttempts({ log, clock, random, sealer });
@@ -616,7 +614,6 @@ export async function startService(
       issuer: `Hikyaku ${config.hostname}`,
       limiter,
       limitDefaults: defaults,
-      prepareProjectEvent,
       acceptLetter,
       writesMail,
       retention: sweeper.state,
@@ -636,7 +633,7 @@ export async function startService(
       shown,
       checkDomain: (project, id) => checker.checkNow(project, id),
       domainChanged: checker.changed,
-      announce,
+      projectEvents,
       cancelQueued,
       verifyOwnership: createClaims<StoreTx>(ownership),
       automaticDns,

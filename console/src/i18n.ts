@@ -1,11 +1,14 @@
 /** Japanese and English, both in the first load so that switching is at once; the choice is remembered here. */
+
 import i18next, { type TFunction } from 'i18next';
 import { initReactI18next } from 'react-i18next';
+import { EVENTS, type EventKind } from '../../src/contract/events.ts';
+import { LANGUAGES } from '../../src/contract/values.ts';
 import type { Words } from './api/resources.ts';
 import en from './locales/en.json';
 import ja from './locales/ja.json';
 
-export const LANGUAGES = ['ja', 'en'] as const;
+export { LANGUAGES };
 export type Language = (typeof LANGUAGES)[number];
 const LANGUAGE_KEY = 'hikyaku.language';
 
@@ -42,7 +45,17 @@ export async function startI18n(): Promise<void> {
   });
 }
 
-/** The text for a name out of an open set (event names, problem types, …), or the name itself. */
+const eventOf = (name: string): EventKind | undefined =>
+  (EVENTS as Readonly<Record<string, EventKind>>)[name];
+/** What an event is called; its name where the console does not know it. */
+export function eventLabel(name: string): string {
+  return eventOf(name)?.label[language()] ?? name;
+}
+/** When the event happens, in one sentence. */
+export function eventSentence(name: string): string {
+  return eventOf(name)?.when[language()] ?? '';
+}
+/** The text for a name out of an open set (problem types, states, …), or the name itself. */
 export function named(t: TFunction, group: string, name: string): string {
   const key = `${group}.${name.replaceAll('.', '_').replaceAll('-', '_')}`;
   return i18next.exists(key) ? String(t(key as never)) : name;

@@ -5,6 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { permissionOf } from '../contract/operation.ts';
 import type { AuditActor, AuditEvent, AuditTx } from '../ledger/audit.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE, type ProjectId } from '../runtime/ids.ts';
@@ -107,11 +108,13 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
       scope.addHook('preHandler', (request, _reply, done) => {
         const { method, url, body } = request;
         const { config } = request.routeOptions;
-        if (SAFE.has(method) || TOLD_OTHERWISE.has(config.operation ?? '')) return done();
+        const { operation } = config;
+        if (SAFE.has(method) || TOLD_OTHERWISE.has(operation?.id ?? '')) return done();
         const context: AuditContext = {
           projectId: request.principal?.projectId ?? INSTANCE,
           actor: auditActorOf(request),
-          operation: config.operation ?? config.step ?? '',
+          operation:
+            operation === undefined ? '' : (operation.step ?? permissionOf(operation) ?? operation.id),
           target: url.split('?', 1)[0]!,
           address: request.ip,
           fields: typeof body === 'object' && body !== null ? Object.keys(body).sort() : [],

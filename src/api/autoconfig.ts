@@ -39,7 +39,7 @@ export function autoconfigHost(publicUrl: string): string | null {
 
 export function autoconfigRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'dns'>): void {
   for (const path of AUTOCONFIG_PATHS)
-    app.get(path, { schema: { hide: true } }, async (request, reply) =>
+    app.get(path, async (request, reply) =>
       reply
         .type('text/xml; charset=utf-8')
         .header('x-content-type-options', 'nosniff')

@@ -82,8 +82,7 @@ development dependencies; the package has it. <a href="/docs">The API's document
 ビルドされます。パッケージにはビルド済みのコンソールが入っています。<a href="/docs">API ドキュメント</a>は利用できます。</p></html>`;
 
 export function consoleRoutes(app: FastifyInstance, { index, files }: ConsoleFiles, random: Random): void {
-  const hidden = { schema: { hide: true } };
-  app.get('/', hidden, async (_request, reply) => {
+  app.get('/', async (_request, reply) => {
     const nonce = random.bytes(16).toString('base64');
     return secured(reply)
       .header('content-security-policy', policy(nonce))
@@ -92,7 +91,7 @@ export function consoleRoutes(app: FastifyInstance, { index, files }: ConsoleFil
       .send(index === null ? UNBUILT : index.replace(NONCE_PLACE, nonce));
   });
   for (const [path, { type, body, gzip }] of files) {
-    app.get(path, hidden, async (request, reply) => {
+    app.get(path, async (request, reply) => {
       secured(reply)
         .type(type)
         .header('content-security-policy', "default-src 'none'; frame-ancestors 'none'")

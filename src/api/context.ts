@@ -1,30 +1,21 @@
 /** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
 import type { FastifyRequest } from 'fastify';
-import type { NextStep } from '../domains/next-step.ts';
+import type { Resources } from '../contract/resources/index.ts';
 import { challengeRecord } from '../domains/ownership.ts';
 import { ownershipWords } from '../domains/ownership-keeper.ts';
 import type { MtaDomain, RemovedDomain } from '../domains/types.ts';
-import type { Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
+import type { EdjReader, Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
 import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/types.ts';
 import type { Task } from '../ledger/types.ts';
 import { nameWarning, unicodeName } from '../mail/idn.ts';
-import type { Rule } from '../rules/types.ts';
-import { type Id, INSTANCE, parseId } from '../runtime/ids.ts';
+import type { EventRule, ReceiveRule, SendRule } from '../rules/types.ts';
+import { type Id, INSTANCE, type ProjectId, parseId, type TopicId } from '../runtime/ids.ts';
 import type { AuditContext } from './audit-recorder.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 import type { SelfSession } from './session-cookie.ts';
+import { iso } from './times.ts';
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What a POST asks of the role; checked before an earlier answer is repeated. */
-    operation?: string;
-    /** Where no role decides: the name of a step of a sign-in, or of what members do to their own account. */
-    step?: string;
-    /** A session that is being set up may come here. */
-    setUp?: boolean;
-    /** The project is the one in the path. */
-    projectOfPath?: boolean;
-  }
   interface FastifyRequest {
     principal: Principal | null;
     /** The session of a member; null for a key. */
@@ -38,7 +29,7 @@ declare module 'fastify' {
 export type Document = 'mta' | 'edj' | 'iam';
 
 const lacking = (operation: string) =>
-  new Problem(403, 'operation-not-permitted', 'Not permitted', `the role lacks the operation ${operation}`);
+  new Problem('operation-not-permitted', `the role lacks the operation ${operation}`);
 
 /** The caller in a word, as records name who did something: `api_client <id>` or `member <id>`. */
 export function callerOf({ actor }: Principal): string {
@@ -48,13 +39,9 @@ export function callerOf({ actor }: Principal): string {
 export function permitted(request: FastifyRequest, operation: string): Principal {
   const { principal, audit } = request;
   if (principal === null)
-    throw new Problem(
-      400,
-      'project-needed',
-      'Project needed',
-      'the header Hikyaku-Project must name one of your projects',
-      { field: 'Hikyaku-Project' },
-    );
+    throw new Problem('project-needed', 'the header Hikyaku-Project must name one of your projects', {
+      field: 'Hikyaku-Project',
+    });
   if (audit !== null) audit.operation = operation;
   if (!principal.operations.has(operation)) throw lacking(operation);
   return principal;
@@ -69,8 +56,7 @@ export function permittedOnInstance(request: FastifyRequest, operation: string):
 }
 /** The member whose session it is; keys have no account. */
 export function asMember(request: FastifyRequest): SelfSession {
-  if (request.self === null)
-    throw new Problem(403, 'members-only', 'Members only', 'this is for members, not for API clients');
+  if (request.self === null) throw new Problem('members-only', 'this is for members, not for API clients');
   return request.self;
 }
 /** An id of the path; what is no id is not found, like any other unknown one. */
@@ -87,15 +73,25 @@ export function selfId<K extends string>(self: string, path: string, field: stri
   if (id === null) throw invalid(field, `must be an absolute URL ending in ${path}/<id>`);
   return id;
 }
+/** The topic that a body refers to. Throws a Problem that names the field. */
+export function createTopicOf(read: Pick<EdjReader, 'topic'>) {
+  return async (
+    project: ProjectId,
+    reference: { readonly self: string },
+    field: string,
+  ): Promise<TopicId> => {
+    const topic = await read.topic(project, selfId(reference.self, '/edj/v1/topics', `${field}.self`));
+    if (topic === null) throw invalid(`${field}.self`, 'there is no such topic');
+    return topic.id;
+  };
+}
 export function found<T>(value: T | null): T {
   if (value === null) throw notFound();
   return value;
 }
-const iso = (ms: number) => new Date(ms).toISOString();
-const isoOrNull = (ms: number | null | undefined) => (ms === null || ms === undefined ? null : iso(ms));
 
 /** What is to be done next about an owned domain; null once it is proved and well. */
-function ownershipStep(d: OwnedDomain): NextStep | null {
+function ownershipStep(d: OwnedDomain): Resources['OwnedDomain']['next_step'] {
   const words = ownershipWords(d, d.proof);
   if (words !== null) return { code: 'verify_again', ...words };
   if (d.verifiedAt !== null) return null;
@@ -109,49 +105,60 @@ function ownershipStep(d: OwnedDomain): NextStep | null {
 
 export function createViews(base: () => string) {
   const url = (path: string) => `${base()}${path}`;
+  /** All but the result, in the order of the answer. */
+  const taskOf = (t: Task) => ({
+    id: t.id,
+    self: url(`/${t.service}/v1/tasks/${t.id}`),
+    procedure: t.procedure,
+    status: t.status,
+    result: null,
+    error: t.error as Resources['Problem'] | null,
+    created_at: iso(t.createdAt),
+    completed_at: iso(t.completedAt),
+  });
   return {
-    project: (p: Project) => ({
+    project: (p: Project): Resources['Project'] => ({
       id: p.id,
       self: url(`/iam/v1/projects/${p.id}`),
       name: p.name,
       sandbox: p.sandbox,
-      closed_at: p.closedAt === null ? null : iso(p.closedAt),
+      closed_at: iso(p.closedAt),
       created_at: iso(p.createdAt),
     }),
-    apiClient: (c: ApiClient) => ({
+    apiClient: (c: ApiClient): Resources['ApiClient'] => ({
       id: c.id,
       self: url(`/iam/v1/api_clients/${c.id}`),
       name: c.name,
       roles: c.roles,
       created_at: iso(c.createdAt),
     }),
-    staticKey: (k: StaticKey) => ({
+    staticKey: (k: StaticKey): Resources['StaticKey'] => ({
       id: k.id,
       self: url(`/iam/v1/api_clients/${k.apiClientId}/static_keys/${k.id}`),
-      expires_at: k.expiresAt === null ? null : iso(k.expiresAt),
+      expires_at: iso(k.expiresAt),
       last_used_at: k.lastUsedAt === null ? null : iso(k.lastUsedAt).slice(0, 10),
       created_at: iso(k.createdAt),
     }),
-    owned: (d: OwnedDomain) => ({
+    owned: (d: OwnedDomain): Resources['OwnedDomain'] => ({
       id: d.id,
       self: url(`/iam/v1/domains/${d.id}`),
       name: d.name,
       unicode_name: unicodeName(d.name),
       warning: nameWarning(d.name),
       verified: d.verifiedAt !== null,
-      verified_at: d.verifiedAt === null ? null : iso(d.verifiedAt),
+      verified_at: iso(d.verifiedAt),
       ownership: {
         ...challengeRecord(d),
-        seen_at: isoOrNull(d.proof?.seenAt),
-        checked_at: isoOrNull(d.proof?.checkedAt),
-        lost_since: isoOrNull(d.proof?.lostSince),
+        seen_at: iso(d.proof?.seenAt ?? null),
+        checked_at: iso(d.proof?.checkedAt ?? null),
+        lost_since: iso(d.proof?.lostSince ?? null),
         ended: d.proof?.ended?.reason ?? null,
         ...ownershipWords(d, d.proof),
       },
       next_step: ownershipStep(d),
       created_at: iso(d.createdAt),
     }),
-    domain: (d: MtaDomain) => ({
+    domain: (d: MtaDomain): Resources['MtaDomain'] => ({
       id: d.id,
       self: url(`/mta/v1/domains/${d.id}`),
       name: d.name,
@@ -165,7 +172,7 @@ export function createViews(base: () => string) {
       limits: { per_minute: d.limitPerMinute, per_day: d.limitPerDay },
       created_at: iso(d.createdAt),
     }),
-    removedDomain: (d: RemovedDomain) => ({
+    removedDomain: (d: RemovedDomain): Resources['RemovedDomain'] => ({
       id: d.id,
       name: d.name,
       unicode_name: unicodeName(d.name),
@@ -174,25 +181,38 @@ export function createViews(base: () => string) {
       created_at: iso(d.createdAt),
       removed_at: iso(d.removedAt),
     }),
-    rule: (r: Rule) => ({
+    incomingRule: (r: ReceiveRule): Resources['IncomingRule'] => ({
       id: r.id,
-      ...(r.family === 'incoming' ? { type: r.type, local_part: r.localPart } : {}),
-      ...(r.family === 'event' ? { names: r.names } : {}),
+      type: r.type,
+      local_part: r.localPart,
+      topic: { self: url(`/edj/v1/topics/${r.topicId}`) },
+      self: url(`/mta/v1/domains/${r.domainId}/incoming_rules/${r.id}`),
+      created_at: iso(r.createdAt),
+    }),
+    outgoingRule: (r: SendRule): Resources['OutgoingRule'] => ({
+      id: r.id,
+      topic: { self: url(`/edj/v1/topics/${r.topicId}`) },
+      self: url(`/mta/v1/domains/${r.domainId}/outgoing_rules/${r.id}`),
+      created_at: iso(r.createdAt),
+    }),
+    eventRule: (r: EventRule): Resources['EventRule'] => ({
+      id: r.id,
+      names: r.names,
       topic: { self: url(`/edj/v1/topics/${r.topicId}`) },
       self: url(
-        r.family === 'event' && r.domainId === null
+        r.domainId === null
           ? `/mta/v1/event_rules/${r.id}`
-          : `/mta/v1/domains/${r.domainId}/${r.family}_rules/${r.id}`,
+          : `/mta/v1/domains/${r.domainId}/event_rules/${r.id}`,
       ),
       created_at: iso(r.createdAt),
     }),
-    topic: (t: Topic) => ({
+    topic: (t: Topic): Resources['Topic'] => ({
       id: t.id,
       self: url(`/edj/v1/topics/${t.id}`),
       name: t.name,
       created_at: iso(t.createdAt),
     }),
-    subscriber: (s: Subscriber) => ({
+    subscriber: (s: Subscriber): Resources['Subscriber'] => ({
       id: s.id,
       self: url(`/edj/v1/topics/${s.topicId}/subscribers/${s.id}`),
       type: s.type,
@@ -200,24 +220,22 @@ export function createViews(base: () => string) {
       inline: s.inline,
       created_at: iso(s.createdAt),
     }),
-    delivery: (d: SubscriberDelivery) => ({
+    delivery: (d: SubscriberDelivery): Resources['Delivery'] => ({
       id: d.id,
       event_id: d.eventId,
       state: d.state,
       attempts: d.attempts,
-      next_attempt_at: d.nextAttemptAt === null ? null : iso(d.nextAttemptAt),
-      last_result: d.lastResult,
+      next_attempt_at: iso(d.nextAttemptAt),
+      last_result: d.lastResult as object | null,
       created_at: iso(d.createdAt),
     }),
-    task: (t: Task) => ({
-      id: t.id,
-      self: url(`/${t.service}/v1/tasks/${t.id}`),
-      procedure: t.procedure,
-      status: t.status,
-      result: t.result,
-      error: t.error,
-      created_at: iso(t.createdAt),
-      completed_at: t.completedAt === null ? null : iso(t.completedAt),
+    sendTask: (t: Task): Resources['SendTask'] => ({
+      ...taskOf(t),
+      result: t.result as Resources['SendTask']['result'],
+    }),
+    publishTask: (t: Task): Resources['PublishTask'] => ({
+      ...taskOf(t),
+      result: t.result as Resources['PublishTask']['result'],
     }),
   };
 }

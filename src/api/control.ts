@@ -8,6 +8,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { join } from 'node:path';
 import { Compile } from 'typebox/compile';
+import { QueueRequest } from '../contract/operations/mta-mail.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -15,7 +16,7 @@ import type { Report, Watch } from '../runtime/report.ts';
 import { StoreError } from '../runtime/transactor.ts';
 import { answerCopy, CopyBody, type OwnStore } from './control-copy.ts';
 import type { ApiDeps } from './deps.ts';
-import { answerQueueRequest, QueueBody } from './mta-queues.ts';
+import { answerQueueRequest } from './mta-queues.ts';
 import { retentionView } from './mta-retention.ts';
 import { Problem } from './problems.ts';
 
@@ -57,7 +58,7 @@ export function createControl(
   },
 ): Service {
   const path = join(directory, CONTROL_SOCKET);
-  const queueBody = Compile(QueueBody);
+  const queueBody = Compile(QueueRequest);
   const copyBody = Compile(CopyBody);
   let server: Server | null = null;
 

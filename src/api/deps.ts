@@ -1,9 +1,9 @@
 /** What the API needs of the service; wired in service.ts. */
 
+import type { Resources } from '../contract/resources/index.ts';
 import type { DeadSite } from '../delivery/attempt.ts';
 import type { Operate } from '../delivery/operate.ts';
 import type { LaneView } from '../delivery/scheduler.ts';
-import type { Announce } from '../domains/announce.ts';
 import type { ClaimResult } from '../domains/claims.ts';
 import type { AutomaticDns } from '../domains/dns-providers/automatic.ts';
 import type {
@@ -26,9 +26,9 @@ import type { IntakeTx } from '../intake/planned.ts';
 import type { Submit } from '../intake/submit.ts';
 import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
-import type { PrepareProjectEvent } from '../limits/alert-publisher.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { LimitReader, LimitTx, ProjectLimits, SettingsExpectations } from '../limits/types.ts';
+import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
@@ -70,7 +70,7 @@ export interface RetentionStanding {
     readonly startedAt: number;
     readonly endedAt: number | null;
     readonly failed: boolean;
-    readonly removed: object;
+    readonly removed: NonNullable<Resources['Retention']['round']>['removed'];
   } | null;
 }
 export interface ApiDeps {
@@ -92,7 +92,7 @@ export interface ApiDeps {
   readonly limiter: Limiter;
   /** Of projects without limits of their own. */
   readonly limitDefaults: ProjectLimits;
-  readonly prepareProjectEvent: PrepareProjectEvent<Pick<EdjTx, 'insertEvent'>>;
+  readonly projectEvents: PrepareProjectEvents<Pick<EdjTx, 'insertEvent'>>;
   /** Takes a mail of the instance's own through the one door, and `also` in the same commit. */
   readonly acceptLetter: (letter: Letter, also: (tx: ApiTx & IntakeTx) => void) => Promise<void>;
   /** The instance has a name of the Internet, that its letters can come from. */
@@ -125,7 +125,6 @@ export interface ApiDeps {
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;
   /** It was changed: it is checked soon, in the background. */
   readonly domainChanged: (project: ProjectId, id: DomainId) => void;
-  readonly announce: Announce<EdjTx>;
   /** In the background: of a domain that is no more. */
   readonly cancelQueued: CancelQueued;
   /** Asks DNS, and writes down what it proves. */

@@ -1,17 +1,5 @@
 /** A readable page of the OpenAPI documents: plain HTML, no script, no request to anywhere. */
-interface Operation {
-  readonly operationId?: string;
-  readonly summary?: string;
-  readonly requestBody?: {
-    readonly content?: Record<string, { schema?: unknown; examples?: Record<string, { value: unknown }> }>;
-  };
-  readonly security?: readonly object[];
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
-}
-interface OpenApi {
-  readonly info: { readonly title: string };
-  readonly paths?: Record<string, Record<string, Operation>>;
-}
+import type { OpenApi } from './openapi.ts';
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);

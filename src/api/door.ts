@@ -241,9 +241,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
 }
 
 const TOO_MANY = new Problem(
-  503,
   'too-many-connections',
-  'Too many connections',
   'no place is free for one more connection from your network, try again later',
   { headers: { 'retry-after': '10' } },
 );

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { PERMISSIONS } from '../contract/permissions.ts';
 import { createEventSignal } from '../edj/event-signal.ts';
 import { renderEvent } from '../edj/render-event.ts';
-import { OPERATIONS } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
@@ -57,7 +57,7 @@ describe('events by HTTP', () => {
     const principal: Principal = {
       projectId: project.id,
       actor: { kind: 'key', apiClientId: make.newId(), keyId: null },
-      operations: new Set(OPERATIONS),
+      operations: new Set(PERMISSIONS),
       sandbox: false,
     };
     rendering = createRendering(store);

@@ -1,49 +1,25 @@
 /** /edj/v1: events, in lists without their bodies, and one at a time whole. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import Type from 'typebox';
+
+import type { FastifyRequest } from 'fastify';
+import * as ops from '../contract/operations/edj.ts';
 import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
 import { createShownAhead } from '../edj/shown-ahead.ts';
 import type { EventRow, Topic } from '../edj/types.ts';
 import { type EventId, type ProjectId, parseId } from '../runtime/ids.ts';
 import { goneSignal } from './client-gone.ts';
-import { found, pathId, permitted } from './context.ts';
+import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.ts';
+import type { Handle } from './handle.ts';
 import { JSON_TYPE, limitOf, pageOf } from './pages.ts';
 import { invalid, notFound, Problem } from './problems.ts';
-import { IdParams, List } from './schemas.ts';
 
-const EventQuery = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
-    cursor: Type.Optional(Type.String({ maxLength: 500 })),
-    after: Type.Optional(
-      Type.String({ maxLength: 36, description: 'an event id: those after it, oldest first' }),
-    ),
-    wait: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' }),
-    ),
-    full: Type.Optional(Type.Boolean({ description: 'with `content.body`' })),
-  },
-  { additionalProperties: false },
-);
-const OneQuery = Type.Object(
-  {
-    as: Type.Optional(
-      Type.Literal('hook', { description: 'the octets a hook gets, with the fields only hooks still have' }),
-    ),
-    inline: Type.Optional(
-      Type.Boolean({ description: 'attachments with their content, as for a subscriber with `inline`' }),
-    ),
-  },
-  { additionalProperties: false },
-);
 /** How long a wait goes by what it was told before it looks again, ms. */
 const LOOK_MS = 1_000;
 /** Requests of one project that wait. */
 const MOST_WAITING = 100;
 
-export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: () => boolean): void {
+export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => boolean): void {
   const { read, clock } = deps;
   const waiting = new Map<ProjectId, number>();
 
@@ -93,33 +69,27 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
     return oldestFirst(read, topic, { limit: limitOf(request), cursor: from });
   }
 
-  app.get(
-    '/topics/:id/events',
-    { schema: { params: IdParams, querystring: EventQuery, response: { 200: List } } },
-    async (request, reply) => {
-      const { projectId } = permitted(request, 'edj.events.list');
-      const topic = found(await read.topic(projectId, pathId(request)));
-      const { full = false } = request.query as { full?: boolean };
-      const signal = goneSignal(reply);
-      const options: RenderOptions = { body: full, inline: false, deprecated: false };
-      const ahead = createShownAhead(read);
-      const page = eventPage(await walk(request, topic, signal), {
-        limit: limitOf(request),
-        render: ({ event, following }) =>
-          deps.renderEvent(event, options, signal, (project, id) => ahead.shown(project, id, following)),
-        signal,
-      });
-      return reply.streamed(page, {
-        type: JSON_TYPE,
-        share: projectId,
-        signal,
-        ids: { topic: topic.id },
-      });
-    },
-  );
-  app.get('/events/:id', { schema: { params: IdParams, querystring: OneQuery } }, async (request, reply) => {
-    const { projectId } = permitted(request, 'edj.events.get');
-    const event = found(await read.event(projectId, pathId(request)));
+  handle(ops.listEvents, async ({ query, params, projectId, request, reply }) => {
+    const topic = found(await read.topic(projectId, params.id));
+    const { full = false } = query;
+    const signal = goneSignal(reply);
+    const options: RenderOptions = { body: full, inline: false, deprecated: false };
+    const ahead = createShownAhead(read);
+    const page = eventPage(await walk(request, topic, signal), {
+      limit: limitOf(request),
+      render: ({ event, following }) =>
+        deps.renderEvent(event, options, signal, (project, id) => ahead.shown(project, id, following)),
+      signal,
+    });
+    return reply.streamed(page, {
+      type: JSON_TYPE,
+      share: projectId,
+      signal,
+      ids: { topic: topic.id },
+    });
+  });
+  handle(ops.getEvent, async ({ params, projectId, request, reply }) => {
+    const event = found(await read.event(projectId, params.id));
     const { as, inline = false } = request.query as { as?: 'hook'; inline?: boolean };
     const signal = goneSignal(reply);
     const pieces = whole(event, { body: true, inline, deprecated: as === 'hook' }, signal);
@@ -150,9 +120,7 @@ export function edjEventRoutes(app: FastifyInstance, deps: ApiDeps, stopping: ()
 }
 const tooManyWaiting = () =>
   new Problem(
-    429,
     'too-many-waiting',
-    'Too many waiting',
     `${MOST_WAITING} requests of this project wait for events already, try again later`,
     { headers: { 'retry-after': '10' } },
   );

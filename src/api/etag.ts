@@ -19,12 +19,7 @@ function tagsOf(field: string): string[] {
   return field.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g) ?? [];
 }
 export const preconditionFailed = () =>
-  new Problem(
-    412,
-    'precondition-failed',
-    'Precondition failed',
-    'the resource is not the one If-Match names; read it again',
-  );
+  new Problem('precondition-failed', 'the resource is not the one If-Match names; read it again');
 
 /** True where the caller set a condition, and it holds; throws the 412 where it does not. */
 export function ifMatch(request: FastifyRequest, resource: unknown): boolean {

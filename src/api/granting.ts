@@ -9,9 +9,7 @@ export function mayHandOut(principal: Principal, operations: Iterable<string>): 
   for (const operation of operations) {
     if (!principal.operations.has(operation))
       throw new Problem(
-        403,
         'operation-not-permitted',
-        'Not permitted',
         `the role lacks the operation ${operation}, so it cannot be granted`,
       );
   }

@@ -6,14 +6,16 @@
  * whom the call itself is permitted. Fails with Problems.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { OperationSpec } from '../contract/operation.ts';
+import { OPERATOR_PERMISSIONS } from '../contract/permissions.ts';
 import type { Member } from '../iam/people-types.ts';
-import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from '../iam/policy.ts';
+import { inClosedProject, isRole, operationsOf } from '../iam/policy.ts';
 import type { Principal } from '../iam/types.ts';
 import type { Idempotency } from '../ledger/idempotency.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { AuditRecorder } from './audit-recorder.ts';
-import { permitted } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { mayCall } from './handle.ts';
 import { notFound, Problem } from './problems.ts';
 import type { SelfSession, Sessions } from './session-cookie.ts';
 
@@ -23,17 +25,19 @@ export interface GuardDeps {
   readonly sessions: Sessions;
   readonly audit: Pick<AuditRecorder<never>, 'attach'>;
 }
+/** It acts in no project, and is not repeated. */
+const isStep = ({ access = 'project' }: OperationSpec): boolean => access !== 'project';
 const NOTHING: ReadonlySet<string> = new Set();
 
 export function tooMany(retryAfterMs: number): Problem {
-  return new Problem(429, 'too-many-failures', 'Too many failures', 'too many failed authentications', {
+  return new Problem('too-many-failures', 'too many failed authentications', {
     headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
   });
 }
 /** What the member may do for the whole instance. */
 export function instanceOperations({ instanceRoles }: Member): ReadonlySet<string> {
   const held = operationsOf(instanceRoles);
-  return new Set(OPERATOR_OPERATIONS.filter((operation) => held.has(operation)));
+  return new Set(OPERATOR_PERMISSIONS.filter((operation) => held.has(operation)));
 }
 /** The member in the project; null where it is none of his and he is no operator. Rejects where the store does. */
 export async function memberPrincipal(
@@ -85,20 +89,15 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
   async function bySession(request: FastifyRequest, self: SelfSession): Promise<void> {
     const { config } = request.routeOptions;
     if (!/^(GET|HEAD|OPTIONS)$/.test(request.method)) sessions.mayChange(request, self);
-    if (self.session.state === 'set_up' && config.setUp !== true)
-      throw new Problem(
-        403,
-        'set-up-needed',
-        'Set-up needed',
-        'a password and a second factor must be set first',
-      );
+    if (self.session.state === 'set_up' && config.operation?.setUp !== true)
+      throw new Problem('set-up-needed', 'a password and a second factor must be set first');
     request.self = self;
     request.instance = self.session.state === 'signed_in' ? instanceOperations(self.member) : NOTHING;
     const named =
-      config.projectOfPath === true
+      config.operation?.projectOfPath === true
         ? (request.params as { id?: string }).id
         : request.headers['hikyaku-project'];
-    if (named === undefined || config.setUp === true) return;
+    if (named === undefined || config.operation?.setUp === true) return;
     const id = parseId<'project'>(String(named));
     request.principal = id === null ? null : await memberPrincipal(read, self.member, id);
     if (request.principal === null) throw notFound();
@@ -115,35 +114,28 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
       const browser = request.headers.cookie ?? request.headers['sec-fetch-site'];
       if (browser === undefined) reply.header('www-authenticate', 'Basic realm="hikyaku", charset="UTF-8"');
       throw new Problem(
-        401,
         'unauthenticated',
-        'Unauthenticated',
         'A valid static key is needed (Basic authentication, key id and secret), or the session of a member.',
       );
     }
     request.principal = principal;
-    request.instance = new Set(OPERATOR_OPERATIONS.filter((one) => principal.operations.has(one)));
+    request.instance = new Set(OPERATOR_PERMISSIONS.filter((one) => principal.operations.has(one)));
   });
   app.addHook('onRoute', ({ method, url, config }) => {
-    if (method === 'POST' && config?.operation === undefined && config?.step === undefined)
-      throw new Error(`POST ${url} names no operation`);
+    if (config?.operation === undefined) throw new Error(`${method} ${url} is no operation of the contract`);
   });
   app.addHook('preHandler', async (request, reply) => {
     const key = request.headers['idempotency-key'];
     const { operation } = request.routeOptions.config;
     if (request.method !== 'POST' || key === undefined || request.principal === null) return;
-    if (operation === undefined) return;
+    if (operation === undefined || isStep(operation)) return;
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new Problem(
-        400,
-        'validation',
-        'Validation failed',
-        'Idempotency-Key: 1 to 255 visible ASCII characters',
-        { field: 'Idempotency-Key' },
-      );
+      throw new Problem('validation', 'Idempotency-Key: 1 to 255 visible ASCII characters', {
+        field: 'Idempotency-Key',
+      });
     }
     // An earlier answer is told only to whom the call itself is permitted.
-    permitted(request, operation);
+    mayCall(request, operation);
     const scoped = `http:${request.url}:${key}`;
     const begun = await idempotency.begin(
       request.principal.projectId,
@@ -161,19 +153,9 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
           .header('idempotent-replayed', 'true')
           .send(begun.body);
       case 'running':
-        throw new Problem(
-          409,
-          'idempotency-running',
-          'Conflict',
-          'the first call with this Idempotency-Key is still running',
-        );
+        throw new Problem('idempotency-running', 'the first call with this Idempotency-Key is still running');
       case 'other-body':
-        throw new Problem(
-          409,
-          'idempotency-mismatch',
-          'Conflict',
-          'this Idempotency-Key was used with another body',
-        );
+        throw new Problem('idempotency-mismatch', 'this Idempotency-Key was used with another body');
     }
   });
   audit.attach(app);

@@ -35,7 +35,7 @@ export function takeJson(app: FastifyInstance): void {
   });
 }
 const NAMES = { depth: 'levels', keys: 'keys', values: 'values' } as const;
-const invalidJson = (detail: string) => new Problem(400, 'invalid-json', 'Invalid JSON', detail);
+const invalidJson = (detail: string) => new Problem('invalid-json', detail);
 
 /** Says where the text breaks off being JSON; a text that is JSON was refused for its keys. */
 function badJson(text: string): Problem {

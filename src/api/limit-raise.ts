@@ -1,6 +1,7 @@
 /** A project's limits become higher: the event that tells of it, prepared for the commit that does it. */
+
+import type { EventContent } from '../contract/event-contents.ts';
 import type { EdjTx } from '../edj/types.ts';
-import type { LimitRaisedContent } from '../events/catalogue.ts';
 import { isHigher, type LimitRequest } from '../limits/requests.ts';
 import type { ProjectLimits } from '../limits/types.ts';
 import type { ProjectId } from '../runtime/ids.ts';
@@ -20,7 +21,7 @@ export interface Raise {
 }
 /** null where nothing becomes higher. Rejects where the store does. */
 export async function prepareRaise(
-  deps: Pick<ApiDeps, 'limiter' | 'prepareProjectEvent'>,
+  deps: Pick<ApiDeps, 'limiter' | 'projectEvents'>,
   project: ProjectId,
   { before, after }: { readonly before: ProjectLimits; readonly after: ProjectLimits },
   request: LimitRequest | null,
@@ -28,8 +29,8 @@ export async function prepareRaise(
   const raised = LIMIT_FIELDS.filter(([, field]) => isHigher(after[field], before[field]));
   if (raised.length === 0) return null;
   const usage = await deps.limiter.usage(project, null, null);
-  const event = await deps.prepareProjectEvent(project, 'limit.raised');
-  const content: LimitRaisedContent = {
+  const events = await deps.projectEvents(project);
+  const content: EventContent<'limit.raised'> = {
     scope: 'project',
     before: { per_minute: before.perMinute, per_day: before.perDay },
     after: { per_minute: after.perMinute, per_day: after.perDay },
@@ -51,7 +52,8 @@ export async function prepareRaise(
       : `${after[field]} recipients per ${WINDOWS[field]} (before: ${before[field]})`,
   );
   return {
-    record: (tx) => event.record(tx, content, `limits raised: ${words.join(', ')}`),
-    committed: event.committed,
+    record: (tx) =>
+      events.record(tx, 'limit.raised', content, { summary: `limits raised: ${words.join(', ')}` }),
+    committed: () => events.committed(),
   };
 }

@@ -63,15 +63,10 @@ export function endWith(socket: Socket, problem: Problem | null, clock: Clock): 
 }
 function problemOf(code: string | undefined): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new Problem(408, 'request-timeout', 'Request timeout', 'the request did not come whole in time');
+    return new Problem('request-timeout', 'the request did not come whole in time');
   if (code === 'HPE_HEADER_OVERFLOW')
-    return new Problem(
-      431,
-      'header-too-large',
-      'Header too large',
-      'at most 16384 octets of header are taken',
-    );
-  return new Problem(400, 'bad-request', 'Bad request', 'this cannot be read as an HTTP request');
+    return new Problem('header-too-large', 'at most 16384 octets of header are taken');
+  return new Problem('bad-request', 'this cannot be read as an HTTP request');
 }
 function answerOf(problem: Problem): string {
   const body = problemBody(problem);

@@ -1,46 +1,34 @@
 /** /mta/v1: limits, which operators set, what is used of them, and what was sent and received over time. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import Type from 'typebox';
-import { readSeries, TRAFFIC_KINDS, type TrafficPoint } from '../limits/traffic.ts';
+
+import * as ops from '../contract/operations/mta-limits.ts';
+import type { Resources } from '../contract/resources/index.ts';
+import type { Principal } from '../iam/types.ts';
+import { readSeries, type TrafficPoint } from '../limits/traffic.ts';
 import type { ProjectLimits } from '../limits/types.ts';
 import type { WindowState } from '../limits/window-state.ts';
 import { type DomainId, type ProjectId, parseId } from '../runtime/ids.ts';
-import { callerOf, found, pathId, permitted } from './context.ts';
+import { callerOf, found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { ifMatch } from './etag.ts';
+import type { Handle } from './handle.ts';
 import { prepareRaise } from './limit-raise.ts';
 import { notFound } from './problems.ts';
-import { AnyObject, IdParams } from './schemas.ts';
+import { iso } from './times.ts';
 
-export const Limit = Type.Integer({
-  minimum: 0,
-  maximum: 1_000_000_000,
-  description: 'recipients; 0: no limit',
-});
-const ProjectQuery = Type.Object(
-  {
-    project: Type.Optional(
-      Type.String({ maxLength: 36, description: 'operators: id of another project than the own' }),
-    ),
-  },
-  { additionalProperties: false },
-);
-const Limits = Type.Object({ per_minute: Limit, per_day: Limit }, { additionalProperties: false });
-export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
+type Window = Resources['ProjectUsage']['project']['per_minute'];
+type Point = Resources['ProjectUsage']['series']['hours'][number];
+
+export function mtaLimitRoutes(handle: Handle, deps: ApiDeps): void {
   const { read, transactor, limiter, clock } = deps;
-  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
 
   /** The project the query names; of another one only operators learn anything. */
-  async function projectOf(request: FastifyRequest, operation: string): Promise<ProjectId> {
-    const { projectId, operations } = permitted(request, operation);
-    const { project } = request.query as { project?: string };
-    const id = project === undefined ? projectId : parseId<'project'>(project);
+  async function projectOf({ projectId, operations }: Principal, named?: string): Promise<ProjectId> {
+    const id = named === undefined ? projectId : parseId<'project'>(named);
     if (id === projectId) return projectId;
     if (id === null || !operations.has('mta.limits.update') || (await read.project(id)) === null)
       throw notFound();
     return id;
   }
-  const limitsView = (project: ProjectId, own: ProjectLimits | null) => {
+  const limitsView = (project: ProjectId, own: ProjectLimits | null): Resources['Limits'] => {
     const { perMinute, perDay } = own ?? deps.limitDefaults;
     return {
       project: { self: `${deps.publicUrl()}/iam/v1/projects/${project}` },
@@ -49,39 +37,29 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
       is_default: own === null,
     };
   };
-  app.get(
-    '/limits',
-    { schema: { querystring: ProjectQuery, response: { 200: AnyObject } } },
-    async (request) => {
-      const project = await projectOf(request, 'mta.limits.get');
-      return limitsView(project, await read.projectLimits(project));
-    },
-  );
-  app.put(
-    '/limits',
-    { schema: { querystring: ProjectQuery, body: Limits, response: { 200: AnyObject } } },
-    async (request) => {
-      const project = await projectOf(request, 'mta.limits.update');
-      const principal = permitted(request, 'mta.limits.update');
-      const body = request.body as { per_minute: number; per_day: number };
-      const after = { perMinute: body.per_minute, perDay: body.per_day };
-      const stored = await read.projectLimits(project);
-      const before = stored ?? deps.limitDefaults;
-      const conditional = ifMatch(request, limitsView(project, stored));
-      const raise = await prepareRaise(deps, project, { before, after }, null);
-      await transactor.transact(project, (tx) => {
-        if (conditional) tx.expectProjectLimits(project, stored);
-        tx.setProjectLimits(project, after);
-        raise?.record(tx);
-      });
-      raise?.committed();
-      if (raise !== null) deps.limitsRaised(project);
-      deps.logger.info({ project, before, after, by: callerOf(principal) }, 'limits were set');
-      return limitsView(project, after);
-    },
-  );
+  handle(ops.getLimits, async ({ principal, query }) => {
+    const project = await projectOf(principal, query.project);
+    return limitsView(project, await read.projectLimits(project));
+  });
+  handle(ops.setLimits, async ({ body, query, principal, ifMatch }) => {
+    const project = await projectOf(principal, query.project);
+    const after = { perMinute: body.per_minute, perDay: body.per_day };
+    const stored = await read.projectLimits(project);
+    const before = stored ?? deps.limitDefaults;
+    const conditional = ifMatch(limitsView(project, stored));
+    const raise = await prepareRaise(deps, project, { before, after }, null);
+    await transactor.transact(project, (tx) => {
+      if (conditional) tx.expectProjectLimits(project, stored);
+      tx.setProjectLimits(project, after);
+      raise?.record(tx);
+    });
+    raise?.committed();
+    if (raise !== null) deps.limitsRaised(project);
+    deps.logger.info({ project, before, after, by: callerOf(principal) }, 'limits were set');
+    return limitsView(project, after);
+  });
 
-  const windowView = ({ used, limit, remaining, roomAt, emptyAt }: WindowState) => ({
+  const windowView = ({ used, limit, remaining, roomAt, emptyAt }: WindowState): Window => ({
     used,
     limit,
     remaining,
@@ -92,35 +70,26 @@ export function mtaLimitRoutes(app: FastifyInstance, deps: ApiDeps): void {
     per_minute: windowView(perMinute),
     per_day: windowView(perDay),
   });
-  const pointView = (point: TrafficPoint) => ({
-    start: iso(point.start * 1000),
-    ...Object.fromEntries(TRAFFIC_KINDS.map((kind) => [kind, point[kind]])),
-  });
+  const pointView = ({ start, ...counts }: TrafficPoint): Point => ({ start: iso(start * 1000), ...counts });
   const seriesView = async (project: ProjectId, domain: DomainId | null) => {
     const { minutes, hours, days } = await readSeries(read, project, domain, clock.now());
     return { minutes: minutes.map(pointView), hours: hours.map(pointView), days: days.map(pointView) };
   };
-  app.get('/usage', { schema: { response: { 200: AnyObject } } }, async (request) => {
-    const { projectId } = permitted(request, 'mta.usage.get');
+  handle(ops.getUsage, async ({ projectId }) => {
     return {
       project: usageView(await limiter.usage(projectId, null, null)),
       series: await seriesView(projectId, null),
     };
   });
-  app.get(
-    '/domains/:id/usage',
-    { schema: { params: IdParams, response: { 200: AnyObject } } },
-    async (request) => {
-      const { projectId } = permitted(request, 'mta.domains.get');
-      const id = pathId<'mta-domain'>(request);
-      const domain = await read.domain(projectId, id);
-      // What a removed one sent and received is still told.
-      if (domain === null) found(await read.removedDomain(projectId, id));
-      return {
-        project: usageView(await limiter.usage(projectId, null, null)),
-        domain: usageView(await limiter.usage(projectId, id, domain)),
-        series: await seriesView(projectId, id),
-      };
-    },
-  );
+  handle(ops.getDomainUsage, async ({ params, projectId }) => {
+    const id = params.id;
+    const domain = await read.domain(projectId, id);
+    // What a removed one sent and received is still told.
+    if (domain === null) found(await read.removedDomain(projectId, id));
+    return {
+      project: usageView(await limiter.usage(projectId, null, null)),
+      domain: usageView(await limiter.usage(projectId, id, domain)),
+      series: await seriesView(projectId, id),
+    };
+  });
 }

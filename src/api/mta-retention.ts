@@ -1,12 +1,12 @@
 /** /mta/v1/retention: how retention stands, for operators; the console shows it to them where it falls behind. */
-import type { FastifyInstance } from 'fastify';
-import { permittedOnInstance } from './context.ts';
+
+import * as ops from '../contract/operations/mta-limits.ts';
+import type { Resources } from '../contract/resources/index.ts';
 import type { ApiDeps, RetentionStanding } from './deps.ts';
-import { AnyObject } from './schemas.ts';
+import type { Handle } from './handle.ts';
+import { iso } from './times.ts';
 
-const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
-
-export function retentionView({ due, behindSince, late, round }: RetentionStanding) {
+export function retentionView({ due, behindSince, late, round }: RetentionStanding): Resources['Retention'] {
   return {
     due_messages: due,
     behind_since: iso(behindSince),
@@ -22,9 +22,8 @@ export function retentionView({ due, behindSince, late, round }: RetentionStandi
           },
   };
 }
-export function mtaRetentionRoutes(app: FastifyInstance, { retention }: ApiDeps): void {
-  app.get('/retention', { schema: { response: { 200: AnyObject } } }, async (request) => {
-    permittedOnInstance(request, 'mta.retention.get');
+export function mtaRetentionRoutes(handle: Handle, { retention }: ApiDeps): void {
+  handle(ops.getRetention, async () => {
     return retentionView(await retention());
   });
 }

@@ -105,6 +105,25 @@ export async function sendList<T>(
     signal,
   );
 }
+/** A list as a handler gives it back; it is made while it is sent. */
+export interface Listing<V> {
+  sendTo(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
+  /** What its items are shown as; never called. */
+  readonly item?: () => V;
+}
+type Shown<T, V> = (item: T) => V | Promise<V>;
+/** Of pages that are read; `most` items where the caller names no limit. */
+export function list<T, V extends object>(
+  read: ReadPage<T>,
+  view: Shown<T, V>,
+  options: Pick<ListOptions<T>, 'beside' | 'of'> & { readonly most?: number } = {},
+): Listing<V> {
+  return { sendTo: (request, reply) => sendList(request, reply, read, view, options) };
+}
+/** Of a list that is there whole. */
+export function wholeList<T, V extends object>(whole: Whole<T>, view: Shown<T, V>): Listing<V> {
+  return { sendTo: (request, reply) => sendWhole(request, reply, whole, view) };
+}
 /** By the caller's project; a member who names none has a share of his own. */
 function sendPieces(
   { principal, self, routeOptions }: FastifyRequest,

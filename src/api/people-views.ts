@@ -1,11 +1,11 @@
 /** Members, sessions and what belongs to them as JSON. No hash, no secret, no token is among it. */
+import type { Resources } from '../contract/resources/index.ts';
 import type { People } from '../iam/people.ts';
 import type { Invitation, Member, Membership, Passkey, Session } from '../iam/people-types.ts';
 import { csrfToken } from '../iam/sessions.ts';
 import { methodsOf, missingOf } from '../iam/sign-in.ts';
 import type { ApiDeps } from './deps.ts';
-
-const iso = (ms: number) => new Date(ms).toISOString();
+import { iso } from './times.ts';
 
 export function createPeopleViews({
   deps,
@@ -16,7 +16,7 @@ export function createPeopleViews({
 }) {
   const { read } = deps;
   const url = (path: string) => `${deps.publicUrl()}${path}`;
-  const member = (m: Member) => ({
+  const member = (m: Member): Resources['ChangedAccount'] => ({
     id: m.id,
     email: m.email,
     name: m.name,
@@ -27,7 +27,13 @@ export function createPeopleViews({
   return {
     member,
     /** A member of a project. */
-    membership: ({ membership, member: m }: { membership: Membership; member: Member }) => ({
+    membership: ({
+      membership,
+      member: m,
+    }: {
+      membership: Membership;
+      member: Member;
+    }): Resources['Member'] => ({
       id: m.id,
       self: url(`/iam/v1/members/${m.id}`),
       email: m.email,
@@ -35,7 +41,7 @@ export function createPeopleViews({
       roles: membership.roles,
       created_at: iso(membership.createdAt),
     }),
-    invitation: (i: Invitation) => ({
+    invitation: (i: Invitation): Resources['Invitation'] => ({
       id: i.id,
       self: url(`/iam/v1/invitations/${i.id}`),
       email: i.email,
@@ -44,14 +50,14 @@ export function createPeopleViews({
       created_at: iso(i.createdAt),
       expires_at: iso(i.expiresAt),
     }),
-    passkey: (p: Passkey) => ({
+    passkey: (p: Passkey): Resources['Passkey'] => ({
       id: p.id,
       self: url(`/iam/v1/me/passkeys/${p.id}`),
       name: p.name,
       created_at: iso(p.createdAt),
-      last_used_at: p.lastUsedAt === null ? null : iso(p.lastUsedAt),
+      last_used_at: iso(p.lastUsedAt),
     }),
-    sessionItem: (s: Session, current: Session) => ({
+    sessionItem: (s: Session, current: Session): Resources['OwnSession'] => ({
       id: s.id,
       self: url(`/iam/v1/me/sessions/${s.id}`),
       state: s.state,
@@ -63,7 +69,7 @@ export function createPeopleViews({
       agent: s.agent,
     }),
     /** What the caller is told of his own session; the member as he is now. */
-    async session(session: Session, token: string) {
+    async session(session: Session, token: string): Promise<Resources['Session']> {
       const csrf = { csrf_token: csrfToken(deps.sealer, token) };
       const self = (await read.member(session.memberId))!;
       switch (session.state) {
@@ -89,7 +95,7 @@ export function createPeopleViews({
               self: url(`/iam/v1/projects/${project.id}`),
               name: project.name,
               roles: membership.roles,
-              closed_at: project.closedAt === null ? null : iso(project.closedAt),
+              closed_at: iso(project.closedAt),
             })),
             ...csrf,
           };

@@ -1,33 +1,32 @@
-/** Errors as RFC 9457 problems. What a caller may not see is not there: the same octets for foreign and unknown ids. */
+/** Errors as RFC 9457 problems. Another project's id, a deleted id and an unknown id all return the same 404. */
 import type { FastifyReply } from 'fastify';
+import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
 
 export class Problem extends Error {
   override name = 'Problem';
+  readonly type: ProblemName;
   readonly status: number;
-  readonly type: string;
   readonly title: string;
   /** JSON path of what is wrong */
   readonly field: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** `status`: another one than the type's, of a request that HTTP itself refuses. */
   constructor(
-    status: number,
-    type: string,
-    title: string,
+    type: ProblemName,
     detail: string,
-    more: { field?: string; headers?: Record<string, string> } = {},
+    more: { field?: string; headers?: Record<string, string>; status?: number } = {},
   ) {
     super(detail);
-    this.status = status;
     this.type = type;
-    this.title = title;
+    this.status = more.status ?? PROBLEMS[type].status;
+    this.title = PROBLEMS[type].title;
     this.field = more.field;
     this.headers = more.headers ?? {};
   }
 }
-export const notFound = () => new Problem(404, 'not-found', 'Not found', 'There is no such resource.');
+export const notFound = () => new Problem('not-found', 'There is no such resource.');
 export const invalid = (field: string, detail: string) =>
-  new Problem(400, 'validation', 'Validation failed', `${field}: ${detail}`, { field });
-export const conflict = (type: string, detail: string) => new Problem(409, type, 'Conflict', detail);
+  new Problem('validation', `${field}: ${detail}`, { field });
 
 /** The body of a problem as it is sent. */
 export function problemBody(problem: Problem): string {

@@ -4,7 +4,7 @@
  * JSON, so that nobody takes it for whole.
  */
 import type { Project } from '../iam/types.ts';
-import type { Rule } from '../rules/types.ts';
+import type { Rule, RuleOf } from '../rules/types.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { auditView } from './audit.ts';
 import type { Views } from './context.ts';
@@ -67,11 +67,11 @@ export async function* exportProject(
     'mta_domains',
     all((page) => read.domains(id, page)),
     (domain) => {
-      const rulesOf = (family: Rule['family']) =>
+      const rulesOf = <F extends Rule['family']>(family: F, view: (rule: RuleOf<F>) => object) =>
         array(
           `${family}_rules`,
           asked(() => read.rules(id, domain.id, family)),
-          views.rule,
+          view,
         );
       const keys = array(
         'dkim_keys',
@@ -83,13 +83,19 @@ export async function* exportProject(
           state,
         }),
       );
-      return object(views.domain(domain), rulesOf('incoming'), rulesOf('outgoing'), rulesOf('event'), keys);
+      return object(
+        views.domain(domain),
+        rulesOf('incoming', views.incomingRule),
+        rulesOf('outgoing', views.outgoingRule),
+        rulesOf('event', views.eventRule),
+        keys,
+      );
     },
   );
   yield* array(
     'event_rules',
     asked(() => read.rules(id, null, 'event')),
-    views.rule,
+    views.eventRule,
   );
   yield* array(
     'topics',

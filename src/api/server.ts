@@ -5,9 +5,9 @@
  */
 import type { RequestListener } from 'node:http';
 import type { SecureContext } from 'node:tls';
-import fastifySwagger from '@fastify/swagger';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { Service as ApiService } from '../contract/operation.ts';
 import { createPeople } from '../iam/people.ts';
 import { createIdempotency } from '../ledger/idempotency.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -18,7 +18,7 @@ import { createAuditRecorder } from './audit-recorder.ts';
 import { autoconfigRoutes } from './autoconfig.ts';
 import { ClientGone } from './client-gone.ts';
 import { consoleRoutes, readConsole } from './console-files.ts';
-import { createViews, type Document } from './context.ts';
+import { createViews } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { createDoor, DOOR_LIMITS, type DoorLimits } from './door.ts';
@@ -26,6 +26,7 @@ import { edjRoutes } from './edj.ts';
 import { edjEventRoutes } from './edj-events.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
 import { guard } from './guard.ts';
+import { createHandle, type Handle } from './handle.ts';
 import { iamRoutes } from './iam.ts';
 import { iamDomainRoutes } from './iam-domains.ts';
 import { takeJson } from './json-body.ts';
@@ -40,12 +41,12 @@ import { mtaLimitRoutes } from './mta-limits.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
 import { mtaRetentionRoutes } from './mta-retention.ts';
+import { mtaRuleRoutes } from './mta-rules.ts';
+import { openApi } from './openapi.ts';
 import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
 import { projectRoutes } from './projects.ts';
-import { REFERENCE } from './reference/index.ts';
-import { complete, type OpenApi } from './reference/reference.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
@@ -79,7 +80,6 @@ export interface Api extends Service {
 /** How long answers under way may take once the service stops, ms. */
 const STOP_MS = 5_000;
 const BODY_LIMIT = 16 * 1024 * 1024;
-const TITLES: Record<Document, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
 
 export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Api> {
   const audit = createAuditRecorder(given);
@@ -127,7 +127,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency(given);
   const peopleViews = createPeopleViews({ deps, people });
-  const documents: Partial<Record<Document, () => object>> = {};
+  const documents = { mta: openApi('mta'), edj: openApi('edj'), iam: openApi('iam') };
 
   takeJson(app);
   takeStreams(app, deps);
@@ -163,16 +163,16 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
 
   autoconfigRoutes(app, deps);
-  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/healthz', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
     const reason = deps.notReady();
     return reason === null ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
   });
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4').send(await deps.metrics.render()),
   );
   consoleRoutes(app, readConsole(), deps.random);
-  app.get('/docs', { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/docs', async (_request, reply) =>
     reply
       .type('text/html; charset=utf-8')
       .header(
@@ -180,81 +180,61 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
       )
       .header('x-content-type-options', 'nosniff')
-      .send(
-        docsPage(
-          deps.publicUrl(),
-          Object.values(documents).map((document) => document() as never),
-        ),
-      ),
+      .send(docsPage(deps.publicUrl(), Object.values(documents))),
   );
 
   async function part(
-    name: Document,
-    routes: (scope: FastifyInstance) => void,
-    open: (scope: FastifyInstance) => void = () => {},
+    name: ApiService,
+    routes: (handle: Handle) => void,
+    open: (handle: Handle, scope: FastifyInstance) => void = () => {},
   ): Promise<void> {
     await app.register(
       async (scope) => {
-        await scope.register(fastifySwagger, {
-          openapi: {
-            openapi: '3.1.0',
-            info: { title: TITLES[name], version: '1' },
-            components: {
-              securitySchemes: {
-                key: { type: 'http', scheme: 'basic' },
-                session: { type: 'apiKey', in: 'cookie', name: 'hikyaku_session' },
-              },
-            },
-            security: [{ key: [] }, { session: [] }],
-          },
-        });
-        let document: object | undefined;
-        documents[name] = () => (document ??= complete(scope.swagger() as OpenApi, REFERENCE));
-        let octets: Buffer | undefined;
+        const octets = Buffer.from(JSON.stringify(documents[name]));
         // The same octets for everybody: who does not read holds none of his own, and no key is asked for.
-        scope.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
-          octets ??= Buffer.from(JSON.stringify(documents[name]!()));
+        scope.get('/openapi.json', async (_request, reply) => {
           return reply.type(JSON_TYPE).send(octets);
         });
         await scope.register(async (guarded) => {
           guard(guarded, { deps, idempotency, sessions, audit });
           takeTurns(guarded, deps);
           tagResources(guarded);
-          routes(guarded);
+          routes(createHandle(guarded));
         });
-        await scope.register(async (unguarded) => open(unguarded));
+        await scope.register(async (unguarded) => open(createHandle(unguarded), unguarded));
       },
       { prefix: `/${name}/v1` },
     );
   }
-  await part('mta', (scope) => {
-    mtaDomainRoutes(scope, deps, views);
-    mtaDkimRoutes(scope, deps);
-    mtaDnsProviderRoutes(scope, deps);
-    mtaMessageRoutes(scope, deps, views);
-    mtaQueueRoutes(scope, deps);
-    mtaLimitRoutes(scope, deps);
-    mtaRetentionRoutes(scope, deps);
-    mtaLimitRequestRoutes(scope, deps);
+  await part('mta', (handle) => {
+    mtaDomainRoutes(handle, deps, views);
+    mtaRuleRoutes(handle, deps, views);
+    mtaDkimRoutes(handle, deps);
+    mtaDnsProviderRoutes(handle, deps);
+    mtaMessageRoutes(handle, deps, views);
+    mtaQueueRoutes(handle, deps);
+    mtaLimitRoutes(handle, deps);
+    mtaRetentionRoutes(handle, deps);
+    mtaLimitRequestRoutes(handle, deps);
   });
-  await part('edj', (scope) => {
-    edjRoutes(scope, deps, views);
-    edjEventRoutes(scope, deps, () => stop.asked);
+  await part('edj', (handle) => {
+    edjRoutes(handle, deps, views);
+    edjEventRoutes(handle, deps, () => stop.asked);
   });
   await part(
     'iam',
-    (scope) => {
-      iamRoutes(scope, deps, views);
-      iamDomainRoutes(scope, deps, views);
-      projectRoutes(scope, deps, views);
-      memberRoutes(scope, deps, peopleViews);
-      roleRoutes(scope, deps);
-      auditRoutes(scope, deps);
-      meRoutes(scope, deps, people, sessions, peopleViews);
+    (handle) => {
+      iamRoutes(handle, deps, views);
+      iamDomainRoutes(handle, deps, views);
+      projectRoutes(handle, deps, views);
+      memberRoutes(handle, deps, peopleViews);
+      roleRoutes(handle, deps);
+      auditRoutes(handle, deps);
+      meRoutes(handle, deps, people, sessions, peopleViews);
     },
-    (scope) => {
+    (handle, scope) => {
       audit.attach(scope);
-      sessionRoutes(scope, { deps, people, sessions, audit, views: peopleViews });
+      sessionRoutes(handle, { deps, people, sessions, audit, views: peopleViews });
     },
   );
   await app.ready();
@@ -282,29 +262,20 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
 function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string): Problem {
   if (error instanceof Problem) return error;
   // Nobody reads it.
-  if (error instanceof ClientGone) return new Problem(400, 'bad-request', 'Bad request', error.message);
+  if (error instanceof ClientGone) return new Problem('bad-request', error.message);
   if (error instanceof ConflictError)
-    return new Problem(409, 'conflict', 'Conflict', `already taken or in use: ${error.what}`);
+    return new Problem('conflict', `already taken or in use: ${error.what}`);
   if (error instanceof StaleError)
-    return new Problem(409, 'conflict', 'Conflict', 'the resource was changed or removed meanwhile');
+    return new Problem('conflict', 'the resource was changed or removed meanwhile');
   if (error instanceof StoreError) {
     return error.retryable
-      ? new Problem(
-          507,
-          'insufficient-storage',
-          'Insufficient storage',
-          'it could not be stored, try again later',
-          { headers: { 'retry-after': '60' } },
-        )
-      : new Problem(
-          503,
-          'store-unavailable',
-          'Store unavailable',
-          'the store does not take writes, try again later',
-        );
+      ? new Problem('insufficient-storage', 'it could not be stored, try again later', {
+          headers: { 'retry-after': '60' },
+        })
+      : new Problem('store-unavailable', 'the store does not take writes, try again later');
   }
   if (error instanceof NoPlace)
-    return new Problem(503, 'too-busy', 'Too busy', 'no place for it came free in time, try again later', {
+    return new Problem('too-busy', 'no place for it came free in time, try again later', {
       headers: { 'retry-after': '10' },
     });
   const { validation, validationContext, statusCode, message } = error as FastifyError;
@@ -321,26 +292,17 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
         .replaceAll('/', '.') ||
       (validationContext ?? 'body');
     return new Problem(
-      400,
       'validation',
-      'Validation failed',
       `${field}: ${named.additionalProperties === undefined ? (first?.message ?? message) : 'is not a known field'}`,
       {
         field,
       },
     );
   }
-  if (statusCode === 413)
-    return new Problem(413, 'body-too-large', 'Body too large', `at most ${BODY_LIMIT} octets are taken`);
-  if (statusCode === 415)
-    return new Problem(415, 'unsupported-media-type', 'Unsupported media type', message);
+  if (statusCode === 413) return new Problem('body-too-large', `at most ${BODY_LIMIT} octets are taken`);
+  if (statusCode === 415) return new Problem('unsupported-media-type', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new Problem(statusCode, 'bad-request', 'Bad request', message);
+    return new Problem('bad-request', message, { status: statusCode });
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');
-  return new Problem(
-    500,
-    'internal',
-    'Internal error',
-    `something went wrong here; the log knows it as ${requestId}`,
-  );
+  return new Problem('internal', `something went wrong here; the log knows it as ${requestId}`);
 }

@@ -74,9 +74,7 @@ export function createSessions(deps: SessionDeps): Sessions {
       (site !== undefined && site !== 'same-origin');
     if (strange)
       throw new Problem(
-        403,
         'cross-site',
-        'Not from here',
         'a change with a session must come from a page of this service (Origin or Sec-Fetch-Site)',
       );
   }
@@ -106,9 +104,7 @@ export function createSessions(deps: SessionDeps): Sessions {
       const given = request.headers['hikyaku-csrf'];
       if (typeof given !== 'string' || !isCsrfToken(sealer, token, given))
         throw new Problem(
-          403,
           'csrf-token',
-          'CSRF token',
           "the header Hikyaku-CSRF must hold the session's csrf_token (GET /iam/v1/session)",
         );
     },

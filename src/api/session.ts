@@ -3,11 +3,12 @@
  * in a new cookie; every step, taken or refused, is in the audit; what is refused does not say whether the address, the
  * password or the code was wrong.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import * as ops from '../contract/operations/people.ts';
 import type { Attempted } from '../iam/attempts.ts';
-import { type Introduction, openLink } from '../iam/links.ts';
-import type { Assertion } from '../iam/passkeys.ts';
+import { openLink } from '../iam/links.ts';
 import type { People } from '../iam/people.ts';
 import type { Begun } from '../iam/sessions.ts';
 import { INSTANCE } from '../runtime/ids.ts';
@@ -15,10 +16,12 @@ import type { AuditRecorder } from './audit-recorder.ts';
 import type { ApiDeps } from './deps.ts';
 import { emailOf } from './email.ts';
 import { tooMany } from './guard.ts';
+import type { Handle } from './handle.ts';
 import type { PeopleViews } from './people-views.ts';
-import { conflict, invalid, Problem } from './problems.ts';
-import { AnyObject, Language, ResourceName } from './schemas.ts';
+import { invalid, Problem } from './problems.ts';
 import { originOf, type SelfSession, type Sessions } from './session-cookie.ts';
+
+const WRONG_CODE = 'the code is wrong or was used before';
 
 export interface SessionRouteDeps {
   readonly deps: ApiDeps;
@@ -27,12 +30,11 @@ export interface SessionRouteDeps {
   readonly audit: Pick<AuditRecorder<never>, 'failed'>;
   readonly views: PeopleViews;
 }
-const Code = Type.Object({ code: Type.String({ maxLength: 100 }) }, { additionalProperties: false });
+const _Code = Type.Object({ code: Type.String({ maxLength: 100 }) }, { additionalProperties: false });
 
-export function sessionRoutes(app: FastifyInstance, given: SessionRouteDeps): void {
+export function sessionRoutes(handle: Handle, given: SessionRouteDeps): void {
   const { deps, people, sessions, audit, views } = given;
   const { signIn } = people;
-  const answers = { schema: { response: { 200: AnyObject } } };
 
   async function answer(reply: FastifyReply, { session, token }: Begun) {
     sessions.set(reply, token, session);
@@ -48,135 +50,89 @@ export function sessionRoutes(app: FastifyInstance, given: SessionRouteDeps): vo
     }
     deps.notices.tell('auth-refused', request.ip, request.id);
     if (request.audit !== null) await audit.failed(request.audit);
-    throw new Problem(401, 'sign-in-refused', 'Not signed in', detail);
+    throw new Problem('sign-in-refused', detail);
   }
   /** The session whose second factor is awaited; the step is its member's. */
   async function awaiting(request: FastifyRequest): Promise<SelfSession> {
     const self = await sessions.of(request);
-    if (self === null)
-      throw new Problem(401, 'unauthenticated', 'Unauthenticated', 'the password comes first');
+    if (self === null) throw new Problem('unauthenticated', 'the password comes first');
     sessions.mayChange(request, self);
     if (self.session.state !== 'second_factor')
-      throw conflict('no-second-factor', 'the session awaits no second factor');
+      throw new Problem('no-second-factor', 'the session awaits no second factor');
     if (request.audit !== null) request.audit.actor = { kind: 'member', id: self.member.id };
     return self;
   }
 
-  app.get('/session', answers, async (request, reply) => {
+  handle(ops.currentSession, async ({ request, reply }) => {
     reply.header('cache-control', 'no-store');
     const self = await sessions.of(request);
-    return self === null ? { state: 'signed_out' } : views.session(self.session, self.token);
+    return self === null ? ({ state: 'signed_out' } as const) : views.session(self.session, self.token);
   });
-  app.post(
-    '/session',
-    {
-      config: { step: 'iam.sessions.password' },
-      schema: {
-        body: Type.Object(
-          { email: Type.String({ maxLength: 500 }), password: Type.String({ maxLength: 5000 }) },
-          { additionalProperties: false },
-        ),
-        ...answers.schema,
-      },
-    },
-    async (request, reply) => {
-      sessions.fromOurPages(request);
-      const { email, password } = request.body as { email: string; password: string };
-      const attempted = await signIn.password(email, password, originOf(request), ({ id }) => {
-        if (request.audit !== null) request.audit.actor = { kind: 'member', id };
-      });
-      return answer(reply, await passed(request, attempted, 'e-mail or password is wrong'));
-    },
-  );
-  for (const method of ['totp', 'recovery'] as const)
-    app.post(
-      `/session/${method}`,
-      { config: { step: `iam.sessions.${method}` }, schema: { body: Code, ...answers.schema } },
-      async (request, reply) => {
-        const { session, origin } = await awaiting(request);
-        const attempted = await signIn[method](session, (request.body as { code: string }).code, origin);
-        return answer(reply, await passed(request, attempted, 'the code is wrong or was used before'));
+  handle(ops.signInByPassword, async ({ body, request, reply }) => {
+    sessions.fromOurPages(request);
+    const { email, password } = body;
+    const attempted = await signIn.password(email, password, originOf(request), ({ id }) => {
+      if (request.audit !== null) request.audit.actor = { kind: 'member', id };
+    });
+    return answer(reply, await passed(request, attempted, 'e-mail or password is wrong'));
+  });
+  handle(ops.signInByTotp, async ({ body, request, reply }) => {
+    const { session, origin } = await awaiting(request);
+    return answer(reply, await passed(request, await signIn.totp(session, body.code, origin), WRONG_CODE));
+  });
+  handle(ops.signInByRecoveryCode, async ({ body, request, reply }) => {
+    const { session, origin } = await awaiting(request);
+    return answer(
+      reply,
+      await passed(request, await signIn.recovery(session, body.code, origin), WRONG_CODE),
+    );
+  });
+  handle(ops.signInPasskeyOptions, async ({ request }) => {
+    const { session } = await awaiting(request);
+    // Asking for them is no attempt yet.
+    if (request.audit !== null) request.audit.written = true;
+    const options = await signIn.passkeyOptions(session);
+    if (options === null) throw new Problem('no-passkey', 'there is no passkey that could be used here');
+    return options;
+  });
+  handle(ops.signInByPasskey, async ({ body, request, reply }) => {
+    const { session, origin } = await awaiting(request);
+    const { response } = body;
+    const attempted = await signIn.passkey(session, response, origin);
+    return answer(reply, await passed(request, attempted, 'the passkey was not accepted'));
+  });
+  handle(ops.openLink, async ({ body, request, reply }) => {
+    sessions.fromOurPages(request);
+    const { token, ...about } = body;
+    const email = about.email === undefined ? undefined : emailOf(about.email, 'email');
+    const attempted = await deps.attempts.attempt(
+      { address: request.ip, kind: 'link', name: '' },
+      async () => {
+        const opened = await openLink(
+          {
+            ...deps,
+            found: ({ id }) => {
+              if (request.audit !== null) request.audit.actor = { kind: 'member', id };
+            },
+          },
+          token,
+          { ...about, email },
+          originOf(request),
+        );
+        return opened.kind === 'gone' ? null : opened;
       },
     );
-  app.post(
-    '/session/passkey/options',
-    { config: { step: 'iam.sessions.passkey_options' }, ...answers },
-    async (request) => {
-      const { session } = await awaiting(request);
-      // Asking for them is no attempt yet.
-      if (request.audit !== null) request.audit.written = true;
-      const options = await signIn.passkeyOptions(session);
-      if (options === null) throw conflict('no-passkey', 'there is no passkey that could be used here');
-      return options;
-    },
-  );
-  app.post(
-    '/session/passkey',
-    {
-      config: { step: 'iam.sessions.passkey' },
-      schema: {
-        body: Type.Object({ response: AnyObject }, { additionalProperties: false }),
-        ...answers.schema,
-      },
-    },
-    async (request, reply) => {
-      const { session, origin } = await awaiting(request);
-      const { response } = request.body as { response: Assertion };
-      if (typeof response.id !== 'string') throw invalid('response', 'is no answer of an authenticator');
-      const attempted = await signIn.passkey(session, response, origin);
-      return answer(reply, await passed(request, attempted, 'the passkey was not accepted'));
-    },
-  );
-  app.post(
-    '/session/link',
-    {
-      config: { step: 'iam.sessions.link' },
-      schema: {
-        body: Type.Object(
-          {
-            token: Type.String({ maxLength: 100 }),
-            email: Type.Optional(Type.String({ maxLength: 500 })),
-            name: Type.Optional(ResourceName),
-            language: Type.Optional(Language),
-          },
-          { additionalProperties: false },
-        ),
-        ...answers.schema,
-      },
-    },
-    async (request, reply) => {
-      sessions.fromOurPages(request);
-      const { token, ...about } = request.body as Introduction & { token: string };
-      const email = about.email === undefined ? undefined : emailOf(about.email, 'email');
-      const attempted = await deps.attempts.attempt(
-        { address: request.ip, kind: 'link', name: '' },
-        async () => {
-          const opened = await openLink(
-            {
-              ...deps,
-              found: ({ id }) => {
-                if (request.audit !== null) request.audit.actor = { kind: 'member', id };
-              },
-            },
-            token,
-            { ...about, email },
-            originOf(request),
-          );
-          return opened.kind === 'gone' ? null : opened;
-        },
-      );
-      const opened = await passed(request, attempted, 'the link is not known, was used, or is too old');
-      switch (opened.kind) {
-        case 'email-needed':
-          throw invalid('email', 'the link names nobody: say your e-mail address');
-        case 'sign-in-first':
-          throw conflict('sign-in-first', 'sign in with that e-mail address, then accept the invitation');
-        case 'ok':
-          return answer(reply, opened.begun);
-      }
-    },
-  );
-  app.delete('/session', { config: { step: 'iam.sessions.delete' } }, async (request, reply) => {
+    const opened = await passed(request, attempted, 'the link is not known, was used, or is too old');
+    switch (opened.kind) {
+      case 'email-needed':
+        throw invalid('email', 'the link names nobody: say your e-mail address');
+      case 'sign-in-first':
+        throw new Problem('sign-in-first', 'sign in with that e-mail address, then accept the invitation');
+      case 'ok':
+        return answer(reply, opened.begun);
+    }
+  });
+  handle(ops.signOut, async ({ request, reply }) => {
     const self = await sessions.of(request);
     if (self !== null) {
       sessions.mayChange(request, self);
@@ -184,6 +140,5 @@ export function sessionRoutes(app: FastifyInstance, given: SessionRouteDeps): vo
       await deps.transactor.transact(INSTANCE, (tx) => tx.deleteSession(self.member.id, self.session.id));
     } else if (request.audit !== null) request.audit.written = true;
     sessions.clear(reply);
-    return reply.code(204).send();
   });
 }

@@ -8,3 +8,9 @@ export function timeOf(text: string, field: string): number {
   if (Number.isNaN(ms)) throw invalid(field, 'is not an ISO 8601 time with a zone');
   return ms;
 }
+
+/** A moment of wall time (ms) as RFC 3339 has it; null stays null. */
+export function iso<T extends number | null>(ms: T): T extends number ? string : null;
+export function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -41,11 +41,7 @@ function shareOf({ principal, self }: FastifyRequest): string {
   return self === null ? principal!.projectId : `member ${self.member.id}`;
 }
 function tooMany(): Problem {
-  return new Problem(
-    429,
-    'too-many-in-flight',
-    'Too many in flight',
-    'too many requests are in flight: wait for their answers',
-    { headers: { 'retry-after': '1' } },
-  );
+  return new Problem('too-many-in-flight', 'too many requests are in flight: wait for their answers', {
+    headers: { 'retry-after': '1' },
+  });
 }

@@ -4,9 +4,10 @@
  * the message's project (hosted recipients settle in the commit that accepts them), and again if that one failed.
  */
 import { classifyReply, classifyStatus } from '../bounces/classify.ts';
+import type { EventContent } from '../contract/event-contents.ts';
+import type { DeliveryEventName } from '../contract/events.ts';
 import type { DomainReader } from '../domains/types.ts';
 import type { SettleTx } from '../edj/types.ts';
-import type { DeliveryEventContent, DeliveryEventName } from '../events/catalogue.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
 import { DEFAULT_SENDING, keptMs, type LimitReader, type SendingSettings } from '../limits/types.ts';
 import type { EventRule, RuleReader } from '../rules/types.ts';
@@ -157,7 +158,7 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     }
     const wanted = isTold(row, name, now) ? rules.filter((rule) => rule.names.includes(name)) : [];
     if (wanted.length > 0) {
-      const content: DeliveryEventContent = {
+      const content: EventContent<DeliveryEventName> = {
         id: message.id,
         message_id: message.messageIdHeader,
         domain: domain === null ? null : { id: domain.id, name: domain.name },

@@ -1,36 +1,22 @@
-/** What happens to a domain as events of its project: names, contents, and the seam by which they are published. */
-import type { ProjectId, TopicId } from '../runtime/ids.ts';
-import type { Words } from './findings.ts';
+/** What happens to a domain, as an event of its project: in words, and to the topic of the domain as well. */
+import type { EventContent } from '../contract/event-contents.ts';
+import type { ProjectEvents } from '../rules/project-events.ts';
+import type { TopicId } from '../runtime/ids.ts';
 
-export type DomainEventName =
-  | 'domain.verified'
-  | 'domain.dns_error'
-  | 'domain.dns_recovered'
-  | 'dkim.rotated';
-export interface DomainProblem extends Partial<Words> {
-  readonly item: 'mx' | 'spf' | 'dkim' | 'ownership';
-  readonly status: string;
-  readonly expected: readonly string[];
-  readonly found: readonly string[];
+export type DomainEventName = 'domain.verified' | 'domain.dns_error' | 'domain.dns_recovered';
+export type DomainEventContent = EventContent<DomainEventName>;
+export type DomainProblem = NonNullable<DomainEventContent['problems']>[number];
+export type KeyEventContent = EventContent<'dkim.rotated'>;
+
+/** Records what happened in the transaction that did it. `topic`: the domain's own, beside those of the event rules. */
+export function announce<Tx, N extends DomainEventName | 'dkim.rotated'>(
+  events: ProjectEvents<Tx>,
+  tx: Tx,
+  name: N,
+  content: EventContent<N>,
+  topic: TopicId | null,
+): void {
+  const { domain, message }: { readonly domain: string; readonly message?: string } = content;
+  const summary = `${name}: ${domain}${message === undefined ? '' : `\n${message}`}`;
+  events.record(tx, name, content, { summary, topic });
 }
-export interface DomainEventContent extends Partial<Words> {
-  readonly domain: string;
-  /** What is missing or wrong; empty in dns_recovered. */
-  readonly problems?: readonly DomainProblem[];
-  /** ISO 8601 */
-  readonly checked_at?: string;
-  /** ISO 8601: when the ownership ends if nothing changes. */
-  readonly ends_at?: string;
-  /** In dkim.rotated: what the key has become. */
-  readonly stage?: 'pending' | 'active' | 'retired';
-  readonly selector?: string;
-  readonly record?: { readonly name: string; readonly type: 'CNAME' | 'TXT'; readonly value: string };
-}
-export interface Announcement<Tx> {
-  /** In the transaction of what it tells of. `topic`: the domain's own topic, beside those of the project's event rules. */
-  record(tx: Tx, name: DomainEventName, content: DomainEventContent, topic: TopicId | null): void;
-  /** After the commit. */
-  committed(): void;
-}
-/** Reads what publishing needs; what it gives is called inside the recording. */
-export type Announce<Tx> = (project: ProjectId) => Promise<Announcement<Tx>>;

@@ -1,6 +1,8 @@
 /** The checker on a fake clock, a literal zone and a store of one map. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EventContent } from '../contract/event-contents.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -88,9 +90,11 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
     },
     clock,
     logger: silentLogger,
-    announce: async () => ({
-      record: (_tx, name, { problems = [] }) =>
-        void events.push([name, ...problems.map(({ item }) => item)].join(' ')),
+    projectEvents: async () => ({
+      record: (_tx: unknown, name: string, content: object) => {
+        const { problems = [] } = content as EventContent<'domain.dns_error'>;
+        events.push([name, ...problems.map(({ item }) => item)].join(' '));
+      },
       committed: () => void told.push(events.length),
     }),
   });

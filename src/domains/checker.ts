@@ -8,6 +8,7 @@
  * that are looked at together are written together, with a rest between. Errors of the store are logged and tried again
  * next round.
  */
+import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -16,7 +17,7 @@ import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { Announce, DomainEventContent, DomainEventName, DomainProblem } from './announce.ts';
+import { announce, type DomainEventContent, type DomainEventName, type DomainProblem } from './announce.ts';
 import { checkDomain } from './dns-check.ts';
 import type { DnsExpectations } from './dns-records.ts';
 import { inWords } from './findings.ts';
@@ -36,7 +37,7 @@ export interface CheckerDeps<Tx extends DomainTx> {
   readonly logger: Logger;
   /** Whether this node makes the rounds now: one of those that share a store does. */
   readonly mayRun?: () => Promise<boolean>;
-  readonly announce: Announce<Tx>;
+  readonly projectEvents: PrepareProjectEvents<Tx>;
 }
 export interface Checker extends Service {
   /** Checks now and stores; null where there is no such domain. Rejects with what the store rejects with. */
@@ -155,14 +156,15 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     found: (tx: Tx) => void,
     event: { readonly name: DomainEventName; readonly content: DomainEventContent } | null,
   ): Promise<void> {
-    const announcement = event === null && steps.events.length === 0 ? null : await deps.announce(projectId);
+    const events = event === null && steps.events.length === 0 ? null : await deps.projectEvents(projectId);
     await transactor.transact(projectId, (tx) => {
       found(tx);
       recordKeySteps(tx, steps);
-      if (event !== null) announcement?.record(tx, event.name, event.content, defaultTopicId);
-      for (const content of steps.events) announcement?.record(tx, 'dkim.rotated', content, defaultTopicId);
+      if (events === null) return;
+      if (event !== null) announce(events, tx, event.name, event.content, defaultTopicId);
+      for (const content of steps.events) announce(events, tx, 'dkim.rotated', content, defaultTopicId);
     });
-    announcement?.committed();
+    events?.committed();
   }
   /** A key that someone else has moved meanwhile is looked at once more. */
   async function checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {

@@ -1,6 +1,8 @@
 /** Who gets a domain, and how it is lost, on a fake clock with DNS as a literal zone. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EventContent } from '../contract/event-contents.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -79,16 +81,11 @@ function setUp(...owners: { project: string; verified: boolean; seen?: boolean }
     },
     resolvers: zones.map((zone) => createZoneResolver(zone)),
     clock,
-    announce: async (project: ProjectId) => ({
-      record: (
-        _tx: unknown,
-        name: string,
-        content: { problems?: readonly { status: string }[] },
-        topic: unknown,
-      ) =>
-        void events.push(
-          [project, name, ...(content.problems ?? []).map(({ status }) => status), topic].join(' '),
-        ),
+    projectEvents: async (project: ProjectId) => ({
+      record(_tx: unknown, name: string, content: object, { topic = null }: { topic?: unknown }) {
+        const { problems = [] } = content as EventContent<'domain.dns_error'>;
+        events.push([project, name, ...problems.map(({ status }) => status), topic].join(' '));
+      },
       committed() {},
     }),
     cancelQueued: (_p: ProjectId, id: DomainId, cause: string) => void cancelled.push(`${id}: ${cause}`),

@@ -4,11 +4,12 @@
  * its project is told. Where both are there nothing moves, and it is said which record must go. Invariants: no answer
  * names the holder; what DNS fails to tell moves nothing. Rejects with what the store rejects with.
  */
+import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { OwnedDomainId, ProjectId } from '../runtime/ids.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import type { Announce } from './announce.ts';
+import { announce } from './announce.ts';
 import {
   challengeRecord,
   checkOwnershipEverywhere,
@@ -32,7 +33,7 @@ export interface ClaimDeps<Tx extends DomainTx & OwnershipTx> {
   };
   readonly resolvers: readonly Resolver[];
   readonly clock: Clock;
-  readonly announce: Announce<Tx>;
+  readonly projectEvents: PrepareProjectEvents<Tx>;
   readonly cancelQueued: CancelQueued;
 }
 export type ClaimResult =
@@ -45,13 +46,13 @@ export type ClaimResult =
 export function createClaims<Tx extends DomainTx & OwnershipTx>(
   deps: ClaimDeps<Tx>,
 ): (owned: Owned) => Promise<ClaimResult> {
-  const { transactor, reader, resolvers, clock, announce } = deps;
+  const { transactor, reader, resolvers, clock, projectEvents } = deps;
 
   async function verified(owned: Owned, holder: Owned | null): Promise<ClaimResult> {
     const now = clock.now();
     const proof = seenNow(now);
-    const told = await announce(owned.projectId);
-    const former = holder === null ? null : await announce(holder.projectId);
+    const told = await projectEvents(owned.projectId);
+    const former = holder === null ? null : await projectEvents(holder.projectId);
     const found = holder === null ? null : await reader.findDomain(owned.name);
     const setUp = found?.projectId === holder?.projectId ? found : null;
     await transactor.transact(owned.projectId, (tx) => {
@@ -62,10 +63,11 @@ export function createClaims<Tx extends DomainTx & OwnershipTx>(
           ended: { at: now, reason: 'moved' },
         });
         if (setUp !== null) recordRemoval(tx, setUp, 'moved', now);
-        former.record(tx, 'domain.dns_error', movedAway(holder, now), setUp?.defaultTopicId ?? null);
+        announce(former, tx, 'domain.dns_error', movedAway(holder, now), setUp?.defaultTopicId ?? null);
       }
       tx.verifyOwnedDomain(owned.projectId, owned.id, now, proof);
-      told.record(
+      announce(
+        told,
         tx,
         'domain.verified',
         { domain: owned.name, checked_at: new Date(now).toISOString() },

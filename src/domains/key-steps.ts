@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import type { Sealer } from '../runtime/sealing.ts';
-import type { DomainEventContent } from './announce.ts';
+import type { KeyEventContent } from './announce.ts';
 import { delegationTarget, freeSelector, keyRecord } from './delegation.ts';
 import { sightKey } from './dkim-check.ts';
 import { kindOf, makeDkimKey } from './dkim-keys.ts';
@@ -28,7 +28,7 @@ export interface KeySteps {
   /** Retired ones whose names the fresh ones take over. */
   readonly gone: readonly DkimKey[];
   readonly fresh: readonly DkimKey[];
-  readonly events: readonly DomainEventContent[];
+  readonly events: readonly KeyEventContent[];
 }
 
 /** `rotate`: successors that are due are made, too. */
@@ -86,7 +86,7 @@ function about(domain: MtaDomain, key: DkimKey, zone: string | null) {
   return { domain: domain.name, selector: key.selector, record: keyRecord(key, domain.name, zone) };
 }
 /** Also for a key made by hand. */
-export function tellPending(domain: MtaDomain, key: DkimKey, zone: string | null): DomainEventContent {
+export function tellPending(domain: MtaDomain, key: DkimKey, zone: string | null): KeyEventContent {
   return { ...about(domain, key, zone), stage: 'pending', ...keyWords(domain, key, zone) };
 }
 function tellMove(
@@ -94,7 +94,7 @@ function tellMove(
   { key, from }: KeyMove,
   all: readonly KeyMove[],
   zone: string | null,
-): DomainEventContent[] {
+): KeyEventContent[] {
   const content = about(domain, key, zone);
   if (key.state === 'retired') return [{ ...content, stage: 'retired', ...keyWords(domain, key, zone) }];
   if (key.state !== 'active' || from !== 'pending') return [];

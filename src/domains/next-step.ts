@@ -5,8 +5,6 @@ import type { DnsCheckItem, MtaDomain } from './types.ts';
 export interface NextStep {
   /** Stable; what programs go by. */
   readonly code:
-    | 'publish_challenge'
-    | 'verify_again'
     | 'check_dns'
     | 'publish_mx'
     | 'publish_spf'

@@ -4,13 +4,14 @@
  * ends, and with it what was set up on it. Invariants: a failure of DNS ends nothing, and neither does absence in a domain
  * whose challenge was never seen (sandbox, --verified). Errors of the store are logged and tried again next round.
  */
+import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { OwnedDomainId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { Announce, DomainEventName } from './announce.ts';
+import { announce, type DomainEventName } from './announce.ts';
 import type { OwnershipTx } from './claims.ts';
 import {
   afterLook,
@@ -34,7 +35,7 @@ export interface KeeperDeps<Tx extends DomainTx & OwnershipTx> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mayRun?: () => Promise<boolean>;
-  readonly announce: Announce<Tx>;
+  readonly projectEvents: PrepareProjectEvents<Tx>;
   readonly cancelQueued: CancelQueued;
 }
 const DAY_MS = 86_400_000;
@@ -70,30 +71,25 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
         : next.lostChecks === 0 && told
           ? 'domain.dns_recovered'
           : null;
-    const announcement = event === null ? null : await deps.announce(owned.projectId);
+    const events = event === null ? null : await deps.projectEvents(owned.projectId);
     const setUp = await domainOf(owned);
     await transactor.transact(owned.projectId, (tx) => {
       tx.noteProof(owned.projectId, owned.id, next);
-      if (event !== null)
-        announcement?.record(tx, event, contentOf(owned, next, now), setUp?.defaultTopicId ?? null);
+      if (event !== null && events !== null)
+        announce(events, tx, event, contentOf(owned, next, now), setUp?.defaultTopicId ?? null);
     });
-    announcement?.committed();
+    events?.committed();
   }
   async function end(owned: Owned, proof: Proof, now: number): Promise<void> {
-    const announcement = await deps.announce(owned.projectId);
+    const events = await deps.projectEvents(owned.projectId);
     const setUp = await domainOf(owned);
     const ended = { ...proof, ended: { at: now, reason: 'lost' as const } };
     await transactor.transact(owned.projectId, (tx) => {
       tx.releaseOwnedDomain(owned.projectId, owned.id, ended);
       if (setUp !== null) recordRemoval(tx, setUp, 'lost', now);
-      announcement.record(
-        tx,
-        'domain.dns_error',
-        contentOf(owned, ended, now),
-        setUp?.defaultTopicId ?? null,
-      );
+      announce(events, tx, 'domain.dns_error', contentOf(owned, ended, now), setUp?.defaultTopicId ?? null);
     });
-    announcement.committed();
+    events.committed();
     if (setUp !== null) deps.cancelQueued(setUp.projectId, setUp.id, REMOVED_CAUSES.lost);
     logger.warn(
       { domain: owned.name },

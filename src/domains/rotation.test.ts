@@ -1,6 +1,8 @@
 /** Steps of keys, and 24 days of a domain whose DNS takes up to five days to be the same everywhere. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EventContent } from '../contract/event-contents.ts';
 import type { Domain } from '../mail/domain.ts';
 import { readHeaderSection } from '../mail/headers.ts';
 import type { DkimKeyId, DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
@@ -222,10 +224,11 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
       random,
       clock,
       logger: silentLogger,
-      announce: async () => ({
-        record(_tx, name, { stage, selector }) {
+      projectEvents: async () => ({
+        record(_tx: unknown, name: string, content: object) {
           assert.equal(name, 'dkim.rotated');
-          stages.push({ stage: stage!, selector: selector!, day: (clock.now() - start) / DAY });
+          const { stage, selector } = content as EventContent<'dkim.rotated'>;
+          stages.push({ stage, selector, day: (clock.now() - start) / DAY });
         },
         committed() {},
       }),

@@ -1,15 +1,16 @@
 /** Publishing to a topic: one event row, and with it one pending delivery for each subscriber of that moment. */
-import type { EventName } from '../events/catalogue.ts';
+import type { EventContent } from '../contract/event-contents.ts';
+import type { EventName } from '../contract/events.ts';
 import type { EventId, MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { EdjTx } from './types.ts';
 
-export interface Publication {
+export interface Publication<N extends EventName> {
   readonly project: ProjectId;
   readonly topicId: TopicId;
   readonly service: 'mta' | 'edj';
-  readonly name: EventName;
-  readonly content: unknown;
+  readonly name: N;
+  readonly content: EventContent<N>;
   /** At most 8 KiB. */
   readonly summary: string;
   readonly messageId?: MessageId;
@@ -20,10 +21,10 @@ export interface Publication {
 }
 
 /** Records the event in the caller's transaction and returns its id. */
-export function recordPublish(
+export function recordPublish<N extends EventName>(
   tx: Pick<EdjTx, 'insertEvent'>,
   deps: { readonly random: Random; readonly now: number },
-  publication: Publication,
+  publication: Publication<N>,
 ): EventId {
   const id = deps.random.id<'event'>();
   tx.insertEvent({

@@ -3,6 +3,7 @@
  * password ends all other sessions; a second factor remains as long as the account is in use; what was missing and is set
  * now leads on, to being signed in where the password was proved or set on the way, else to the second factor.
  */
+import type { Resources } from '../contract/resources/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE, type PasskeyId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
@@ -10,7 +11,7 @@ import type { Sealer } from '../runtime/sealing.ts';
 import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
 import type { Attempted, Attempts } from './attempts.ts';
 import { createRecoveryCodes, createTotp, totpStep } from './one-time-codes.ts';
-import { type Ceremonies, newChallenge, PasskeyRefused, type Registration } from './passkeys.ts';
+import { type AuthenticatorAnswer, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
 import type { Member, Passkey, PeopleReader, PeopleTx, Session, SessionState } from './people-types.ts';
 import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
@@ -48,8 +49,8 @@ export interface Account {
   /** false: nothing else would remain, or there is none. */
   deleteTotp(self: Self): Promise<boolean>;
   /** null: passkeys cannot be used here. */
-  passkeyOptions(self: Self): Promise<object | null>;
-  addPasskey(self: Self, name: string, response: Registration): Promise<Registered>;
+  passkeyOptions(self: Self): Promise<Resources['PasskeyCreation'] | null>;
+  addPasskey(self: Self, name: string, response: AuthenticatorAnswer): Promise<Registered>;
   /** 'last': nothing else would remain. */
   deletePasskey(self: Self, id: PasskeyId): Promise<'ok' | 'unknown' | 'last'>;
   newRecoveryCodes(self: Self): Promise<readonly string[]>;

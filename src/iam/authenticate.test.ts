@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OPERATOR_PERMISSIONS } from '../contract/permissions.ts';
 import { createAttemptLog } from '../ledger/attempt-log.ts';
 import type { ApiClientId, ProjectId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -9,7 +10,7 @@ import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createAttempts } from './attempts.ts';
 import { createAuthenticator } from './authenticate.ts';
-import { inClosedProject, isRole, OPERATOR_OPERATIONS, operationsOf } from './policy.ts';
+import { inClosedProject, isRole, operationsOf } from './policy.ts';
 import { createStaticKey } from './static-keys.ts';
 import type { IamReader, Role } from './types.ts';
 
@@ -152,7 +153,7 @@ test('roles: names, single operations, nothing else', () => {
 
 test('what operators alone may do is in no role of a project; closing is its owners’', () => {
   for (const role of ['owner', 'admin', 'reader'])
-    for (const operation of OPERATOR_OPERATIONS) assert.ok(!operationsOf([role]).has(operation), role);
+    for (const operation of OPERATOR_PERMISSIONS) assert.ok(!operationsOf([role]).has(operation), role);
   assert.ok(operationsOf(['operator']).has('iam.projects.list_all'));
   assert.ok(operationsOf(['owner']).has('iam.projects.delete'));
   assert.ok(!operationsOf(['admin']).has('iam.projects.delete'));

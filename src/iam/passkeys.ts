@@ -13,28 +13,37 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import type { Resources } from '../contract/resources/index.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Member, Passkey } from './people-types.ts';
 
 export class PasskeyRefused extends Error {
   override name = 'PasskeyRefused';
 }
-/** What a browser made of the options. */
-export type Registration = RegistrationResponseJSON;
-export type Assertion = AuthenticationResponseJSON;
+/** What an authenticator answered (WebAuthn Level 3 §5.1, as JSON), as it came: the library reads it, and refuses what is none. */
+export interface AuthenticatorAnswer {
+  readonly id: string;
+  readonly rawId: string;
+  readonly type: 'public-key';
+  readonly response: object;
+}
 
 export interface Ceremonies {
   /** null: the public URL names an address, and passkeys belong to host names. */
   readonly host: () => string | null;
-  registration(member: Member, known: readonly Passkey[], challenge: Buffer): Promise<object>;
+  registration(
+    member: Member,
+    known: readonly Passkey[],
+    challenge: Buffer,
+  ): Promise<Resources['PasskeyCreation']>;
   /** Throws PasskeyRefused. */
   register(
-    response: Registration,
+    response: AuthenticatorAnswer,
     challenge: string,
   ): Promise<Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports'>>;
-  assertion(known: readonly Passkey[], challenge: Buffer): Promise<object>;
+  assertion(known: readonly Passkey[], challenge: Buffer): Promise<Resources['PasskeyRequest']>;
   /** The new counter. Throws PasskeyRefused. */
-  assert(response: Assertion, challenge: string, passkey: Passkey): Promise<number>;
+  assert(response: AuthenticatorAnswer, challenge: string, passkey: Passkey): Promise<number>;
 }
 
 const NAME = 'Hikyaku';
@@ -53,8 +62,8 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
       const { rpID } = place();
       return isIP(rpID.replace(/^\[|\]$/g, '')) === 0 ? rpID : null;
     },
-    registration: (member, known, challenge) =>
-      generateRegistrationOptions({
+    registration: async (member, known, challenge) =>
+      (await generateRegistrationOptions({
         rpName: NAME,
         rpID: place().rpID,
         userID: Uint8Array.from(Buffer.from(member.id)),
@@ -67,12 +76,12 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
           ...transportsOf(passkey),
         })),
         authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
-      }),
+      })) as Resources['PasskeyCreation'],
     async register(response, challenge) {
       const { rpID, origin } = place();
       const result = await refusing(() =>
         verifyRegistrationResponse({
-          response,
+          response: response as unknown as RegistrationResponseJSON,
           expectedChallenge: challenge,
           expectedOrigin: origin,
           expectedRPID: rpID,
@@ -81,21 +90,21 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
       );
       if (!result.verified) throw new PasskeyRefused('the attestation does not hold');
       const { id, publicKey, counter } = result.registrationInfo.credential;
-      const transports = (response.response.transports ?? []).map(String).slice(0, 10);
+      const transports = transportsIn(response).map(String).slice(0, 10);
       return { credentialId: id, publicKey: Buffer.from(publicKey), counter, transports };
     },
-    assertion: (known, challenge) =>
-      generateAuthenticationOptions({
+    assertion: async (known, challenge) =>
+      (await generateAuthenticationOptions({
         rpID: place().rpID,
         challenge: Uint8Array.from(challenge),
         allowCredentials: known.map((passkey) => ({ id: passkey.credentialId, ...transportsOf(passkey) })),
         userVerification: 'required',
-      }),
+      })) as Resources['PasskeyRequest'],
     async assert(response, challenge, passkey) {
       const { rpID, origin } = place();
       const { verified, authenticationInfo } = await refusing(() =>
         verifyAuthenticationResponse({
-          response,
+          response: response as unknown as AuthenticationResponseJSON,
           expectedChallenge: challenge,
           expectedOrigin: origin,
           expectedRPID: rpID,
@@ -111,6 +120,12 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
       return authenticationInfo.newCounter;
     },
   };
+}
+
+/** What a registration says of the ways to the authenticator: a list of names, where it is well. */
+function transportsIn({ response }: AuthenticatorAnswer): readonly unknown[] {
+  const { transports } = response as { transports?: unknown };
+  return Array.isArray(transports) ? transports : [];
 }
 
 /** What the library finds wrong with a response it throws as plain errors; none of them is ours. */

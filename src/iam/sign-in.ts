@@ -4,6 +4,7 @@
  * challenge is taken once, and the write that takes it is the one that makes the next session. Failures count toward
  * iam/attempts.ts. Rejects where the store does.
  */
+import type { Resources } from '../contract/resources/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
@@ -12,7 +13,7 @@ import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import type { Attempted, Attempts } from './attempts.ts';
 import { memberEmail } from './email.ts';
 import { recoveryHash, totpStep } from './one-time-codes.ts';
-import { type Assertion, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
+import { type AuthenticatorAnswer, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
 import type { Member, PeopleReader, PeopleTx, Session } from './people-types.ts';
 import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
@@ -42,8 +43,8 @@ export interface SignIn {
   totp(session: Session, code: string, origin: Origin): Promise<Attempted<Begun>>;
   recovery(session: Session, code: string, origin: Origin): Promise<Attempted<Begun>>;
   /** Options for the browser; null where passkeys cannot be used here. */
-  passkeyOptions(session: Session): Promise<object | null>;
-  passkey(session: Session, response: Assertion, origin: Origin): Promise<Attempted<Begun>>;
+  passkeyOptions(session: Session): Promise<Resources['PasskeyRequest'] | null>;
+  passkey(session: Session, response: AuthenticatorAnswer, origin: Origin): Promise<Attempted<Begun>>;
 }
 
 /** Which second factors the member can use. */

@@ -1,44 +1,51 @@
 /**
- * Events of a project as a whole (its limits, domains, subscribers): to the topics of its event rules without a domain,
- * in the transaction of whoever makes them.
+ * Events of a project itself (of its domains and limits): to the topics of its event rules without a domain that name
+ * them, and to a topic of their own where there is one, each topic once; in the transaction of what they tell of.
  */
 import { recordPublish } from '../edj/publish.ts';
 import type { EdjTx } from '../edj/types.ts';
-import type { PrepareProjectEvent } from '../limits/alert-publisher.ts';
 import { keptMs, type LimitReader } from '../limits/types.ts';
+import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 
 export interface ProjectEventDeps {
-  readonly read: RuleReader & Pick<LimitReader, 'sendingSettings'>;
+  readonly read: Pick<LimitReader, 'sendingSettings'> & Pick<RuleReader, 'rules'>;
   readonly clock: Clock;
   readonly random: Random;
   /** After the commit: these topics of the project have new events. */
   readonly published: (project: ProjectId, topics: readonly TopicId[]) => void;
 }
-/** Rejects where the store does. */
-export function createProjectEvents(deps: ProjectEventDeps): PrepareProjectEvent<Pick<EdjTx, 'insertEvent'>> {
-  const { read, clock, random, published } = deps;
-  return async (project, name) => {
-    const rules = (await read.rules(project, null, 'event')).filter(({ names }) => names.includes(name));
-    const kept = keptMs(await read.sendingSettings(project));
+
+export function createProjectEvents({
+  read,
+  clock,
+  random,
+  published,
+}: ProjectEventDeps): PrepareProjectEvents<Pick<EdjTx, 'insertEvent'>> {
+  return async (project) => {
+    const [settings, rules] = await Promise.all([
+      read.sendingSettings(project),
+      read.rules(project, null, 'event'),
+    ]);
+    const kept = keptMs(settings);
+    const told = new Set<TopicId>();
     return {
-      record(tx, content, summary) {
-        for (const { topicId } of rules)
+      record(tx, name, content, { summary, topic = null }) {
+        const heard = rules.filter(({ names }) => names.includes(name)).map(({ topicId }) => topicId);
+        for (const topicId of new Set([...heard, ...(topic === null ? [] : [topic])])) {
+          told.add(topicId);
           recordPublish(
             tx,
             { random, now: clock.now() },
             { project, topicId, service: 'mta', name, content, summary, keptMs: kept },
           );
+        }
       },
       committed() {
-        if (rules.length > 0)
-          published(
-            project,
-            rules.map(({ topicId }) => topicId),
-          );
+        if (told.size > 0) published(project, [...told]);
       },
     };
   };

@@ -1,6 +1,6 @@
 /**
  * `send_message`: from the caller's fields to an accepted message, by the same rules as SMTP submission.
- * Resolves after the commit, or with a refusal worded as an RFC 9457 problem; throws only what is unexpected.
+ * Resolves after the commit, or with a refusal, which the caller's face words; throws only what is unexpected.
  */
 import type { DomainReader } from '../domains/types.ts';
 import type { Principal } from '../iam/types.ts';
@@ -16,7 +16,7 @@ import type { Turnstile } from '../runtime/turnstile.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import { checkSender, missingSendOperation, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import type { Intake, IntakeTx } from './planned.ts';
-import { defectText, type SendRefusal } from './send-refusal.ts';
+import type { SendRefusal } from './send-refusal.ts';
 import { receivedField } from './trace.ts';
 
 export interface SubmitDeps {
@@ -29,16 +29,23 @@ export interface SubmitDeps {
   readonly hostname: string;
   readonly hasSpace: () => boolean;
 }
-export interface SubmitRefusal {
-  readonly kind: 'refused';
-  readonly status: number;
-  readonly type: string;
-  readonly title: string;
-  readonly detail: string;
-  /** JSON path of what is wrong */
-  readonly field?: string;
-  readonly retryAfterSeconds?: number;
-}
+/** Why a message is not taken. `field`: JSON path below the arguments. */
+export type SubmitRefusal =
+  | SendRefusal
+  | { readonly kind: 'domain-unknown' }
+  | { readonly kind: 'field-invalid'; readonly field: string; readonly detail: string }
+  | { readonly kind: 'too-large'; readonly octets: number }
+  /** The envelope sender is in another domain than the one that is sent with. */
+  | { readonly kind: 'sender-elsewhere'; readonly field: string; readonly domain: string }
+  | {
+      readonly kind: 'over-limit';
+      readonly limit: number;
+      readonly window: string;
+      readonly retryAfterSeconds: number;
+    }
+  | { readonly kind: 'disk-full' }
+  /** `retryable`: the same may succeed later. */
+  | { readonly kind: 'not-stored'; readonly retryable: boolean };
 export interface Submitted {
   readonly kind: 'accepted';
   readonly id: string;
@@ -51,24 +58,9 @@ export type Submit = (
   domainId: DomainId,
   input: SubmitInput,
   also?: (tx: IntakeTx, accepted: Submitted) => void,
-) => Promise<Submitted | SubmitRefusal>;
+) => Promise<Submitted | { readonly kind: 'refused'; readonly refusal: SubmitRefusal }>;
 
-/** Whoever frees a disk needs a minute at least. */
-const LATER = { retryAfterSeconds: 60 };
-const problem = (
-  status: number,
-  type: string,
-  title: string,
-  detail: string,
-  more: Partial<SubmitRefusal> = {},
-): SubmitRefusal => ({
-  kind: 'refused',
-  status,
-  type,
-  title,
-  detail,
-  ...more,
-});
+const refused = (refusal: SubmitRefusal) => ({ kind: 'refused', refusal }) as const;
 
 export interface SubmitInput extends ComposeInput {
   readonly priority?: 'high' | 'normal';
@@ -78,37 +70,20 @@ export function createSubmit(deps: SubmitDeps): Submit {
   return async (principal, domainId, input, also) => {
     using _ = await deps.turnstile.start(principal.projectId);
     const operation = missingSendOperation(principal);
-    if (operation !== null) {
-      return problem(
-        403,
-        'operation-not-permitted',
-        'Not permitted',
-        `the role lacks the operation ${operation}`,
-      );
-    }
+    if (operation !== null) return refused({ kind: 'missing-operation', operation });
     const domain = await deps.read.domain(principal.projectId, domainId);
-    if (domain === null) return problem(404, 'not-found', 'Not found', 'There is no such resource.');
-    if (!deps.hasSpace())
-      return problem(507, 'insufficient-storage', 'Insufficient storage', 'the disk is nearly full', LATER);
+    if (domain === null) return refused({ kind: 'domain-unknown' });
+    if (!deps.hasSpace()) return refused({ kind: 'disk-full' });
     const composed = tryCompose(deps, input, domain.name);
-    if ('kind' in composed) return composed;
+    if ('kind' in composed) return refused(composed);
     const { raw, envelope } = composed;
-    if (raw.length > SUBMISSION_SIZE_LIMIT) {
-      return problem(
-        413,
-        'message-too-large',
-        'Message too large',
-        `the composed message has ${raw.length} octets, at most ${SUBMISSION_SIZE_LIMIT} are taken`,
-      );
-    }
+    if (raw.length > SUBMISSION_SIZE_LIMIT) return refused({ kind: 'too-large', octets: raw.length });
     if (envelope.from.domain !== domain.name) {
       const field = input.sender === undefined ? 'arguments.from[0]' : 'arguments.sender';
-      return problem(422, 'sender-domain', 'Sender domain', `${field} must be an address of ${domain.name}`, {
-        field,
-      });
+      return refused({ kind: 'sender-elsewhere', field, domain: domain.name });
     }
     const sender = await checkSender(deps.read, principal, envelope.from.wire);
-    if (!sender.ok) return refusalProblem(sender.refusal);
+    if (!sender.ok) return refused(sender.refusal);
     const prepared = await prepareOutgoing(
       deps.read,
       principal,
@@ -116,7 +91,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
       { message: raw, smtputf8: false },
       deps,
     );
-    if (!prepared.ok) return refusalProblem(prepared.refusal);
+    if (!prepared.ok) return refused(prepared.refusal);
     const reserved = await deps.limiter.reserve(
       principal.projectId,
       domain.id,
@@ -126,13 +101,12 @@ export function createSubmit(deps: SubmitDeps): Submit {
     const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
     if (reserved.kind === 'over' && overLimit === 'reject') {
       await reserved.tell();
-      return problem(
-        429,
-        'limit-exceeded',
-        'Sending limit reached',
-        `the limit of ${reserved.limit} recipients per ${reserved.window} is reached`,
-        { retryAfterSeconds: reserved.retryAfterSeconds },
-      );
+      return refused({
+        kind: 'over-limit',
+        limit: reserved.limit,
+        window: reserved.window,
+        retryAfterSeconds: reserved.retryAfterSeconds,
+      });
     }
     // committed ahead of the mail it tells of: nothing waits for it
     if (reserved.kind === 'over') void reserved.tell();
@@ -175,20 +149,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
       return accepted;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      return error.retryable
-        ? problem(
-            507,
-            'insufficient-storage',
-            'Insufficient storage',
-            'the message could not be stored, try again later',
-            LATER,
-          )
-        : problem(
-            503,
-            'store-unavailable',
-            'Store unavailable',
-            'the store does not take writes, try again later',
-          );
+      return refused({ kind: 'not-stored', retryable: error.retryable });
     } finally {
       if (reserved.kind === 'ok') reserved.release();
     }
@@ -199,77 +160,11 @@ function tryCompose(
   deps: SubmitDeps,
   input: ComposeInput,
   domain: string,
-): ReturnType<typeof compose> | SubmitRefusal {
+): ReturnType<typeof compose> | Extract<SubmitRefusal, { kind: 'field-invalid' }> {
   try {
     return compose(input, { now: deps.clock.now(), random: deps.random, messageIdDomain: domain });
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
-    return problem(400, 'validation', 'Validation failed', error.message, { field: error.field });
+    return { kind: 'field-invalid', field: error.field, detail: error.message };
   }
-}
-
-function refusalProblem(refusal: SendRefusal): SubmitRefusal {
-  switch (refusal.kind) {
-    case 'missing-operation':
-      return problem(
-        403,
-        'operation-not-permitted',
-        'Not permitted',
-        `the role lacks the operation ${refusal.operation}`,
-      );
-    case 'sender-invalid':
-      return problem(422, 'sender-invalid', 'Sender invalid', 'the envelope sender is not a valid address');
-    case 'sender-foreign':
-      return problem(
-        422,
-        'sender-domain',
-        'Sender domain',
-        `${refusal.domain} is not set up in this project`,
-      );
-    case 'author-missing':
-    case 'author-several':
-      return problem(422, 'author-invalid', 'Author invalid', 'exactly one From field is needed', {
-        field: 'arguments.from',
-      });
-    case 'author-invalid':
-      return problem(422, 'author-invalid', 'Author invalid', `${refusal.field} is not a list of mailboxes`, {
-        field: argumentOf(refusal.field),
-      });
-    case 'author-foreign':
-      return problem(
-        422,
-        'author-domain',
-        'Author domain',
-        `${refusal.domain} in ${refusal.field} is not set up in this project`,
-        {
-          field: argumentOf(refusal.field),
-        },
-      );
-    case 'header-defect':
-      return problem(422, 'header-invalid', 'Header invalid', defectText(refusal.defect), {
-        field: argumentOf(refusal.defect.field),
-      });
-    case 'body-nul':
-      return problem(422, 'header-invalid', 'Header invalid', 'the body holds NUL', {
-        field: 'arguments.body',
-      });
-    case 'idempotency-key-invalid':
-      return problem(
-        422,
-        'header-invalid',
-        'Header invalid',
-        'the Idempotency-Key header field is not valid',
-        {
-          field: argumentOf('Idempotency-Key'),
-        },
-      );
-    case 'loop':
-      return problem(422, 'loop', 'Mail loop', 'the message has passed too many hosts');
-  }
-}
-
-/** Where a field of the composed message came from. Those of a name of their own are written by us, and well. */
-function argumentOf(field: string | undefined): string {
-  if (field === 'From' || field === 'Sender') return `arguments.${field.toLowerCase()}`;
-  return field === undefined ? 'arguments.additional_header' : `arguments.additional_header.${field}`;
 }

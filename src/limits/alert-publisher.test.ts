@@ -54,7 +54,7 @@ async function setUp() {
     createAlertPublisher<StoreTx>({
       read: store.read,
       transactor,
-      prepareEvent: createProjectEvents({
+      projectEvents: createProjectEvents({
         read: store.read,
         clock,
         random,

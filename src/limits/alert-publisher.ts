@@ -3,7 +3,8 @@
  * of being due are one commit, so that each alert is told exactly once whichever node does it; what a crash left due is
  * told after the next start. A store that fails is logged and asked again.
  */
-import type { LimitEventContent, ProjectEventName } from '../events/catalogue.ts';
+import type { EventContent } from '../contract/event-contents.ts';
+import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -11,23 +12,10 @@ import type { Logger } from '../runtime/logger.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import type { AlertReader, AlertTx, LimitAlert } from './alerts.ts';
 
-/** Called inside a recording: writes the event for each of the project's rules that asks for it. */
-export type RecordProjectEvent<Tx> = (tx: Tx, content: unknown, summary: string) => void;
-export interface PreparedEvent<Tx> {
-  readonly record: RecordProjectEvent<Tx>;
-  /** After the commit: wakes those who wait for it. */
-  readonly committed: () => void;
-}
-/** Reads what publishing needs: the project's event rules, and how long it keeps things. */
-export type PrepareProjectEvent<Tx> = (
-  project: ProjectId,
-  name: ProjectEventName,
-) => Promise<PreparedEvent<Tx>>;
-
 export interface AlertPublisherDeps<Tx extends AlertTx> {
   readonly read: AlertReader;
   readonly transactor: Transactor<Tx>;
-  readonly prepareEvent: PrepareProjectEvent<Tx>;
+  readonly projectEvents: PrepareProjectEvents<Tx>;
   /** null: there is no such domain any more. */
   readonly domainName: (project: ProjectId, id: DomainId) => Promise<string | null>;
   readonly clock: Clock;
@@ -52,9 +40,9 @@ export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDep
 
   async function publish(alert: LimitAlert): Promise<void> {
     const { projectId, domainId } = alert;
-    const event = await deps.prepareEvent(projectId, `limit.${alert.kind}`);
+    const events = await deps.projectEvents(projectId);
     const name = domainId === null ? null : await deps.domainName(projectId, domainId);
-    const content: LimitEventContent = {
+    const content: EventContent<'limit.exceeded'> = {
       window: alert.window,
       scope: domainId === null ? 'project' : 'domain',
       domain: domainId === null ? null : { id: domainId, name: name ?? '' },
@@ -67,13 +55,14 @@ export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDep
       await transactor.transact(projectId, (tx) => {
         tx.closeLimitAlert(alert);
         // of a domain that is gone nobody wants to hear
-        if (domainId === null || name !== null) event.record(tx, content, summaryOf(alert, name));
+        if (domainId === null || name !== null)
+          events.record(tx, `limit.${alert.kind}`, content, { summary: summaryOf(alert, name) });
       });
     } catch (error) {
       if (error instanceof StaleError) return; // another node told it, or a topic has gone: the next look knows
       throw error;
     }
-    event.committed();
+    events.committed();
   }
   async function look(): Promise<void> {
     for (let full = true; full && !stopped; ) {

@@ -1,4 +1,5 @@
 /** Receive, send and event rules of a domain: which topic gets what. */
+import type { EventRuleName } from '../contract/events.ts';
 import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 
@@ -23,9 +24,10 @@ export interface EventRule extends RuleBase {
   readonly family: 'event';
   /** null: the project's own events (limits, domains, subscribers). */
   readonly domainId: DomainId | null;
-  readonly names: readonly string[];
+  readonly names: readonly EventRuleName[];
 }
 export type Rule = ReceiveRule | SendRule | EventRule;
+export type RuleOf<F extends Rule['family']> = Extract<Rule, { family: F }>;
 
 export interface RuleReader {
   /** Every rule of one family of a domain, oldest first (there are few). domain null: the project's event rules. */
@@ -33,14 +35,14 @@ export interface RuleReader {
     project: ProjectId,
     domain: DomainId | null,
     family: F,
-  ): Promise<readonly Extract<Rule, { family: F }>[]>;
+  ): Promise<readonly RuleOf<F>[]>;
   /** The same, newest first. */
-  rulePage(
+  rulePage<F extends Rule['family']>(
     project: ProjectId,
     domain: DomainId | null,
-    family: Rule['family'],
+    family: F,
     page: PageRequest,
-  ): Promise<Page<Rule>>;
+  ): Promise<Page<RuleOf<F>>>;
   rule(project: ProjectId, id: RuleId): Promise<Rule | null>;
 }
 export interface RuleTx {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { detailText } from '../../console/src/ui/details.ts';
-import { PROBLEM_TYPES } from '../../src/api/problem-types.ts';
+import { PROBLEMS } from '../../src/contract/problems.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
@@ -28,13 +28,13 @@ const ELSEWHERE: readonly [file: string, place: RegExp][] = [
     'src/domains/dns-providers/accounts.ts',
     /new SettingsError\([\s\S]*?\);|Field\['judge'\] = [\s\S]*?\n\S/g,
   ],
-  ['src/api/mta-dkim.ts', /const reason =[\s\S]*?;|conflict\([\s\S]*?\);/g],
-  ['src/api/iam-domains.ts', /conflict\([\s\S]*?\);/g],
+  ['src/api/mta-dkim.ts', /const reason =[\s\S]*?;|new Problem\([\s\S]*?\);/g],
+  ['src/api/iam-domains.ts', /new Problem\([\s\S]*?\);/g],
   ['src/api/members.ts', /'too-many-[\s\S]*?\);/g],
   ['src/api/roles.ts', /'too-many-[\s\S]*?\);/g],
   ['src/api/context.ts', /'operation-not-permitted'[\s\S]*?\);/g],
   ['src/api/mta-dns-providers.ts', /'dns-zone-not-found'[\s\S]*?\);/g],
-  ['src/api/server.ts', /'conflict', 'Conflict', `[^`]*`|'internal',[\s\S]*?\);/g],
+  ['src/api/server.ts', /'conflict', `[^`]*`|'internal',[\s\S]*?\);/g],
 ];
 
 function details(): Map<string, string> {
@@ -103,7 +103,7 @@ test('what is filled in is what the service said; what is unknown stays as it is
 test('every type of problem that the console can meet has a sentence', () => {
   /** Of sending a message by the API, which the console does not do. */
   const sending = /^(message-too-large|sender-.*|author-.*|header-invalid|loop|limit-exceeded)$/;
-  for (const type of Object.keys(PROBLEM_TYPES).filter((name) => !sending.test(name)))
+  for (const type of Object.keys(PROBLEMS).filter((name) => !sending.test(name)))
     for (const language of ['ja', 'en'])
       assert.ok(type.replaceAll('-', '_') in words(language).type, `${language}: ${type}`);
 });

@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { DELIVERY_EVENTS, EDJ_EVENTS, MESSAGE_EVENTS, PROJECT_EVENTS } from '../../src/events/catalogue.ts';
+import { EVENTS } from '../../src/contract/events.ts';
 
 const CONSOLE = fileURLToPath(new URL('../../console', import.meta.url));
 const SOURCES = globSync('src/**/*.{ts,tsx}', { cwd: CONSOLE }).filter((file) => !file.endsWith('.d.ts'));
@@ -68,19 +68,13 @@ test('every key is used, and every used key is there', () => {
     );
 });
 
-test('every event the service can publish has a name', () => {
-  for (const name of [...MESSAGE_EVENTS, ...DELIVERY_EVENTS, ...PROJECT_EVENTS, ...EDJ_EVENTS])
-    assert.ok(ja.has(`event_names.${name.replaceAll('.', '_')}`), name);
-});
-
-test('the event rules offer what the service takes', () => {
-  const code = read('src/pages/domains/event-rules.tsx');
-  const offered = (name: string) =>
-    [...new RegExp(`const ${name} = \\[([^\\]]*)\\]`).exec(code)![1]!.matchAll(/'([^']+)'/g)].map(
-      (match) => match[1],
-    );
-  assert.deepEqual(offered('DELIVERY_EVENTS'), [...DELIVERY_EVENTS]);
-  assert.deepEqual(offered('PROJECT_EVENTS'), [...PROJECT_EVENTS]);
+test('every event is called something, and said when it happens, in both languages', () => {
+  for (const [name, { label, when }] of Object.entries(EVENTS)) {
+    assert.match(label.ja + when.ja, /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u, name);
+    assert.match(label.en + when.en, /^[\x20-\x7e]+$/, name);
+    assert.match(when.en, /^[A-Z].*\.$/, name);
+    assert.match(when.ja, /。$/, name);
+  }
 });
 
 /** Attributes whose values people read. */

@@ -5,8 +5,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { EXAMPLE, type ExampleName } from '../../src/api/reference/example-ids.ts';
-import { OPERATOR_OPERATIONS } from '../../src/iam/policy.ts';
+import { EXAMPLE, type ProjectExampleName } from '../../src/contract/example-ids.ts';
+import { OPERATOR_PERMISSIONS } from '../../src/contract/permissions.ts';
 import { type DnsServer, startDns } from './harness.ts';
 import { authorization, type Journey, type Json, startJourney } from './journey.ts';
 import { exampleBodies, type Found, type Published, pathParameters, published } from './openapi.ts';
@@ -35,7 +35,7 @@ const NO_IDS = [
 /** They tell of an own resource after its removal, too. */
 const OUTLIVE = ['mta.domains.usage.get'];
 const nameOf = (example: string) =>
-  (Object.keys(EXAMPLE) as ExampleName[]).find((name) => EXAMPLE[name] === example);
+  (Object.keys(EXAMPLE) as ProjectExampleName[]).find((name) => EXAMPLE[name] === example);
 
 describe('the cross-tenant matrix', () => {
   let dns: DnsServer;
@@ -44,7 +44,7 @@ describe('the cross-tenant matrix', () => {
   let victim: Prepared;
   let stranger: Prepared;
   /** Ids the stranger's own project had until just now. */
-  const deleted = new Map<ExampleName, string>();
+  const deleted = new Map<ProjectExampleName, string>();
   let untouched: Record<string, unknown>;
 
   before(async () => {
@@ -225,7 +225,7 @@ describe('the cross-tenant matrix', () => {
 
   /** What operators may is refused before any id is looked at. */
   const unseen = ({ operation }: Found): RegExp =>
-    OPERATOR_OPERATIONS.includes(operation['x-operation']) ? /^403 / : /^404 /;
+    OPERATOR_PERMISSIONS.includes(operation['x-operation']) ? /^403 / : /^404 /;
   const one = (id: string): Found => api.operations.find((found) => found.id === id)!;
   async function made(maker: Found, parents: readonly string[]): Promise<string> {
     const body = stranger.real(exampleBodies(maker)[0]?.[1]);
@@ -233,7 +233,7 @@ describe('the cross-tenant matrix', () => {
     assert.equal(status, 201, `${maker.id}: ${text}`);
     return JSON.parse(text).id;
   }
-  function foreign(kind: ExampleName): Record<string, string> {
+  function foreign(kind: ProjectExampleName): Record<string, string> {
     const gone = deleted.get(kind);
     return {
       guessed: GUESSED,
@@ -262,7 +262,7 @@ describe('the cross-tenant matrix', () => {
       if (/\busage\b/.test(found.id)) continue; // windows roll
       const ids = pathParameters(found).map(({ example }) => victim.real(example!));
       const { status, text } = await send(found, ids, undefined, victim);
-      const isOperators = OPERATOR_OPERATIONS.includes(found.operation['x-operation']);
+      const isOperators = OPERATOR_PERMISSIONS.includes(found.operation['x-operation']);
       assert.equal(status, isOperators ? 403 : 200, `${found.id}: ${text}`);
       seen[found.id] = text.replace(
         /"(?:checked_at|next_due_at|last_used_at|taken_at)":(?:null|"[^"]*")/g,
@@ -306,9 +306,9 @@ describe('the cross-tenant matrix', () => {
   function valueAt(value: Json, place: string): Json {
     return place.split('.').reduce((inner, name) => inner[name], value);
   }
-  function kindAt(example: Json, place: string): ExampleName {
+  function kindAt(example: Json, place: string): ProjectExampleName {
     const text: string = valueAt(example, place);
-    return (Object.keys(EXAMPLE) as ExampleName[]).find((name) => text.includes(EXAMPLE[name]))!;
+    return (Object.keys(EXAMPLE) as ProjectExampleName[]).find((name) => text.includes(EXAMPLE[name]))!;
   }
   /** The example with the stranger's own ids, but for one place. */
   function replaced(example: Json, place: string, id: string): Json {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { EXAMPLE } from '../../src/api/reference/example-ids.ts';
+import { EXAMPLE } from '../../src/contract/example-ids.ts';
 import { type Browser, ORIGIN, openBrowser, softwareAuthenticator } from './browser.ts';
 import { bootstrap, eventually, type Running, startService } from './harness.ts';
 import { authorization, type Json } from './journey.ts';

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { OWN_EXAMPLE } from '../../src/api/reference/example-ids.ts';
+import { OWN_EXAMPLE } from '../../src/contract/example-ids.ts';
 import { type Browser, ORIGIN, openBrowser, softwareAuthenticator } from './browser.ts';
 import { eventually, type Running, startService } from './harness.ts';
 import type { Json } from './journey.ts';

@@ -9,9 +9,9 @@ import {
   EXAMPLE_DOMAIN,
   EXAMPLE_PRIVATE_KEY,
   EXAMPLE_URL,
-  type ExampleName,
-} from '../../src/api/reference/example-ids.ts';
-import { OPERATOR_OPERATIONS } from '../../src/iam/policy.ts';
+  type ProjectExampleName,
+} from '../../src/contract/example-ids.ts';
+import { OPERATOR_PERMISSIONS } from '../../src/contract/permissions.ts';
 import { startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
 import { type Bootstrapped, bootstrap, eventually } from './harness.ts';
 import type { Journey, Json } from './journey.ts';
@@ -20,7 +20,7 @@ import type { Found } from './openapi.ts';
 export interface Prepared extends AsyncDisposable {
   readonly who: Bootstrapped;
   readonly domain: string;
-  readonly ids: Readonly<Record<ExampleName, string>>;
+  readonly ids: Readonly<Record<ProjectExampleName, string>>;
   /** Example ids, URL and domain in any JSON value, replaced by the real ones. */
   real<T>(value: T): T;
   /** Who may call it: its key, or that of an operator of its own. */
@@ -115,7 +115,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     const message = await call('GET', `/mta/v1/messages/${sent.result.id}`);
     return message.recipients.every((recipient: Json) => recipient.state === 'delivered');
   });
-  const ids: Record<ExampleName, string> = {
+  const ids: Record<ProjectExampleName, string> = {
     project: who.project_id,
     apiClient,
     staticKey,
@@ -161,11 +161,11 @@ export async function prepareProject(journey: Journey, domain: string, project: 
         .replaceAll('https://hook.example', journey.sink.http)
         .replaceAll(JSON.stringify(EXAMPLE_DNS), JSON.stringify(settings))
         .replaceAll(JSON.stringify(EXAMPLE_PRIVATE_KEY), JSON.stringify(ownKey));
-      for (const name of Object.keys(EXAMPLE) as ExampleName[])
+      for (const name of Object.keys(EXAMPLE) as ProjectExampleName[])
         text = text.replaceAll(EXAMPLE[name], ids[name]);
       return JSON.parse(text);
     },
-    keyFor: ({ operation }) => (OPERATOR_OPERATIONS.includes(operation['x-operation']) ? operator : who),
+    keyFor: ({ operation }) => (OPERATOR_PERMISSIONS.includes(operation['x-operation']) ? operator : who),
     async ready({ method, path }) {
       if (method !== 'POST' || !path.startsWith('/mta/v1/limit_requests')) return;
       const { items } = await call('GET', '/mta/v1/limit_requests?state=open');

@@ -1,12 +1,10 @@
 /**
- * The one way to the service: a client typed by its OpenAPI documents. Fails with ApiProblem (the service said no,
+ * The one way to the service: a client typed by the contract. Fails with ApiProblem (the service said no,
  * RFC 9457) or Unreachable (no answer came); nothing else is thrown.
  */
 import createClient from 'openapi-fetch';
 import { connection } from '../session/connection.ts';
-import type { paths as Edj } from './edj.d.ts';
-import type { paths as Iam } from './iam.d.ts';
-import type { paths as Mta } from './mta.d.ts';
+import type { Paths } from './paths.ts';
 
 /** Longer than the longest wait we ask the service for. */
 const PATIENCE_MS = 45_000;
@@ -36,7 +34,7 @@ export class Unreachable extends Error {
   override name = 'Unreachable';
 }
 
-export const api = createClient<Mta & Edj & Iam>({
+export const api = createClient<Paths>({
   credentials: 'same-origin',
   fetch: async (request) => {
     try {

@@ -1,36 +1,37 @@
-/** Short names for what the documents describe, and for those parts of it that have no name there. */
-import type { components as Edj } from './edj.d.ts';
-import type { components as Iam } from './iam.d.ts';
-import type { components as Mta } from './mta.d.ts';
+/** Short names for the resources of the contract, and for those parts of them that have no name there. */
+import type { Static } from 'typebox';
+import type { RESOURCES } from '../../../src/contract/resources/index.ts';
+
+export type Resource<N extends keyof typeof RESOURCES> = Static<(typeof RESOURCES)[N]>;
 
 /** The id at the end of a `self` URL. */
 export function idOf({ self }: { readonly self: string }): string {
   return self.slice(self.lastIndexOf('/') + 1);
 }
 
-export type Topic = Edj['schemas']['Topic'];
-export type Subscriber = Edj['schemas']['Subscriber'];
-export type NewSubscriber = Edj['schemas']['NewSubscriber'];
-export type TopicEvent = Edj['schemas']['Event'];
+export type Topic = Resource<'Topic'>;
+export type Subscriber = Resource<'Subscriber'>;
+export type NewSubscriber = Resource<'NewSubscriber'>;
+export type TopicEvent = Resource<'Event'>;
 
-export type OwnedDomain = Iam['schemas']['OwnedDomain'];
-export type MtaDomain = Mta['schemas']['MtaDomain'];
-export type DnsState = Mta['schemas']['DomainDns'];
+export type OwnedDomain = Resource<'OwnedDomain'>;
+export type MtaDomain = Resource<'MtaDomain'>;
+export type DnsState = Resource<'DomainDns'>;
 export type DnsRecord = DnsState['records'][number];
 /** A sentence that says what to do, in both languages. */
 export type Words = Pick<DnsRecord, 'message' | 'message_ja'>;
-export type DkimKey = Mta['schemas']['DkimKey'];
-export type IncomingRule = Mta['schemas']['IncomingRule'];
-export type OutgoingRule = Mta['schemas']['OutgoingRule'];
-export type EventRule = Mta['schemas']['EventRule'];
+export type DkimKey = Resource<'DkimKey'>;
+export type IncomingRule = Resource<'IncomingRule'>;
+export type OutgoingRule = Resource<'OutgoingRule'>;
+export type EventRule = Resource<'EventRule'>;
 export type Rule = IncomingRule | OutgoingRule | EventRule;
 
-export type Project = Iam['schemas']['Project'];
-export type SendingSettings = Mta['schemas']['Settings'];
-export type ApiClient = Iam['schemas']['ApiClient'];
-export type NewStaticKey = Iam['schemas']['NewStaticKey'];
+export type Project = Resource<'Project'>;
+export type SendingSettings = Resource<'Settings'>;
+export type ApiClient = Resource<'ApiClient'>;
+export type NewStaticKey = Resource<'NewStaticKey'>;
 
-export type ProjectUsage = Mta['schemas']['ProjectUsage'];
+export type ProjectUsage = Resource<'ProjectUsage'>;
 export type Usage = ProjectUsage['project'];
 export type UsageWindow = Usage['per_minute'];
 export type TrafficPoint = ProjectUsage['series']['hours'][number];
@@ -43,15 +44,15 @@ export const TRAFFIC_KINDS = [
   'held',
   'received',
 ] as const satisfies readonly Exclude<keyof TrafficPoint, 'start'>[];
-export type LimitRequest = Mta['schemas']['LimitRequest'];
+export type LimitRequest = Resource<'LimitRequest'>;
 
-export type Role = Iam['schemas']['Role'];
+export type Role = Resource<'Role'>;
 /** One of the project's own, or a predefined one; the client's types leave out what is always null, as its id is. */
-export type ListedRole = Role | Omit<Extract<Iam['schemas']['ListedRole'], { predefined: true }>, 'id'>;
-export type ProjectMember = Iam['schemas']['Member'];
-export type NewInvitation = Iam['schemas']['NewInvitation'];
+export type ListedRole = Role | Omit<Extract<Resource<'ListedRole'>, { predefined: true }>, 'id'>;
+export type ProjectMember = Resource<'Member'>;
+export type NewInvitation = Resource<'NewInvitation'>;
 
-export type DnsAccount = Mta['schemas']['DnsAccount'];
+export type DnsAccount = Resource<'DnsAccount'>;
 export type DnsProvider = DnsAccount['provider'];
 export const DNS_PROVIDERS = [
   'gehirn',
@@ -59,6 +60,6 @@ export const DNS_PROVIDERS = [
   'cloudflare',
   'route53',
 ] as const satisfies readonly DnsProvider[];
-export type DnsAccountTest = Mta['schemas']['DnsAccountTest'];
-export type DnsPlan = Mta['schemas']['DnsPlan'];
-export type DnsSetChange = Mta['schemas']['DnsChange']['changes'][number];
+export type DnsAccountTest = Resource<'DnsAccountTest'>;
+export type DnsPlan = Resource<'DnsPlan'>;
+export type DnsSetChange = Resource<'DnsChange'>['changes'][number];

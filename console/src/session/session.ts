@@ -2,10 +2,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback } from 'react';
 import { ApiProblem, api, ask } from '../api/client.ts';
-import type { components as Iam } from '../api/iam.d.ts';
+import type { Resource } from '../api/resources.ts';
 import { connection } from './connection.ts';
 
-export type Session = Iam['schemas']['Session'];
+export type Session = Resource<'Session'>;
 export type SignedOut = Extract<Session, { state: 'signed_out' }>;
 export type SecondFactor = Extract<Session, { state: 'second_factor' }>;
 export type Setup = Extract<Session, { state: 'set_up' }>;
@@ -15,7 +15,7 @@ export type Me = SignedIn['member'];
 /** A project as a member of it sees it. */
 export type OwnProject = SignedIn['projects'][number];
 /** The own account as it shows itself. */
-export type Account = Iam['schemas']['Account'];
+export type Account = Resource<'Account'>;
 const SESSION = ['session'] as const;
 
 export const isOperator = (member: Me): boolean => member.instance_roles.includes('operator');

@@ -9,7 +9,9 @@ import type {
   RemovedDomain,
 } from '../../domains/types.ts';
 import type { Domain } from '../../mail/domain.ts';
-import type { Rule, RuleReader, RuleTx } from '../../rules/types.ts';
+import type { Rule, RuleOf, RuleReader, RuleTx } from '../../rules/types.ts';
+import type { DomainId, ProjectId } from '../../runtime/ids.ts';
+import type { PageRequest } from '../../runtime/transactor.ts';
 import {
   type Ask,
   command,
@@ -179,15 +181,25 @@ export function domainReader(db: Kysely<Tables>, ask: Ask): DomainReader & RuleR
     },
     async rules(project, domain, family) {
       const rows = await ask(rules(project, domain, family).orderBy('created_at').orderBy('id'));
-      return rows.map((row) => toRule(row) as Extract<Rule, { family: typeof family }>);
+      return rows.map((row) => toRule(row) as RuleOf<typeof family>);
     },
-    async rulePage(project, domain, family, { limit, cursor }) {
+    async rulePage<F extends Rule['family']>(
+      project: ProjectId,
+      domain: DomainId | null,
+      family: F,
+      { limit, cursor }: PageRequest,
+    ) {
       const [at, id] = placeOf(cursor);
       const query = rules(project, domain, family)
         .where((e) => e(e.refTuple('created_at', 'id'), '<', e.tuple(at, id)))
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc');
-      return toPage(await ask(query.limit(limit + 1)), limit, (r) => `${r.created_at} ${r.id}`, toRule);
+      return toPage(
+        await ask(query.limit(limit + 1)),
+        limit,
+        (r) => `${r.created_at} ${r.id}`,
+        (row) => toRule(row) as RuleOf<F>,
+      );
     },
     async rule(project, id) {
       const [row] = await ask(

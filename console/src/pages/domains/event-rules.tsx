@@ -1,41 +1,18 @@
 /** Event rules (イベント通知): which events of a domain's deliveries, or of the project, are published to which topic. */
+
 import { Button, Checkbox, Group, SimpleGrid, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
+import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../../../../src/contract/events.ts';
 import { api, ask } from '../../api/client.ts';
 import { useList } from '../../api/queries.ts';
 import type { EventRule } from '../../api/resources.ts';
-import { named } from '../../i18n.ts';
+import { eventLabel, eventSentence } from '../../i18n.ts';
 import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { TopicSelect } from '../../ui/topic-select.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
 import { RULES_AT_ONCE, RuleList } from './rule-list.tsx';
-
-/** The names the service takes (src/events/catalogue.ts); a test compares. */
-export const DELIVERY_EVENTS = [
-  'accepted',
-  'delivered',
-  'deferred',
-  'bounced',
-  'bounced_late',
-  'expired',
-  'suppressed',
-  'held',
-  'cancelled',
-  'complained',
-] as const;
-export const PROJECT_EVENTS = [
-  'domain.verified',
-  'domain.dns_error',
-  'domain.dns_recovered',
-  'dkim.rotated',
-  'limit.approaching',
-  'limit.exceeded',
-  'limit.raised',
-  'suppression.added',
-  'suppression.removed',
-] as const;
 
 interface Values {
   readonly names: string[];
@@ -77,7 +54,7 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
     done: () => form.reset(),
   });
   const namesOf = (rule: EventRule) =>
-    rule.names.map((name) => named(t, 'event_names', name)).join(t('common.list_separator'));
+    rule.names.map((name) => eventLabel(name)).join(t('common.list_separator'));
   return (
     <Stack>
       <Section
@@ -88,9 +65,14 @@ export function EventRules({ domainId }: { readonly domainId: string | null }) {
           <Stack gap="sm">
             <ProblemAlert error={problem} />
             <Checkbox.Group label={t('rules.event.names')} {...form.getInputProps('names')}>
-              <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="xs" mt="xs">
+              <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs" mt="xs">
                 {(domainId === null ? PROJECT_EVENTS : DELIVERY_EVENTS).map((name) => (
-                  <Checkbox key={name} value={name} label={named(t, 'event_names', name)} />
+                  <Checkbox
+                    key={name}
+                    value={name}
+                    label={eventLabel(name)}
+                    description={eventSentence(name)}
+                  />
                 ))}
               </SimpleGrid>
             </Checkbox.Group>

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { type Page, useResource } from '../../api/queries.ts';
 import type { TopicEvent } from '../../api/resources.ts';
-import { named, showTime } from '../../i18n.ts';
+import { eventLabel, showTime } from '../../i18n.ts';
 import { useConnection } from '../../session/connection.ts';
 import { Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
@@ -116,7 +116,7 @@ function EventCard({ event }: { readonly event: TopicEvent }) {
         <div className="page-heading">
           <Group gap="xs">
             <Badge variant="light" tt="none">
-              {named(t, 'event_names', event.name)}
+              {eventLabel(event.name)}
             </Badge>
             <Text size="sm" c="dimmed">
               {showTime(event.created_at)}

@@ -32,16 +32,17 @@ export const EXAMPLE = {
   invitation: id(42),
   role: id(43),
 } as const;
-export type ExampleName = keyof typeof EXAMPLE;
 /** What belongs to a member's own account, in no project. */
 export const OWN_EXAMPLE = { passkey: id(51), session: id(52) } as const;
 export type OwnExampleName = keyof typeof OWN_EXAMPLE;
+export type ProjectExampleName = keyof typeof EXAMPLE;
+export type ExampleName = ProjectExampleName | OwnExampleName;
 
 /** The address the examples call; a test puts the service's own in its place. */
 export const EXAMPLE_URL = 'https://hikyaku.example';
 /** The domain the examples send from. */
 export const EXAMPLE_DOMAIN = 'example.com';
-export const exampleSelf = (path: string, name: ExampleName) => ({
+export const exampleSelf = (path: string, name: ProjectExampleName) => ({
   self: `${EXAMPLE_URL}${path}/${EXAMPLE[name]}`,
 });
 /** Settings of an account at Gehirn DNS; a test puts those of one that answers in their place. */

@@ -1,0 +1,269 @@
+/**
+ * The published OpenAPI documents, rendered from the contract: one of each service. An operation lists the problems that it
+ * names, and those that every operation of its kind may answer with, which the guard and the server bring about.
+ */
+import type { TSchema } from 'typebox';
+import { EXAMPLE, OWN_EXAMPLE } from '../contract/example-ids.ts';
+import { type Answer, type OperationSpec, permissionOf, type Service } from '../contract/operation.ts';
+import { OPERATIONS } from '../contract/operations/index.ts';
+import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
+import { RESOURCES, resourceName } from '../contract/resources/index.ts';
+import { MOST_LOOKED_AT } from '../runtime/transactor.ts';
+
+const TITLES: Record<Service, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly schema: object;
+  readonly description?: string;
+  readonly example?: string;
+}
+export interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly parameters: readonly Parameter[];
+  readonly requestBody?: {
+    readonly required: true;
+    readonly description?: string;
+    readonly content: Readonly<
+      Record<string, { readonly schema: TSchema; readonly examples: OperationSpec['examples'] }>
+    >;
+  };
+  readonly responses: Readonly<Record<string, object>>;
+  readonly 'x-operation'?: string;
+  readonly security?: readonly object[];
+}
+export interface OpenApi {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string };
+  readonly components: object;
+  readonly security: readonly object[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+const LOOKED_AT = {
+  type: 'integer',
+  minimum: 0,
+  description: `with a filter: of so many rows \`items\` are those it means. About ${MOST_LOOKED_AT} are looked at for one answer, so that it may be short or empty before the end, which is where \`next_cursor\` is null`,
+};
+const OF = {
+  type: 'integer',
+  minimum: 0,
+  description:
+    'beside `looked_at`: how many rows there are, this page and all others; absent where that is not known cheaply',
+};
+function pointer(schema: TSchema): object {
+  const name = resourceName(schema);
+  if (name === null) throw new Error('an answer has no name among the resources');
+  return { $ref: `#/components/schemas/${name}` };
+}
+function contentOf(answer: Answer): { readonly type: string; readonly schema: object } | null {
+  if (answer === null) return null;
+  if ('octets' in answer) return { type: answer.octets, schema: { type: 'string', format: 'binary' } };
+  if ('streamed' in answer) return { type: 'application/json', schema: pointer(answer.streamed) };
+  if (!('list' in answer)) return { type: 'application/json', schema: pointer(answer) };
+  return {
+    type: 'application/json',
+    schema: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['items', 'next_cursor'],
+      properties: {
+        items: { type: 'array', items: pointer(answer.list) },
+        next_cursor: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+        ...(answer.filtered === true ? { looked_at: LOOKED_AT, of: OF } : {}),
+      },
+    },
+  };
+}
+
+type Way = 'any' | 'session' | 'open';
+/** Who may come: a key or a session, a session alone, or anybody. */
+function wayOf({ access, people }: OperationSpec): Way {
+  if (access === 'open') return 'open';
+  return access === 'account' || people === true ? 'session' : 'any';
+}
+const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
+  any: [
+    'unauthenticated',
+    'operation-not-permitted',
+    'too-many-failures',
+    'too-many-in-flight',
+    'internal',
+    'project-needed',
+    'set-up-needed',
+    'not-found',
+  ],
+  session: [
+    'unauthenticated',
+    'members-only',
+    'too-many-failures',
+    'too-many-in-flight',
+    'internal',
+    'set-up-needed',
+    'not-found',
+  ],
+  open: ['internal'],
+};
+const WRITE: readonly ProblemName[] = [
+  'invalid-json',
+  'bad-request',
+  'unsupported-media-type',
+  'body-too-large',
+  'conflict',
+  'store-unavailable',
+  'insufficient-storage',
+];
+/** Acts in a project: heeds Idempotency-Key and If-Match. */
+function isRepeatable(spec: OperationSpec): boolean {
+  return spec.method === 'POST' && wayOf(spec) === 'any';
+}
+function isConditional(spec: OperationSpec): boolean {
+  return /^(PUT|PATCH|DELETE)$/.test(spec.method) && wayOf(spec) === 'any';
+}
+/** Is made while it is sent: a list, octets, what is streamed. */
+function isMade({ answers }: OperationSpec): boolean {
+  return Object.values(answers).some((answer) => answer !== null && ('list' in answer || 'octets' in answer));
+}
+
+/** The problems an operation may answer with, in the order of the catalogue. */
+export function problemsOf(spec: OperationSpec): readonly ProblemName[] {
+  const way = wayOf(spec);
+  const { method, params, query, body, problems = [] } = spec;
+  const names = new Set<ProblemName>([...READ[way], ...problems]);
+  if (way === 'session' && permissionOf(spec) !== null) names.add('operation-not-permitted');
+  if (params !== undefined) names.add('not-found');
+  if (isMade(spec)) names.add('too-busy');
+  if (query !== undefined || body !== undefined || method === 'POST') names.add('validation');
+  // A body is read, and refused, where none is asked for, too.
+  if (method !== 'GET') {
+    names.add('cross-site');
+    if (way !== 'open') names.add('csrf-token');
+    for (const name of WRITE) names.add(name);
+  }
+  if (isRepeatable(spec)) names.add('idempotency-running').add('idempotency-mismatch');
+  if (isConditional(spec)) names.add('precondition-failed');
+  return (Object.keys(PROBLEMS) as ProblemName[]).filter((name) => names.has(name));
+}
+
+/** A single resource has an entity tag, but where it is made while it is sent. */
+function isTagged(spec: OperationSpec): boolean {
+  const answer = spec.answers[200];
+  if (spec.method !== 'GET' || wayOf(spec) === 'open' || answer === undefined || answer === null)
+    return false;
+  if ('streamed' in answer) return answer.tagged === true;
+  return !('list' in answer) && !('octets' in answer);
+}
+
+const IDS = { ...EXAMPLE, ...OWN_EXAMPLE };
+const header = (name: string, description: string): Parameter => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string' },
+});
+function parametersOf(spec: OperationSpec): readonly Parameter[] {
+  const { params = {}, query } = spec;
+  const inQuery = Object.entries((query as { properties?: Record<string, TSchema> })?.properties ?? {});
+  return [
+    ...inQuery.map(([name, { description, ...schema }]: [string, TSchema & { description?: string }]) => ({
+      schema,
+      in: 'query' as const,
+      name,
+      required: false,
+      ...(description === undefined ? {} : { description }),
+    })),
+    ...Object.entries(params).map(([name, example]) => ({
+      schema: { type: 'string' },
+      in: 'path' as const,
+      name,
+      required: true,
+      example: IDS[example],
+    })),
+    ...(isRepeatable(spec)
+      ? [header('Idempotency-Key', 'same key and body: same answer, kept for 24 hours')]
+      : []),
+    ...(isTagged(spec) ? [header('If-None-Match', 'entity tags; 304 where it is still one of them')] : []),
+    ...(isConditional(spec)
+      ? [header('If-Match', 'entity tags of the resource; 412 where it is none of them any more')]
+      : []),
+  ];
+}
+function responsesOf(spec: OperationSpec): Record<string, object> {
+  const responses: Record<string, object> = {};
+  const tagged = isTagged(spec);
+  for (const [status, answer] of Object.entries(spec.answers)) {
+    const body = contentOf(answer);
+    responses[status] = {
+      description: body === null ? 'done' : spec.summary,
+      ...(tagged ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
+      ...(body === null ? {} : { content: { [body.type]: { schema: body.schema } } }),
+    };
+  }
+  if (tagged) responses['304'] = { description: 'it is still the one If-None-Match names' };
+  const byStatus = Map.groupBy(problemsOf(spec), (name) => PROBLEMS[name].status);
+  for (const [status, names] of byStatus)
+    responses[String(status)] = {
+      description: names.map((name) => `\`${name}\`: ${PROBLEMS[name].meaning}`).join('; '),
+      content: { 'application/problem+json': { schema: pointer(RESOURCES.Problem) } },
+      'x-problems': names,
+    };
+  return responses;
+}
+function operationOf(spec: OperationSpec): Operation {
+  const { id, summary, description = '', body, examples = {} } = spec;
+  const way = wayOf(spec);
+  const permission = permissionOf(spec);
+  const security = way === 'open' ? [] : [{ session: [] }];
+  return {
+    operationId: id,
+    summary,
+    description,
+    tags: [id.split('.')[1]!],
+    ...(way === 'any' ? {} : { security }),
+    ...(permission === null ? {} : { 'x-operation': permission }),
+    parameters: parametersOf(spec),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            ...pickDescription(body),
+            content: { 'application/json': { schema: body, examples } },
+          },
+        }),
+    responses: responsesOf(spec),
+  };
+}
+
+function pickDescription(schema: TSchema & { readonly description?: string }) {
+  return schema.description === undefined ? {} : { description: schema.description };
+}
+
+/** The document of a service. */
+export function openApi(service: Service): OpenApi {
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const spec of OPERATIONS)
+    if (spec.path.startsWith(`/${service}/`))
+      paths[spec.path] = { ...paths[spec.path], [spec.method.toLowerCase()]: operationOf(spec) };
+  const text = JSON.stringify(paths);
+  const named = Object.entries(RESOURCES).filter(([name]) => text.includes(`"#/components/schemas/${name}"`));
+  return {
+    openapi: '3.1.0',
+    info: { title: TITLES[service], version: '1' },
+    components: {
+      securitySchemes: {
+        key: { type: 'http', scheme: 'basic' },
+        session: { type: 'apiKey', in: 'cookie', name: 'hikyaku_session' },
+      },
+      schemas: Object.fromEntries(named),
+    },
+    security: [{ key: [] }, { session: [] }],
+    paths,
+  };
+}

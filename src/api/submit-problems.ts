@@ -1,0 +1,76 @@
+/** Why a message sent by `send_message` is not taken, as a problem. */
+import { SUBMISSION_SIZE_LIMIT } from '../intake/limits.ts';
+import { defectText } from '../intake/send-refusal.ts';
+import type { SubmitRefusal } from '../intake/submit.ts';
+import { notFound, Problem } from './problems.ts';
+
+const retryAfter = (seconds: number) => ({ headers: { 'retry-after': String(seconds) } });
+/** Whoever frees a disk needs a minute at least. */
+const LATER = retryAfter(60);
+
+export function submitProblem(refusal: SubmitRefusal): Problem {
+  switch (refusal.kind) {
+    case 'missing-operation':
+      return new Problem('operation-not-permitted', `the role lacks the operation ${refusal.operation}`);
+    case 'domain-unknown':
+      return notFound();
+    case 'field-invalid':
+      return new Problem('validation', refusal.detail, { field: refusal.field });
+    case 'too-large':
+      return new Problem(
+        'message-too-large',
+        `the composed message has ${refusal.octets} octets, at most ${SUBMISSION_SIZE_LIMIT} are taken`,
+      );
+    case 'sender-elsewhere': {
+      const { field, domain } = refusal;
+      return new Problem('sender-domain', `${field} must be an address of ${domain}`, { field });
+    }
+    case 'sender-invalid':
+      return new Problem('sender-invalid', 'the envelope sender is not a valid address');
+    case 'sender-foreign':
+      return new Problem('sender-domain', `${refusal.domain} is not set up in this project`);
+    case 'author-missing':
+    case 'author-several':
+      return new Problem('author-invalid', 'exactly one From field is needed', { field: 'arguments.from' });
+    case 'author-invalid':
+      return new Problem('author-invalid', `${refusal.field} is not a list of mailboxes`, {
+        field: argumentOf(refusal.field),
+      });
+    case 'author-foreign':
+      return new Problem(
+        'author-domain',
+        `${refusal.domain} in ${refusal.field} is not set up in this project`,
+        { field: argumentOf(refusal.field) },
+      );
+    case 'header-defect':
+      return new Problem('header-invalid', defectText(refusal.defect), {
+        field: argumentOf(refusal.defect.field),
+      });
+    case 'body-nul':
+      return new Problem('header-invalid', 'the body holds NUL', { field: 'arguments.body' });
+    case 'idempotency-key-invalid':
+      return new Problem('header-invalid', 'the Idempotency-Key header field is not valid', {
+        field: argumentOf('Idempotency-Key'),
+      });
+    case 'loop':
+      return new Problem('loop', 'the message has passed too many hosts');
+    case 'over-limit':
+      return new Problem(
+        'limit-exceeded',
+        `the limit of ${refusal.limit} recipients per ${refusal.window} is reached`,
+        retryAfter(refusal.retryAfterSeconds),
+      );
+    case 'disk-full':
+      return new Problem('insufficient-storage', 'the disk is nearly full', LATER);
+    case 'not-stored':
+      return refusal.retryable
+        ? new Problem('insufficient-storage', 'the message could not be stored, try again later', LATER)
+        : new Problem('store-unavailable', 'the store does not take writes, try again later');
+  }
+}
+
+/** Where a field of the composed message came from. Those of a name of their own are written by us, and well. */
+function argumentOf(field: string | undefined): string {
+  if (field === 'From' || field === 'Sender') return `arguments.${field.toLowerCase()}`;
+  return field === undefined ? 'arguments.additional_header' : `arguments.additional_header.${field}`;
+}

@@ -1,0 +1,270 @@
+/** What each event holds in `content`: its schema, and an example. Times are ISO 8601. */
+import Type, { type TSchema } from 'typebox';
+import type { EventName } from './events.ts';
+import { EXAMPLE, EXAMPLE_DOMAIN, EXAMPLE_URL } from './example-ids.ts';
+import type { Answered } from './operation.ts';
+import { closed, Id, Open, oneOf, orNull, Time, Url, Whole } from './parts.ts';
+
+const Mailboxes = Type.Array(closed({ name: orNull(Type.String()), address: Type.String() }));
+const Text = (what: string) =>
+  orNull(Type.String({ description: `${what}, at most 256 KiB, line ends as LF; null: there is none` }));
+const Parsed = closed(
+  {
+    subject: orNull(Type.String()),
+    date: orNull(Time),
+    from: Mailboxes,
+    sender: Mailboxes,
+    reply_to: Mailboxes,
+    to: Mailboxes,
+    cc: Mailboxes,
+    text: Text('the text'),
+    html: Text('the HTML, as it came'),
+    attachments: Type.Array(
+      closed({
+        name: orNull(Type.String()),
+        content_type: Type.String(),
+        disposition: orNull(Type.String()),
+        content_id: orNull(Type.String({ description: 'without angle brackets' })),
+        size: { ...Whole, description: 'octets, decoded' },
+      }),
+      {
+        description:
+          'every part that is not shown as text or HTML, in the order of `attachments` of the event',
+      },
+    ),
+  },
+  'the message decoded',
+);
+/** A domain as events name it; null: of mail that belongs to none. */
+const Domain = closed({ id: Id, name: Type.String() });
+/** What an event shows of a message. */
+const Shown = {
+  header_list: Type.Array(closed({ raw_name: Type.String(), raw_value: Type.String() })),
+  header_map: Type.Record(Type.String(), Type.Array(Type.String()), {
+    description: 'by the name as it came first; values unfolded',
+  }),
+  body: Type.Optional(Type.String({ description: 'what follows the header; not in lists' })),
+  body_encoding: Type.Optional(Type.Literal('base64', { description: 'where the body is not UTF-8' })),
+  domain: orNull(Domain),
+  envelope: closed({ mail_from: Type.String(), recipients: Type.Array(Type.String()) }),
+  id: Id,
+  message_id: Type.String({ description: 'Message-ID, with angle brackets' }),
+  raw_url: Url,
+  parsed: Parsed,
+  defects: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        'what is not as it should be with the message, or was left out of `parsed`; docs/api.md lists them',
+    }),
+  ),
+};
+const Incoming = closed({
+  ...Shown,
+  rule: orNull(
+    closed(
+      { id: Id, type: oneOf('account', 'all', 'catch_all'), local_part: orNull(Type.String()) },
+      'null: no rule matched, and the default topic of the domain takes it',
+    ),
+  ),
+  authentication: Open('SPF, DKIM and DMARC, as they were verified'),
+});
+const Outgoing = closed({ ...Shown, rule: closed({ id: Id }) });
+
+const delivery = {
+  id: { ...Id, description: 'of the message' },
+  message_id: Type.String({ description: 'Message-ID, with angle brackets' }),
+  domain: orNull(Domain),
+  recipient: closed({ id: Id, address: Type.String() }),
+  sender: Type.String(),
+  attempt: { ...Whole, description: '0: none was made' },
+  remote: Type.Optional(closed({ host: Type.String(), address: Type.String(), port: Whole })),
+  tls: Type.Optional(
+    orNull(closed({ version: Type.String(), cipher: Type.String(), verified: Type.Boolean() })),
+  ),
+  reply: Type.Optional(
+    closed(
+      { code: Whole, enhanced: orNull(Type.String()), text: Type.String() },
+      'of the server that answered',
+    ),
+  ),
+  classification: Type.Optional(Type.String()),
+  cause: Type.Optional(Type.String()),
+  next_attempt_at: Type.Optional(Time),
+};
+export const DeliveryContent = closed(delivery);
+
+const Words = { message: Type.Optional(Type.String()), message_ja: Type.Optional(Type.String()) };
+export const DomainContent = closed({
+  domain: { ...Type.String(), description: 'A-labels' },
+  problems: Type.Optional(
+    Type.Array(
+      closed({
+        item: oneOf('mx', 'spf', 'dkim', 'ownership'),
+        status: Type.String(),
+        expected: Type.Array(Type.String()),
+        found: Type.Array(Type.String()),
+        ...Words,
+      }),
+      { description: 'what is missing or wrong' },
+    ),
+  ),
+  checked_at: Type.Optional(Time),
+  ends_at: Type.Optional(
+    Type.String({ format: 'date-time', description: 'when the ownership ends if nothing changes' }),
+  ),
+  ...Words,
+});
+export const KeyContent = closed({
+  domain: { ...Type.String(), description: 'A-labels' },
+  stage: Type.Enum(['pending', 'active', 'retired'], { description: 'what the key has become' }),
+  selector: Type.String(),
+  record: closed({ name: Type.String(), type: oneOf('CNAME', 'TXT'), value: Type.String() }),
+  message: Type.String(),
+  message_ja: Type.String(),
+});
+
+const window = oneOf('minute', 'day');
+export const LimitContent = closed({
+  window,
+  scope: oneOf('project', 'domain'),
+  domain: orNull(Domain),
+  limit: Whole,
+  used: { ...Whole, description: 'recipients that the window held' },
+  at: Time,
+  room_returns_at: Type.String({
+    format: 'date-time',
+    description:
+      'approaching: when the first of what is counted leaves the window; exceeded: when what did not fit would',
+  }),
+});
+const Limits = closed({ per_minute: Whole, per_day: Whole }, '0: no limit');
+export const LimitRaisedContent = closed({
+  scope: Type.Literal('project'),
+  before: Limits,
+  after: Limits,
+  windows: Type.Array(
+    closed({
+      window,
+      limit: Whole,
+      used: Whole,
+      room_returns_at: orNull(Type.String({ format: 'date-time', description: 'null: there is room now' })),
+    }),
+  ),
+  request: orNull(closed({ id: Id }, 'that was approved; null: there was none')),
+});
+const Published = closed({ message: Type.String() });
+
+const AT = '2026-01-02T03:04:05.000Z';
+const exampleDomain = { id: EXAMPLE.domain, name: EXAMPLE_DOMAIN };
+const MESSAGE_ID = `<hello@${EXAMPLE_DOMAIN}>`;
+const shown = {
+  header_list: [{ raw_name: 'Subject', raw_value: ' Hello' }],
+  header_map: { Subject: ['Hello'] },
+  domain: exampleDomain,
+  envelope: { mail_from: 'writer@example.net', recipients: [`orders@${EXAMPLE_DOMAIN}`] },
+  id: EXAMPLE.message,
+  message_id: MESSAGE_ID,
+  raw_url: `${EXAMPLE_URL}/mta/v1/messages/${EXAMPLE.message}/raw`,
+  parsed: {
+    subject: 'Hello',
+    date: AT,
+    from: [{ name: null, address: 'writer@example.net' }],
+    sender: [],
+    reply_to: [],
+    to: [{ name: null, address: `orders@${EXAMPLE_DOMAIN}` }],
+    cc: [],
+    text: 'Good day.\n',
+    html: null,
+    attachments: [],
+  },
+};
+const attempted = {
+  id: EXAMPLE.message,
+  message_id: MESSAGE_ID,
+  domain: exampleDomain,
+  recipient: { id: EXAMPLE.message, address: 'customer@example.net' },
+  sender: `shop@${EXAMPLE_DOMAIN}`,
+  attempt: 1,
+};
+const REMOTE = { host: 'mx.example.net', address: '192.0.2.1', port: 25 };
+const waiting = { window: 'day', scope: 'project', domain: null, limit: 1000, at: AT } as const;
+const expected = [`${EXAMPLE_DOMAIN} MX 10 mail.example.com`];
+
+interface Content<S extends TSchema = TSchema> {
+  readonly schema: S;
+  readonly example: Answered<S>;
+}
+const content = <S extends TSchema>(schema: S, example: Answered<S>): Content<S> => ({ schema, example });
+
+export const EVENT_CONTENTS = {
+  incoming: content(Incoming, {
+    ...shown,
+    rule: { id: EXAMPLE.incomingRule, type: 'account', local_part: 'orders' },
+    authentication: {},
+  }),
+  outgoing: content(Outgoing, { ...shown, rule: { id: EXAMPLE.outgoingRule } }),
+  accepted: content(DeliveryContent, { ...attempted, attempt: 0 }),
+  delivered: content(DeliveryContent, {
+    ...attempted,
+    remote: REMOTE,
+    reply: { code: 250, enhanced: '2.0.0', text: 'taken' },
+  }),
+  deferred: content(DeliveryContent, {
+    ...attempted,
+    remote: REMOTE,
+    reply: { code: 451, enhanced: '4.7.1', text: 'try again later' },
+    classification: 'deferral',
+    next_attempt_at: AT,
+  }),
+  bounced: content(DeliveryContent, {
+    ...attempted,
+    remote: REMOTE,
+    reply: { code: 550, enhanced: '5.1.1', text: 'no such user' },
+    classification: 'hard',
+  }),
+  expired: content(DeliveryContent, { ...attempted, attempt: 40, cause: 'no answer' }),
+  held: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'over the sending limit' }),
+  cancelled: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'cancelled by hand' }),
+  'domain.verified': content(DomainContent, { domain: EXAMPLE_DOMAIN, checked_at: AT }),
+  'domain.dns_error': content(DomainContent, {
+    domain: EXAMPLE_DOMAIN,
+    problems: [{ item: 'mx', status: 'missing', expected, found: [] }],
+    checked_at: AT,
+  }),
+  'domain.dns_recovered': content(DomainContent, { domain: EXAMPLE_DOMAIN, problems: [], checked_at: AT }),
+  'dkim.rotated': content(KeyContent, {
+    domain: EXAMPLE_DOMAIN,
+    stage: 'active',
+    selector: 'hk1',
+    record: { name: `hk1._domainkey.${EXAMPLE_DOMAIN}`, type: 'TXT', value: 'v=DKIM1; k=rsa; p=…' },
+    message: 'The key hk1 signs from now on.',
+    message_ja: '今後は鍵 hk1 で署名します。',
+  }),
+  'limit.approaching': content(LimitContent, { ...waiting, used: 800, room_returns_at: AT }),
+  'limit.exceeded': content(LimitContent, { ...waiting, used: 1000, room_returns_at: AT }),
+  'limit.raised': content(LimitRaisedContent, {
+    scope: 'project',
+    before: { per_minute: 60, per_day: 1000 },
+    after: { per_minute: 60, per_day: 10_000 },
+    windows: [{ window: 'day', limit: 10_000, used: 1000, room_returns_at: null }],
+    request: { id: EXAMPLE.limitRequest },
+  }),
+  publish: content(Published, { message: 'The shop opens.' }),
+} as const satisfies Record<EventName, Content>;
+
+/** What an event holds, by its name. */
+export type EventContent<N extends EventName> = Answered<(typeof EVENT_CONTENTS)[N]['schema']>;
+/** Of an event of any name. */
+export const AnyContent = Type.Union(
+  [
+    Incoming,
+    Outgoing,
+    DeliveryContent,
+    DomainContent,
+    KeyContent,
+    LimitContent,
+    LimitRaisedContent,
+    Published,
+  ],
+  { description: 'as the event of that name has it: see `webhooks`' },
+);

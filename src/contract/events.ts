@@ -1,0 +1,169 @@
+/**
+ * The events: every name that can be published to a topic, with what it is called and a sentence that says when it
+ * happens, in both languages. What each holds is in event-contents.ts. Plain data, which the console reads as well.
+ */
+export interface EventKind {
+  readonly service: 'mta' | 'edj';
+  /**
+   * What asks for it. `message`: a receive or send rule. `delivery`: an event rule of a domain. `project`: an event rule of
+   * the project. `hand`: somebody publishes it.
+   */
+  readonly by: 'message' | 'delivery' | 'project' | 'hand';
+  readonly label: { readonly en: string; readonly ja: string };
+  readonly when: { readonly en: string; readonly ja: string };
+}
+
+export const EVENTS = {
+  incoming: {
+    service: 'mta',
+    by: 'message',
+    label: { en: 'Received', ja: '受信' },
+    when: {
+      en: 'A message came in and matched a receive rule.',
+      ja: 'メッセージを受信し、受信ルールに一致しました。',
+    },
+  },
+  outgoing: {
+    service: 'mta',
+    by: 'message',
+    label: { en: 'Sent', ja: '送信' },
+    when: { en: 'A message was accepted for sending.', ja: '送信するメッセージを受け付けました。' },
+  },
+  accepted: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Accepted', ja: '受付' },
+    when: { en: 'A message to this recipient was accepted.', ja: 'この宛先へのメッセージを受け付けました。' },
+  },
+  delivered: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Delivered', ja: '配送完了' },
+    when: {
+      en: "The recipient's mail server took the message.",
+      ja: '宛先のメールサーバーがメッセージを受け取りました。',
+    },
+  },
+  deferred: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Deferred', ja: '再送待ち' },
+    when: {
+      en: 'An attempt failed for now; the message is tried again.',
+      ja: '一時的に配送できませんでした。再送します。',
+    },
+  },
+  bounced: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Bounced', ja: '不達' },
+    when: {
+      en: 'The message cannot be delivered to this recipient.',
+      ja: 'この宛先にはメッセージを配送できません。',
+    },
+  },
+  expired: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Expired', ja: '期限切れ' },
+    when: {
+      en: 'The message was tried until its time was over.',
+      ja: '再送の期限までに配送できませんでした。',
+    },
+  },
+  held: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Held', ja: '保留' },
+    when: {
+      en: 'The message waits: over a sending limit, or suspended by hand.',
+      ja: '送信数の上限または停止操作により、メッセージを保留しています。',
+    },
+  },
+  cancelled: {
+    service: 'mta',
+    by: 'delivery',
+    label: { en: 'Cancelled', ja: '取り消し' },
+    when: { en: 'Sending to this recipient was cancelled.', ja: 'この宛先への送信を取り消しました。' },
+  },
+  'domain.verified': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'Domain ownership proved', ja: 'ドメイン所有権の確認' },
+    when: { en: 'The ownership of a domain was proved.', ja: 'ドメインの所有権を確認しました。' },
+  },
+  'domain.dns_error': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'DNS error', ja: 'DNS の異常' },
+    when: {
+      en: 'A record of a domain that was in order is missing or wrong.',
+      ja: '正常だったドメインのレコードがないか、誤っています。',
+    },
+  },
+  'domain.dns_recovered': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'DNS recovered', ja: 'DNS の復旧' },
+    when: {
+      en: 'All records of a domain are in order again.',
+      ja: 'ドメインのレコードがすべて正常に戻りました。',
+    },
+  },
+  'dkim.rotated': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'DKIM keys rotated', ja: 'DKIM 鍵の更新' },
+    when: {
+      en: 'A DKIM key was made, signs from now on, or is retired.',
+      ja: 'DKIM 鍵が作成、使用開始、または廃止されました。',
+    },
+  },
+  'limit.approaching': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'Limit approaching', ja: '上限に接近' },
+    when: { en: 'Most of a sending limit is used.', ja: '送信数が上限に近づいています。' },
+  },
+  'limit.exceeded': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'Limit exceeded', ja: '上限超過' },
+    when: {
+      en: 'A message did not fit into a sending limit.',
+      ja: '送信数の上限を超えるメッセージがありました。',
+    },
+  },
+  'limit.raised': {
+    service: 'mta',
+    by: 'project',
+    label: { en: 'Limit raised', ja: '上限の引き上げ' },
+    when: {
+      en: "The project's sending limits were raised.",
+      ja: 'プロジェクトの送信数の上限が引き上げられました。',
+    },
+  },
+  publish: {
+    service: 'edj',
+    by: 'hand',
+    label: { en: 'Published by hand', ja: 'パブリッシュ' },
+    when: { en: 'A text was published to the topic.', ja: 'トピックにテキストがパブリッシュされました。' },
+  },
+} as const satisfies Record<string, EventKind>;
+
+export type EventName = keyof typeof EVENTS;
+type NameOf<B extends EventKind['by']> = {
+  [N in EventName]: (typeof EVENTS)[N]['by'] extends B ? N : never;
+}[EventName];
+export type MessageEventName = NameOf<'message'>;
+export type DeliveryEventName = NameOf<'delivery'>;
+export type ProjectEventName = NameOf<'project'>;
+/** What event rules name. */
+export type EventRuleName = DeliveryEventName | ProjectEventName;
+
+function names<B extends EventKind['by']>(by: B): readonly NameOf<B>[] {
+  return (Object.keys(EVENTS) as EventName[]).filter((name): name is NameOf<B> => EVENTS[name].by === by);
+}
+export const DELIVERY_EVENTS = names('delivery');
+export const PROJECT_EVENTS = names('project');
+export const EVENT_NAMES = Object.keys(EVENTS) as readonly EventName[];

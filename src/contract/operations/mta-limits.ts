@@ -1,0 +1,179 @@
+/** Limits, what is used of them, requests for higher ones, and how retention stands: /mta/v1. */
+import Type from 'typebox';
+import { op } from '../operation.ts';
+import { closed, oneOf, PageQuery } from '../parts.ts';
+import { DomainUsage, LimitRequest, Limits, ProjectUsage, Retention } from '../resources/limits.ts';
+
+const domain = { id: 'domain' } as const;
+const request = { id: 'limitRequest' } as const;
+const Limit = Type.Integer({
+  minimum: 0,
+  maximum: 1_000_000_000,
+  description: 'recipients; 0: no limit',
+});
+const ProjectQuery = closed({
+  project: Type.Optional(
+    Type.String({ maxLength: 36, description: 'operators: id of another project than the own' }),
+  ),
+});
+/** Lines for people: line feeds, and no other control characters. */
+const Text = Type.String({
+  minLength: 1,
+  maxLength: 2000,
+  pattern: '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+});
+const Ask = closed({
+  per_minute: Type.Optional(Limit),
+  per_day: Type.Optional(Limit),
+  reason: Text,
+  notify: Type.Optional(
+    Type.String({
+      maxLength: 254,
+      description: "mail address that is told of the decision; without it, a member's own",
+    }),
+  ),
+});
+const Approval = Type.Object(
+  {
+    per_minute: Type.Optional(Limit),
+    per_day: Type.Optional(Limit),
+    note: Type.Optional(Text),
+  },
+  { additionalProperties: false, description: 'what is left out is granted as asked for' },
+);
+const RequestsQuery = closed({
+  ...PageQuery.properties,
+  state: Type.Optional(oneOf('open', 'approved', 'approved_in_part', 'refused', 'cancelled')),
+  all: Type.Optional(Type.Boolean({ description: 'operators: those of all projects' })),
+});
+
+export const getUsage = op({
+  id: 'mta.usage.get',
+  method: 'GET',
+  path: '/mta/v1/usage',
+  summary: 'what the rolling windows hold now, and what was sent and received over time',
+  answers: { 200: ProjectUsage },
+});
+export const getDomainUsage = op({
+  id: 'mta.domains.usage.get',
+  method: 'GET',
+  path: '/mta/v1/domains/{id}/usage',
+  permission: 'mta.domains.get',
+  summary: 'what the rolling windows hold now, and what was sent and received; of removed domains, too',
+  params: domain,
+  answers: { 200: DomainUsage },
+});
+export const getLimits = op({
+  id: 'mta.limits.get',
+  method: 'GET',
+  path: '/mta/v1/limits',
+  summary: 'the limits of the project; operators see those of any',
+  query: ProjectQuery,
+  answers: { 200: Limits },
+  problems: ['not-found'],
+});
+export const setLimits = op({
+  id: 'mta.limits.update',
+  permission: { operator: 'mta.limits.update' },
+  method: 'PUT',
+  path: '/mta/v1/limits',
+  summary: 'operators set the limits of a project; held mail flows where they are raised',
+  query: ProjectQuery,
+  body: closed({ per_minute: Limit, per_day: Limit }),
+  answers: { 200: Limits },
+  problems: ['not-found'],
+  examples: { limits: { summary: 'both limits', value: { per_minute: 300, per_day: 10_000 } } },
+});
+export const getRetention = op({
+  id: 'mta.retention.get',
+  permission: { operator: 'mta.retention.get' },
+  method: 'GET',
+  path: '/mta/v1/retention',
+  access: 'instance',
+  summary: 'how much is over and still there, since when, and what the last round removed; for operators',
+  answers: { 200: Retention },
+});
+export const listLimitRequests = op({
+  id: 'mta.limit_requests.list',
+  permission: {
+    in: 'query',
+    field: 'all',
+    of: { false: 'mta.limit_requests.list', true: { operator: 'mta.limit_requests.approve' } },
+  },
+  method: 'GET',
+  path: '/mta/v1/limit_requests',
+  summary: 'requests for higher limits, newest first; with `all` those of all projects, for operators',
+  query: RequestsQuery,
+  answers: { 200: { list: LimitRequest, filtered: true } },
+});
+export const createLimitRequest = op({
+  id: 'mta.limit_requests.create',
+  method: 'POST',
+  path: '/mta/v1/limit_requests',
+  summary: 'asks for higher limits; one request of a project is open at a time',
+  body: Ask,
+  answers: { 201: LimitRequest },
+  examples: {
+    minute: {
+      summary: 'more in a minute',
+      value: { per_minute: 600, reason: 'A newsletter that 500 readers get each Monday.' },
+    },
+    both: {
+      summary: 'both limits, with a letter about the decision',
+      value: {
+        per_minute: 600,
+        per_day: 20_000,
+        reason: 'The shop opens in two more countries.',
+        notify: 'desk@example.net',
+      },
+    },
+  },
+});
+export const getLimitRequest = op({
+  id: 'mta.limit_requests.get',
+  method: 'GET',
+  path: '/mta/v1/limit_requests/{id}',
+  summary: 'one request for higher limits and what was decided',
+  params: request,
+  answers: { 200: LimitRequest },
+});
+export const cancelLimitRequest = op({
+  id: 'mta.limit_requests.cancel',
+  method: 'POST',
+  path: '/mta/v1/limit_requests/{id}/cancel',
+  permission: 'mta.limit_requests.update',
+  summary: 'takes an open request back',
+  params: request,
+  answers: { 200: LimitRequest },
+  problems: ['limit-request-decided'],
+});
+export const approveLimitRequest = op({
+  id: 'mta.limit_requests.approve',
+  permission: { operator: 'mta.limit_requests.approve' },
+  method: 'POST',
+  path: '/mta/v1/limit_requests/{id}/approve',
+  summary: 'operators grant what was asked for, or a part of it',
+  params: request,
+  body: Approval,
+  answers: { 200: LimitRequest },
+  problems: ['limit-request-decided'],
+  examples: {
+    whole: { summary: 'as asked for', value: {} },
+    part: {
+      summary: 'a part of it',
+      value: { per_minute: 450, note: 'Ask again once the first month went well.' },
+    },
+  },
+});
+export const refuseLimitRequest = op({
+  id: 'mta.limit_requests.refuse',
+  method: 'POST',
+  path: '/mta/v1/limit_requests/{id}/refuse',
+  permission: { operator: 'mta.limit_requests.approve' },
+  summary: 'operators refuse, with a reason',
+  params: request,
+  body: closed({ reason: Text }),
+  answers: { 200: LimitRequest },
+  problems: ['limit-request-decided'],
+  examples: { refuse: { summary: 'with a reason', value: { reason: 'The project is a week old.' } } },
+});

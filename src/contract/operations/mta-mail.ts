@@ -1,0 +1,308 @@
+/** Messages, tasks, the queue and how the project's mail is tried: /mta/v1. */
+import Type from 'typebox';
+import { EXAMPLE, EXAMPLE_DOMAIN, exampleSelf } from '../example-ids.ts';
+import { op } from '../operation.ts';
+import { oneOf, PageQuery, WholeQuery } from '../parts.ts';
+import {
+  Message,
+  MessageHead,
+  QueueOperation,
+  QueueResult,
+  Queues,
+  SendTask,
+  Settings,
+  Suspension,
+  WaitingRecipient,
+} from '../resources/mail.ts';
+import { TaskQuery } from '../resources/tasks.ts';
+import { MAX_RETENTION_DAYS, MIN_RETENTION_DAYS } from '../values.ts';
+
+const message = { id: 'message' } as const;
+const { self } = exampleSelf('/mta/v1/domains', 'domain');
+const Mailboxes = Type.Array(Type.String({ maxLength: 2000 }), {
+  maxItems: 1000,
+  description: 'RFC 5322 mailboxes',
+});
+const Ids = Type.Array(Type.String({ maxLength: 998 }), {
+  maxItems: 200,
+  description: 'RFC 5322 message identifiers',
+});
+
+const SendMessage = Type.Object(
+  {
+    self: Type.String({
+      maxLength: 2048,
+      description: 'URL of the MTA domain that sends; its host is not looked at',
+    }),
+    from: Type.Optional(Mailboxes),
+    sender: Type.Optional(Type.String({ maxLength: 2000 })),
+    reply_to: Type.Optional(Mailboxes),
+    to: Type.Optional(Mailboxes),
+    cc: Type.Optional(Mailboxes),
+    bcc: Type.Optional(Mailboxes),
+    message_id: Type.Optional(Type.String({ maxLength: 998 })),
+    in_reply_to: Type.Optional(Ids),
+    references: Type.Optional(Ids),
+    subject: Type.String({ maxLength: 10_000 }),
+    priority: Type.Optional(
+      Type.Enum(['high', 'normal'], {
+        description:
+          "high: ahead of the project's other mail, at each destination and among what is held over the limit (by SMTP: the header field MT-Priority, 1 to 9)",
+      }),
+    ),
+    content_type: Type.String({ maxLength: 1000, description: 'text/* or multipart/*' }),
+    additional_header: Type.Optional(
+      Type.Record(Type.String(), Type.Array(Type.String({ maxLength: 100_000 }), { maxItems: 100 }), {
+        maxProperties: 100,
+      }),
+    ),
+    body: Type.String(),
+    attachments: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            filename: Type.Optional(Type.String({ maxLength: 1000 })),
+            content_type: Type.String({ minLength: 1, maxLength: 1000 }),
+            content: Type.String({ description: 'base64' }),
+          },
+          { additionalProperties: false },
+        ),
+        { maxItems: 500 },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+const Send = Type.Object(
+  { procedure: Type.Literal('send_message'), arguments: SendMessage },
+  { additionalProperties: false, description: 'sends one message' },
+);
+const State = oneOf('queued', 'deferred', 'held');
+const FilterFields = {
+  site: Type.Optional(
+    Type.String({ maxLength: 500, description: 'destination site, as the queue list shows it' }),
+  ),
+  domain: Type.Optional(Type.String({ maxLength: 255, description: "the recipients' domain" })),
+  sender: Type.Optional(Type.String({ maxLength: 500, description: 'envelope sender' })),
+  accepted_before: Type.Optional(Type.String({ format: 'date-time' })),
+  state: Type.Optional(State),
+};
+export const QueueFilterInput = Type.Object(FilterFields, { additionalProperties: false });
+const WaitingQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+    cursor: Type.Optional(Type.String({ maxLength: 2000 })),
+    ...FilterFields,
+  },
+  { additionalProperties: false },
+);
+export const QueueRequest = Type.Object(
+  {
+    action: oneOf('retry', 'cancel', 'bounce', 'suspend', 'resume'),
+    filter: Type.Optional(QueueFilterInput),
+    dry_run: Type.Optional(Type.Boolean({ description: 'only count what is meant' })),
+    reason: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+      }),
+    ),
+    expires_at: Type.Optional(
+      Type.String({ format: 'date-time', description: 'suspend: at most 7 days from now' }),
+    ),
+    suspension: Type.Optional(Type.String({ description: 'resume: the id suspend gave' })),
+  },
+  { additionalProperties: false },
+);
+const SettingsChange = Type.Object(
+  {
+    retry_for_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 7 * 24 * 3600 })),
+    deferred_event_ages: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 0, maximum: 7 * 24 * 3600 }), { maxItems: 50 }),
+    ),
+    over_limit: Type.Optional(oneOf('reject', 'hold')),
+    retention_days: Type.Optional(
+      Type.Integer({
+        minimum: MIN_RETENTION_DAYS,
+        maximum: MAX_RETENTION_DAYS,
+        description:
+          'days for which what comes from now on (messages, events and their deliveries, tasks) is kept; mail that may still wait is kept until it no longer can',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const listMessages = op({
+  id: 'mta.messages.list',
+  method: 'GET',
+  path: '/mta/v1/messages',
+  summary: 'messages, newest first',
+  query: PageQuery,
+  answers: { 200: { list: MessageHead } },
+});
+export const getMessage = op({
+  id: 'mta.messages.get',
+  method: 'GET',
+  path: '/mta/v1/messages/{id}',
+  summary: 'the trace of one message: recipients, attempts, results',
+  params: message,
+  query: WholeQuery,
+  answers: { 200: { streamed: Message, tagged: true } },
+  problems: ['too-busy'],
+});
+export const getRawMessage = op({
+  id: 'mta.messages.raw.get',
+  method: 'GET',
+  path: '/mta/v1/messages/{id}/raw',
+  permission: 'mta.messages.get',
+  summary: 'the message itself',
+  params: message,
+  answers: { 200: { octets: 'message/rfc822' } },
+});
+export const createMtaTask = op({
+  id: 'mta.domains.send',
+  permission: { in: 'body', field: 'procedure', of: { send_message: 'mta.domains.send' } },
+  method: 'POST',
+  path: '/mta/v1/tasks',
+  summary: 'sends one message',
+  description:
+    'With `is_sync=true` it answers when the message is on disk, or with what is wrong; otherwise with a task at once. Sending also needs mta.domains.list and mta.domains.get.',
+  query: TaskQuery,
+  body: Send,
+  answers: { 200: SendTask, 202: SendTask },
+  problems: [
+    'not-found',
+    'message-too-large',
+    'too-busy',
+    'sender-domain',
+    'sender-invalid',
+    'author-invalid',
+    'author-domain',
+    'header-invalid',
+    'loop',
+    'limit-exceeded',
+  ],
+  examples: {
+    text: {
+      summary: 'plain text',
+      value: {
+        procedure: 'send_message',
+        arguments: {
+          self,
+          from: [`Shop <shop@${EXAMPLE_DOMAIN}>`],
+          to: ['Customer <customer@example.net>'],
+          subject: 'Your order',
+          content_type: 'text/plain; charset=UTF-8',
+          body: 'Thank you.\n',
+        },
+      },
+    },
+    attachment: {
+      summary: 'with an attachment and a header field of its own',
+      value: {
+        procedure: 'send_message',
+        arguments: {
+          self,
+          from: [`shop@${EXAMPLE_DOMAIN}`],
+          to: ['customer@example.net'],
+          bcc: [`archive@${EXAMPLE_DOMAIN}`],
+          subject: '領収書',
+          content_type: 'text/html; charset=UTF-8',
+          additional_header: { 'Auto-Submitted': ['auto-generated'] },
+          body: '<p>Thank you.</p>',
+          attachments: [{ filename: 'receipt.txt', content_type: 'text/plain', content: 'MSBib29r' }],
+        },
+      },
+    },
+  },
+});
+export const getMtaTask = op({
+  id: 'mta.tasks.get',
+  method: 'GET',
+  path: '/mta/v1/tasks/{id}',
+  summary: 'one task',
+  params: { id: 'sendTask' },
+  answers: { 200: SendTask },
+});
+export const listQueues = op({
+  id: 'mta.queues.list',
+  method: 'GET',
+  path: '/mta/v1/queues',
+  summary: 'what waits, by destination site',
+  query: PageQuery,
+  answers: { 200: { streamed: Queues } },
+  problems: ['too-busy'],
+});
+export const listWaitingRecipients = op({
+  id: 'mta.queues.recipients.list',
+  method: 'GET',
+  path: '/mta/v1/queues/recipients',
+  permission: 'mta.queues.list',
+  summary: 'each recipient that waits, and why',
+  query: WaitingQuery,
+  answers: { 200: { list: WaitingRecipient, filtered: true } },
+});
+export const updateQueue = op({
+  id: 'mta.queues.update',
+  method: 'POST',
+  path: '/mta/v1/queues',
+  summary: 'retry, cancel, bounce, suspend or resume what a filter means',
+  body: QueueRequest,
+  answers: { 200: QueueResult },
+  problems: ['not-found', 'too-many-suspensions'],
+  examples: {
+    count: {
+      summary: 'only count',
+      value: { action: 'retry', filter: { domain: 'example.net' }, dry_run: true },
+    },
+    suspend: {
+      summary: 'hold mail to a domain',
+      value: { action: 'suspend', filter: { domain: 'example.org' }, reason: 'maintenance' },
+    },
+    resume: {
+      summary: 'let it flow again',
+      value: { action: 'resume', suspension: EXAMPLE.suspension },
+    },
+  },
+});
+export const listQueueOperations = op({
+  id: 'mta.queues.operations.list',
+  method: 'GET',
+  path: '/mta/v1/queues/operations',
+  permission: 'mta.queues.list',
+  summary: 'what was done to the queue by hand, and by whom',
+  query: PageQuery,
+  answers: { 200: { list: QueueOperation } },
+});
+export const listSuspensions = op({
+  id: 'mta.queues.suspensions.list',
+  method: 'GET',
+  path: '/mta/v1/queues/suspensions',
+  permission: 'mta.queues.list',
+  summary: 'suspensions that are on',
+  query: WholeQuery,
+  answers: { 200: { list: Suspension } },
+});
+export const getSettings = op({
+  id: 'mta.settings.get',
+  method: 'GET',
+  path: '/mta/v1/settings',
+  summary: "how the project's mail is tried and kept",
+  answers: { 200: Settings },
+});
+export const updateSettings = op({
+  id: 'mta.settings.update',
+  method: 'PATCH',
+  path: '/mta/v1/settings',
+  summary: 'changes the fields that are given',
+  body: SettingsChange,
+  answers: { 200: Settings },
+  examples: {
+    patience: {
+      summary: 'give up after two days, keep for ninety',
+      value: { retry_for_seconds: 172_800, retention_days: 90 },
+    },
+  },
+});

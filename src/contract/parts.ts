@@ -1,0 +1,45 @@
+/** What schemas of resources and of requests are made of. */
+import Type, { type TProperties, type TSchema } from 'typebox';
+
+export const closed = <P extends TProperties>(properties: P, description?: string) =>
+  Type.Object(properties, {
+    additionalProperties: false,
+    ...(description === undefined ? {} : { description }),
+  });
+export const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const oneOf = <const N extends readonly string[]>(...names: N): Type.TEnum<[...N]> =>
+  Type.Enum([...names]) as never;
+export const Id = Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'UUID, version 7' });
+export const Time = Type.String({ format: 'date-time' });
+export const Url = Type.String({ format: 'uri' });
+export const Link = closed({ self: Url });
+export const Whole = Type.Integer({ minimum: 0 });
+/** What to do, in one sentence, in two languages. */
+export const Words = {
+  message: Type.String({ minLength: 1 }),
+  message_ja: Type.String({ minLength: 1 }),
+};
+
+/** A reference in a request; its host is not looked at. */
+export const Self = closed({
+  self: Type.String({ maxLength: 2048, description: 'absolute URL of the resource' }),
+});
+export const PageQuery = closed({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+  cursor: Type.Optional(Type.String({ maxLength: 500 })),
+});
+/** Of lists that are rarely long: without a limit, as much as one may ask for. */
+export const WholeQuery = closed({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
+  cursor: Type.Optional(Type.String({ maxLength: 500 })),
+});
+/** Shown to people and put into logs: no control characters, no line or paragraph separators. */
+export const ResourceName = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+});
+/** Names of predefined roles, single permissions, roles of the project. */
+export const RoleNames = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 });
+/** What was made from replies of others, or for other protocols: any JSON object. */
+export const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });

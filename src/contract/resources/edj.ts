@@ -1,0 +1,62 @@
+/** Topics, who is told of their events, and the events themselves, as they are rendered. */
+import Type from 'typebox';
+import { AnyContent } from '../event-contents.ts';
+import { EVENT_NAMES } from '../events.ts';
+import { closed, Id, Open, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
+
+const SubscriberFields = {
+  id: Id,
+  self: Url,
+  type: Type.Literal('http'),
+  url: Url,
+  inline: Type.Boolean({ description: 'attachments carry their content' }),
+  created_at: Time,
+};
+
+const Secret = orNull(
+  Type.String({ description: 'shown only now; null where an earlier answer is repeated' }),
+);
+
+const EventFields = {
+  '@version': Type.Literal('1'),
+  id: Id,
+  service: oneOf('mta', 'edj'),
+  name: oneOf(...EVENT_NAMES),
+  summary: Type.String(),
+  content: AnyContent,
+  attachments: Type.Array(
+    closed({
+      content_type: Type.String(),
+      filename: Type.Optional(Type.String()),
+      encoding: oneOf('7bit', '8bit', 'base64'),
+      content: Type.String({ description: 'empty unless asked for inline' }),
+    }),
+  ),
+  created_at: Time,
+  expires_at: Type.Optional(Time),
+};
+
+export const Topic = closed({ id: Id, self: Url, name: Type.String(), created_at: Time });
+
+export const Subscriber = closed(SubscriberFields);
+
+export const NewSubscriber = closed({ ...SubscriberFields, secret: Secret });
+
+export const Delivery = closed({
+  id: Id,
+  event_id: Id,
+  state: oneOf('pending', 'retry', 'done', 'dead'),
+  attempts: Whole,
+  next_attempt_at: orNull(Time),
+  last_result: orNull(Open('status, first part of the answer, error')),
+  created_at: Time,
+});
+
+export const Event = closed(EventFields);
+
+export const WholeEvent = closed({
+  ...EventFields,
+  short: Type.Optional(Type.String({ description: '`summary`, for hooks; deprecated' })),
+  raw: Type.Optional(AnyContent),
+  topic_id: Type.Optional(Id),
+});

@@ -1,0 +1,133 @@
+/** Messages, what waits of them, and the rules by which they are told of, as they are rendered. */
+import Type from 'typebox';
+import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../events.ts';
+import { closed, Id, Link, Open, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
+import { task } from './tasks.ts';
+
+const Head = {
+  id: Id,
+  self: Url,
+  direction: oneOf('incoming', 'outgoing'),
+  source: oneOf('smtp', 'api', 'mx', 'hosted', 'dsn', 'edj', 'notice'),
+  message_id: Type.String({ description: 'Message-ID, with angle brackets' }),
+  mail_from: Type.String({ description: 'envelope sender; empty: the null reverse-path' }),
+  domain: orNull(Link),
+  size: Whole,
+  accepted_at: Time,
+  expires_at: Time,
+  facts: Open('of the session or call: recipients, peerAddress, helo, tls, authentication, …'),
+};
+const RecipientState = oneOf(
+  'queued',
+  'deferred',
+  'held',
+  'delivered',
+  'bounced',
+  'expired',
+  'suppressed',
+  'cancelled',
+);
+const Recipient = closed({
+  id: Id,
+  address: Type.String(),
+  state: RecipientState,
+  attempts: Type.Array(
+    closed({
+      number: Whole,
+      at: Time,
+      outcome: oneOf('delivered', 'deferred', 'bounced'),
+      detail: Open('remote, tls, reply, cause, status, classification, ambiguous'),
+    }),
+  ),
+  next_attempt_at: orNull(Time),
+  last_result: orNull(Open('the last outcome, or why it waits')),
+  settled_at: orNull(Time),
+});
+const QueueFilter = closed({
+  site: orNull(Type.String()),
+  domain: orNull(Type.String()),
+  sender: orNull(Type.String()),
+  sent_with: orNull(
+    Type.String({ description: 'id of the domain it was sent with, there still or removed' }),
+  ),
+  accepted_before: orNull(Time),
+  state: orNull(oneOf('queued', 'deferred', 'held')),
+});
+const Rule = { id: Id, topic: Link, self: Url, created_at: Time };
+
+export const IncomingRule = closed({
+  ...Rule,
+  type: oneOf('account', 'all', 'catch_all'),
+  local_part: orNull(Type.String()),
+});
+export const OutgoingRule = closed(Rule);
+export const EventRule = closed({ ...Rule, names: Type.Array(oneOf(...DELIVERY_EVENTS, ...PROJECT_EVENTS)) });
+export const MessageHead = closed(Head);
+export const Message = closed({
+  ...Head,
+  recipients: Type.Array(Recipient),
+  next_cursor: Type.Union([Type.String(), Type.Null()], {
+    description:
+      'as `cursor`: where the recipients go on, which end at `limit` (500) and at 4 MiB like the page of a list',
+  }),
+});
+export const SendTask = task(
+  closed({
+    id: Id,
+    message_id: Type.String(),
+    recipients: Type.Array(closed({ id: Id, address: Type.String(), state: RecipientState })),
+  }),
+);
+export const Queues = closed({
+  depth: closed({ queued: Whole, deferred: Whole, held: Whole }),
+  items: Type.Array(
+    closed({
+      site: Type.String(),
+      queued: Whole,
+      deferred: Whole,
+      held: Whole,
+      active: Whole,
+      next_due_at: orNull(Time),
+      unreachable: orNull(Type.String()),
+    }),
+  ),
+  next_cursor: orNull(Type.String()),
+});
+export const WaitingRecipient = closed({
+  id: Id,
+  address: Type.String(),
+  state: oneOf('queued', 'deferred', 'held'),
+  site: Type.String(),
+  reason: Type.String(),
+  attempts: Whole,
+  next_attempt_at: orNull(Time),
+  message: closed({ id: Id, self: Url, mail_from: Type.String(), accepted_at: Time, expires_at: Time }),
+});
+export const QueueResult = closed({
+  matched: Whole,
+  changed: Whole,
+  in_flight: Whole,
+  suspension: orNull(Id),
+});
+export const QueueOperation = closed({
+  id: Id,
+  action: oneOf('retry', 'cancel', 'bounce', 'suspend', 'resume'),
+  filter: QueueFilter,
+  actor: Type.String(),
+  at: Time,
+  changed: Whole,
+});
+export const Suspension = closed({
+  id: Id,
+  filter: QueueFilter,
+  reason: Type.String(),
+  actor: Type.String(),
+  created_at: Time,
+  expires_at: Time,
+});
+export const Settings = closed({
+  retry_for_seconds: Whole,
+  deferred_event_ages: Type.Array(Whole),
+  over_limit: oneOf('reject', 'hold'),
+  retention_days: Whole,
+});

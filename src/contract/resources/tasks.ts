@@ -1,0 +1,29 @@
+/** Tasks of both services, and the problem that one which failed holds. */
+import Type, { type TSchema } from 'typebox';
+import { closed, Id, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: '/problems/ and the name of the type' }),
+    title: Type.String(),
+    status: Whole,
+    detail: Type.String(),
+    field: Type.Optional(Type.String({ description: 'JSON path of what is wrong' })),
+  },
+  { additionalProperties: false, description: 'RFC 9457' },
+);
+export const task = <R extends TSchema>(result: R) =>
+  closed({
+    id: Id,
+    self: Url,
+    procedure: Type.String(),
+    status: oneOf('queued', 'succeeded', 'failed'),
+    result: orNull(result),
+    error: orNull(Problem),
+    created_at: Time,
+    completed_at: orNull(Time),
+  });
+export const PublishTask = task(closed({ event_id: Id }));
+export const TaskQuery = closed({
+  is_sync: Type.Optional(Type.Boolean({ description: 'true: answer when the outcome is durable' })),
+});
