@@ -192,7 +192,7 @@ export function createHandle(app: FastifyInstance): Handle {
         };
         const result: unknown = await handler(call as unknown as Call<typeof operation>);
         // It was sent while it was made; Fastify waits for it by itself.
-        if (reply.sent) return;
+        if (reply.sent || reply.raw.headersSent) return;
         const [status, answer] =
           statuses.length === 1
             ? [only!, result]
