@@ -16,6 +16,7 @@ import type { MessageId, ProjectId, SubscriberId, TopicId } from '../../runtime/
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { unwatched } from '../../runtime/report.ts';
+import { NAMELESS_ROWS, namelessAreGone } from '../conformance/nameless.ts';
 import { CLAIM } from '../conformance/samples.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { BODY_PART } from '../rows/spool.ts';
@@ -54,6 +55,10 @@ function storeOf(directory: string, version: number): DatabaseSync {
   for (const migration of MIGRATIONS.filter((each) => each.version <= version)) {
     db.exec(migration.sql);
     if (migration.version === 1) db.exec(ROWS);
+    if ('moveSome' in migration) {
+      while (migration.moveSome(db) > 0);
+      db.exec(migration.behind);
+    }
   }
   db.exec(`INSERT INTO meta VALUES ('version', ${version}), ('oldest_compatible', 1)`);
   db.enableDefensive(true);
@@ -134,6 +139,39 @@ for (const { version } of MIGRATIONS.slice(0, -1))
       ],
     );
   });
+
+test('a store brought up from any schema has the tables, indexes, checks and triggers of a fresh one', (t) => {
+  const schemaOf = (db: DatabaseSync) =>
+    db
+      .prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name",
+      )
+      .all()
+      .map((row) =>
+        Object.values(row)
+          .map((text) => String(text).replace(/\s+/g, ' '))
+          .join(' '),
+      );
+  const fresh = openDatabase(directoryFor(t));
+  t.after(() => fresh.close());
+  migrate(fresh);
+  assert.ok(schemaOf(fresh).length > 60);
+  for (const { version } of MIGRATIONS) {
+    const db = storeOf(directoryFor(t), version);
+    t.after(() => db.close());
+    migrate(db);
+    assert.deepEqual(schemaOf(db), schemaOf(fresh), `from ${version}`);
+  }
+});
+
+test('names without a behaviour leave rules, roles and their holders; what has none left goes, and is audited', async (t) => {
+  const directory = directoryFor(t);
+  const db = storeOf(directory, 11);
+  db.exec(NAMELESS_ROWS);
+  db.close();
+  await using store = await open(directory);
+  await namelessAreGone(store);
+});
 
 test('a store that cannot take a migration stays as it was', (t) => {
   const db = storeOf(directoryFor(t), 9);

@@ -10,6 +10,7 @@ import { limits } from './007-limits.ts';
 import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
+import { names } from './012-names.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   readings,
   attempts,
   leftovers,
+  names,
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -12,6 +12,7 @@ import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
 import { smaller } from './011-smaller.ts';
+import { names } from './012-names.ts';
 
 export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   first,
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   attempts,
   leftovers,
   smaller,
+  names,
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;
