@@ -1,21 +1,21 @@
 /** Which room may look into which. docs/OVERVIEW.md draws it; a new arrow needs a line in docs/decisions/. */
-const EVERYWHERE = ['mail', 'runtime', 'events'];
+const EVERYWHERE = ['contract', 'mail', 'runtime'];
 const MAY = {
+  contract: [],
   mail: [],
   runtime: [],
   reading: ['mail', 'runtime'],
-  events: ['mail'],
-  config: ['runtime'],
-  smtp: EVERYWHERE,
-  verify: EVERYWHERE,
+  config: [],
+  smtp: ['mail', 'runtime'],
+  verify: ['mail', 'runtime'],
   iam: EVERYWHERE,
-  domains: [...EVERYWHERE, 'verify'],
-  limits: EVERYWHERE,
   rules: EVERYWHERE,
+  domains: [...EVERYWHERE, 'rules'],
+  limits: [...EVERYWHERE, 'rules'],
   spool: EVERYWHERE,
   ledger: EVERYWHERE,
-  edj: [...EVERYWHERE, 'iam', 'spool', 'reading'],
-  bounces: [...EVERYWHERE, 'spool', 'edj'],
+  edj: [...EVERYWHERE, 'spool', 'reading'],
+  bounces: EVERYWHERE,
   intake: [
     ...EVERYWHERE,
     'smtp',
@@ -26,12 +26,11 @@ const MAY = {
     'iam',
     'domains',
     'edj',
-    'bounces',
     'ledger',
     'reading',
   ],
-  delivery: [...EVERYWHERE, 'smtp', 'spool', 'verify', 'domains', 'rules', 'edj', 'bounces', 'limits'],
-  store: [...EVERYWHERE, 'spool', 'edj', 'iam', 'domains', 'rules', 'limits', 'ledger', 'bounces'],
+  delivery: [...EVERYWHERE, 'smtp', 'spool', 'domains', 'rules', 'edj', 'bounces', 'limits'],
+  store: [...EVERYWHERE, 'spool', 'edj', 'iam', 'domains', 'rules', 'limits', 'ledger'],
 };
 const ROOMS = [...Object.keys(MAY), 'api', 'cli', 'testing'];
 
@@ -61,12 +60,24 @@ export default {
       to: { path: ['^src/(store|testing)/', '^src/main\\.ts$'] },
     },
     {
+      name: 'the-console-knows-the-contract-alone',
+      severity: 'error',
+      from: { path: '^console/' },
+      to: { path: '^src/', pathNot: '^src/contract/' },
+    },
+    {
+      name: 'the-contract-needs-a-schema-library-and-nothing-else',
+      severity: 'error',
+      from: { path: '^src/contract/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: ['^src/contract/', '^typebox$', 'node_modules/typebox/'] },
+    },
+    {
       name: 'the-server-side-does-not-know-the-delivery-client',
       severity: 'error',
       from: { path: '^src/smtp/server/', pathNot: '\\.test\\.ts$' },
       to: { path: '^src/smtp/client/' },
     },
-    { name: 'no-circles', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
+    { name: 'no-circles', severity: 'error', from: { path: '^(src|console)/' }, to: { circular: true } },
     {
       name: 'testing-is-for-tests',
       severity: 'error',
