@@ -124,7 +124,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
       'both names of delegated keys of this algorithm are in use: wait until the older key has retired, delete one, or give a selector for a key you publish yourself',
     );
   }
-  handle(ops.getDkimKey, async ({ params, projectId, body }) => {
+  handle(ops.getDkimKey, async ({ params, projectId }) => {
     const domain = await domainOf(projectId, params.id);
     return keyView(domain, await keyOf(domain, params.key));
   });
@@ -132,7 +132,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
     const keys = await read.dkimKeys(domain.projectId, domain.id);
     return found(keys.find((key) => key.id === id) ?? null);
   }
-  handle(ops.deleteDkimKey, async ({ params, projectId, ifMatch, request }) => {
+  handle(ops.deleteDkimKey, async ({ params, projectId, ifMatch }) => {
     const domain = await domainOf(projectId, params.id);
     const key = await keyOf(domain, params.key);
     const conditional = ifMatch(keyView(domain, key));
