@@ -216,8 +216,7 @@ export function createViews(base: () => string) {
       id: s.id,
       self: url(`/edj/v1/topics/${s.topicId}/subscribers/${s.id}`),
       type: s.type,
-      url: s.url,
-      inline: s.inline,
+      ...s.settings,
       created_at: iso(s.createdAt),
     }),
     delivery: (d: SubscriberDelivery): Resources['Delivery'] => ({

@@ -1,17 +1,18 @@
 /** /edj/v1: topics, subscribers, deliveries, publishing by hand. */
 
 import * as ops from '../contract/operations/edj.ts';
-import { secretContext } from '../edj/dispatcher.ts';
+import { subscriberKindOf } from '../edj/kinds/kinds.ts';
+import { sealNew } from '../edj/kinds/sealed.ts';
 import { recordPublish } from '../edj/publish.ts';
 import type { Topic } from '../edj/types.ts';
-import { makeWebhookSecret } from '../edj/webhook-signature.ts';
 import type { Task } from '../ledger/types.ts';
 import { keptMs } from '../limits/types.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import { found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { answered, type Handle } from './handle.ts';
-import { list } from './pages.ts';
+import { kindsOf, settingsOf } from './kinds.ts';
+import { list, wholeList } from './pages.ts';
 import { invalid } from './problems.ts';
 
 export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
@@ -58,27 +59,19 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const { id } = await topicOf(projectId, params.id);
     return list((page) => read.subscribers(projectId, id, page), views.subscriber);
   });
+  handle(ops.listSubscriberKinds, async () =>
+    wholeList({ items: kindsOf('subscriber'), keyOf: ({ name }) => name, order: 'up' }, (kind) => kind),
+  );
   handle(ops.createSubscriber, async ({ body, params, projectId }) => {
     const topic = await topicOf(projectId, params.id);
-    const { url: text, inline = false } = body;
-    const url = URL.parse(text);
-    if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-      throw invalid('url', 'must be an http or https URL without credentials');
-    }
-    const secret = makeWebhookSecret(random);
+    const { type, ...given } = body;
+    const kind = subscriberKindOf(type)!;
+    const settings = settingsOf(kind, given, '', deps.allowPrivateTargets);
     const id = random.id<'subscriber'>();
-    const subscriber = {
-      id,
-      projectId,
-      topicId: topic.id,
-      type: 'http' as const,
-      url: url.href,
-      inline,
-      sealedSecret: deps.sealer.seal(Buffer.from(secret), secretContext({ id })),
-      createdAt: clock.now(),
-    };
+    const { told, ...sealed } = sealNew(deps, { id }, kind, settings);
+    const subscriber = { id, projectId, topicId: topic.id, type, ...sealed, createdAt: clock.now() };
     await transactor.transact(projectId, (tx) => tx.insertSubscriber(subscriber));
-    return { ...views.subscriber(subscriber), secret };
+    return { ...views.subscriber(subscriber), secret: null, ...told };
   });
   handle(ops.getSubscriber, async ({ params, projectId }) => {
     const topic = await topicOf(projectId, params.id);

@@ -20,6 +20,7 @@ import type { Principal } from '../iam/types.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
 import { asMember, permitted, permittedOnInstance } from './context.ts';
 import { ifMatch } from './etag.ts';
+import { readable } from './kinds.ts';
 import type { Listing } from './pages.ts';
 import { notFound } from './problems.ts';
 import type { SelfSession } from './session-cookie.ts';
@@ -126,7 +127,7 @@ function schemaOf({ params = {}, query, body }: OperationSpec): object {
       ? {}
       : { params: Type.Object(Object.fromEntries(names.map((name) => [name, Type.String()]))) }),
     ...(query === undefined ? {} : { querystring: query }),
-    ...(body === undefined ? {} : { body }),
+    ...(body === undefined ? {} : { body: readable(body) }),
   };
 }
 function granted(request: FastifyRequest, grant: Grant): void {

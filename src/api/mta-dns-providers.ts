@@ -1,13 +1,13 @@
 import * as ops from '../contract/operations/mta-dns.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import { readSettings, SettingsError, sealSettings } from '../domains/dns-providers/accounts.ts';
+import { sealSettings } from '../domains/dns-providers/accounts.ts';
 import type { ApplyResult, UndoResult } from '../domains/dns-providers/automatic.ts';
 import { PLAN_LIFE_MS } from '../domains/dns-providers/automatic.ts';
+import { dnsProviderOf } from '../domains/dns-providers/kinds.ts';
 import type {
   DnsAccount,
   DnsChange,
   DnsProviderError,
-  ProviderName,
   SetChange,
   StoredPlan,
 } from '../domains/dns-providers/types.ts';
@@ -17,7 +17,8 @@ import { type DnsAccountId, type DomainId, type Id, type ProjectId, parseId } fr
 import { callerOf, found, selfId } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
-import { list } from './pages.ts';
+import { kindsOf, settingsOf } from './kinds.ts';
+import { list, wholeList } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
 import { iso } from './times.ts';
 
@@ -83,15 +84,20 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     if (id === null) throw invalid(field, 'is not an id');
     return id;
   }
-  function settingsOf(provider: ProviderName, given: Record<string, unknown>) {
-    try {
-      return readSettings(provider, given, deps.allowPrivateTargets);
-    } catch (error) {
-      if (!(error instanceof SettingsError)) throw error;
-      throw invalid(`settings.${error.field}`, error.message);
-    }
+
+  function sealedOf(
+    account: Pick<DnsAccount, 'projectId' | 'id' | 'provider'>,
+    given: Readonly<Record<string, unknown>>,
+  ): Pick<DnsAccount, 'settings' | 'sealedSettings'> {
+    const kind = dnsProviderOf(account.provider);
+    if (kind === null) throw invalid('provider', 'is not known to this version');
+    const settings = settingsOf(kind, given, 'settings.', deps.allowPrivateTargets);
+    return sealSettings(deps.sealer, account, kind, settings);
   }
 
+  handle(ops.listDnsProviders, async () =>
+    wholeList({ items: kindsOf('dns_provider'), keyOf: ({ name }) => name, order: 'up' }, (kind) => kind),
+  );
   handle(ops.listDnsAccounts, async ({ projectId }) => {
     return list((page) => read.dnsAccounts(projectId, page), accountView);
   });
@@ -103,8 +109,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
       name: body.name,
       createdAt: clock.now(),
     };
-    const sealed = sealSettings(deps.sealer, base, settingsOf(body.provider, body.settings));
-    const account: DnsAccount = { ...base, ...sealed };
+    const account: DnsAccount = { ...base, ...sealedOf(base, body.settings) };
     await transactor.transact(projectId, (tx) => tx.insertDnsAccount(account));
     return accountView(account);
   });
@@ -115,8 +120,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     const before = await oneAccount(projectId, params.id);
     const { name = before.name, settings } = body;
     // All settings or none: a stored credential is never sent to an address that is given later.
-    const sealed =
-      settings === undefined ? {} : sealSettings(deps.sealer, before, settingsOf(before.provider, settings));
+    const sealed = settings === undefined ? {} : sealedOf(before, settings);
     const account: DnsAccount = { ...before, name, ...sealed };
     const conditional = ifMatch(accountView(before));
     await transactor.transact(projectId, (tx) => {

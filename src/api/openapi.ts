@@ -9,6 +9,7 @@ import { OPERATIONS } from '../contract/operations/index.ts';
 import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
 import { RESOURCES, resourceName } from '../contract/resources/index.ts';
 import { MOST_LOOKED_AT } from '../runtime/transactor.ts';
+import { documented } from './kinds.ts';
 
 const TITLES: Record<Service, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
 
@@ -234,7 +235,7 @@ function operationOf(spec: OperationSpec): Operation {
           requestBody: {
             required: true,
             ...pickDescription(body),
-            content: { 'application/json': { schema: body, examples } },
+            content: { 'application/json': { schema: documented(body), examples } },
           },
         }),
     responses: responsesOf(spec),
@@ -261,7 +262,7 @@ export function openApi(service: Service): OpenApi {
         key: { type: 'http', scheme: 'basic' },
         session: { type: 'apiKey', in: 'cookie', name: 'hikyaku_session' },
       },
-      schemas: Object.fromEntries(named),
+      schemas: Object.fromEntries(named.map(([name, schema]) => [name, documented(schema)])),
     },
     security: [{ key: [] }, { session: [] }],
     paths,

@@ -17,6 +17,7 @@ import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
 import { autoconfigRoutes } from './autoconfig.ts';
 import { ClientGone } from './client-gone.ts';
+import { conflictWords } from './conflict-words.ts';
 import { consoleRoutes, readConsole } from './console-files.ts';
 import { createViews } from './context.ts';
 import type { ApiDeps } from './deps.ts';
@@ -52,6 +53,7 @@ import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
 import { takeStreams } from './streamed.ts';
 import { takeTurns } from './turns.ts';
+import { type Violation, validationProblem } from './validation-words.ts';
 
 export interface ApiOptions {
   readonly host: string;
@@ -263,8 +265,7 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
   if (error instanceof Problem) return error;
   // Nobody reads it.
   if (error instanceof ClientGone) return new Problem('bad-request', error.message);
-  if (error instanceof ConflictError)
-    return new Problem('conflict', `already taken or in use: ${error.what}`);
+  if (error instanceof ConflictError) return new Problem('conflict', conflictWords(error.what));
   if (error instanceof StaleError)
     return new Problem('conflict', 'the resource was changed or removed meanwhile');
   if (error instanceof StoreError) {
@@ -279,26 +280,8 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
       headers: { 'retry-after': '10' },
     });
   const { validation, validationContext, statusCode, message } = error as FastifyError;
-  if (validation !== undefined) {
-    const first = validation[0];
-    const named =
-      (first?.params as { requiredProperties?: string[]; additionalProperties?: string[] } | undefined) ?? {};
-    const tail = named.requiredProperties?.[0] ?? named.additionalProperties?.[0];
-    const path = `${first?.instancePath ?? ''}${tail === undefined ? '' : `/${tail}`}`;
-    const field =
-      path
-        .slice(1)
-        .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
-        .replaceAll('/', '.') ||
-      (validationContext ?? 'body');
-    return new Problem(
-      'validation',
-      `${field}: ${named.additionalProperties === undefined ? (first?.message ?? message) : 'is not a known field'}`,
-      {
-        field,
-      },
-    );
-  }
+  if (validation !== undefined)
+    return validationProblem(validation as readonly Violation[], validationContext ?? 'body');
   if (statusCode === 413) return new Problem('body-too-large', `at most ${BODY_LIMIT} octets are taken`);
   if (statusCode === 415) return new Problem('unsupported-media-type', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

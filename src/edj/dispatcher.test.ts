@@ -13,7 +13,7 @@ import { createSealer } from '../runtime/sealing.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRendering } from '../testing/rendering.ts';
-import { createDispatcher, secretContext } from './dispatcher.ts';
+import { createDispatcher } from './dispatcher.ts';
 import { recordPublish } from './publish.ts';
 import { makeWebhookSecret } from './webhook-signature.ts';
 
@@ -74,9 +74,8 @@ async function setUp(urls: string[], allowPrivate = true) {
           projectId: place.project,
           topicId: place.topic,
           type: 'http',
-          url,
-          inline: false,
-          sealedSecret: sealer.seal(Buffer.from(secret), secretContext({ id })),
+          settings: { url, inline: false },
+          sealedSettings: sealer.seal(Buffer.from(secret), `subscriber:${id}`),
           createdAt: clock.now(),
         });
     });

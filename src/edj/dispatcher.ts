@@ -15,13 +15,15 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { createPlaces, NoPlace } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
+import type { Settings } from '../runtime/settings.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { createBerths } from './berths.ts';
-import { signedBody } from './hook-body.ts';
-import { MessageGone, type RenderDeps, type RenderOptions, renderEvent } from './render-event.ts';
+import type { Verdict } from './kinds/kind.ts';
+import { subscriberKindOf } from './kinds/kinds.ts';
+import { openSealed } from './kinds/sealed.ts';
+import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
 import { dead, done, retryLater } from './transitions.ts';
-import type { DueDelivery, EdjReader, EdjTx, Round, Subscriber, SubscriberDeliveryMove } from './types.ts';
-import { webhookSigner } from './webhook-signature.ts';
+import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './types.ts';
 
 export interface DispatcherDeps {
   readonly transactor: Transactor<EdjTx>;
@@ -64,16 +66,6 @@ class GivenUp extends Error {
   constructor() {
     super('no answer in time, and others waited for the place');
   }
-}
-
-/** How an event is shown to a hook. */
-export function hookOptions({ inline }: Pick<Subscriber, 'inline'>): RenderOptions {
-  return { body: true, inline, deprecated: true };
-}
-
-/** Context a subscriber's secret is sealed for. */
-export function secretContext(subscriber: Pick<Subscriber, 'id'>): string {
-  return `subscriber:${subscriber.id}`;
 }
 
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -182,7 +174,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         { delivery: delivery.id, event: event.id, err: error },
         'a subscriber delivery failed unexpectedly',
       );
-      return failed(item, { error: 'internal error' }, null);
+      return failed(item, { error: 'internal error' }, 0);
     });
     deps.metrics.hookDelivery(move.to === 'done' ? 'done' : move.to === 'dead' ? 'dead' : 'retry');
     if (move.to === 'dead')
@@ -209,55 +201,58 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const { delivery, event, subscriber } = item;
     if (event.expiresAt !== null && event.expiresAt <= clock.now())
       return dead(delivery, { error: 'the event has expired' });
-    let secret: string;
+    const kind = subscriberKindOf(subscriber.type);
+    if (kind === null)
+      return failed(item, { error: `this version does not know subscribers of type ${subscriber.type}` }, 0);
+    let sealed: Settings;
     try {
-      secret = deps.sealer.open(subscriber.sealedSecret, secretContext(subscriber)).toString('utf8');
+      sealed = openSealed(deps.sealer, subscriber, kind);
     } catch {
       return dead(delivery, { error: 'the signing secret cannot be opened: was the secret key changed?' });
     }
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
     const over = AbortSignal.any([closing.signal, ending]);
     try {
-      const rendered = await renderEvent(event, hookOptions(subscriber), deps.render, over);
-      const signer = webhookSigner(event.id, Math.floor(clock.now() / 1000), [secret]);
+      const { settings } = subscriber;
+      const rendered = await renderEvent(event, kind.options(settings), deps.render, over);
       const large = { places, share: delivery.projectId, signal: over };
-      using body = await signedBody(rendered, signer, large);
-      const answer = await deps.http.post(subscriber.url, {
+      const now = Math.floor(clock.now() / 1000);
+      using request = await kind.request({ event, rendered, settings, sealed, now, large });
+      const answer = await deps.http.post(request.url, {
         share: delivery.projectId,
-        headers: { 'content-type': 'application/json', 'user-agent': 'Hikyaku', ...signer.headers() },
-        body: body.octets,
+        headers: { 'user-agent': 'Hikyaku', ...request.headers },
+        body: request.body,
         timeoutMs: TIMEOUT_MS,
         maxResponseBytes: MAX_ANSWER,
         allowLoopback,
         signal: ending,
       });
-      return judge(item, answer);
+      return judged(item, answer, kind.judge(answer));
     } catch (error) {
       if (error instanceof MessageGone) return dead(delivery, { error: error.message });
-      if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, null);
-      if (error instanceof GivenUp) return failed(item, { error: 'timeout', detail: error.message }, null);
+      if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, 0);
+      if (error instanceof GivenUp) return failed(item, { error: 'timeout', detail: error.message }, 0);
       if (!(error instanceof HttpError)) throw error;
-      return failed(item, { error: error.code, detail: error.message }, null);
+      return failed(item, { error: error.code, detail: error.message }, 0);
     }
   }
-  function judge(item: DueDelivery, answer: HttpResponse): SubscriberDeliveryMove {
+  function judged(item: DueDelivery, answer: HttpResponse, verdict: Verdict): SubscriberDeliveryMove {
     const result = { status: answer.status, answer: answer.bodyText.slice(0, 512) };
-    if (answer.status >= 200 && answer.status < 300) return done(item.delivery, { status: answer.status });
-    if (answer.status === 410) return dead(item.delivery, result);
-    return failed(item, result, answer.headers['retry-after'] ?? null);
+    switch (verdict.kind) {
+      case 'done':
+        return done(item.delivery, { status: answer.status });
+      case 'gone':
+        return dead(item.delivery, result);
+      case 'later':
+        return failed(item, result, verdict.retryAfter ?? 0);
+    }
   }
-  function failed(
-    { delivery }: DueDelivery,
-    result: unknown,
-    retryAfter: string | null,
-  ): SubscriberDeliveryMove {
+  /** `retryAfter`: seconds that the answer asked for; 0: none. */
+  function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
     const now = clock.now();
     if (now - delivery.createdAt >= GIVE_UP_MS && delivery.attempts + 1 >= FEWEST_ATTEMPTS)
       return dead(delivery, result);
-    const asked =
-      retryAfter !== null && /^\d{1,6}$/.test(retryAfter)
-        ? Math.min(Number(retryAfter) * 1000, RETRY.maxMs)
-        : 0;
+    const asked = Math.min(retryAfter * 1000, RETRY.maxMs);
     const wait = Math.max(asked, backoff({ attempt: delivery.attempts + 1, ...RETRY, random: deps.random }));
     return retryLater(delivery, now + wait, result);
   }

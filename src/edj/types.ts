@@ -1,5 +1,6 @@
 /** Topics, subscribers, events and their deliveries, as rows; the interfaces the store implements. */
 import type { DeliveryId, EventId, MessageId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
+import type { Settings } from '../runtime/settings.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 import type { SpoolTx } from '../spool/types.ts';
 
@@ -13,12 +14,12 @@ export interface Subscriber {
   readonly id: SubscriberId;
   readonly projectId: ProjectId;
   readonly topicId: TopicId;
-  readonly type: 'http';
-  readonly url: string;
-  /** Attachments' content is inlined in the event. */
-  readonly inline: boolean;
-  /** Standard Webhooks secret ('whsec_' + base64), sealed (runtime/sealing.ts). */
-  readonly sealedSecret: Buffer;
+  /** A name of kinds/kinds.ts, or one that another version of the program knows. */
+  readonly type: string;
+  /** Without what is secret. */
+  readonly settings: Settings;
+  /** What is secret (kinds/sealed.ts), sealed (runtime/sealing.ts). */
+  readonly sealedSettings: Buffer;
   readonly createdAt: number;
 }
 /** An event row refers to its message; its JSON is rendered on sending, the same bytes every time. */

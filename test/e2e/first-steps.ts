@@ -1,8 +1,11 @@
 /** The manual's order in the console: from the printed link to a received event at a hook. */
+
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import nodemailer from 'nodemailer';
 import { Secret, TOTP } from 'otpauth';
+import { gehirn } from '../../src/domains/dns-providers/gehirn.ts';
+import { http } from '../../src/edj/kinds/http.ts';
 import { startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
 import { eventually, portOf } from '../journeys/harness.ts';
 import { inspect } from './browser.ts';
@@ -125,13 +128,13 @@ export async function automatic({ page, t, browser, language, base }: Walk): Pro
     .click();
   await heading(page, t('dns_accounts.title')).waitFor();
   await field(page, t('dns_accounts.name')).fill('Our zones');
-  await field(page, t('dns_accounts.settings.token_id')).fill(provider.token.id);
-  await field(page, t('dns_accounts.settings.secret')).fill(provider.token.secret);
-  await field(page, t('dns_accounts.settings.api_url')).fill('not a url');
+  await field(page, gehirn.fields['token_id']!.label[language]).fill(provider.token.id);
+  await field(page, gehirn.fields['secret']!.label[language]).fill(provider.token.secret);
+  await field(page, gehirn.fields['api_url']!.label[language]).fill('not a url');
   await button(page, t('common.add')).click();
   await page.getByText(t('problem.detail.plain_url'), { exact: true }).waitFor();
   await inspect(browser, 'dns-account-refused', language);
-  await field(page, t('dns_accounts.settings.api_url')).fill(provider.url);
+  await field(page, gehirn.fields['api_url']!.label[language]).fill(provider.url);
   await button(page, t('common.add')).click();
   await page.getByText('Our zones', { exact: true }).waitFor();
   await page.getByRole('button', { name: new RegExp(`^${t('dns_accounts.test')}: `) }).click();
@@ -188,10 +191,10 @@ export async function topic({ page, t, browser, language, sink }: Walk): Promise
   await field(page, t('topics.name')).fill('Support');
   await page.keyboard.press('Enter');
   await heading(page, 'Support').waitFor();
-  await field(page, t('subscribers.url')).fill('ftp://example.com');
+  await field(page, http.fields['url']!.label[language]).fill('ftp://example.com');
   await button(page, t('common.add')).click();
-  await page.getByText(t('form.url')).waitFor();
-  await field(page, t('subscribers.url')).fill(`${sink.http}/hook`);
+  await page.getByText(t('problem.detail.url')).waitFor();
+  await field(page, http.fields['url']!.label[language]).fill(`${sink.http}/hook`);
   await button(page, t('common.add')).click();
   await page
     .getByTestId('secret')

@@ -120,9 +120,8 @@ export function hookOf({ projectId, topic }: Place): Subscriber {
     projectId,
     topicId: topic.id,
     type: 'http',
-    url: 'http://127.0.0.1:9/',
-    inline: false,
-    sealedSecret: Buffer.from('none'),
+    settings: { url: 'http://127.0.0.1:9/', inline: false },
+    sealedSettings: Buffer.from('none'),
     createdAt: 0,
   };
 }

@@ -53,13 +53,8 @@ export type ProjectMember = Resource<'Member'>;
 export type NewInvitation = Resource<'NewInvitation'>;
 
 export type DnsAccount = Resource<'DnsAccount'>;
-export type DnsProvider = DnsAccount['provider'];
-export const DNS_PROVIDERS = [
-  'gehirn',
-  'rfc2136',
-  'cloudflare',
-  'route53',
-] as const satisfies readonly DnsProvider[];
+/** A kind of an open list, with its settings. */
+export type Kind = Resource<'Kind'>;
 export type DnsAccountTest = Resource<'DnsAccountTest'>;
 export type DnsPlan = Resource<'DnsPlan'>;
 export type DnsSetChange = Resource<'DnsChange'>['changes'][number];

@@ -1,19 +1,16 @@
 /** Topics, subscribers, events and their deliveries: /edj/v1. */
 import Type from 'typebox';
 import { exampleSelf } from '../example-ids.ts';
+import { Kind, kindName, withSettings } from '../kinds.ts';
 import { op } from '../operation.ts';
-import { closed, PageQuery, ResourceName } from '../parts.ts';
+import { closed, PageQuery, ResourceName, WholeQuery } from '../parts.ts';
 import { Delivery, Event, NewSubscriber, Subscriber, Topic, WholeEvent } from '../resources/edj.ts';
 import { PublishTask, TaskQuery } from '../resources/tasks.ts';
 
 const topic = { id: 'topic' } as const;
 const subscriber = { ...topic, subscriber: 'subscriber' } as const;
 const Name = closed({ name: ResourceName });
-const NewHook = closed({
-  type: Type.Literal('http'),
-  url: Type.String({ maxLength: 2048 }),
-  inline: Type.Optional(Type.Boolean()),
-});
+const NewSubscriberBody = withSettings('subscriber', { type: kindName('subscriber') });
 const EventsQuery = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
   cursor: Type.Optional(Type.String({ maxLength: 500 })),
@@ -96,13 +93,22 @@ export const listSubscribers = op({
   query: PageQuery,
   answers: { 200: { list: Subscriber } },
 });
+export const listSubscriberKinds = op({
+  id: 'edj.subscriber_kinds.list',
+  method: 'GET',
+  path: '/edj/v1/subscriber_kinds',
+  permission: 'edj.subscribers.list',
+  summary: 'kinds of subscribers, and the settings of each',
+  query: WholeQuery,
+  answers: { 200: { list: Kind } },
+});
 export const createSubscriber = op({
   id: 'edj.subscribers.create',
   method: 'POST',
   path: '/edj/v1/topics/{id}/subscribers',
-  summary: 'adds an HTTP hook; its signing secret is shown only in this answer',
+  summary: 'adds a subscriber; its signing secret is shown only in this answer',
   params: topic,
-  body: NewHook,
+  body: NewSubscriberBody,
   answers: { 201: NewSubscriber },
   examples: {
     hook: { summary: 'an HTTP hook', value: { type: 'http', url: 'https://hook.example/mail' } },

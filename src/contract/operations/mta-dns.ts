@@ -1,8 +1,9 @@
 /** DKIM keys, the records a domain needs, and records set at DNS providers: /mta/v1. */
 import Type from 'typebox';
 import { EXAMPLE, EXAMPLE_DNS, EXAMPLE_PRIVATE_KEY, exampleSelf } from '../example-ids.ts';
+import { Kind, kindName } from '../kinds.ts';
 import { op } from '../operation.ts';
-import { closed, oneOf, PageQuery, ResourceName, Self, WholeQuery } from '../parts.ts';
+import { closed, PageQuery, ResourceName, Self, WholeQuery } from '../parts.ts';
 import type { ProblemName } from '../problems.ts';
 import {
   AppliedDnsChange,
@@ -53,7 +54,7 @@ const ProviderSettings = Type.Record(
   { maxProperties: 20, description: 'by provider; credentials are never shown again' },
 );
 const MakeAccount = closed({
-  provider: oneOf('gehirn', 'rfc2136', 'cloudflare', 'route53'),
+  provider: kindName('dns_provider'),
   name: ResourceName,
   settings: ProviderSettings,
 });
@@ -195,6 +196,15 @@ export const listDnsAccounts = op({
   summary: 'accounts at DNS providers, without their credentials',
   query: PageQuery,
   answers: { 200: { list: DnsAccount } },
+});
+export const listDnsProviders = op({
+  id: 'mta.dns_providers.list',
+  method: 'GET',
+  path: '/mta/v1/dns_providers',
+  permission: 'mta.dns_accounts.list',
+  summary: 'DNS providers, and the settings that an account at each takes',
+  query: WholeQuery,
+  answers: { 200: { list: Kind } },
 });
 export const createDnsAccount = op({
   id: 'mta.dns_accounts.create',

@@ -1,5 +1,6 @@
 /** Domains set up for mail, their keys and records, and the accounts that set these, as they are rendered. */
 import Type from 'typebox';
+import { kindName } from '../kinds.ts';
 import { closed, Id, Link, oneOf, orNull, Time, Url, Whole, Words } from '../parts.ts';
 import { RECORD_TYPES } from '../values.ts';
 
@@ -124,7 +125,7 @@ export const DomainDns = closed({
 export const DnsAccount = closed({
   id: Id,
   self: Url,
-  provider: oneOf('gehirn', 'rfc2136', 'cloudflare', 'route53'),
+  provider: kindName('dns_provider'),
   name: Type.String(),
   settings: Type.Object({}, { additionalProperties: Type.String(), description: 'without credentials' }),
   created_at: Time,

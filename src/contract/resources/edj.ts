@@ -2,14 +2,13 @@
 import Type from 'typebox';
 import { AnyContent } from '../event-contents.ts';
 import { EVENT_NAMES } from '../events.ts';
+import { kindName, withShown } from '../kinds.ts';
 import { closed, Id, Open, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
 
 const SubscriberFields = {
   id: Id,
   self: Url,
-  type: Type.Literal('http'),
-  url: Url,
-  inline: Type.Boolean({ description: 'attachments carry their content' }),
+  type: kindName('subscriber'),
   created_at: Time,
 };
 
@@ -38,9 +37,10 @@ const EventFields = {
 
 export const Topic = closed({ id: Id, self: Url, name: Type.String(), created_at: Time });
 
-export const Subscriber = closed(SubscriberFields);
+/** With the settings of its kind that may be shown. */
+export const Subscriber = withShown('subscriber', SubscriberFields);
 
-export const NewSubscriber = closed({ ...SubscriberFields, secret: Secret });
+export const NewSubscriber = withShown('subscriber', { ...SubscriberFields, secret: Secret });
 
 export const Delivery = closed({
   id: Id,

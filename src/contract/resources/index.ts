@@ -3,6 +3,7 @@
  * left out: a schema with `additionalProperties: false` says that there are no others.
  */
 import type { TSchema } from 'typebox';
+import { Kind } from '../kinds.ts';
 import type { Answered } from '../operation.ts';
 import * as domains from './domains.ts';
 import * as edj from './edj.ts';
@@ -11,7 +12,7 @@ import * as mail from './mail.ts';
 import * as people from './people.ts';
 import { Problem, PublishTask } from './tasks.ts';
 
-export const RESOURCES = { ...domains, ...limits, ...people, ...mail, ...edj, Problem, PublishTask };
+export const RESOURCES = { ...domains, ...limits, ...people, ...mail, ...edj, Kind, Problem, PublishTask };
 export type ResourceName = keyof typeof RESOURCES;
 /** A resource as it is answered, by its name. */
 export type Resources = { readonly [N in ResourceName]: Answered<(typeof RESOURCES)[N]> };

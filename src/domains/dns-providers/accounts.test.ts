@@ -6,9 +6,11 @@ import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
 import { systemNetwork } from '../../runtime/network.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { createSealer } from '../../runtime/sealing.ts';
+import { readSettings as read } from '../../runtime/settings.ts';
 import { createZoneResolver } from '../../testing/zone-resolver.ts';
-import { createProviderOpener, readSettings, SETTINGS, sealSettings } from './accounts.ts';
-import { type DnsAccount, PROVIDERS, type ProviderName } from './types.ts';
+import { createProviderOpener, sealSettings } from './accounts.ts';
+import { DNS_PROVIDERS, type DnsProviderName as ProviderName } from './kinds.ts';
+import type { DnsAccount } from './types.ts';
 
 const GOOD: Record<ProviderName, Record<string, unknown>> = {
   gehirn: { token_id: 'id', secret: 'sesame' },
@@ -21,6 +23,10 @@ const GOOD: Record<ProviderName, Record<string, unknown>> = {
   cloudflare: { api_token: 'sesame' },
   route53: { access_key_id: 'AKID', secret_access_key: 'sesame', session_token: 'sesame2' },
 };
+const PROVIDERS = Object.keys(DNS_PROVIDERS) as ProviderName[];
+const fieldsOf = (provider: ProviderName) => Object.entries(DNS_PROVIDERS[provider].fields);
+const readSettings = (provider: ProviderName, given: Record<string, unknown>, allowPrivate: boolean) =>
+  read(DNS_PROVIDERS[provider].fields, given, allowPrivate);
 const random = createRandom();
 const sealer = createSealer(Buffer.alloc(32, 3));
 const base = (provider: ProviderName) => ({
@@ -51,6 +57,7 @@ test('settings: filled in, unknown and missing ones named, values judged', () =>
     ['gehirn', { api_url: 'http://x.test' }, 'api_url'],
     ['gehirn', { api_url: 'https://u:p@x.test' }, 'api_url'],
     ['gehirn', { api_url: 'https://x.test/?a' }, 'api_url'],
+    ['gehirn', { api_url: 'https://x.test/?' }, 'api_url'],
     ['gehirn', { api_url: 'file:///etc/passwd' }, 'api_url'],
     ['rfc2136', { port: 0 }, 'port'],
     ['rfc2136', { port: 65536 }, 'port'],
@@ -83,10 +90,13 @@ test('no credential is shown, none lies in clear, and each account opens its own
   });
   for (const provider of PROVIDERS) {
     const own = base(provider);
-    const sealed = sealSettings(sealer, own, readSettings(provider, GOOD[provider], false));
-    const secrets = Object.keys(SETTINGS[provider]).filter(
-      (name) => SETTINGS[provider][name]?.secret === true,
+    const sealed = sealSettings(
+      sealer,
+      own,
+      DNS_PROVIDERS[provider],
+      readSettings(provider, GOOD[provider], false),
     );
+    const secrets = fieldsOf(provider).flatMap(([name, { secret }]) => (secret === true ? [name] : []));
     assert.ok(secrets.length > 0);
     for (const name of secrets) {
       assert.ok(!(name in sealed.settings), name);
@@ -126,11 +136,11 @@ test('no error shows a credential, though the server repeats what it was sent', 
     const own = base(provider);
     const account: DnsAccount = {
       ...own,
-      ...sealSettings(sealer, own, readSettings(provider, GOOD[provider], false)),
+      ...sealSettings(sealer, own, DNS_PROVIDERS[provider], readSettings(provider, GOOD[provider], false)),
     };
     const opened = await open(account);
     await assert.rejects(opened.check(), (error: Error) => {
-      for (const [name, { secret }] of Object.entries(SETTINGS[provider])) {
+      for (const [name, { secret }] of fieldsOf(provider)) {
         const value = (GOOD[provider] as Record<string, unknown>)[name];
         if (secret === true && typeof value === 'string')
           assert.ok(!error.message.includes(value), error.message);

@@ -4,9 +4,13 @@
  * by record). A record that was removed meanwhile makes the batch fail. Comments and tags go along with a record that is
  * changed, and come back with one that is restored.
  */
+
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { textOf } from '../../runtime/settings.ts';
 import { connectionError, exchange, shortened } from './http-errors.ts';
+import type { DnsProviderKind } from './kind.ts';
+import { url } from './readers.ts';
 import {
   difference,
   hostValue,
@@ -290,3 +294,22 @@ function providerError(error: unknown): DnsProviderError {
     return new DnsProviderError('credentials', text);
   return new DnsProviderError(status >= 500 || status === 429 ? 'unreachable' : 'refused', text);
 }
+
+export const cloudflare: DnsProviderKind = {
+  label: { en: 'Cloudflare', ja: 'Cloudflare' },
+  fields: {
+    api_token: { type: 'text', label: { en: 'API token', ja: 'API トークン' }, secret: true },
+    api_url: {
+      type: 'text',
+      label: { en: 'URL of the API', ja: 'API の URL' },
+      otherwise: 'https://api.cloudflare.com/client/v4',
+      read: url,
+    },
+  },
+  example: { api_token: 'token' },
+  open: (settings, deps) =>
+    createCloudflareProvider(
+      { api_token: textOf(settings, 'api_token'), api_url: textOf(settings, 'api_url') },
+      deps,
+    ),
+};

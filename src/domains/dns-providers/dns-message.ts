@@ -4,8 +4,9 @@
  * message that is cut or malformed.
  */
 import dnsPacket from 'dns-packet';
+import type { RECORD_TYPES } from '../../contract/values.ts';
 import { hostValue, lowerName, parseMx, parseSrv, txtPieces, txtValue } from './record-values.ts';
-import type { RECORD_TYPES, RecordSet, RecordType, SetKey } from './types.ts';
+import type { RecordSet, RecordType, SetKey } from './types.ts';
 
 /** What the library has and its types leave out. */
 const lib = dnsPacket as unknown as {

@@ -7,8 +7,10 @@
  * - lists are whole arrays; an error's body is `{message}` where it has one;
  * - TXT `data` is the text in one piece, as UTF-8; host names in records end in a dot.
  */
+
+import { RECORD_TYPES } from '../../contract/values.ts';
 import { hostValue, lowerName, parseMx, parseSrv, txtOctets, txtOf } from './record-values.ts';
-import { DnsProviderError, RECORD_TYPES, type RecordSet, type RecordType, type SetKey } from './types.ts';
+import { DnsProviderError, type RecordSet, type RecordType, type SetKey } from './types.ts';
 
 export interface GehirnZone {
   readonly id: string;

@@ -4,9 +4,13 @@
  * place, set by set; where that breaks off, what was done is put back. There is no ETag: each set is read before it is
  * written and after. Invariant: a set is written whole, with everything it had that is not ours.
  */
+
 import type { Clock } from '../../runtime/clock.ts';
+import { textOf } from '../../runtime/settings.ts';
 import * as bodies from './gehirn-bodies.ts';
 import { exchange, shortened } from './http-errors.ts';
+import type { DnsProviderKind } from './kind.ts';
+import { url } from './readers.ts';
 import { longestMatch, lowerName, sameValues } from './record-values.ts';
 import {
   type ApplyOutcome,
@@ -225,3 +229,27 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
   };
   return provider;
 }
+
+export const gehirn: DnsProviderKind = {
+  label: { en: 'Gehirn DNS', ja: 'Gehirn DNS' },
+  fields: {
+    token_id: { type: 'text', label: { en: 'Token ID', ja: 'トークン ID' } },
+    secret: { type: 'text', label: { en: 'Secret', ja: 'シークレット' }, secret: true },
+    api_url: {
+      type: 'text',
+      label: { en: 'URL of the API', ja: 'API の URL' },
+      otherwise: 'https://api.gis.gehirn.jp/dns/v1',
+      read: url,
+    },
+  },
+  example: { token_id: 'example-token-id', secret: 'example-token-secret' },
+  open: (settings, deps) =>
+    createGehirnProvider(
+      {
+        token_id: textOf(settings, 'token_id'),
+        secret: textOf(settings, 'secret'),
+        api_url: textOf(settings, 'api_url'),
+      },
+      deps,
+    ),
+};

@@ -4,9 +4,10 @@
  * else's (DMARC policy, SRV, address) is left and named; what cannot be set is said in words. Planned again after it was
  * applied, nothing is left to do.
  */
+
+import { RECORD_TYPES } from '../../contract/values.ts';
 import { lowerName, parseSrv, sameValues, txtOf, txtText, valueKey } from './record-values.ts';
 import type { DnsPlan, PlannedChange, RecordSet, RecordType, Remark, SetKey, Words } from './types.ts';
-import { RECORD_TYPES } from './types.ts';
 import * as say from './words.ts';
 
 /** One record as the domain wants it; DnsRecord (domains/dns-records.ts) is one. */

@@ -3,12 +3,14 @@
  * One update carries prerequisites that each set is still what the change says, so that the server changes all of it or
  * nothing. Records that stay are not sent at all.
  */
+
 import { isIP } from 'node:net';
 import { isPrivateAddress } from '../../runtime/addresses.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Resolver } from '../../runtime/resolver.ts';
+import { textOf } from '../../runtime/settings.ts';
 import {
   CLASS,
   type Decoded,
@@ -20,8 +22,10 @@ import {
   setOf,
 } from './dns-message.ts';
 import { askOverTcp } from './dns-tcp.ts';
+import type { DnsProviderKind } from './kind.ts';
+import { base64, host, keyName, oneOf, port as portOf } from './readers.ts';
 import { difference, liesIn, lowerName } from './record-values.ts';
-import { signMessage, type TsigKey, verifyAnswer } from './tsig.ts';
+import { ALGORITHMS, signMessage, type TsigKey, verifyAnswer } from './tsig.ts';
 import { type DnsProvider, DnsProviderError, type RecordSet, type SetChange, type Zone } from './types.ts';
 
 export interface Rfc2136Settings {
@@ -170,3 +174,35 @@ function updates({ name, type, before, after, ttl }: SetChange): RawRecord[] {
     ...added.map(add),
   ];
 }
+
+export const rfc2136: DnsProviderKind = {
+  label: { en: 'DNS server (RFC 2136, TSIG)', ja: 'DNS サーバー（RFC 2136、TSIG）' },
+  fields: {
+    server: { type: 'text', label: { en: 'Server', ja: 'サーバー' }, read: host },
+    port: { type: 'text', label: { en: 'Port', ja: 'ポート' }, otherwise: '53', read: portOf },
+    key_name: { type: 'text', label: { en: 'Name of the key', ja: '鍵の名前' }, read: keyName },
+    algorithm: {
+      type: 'text',
+      label: { en: 'Algorithm', ja: 'アルゴリズム' },
+      otherwise: 'hmac-sha256',
+      read: oneOf(ALGORITHMS),
+    },
+    secret: { type: 'text', label: { en: 'Secret', ja: 'シークレット' }, secret: true, read: base64 },
+  },
+  example: {
+    server: 'ns1.example.com',
+    port: '53',
+    key_name: 'hikyaku',
+    algorithm: 'hmac-sha256',
+    secret: 'c2hvd24gaW4gZG9jdW1lbnRz',
+  },
+  open(settings, deps) {
+    const key: TsigKey = {
+      name: textOf(settings, 'key_name').replace(/\.$/, ''),
+      algorithm: textOf(settings, 'algorithm') as TsigKey['algorithm'],
+      secret: Buffer.from(textOf(settings, 'secret'), 'base64'),
+    };
+    const server = { server: textOf(settings, 'server'), port: Number(textOf(settings, 'port')), key };
+    return createRfc2136Provider(server, deps);
+  },
+};

@@ -3,8 +3,12 @@
  * created in it, so that it fails whole where the set is not as it was any more. After it, the change is waited for until
  * all of Route 53's servers have it (INSYNC). Sets with an alias or a routing policy are left alone.
  */
+
 import type { Clock } from '../../runtime/clock.ts';
+import { textOf } from '../../runtime/settings.ts';
 import { connectionError, exchange, shortened } from './http-errors.ts';
+import type { DnsProviderKind } from './kind.ts';
+import { url } from './readers.ts';
 import {
   hostValue,
   longestMatch,
@@ -337,3 +341,35 @@ function providerError(error: unknown): DnsProviderError {
   const text = `Route 53 answered ${shortened(code)}: ${shortened(message)}`;
   return new DnsProviderError(error.status >= 500 || error.isThrottled ? 'unreachable' : 'refused', text);
 }
+
+export const route53: DnsProviderKind = {
+  label: { en: 'Amazon Route 53', ja: 'Amazon Route 53' },
+  fields: {
+    access_key_id: { type: 'text', label: { en: 'Access key ID', ja: 'アクセスキー ID' } },
+    secret_access_key: {
+      type: 'text',
+      label: { en: 'Secret access key', ja: 'シークレットアクセスキー' },
+      secret: true,
+    },
+    session_token: {
+      type: 'text',
+      label: { en: 'Session token', ja: 'セッショントークン' },
+      secret: true,
+      otherwise: null,
+    },
+    endpoint: { type: 'text', label: { en: 'Endpoint', ja: 'エンドポイント' }, otherwise: null, read: url },
+  },
+  example: { access_key_id: 'id', secret_access_key: 'secret' },
+  open: (settings, deps) =>
+    createRoute53Provider(
+      {
+        access_key_id: textOf(settings, 'access_key_id'),
+        secret_access_key: textOf(settings, 'secret_access_key'),
+        ...(settings['session_token'] === undefined
+          ? {}
+          : { session_token: textOf(settings, 'session_token') }),
+        ...(settings['endpoint'] === undefined ? {} : { endpoint: textOf(settings, 'endpoint') }),
+      },
+      deps,
+    ),
+};

@@ -4,10 +4,10 @@
  * other records than a change says changes nothing. Fails: DnsProviderError, whose message is for people and never
  * holds a credential; whoever calls `apply` reads back afterwards, since a lost answer leaves open what happened.
  */
+import type { RECORD_TYPES } from '../../contract/values.ts';
 import type { DnsAccountId, DnsChangeId, DnsPlanId, DomainId, ProjectId } from '../../runtime/ids.ts';
 import type { Page, PageRequest } from '../../runtime/transactor.ts';
 
-export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'SRV', 'TXT'] as const;
 export type RecordType = (typeof RECORD_TYPES)[number];
 
 /** `name` is absolute, lower case, without final dot. */
@@ -82,12 +82,11 @@ export class DnsProviderError extends Error {
   }
 }
 
-export const PROVIDERS = ['gehirn', 'rfc2136', 'cloudflare', 'route53'] as const;
-export type ProviderName = (typeof PROVIDERS)[number];
 export interface DnsAccount {
   readonly id: DnsAccountId;
   readonly projectId: ProjectId;
-  readonly provider: ProviderName;
+  /** A name of kinds.ts, or one that another version of the program knows. */
+  readonly provider: string;
   readonly name: string;
   /** What may be shown. */
   readonly settings: Readonly<Record<string, string>>;

@@ -87,9 +87,8 @@ export function edjConformance(with_: WithStore): void {
     assert.equal(await store.read.isHeard(p.id, other.id), false);
     const changed = {
       ...s,
-      url: 'https://other.example.com/',
-      inline: true,
-      sealedSecret: Buffer.from('new'),
+      settings: { url: 'https://other.example.com/', inline: true },
+      sealedSettings: Buffer.from('new'),
     };
     await store.transact(p.id, (tx) => {
       tx.updateSubscriber(changed);

@@ -96,9 +96,8 @@ export const subscriber = (t: Topic): Subscriber => ({
   projectId: t.projectId,
   topicId: t.id,
   type: 'http',
-  url: 'https://hook.example.com/',
-  inline: false,
-  sealedSecret: Buffer.from('sealed'),
+  settings: { url: 'https://hook.example.com/', inline: false },
+  sealedSettings: Buffer.from('sealed'),
   createdAt: NOW,
 });
 export const event = (t: Topic, over: Partial<EventRow> = {}): EventRow => ({

@@ -10,7 +10,7 @@ import type { AccessExpectations } from '../../iam/people-types.ts';
 import type { IamExpectations } from '../../iam/types.ts';
 import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/types.ts';
 import type { RuleExpectations } from '../../rules/types.ts';
-import { command, type Push, toBit } from '../command.ts';
+import { command, type Push, toJson } from '../command.ts';
 import type { Tables } from '../schema/tables.ts';
 import { changeable, fromRule } from './domains.ts';
 import { fromSettings } from './ledger.ts';
@@ -80,7 +80,7 @@ export function expectations(
     expectRole: (r) => expectRow('role', r, { operations: JSON.stringify(r.operations) }),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, { name: t.name }),
-    expectSubscriber: (s) => expectRow('subscriber', s, { url: s.url, inline: toBit(s.inline) }),
+    expectSubscriber: (s) => expectRow('subscriber', s, { settings: toJson(s.settings)! }),
     expectProjectLimits(project, limits) {
       if (limits === null) {
         // None were stored: they are from now on, or somebody else's are there.

@@ -1,7 +1,16 @@
 /** Topics and subscribers as queries both engines can run; events and deliveries are each engine's own. */
 import type { Kysely } from 'kysely';
 import type { EdjReader, EdjTx, Subscriber, Topic } from '../../edj/types.ts';
-import { type Ask, command, decodeCursor, type Push, toBit, toBuffer, toPage } from '../command.ts';
+import {
+  type Ask,
+  command,
+  decodeCursor,
+  fromJson,
+  type Push,
+  toBuffer,
+  toJson,
+  toPage,
+} from '../command.ts';
 import type { SubscriberTable, Tables, TopicTable } from '../schema/tables.ts';
 
 const toTopic = (r: TopicTable): Topic => ({
@@ -15,9 +24,8 @@ export const toSubscriber = (r: SubscriberTable): Subscriber => ({
   projectId: r.project_id as Subscriber['projectId'],
   topicId: r.topic_id as Subscriber['topicId'],
   type: r.type,
-  url: r.url,
-  inline: r.inline === 1,
-  sealedSecret: toBuffer(r.sealed_secret),
+  settings: fromJson(r.settings) as Subscriber['settings'],
+  sealedSettings: toBuffer(r.sealed_settings),
   createdAt: r.created_at,
 });
 export type TopicReader = Pick<
@@ -122,9 +130,8 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
             id: s.id,
             topic_id: s.topicId,
             type: s.type,
-            url: s.url,
-            inline: toBit(s.inline),
-            sealed_secret: s.sealedSecret,
+            settings: toJson(s.settings)!,
+            sealed_settings: s.sealedSettings,
             created_at: s.createdAt,
           }),
         ),
@@ -134,7 +141,7 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
         command(
           db
             .updateTable('subscriber')
-            .set({ type: s.type, url: s.url, inline: toBit(s.inline), sealed_secret: s.sealedSecret })
+            .set({ type: s.type, settings: toJson(s.settings)!, sealed_settings: s.sealedSettings })
             .where('project_id', '=', s.projectId)
             .where('id', '=', s.id),
           { must: true },

@@ -43,7 +43,7 @@ const EVENT_COLUMNS =
 const EVENT = EVENT_COLUMNS.replaceAll(' ', ', ');
 const DELIVERY_COLUMNS =
   'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
-const SUBSCRIBER_COLUMNS = 'project_id id topic_id type url inline sealed_secret created_at';
+const SUBSCRIBER_COLUMNS = 'project_id id topic_id type settings sealed_settings created_at';
 
 /** Settled events of a topic that is there: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the octets. */
 const OF_TOPIC = `SELECT ${EVENT}, era, xid, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND topic_id = $2

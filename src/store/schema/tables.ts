@@ -98,10 +98,9 @@ export interface SubscriberTable {
   project_id: string;
   id: string;
   topic_id: string;
-  type: 'http';
-  url: string;
-  inline: number;
-  sealed_secret: Uint8Array;
+  type: string;
+  settings: string;
+  sealed_settings: Uint8Array;
   created_at: number;
 }
 export interface ProjectLimitsTable {
@@ -281,7 +280,7 @@ export interface AuditEventTable {
 export interface DnsAccountTable {
   project_id: string;
   id: string;
-  provider: 'gehirn' | 'rfc2136' | 'cloudflare' | 'route53';
+  provider: string;
   name: string;
   settings: string;
   sealed_settings: Uint8Array;

@@ -1,48 +1,42 @@
 /** Accounts at DNS providers, with which a domain's records are set by themselves; credentials are never shown again. */
-import {
-  Alert,
-  Button,
-  Card,
-  Group,
-  List,
-  PasswordInput,
-  Select,
-  Stack,
-  Text,
-  TextInput,
-} from '@mantine/core';
+import { Alert, Button, Card, Group, List, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
-import {
-  DNS_PROVIDERS,
-  type DnsAccount,
-  type DnsAccountTest,
-  type DnsProvider,
-} from '../../api/resources.ts';
+import type { DnsAccount, DnsAccountTest, Kind } from '../../api/resources.ts';
 import { said, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
+import { filledIn, KindFields, type KindValues, kindLabel } from '../../ui/kinds.tsx';
 import { ListView, Page, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
-import { SETTINGS, useDnsAccounts } from './accounts.ts';
+import { useDnsAccounts, useDnsProviders } from './accounts.ts';
 
 const KEY = ['dns-accounts'];
 
 export function DnsAccountsPage() {
   const { t } = useTranslation();
   const list = useDnsAccounts();
+  const { items: providers } = useDnsProviders();
   return (
     <Page title={t('dns_accounts.title')} intro={t('dns_accounts.intro')}>
-      <NewAccount />
+      {providers.length > 0 && <NewAccount providers={providers} />}
       <ListView list={list} empty={t('dns_accounts.empty')}>
-        {(accounts) => accounts.map((account) => <AccountCard key={account.id} account={account} />)}
+        {(accounts) =>
+          accounts.map((account) => <AccountCard key={account.id} account={account} providers={providers} />)
+        }
       </ListView>
     </Page>
   );
 }
 
-function AccountCard({ account: { id, name, provider, created_at } }: { readonly account: DnsAccount }) {
+function AccountCard({
+  account: { id, name, provider, created_at },
+  providers,
+}: {
+  readonly account: DnsAccount;
+  readonly providers: readonly Kind[];
+}) {
   const { t } = useTranslation();
   const test = useSubmit<object, DnsAccountTest>({
     send: () => ask(api.POST('/mta/v1/dns_accounts/{id}/test', { params: { path: { id } } })),
@@ -56,7 +50,7 @@ function AccountCard({ account: { id, name, provider, created_at } }: { readonly
           </Text>
           <Text size="sm" c="dimmed">
             {t('dns_accounts.about', {
-              provider: t(`dns_accounts.providers.${provider}`),
+              provider: kindLabel(providers, provider),
               at: showTime(created_at),
             })}
           </Text>
@@ -108,36 +102,29 @@ function TestResult({ result: { ok, error, domains } }: { readonly result: DnsAc
 }
 
 interface Values {
-  readonly provider: DnsProvider;
+  readonly provider: string;
   readonly name: string;
-  readonly settings: Readonly<Record<string, string>>;
+  readonly settings: KindValues;
 }
-function NewAccount() {
+function NewAccount({ providers }: { readonly providers: readonly Kind[] }) {
   const { t } = useTranslation();
   const form = useForm<Values>({
-    initialValues: { provider: 'gehirn', name: '', settings: {} },
+    initialValues: { provider: providers[0]?.name ?? '', name: '', settings: {} },
     validate: { name: (name) => (name.trim() === '' ? t('form.required') : null) },
   });
-  const { provider } = form.values;
+  const kind = providers.find(({ name }) => name === form.values.provider);
   const { submit, pending, problem } = useSubmit<Values, DnsAccount>({
     form: {
       setFieldError: form.setFieldError,
       getValues: () => ({
         ...form.getValues(),
-        ...Object.fromEntries(SETTINGS[provider].map(({ name }) => [`settings.${name}`, ''])),
+        ...Object.fromEntries((kind?.settings ?? []).map(({ name }) => [`settings.${name}`, ''])),
       }),
     },
-    send: ({ name, settings }, headers) => {
-      const given = SETTINGS[provider].map((setting) => [setting.name, settings[setting.name]?.trim() ?? '']);
+    send: ({ provider, name, settings }, headers) => {
+      const given = kind === undefined ? {} : (filledIn(kind, settings) as Record<string, string>);
       return ask(
-        api.POST('/mta/v1/dns_accounts', {
-          body: {
-            provider,
-            name: name.trim(),
-            settings: Object.fromEntries(given.filter(([, value]) => value !== '')),
-          },
-          headers,
-        }),
+        api.POST('/mta/v1/dns_accounts', { body: { provider, name: name.trim(), settings: given }, headers }),
       );
     },
     refreshes: [KEY],
@@ -150,29 +137,21 @@ function NewAccount() {
           <ProblemAlert error={problem} />
           <Select
             label={t('dns_accounts.provider')}
-            data={DNS_PROVIDERS.map((value) => ({ value, label: t(`dns_accounts.providers.${value}`) }))}
+            data={providers.map(({ name }) => ({ value: name, label: kindLabel(providers, name) }))}
             allowDeselect={false}
             {...form.getInputProps('provider')}
           />
           <TextInput label={t('dns_accounts.name')} {...form.getInputProps('name')} />
-          {SETTINGS[provider].map(({ name, secret, optional }) => {
-            const Input = secret ? PasswordInput : TextInput;
-            return (
-              <Input
-                key={`${provider} ${name}`}
-                label={t(`dns_accounts.settings.${name}` as never)}
-                description={optional ? t('dns_accounts.optional') : undefined}
-                autoComplete="off"
-                spellCheck={false}
-                {...(secret
-                  ? { visibilityToggleButtonProps: { 'aria-label': t('dns_accounts.show_secret') } }
-                  : {})}
-                value={form.values.settings[name] ?? ''}
-                error={form.errors[`settings.${name}`]}
-                onChange={(event) => form.setFieldValue(`settings.${name}`, event.currentTarget.value)}
-              />
-            );
-          })}
+          {kind !== undefined && (
+            <KindFields
+              kind={kind}
+              values={form.values.settings}
+              errors={Object.fromEntries(
+                kind.settings.map(({ name }) => [name, form.errors[`settings.${name}`]]),
+              )}
+              onChange={(name, value) => form.setFieldValue(`settings.${name}`, value)}
+            />
+          )}
           <Group>
             <Button type="submit" loading={pending}>
               {t('common.add')}

@@ -1,18 +1,24 @@
-/** A topic's HTTP hooks: adding one (its signing secret is shown once), taking one away, what reached it. */
-import { Badge, Button, Card, Checkbox, Group, Stack, Table, Text, TextInput } from '@mantine/core';
+/** A topic's subscribers: adding one (its signing secret is shown once), taking one away, what reached it. */
+import { Badge, Button, Card, Group, Select, Stack, Table, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useList } from '../../api/queries.ts';
-import type { NewSubscriber, Subscriber } from '../../api/resources.ts';
+import type { Kind, NewSubscriber, Subscriber } from '../../api/resources.ts';
 import { named, showNumber, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { SecretOnce } from '../../ui/copy.tsx';
+import { filledIn, KindFields, type KindValues, kindLabel, labelOf } from '../../ui/kinds.tsx';
 import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
 
+interface Values {
+  /** null: the first kind. */
+  readonly type: string | null;
+  readonly settings: KindValues;
+}
 export function Subscribers({ topicId }: { readonly topicId: string }) {
   const { t } = useTranslation();
   const [made, setMade] = useState<NewSubscriber | null>(null);
@@ -24,17 +30,21 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
       }),
     ),
   );
-  const form = useForm({
-    initialValues: { url: '', inline: false },
-    validate: { url: (url) => (/^https?:\/\/\S+$/.test(url.trim()) ? null : t('form.url')) },
-  });
-  const { submit, pending, problem } = useSubmit<{ url: string; inline: boolean }, NewSubscriber>({
-    form,
-    send: ({ url, inline }, headers) =>
+  const { items: kinds } = useList(['subscriber-kinds'], (cursor, signal) =>
+    ask(api.GET('/edj/v1/subscriber_kinds', { params: { query: { cursor } }, signal })),
+  );
+  const form = useForm<Values>({ initialValues: { type: null, settings: {} } });
+  const kind = kinds.find(({ name }) => name === form.values.type) ?? kinds[0];
+  const { submit, pending, problem } = useSubmit<Values, NewSubscriber>({
+    form: {
+      setFieldError: (field, error) => form.setFieldError(`settings.${field}`, error),
+      getValues: () => Object.fromEntries((kind?.settings ?? []).map(({ name }) => [name, ''])),
+    },
+    send: ({ settings }, headers) =>
       ask(
         api.POST('/edj/v1/topics/{id}/subscribers', {
           params: { path: { id: topicId } },
-          body: { type: 'http', url: url.trim(), inline },
+          body: kind === undefined ? { type: '' } : { type: kind.name, ...filledIn(kind, settings) },
           headers,
         }),
       ),
@@ -50,16 +60,25 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
         <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
           <Stack gap="sm">
             <ProblemAlert error={problem} />
-            <TextInput
-              label={t('subscribers.url')}
-              placeholder="https://"
-              inputMode="url"
-              {...form.getInputProps('url')}
-            />
-            <Checkbox
-              label={t('subscribers.inline')}
-              {...form.getInputProps('inline', { type: 'checkbox' })}
-            />
+            {kinds.length > 1 && (
+              <Select
+                label={t('subscribers.kind')}
+                data={kinds.map((one) => ({ value: one.name, label: labelOf(one) }))}
+                allowDeselect={false}
+                value={kind?.name ?? null}
+                onChange={(type) => form.setValues({ type, settings: {} })}
+              />
+            )}
+            {kind !== undefined && (
+              <KindFields
+                kind={kind}
+                values={form.values.settings}
+                errors={Object.fromEntries(
+                  kind.settings.map(({ name }) => [name, form.errors[`settings.${name}`]]),
+                )}
+                onChange={(name, value) => form.setFieldValue(`settings.${name}`, value)}
+              />
+            )}
             <Group>
               <Button type="submit" loading={pending}>
                 {t('common.add')}
@@ -77,25 +96,40 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
       )}
       <ListView list={list} empty={t('subscribers.empty')}>
         {(subscribers) =>
-          subscribers.map((one) => <SubscriberCard key={one.id} one={one} topicId={topicId} />)
+          subscribers.map((one) => <SubscriberCard key={one.id} one={one} topicId={topicId} kinds={kinds} />)
         }
       </ListView>
     </Stack>
   );
 }
 
-function SubscriberCard({ one, topicId }: { readonly one: Subscriber; readonly topicId: string }) {
+/** What tells it from others: its first setting that may be shown. */
+function titleOf(one: Subscriber, kinds: readonly Kind[]): string {
+  const kind = kinds.find(({ name }) => name === one.type);
+  const shown = kind?.settings.find(({ type, secret }) => type === 'text' && !secret);
+  return String((shown === undefined ? undefined : one[shown.name]) ?? kindLabel(kinds, one.type));
+}
+function SubscriberCard({
+  one,
+  topicId,
+  kinds,
+}: {
+  readonly one: Subscriber;
+  readonly topicId: string;
+  readonly kinds: readonly Kind[];
+}) {
   const { t } = useTranslation();
+  const title = titleOf(one, kinds);
   const [shown, setShown] = useState(false);
   return (
     <Card withBorder>
       <Group justify="space-between" align="flex-start">
         <div className="page-heading">
           <Text fw={600} className="wrap">
-            {one.url}
+            {title}
           </Text>
           <Text size="sm" c="dimmed">
-            {t('subscribers.since', { at: showTime(one.created_at) })}
+            {t('subscribers.since', { kind: kindLabel(kinds, one.type), at: showTime(one.created_at) })}
           </Text>
         </div>
         <Group gap="xs">
@@ -104,13 +138,13 @@ function SubscriberCard({ one, topicId }: { readonly one: Subscriber; readonly t
             variant="default"
             onClick={() => setShown(!shown)}
             aria-expanded={shown}
-            aria-label={t('common.action_on', { label: t('deliveries.title'), subject: one.url })}
+            aria-label={t('common.action_on', { label: t('deliveries.title'), subject: title })}
           >
             {t('deliveries.title')}
           </Button>
           <Confirm
             label={t('common.delete')}
-            subject={one.url}
+            subject={title}
             text={t('subscribers.delete_text')}
             act={() =>
               ask(

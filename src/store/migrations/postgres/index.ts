@@ -11,6 +11,7 @@ import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
 import { names } from './012-names.ts';
+import { kinds } from './013-kinds.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   attempts,
   leftovers,
   names,
+  kinds,
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -13,6 +13,7 @@ import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
 import { smaller } from './011-smaller.ts';
 import { names } from './012-names.ts';
+import { kinds } from './013-kinds.ts';
 
 export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   first,
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   leftovers,
   smaller,
   names,
+  kinds,
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -1,0 +1,67 @@
+/**
+ * Open lists of kinds (DNS providers, kinds of subscribers): what the service says of each, and the fields of a form for the
+ * settings of one. What is known of a kind comes from the service, so that a new one needs nothing here.
+ */
+import { Checkbox, PasswordInput, TextInput } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+import type { Kind } from '../api/resources.ts';
+import { language } from '../i18n.ts';
+
+type Labelled = Pick<Kind, 'label' | 'label_ja'>;
+export const labelOf = ({ label, label_ja }: Labelled): string => (language() === 'ja' ? label_ja : label);
+/** What people call a kind; its name where it is not known. */
+export function kindLabel(kinds: readonly Kind[], name: string): string {
+  const kind = kinds.find((one) => one.name === name);
+  return kind === undefined ? name : labelOf(kind);
+}
+
+export type KindValues = Readonly<Record<string, string | boolean>>;
+/** What was filled in of the settings: texts that are empty are left out. */
+export function filledIn({ settings }: Kind, values: KindValues): Record<string, string | boolean> {
+  const given = settings.map(({ name, type }): [string, string | boolean] => {
+    const value = values[name];
+    return [name, type === 'switch' ? value === true : String(value ?? '').trim()];
+  });
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
+}
+
+export function KindFields({
+  kind,
+  values,
+  errors,
+  onChange,
+}: {
+  readonly kind: Kind;
+  readonly values: KindValues;
+  readonly errors: Readonly<Record<string, React.ReactNode>>;
+  readonly onChange: (name: string, value: string | boolean) => void;
+}) {
+  const { t } = useTranslation();
+  return kind.settings.map((setting) => {
+    const { name, type, secret, optional } = setting;
+    if (type === 'switch')
+      return (
+        <Checkbox
+          key={`${kind.name} ${name}`}
+          label={labelOf(setting)}
+          checked={values[name] === true}
+          error={errors[name]}
+          onChange={(event) => onChange(name, event.currentTarget.checked)}
+        />
+      );
+    const Input = secret ? PasswordInput : TextInput;
+    return (
+      <Input
+        key={`${kind.name} ${name}`}
+        label={labelOf(setting)}
+        description={optional ? t('common.optional') : undefined}
+        autoComplete="off"
+        spellCheck={false}
+        {...(secret ? { visibilityToggleButtonProps: { 'aria-label': t('common.show_secret') } } : {})}
+        value={String(values[name] ?? '')}
+        error={errors[name]}
+        onChange={(event) => onChange(name, event.currentTarget.value)}
+      />
+    );
+  });
+}

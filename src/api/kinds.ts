@@ -1,0 +1,106 @@
+/**
+ * The registries of kinds, joined to the contract: which names there are stands in the schemas by which requests are read
+ * and in the published documents, and the settings of each kind in the documents. What a kind's settings hold is read by
+ * the kind itself, so that a problem names the field and says why.
+ */
+import Type, { type TProperties, type TSchema } from 'typebox';
+import type { KindList } from '../contract/kinds.ts';
+import { closed } from '../contract/parts.ts';
+import type { Resources } from '../contract/resources/index.ts';
+import { DNS_PROVIDERS } from '../domains/dns-providers/kinds.ts';
+import { SUBSCRIBER_KINDS } from '../edj/kinds/kinds.ts';
+import { type Fields, type Labels, readSettings, type Settings, SettingsError } from '../runtime/settings.ts';
+import { invalid } from './problems.ts';
+
+interface KindOf {
+  readonly label: Labels;
+  readonly fields: Fields;
+}
+const LISTS: Readonly<Record<KindList, Readonly<Record<string, KindOf>>>> = {
+  dns_provider: DNS_PROVIDERS,
+  subscriber: SUBSCRIBER_KINDS,
+};
+
+/** The settings that a caller gave, below `at` in the body. Throws the Problem that names the field. */
+export function settingsOf(
+  { fields }: Pick<KindOf, 'fields'>,
+  given: Readonly<Record<string, unknown>>,
+  at: string,
+  allowPrivate: boolean,
+): Settings {
+  try {
+    return readSettings(fields, given, allowPrivate);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    throw invalid(`${at}${error.field}`, error.message);
+  }
+}
+/** The kinds of a list as they are told. */
+export function kindsOf(list: KindList): readonly Resources['Kind'][] {
+  return Object.entries(LISTS[list]).map(([name, { label, fields }]) => ({
+    name,
+    label: label.en,
+    label_ja: label.ja,
+    settings: Object.entries(fields).map(([field, { type, label: called, secret, otherwise }]) => ({
+      name: field,
+      type,
+      label: called.en,
+      label_ja: called.ja,
+      secret: secret === true,
+      optional: otherwise !== undefined,
+      default: otherwise ?? null,
+    })),
+  }));
+}
+
+type Marked = TSchema & {
+  readonly properties?: TProperties;
+  readonly 'x-kinds'?: KindList;
+  readonly 'x-settings'?: KindList;
+  readonly 'x-shown'?: KindList;
+};
+const enumOf = (list: KindList) => Type.Enum(Object.keys(LISTS[list]));
+/** The schemas of a kind's settings, by their names. */
+function properties(fields: Fields, shown: boolean): TProperties {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, { secret }]) => !shown || secret !== true)
+      .map(([name, { type, label, otherwise }]): [string, TSchema] => {
+        const about = { description: label.en };
+        const schema = type === 'switch' ? Type.Boolean(about) : Type.String({ maxLength: 4096, ...about });
+        return [
+          name,
+          otherwise === undefined || (shown && type === 'switch') ? schema : Type.Optional(schema),
+        ];
+      }),
+  );
+}
+function eachKind(list: KindList, own: TProperties, shown: boolean): TSchema {
+  const all = Object.entries(LISTS[list]).map(([name, { fields }]) =>
+    closed({ ...own, type: Type.Literal(name), ...properties(fields, shown) }),
+  );
+  return all.length === 1 ? all[0]! : Type.Union(all);
+}
+/** Walks a schema; `of` gives what stands in place of a marked one. */
+function mapped(schema: TSchema, of: (marked: Marked) => TSchema | null): TSchema {
+  const found = of(schema as Marked);
+  if (found !== null) return found;
+  const { properties: fields } = schema as Marked;
+  if (fields === undefined) return schema;
+  const walked = Object.entries(fields).map(([name, one]) => [name, mapped(one, of)] as const);
+  if (walked.every(([name, one]) => one === fields[name])) return schema;
+  return { ...schema, properties: Object.fromEntries(walked) } as TSchema;
+}
+/** As requests are read: the names of kinds are known, their settings are left to the kind. */
+export function readable(schema: TSchema): TSchema {
+  return mapped(schema, ({ 'x-kinds': list }) => (list === undefined ? null : enumOf(list)));
+}
+/** As the documents have it: each kind with its settings. */
+export function documented(schema: TSchema): TSchema {
+  return mapped(schema, (marked) => {
+    const { 'x-kinds': name, 'x-settings': settings, 'x-shown': shown, properties: own = {} } = marked;
+    if (name !== undefined) return enumOf(name);
+    if (settings !== undefined) return eachKind(settings, own, false);
+    return shown === undefined ? null : eachKind(shown, own, true);
+  });
+}

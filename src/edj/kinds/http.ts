@@ -1,0 +1,40 @@
+/** An HTTP hook: the event's JSON by POST, signed by Standard Webhooks. */
+import { textOf } from '../../runtime/settings.ts';
+import { signedBody } from '../hook-body.ts';
+import { makeWebhookSecret, webhookSigner } from '../webhook-signature.ts';
+import { judgeByStatus, type SubscriberKind } from './kind.ts';
+
+export const http: SubscriberKind = {
+  label: { en: 'HTTP hook', ja: 'HTTP フック' },
+  fields: {
+    url: {
+      type: 'text',
+      label: { en: 'URL', ja: 'URL' },
+      read(text) {
+        const url = URL.parse(text);
+        return url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== ''
+          ? { wrong: 'must be an http or https URL without credentials' }
+          : { value: url.href };
+      },
+    },
+    inline: {
+      type: 'switch',
+      label: { en: 'Include the contents of attachments', ja: '添付ファイルの内容を含める' },
+      otherwise: false,
+    },
+  },
+  secret: { name: 'secret', make: makeWebhookSecret },
+  example: { url: 'https://hook.example/mail' },
+  options: ({ inline }) => ({ body: true, inline: inline === true, deprecated: true }),
+  async request({ event, rendered, settings, sealed, now, large }) {
+    const signer = webhookSigner(event.id, now, [textOf(sealed, 'secret')]);
+    const body = await signedBody(rendered, signer, large);
+    return {
+      url: textOf(settings, 'url'),
+      headers: { 'content-type': 'application/json', ...signer.headers() },
+      body: body.octets,
+      [Symbol.dispose]: () => body[Symbol.dispose](),
+    };
+  },
+  judge: judgeByStatus,
+};

@@ -1,0 +1,28 @@
+/**
+ * As ../sqlite/013-kinds.ts. Nodes of the version before may still run beside: for them the old columns stay, and a trigger
+ * fills in what the other version does not write. Of a kind that they do not know they post to nowhere, and try again.
+ */
+import type { Migration } from '../migration.ts';
+
+export const kinds: Migration = {
+  version: 13,
+  oldestCompatible: 1,
+  sql: `
+ALTER TABLE subscriber ADD COLUMN settings TEXT, ADD COLUMN sealed_settings BYTEA;
+UPDATE subscriber SET settings = '{"url":' || to_json(url)::text || ',"inline":' || CASE WHEN inline = 1 THEN 'true' ELSE 'false' END || '}', sealed_settings = sealed_secret;
+CREATE FUNCTION hikyaku_subscriber_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF new.settings IS NULL OR (TG_OP = 'UPDATE' AND new.settings = old.settings AND (new.url, new.inline) IS DISTINCT FROM (old.url, old.inline)) THEN
+    new.settings := '{"url":' || to_json(new.url)::text || ',"inline":' || CASE WHEN new.inline = 1 THEN 'true' ELSE 'false' END || '}';
+    new.sealed_settings := new.sealed_secret;
+  ELSE
+    new.url := coalesce(new.settings::json ->> 'url', '');
+    new.inline := CASE WHEN new.settings::json ->> 'inline' = 'true' THEN 1 ELSE 0 END;
+    new.sealed_secret := new.sealed_settings;
+  END IF;
+  RETURN new;
+END $$;
+CREATE TRIGGER subscriber_kinds BEFORE INSERT OR UPDATE ON subscriber FOR EACH ROW EXECUTE FUNCTION hikyaku_subscriber_kinds();
+ALTER TABLE subscriber ALTER COLUMN settings SET NOT NULL, ALTER COLUMN sealed_settings SET NOT NULL;
+`,
+};
