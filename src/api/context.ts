@@ -59,11 +59,10 @@ export function asMember(request: FastifyRequest): SelfSession {
   if (request.self === null) throw new Problem('members-only', 'this is for members, not for API clients');
   return request.self;
 }
-/** An id of the path; what is no id is not found, like any other unknown one. */
-export function pathId<K extends string>(request: FastifyRequest, name = 'id'): Id<K> {
-  const id = parseId<K>((request.params as Record<string, string>)[name] ?? '');
-  if (id === null) throw notFound();
-  return id;
+/** A placeholder of the path, as it came; '' where there is none of that name. */
+export function pathPart({ params }: FastifyRequest, name: string): string {
+  const value: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, name) : null;
+  return typeof value === 'string' ? value : '';
 }
 /** The id at the end of a `self` URL; any host is taken. */
 export function selfId<K extends string>(self: string, path: string, field: string): Id<K> {

@@ -1,6 +1,5 @@
 /** /edj/v1: events, in lists without their bodies, and one at a time whole. */
 
-import type { FastifyRequest } from 'fastify';
 import * as ops from '../contract/operations/edj.ts';
 import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
 import { createShownAhead } from '../edj/shown-ahead.ts';
@@ -10,8 +9,8 @@ import { goneSignal } from './client-gone.ts';
 import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.ts';
-import type { Handle } from './handle.ts';
-import { JSON_TYPE, limitOf, pageOf } from './pages.ts';
+import type { Call, Handle } from './handle.ts';
+import { JSON_TYPE, pageOf } from './pages.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 
 /** How long a wait goes by what it was told before it looks again, ms. */
@@ -57,16 +56,15 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
   }
   /** The events, after the wait that was asked for. */
   async function walk(
-    request: FastifyRequest,
+    { query, request }: Pick<Call<typeof ops.listEvents>, 'query' | 'request'>,
     topic: Topic,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<Placed>> {
-    const query = request.query as { after?: string; cursor?: string; wait?: number };
     const { after, cursor, wait: seconds = 0 } = query;
-    if (after === undefined && seconds === 0) return newestFirst(read, topic, pageOf(request));
+    if (after === undefined && seconds === 0) return newestFirst(read, topic, pageOf(query));
     const from = cursor === undefined ? eventId('after', after ?? '') : eventId('cursor', cursor);
     if (seconds > 0 && request.method !== 'HEAD') await wait(topic, from, seconds, signal);
-    return oldestFirst(read, topic, { limit: limitOf(request), cursor: from });
+    return oldestFirst(read, topic, { limit: query.limit ?? 50, cursor: from });
   }
 
   handle(ops.listEvents, async ({ query, params, projectId, request, reply }) => {
@@ -75,8 +73,8 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
     const signal = goneSignal(reply);
     const options: RenderOptions = { body: full, inline: false, deprecated: false };
     const ahead = createShownAhead(read);
-    const page = eventPage(await walk(request, topic, signal), {
-      limit: limitOf(request),
+    const page = eventPage(await walk({ query, request }, topic, signal), {
+      limit: query.limit ?? 50,
       render: ({ event, following }) =>
         deps.renderEvent(event, options, signal, (project, id) => ahead.shown(project, id, following)),
       signal,
@@ -88,9 +86,9 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
       ids: { topic: topic.id },
     });
   });
-  handle(ops.getEvent, async ({ params, projectId, request, reply }) => {
+  handle(ops.getEvent, async ({ query, params, projectId, reply }) => {
     const event = found(await read.event(projectId, params.id));
-    const { as, inline = false } = request.query as { as?: 'hook'; inline?: boolean };
+    const { as, inline = false } = query;
     const signal = goneSignal(reply);
     const pieces = whole(event, { body: true, inline, deprecated: as === 'hook' }, signal);
     return reply.streamed(pieces, {

@@ -14,6 +14,7 @@ import type { Principal } from '../iam/types.ts';
 import type { Idempotency } from '../ledger/idempotency.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { AuditRecorder } from './audit-recorder.ts';
+import { pathPart } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { mayCall } from './handle.ts';
 import { notFound, Problem } from './problems.ts';
@@ -94,9 +95,7 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
     request.self = self;
     request.instance = self.session.state === 'signed_in' ? instanceOperations(self.member) : NOTHING;
     const named =
-      config.operation?.projectOfPath === true
-        ? (request.params as { id?: string }).id
-        : request.headers['hikyaku-project'];
+      config.operation?.projectOfPath === true ? pathPart(request, 'id') : request.headers['hikyaku-project'];
     if (named === undefined || config.operation?.setUp === true) return;
     const id = parseId<'project'>(String(named));
     request.principal = id === null ? null : await memberPrincipal(read, self.member, id);

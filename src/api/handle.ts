@@ -18,10 +18,10 @@ import type {
 import { permissionOf } from '../contract/operation.ts';
 import type { Principal } from '../iam/types.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
-import { asMember, permitted, permittedOnInstance } from './context.ts';
+import { asMember, pathPart, permitted, permittedOnInstance } from './context.ts';
 import { ifMatch } from './etag.ts';
 import { readable } from './kinds.ts';
-import type { Listing } from './pages.ts';
+import type { Listing, PageAsked } from './pages.ts';
 import { notFound } from './problems.ts';
 import type { SelfSession } from './session-cookie.ts';
 
@@ -140,7 +140,7 @@ export function mayCall(request: FastifyRequest, operation: OperationSpec): void
   if (access === 'open' || access === 'account' || operation.asksItself === true) return;
   if (projectOfPath === true) {
     // Whose it is not, it is not there: before the role is asked.
-    const id = parseId<'project'>((request.params as { id: string }).id);
+    const id = parseId<'project'>(pathPart(request, 'id'));
     if (id === null || (request.principal !== null && request.principal.projectId !== id)) throw notFound();
   }
   if (access === 'instance') {
@@ -158,7 +158,7 @@ export function mayCall(request: FastifyRequest, operation: OperationSpec): void
 function idsOf(request: FastifyRequest, { params = {} }: OperationSpec): Record<string, Id<string>> {
   return Object.fromEntries(
     Object.keys(params).map((name) => {
-      const id = parseId<string>((request.params as Record<string, string>)[name] ?? '');
+      const id = parseId<string>(pathPart(request, name));
       if (id === null) throw notFound();
       return [name, id];
     }),
@@ -182,7 +182,7 @@ export function createHandle(app: FastifyInstance): Handle {
         const self = operation.access === 'account' || operation.people ? asMember(request) : request.self;
         const call = {
           body: request.body,
-          query: request.query,
+          query: request.query as PageAsked,
           params: idsOf(request, operation),
           principal: request.principal,
           projectId: request.principal?.projectId ?? null,
@@ -198,7 +198,7 @@ export function createHandle(app: FastifyInstance): Handle {
           statuses.length === 1
             ? [only!, result]
             : [(result as { status: number }).status, (result as { answer: unknown }).answer];
-        if (isListing(answer)) return answer.sendTo(request, reply);
+        if (isListing(answer)) return answer.sendTo(call);
         return reply.code(status).send(answer);
       },
     });

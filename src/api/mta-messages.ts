@@ -58,10 +58,10 @@ export function mtaMessageRoutes(handle: Handle, deps: ApiDeps, views: Views): v
     last_result: row.lastResult as object | null,
     settled_at: iso(row.settledAt),
   });
-  handle(ops.getMessage, async ({ params, projectId, request, reply }) => {
+  handle(ops.getMessage, async ({ query, params, projectId, reply }) => {
     const message = found(await read.shown(projectId, params.id));
     const signal = goneSignal(reply);
-    const asked = pageOf(request, MOST_ITEMS);
+    const asked = pageOf(query, MOST_ITEMS);
     async function* tagged(): AsyncGenerator<string> {
       const json = await listJson({
         ...asked,

@@ -98,8 +98,8 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     retention_days: s.retentionDays,
   });
 
-  handle(ops.listQueues, async ({ projectId, request }) => {
-    const { limit, cursor } = pageOf(request);
+  handle(ops.listQueues, async ({ projectId, query }) => {
+    const { limit, cursor } = pageOf(query);
     const after = cursor === null ? null : Buffer.from(cursor, 'base64url').toString('utf8');
     // One more than is shown tells that there is more.
     const { depth, lanes: items } = await deps.queue.page(projectId, { after, limit: limit + 1 });

@@ -3,6 +3,8 @@
  * names, and those that every operation of its kind may answer with, which the guard and the server bring about.
  */
 import type { TSchema } from 'typebox';
+import { EVENT_CONTENTS } from '../contract/event-contents.ts';
+import { EVENT_NAMES, EVENTS, type EventName } from '../contract/events.ts';
 import { EXAMPLE, OWN_EXAMPLE } from '../contract/example-ids.ts';
 import { type Answer, type OperationSpec, permissionOf, type Service } from '../contract/operation.ts';
 import { OPERATIONS } from '../contract/operations/index.ts';
@@ -40,6 +42,9 @@ export interface Operation {
 }
 export interface OpenApi {
   readonly openapi: string;
+  readonly servers: readonly { readonly url: string }[];
+  /** Of EDJ: what a hook is sent, by the name of the event. */
+  readonly webhooks?: Readonly<Record<string, object>>;
   readonly info: { readonly title: string; readonly version: string };
   readonly components: object;
   readonly security: readonly object[];
@@ -170,7 +175,8 @@ const header = (name: string, description: string): Parameter => ({
 });
 function parametersOf(spec: OperationSpec): readonly Parameter[] {
   const { params = {}, query } = spec;
-  const inQuery = Object.entries((query as { properties?: Record<string, TSchema> })?.properties ?? {});
+  const { properties = {} }: { readonly properties?: Readonly<Record<string, TSchema>> } = query ?? {};
+  const inQuery = Object.entries(properties);
   return [
     ...inQuery.map(([name, { description, ...schema }]: [string, TSchema & { description?: string }]) => ({
       schema,
@@ -246,8 +252,47 @@ function pickDescription(schema: TSchema & { readonly description?: string }) {
   return schema.description === undefined ? {} : { description: schema.description };
 }
 
-/** The document of a service. */
-export function openApi(service: Service): OpenApi {
+const SIGNED = [
+  header('webhook-id', 'id of the event, the same at each attempt'),
+  header('webhook-timestamp', 'seconds since 1970, of this attempt'),
+  header('webhook-signature', 'Standard Webhooks: `v1,` and HMAC-SHA-256 of `id.timestamp.body` in base64'),
+].map((one) => ({ ...one, required: true }));
+/** What an HTTP hook is sent for an event of that name. */
+function webhookOf(name: EventName): object {
+  const { service, when } = EVENTS[name];
+  const { schema: content, example } = EVENT_CONTENTS[name];
+  const { properties } = RESOURCES.WholeEvent;
+  const schema = {
+    ...RESOURCES.WholeEvent,
+    properties: { ...properties, service: { const: service }, name: { const: name }, content, raw: content },
+  };
+  const at = '2026-01-02T03:04:05.000Z';
+  const head = { '@version': '1', id: EXAMPLE.event, service, name, summary: when.en };
+  return {
+    post: {
+      operationId: `webhook.${name}`,
+      summary: when.en,
+      parameters: SIGNED,
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema,
+            examples: { example: { value: { ...head, content: example, attachments: [], created_at: at } } },
+          },
+        },
+      },
+      responses: {
+        '2XX': { description: 'the event is taken' },
+        '410': { description: 'the hook is gone: this event is not tried again' },
+        default: { description: 'the event is tried again, as Retry-After asks' },
+      },
+    },
+  };
+}
+
+/** The document of a service. `server`: the address of the API, without a slash at its end. */
+export function openApi(service: Service, server: string): OpenApi {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const spec of OPERATIONS)
     if (spec.path.startsWith(`/${service}/`))
@@ -257,6 +302,7 @@ export function openApi(service: Service): OpenApi {
   return {
     openapi: '3.1.0',
     info: { title: TITLES[service], version: '1' },
+    servers: [{ url: server }],
     components: {
       securitySchemes: {
         key: { type: 'http', scheme: 'basic' },
@@ -266,5 +312,27 @@ export function openApi(service: Service): OpenApi {
     },
     security: [{ key: [] }, { session: [] }],
     paths,
+    ...(service === 'edj'
+      ? { webhooks: Object.fromEntries(EVENT_NAMES.map((name) => [name, webhookOf(name)])) }
+      : {}),
+  };
+}
+
+const SERVICES = ['mta', 'edj', 'iam'] as const satisfies readonly Service[];
+/** The documents, made when they are first asked for: the port may be known only then. */
+export function createDocuments(publicUrl: () => string) {
+  const made = new Map<Service, { readonly document: OpenApi; readonly octets: Buffer }>();
+  function of(service: Service) {
+    const known = made.get(service);
+    if (known !== undefined) return known;
+    const document = openApi(service, publicUrl());
+    const one = { document, octets: Buffer.from(JSON.stringify(document)) };
+    made.set(service, one);
+    return one;
+  }
+  return {
+    all: () => SERVICES.map((service) => of(service).document),
+    /** The same octets for everybody. */
+    octets: (service: Service) => of(service).octets,
   };
 }

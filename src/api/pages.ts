@@ -73,41 +73,31 @@ export async function listJson<T>(options: ListOptions<T>): Promise<string> {
   return pieces.join('');
 }
 
-/** How many items the caller asks for; `most` where it does not say. */
-export function limitOf(request: FastifyRequest, most = 50): number {
-  return (request.query as { limit?: number }).limit ?? most;
+/** What a caller asks for of a list. */
+export interface PageAsked {
+  readonly limit?: number;
+  readonly cursor?: string;
 }
-/** The page the caller asks for. Throws problem 400 where the cursor is damaged. */
-export function pageOf(request: FastifyRequest, most = 50): PageRequest {
-  const { cursor = null } = request.query as { cursor?: string };
+/** The page the caller asks for; `most` items where he names no limit. Throws problem 400 where the cursor is damaged. */
+export function pageOf({ limit, cursor: asked }: PageAsked, most = 50): PageRequest {
+  const cursor = asked ?? null;
   if (cursor !== null && !isCursor(cursor)) throw invalid('cursor', 'is none that a list has given');
-  return { limit: limitOf(request, most), cursor };
+  return { limit: limit ?? most, cursor };
 }
 /** Lists give the keys of rows, which are printable, in base64url (store/command). Damaged ones are not. */
 function isCursor(text: string): boolean {
   const key = Buffer.from(text, 'base64url');
   return key.toString('base64url') === text && /^[\x20-\x7e]+$/.test(key.toString('latin1'));
 }
-/** Answers with the page the caller asks for; `most` items where he names no limit. */
-export async function sendList<T>(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  read: ReadPage<T>,
-  view: ListOptions<T>['view'],
-  { beside = {}, most = 50, of }: Pick<ListOptions<T>, 'beside' | 'of'> & { readonly most?: number } = {},
-): Promise<FastifyReply> {
-  const signal = goneSignal(reply);
-  const page = pageOf(request, most);
-  return sendPieces(
-    request,
-    reply,
-    listPieces({ ...page, read, view, beside, signal, ...(of === undefined ? {} : { of }) }),
-    signal,
-  );
+/** To whom a list is sent, and what of it was asked for. */
+export interface Asker {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly query: PageAsked;
 }
 /** A list as a handler gives it back; it is made while it is sent. */
 export interface Listing<V> {
-  sendTo(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
+  sendTo(asker: Asker): Promise<FastifyReply>;
   /** What its items are shown as; never called. */
   readonly item?: () => V;
 }
@@ -116,13 +106,19 @@ type Shown<T, V> = (item: T) => V | Promise<V>;
 export function list<T, V extends object>(
   read: ReadPage<T>,
   view: Shown<T, V>,
-  options: Pick<ListOptions<T>, 'beside' | 'of'> & { readonly most?: number } = {},
+  { beside = {}, most = 50, of }: Pick<ListOptions<T>, 'beside' | 'of'> & { readonly most?: number } = {},
 ): Listing<V> {
-  return { sendTo: (request, reply) => sendList(request, reply, read, view, options) };
+  return {
+    async sendTo({ request, reply, query }) {
+      const signal = goneSignal(reply);
+      const options = { ...pageOf(query, most), read, view, beside, signal };
+      return sendPieces(request, reply, listPieces(of === undefined ? options : { ...options, of }), signal);
+    },
+  };
 }
-/** Of a list that is there whole. */
+/** Of a list that is there whole; where the caller names no limit, a page has as many items as one may ask for. */
 export function wholeList<T, V extends object>(whole: Whole<T>, view: Shown<T, V>): Listing<V> {
-  return { sendTo: (request, reply) => sendWhole(request, reply, whole, view) };
+  return list(pagesOf(whole), view, { most: MOST_ITEMS });
 }
 /** By the caller's project; a member who names none has a share of his own. */
 function sendPieces(
@@ -152,17 +148,6 @@ export function pagesOf<T>({ items, keyOf, order }: Whole<T>): ReadPage<T> {
     const isMore = start !== -1 && start + limit < items.length;
     return { items: shown, cursors, nextCursor: isMore ? (cursors.at(-1) ?? null) : null };
   };
-}
-/** As sendList; where the caller names no limit, a page has as many items as one may ask for. */
-export async function sendWhole<T>(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  whole: Whole<T>,
-  view: ListOptions<T>['view'],
-): Promise<FastifyReply> {
-  const signal = goneSignal(reply);
-  const page = pageOf(request, MOST_ITEMS);
-  return sendPieces(request, reply, listPieces({ ...page, read: pagesOf(whole), view, signal }), signal);
 }
 export const byId = ({ id }: { readonly id: string }): string => id;
 /** Orders by time of creation, then by id. */

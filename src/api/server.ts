@@ -43,7 +43,7 @@ import { mtaMessageRoutes } from './mta-messages.ts';
 import { mtaQueueRoutes } from './mta-queues.ts';
 import { mtaRetentionRoutes } from './mta-retention.ts';
 import { mtaRuleRoutes } from './mta-rules.ts';
-import { openApi } from './openapi.ts';
+import { createDocuments } from './openapi.ts';
 import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
 import { notFound, Problem, sendProblem } from './problems.ts';
@@ -129,7 +129,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency(given);
   const peopleViews = createPeopleViews({ deps, people });
-  const documents = { mta: openApi('mta'), edj: openApi('edj'), iam: openApi('iam') };
+  const documents = createDocuments(deps.publicUrl);
 
   takeJson(app);
   takeStreams(app, deps);
@@ -182,7 +182,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
       )
       .header('x-content-type-options', 'nosniff')
-      .send(docsPage(deps.publicUrl(), Object.values(documents))),
+      .send(docsPage(deps.publicUrl(), documents.all())),
   );
 
   async function part(
@@ -192,10 +192,9 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   ): Promise<void> {
     await app.register(
       async (scope) => {
-        const octets = Buffer.from(JSON.stringify(documents[name]));
         // The same octets for everybody: who does not read holds none of his own, and no key is asked for.
         scope.get('/openapi.json', async (_request, reply) => {
-          return reply.type(JSON_TYPE).send(octets);
+          return reply.type(JSON_TYPE).send(documents.octets(name));
         });
         await scope.register(async (guarded) => {
           guard(guarded, { deps, idempotency, sessions, audit });

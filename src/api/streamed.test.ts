@@ -9,7 +9,7 @@ import { type Logger, silentLogger } from '../runtime/logger.ts';
 import { NoPlace } from '../runtime/places.ts';
 import { createFakeClock, type FakeClock } from '../testing/fake-clock.ts';
 import { goneSignal } from './client-gone.ts';
-import { byId, sendWhole } from './pages.ts';
+import { byId, wholeList } from './pages.ts';
 import { takeStreams } from './streamed.ts';
 
 const PIECE = Buffer.alloc(256 * 1024, 'x');
@@ -34,10 +34,10 @@ describe('streamed answers', () => {
     });
     const items = [{ id: 'a', text: 'x'.repeat(8_000_000) }];
     app.get('/list', (request, reply) =>
-      sendWhole(request, reply, { items, keyOf: byId, order: 'up' }, (item) => {
+      wholeList({ items, keyOf: byId, order: 'up' }, (item) => {
         made.pieces++;
         return item;
-      }),
+      }).sendTo({ request, reply, query: {} }),
     );
     app.setErrorHandler((error, _request, reply) => reply.code(error instanceof NoPlace ? 503 : 500).send());
     port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);

@@ -6,10 +6,6 @@
 
 import { isIP } from 'node:net';
 import { isPrivateAddress } from '../../runtime/addresses.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Network } from '../../runtime/network.ts';
-import type { Random } from '../../runtime/random.ts';
-import type { Resolver } from '../../runtime/resolver.ts';
 import { textOf } from '../../runtime/settings.ts';
 import {
   CLASS,
@@ -22,7 +18,7 @@ import {
   setOf,
 } from './dns-message.ts';
 import { askOverTcp } from './dns-tcp.ts';
-import type { DnsProviderKind } from './kind.ts';
+import type { DnsProviderKind, OpenDeps } from './kind.ts';
 import { base64, host, keyName, oneOf, port as portOf } from './readers.ts';
 import { difference, liesIn, lowerName } from './record-values.ts';
 import { ALGORITHMS, signMessage, type TsigKey, verifyAnswer } from './tsig.ts';
@@ -34,13 +30,7 @@ export interface Rfc2136Settings {
   readonly port: number;
   readonly key: TsigKey;
 }
-export interface Rfc2136Deps {
-  readonly network: Network;
-  readonly resolver: Pick<Resolver, 'a' | 'aaaa'>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly allowPrivate: boolean;
-}
+export type Rfc2136Deps = Omit<OpenDeps, 'fetch'>;
 const EMPTY = Buffer.alloc(0);
 
 export function createRfc2136Provider(
