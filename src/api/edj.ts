@@ -11,8 +11,8 @@ import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import { found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { answered, type Handle } from './handle.ts';
-import { kindsOf, settingsOf } from './kinds.ts';
-import { list, wholeList } from './pages.ts';
+import { kindList, settingsOf } from './kinds.ts';
+import { list } from './pages.ts';
 import { invalid } from './problems.ts';
 
 export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
@@ -59,9 +59,7 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const { id } = await topicOf(projectId, params.id);
     return list((page) => read.subscribers(projectId, id, page), views.subscriber);
   });
-  handle(ops.listSubscriberKinds, async () =>
-    wholeList({ items: kindsOf('subscriber'), keyOf: ({ name }) => name, order: 'up' }, (kind) => kind),
-  );
+  handle(ops.listSubscriberKinds, async () => kindList('subscriber'));
   handle(ops.createSubscriber, async ({ body, params, projectId }) => {
     const topic = await topicOf(projectId, params.id);
     const { type, ...given } = body;

@@ -10,6 +10,7 @@ import type { Resources } from '../contract/resources/index.ts';
 import { DNS_PROVIDERS } from '../domains/dns-providers/kinds.ts';
 import { SUBSCRIBER_KINDS } from '../edj/kinds/kinds.ts';
 import { type Fields, type Labels, readSettings, type Settings, SettingsError } from '../runtime/settings.ts';
+import { type Listing, wholeList } from './pages.ts';
 import { invalid } from './problems.ts';
 
 interface KindOf {
@@ -35,9 +36,10 @@ export function settingsOf(
     throw invalid(`${at}${error.field}`, error.message);
   }
 }
-/** The kinds of a list as they are told. */
-export function kindsOf(list: KindList): readonly Resources['Kind'][] {
-  return Object.entries(LISTS[list]).map(([name, { label, fields }]) => ({
+/** The kinds of a list as they are told, by their names. */
+export function kindList(list: KindList): Listing<Resources['Kind']> {
+  const items = Object.entries(LISTS[list]).sort(([a], [b]) => (a < b ? -1 : 1));
+  return wholeList({ items, keyOf: ([name]) => name, order: 'up' }, ([name, { label, fields }]) => ({
     name,
     label: label.en,
     label_ja: label.ja,

@@ -17,7 +17,6 @@ const WINDOWS = { perMinute: 'minute', perDay: 'day' } as const;
 export interface Raise {
   /** In the transaction that sets the limits. */
   readonly record: (tx: Pick<EdjTx, 'insertEvent'>) => void;
-  readonly committed: () => void;
 }
 /** null where nothing becomes higher. Rejects where the store does. */
 export async function prepareRaise(
@@ -54,6 +53,5 @@ export async function prepareRaise(
   return {
     record: (tx) =>
       events.record(tx, 'limit.raised', content, { summary: `limits raised: ${words.join(', ')}` }),
-    committed: () => events.committed(),
   };
 }

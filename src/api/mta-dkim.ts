@@ -80,7 +80,6 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
       tx.insertDkimKey(key);
       announce(told, tx, 'dkim.rotated', tellPending(domain, key, zone), domain.defaultTopicId);
     });
-    told.committed();
     deps.domainChanged(projectId, domain.id);
     return keyView(domain, key);
   });

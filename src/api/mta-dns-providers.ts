@@ -17,8 +17,8 @@ import { type DnsAccountId, type DomainId, type Id, type ProjectId, parseId } fr
 import { callerOf, found, selfId } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
-import { kindsOf, settingsOf } from './kinds.ts';
-import { list, wholeList } from './pages.ts';
+import { kindList, settingsOf } from './kinds.ts';
+import { list } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
 import { iso } from './times.ts';
 
@@ -95,9 +95,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     return sealSettings(deps.sealer, account, kind, settings);
   }
 
-  handle(ops.listDnsProviders, async () =>
-    wholeList({ items: kindsOf('dns_provider'), keyOf: ({ name }) => name, order: 'up' }, (kind) => kind),
-  );
+  handle(ops.listDnsProviders, async () => kindList('dns_provider'));
   handle(ops.listDnsAccounts, async ({ projectId }) => {
     return list((page) => read.dnsAccounts(projectId, page), accountView);
   });

@@ -151,7 +151,6 @@ export function mtaLimitRequestRoutes(handle: Handle, deps: ApiDeps): void {
       tx.setProjectLimits(open.projectId, after);
       raise.record(tx);
     });
-    raise.committed();
     deps.limitsRaised(open.projectId);
     return requestView(decided);
   });

@@ -53,7 +53,6 @@ export function mtaLimitRoutes(handle: Handle, deps: ApiDeps): void {
       tx.setProjectLimits(project, after);
       raise?.record(tx);
     });
-    raise?.committed();
     if (raise !== null) deps.limitsRaised(project);
     deps.logger.info({ project, before, after, by: callerOf(principal) }, 'limits were set');
     return limitsView(project, after);

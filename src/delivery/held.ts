@@ -131,7 +131,6 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps, early = false): Pr
         for (const move of putOff) tx.moveRecipient(move);
         for (const reservation of reservations) reservation.record(tx);
       });
-    for (const reservation of reservations) reservation.keep();
   } finally {
     for (const reservation of reservations) reservation.release();
   }

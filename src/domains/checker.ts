@@ -164,7 +164,6 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
       if (event !== null) announce(events, tx, event.name, event.content, defaultTopicId);
       for (const content of steps.events) announce(events, tx, 'dkim.rotated', content, defaultTopicId);
     });
-    events?.committed();
   }
   /** A key that someone else has moved meanwhile is looked at once more. */
   async function checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {

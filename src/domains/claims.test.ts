@@ -86,7 +86,6 @@ function setUp(...owners: { project: string; verified: boolean; seen?: boolean }
         const { problems = [] } = content as EventContent<'domain.dns_error'>;
         events.push([project, name, ...problems.map(({ status }) => status), topic].join(' '));
       },
-      committed() {},
     }),
     cancelQueued: (_p: ProjectId, id: DomainId, cause: string) => void cancelled.push(`${id}: ${cause}`),
   };

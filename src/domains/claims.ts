@@ -74,8 +74,6 @@ export function createClaims<Tx extends DomainTx & OwnershipTx>(
         null,
       );
     });
-    told.committed();
-    former?.committed();
     if (setUp !== null) deps.cancelQueued(setUp.projectId, setUp.id, REMOVED_CAUSES.moved);
     return { kind: 'verified', at: now, proof };
   }

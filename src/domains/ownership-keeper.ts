@@ -78,7 +78,6 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
       if (event !== null && events !== null)
         announce(events, tx, event, contentOf(owned, next, now), setUp?.defaultTopicId ?? null);
     });
-    events?.committed();
   }
   async function end(owned: Owned, proof: Proof, now: number): Promise<void> {
     const events = await deps.projectEvents(owned.projectId);
@@ -89,7 +88,6 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
       if (setUp !== null) recordRemoval(tx, setUp, 'lost', now);
       announce(events, tx, 'domain.dns_error', contentOf(owned, ended, now), setUp?.defaultTopicId ?? null);
     });
-    events.committed();
     if (setUp !== null) deps.cancelQueued(setUp.projectId, setUp.id, REMOVED_CAUSES.lost);
     logger.warn(
       { domain: owned.name },

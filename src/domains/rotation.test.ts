@@ -230,7 +230,6 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
           const { stage, selector } = content as EventContent<'dkim.rotated'>;
           stages.push({ stage, selector, day: (clock.now() - start) / DAY });
         },
-        committed() {},
       }),
     });
     await checker.checkNow(projectId, domainId);

@@ -8,6 +8,7 @@ import { keptMs, type LimitReader } from '../limits/types.ts';
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { RuleReader } from '../rules/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { afterCommit } from '../runtime/effects.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 
@@ -31,21 +32,18 @@ export function createProjectEvents({
       read.rules(project, null, 'event'),
     ]);
     const kept = keptMs(settings);
-    const told = new Set<TopicId>();
     return {
       record(tx, name, content, { summary, topic = null }) {
         const heard = rules.filter(({ names }) => names.includes(name)).map(({ topicId }) => topicId);
-        for (const topicId of new Set([...heard, ...(topic === null ? [] : [topic])])) {
-          told.add(topicId);
+        const topics = [...new Set([...heard, ...(topic === null ? [] : [topic])])];
+        if (topics.length > 0) afterCommit(() => published(project, topics));
+        for (const topicId of topics) {
           recordPublish(
             tx,
             { random, now: clock.now() },
             { project, topicId, service: 'mta', name, content, summary, keptMs: kept },
           );
         }
-      },
-      committed() {
-        if (told.size > 0) published(project, [...told]);
       },
     };
   };

@@ -102,7 +102,7 @@ async function submission(deps: Partial<ReceiverDeps>, projectId: string) {
       sendingSettings: async () => null,
       rules: async () => [],
     } as unknown as ReceiverDeps['read'],
-    limiter: { reserve: async () => ({ kind: 'ok', record() {}, keep() {}, release() {} }) },
+    limiter: { reserve: async () => ({ kind: 'ok', record() {}, release() {} }) },
     clock: createFakeClock(),
     random: createRandom(),
     hostname: 'mail.here.test',
@@ -153,7 +153,7 @@ test('beyond its most in flight a project is told to come again, late, and what 
   for (let i = 0; i < MOST_IN_FLIGHT; i++) await turns.inFlight.enter('many', 'smtp');
   let released = 0;
   const limiter = {
-    reserve: async () => ({ kind: 'ok', record() {}, keep() {}, release: () => released++ }),
+    reserve: async () => ({ kind: 'ok', record() {}, release: () => released++ }),
   };
   const send = await submission({ ...turns, limiter } as object, 'many');
   const answer = send();

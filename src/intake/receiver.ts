@@ -311,7 +311,6 @@ async function beginSubmission(
             });
         };
         await deps.intake.send(planned, record, committing);
-        for (const reservation of counted) reservation.keep();
         held.clear();
         return reply(250, '2.0.0', `accepted ${id}`);
       } catch (error) {

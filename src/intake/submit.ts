@@ -145,7 +145,6 @@ export function createSubmit(deps: SubmitDeps): Submit {
         if (reserved.kind === 'ok') reserved.record(tx);
         also?.(tx, accepted);
       });
-      if (reserved.kind === 'ok') reserved.keep();
       return accepted;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

@@ -62,7 +62,6 @@ export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDep
       if (error instanceof StaleError) return; // another node told it, or a topic has gone: the next look knows
       throw error;
     }
-    events.committed();
   }
   async function look(): Promise<void> {
     for (let full = true; full && !stopped; ) {

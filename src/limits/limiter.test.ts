@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { collectEffects } from '../runtime/effects.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import type { LimitAlert, OverFacts, Span } from './alerts.ts';
@@ -69,11 +70,8 @@ test('a released reservation is given back, a committed one is not and is writte
   assert.equal(second.kind, 'ok');
   const written: unknown[] = [];
   if (second.kind === 'ok') {
-    second.record({
-      addUsage: (...args: unknown[]) => written.push(args),
-      noteLimitAlert() {},
-    } as unknown as LimitTx);
-    second.keep();
+    const tx = { addUsage: (...args: unknown[]) => written.push(args), noteLimitAlert() {} };
+    collectEffects(() => second.record(tx as unknown as LimitTx)).committed();
     second.release();
   }
   assert.equal(written.length, 2);
@@ -86,8 +84,8 @@ test('commits that fail, ten in a row, use nothing up and tell of nothing', asyn
     const reserved = await limiter.reserve(PROJECT, DOMAIN, NONE, 10);
     assert.equal(reserved.kind, 'ok');
     if (reserved.kind !== 'ok') return;
-    reserved.record({ addUsage() {}, noteLimitAlert() {} } as unknown as LimitTx);
-    // the store refused: nobody keeps it
+    const tx = { addUsage() {}, noteLimitAlert() {} } as unknown as LimitTx;
+    collectEffects(() => reserved.record(tx)).failed();
     reserved.release();
   }
   assert.equal((await limiter.usage(PROJECT, null, null)).perMinute.used, 0);
@@ -124,12 +122,12 @@ async function commit(limiter: Limiter, n: number, limits = NONE): Promise<(Limi
   const reserved = await limiter.reserve(PROJECT, DOMAIN, limits, n);
   assert.equal(reserved.kind, 'ok');
   if (reserved.kind === 'ok') {
-    reserved.record({
+    const tx = {
       addUsage: () => {},
       noteLimitAlert: (alert: LimitAlert) => notes.push(alert),
       rearmLimitAlert: () => notes.push('rearmed'),
-    } as unknown as LimitTx);
-    reserved.keep();
+    };
+    collectEffects(() => reserved.record(tx as unknown as LimitTx)).committed();
   }
   return notes;
 }

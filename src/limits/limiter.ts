@@ -1,10 +1,11 @@
 /**
  * Who may send how much now. Counts stand in memory per project and per domain, loaded once from the stored usage;
- * a reservation counts at once; it is written with the message it was for (`record`), kept when that is committed (`keep`),
+ * a reservation counts at once; it is written with the message it was for (`record`), kept when that is committed,
  * and given back otherwise (`release`).
  * Invariant: recipients accepted in any rolling window never exceed the limit.
  */
 import type { Clock } from '../runtime/clock.ts';
+import { afterCommit } from '../runtime/effects.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { crossing, type OverFacts, type Span, type TellExceeded } from './alerts.ts';
 import type { LimitReader, LimitTx, ProjectLimits } from './types.ts';
@@ -24,11 +25,9 @@ export interface Reservation {
   readonly kind: 'ok';
   /** Wall ms at which it was taken: the moment that it counts in. */
   readonly at: number;
-  /** Notes the usage in the transaction that accepts the mail, and changes nothing here: a transaction may fail. */
+  /** Notes the usage in the transaction that accepts the mail. Once that is committed it counts for good. */
   record(tx: LimitTx): void;
-  /** The transaction is committed: it counts for good. */
-  keep(): void;
-  /** Gives the places back, which may take a moment; nothing where it was kept. Never rejects. */
+  /** Gives the places back, which may take a moment; nothing where it counts for good. Never rejects. */
   release(): Promise<void> | void;
 }
 export interface OverLimit extends OverFacts {
@@ -169,10 +168,10 @@ export function createLimiter(deps: LimiterDeps): Limiter {
           tx.addUsage(project, null, Math.floor(seconds), recipients);
           tx.addUsage(project, domain, Math.floor(seconds), recipients);
           for (const mark of marks) mark.note(tx);
-        },
-        keep() {
-          open = false;
-          if (marks.some(({ crossed }) => crossed)) deps.noticed();
+          afterCommit(() => {
+            open = false;
+            if (marks.some(({ crossed }) => crossed)) deps.noticed();
+          });
         },
         release() {
           if (!open) return;

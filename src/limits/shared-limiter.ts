@@ -4,6 +4,7 @@
  * A node that dies between taking and accepting has counted mail that never went: the limit is kept, never passed.
  */
 import type { Clock } from '../runtime/clock.ts';
+import { afterCommit } from '../runtime/effects.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Limiter, type LimiterDeps, usageOf } from './limiter.ts';
 import type { LimitReader, SharedUsage } from './types.ts';
@@ -31,7 +32,6 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
             tx.addUsage(project, null, second, recipients);
             tx.addUsage(project, domain, second, recipients);
           },
-          keep() {},
           release() {},
         };
       const decision = await deps.usage.take({
@@ -48,9 +48,10 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
       return {
         kind: 'ok',
         at,
-        record() {},
-        keep() {
-          open = false;
+        record() {
+          afterCommit(() => {
+            open = false;
+          });
         },
         release() {
           if (!open) return;

@@ -6,7 +6,7 @@ import type { ProjectId, TopicId } from '../runtime/ids.ts';
 export interface ProjectEvents<Tx> {
   /**
    * In the transaction of what it tells of: to the topics of the project's event rules that name it, and to `topic`, each
-   * once. `summary` has at most 8 KiB.
+   * once. Once it is committed, who waits for it is woken. `summary` has at most 8 KiB.
    */
   record<N extends ProjectEventName>(
     tx: Tx,
@@ -14,8 +14,6 @@ export interface ProjectEvents<Tx> {
     content: EventContent<N>,
     about: { readonly summary: string; readonly topic?: TopicId | null },
   ): void;
-  /** After the commit: wakes those who wait for it. */
-  committed(): void;
 }
 /** Reads what publishing needs: the project's event rules, and how long it keeps things. Rejects where the store does. */
 export type PrepareProjectEvents<Tx> = (project: ProjectId) => Promise<ProjectEvents<Tx>>;

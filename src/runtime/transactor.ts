@@ -7,7 +7,10 @@
 import type { ProjectId } from './ids.ts';
 
 export interface Transactor<Tx> {
-  /** `urgent`: someone is waiting for it, and it goes ahead of what only has to be written down. Resolves after the commit is on disk. Rejects with ConflictError, StaleError or StoreError; then nothing was written. */
+  /**
+   * `record` only records; what is to happen afterwards is left with `afterCommit` and `afterFailure` (effects.ts).
+   * `urgent`: someone is waiting for it, and it goes ahead of what only has to be written down. Resolves after the commit is on disk. Rejects with ConflictError, StaleError or StoreError; then nothing was written.
+   */
   transact(project: ProjectId, record: (tx: Tx) => void, urgent?: boolean): Promise<void>;
 }
 /** A unique constraint was hit: `what` names it, e.g. 'owned_domain.name'. */

@@ -5,11 +5,13 @@
  * within 4.5 s, every read that does not look at everything within 4 s; waiting rows carry the member that inserted them.
  * Fails: StoreTooNew, StoreError on opening; later retryable StoreErrors only, except for a member that was fenced.
  */
+
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import pg from 'pg';
 import { floorTo, TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { collectEffects } from '../../runtime/effects.ts';
 import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -136,7 +138,21 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const stamp = opening.use(await createStamp({ url, all, clock, random, logger }));
   const recorder = createRecorder();
   async function write(record: () => void, share: string, urgent = false): Promise<void> {
-    const recorded = recorder.record(record, clock.monotonic() + ANSWER_MS);
+    let recorded: ReturnType<typeof recorder.record> = null;
+    const effects = collectEffects(() => {
+      recorded = recorder.record(record, clock.monotonic() + ANSWER_MS);
+    });
+    await written(recorded, share, urgent).catch((error: unknown) => {
+      effects.failed();
+      throw error;
+    });
+    effects.committed();
+  }
+  async function written(
+    recorded: ReturnType<typeof recorder.record>,
+    share: string,
+    urgent: boolean,
+  ): Promise<void> {
     if (recorded === null) return;
     try {
       await writer.submit(recorded, share, urgent);

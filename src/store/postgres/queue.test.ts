@@ -101,7 +101,12 @@ test('lanes in pages, counted over all members, those of a dead one and of anoth
       settledAt: make.NOW,
     }),
   );
-  const { depth, lanes } = await b.queue(p.id, ALL);
+  // A count that took long is given again for a while: on a busy machine the old one may still be told.
+  let { depth, lanes } = await b.queue(p.id, ALL);
+  for (let tries = 0; depth.deferred !== 17 && tries < 100; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    ({ depth, lanes } = await b.queue(p.id, ALL));
+  }
   assert.deepEqual(depth, { queued: 17, deferred: 17, held: 0 });
   assert.equal(lanes.find(({ lane }) => lane === 'd05.test')!.deferred, 1);
   assert.equal((await b.queue(other.id, ALL)).depth.queued, 1);

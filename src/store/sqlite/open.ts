@@ -4,11 +4,13 @@
  * Invariants: a resolved `transact` survives a kill; a rejected one left nothing; one server per directory.
  * Fails: StoreLocked, StoreOutdated, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
  */
+
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { Clock } from '../../runtime/clock.ts';
+import { collectEffects, type Effects } from '../../runtime/effects.ts';
 import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -196,18 +198,22 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const outer = recording;
     const mine = { commands: [] as Command[], bytes: 0, directory: false };
     recording = mine;
+    let effects: Effects;
     try {
-      record();
+      effects = collectEffects(record);
       if (mine.directory) push({ sql: BUMP, params: [] });
     } finally {
       recording = outer;
     }
-    if (mine.commands.length === 0) return;
     try {
-      await writer.submit(mine, share, urgent);
+      if (mine.commands.length > 0) await writer.submit(mine, share, urgent);
+    } catch (error) {
+      effects.failed();
+      throw error;
     } finally {
       if (mine.directory) directoryStamp.changed();
     }
+    effects.committed();
   }
   const shelf = createShelf({
     rows: statements.all<ShelvedRow>('SELECT table_name, key FROM corrupt'),
