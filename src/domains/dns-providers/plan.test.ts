@@ -208,7 +208,11 @@ test('property: after a plan the next one is empty, foreign strings stay in orde
       write(first.changes);
       assert.deepEqual(plan(wanted(), [...zone.values()]).changes, []);
       const kept = (values: readonly string[] | undefined) =>
-        (values ?? []).filter((value) => !/^v=(spf1|DKIM1|DMARC1)/i.test(txtText(value)));
+        (values ?? []).map(txtText).filter((text) => !/^v=(spf1|DKIM1|DMARC1)/i.test(text) && !isKey(text));
+      // A key may leave out its version (RFC 6376 §3.6.1).
+      function isKey(text: string): boolean {
+        return at === DKIM.name && /^(k=\w+\s*;\s*)?p\s*=/i.test(text);
+      }
       assert.deepEqual(kept(zone.get(`${at} TXT`)?.values), kept(before.get(`${at} TXT`)?.values));
       write(first.changes.map(reversed));
       assert.deepEqual([...zone].sort(), [...before].sort());
