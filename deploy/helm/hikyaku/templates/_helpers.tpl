@@ -5,7 +5,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "hikyaku.name" -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
-{{- /* The service speaks TLS on HTTP where it has a certificate and no proxy ends TLS for it. */ -}}
+{{- /* The service speaks TLS on its HTTP port if it has a certificate and no trusted proxies are set. */ -}}
 {{- define "hikyaku.scheme" -}}
 {{- if and .Values.tls.secretName (not .Values.trustedProxies) -}}HTTPS{{- else -}}HTTP{{- end -}}
 {{- end -}}
