@@ -23,8 +23,8 @@ export function clientConfig(submissionHost: string, domain: Domain | null): str
     <domain>${domain ?? submissionHost}</domain>
     <displayName>${submissionHost}</displayName>
 ${server(465, 'SSL')}${server(587, 'STARTTLS')}    <documentation url="https://${submissionHost}/docs">
-      <descr lang="en">The user name is the id of a static key, the password its secret.</descr>
-      <descr lang="ja">ユーザー名は静的鍵のID、パスワードはそのシークレットです。</descr>
+      <descr lang="en">The user name is the id of a static key. The password is the secret of that key.</descr>
+      <descr lang="ja">ユーザー名は静的鍵の ID です。パスワードはその鍵のシークレットです。</descr>
     </documentation>
   </emailProvider>
 </clientConfig>

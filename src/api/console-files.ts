@@ -76,8 +76,8 @@ function secured(reply: FastifyReply): FastifyReply {
   });
 }
 const UNBUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku</title>
-<h1>Hikyaku</h1><p>The console is not built: <code>npm ci &amp;&amp; npm start</code> in a checkout builds it, with the
-development dependencies; the package has it. <a href="/docs">The API's documents</a> are here.</p>
+<h1>Hikyaku</h1><p>The console is not built. In a checkout, run <code>npm ci &amp;&amp; npm start</code>: this builds the console with the
+development dependencies. The package contains the built console. You can read the <a href="/docs">API documentation</a>.</p>
 <p lang="ja">コンソールがビルドされていません。チェックアウトで <code>npm ci &amp;&amp; npm start</code> を実行すると、開発用の依存パッケージを使って
 ビルドされます。パッケージにはビルド済みのコンソールが入っています。<a href="/docs">API ドキュメント</a>は利用できます。</p></html>`;
 

@@ -98,7 +98,7 @@ function ownershipStep(d: OwnedDomain): Resources['OwnedDomain']['next_step'] {
   return {
     code: 'publish_challenge',
     message: `Publish the TXT record ${name} with ${value}, then ask for verification.`,
-    message_ja: `TXTレコード ${name} に ${value} を登録してから、確認を実行してください。`,
+    message_ja: `TXT レコード ${name} に ${value} を登録してから、確認を実行してください。`,
   };
 }
 

@@ -1,4 +1,4 @@
-/** What a person is told of the decision on a request for higher limits, as plain text. Pure. */
+/** The mail that tells a requester the decision on a request for higher limits, as plain text. Pure. */
 import type { LimitRequest } from '../limits/requests.ts';
 import type { ProjectLimits } from '../limits/types.ts';
 
@@ -25,9 +25,9 @@ export function decisionLetter(
   return {
     subject: `Request for higher sending limits: ${outcome}`,
     body: [
-      `The request for higher sending limits of the project "${projectName}" was ${outcome}.`,
+      `The request for higher sending limits for the project "${projectName}" was ${outcome}.`,
       '',
-      `Asked for: ${asked}`,
+      `Requested limits: ${asked}`,
       `The project's limits now: ${now}`,
       ...(request.note === null ? [] : ['', request.note]),
       '',

@@ -19,29 +19,32 @@ export const EVENTS = {
     by: 'message',
     label: { en: 'Received', ja: '受信' },
     when: {
-      en: 'A message came in and matched a receive rule.',
-      ja: 'メッセージを受信し、受信ルールに一致しました。',
+      en: 'The service received a message that matched a receive rule.',
+      ja: 'メールを受信し、受信ルールに一致しました。',
     },
   },
   outgoing: {
     service: 'mta',
     by: 'message',
     label: { en: 'Sent', ja: '送信' },
-    when: { en: 'A message was accepted for sending.', ja: '送信するメッセージを受け付けました。' },
+    when: { en: 'The service accepted a message for sending.', ja: '送信するメールを受け付けました。' },
   },
   accepted: {
     service: 'mta',
     by: 'delivery',
     label: { en: 'Accepted', ja: '受付' },
-    when: { en: 'A message to this recipient was accepted.', ja: 'この宛先へのメッセージを受け付けました。' },
+    when: {
+      en: 'The service accepted a message to this recipient.',
+      ja: 'この宛先へのメールを受け付けました。',
+    },
   },
   delivered: {
     service: 'mta',
     by: 'delivery',
     label: { en: 'Delivered', ja: '配送完了' },
     when: {
-      en: "The recipient's mail server took the message.",
-      ja: '宛先のメールサーバーがメッセージを受け取りました。',
+      en: "The recipient's mail server accepted the message.",
+      ja: '宛先のメールサーバーがメールを受け取りました。',
     },
   },
   deferred: {
@@ -49,8 +52,8 @@ export const EVENTS = {
     by: 'delivery',
     label: { en: 'Deferred', ja: '再送待ち' },
     when: {
-      en: 'An attempt failed for now; the message is tried again.',
-      ja: '一時的に配送できませんでした。再送します。',
+      en: 'A delivery attempt failed temporarily. The service will try again.',
+      ja: '一時的に配送できませんでした。後で再送します。',
     },
   },
   bounced: {
@@ -58,8 +61,8 @@ export const EVENTS = {
     by: 'delivery',
     label: { en: 'Bounced', ja: '不達' },
     when: {
-      en: 'The message cannot be delivered to this recipient.',
-      ja: 'この宛先にはメッセージを配送できません。',
+      en: 'The service could not deliver the message to this recipient and will not try again.',
+      ja: 'この宛先にメールを配送できませんでした。再送は行いません。',
     },
   },
   expired: {
@@ -67,7 +70,7 @@ export const EVENTS = {
     by: 'delivery',
     label: { en: 'Expired', ja: '期限切れ' },
     when: {
-      en: 'The message was tried until its time was over.',
+      en: 'The service could not deliver the message before its time to retry ended.',
       ja: '再送の期限までに配送できませんでした。',
     },
   },
@@ -76,8 +79,8 @@ export const EVENTS = {
     by: 'delivery',
     label: { en: 'Held', ja: '保留' },
     when: {
-      en: 'The message waits: over a sending limit, or suspended by hand.',
-      ja: '送信数の上限または停止操作により、メッセージを保留しています。',
+      en: 'The service holds the message, because of a sending limit or a suspension.',
+      ja: '送信数の上限または停止のため、メールを保留しています。',
     },
   },
   cancelled: {
@@ -89,16 +92,16 @@ export const EVENTS = {
   'domain.verified': {
     service: 'mta',
     by: 'project',
-    label: { en: 'Domain ownership proved', ja: 'ドメイン所有権の確認' },
-    when: { en: 'The ownership of a domain was proved.', ja: 'ドメインの所有権を確認しました。' },
+    label: { en: 'Domain ownership verified', ja: 'ドメイン所有権の確認' },
+    when: { en: 'The service verified the ownership of a domain.', ja: 'ドメインの所有権を確認しました。' },
   },
   'domain.dns_error': {
     service: 'mta',
     by: 'project',
     label: { en: 'DNS error', ja: 'DNS の異常' },
     when: {
-      en: 'A record of a domain that was in order is missing or wrong.',
-      ja: '正常だったドメインのレコードがないか、誤っています。',
+      en: 'The DNS records of a domain were correct. Now a record is missing or wrong.',
+      ja: '正常だったドメインの DNS レコードがなくなったか、正しくなくなりました。',
     },
   },
   'domain.dns_recovered': {
@@ -106,8 +109,8 @@ export const EVENTS = {
     by: 'project',
     label: { en: 'DNS recovered', ja: 'DNS の復旧' },
     when: {
-      en: 'All records of a domain are in order again.',
-      ja: 'ドメインのレコードがすべて正常に戻りました。',
+      en: 'All DNS records of a domain are correct again.',
+      ja: 'ドメインの DNS レコードがすべて正常に戻りました。',
     },
   },
   'dkim.rotated': {
@@ -115,22 +118,22 @@ export const EVENTS = {
     by: 'project',
     label: { en: 'DKIM keys rotated', ja: 'DKIM 鍵の更新' },
     when: {
-      en: 'A DKIM key was made, signs from now on, or is retired.',
-      ja: 'DKIM 鍵が作成、使用開始、または廃止されました。',
+      en: 'A DKIM key was created, has begun to sign, or has retired.',
+      ja: 'DKIM 鍵が作成されたか、署名を開始したか、廃止されました。',
     },
   },
   'limit.approaching': {
     service: 'mta',
     by: 'project',
     label: { en: 'Limit approaching', ja: '上限に接近' },
-    when: { en: 'Most of a sending limit is used.', ja: '送信数が上限に近づいています。' },
+    when: { en: 'At least 80% of a sending limit is used.', ja: '送信数が上限の 80% に達しました。' },
   },
   'limit.exceeded': {
     service: 'mta',
     by: 'project',
     label: { en: 'Limit exceeded', ja: '上限超過' },
     when: {
-      en: 'A message did not fit into a sending limit.',
+      en: 'A message would have exceeded a sending limit.',
       ja: '送信数の上限を超えるメッセージがありました。',
     },
   },
@@ -147,7 +150,10 @@ export const EVENTS = {
     service: 'edj',
     by: 'hand',
     label: { en: 'Published by hand', ja: 'パブリッシュ' },
-    when: { en: 'A text was published to the topic.', ja: 'トピックにテキストがパブリッシュされました。' },
+    when: {
+      en: 'Somebody published a text to the topic.',
+      ja: 'だれかがトピックにテキストをパブリッシュしました。',
+    },
   },
 } as const satisfies Record<string, EventKind>;
 

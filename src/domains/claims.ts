@@ -98,7 +98,7 @@ function movedAway(holder: Owned, now: number) {
     domain: holder.name,
     problems: [{ item: 'ownership' as const, status: 'moved', expected: [`${name} ${value}`], found: [] }],
     checked_at: new Date(now).toISOString(),
-    message: `${holder.name} was proved by another project while your record ${name} was gone; it sends and receives here no more.`,
-    message_ja: `レコード ${name} がない間に ${holder.name} の所有権が別のプロジェクトで確認されました。このプロジェクトでの送受信は停止しました。`,
+    message: `Another project verified its ownership of ${holder.name} while your record ${name} was gone. This project no longer sends or receives mail for the domain.`,
+    message_ja: `レコード ${name} がない間に、${holder.name} の所有権が別のプロジェクトで確認されました。このプロジェクトでの、このドメインの送受信は停止しました。`,
   };
 }

@@ -120,44 +120,44 @@ export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): 
     case 'pending':
       if (key.seenSince !== null)
         return {
-          message: `The record ${name} is published; the key begins to sign by itself once it has been seen for five days.`,
-          message_ja: `レコード ${name} は公開済みです。5日間継続して確認されると自動的に署名へ切り替わります。`,
+          message: `The record ${name} is published. The key begins to sign by itself after it has been seen for five days.`,
+          message_ja: `レコード ${name} は公開済みです。5 日間続けて確認されると、この鍵での署名が自動で始まります。`,
         };
       return delegated
         ? {
-            message: `This service publishes the key; it begins to sign by itself five days after it is first seen through the CNAME record ${name} with ${value} (at once where nothing signs yet).`,
-            message_ja: `鍵はこのサービスが公開しています。CNAMEレコード ${name}（値は ${value}）を通して確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
+            message: `This service publishes the key. The key begins to sign by itself five days after it is first seen through the CNAME record ${name} with ${value}. If no key signs yet, it begins at once.`,
+            message_ja: `鍵はこのサービスが公開しています。CNAME レコード ${name}（値は ${value}）を通して鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。署名中の鍵がない場合は、すぐに始まります。`,
           }
         : {
-            message: `Publish the TXT record ${name}; the key begins to sign by itself five days after it is first seen (at once where nothing signs yet).`,
-            message_ja: `TXTレコード ${name} を登録してください。確認されてから5日後(署名中の鍵がない場合は直ちに)自動的に署名へ切り替わります。`,
+            message: `Publish the TXT record ${name}. The key begins to sign by itself five days after it is first seen. If no key signs yet, it begins at once.`,
+            message_ja: `TXT レコード ${name} を登録してください。鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。署名中の鍵がない場合は、すぐに始まります。`,
           };
     case 'active':
       return {
-        message: `Mail is signed with ${key.selector}; keep the record ${name}.`,
+        message: `The service signs mail with ${key.selector}. Keep the record ${name}.`,
         message_ja: `${key.selector} で署名しています。レコード ${name} を残してください。`,
       };
     case 'retiring': {
       const day = new Date(recordMayGoAt(key)!).toISOString().slice(0, 10);
       return delegated
         ? {
-            message: `Nothing is signed with ${key.selector} any more; its key stays published until ${day}, for mail that is on its way. Keep the record ${name}: a later key takes the name.`,
-            message_ja: `${key.selector} での署名は終了しました。配送中のメールのため、鍵は ${day} まで公開されます。次の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
+            message: `The service no longer signs with ${key.selector}. Its key stays published until ${day}, for mail that is still on its way. Keep the record ${name}, because a later key will use the same name.`,
+            message_ja: `${key.selector} での署名は終了しました。配送中のメールのため、鍵は ${day} まで公開されます。後の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
           }
         : {
-            message: `Nothing is signed with ${key.selector} any more; keep the record ${name} until ${day}, for mail that is on its way.`,
+            message: `The service no longer signs with ${key.selector}. Keep the record ${name} until ${day}, for mail that is still on its way.`,
             message_ja: `${key.selector} での署名は終了しました。配送中のメールのため、レコード ${name} は ${day} まで残してください。`,
           };
     }
     case 'retired':
       return delegated
         ? {
-            message: `The key has retired. Keep the record ${name}: a later key takes the name.`,
-            message_ja: `鍵の使用は終了しました。次の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
+            message: `The key has retired. Keep the record ${name}, because a later key will use the same name.`,
+            message_ja: `鍵は廃止されました。後の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
           }
         : {
-            message: `The record ${name} may be removed.`,
-            message_ja: `レコード ${name} は削除してかまいません。`,
+            message: `The key has retired. You may remove the record ${name}.`,
+            message_ja: `鍵は廃止されました。レコード ${name} は削除してかまいません。`,
           };
   }
 }

@@ -22,9 +22,9 @@ export function nextStep(domain: MtaDomain, rules: number): NextStep | null {
     return {
       code: 'check_dns',
       message:
-        'Publish the records listed under dns; they are looked at every ten minutes, or when you ask for a check.',
+        'Publish the records listed under dns. The service checks them every ten minutes for the first three days, then every hour, and whenever you ask for a check.',
       message_ja:
-        'dns に示されたレコードを登録してください。10分ごと、または確認を実行したときに確認されます。',
+        'dns に示されたレコードを登録してください。最初の 3 日間は 10 分ごと、その後は 1 時間ごとに確認します。確認の実行を求めることもできます。',
     };
   if (dns !== null) {
     if (domain.receiving && isMissing(dns.mx)) return fromItem('publish_mx', dns.mx, 'mx.missing', domain);
@@ -33,16 +33,17 @@ export function nextStep(domain: MtaDomain, rules: number): NextStep | null {
     if (dns.dkim.status === 'ok' && !domain.dkimEnabled)
       return {
         code: 'enable_dkim',
-        message: 'The DKIM keys are published, but signing is off; turn it on with dkim.enabled.',
-        message_ja: 'DKIM鍵は公開されていますが、署名が無効です。dkim.enabled を有効にしてください。',
+        message: 'The DKIM keys are published, but signing is off. Turn it on with dkim.enabled.',
+        message_ja: 'DKIM 鍵は公開されていますが、署名が無効です。dkim.enabled を有効にしてください。',
       };
   }
   if (domain.receiving && rules === 0)
     return {
       code: 'add_incoming_rule',
       message:
-        'No receive rule says what happens to mail; add one, or all recipients but postmaster are refused.',
-      message_ja: '受信ルールがありません。追加しないと、postmaster 以外の宛先はすべて拒否されます。',
+        'The domain has no receive rule. Add one. Without a receive rule, the service refuses all recipients except postmaster.',
+      message_ja:
+        '受信ルールがありません。追加してください。受信ルールがないと、postmaster 以外の宛先をすべて拒否します。',
     };
   return null;
 }

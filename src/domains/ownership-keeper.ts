@@ -184,18 +184,18 @@ export function ownershipWords(
   const { name, value } = challengeRecord(owned);
   if (proof.ended?.reason === 'moved')
     return {
-      message: `${owned.name} was proved by another project; to get it back, publish the TXT record ${name} with ${value}, have the other one removed, and verify again.`,
-      message_ja: `${owned.name} の所有権は別のプロジェクトで確認されました。取り戻すには、TXTレコード ${name} に ${value} を登録し、他のレコードを削除してから再度確認してください。`,
+      message: `Another project verified its ownership of ${owned.name}. To get the domain back, publish the TXT record ${name} with ${value}, have the record of the other project removed, and verify again.`,
+      message_ja: `${owned.name} の所有権は別のプロジェクトで確認されました。取り戻すには、TXT レコード ${name} に ${value} を登録し、別のプロジェクトのレコードを削除してから、もう一度確認してください。`,
     };
   if (proof.ended !== null)
     return {
-      message: `The TXT record ${name} was gone for 14 days, so the ownership ended; publish it with ${value} and verify again.`,
-      message_ja: `TXTレコード ${name} が14日間見つからなかったため、所有権の確認が失効しました。${value} を登録して再度確認してください。`,
+      message: `The TXT record ${name} was gone for 14 days, so the ownership ended. Publish the record with ${value} and verify again.`,
+      message_ja: `TXT レコード ${name} が 14 日間見つからなかったため、所有権の確認が失効しました。${value} を登録して、もう一度確認してください。`,
     };
   if (proof.lostSince === null || proof.lostChecks < LOST_CHECKS_TOLD) return null;
   const day = new Date(proof.lostSince + LOST_MS).toISOString().slice(0, 10);
   return {
-    message: `The TXT record ${name} is gone; put ${value} back before ${day}, or sending and receiving end then.`,
-    message_ja: `TXTレコード ${name} が見つかりません。${day} までに ${value} を再登録しないと、送受信が停止します。`,
+    message: `The TXT record ${name} is gone. Put ${value} back before ${day}. Otherwise sending and receiving end on or after that day.`,
+    message_ja: `TXT レコード ${name} が見つかりません。${day} より前に ${value} を登録し直してください。登録し直さないと、その日以降に送受信が停止します。`,
   };
 }

@@ -217,7 +217,7 @@ test('every finding has a sentence in both languages that shows what belongs int
     const shown = (text: string) => [...text.matchAll(/<\w+>/g)].map(([name]) => name).sort();
     assert.deepEqual(shown(message), shown(japanese), code);
   }
-  assert.match(inWords({ code: 'of.the.future', args: {} }).message, /compare/);
+  assert.match(inWords({ code: 'of.the.future', args: {} }).message, /Compare/);
 });
 
 test('the next step: one at a time, until all is set up', async () => {

@@ -1,11 +1,11 @@
-/** The mail that tells the owner of the instance that retention falls behind, in the language they chose. Pure. */
+/** The mail that tells the owner of the instance that retention falls behind, in the language the owner chose. Pure. */
 export interface FallenBehind {
   readonly hostname: string;
-  /** Messages that are over and still there, as far as they are counted. */
+  /** Messages past their retention period that are still stored, as far as they are counted. */
   readonly due: number;
-  /** When the oldest of them should have gone, wall ms. */
+  /** When the oldest of them should have been deleted, wall ms. */
   readonly since: number;
-  /** Removing failed; else it is too slow. */
+  /** true: deleting failed; false: deleting is too slow. */
   readonly failed: boolean;
 }
 export function retentionLetter(
@@ -17,28 +17,28 @@ export function retentionLetter(
     ? {
         subject: `${hostname}: 保存期間を過ぎたメールの削除が遅れています`,
         body: [
-          `${hostname} では、保存期間を過ぎたメールが残っています (${due} 通以上)。`,
+          `${hostname} に、保存期間を過ぎたメールが ${due} 通以上残っています。`,
           `最も古いものは ${at} に削除されるはずでした。`,
           failed
             ? '削除に失敗しています。原因はサービスのログにあります。'
-            : '期限切れになる量に、削除が追いついていません。ディスクの速度と負荷を確かめてください。',
-          'その間、ストアは大きくなり続け、メールは設定より長く残ります。メールの送受信は続きます。',
+            : '期限切れになる量に、削除が追いついていません。ディスクの速度と負荷を確認してください。',
+          'この状態の間、データベースは大きくなり続け、メールは設定した期間より長く残ります。メールの送受信は続きます。',
           '',
-          '現在の状態: hikyaku doctor、またはコンソールの最初のページ',
+          '現在の状態は、hikyaku doctor またはコンソールの最初のページで確認できます。',
           '',
         ].join('\n'),
       }
     : {
-        subject: `${hostname}: what is over is not removed in time`,
+        subject: `${hostname}: mail is not deleted in time`,
         body: [
-          `On ${hostname} mail is kept beyond its time: at least ${due} messages are over and still there.`,
-          `The oldest of them should have gone at ${at}.`,
+          `On ${hostname}, at least ${due} messages are still stored after the end of their retention period.`,
+          `The oldest of them should have been deleted at ${at}.`,
           failed
-            ? 'Removing it fails; the log of the service says why.'
-            : 'More becomes over than is removed: look whether the disk is slow, or full of other work.',
-          'Meanwhile the store grows, and keeps mail longer than the projects were told. Mail goes on.',
+            ? 'The service cannot delete them. Its log shows the cause.'
+            : 'The service deletes them more slowly than their retention periods end. Check whether the disk is slow or busy.',
+          'Until this is solved, the database grows, and mail is kept longer than the projects have set. Sending and receiving continue.',
           '',
-          'How it stands now: `hikyaku doctor`, or the first page of the console.',
+          'To see the current state, run `hikyaku doctor` or open the first page of the console.',
           '',
         ].join('\n'),
       };

@@ -119,20 +119,20 @@ function inWords(code: NameWarning['code'], label: string): NameWarning {
     case 'mixed_script':
       return {
         code,
-        message: `"${label}" mixes scripts; people may take it for another name.`,
-        message_ja: `「${label}」は複数の文字体系が混在しており、別の名前と見間違えられるおそれがあります。`,
+        message: `"${label}" mixes scripts. People may mistake it for another name.`,
+        message_ja: `「${label}」には複数の文字体系が混在しています。別の名前と見間違えられるおそれがあります。`,
       };
     case 'confusable':
       return {
         code,
-        message: `"${label}" looks like a name in other letters; people may take it for that one.`,
-        message_ja: `「${label}」は別の文字で書かれた名前とよく似ており、見間違えられるおそれがあります。`,
+        message: `"${label}" looks like a name in other letters. People may mistake it for that name.`,
+        message_ja: `「${label}」は、別の文字で書かれた名前とよく似ています。その名前と見間違えられるおそれがあります。`,
       };
     case 'unusual_script':
       return {
         code,
-        message: `"${label}" has characters of a script that is hardly used in names; people may not be able to read it.`,
-        message_ja: `「${label}」には名前にほとんど使われない文字が含まれており、読めない人がいるおそれがあります。`,
+        message: `"${label}" has characters of a script that names rarely use. Some people may not be able to read it.`,
+        message_ja: `「${label}」には、名前にほとんど使われない文字が含まれています。読めない人がいるおそれがあります。`,
       };
   }
 }

@@ -114,7 +114,7 @@ test('a half-set-up domain says what is missing, one step at a time, until it is
   const merged = doubled.records.find((one: Json) => one.purpose === 'spf').value;
   assert.equal(merged, 'v=spf1 a include:_spf.service.test -all');
   dns.set(owned.name, 'TXT', txt('v=spf1 a -all include:_spf.service.test'));
-  assert.match(said(await check(), 'spf')[0], /behind "all"/);
+  assert.match(said(await check(), 'spf')[0], /comes after "all"/);
   dns.set(owned.name, 'TXT', txt(merged));
   assert.deepEqual(said(await check(), 'spf'), ['ok']);
   assert.equal((await call('GET', path)).json.next_step.code, 'publish_dkim');
@@ -149,7 +149,7 @@ test('a half-set-up domain says what is missing, one step at a time, until it is
     return events.length > 0 && events;
   });
   assert.equal(error.content.problems[0].item, 'mx');
-  assert.match(error.content.problems[0].message, /has no MX record; publish MX 10 mx1\.service\.test/);
+  assert.match(error.content.problems[0].message, /has no MX record\. Publish MX 10 mx1\.service\.test/);
   publishMx([10, 'mx1.service.test'], [10, 'mx2.service.test']);
   await check();
   await eventually('and of its end', async () => (await eventsOf(s, ['domain.dns_recovered'])).length > 0);

@@ -110,7 +110,7 @@ test('DKIM: added, renewed at our selector, others beside it stay; DMARC and SRV
 test('CNAME: nothing is put beside one, none is put beside others, our key gives way to our delegation', () => {
   const beside = plan([DMARC], [set(DMARC.name, 'CNAME', ['policy.example.net'])]);
   assert.deepEqual([beside.changes, beside.conflicts[0]!.found], [[], ['policy.example.net']]);
-  assert.match(beside.conflicts[0]!.message, /remove the CNAME/);
+  assert.match(beside.conflicts[0]!.message, /Remove the CNAME/);
   const taken = plan([ALIAS], [set(ALIAS.name, 'A', ['192.0.2.1'])]);
   assert.deepEqual([taken.changes, taken.conflicts.length], [[], 1]);
   assert.deepEqual(shown(plan([ALIAS], [set(ALIAS.name, 'TXT', [DKIM.value])])), [
