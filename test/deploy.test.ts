@@ -66,10 +66,10 @@ const portsOf = ({
 const PRODUCTION = { mx: 25, submission: 587, submissions: 465, http: 443 };
 /** The unprivileged ones: the service's defaults, as the README shows them. */
 const UNPRIVILEGED = {
-  mx: parseHostPort(VARIABLES.HIKYAKU_MX_LISTEN[0])!.port,
-  submission: parseHostPort(VARIABLES.HIKYAKU_SUBMISSION_LISTEN[0])!.port,
-  submissions: parseHostPort(VARIABLES.HIKYAKU_SUBMISSIONS_LISTEN[0])!.port,
-  http: parseHostPort(VARIABLES.HIKYAKU_HTTP_LISTEN[0])!.port,
+  mx: parseHostPort(VARIABLES.HIKYAKU_MX_LISTEN.otherwise.en)!.port,
+  submission: parseHostPort(VARIABLES.HIKYAKU_SUBMISSION_LISTEN.otherwise.en)!.port,
+  submissions: parseHostPort(VARIABLES.HIKYAKU_SUBMISSIONS_LISTEN.otherwise.en)!.port,
+  http: parseHostPort(VARIABLES.HIKYAKU_HTTP_LISTEN.otherwise.en)!.port,
 };
 
 test('every setting that is named exists', () => {

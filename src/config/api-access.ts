@@ -26,7 +26,7 @@ export function loadApiAccess(
     return value === '' ? undefined : value;
   };
   const problems: string[] = [];
-  const text = get(flags.url, 'HIKYAKU_API_URL') ?? VARIABLES.HIKYAKU_API_URL[0];
+  const text = get(flags.url, 'HIKYAKU_API_URL') ?? VARIABLES.HIKYAKU_API_URL.otherwise.en;
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
     problems.push('HIKYAKU_API_URL or --url: expected an http or https URL without query and credentials');

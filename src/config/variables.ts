@@ -1,75 +1,259 @@
-/** Every environment variable there is: name, default as shown to people, meaning. The README's table is tested against it. */
+/**
+ * Every environment variable there is, with its default as people are told it and what it means. `npm run tables` writes the
+ * tables of both READMEs from here; the docs check compares them.
+ */
+interface Text {
+  readonly en: string;
+  readonly ja: string;
+}
+export interface Variable {
+  /** What holds where it is not set. */
+  readonly otherwise: Text;
+  readonly meaning: Text;
+}
+
 export const VARIABLES = {
-  HIKYAKU_STORE: [
-    'sqlite:./data',
-    'where everything durable lives: `sqlite:<directory>`, or `postgres://user:password@host/database` for many nodes',
-  ],
-  HIKYAKU_HOSTNAME: ["the machine's name", 'greeting, EHLO, Received'],
-  HIKYAKU_SUBMISSION_HOST: ['the host name', 'the one sending host customers are told'],
-  HIKYAKU_MX_HOSTS: ['the host name', 'the receiving hosts customers are told, comma-separated'],
-  HIKYAKU_SPF_INCLUDE: ['`_spf.` + the host name', 'the name customers include in their SPF record'],
-  HIKYAKU_DKIM_ZONE: [
-    'none',
-    "a zone delegated to this service, such as `dkim.` + the host name: it publishes domains' DKIM keys there, customers lead to them with CNAME records",
-  ],
-  HIKYAKU_DNS_LISTEN: [
-    '127.0.0.1:2553',
-    'where that zone is served, UDP and TCP (production: port 53); comma-separated for several',
-  ],
-  HIKYAKU_PUBLIC_URL: ['http://127.0.0.1:8025', 'prefix of `self` URLs'],
-  HIKYAKU_HTTP_LISTEN: ['127.0.0.1:8025', 'API; TLS when a certificate is set'],
-  HIKYAKU_TRUSTED_PROXIES: [
-    'none',
-    'addresses or CIDR networks: they terminate TLS for HTTP, else plain HTTP beyond loopback is refused; their SMTP begins with a PROXY header (v1, v2)',
-  ],
-  HIKYAKU_DATA_DIR: ['./data', 'local files: the secret key, the self-signed certificate'],
-  HIKYAKU_NODE: ['the host name', "this node's name"],
-  HIKYAKU_MX_LISTEN: [
-    '127.0.0.1:2525',
-    'mail from the Internet (production: port 25); also takes AUTH after STARTTLS',
-  ],
-  HIKYAKU_MX_GREETING_DELAY: [
-    '0',
-    'seconds, up to 30, for which the MX listener holds its greeting back; who speaks meanwhile is turned away',
-  ],
-  HIKYAKU_MX_MESSAGES_PER_MINUTE: [
-    '0',
-    'messages without AUTH the MX listener takes from one IPv4 address or IPv6 /64 in 60 s; 0 = no limit',
-  ],
-  HIKYAKU_MX_RECIPIENTS_PER_MINUTE: ['0', 'the same for recipients; 0 = no limit'],
-  HIKYAKU_SUBMISSION_LISTEN: ['127.0.0.1:2587', 'submission with STARTTLS (production: port 587)'],
-  HIKYAKU_SUBMISSIONS_LISTEN: ['127.0.0.1:2465', 'submission with implicit TLS (production: port 465)'],
-  HIKYAKU_TLS_CERT: ['self-signed, made at first start', 'PEM file, re-read when it changes'],
-  HIKYAKU_TLS_KEY: ['self-signed, made at first start', 'PEM file, re-read when it changes'],
-  HIKYAKU_TLS_MIN_VERSION: ['TLSv1.2', 'for submission and HTTP: `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`'],
-  HIKYAKU_MX_TLS_MIN_VERSION: ['TLSv1', "for the MX listener, where an old peer's TLS beats plain text"],
-  HIKYAKU_SECRET_KEY: [
-    'made at first start in the data directory',
-    'encrypts DKIM keys and hook secrets at rest: 32 octets, base64 or hex',
-  ],
-  HIKYAKU_DNS_SERVERS: ["the system's", 'comma-separated `ip:port`'],
-  HIKYAKU_ROUTES: [
-    'none',
-    'comma-separated `pattern=url`, first match wins; `smtp://host:port`, `smtp+starttls://user:pass@host:port`, `smtps://user:pass@host:port`',
-  ],
-  HIKYAKU_SITE_CONNECTIONS: [
-    '20',
-    'connections at once to one destination site; `pattern=n` for some sites before the number for all others: `*.example.com=50,20`',
-  ],
-  HIKYAKU_TRUSTED_NETWORKS: [
-    'none',
-    'comma-separated `cidr=api_client_id` inside 127.0.0.0/8 and ::1: the submission port takes mail from there without TLS and AUTH, as that API client',
-  ],
-  HIKYAKU_LIMIT_PER_MINUTE: ['300', 'recipients a project may send to in 60 s; 0 = no limit'],
-  HIKYAKU_LIMIT_PER_DAY: ['50000', 'recipients a project may send to in 24 h; 0 = no limit'],
-  HIKYAKU_ALLOW_PRIVATE_TARGETS: ['false', 'permits hooks and MX hosts on private and loopback addresses'],
-  HIKYAKU_API_URL: [
-    'http://127.0.0.1:8025',
-    'for `api`, `message`, `listen` and `key`: the service they talk to',
-  ],
-  HIKYAKU_API_KEY_ID: ['none', 'for the same commands: the static key'],
-  HIKYAKU_API_KEY_SECRET: ['none', 'for the same commands: its secret'],
-  HIKYAKU_LOG_LEVEL: ['info', '`debug`, `info`, `warn`, `error` or `silent`; JSON lines on stdout'],
-} as const satisfies Record<string, readonly [fallback: string, meaning: string]>;
+  HIKYAKU_STORE: {
+    otherwise: { en: 'sqlite:./data', ja: 'sqlite:./data' },
+    meaning: {
+      en: 'where everything durable lives: `sqlite:<directory>`, or `postgres://user:password@host/database` for many nodes',
+      ja: '永続するデータすべての置き場所。`sqlite:<ディレクトリ>`、または複数ノード用の `postgres://user:password@host/database`',
+    },
+  },
+  HIKYAKU_HOSTNAME: {
+    otherwise: { en: "the machine's name", ja: '機械の名前' },
+    meaning: {
+      en: 'greeting, EHLO, Received',
+      ja: '挨拶、EHLO、`Received` に使う名前',
+    },
+  },
+  HIKYAKU_SUBMISSION_HOST: {
+    otherwise: { en: 'the host name', ja: 'ホスト名' },
+    meaning: {
+      en: 'the one sending host customers are told',
+      ja: '利用者に案内する送信ホスト（1 つ）',
+    },
+  },
+  HIKYAKU_MX_HOSTS: {
+    otherwise: { en: 'the host name', ja: 'ホスト名' },
+    meaning: {
+      en: 'the receiving hosts customers are told, comma-separated',
+      ja: '利用者に案内する受信ホスト。コンマ区切り',
+    },
+  },
+  HIKYAKU_SPF_INCLUDE: {
+    otherwise: { en: '`_spf.` + the host name', ja: '`_spf.` + ホスト名' },
+    meaning: {
+      en: 'the name customers include in their SPF record',
+      ja: '利用者が SPF レコードに include する名前',
+    },
+  },
+  HIKYAKU_DKIM_ZONE: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: "a zone delegated to this service, such as `dkim.` + the host name: it publishes domains' DKIM keys there, customers lead to them with CNAME records",
+      ja: 'このサービスに委任したゾーン。例: `dkim.` + ホスト名。サービスはここでドメインの DKIM 鍵を公開し、利用者は CNAME レコードで参照します',
+    },
+  },
+  HIKYAKU_DNS_LISTEN: {
+    otherwise: { en: '127.0.0.1:2553', ja: '127.0.0.1:2553' },
+    meaning: {
+      en: 'where that zone is served, UDP and TCP (production: port 53); comma-separated for several',
+      ja: 'そのゾーンの待ち受けアドレス。UDP と TCP（本番は 53 番ポート）。コンマ区切りで複数指定できます',
+    },
+  },
+  HIKYAKU_PUBLIC_URL: {
+    otherwise: { en: 'http://127.0.0.1:8025', ja: 'http://127.0.0.1:8025' },
+    meaning: {
+      en: 'prefix of `self` URLs',
+      ja: '`self` の URL の先頭',
+    },
+  },
+  HIKYAKU_HTTP_LISTEN: {
+    otherwise: { en: '127.0.0.1:8025', ja: '127.0.0.1:8025' },
+    meaning: {
+      en: 'API; TLS when a certificate is set',
+      ja: 'API の待ち受けアドレス。証明書を設定すると TLS になります',
+    },
+  },
+  HIKYAKU_TRUSTED_PROXIES: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: 'addresses or CIDR networks: they terminate TLS for HTTP, else plain HTTP beyond loopback is refused; their SMTP begins with a PROXY header (v1, v2)',
+      ja: 'アドレスまたは CIDR のネットワーク。HTTP の TLS をここで終端します。設定しない場合、ループバック以外で平文の HTTP は使えません。SMTP の接続は PROXY ヘッダー（v1、v2）で始まります',
+    },
+  },
+  HIKYAKU_DATA_DIR: {
+    otherwise: { en: './data', ja: './data' },
+    meaning: {
+      en: 'local files: the secret key, the self-signed certificate',
+      ja: 'ローカルのファイル: 秘密鍵、自己署名証明書',
+    },
+  },
+  HIKYAKU_NODE: {
+    otherwise: { en: 'the host name', ja: 'ホスト名' },
+    meaning: {
+      en: "this node's name",
+      ja: 'このノードの名前',
+    },
+  },
+  HIKYAKU_MX_LISTEN: {
+    otherwise: { en: '127.0.0.1:2525', ja: '127.0.0.1:2525' },
+    meaning: {
+      en: 'mail from the Internet (production: port 25); also takes AUTH after STARTTLS',
+      ja: 'インターネットからのメール（本番は 25 番ポート）。STARTTLS のあとは AUTH も受け付けます',
+    },
+  },
+  HIKYAKU_MX_GREETING_DELAY: {
+    otherwise: { en: '0', ja: '0' },
+    meaning: {
+      en: 'seconds, up to 30, for which the MX listener holds its greeting back; who speaks meanwhile is turned away',
+      ja: 'MX の挨拶を遅らせる秒数（30 まで）。その間に話し始めた相手は拒否します',
+    },
+  },
+  HIKYAKU_MX_MESSAGES_PER_MINUTE: {
+    otherwise: { en: '0', ja: '0' },
+    meaning: {
+      en: 'messages without AUTH the MX listener takes from one IPv4 address or IPv6 /64 in 60 s; 0 = no limit',
+      ja: 'MX が AUTH なしで、1 つの IPv4 アドレスまたは IPv6 の /64 から 60 秒間に受け付けるメールの数。0 は無制限',
+    },
+  },
+  HIKYAKU_MX_RECIPIENTS_PER_MINUTE: {
+    otherwise: { en: '0', ja: '0' },
+    meaning: {
+      en: 'the same for recipients; 0 = no limit',
+      ja: '同じく宛先の数。0 は無制限',
+    },
+  },
+  HIKYAKU_SUBMISSION_LISTEN: {
+    otherwise: { en: '127.0.0.1:2587', ja: '127.0.0.1:2587' },
+    meaning: {
+      en: 'submission with STARTTLS (production: port 587)',
+      ja: 'STARTTLS による送信受付（本番は 587 番ポート）',
+    },
+  },
+  HIKYAKU_SUBMISSIONS_LISTEN: {
+    otherwise: { en: '127.0.0.1:2465', ja: '127.0.0.1:2465' },
+    meaning: {
+      en: 'submission with implicit TLS (production: port 465)',
+      ja: '最初から TLS の送信受付（本番は 465 番ポート）',
+    },
+  },
+  HIKYAKU_TLS_CERT: {
+    otherwise: { en: 'self-signed, made at first start', ja: '自己署名。最初の起動で作成' },
+    meaning: {
+      en: 'PEM file, re-read when it changes',
+      ja: 'PEM ファイル。変更されると読み直します',
+    },
+  },
+  HIKYAKU_TLS_KEY: {
+    otherwise: { en: 'self-signed, made at first start', ja: '自己署名。最初の起動で作成' },
+    meaning: {
+      en: 'PEM file, re-read when it changes',
+      ja: 'PEM ファイル。変更されると読み直します',
+    },
+  },
+  HIKYAKU_TLS_MIN_VERSION: {
+    otherwise: { en: 'TLSv1.2', ja: 'TLSv1.2' },
+    meaning: {
+      en: 'for submission and HTTP: `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`',
+      ja: '送信受付と HTTP の最低バージョン: `TLSv1`、`TLSv1.1`、`TLSv1.2`、`TLSv1.3`',
+    },
+  },
+  HIKYAKU_MX_TLS_MIN_VERSION: {
+    otherwise: { en: 'TLSv1', ja: 'TLSv1' },
+    meaning: {
+      en: "for the MX listener, where an old peer's TLS beats plain text",
+      ja: 'MX の最低バージョン。ここでは古い TLS でも平文よりは安全です',
+    },
+  },
+  HIKYAKU_SECRET_KEY: {
+    otherwise: {
+      en: 'made at first start in the data directory',
+      ja: '最初の起動でデータディレクトリに作成',
+    },
+    meaning: {
+      en: 'encrypts DKIM keys and hook secrets at rest: 32 octets, base64 or hex',
+      ja: 'DKIM 鍵とフックのシークレットを暗号化する鍵。32 オクテット、base64 または 16 進',
+    },
+  },
+  HIKYAKU_DNS_SERVERS: {
+    otherwise: { en: "the system's", ja: 'システムの設定' },
+    meaning: {
+      en: 'comma-separated `ip:port`',
+      ja: '`ip:port`。コンマ区切り',
+    },
+  },
+  HIKYAKU_ROUTES: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: 'comma-separated `pattern=url`, first match wins; `smtp://host:port`, `smtp+starttls://user:pass@host:port`, `smtps://user:pass@host:port`',
+      ja: '`パターン=URL`。コンマ区切りで、最初に一致したものを使います。`smtp://host:port`、`smtp+starttls://user:pass@host:port`、`smtps://user:pass@host:port`',
+    },
+  },
+  HIKYAKU_SITE_CONNECTIONS: {
+    otherwise: { en: '`20`', ja: '`20`' },
+    meaning: {
+      en: 'connections at once to one destination site; `pattern=n` for some sites before the number for all others: `*.example.com=50,20`',
+      ja: '1 つの配送先サイトへの同時接続数。一部のサイトの `パターン=数` を、全体の数の前に並べられます: `*.example.com=50,20`',
+    },
+  },
+  HIKYAKU_TRUSTED_NETWORKS: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: 'comma-separated `cidr=api_client_id` inside 127.0.0.0/8 and ::1: the submission port takes mail from there without TLS and AUTH, as that API client',
+      ja: '`cidr=api_client_id`。コンマ区切り。127.0.0.0/8 と ::1 の中に限ります。送信受付のポートは、そこからのメールを TLS と AUTH なしで、その API クライアントのものとして受け付けます',
+    },
+  },
+  HIKYAKU_LIMIT_PER_MINUTE: {
+    otherwise: { en: '300', ja: '300' },
+    meaning: {
+      en: 'recipients a project may send to in 60 s; 0 = no limit',
+      ja: 'プロジェクトが 60 秒間に送信できる宛先数。0 は無制限',
+    },
+  },
+  HIKYAKU_LIMIT_PER_DAY: {
+    otherwise: { en: '50000', ja: '50000' },
+    meaning: {
+      en: 'recipients a project may send to in 24 h; 0 = no limit',
+      ja: 'プロジェクトが 24 時間に送信できる宛先数。0 は無制限',
+    },
+  },
+  HIKYAKU_ALLOW_PRIVATE_TARGETS: {
+    otherwise: { en: 'false', ja: 'false' },
+    meaning: {
+      en: 'permits hooks, MX hosts and servers of DNS providers on private and loopback addresses (hooks of the sandbox may be on loopback anyway)',
+      ja: 'プライベートアドレスとループバックにあるフック、MX ホスト、DNS サービスのサーバーを許可します（サンドボックスのフックは、設定しなくてもループバックに置けます）',
+    },
+  },
+  HIKYAKU_API_URL: {
+    otherwise: { en: 'http://127.0.0.1:8025', ja: 'http://127.0.0.1:8025' },
+    meaning: {
+      en: 'for `api`, `message`, `listen` and `key`: the service they talk to',
+      ja: '`api`、`message`、`listen`、`key` が呼び出すサービス',
+    },
+  },
+  HIKYAKU_API_KEY_ID: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: 'for the same commands: the static key',
+      ja: '同じコマンドが使う静的鍵の ID',
+    },
+  },
+  HIKYAKU_API_KEY_SECRET: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: 'for the same commands: its secret',
+      ja: 'その静的鍵のシークレット',
+    },
+  },
+  HIKYAKU_LOG_LEVEL: {
+    otherwise: { en: 'info', ja: 'info' },
+    meaning: {
+      en: '`debug`, `info`, `warn`, `error` or `silent`; JSON lines on stdout',
+      ja: '`debug`、`info`、`warn`、`error`、`silent`。標準出力に JSON を 1 行ずつ書きます',
+    },
+  },
+} as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof VARIABLES;

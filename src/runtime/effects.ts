@@ -13,11 +13,11 @@ interface Collected {
   readonly failure: (() => void)[];
 }
 /** Of the transaction that records now: callbacks are synchronous, so that there is one at most. */
-let current: Collected | null = null;
+const state = { current: null as Collected | null };
 
 function leave(list: keyof Collected, effect: () => void): void {
-  if (current === null) throw new Error('a transaction has effects only during its callback');
-  current[list].push(effect);
+  if (state.current === null) throw new Error('a transaction has effects only during its callback');
+  state.current[list].push(effect);
 }
 /** Runs when what is being recorded is on disk. */
 export const afterCommit = (effect: () => void): void => leave('commit', effect);
@@ -37,16 +37,16 @@ function run(effects: (() => void)[]): void {
 }
 /** For transactors: calls the callback, and gives back what is to be called once its end is known. */
 export function collectEffects(record: () => void): Effects {
-  const outer = current;
+  const outer = state.current;
   const mine: Collected = { commit: [], failure: [] };
-  current = mine;
+  state.current = mine;
   try {
     record();
   } catch (error) {
     run(mine.failure);
     throw error;
   } finally {
-    current = outer;
+    state.current = outer;
   }
   return { committed: () => run(mine.commit), failed: () => run(mine.failure) };
 }

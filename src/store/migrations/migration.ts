@@ -15,3 +15,14 @@ export interface MovingMigration extends Migration {
   /** When none is left. */
   readonly behind: string;
 }
+
+interface Part {
+  readonly oldestCompatible: number;
+  readonly sql: string;
+}
+/** A step of both engines' schemas: from 12 on they have the same numbers. */
+export interface StepOfBoth {
+  readonly version: number;
+  readonly sqlite: Part;
+  readonly postgres: Part;
+}

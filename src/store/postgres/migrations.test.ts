@@ -8,7 +8,6 @@ import { createRandom } from '../../runtime/random.ts';
 import { startPostgres } from '../../testing/postgres.ts';
 import { NAMELESS_ROWS, namelessAreGone } from '../conformance/nameless.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/postgres/index.ts';
-import { MIGRATIONS as SQLITE_MIGRATIONS } from '../migrations/sqlite/index.ts';
 import { migratePostgres } from './migrate.ts';
 import { openPostgresStore } from './open.ts';
 
@@ -56,12 +55,6 @@ test('a database brought up from any schema has the columns, indexes, checks and
     await migratePostgres(url);
     assert.deepEqual(await schemaOf(url), wanted, `from ${version}`);
   }
-});
-
-test('numbers of both engines agree from 12 on', () => {
-  const late = (all: readonly { readonly version: number }[]) =>
-    all.map(({ version }) => version).filter((version) => version >= 12);
-  assert.deepEqual(late(MIGRATIONS), late(SQLITE_MIGRATIONS));
 });
 
 test('names without a behaviour leave rules, roles and their holders; what has none left goes, and is audited', async () => {

@@ -1,4 +1,5 @@
 /** PostgreSQL's forward migrations, oldest first; see ../sqlite/index.ts. */
+import { BOTH } from '../both/index.ts';
 import type { Migration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { permits } from './002-permits.ts';
@@ -10,8 +11,6 @@ import { limits } from './007-limits.ts';
 import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
-import { names } from './012-names.ts';
-import { kinds } from './013-kinds.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -24,8 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   readings,
   attempts,
   leftovers,
-  names,
-  kinds,
+  ...BOTH.map(({ version, postgres }) => ({ version, ...postgres })),
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

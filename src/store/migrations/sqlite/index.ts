@@ -1,5 +1,6 @@
 /** SQLite's forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
 
+import { BOTH } from '../both/index.ts';
 import type { Migration, MovingMigration } from '../migration.ts';
 import { first } from './001-first.ts';
 import { sharedBody } from './002-shared-body.ts';
@@ -12,8 +13,6 @@ import { readings } from './008-readings.ts';
 import { attempts } from './009-attempts.ts';
 import { leftovers } from './010-leftovers.ts';
 import { smaller } from './011-smaller.ts';
-import { names } from './012-names.ts';
-import { kinds } from './013-kinds.ts';
 
 export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   first,
@@ -27,8 +26,7 @@ export const MIGRATIONS: readonly (Migration | MovingMigration)[] = [
   attempts,
   leftovers,
   smaller,
-  names,
-  kinds,
+  ...BOTH.map(({ version, sqlite }) => ({ version, ...sqlite })),
 ];
 /** The schema version this program knows. */
 export const OUR_VERSION = MIGRATIONS.at(-1)!.version;

@@ -1,13 +1,26 @@
 /**
- * As ../sqlite/013-kinds.ts. Nodes of the version before may still run beside: for them the old columns stay, and a trigger
- * fills in what the other version does not write. Of a kind that they do not know they post to nowhere, and try again.
+ * A subscriber is its kind, its settings, and what is sealed of them. Of an HTTP hook that is the signing secret alone, as it
+ * was. SQLite: an older program would look for the old columns, so that none may use the result. PostgreSQL: nodes of the
+ * version before may still run beside; for them the old columns stay, and a trigger fills in what the other version does not
+ * write. Of a kind that they do not know they post to nowhere, and try again.
  */
-import type { Migration } from '../migration.ts';
+import type { StepOfBoth } from '../migration.ts';
 
-export const kinds: Migration = {
+export const kinds: StepOfBoth = {
   version: 13,
-  oldestCompatible: 1,
-  sql: `
+  sqlite: {
+    oldestCompatible: 13,
+    sql: `
+ALTER TABLE subscriber ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+UPDATE subscriber SET settings = json_object('url', url, 'inline', json(iif(inline, 'true', 'false')));
+ALTER TABLE subscriber RENAME COLUMN sealed_secret TO sealed_settings;
+ALTER TABLE subscriber DROP COLUMN url;
+ALTER TABLE subscriber DROP COLUMN inline;
+`,
+  },
+  postgres: {
+    oldestCompatible: 1,
+    sql: `
 ALTER TABLE subscriber ADD COLUMN settings TEXT, ADD COLUMN sealed_settings BYTEA;
 UPDATE subscriber SET settings = '{"url":' || to_json(url)::text || ',"inline":' || CASE WHEN inline = 1 THEN 'true' ELSE 'false' END || '}', sealed_settings = sealed_secret;
 CREATE FUNCTION hikyaku_subscriber_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -25,4 +38,5 @@ END $$;
 CREATE TRIGGER subscriber_kinds BEFORE INSERT OR UPDATE ON subscriber FOR EACH ROW EXECUTE FUNCTION hikyaku_subscriber_kinds();
 ALTER TABLE subscriber ALTER COLUMN settings SET NOT NULL, ALTER COLUMN sealed_settings SET NOT NULL;
 `,
+  },
 };

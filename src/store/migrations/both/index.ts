@@ -1,0 +1,6 @@
+/** The steps of both engines' schemas, oldest first. A new one is a file, and a line here. */
+import type { StepOfBoth } from '../migration.ts';
+import { names } from './012-names.ts';
+import { kinds } from './013-kinds.ts';
+
+export const BOTH: readonly StepOfBoth[] = [names, kinds];
