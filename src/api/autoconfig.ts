@@ -49,8 +49,9 @@ export function autoconfigRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'dns'
 }
 /** Of the address the client asks for, else of the host name it came by (`autoconfig.<domain>`). */
 function askedDomain(request: FastifyRequest): Domain | null {
-  const address = new URL(request.url, 'http://localhost').searchParams.get('emailaddress');
-  if (address !== null) return parseDomain(address.slice(address.lastIndexOf('@') + 1));
+  const [address, another] = new URL(request.url, 'http://localhost').searchParams.getAll('emailaddress');
+  if (address !== undefined && another === undefined)
+    return parseDomain(address.slice(address.lastIndexOf('@') + 1));
   const host = /^autoconfig\.([^:]+)/i.exec(request.headers.host ?? '')?.[1];
   return host === undefined ? null : parseDomain(host);
 }
