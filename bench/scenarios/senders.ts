@@ -1,8 +1,10 @@
 /** Many projects of one instance, each with a domain and a key, and the two doors through which they send. */
+
 import { once } from 'node:events';
 import { type Agent, request } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { loadConfig } from '../../src/config/config.ts';
+import { newTopic } from '../../src/edj/new-topic.ts';
 import { createStaticKey } from '../../src/iam/static-keys.ts';
 import { parseDomain } from '../../src/mail/domain.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -59,7 +61,7 @@ export async function makeSenders(
           createdAt: now,
         });
         tx.verifyOwnedDomain(projectId, ownedDomainId, now);
-        tx.insertTopic({ id: topicId, projectId, name, createdAt: now });
+        tx.insertTopic(newTopic(topicId, projectId, name, now));
         tx.insertDomain({
           id: domainId,
           projectId,

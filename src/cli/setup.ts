@@ -1,8 +1,10 @@
 /** Making a project with a domain ready to send and receive; used by `bootstrap` and by the sandbox of a first start. */
+
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
 import { challengeRecord } from '../domains/ownership.ts';
 import { DEFAULT_ROTATION_DAYS } from '../domains/rotation.ts';
 import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
+import { newTopic } from '../edj/new-topic.ts';
 import type { EdjReader, EdjTx, Topic } from '../edj/types.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
 import type { ApiClient, IamReader, IamTx, OwnedDomain, Project } from '../iam/types.ts';
@@ -113,9 +115,8 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
     domain === null
       ? await makeDkimKeys({ random, sealer, clock }, { projectId, domainId }, request.delegated)
       : [];
-  const newTopic: Topic | null =
-    topic === null ? { id: random.id(), projectId, name: topicName, createdAt: now } : null;
-  topic = topic ?? newTopic!;
+  const made = topic === null ? newTopic(random.id(), projectId, topicName, now) : null;
+  topic = topic ?? made!;
   const newDomain: MtaDomain | null =
     domain === null
       ? {
@@ -137,7 +138,7 @@ export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<Set
   domain = domain ?? newDomain!;
   const topicId = topic.id;
   await transactor.transact(projectId, (tx) => {
-    if (newTopic !== null) tx.insertTopic(newTopic);
+    if (made !== null) tx.insertTopic(made);
     if (newDomain !== null) {
       tx.insertDomain(newDomain);
       for (const dkimKey of dkimKeys) tx.insertDkimKey(dkimKey);

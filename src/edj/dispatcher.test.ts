@@ -14,6 +14,7 @@ import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRendering } from '../testing/rendering.ts';
 import { createDispatcher } from './dispatcher.ts';
+import { newTopic } from './new-topic.ts';
 import { recordPublish } from './publish.ts';
 import { makeWebhookSecret } from './webhook-signature.ts';
 
@@ -62,7 +63,7 @@ async function setUp(urls: string[], allowPrivate = true) {
     const createdAt = clock.now();
     await store.transact(place.project, (tx) => {
       tx.insertProject({ id: place.project, name: 'p', sandbox: false, createdAt, closedAt: null });
-      tx.insertTopic({ id: place.topic, projectId: place.project, name: 't', createdAt });
+      tx.insertTopic(newTopic(place.topic, place.project, 't', createdAt));
     });
   }
   async function subscribe(place: typeof mine, targets: readonly string[]): Promise<SubscriberId[]> {

@@ -5,6 +5,7 @@
  */
 
 import type { MtaDomain } from '../../../src/domains/types.ts';
+import { newTopic } from '../../../src/edj/new-topic.ts';
 import type { Subscriber, Topic } from '../../../src/edj/types.ts';
 import { DAY_MS } from '../../../src/limits/types.ts';
 import type { Domain } from '../../../src/mail/domain.ts';
@@ -135,7 +136,7 @@ async function otherProjects(
   const places: Place[] = [];
   for (let i = 0; i < count; i += 1) {
     const projectId = random.id<'project'>();
-    const topic: Topic = { id: random.id(), projectId, name: 'events', createdAt: at };
+    const topic = newTopic(random.id(), projectId, 'events', at);
     const own = Array.from({ length: domains }, (_, n) =>
       domainOf(topic, `p${i}d${n}.test` as Domain, random),
     );

@@ -2,6 +2,7 @@
  * Stores of two months, filled once into a directory that is kept, and copied for each run: a run changes its copy only.
  * A filling that broke off is begun anew.
  */
+
 import {
   cpSync,
   existsSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { loadConfig } from '../../../src/config/config.ts';
+import { newTopic } from '../../../src/edj/new-topic.ts';
 import type { DomainId, ProjectId, TopicId } from '../../../src/runtime/ids.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { openStore } from '../../../src/stores.ts';
@@ -192,7 +194,7 @@ function placeOf(who: Bootstrapped): Place {
   const projectId = who.project_id as ProjectId;
   return {
     projectId,
-    topic: { id: who.topic_id as TopicId, projectId, name: 'default', createdAt: 0 },
+    topic: newTopic(who.topic_id as TopicId, projectId, 'default', 0),
     domainId: who.domain_id as DomainId,
   };
 }

@@ -1,5 +1,7 @@
 /** Rows for the conformance suite, complete and valid, each field replaceable. */
+
 import type { DkimKey, MtaDomain } from '../../domains/types.ts';
+import { newTopic } from '../../edj/new-topic.ts';
 import type { EventRow, Subscriber, Topic } from '../../edj/types.ts';
 import type { Invitation, Member, Passkey } from '../../iam/people-types.ts';
 import type { ApiClient, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
@@ -55,12 +57,7 @@ export const owned = (p: Project, name: string, over: Partial<OwnedDomain> = {})
   createdAt: NOW,
   ...over,
 });
-export const topic = (p: Project, name = 'inbox'): Topic => ({
-  id: newId(),
-  projectId: p.id,
-  name,
-  createdAt: NOW,
-});
+export const topic = (p: Project, name = 'inbox'): Topic => newTopic(newId(), p.id, name, NOW);
 export const domain = (o: OwnedDomain, t: Topic, over: Partial<MtaDomain> = {}): MtaDomain => ({
   id: newId(),
   projectId: o.projectId,

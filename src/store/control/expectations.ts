@@ -14,6 +14,7 @@ import { command, type Push, toJson } from '../command.ts';
 import type { Tables } from '../schema/tables.ts';
 import { changeable, fromRule } from './domains.ts';
 import { fromSettings } from './ledger.ts';
+import { topicValues } from './topics.ts';
 
 type Table =
   | 'dkim_key'
@@ -79,7 +80,7 @@ export function expectations(
     },
     expectRole: (r) => expectRow('role', r, { operations: JSON.stringify(r.operations) }),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
-    expectTopic: (t) => expectRow('topic', t, { name: t.name }),
+    expectTopic: (t) => expectRow('topic', t, topicValues(t)),
     expectSubscriber: (s) => expectRow('subscriber', s, { settings: toJson(s.settings)! }),
     expectProjectLimits(project, limits) {
       if (limits === null) {

@@ -19,6 +19,10 @@ const toTopic = (r: TopicTable): Topic => ({
   name: r.name,
   createdAt: r.created_at,
 });
+/** What of a topic can be changed, and what a condition on it compares. */
+export const topicValues = (t: Topic): Omit<TopicTable, 'project_id' | 'id' | 'created_at'> => ({
+  name: t.name,
+});
 export const toSubscriber = (r: SubscriberTable): Subscriber => ({
   id: r.id as Subscriber['id'],
   projectId: r.project_id as Subscriber['projectId'],
@@ -102,7 +106,7 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
         command(
           db
             .insertInto('topic')
-            .values({ project_id: t.projectId, id: t.id, name: t.name, created_at: t.createdAt }),
+            .values({ project_id: t.projectId, id: t.id, ...topicValues(t), created_at: t.createdAt }),
         ),
       ),
     updateTopic: (t) =>
@@ -110,7 +114,7 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
         command(
           db
             .updateTable('topic')
-            .set({ name: t.name })
+            .set(topicValues(t))
             .where('project_id', '=', t.projectId)
             .where('id', '=', t.id),
           { must: true },

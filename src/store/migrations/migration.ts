@@ -26,3 +26,10 @@ export interface StepOfBoth {
   readonly sqlite: Part;
   readonly postgres: Part;
 }
+/**
+ * A step that both engines can say in the same words, such as a column with a default. Programs of the schema before may use
+ * the result: `oldest` names the oldest one of them, of SQLite.
+ */
+export function same(version: number, oldest: number, sql: string): StepOfBoth {
+  return { version, sqlite: { oldestCompatible: oldest, sql }, postgres: { oldestCompatible: 1, sql } };
+}

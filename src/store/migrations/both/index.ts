@@ -1,4 +1,4 @@
-/** The steps of both engines' schemas, oldest first. A new one is a file, and a line here. */
+/** The steps of both engines' schemas, oldest first. A new one stands here; a long one has a file of its own. */
 import type { StepOfBoth } from '../migration.ts';
 import { names } from './012-names.ts';
 import { kinds } from './013-kinds.ts';

@@ -1,0 +1,8 @@
+/** A topic as it begins, where nobody has said more of it than its name. */
+import type { ProjectId, TopicId } from '../runtime/ids.ts';
+import type { Topic } from './types.ts';
+
+/** `createdAt`: wall ms. */
+export function newTopic(id: TopicId, projectId: ProjectId, name: string, createdAt: number): Topic {
+  return { id, projectId, name, createdAt };
+}
