@@ -1,4 +1,7 @@
-/** argv and signals, nothing else. Exit status: 0 success, 1 failure, 2 wrong usage, 130 and 143 broken off, 141 nobody reads on. */
+/**
+ * Handles argv and signals only. Exit status: 0 success, 1 failure, 2 wrong usage, 130 and 143 interrupted by
+ * a signal, 141 the reader of the output is gone.
+ */
 import { asked, commandOf } from './cli/commands.ts';
 import { BrokenOff, UsageError } from './cli/usage.ts';
 import { ConfigError } from './config/config.ts';
@@ -7,7 +10,7 @@ const SIGPIPE = 13;
 const { name, args } = asked(process.argv.slice(2));
 const command = commandOf(name);
 const stop = new AbortController();
-// Who read it wants no more (`| head`): the end, as SIGPIPE makes it of other programs.
+// If the reader closes the pipe (`| head`), the program ends, as SIGPIPE ends other programs.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -44,11 +47,11 @@ if (command === null) {
       process.exitCode = 1;
     }
   }
-  // Sockets of a stopped service may linger in TLS shutdown; nothing is left to do for them.
+  // Sockets of a stopped service may still be open for TLS shutdown; there is nothing left to do for them.
   if (stop.signal.aborted) process.exit(process.exitCode);
 }
 
-/** Where the signal went through something of Node's, its reason is the cause of an AbortError. */
+/** If a Node.js function received the signal, it throws an AbortError whose cause is the reason. */
 function isBreak(error: unknown): boolean {
   return error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError');
 }

@@ -1,4 +1,4 @@
-/** The only wiring: a Config becomes a running Service. */
+/** The only place where modules are wired together: turns a Config into a running Service. */
 
 import { getServers } from 'node:dns';
 import { pino } from 'pino';
@@ -103,11 +103,14 @@ export interface RunningService extends AsyncDisposable {
   readonly mx: string;
   readonly submission: string;
   readonly submissions: string;
-  /** Where the zone of delegated keys is served; empty without one. */
+  /** Where the zone of delegated keys is served; empty without such a zone. */
   readonly dns: string;
-  /** Where people and callers reach it, without final slash. */
+  /** The URL for people and API callers, without a final slash. */
   readonly url: string;
-  /** The way in for the first owner, while nobody can sign in yet: for whoever starts the service, for no log. */
+  /**
+   * The first owner's sign-in link, while nobody can sign in yet. Show it to the person who starts the
+   * service; never log it.
+   */
   readonly signInUrl: string | null;
 }
 
@@ -120,15 +123,15 @@ export function createLogger(config: Config): Logger {
   }) as unknown as Logger;
 }
 
-const STORE_ENDED = 'the store takes no writes: check the disk, then restart';
+const STORE_ENDED = 'the store accepts no writes: check the disk, then restart';
 
-/** What tests may put in place of the real thing. */
+/** What tests may replace. */
 export interface Seams {
-  /** Told of named moments on a message's way; crash tests end the process at one of them. */
+  /** Called at named moments of a message's way; crash tests end the process at one of them. */
   readonly probe?: (moment: Moment) => void;
   readonly retry?: { readonly baseMs: number; readonly maxMs: number };
   readonly clock?: Clock;
-  /** Another node took this one for dead: the process should end, so that a new run can begin. */
+  /** Called if another node declared this node dead: the process should end so that a new one can start. */
   readonly fenced?: () => void;
 }
 export const MOMENTS = [
@@ -143,7 +146,7 @@ export const MOMENTS = [
 ] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-/** Starts everything; rejects, having undone what it began, where anything cannot start. */
+/** Starts everything. If a part cannot start, undoes what was started and rejects. */
 export async function startService(
   config: Config,
   logger: Logger,
@@ -155,17 +158,20 @@ export async function startService(
     fenced = () => {},
   }: Seams = {},
 ): Promise<RunningService> {
-  /** After an I/O error nothing can be promised any more: no mail is taken or tried, and the operator is told. */
+  /**
+   * After an I/O error the store can promise nothing: the service accepts and attempts no more mail, and
+   * tells the operator.
+   */
   function storeEnded(error: StoreError): void {
     if (ready.state === STORE_ENDED || ready.state === 'stopping') return;
     ready.state = STORE_ENDED;
-    logger.error({ err: error }, 'the store takes no writes any more: check the disk, then restart');
+    logger.error({ err: error }, 'the store accepts no more writes: check the disk, then restart');
   }
   function fencedOut(): void {
-    storeEnded(new StoreError('another node took this one for dead: it must be started anew', false));
+    storeEnded(new StoreError('another node declared this node dead: restart this node', false));
     fenced();
   }
-  /** The store as one of the rooms writes to it, with its moments. */
+  /** The store as one part of the service writes to it, with the probe's moments. */
   function writing(room: 'accept' | 'settle' | 'hooks'): Pick<Store, 'transact'> {
     return {
       async transact(project, record, urgent = room === 'accept') {
@@ -200,7 +206,7 @@ export async function startService(
       onUncertain: () =>
         void scheduler
           .resync()
-          .catch((error: unknown) => logger.error({ err: error }, 'the queue could not be counted again')),
+          .catch((error: unknown) => logger.error({ err: error }, 'counting the queue again failed')),
       onFenced: fencedOut,
     }),
   );
@@ -210,11 +216,11 @@ export async function startService(
   const ready = createReadiness('starting', hasSpace, clock);
   const store: Store = { ...ground.store, transact: ready.watched(ground.store) };
   if (embedded !== null) metrics.setStoreLogSource(embedded.logFigures);
-  /** Rounds that one node at a time makes for all. */
+  /** For rounds that one node at a time makes for all nodes. */
   const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
   const { read } = store;
   const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
-  /** Each DNS server by itself, for what all of them must agree on. */
+  /** One resolver for each DNS server, for checks in which all servers must agree. */
   const views = (config.dnsServers.length > 0 ? config.dnsServers : getServers()).map((server) =>
     starting.use(createResolver({ servers: [server], clock })),
   );
@@ -239,11 +245,13 @@ export async function startService(
     readStored: createReadStored({
       spool: read,
       read: readMail,
-      // Read again, it is the same.
+      // If storing fails, nothing is lost: parsing the message again gives the same result.
       keep: (project, id, reading) =>
         store
           .transact(project, (tx) => tx.storeReading(project, id, reading))
-          .catch((error: unknown) => logger.warn({ message: id, err: error }, 'a reading could not be kept')),
+          .catch((error: unknown) =>
+            logger.warn({ message: id, err: error }, 'storing the parsed content of a message failed'),
+          ),
       clock,
     }),
     get publicUrl() {
@@ -408,7 +416,10 @@ export async function startService(
         .lanes(members)
         .then(scheduler.adopt)
         .catch((error: unknown) => {
-          logger.error({ err: error, members }, 'what was taken over could not be read, trying again');
+          logger.error(
+            { err: error, members },
+            'reading the mail taken over from dead nodes failed; trying again',
+          );
           void scheduler.resync().catch(() => {});
         });
     },
@@ -418,7 +429,7 @@ export async function startService(
     refresh: scheduler.refresh,
     asked: (question) => answer(question as NodeQuestion),
   });
-  /** Of every node, with what is known of our own in memory. */
+  /** The queue of all nodes, with what this node knows in memory about its own lanes. */
   async function queuePage(project: ProjectId, page: LanePage): Promise<Queue<LaneView>> {
     if (shared === null) return scheduler.page(project, page);
     const { depth, lanes } = await shared.queue(project, page);
@@ -438,7 +449,7 @@ export async function startService(
     dkimZone: config.dkimZone,
     autoconfigHost: config.publicUrlGiven ? autoconfigHost(config.publicUrl) : null,
   };
-  /** What waits of a domain that is no more; what this misses, the planner meets. */
+  /** Cancels the waiting mail of a removed domain. If this misses a message, the planner cancels it. */
   const cancelQueued: CancelQueued = (project, sentWith, reason) =>
     void operate({
       action: 'cancel',
@@ -447,7 +458,10 @@ export async function startService(
       reason,
       actor: 'the service',
     }).catch((error: unknown) =>
-      logger.error({ err: error, domain: sentWith }, 'waiting mail of a removed domain not cancelled yet'),
+      logger.error(
+        { err: error, domain: sentWith },
+        'the waiting mail of a removed domain is not cancelled yet',
+      ),
     );
   const checker = createChecker<StoreTx>({
     mayRun: mayRun('domain checks'),
@@ -474,7 +488,7 @@ export async function startService(
     noteUse(key, day) {
       store
         .transact(key.projectId, (tx) => tx.noteKeyUse(key.projectId, key.id, day))
-        .catch((error: unknown) => logger.debug({ err: error }, "a key's use could not be noted"));
+        .catch((error: unknown) => logger.debug({ err: error }, "recording a key's last use failed"));
     },
   });
   const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
@@ -522,7 +536,7 @@ export async function startService(
   if (places < MOST_CONNECTIONS)
     logger.warn(
       { connections: places },
-      'the limit of open files leaves room for fewer connections: raise it',
+      'the limit of open files permits fewer connections than configured: raise the limit',
     );
   const handshakes = createRate(clock, 60_000, HANDSHAKES_A_MINUTE);
   const least = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
@@ -580,7 +594,7 @@ export async function startService(
       const records = expectedRecords(domain.name, keys, dns, existingSpf);
       return [
         ...(owned === null ? [] : [{ purpose: 'challenge', ...challengeRecord(owned) }]),
-        // The MX of a domain that does not receive here is none of our business.
+        // The MX of a domain that does not receive mail here is not our concern.
         ...records.filter(({ type }) => type !== 'MX' || domain.receiving),
       ];
     },
@@ -668,7 +682,7 @@ export async function startService(
       door: { places },
     },
   );
-  // Order of stopping is the reverse: doors first, then what they fed, the store last.
+  // Stopping runs in reverse order: first the listeners, then the parts behind them, the store last.
   const control = createControl(config.dataDir, {
     read,
     operate,
@@ -713,9 +727,9 @@ export async function startService(
   };
 }
 
-/** As it stands before a port (RFC 3986 §3.2.2). */
+/** The form of a host before a port (RFC 3986 §3.2.2). */
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
-/** Where a wildcard listens, loopback answers. */
+/** A service on a wildcard address is reached by loopback. */
 const reachable = (host: string): string =>
   host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : bracketed(host);
 

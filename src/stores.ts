@@ -1,6 +1,6 @@
 /**
- * Which engine keeps the store, and how it is opened: embedded for one process, PostgreSQL for a cluster of them.
- * The only importer of store engines.
+ * Chooses and opens the store engine: embedded for one process, PostgreSQL for a cluster. Only this module
+ * imports store engines.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -37,10 +37,13 @@ import { BackupError, type Store, type StoreLook } from './store/store.ts';
 import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
 import { type ImportOptions, importPostgres } from './store/transfer/import.ts';
 
-/** In the data directory, where the environment gives no key. */
+/** In the data directory; used if the environment gives no key. */
 export const SECRET_KEY_FILE = 'secret.key';
 
-/** The instance's sealer: its key from the environment, or made at first start in the data directory. */
+/**
+ * The instance's sealer. Its key comes from the environment; otherwise it is made at first start in the data
+ * directory.
+ */
 export async function openSealer(config: Config): Promise<Sealer> {
   const made = () => ownFile(config.dataDir, SECRET_KEY_FILE, () => randomBytes(32));
   return createSealer(config.secretKey ?? (await made()));
@@ -48,7 +51,10 @@ export async function openSealer(config: Config): Promise<Sealer> {
 
 type OnCommit = (info: { ops: number; ms: number }) => void;
 
-/** The store for a command: beside a running service, or (`lock`) in place of one where it is embedded. */
+/**
+ * Opens the store for a command. Without `lock`, a service may keep running on it; with `lock`, no service
+ * may run on an embedded store.
+ */
 export function openStore(config: Config, logger: Logger, lock: boolean): Promise<Store> {
   const common = { clock: systemClock, random: createRandom(), logger };
   return config.store.kind === 'sqlite'
@@ -56,28 +62,31 @@ export function openStore(config: Config, logger: Logger, lock: boolean): Promis
     : openPostgresStore({ ...common, url: config.store.url, member: null });
 }
 
-/** The same, where there is one: a command that only looks makes none. Rejects where the embedded one is not there. */
+/**
+ * Opens an existing store: a command that only reads makes no store. Rejects if the embedded store does not
+ * exist.
+ */
 export async function openMadeStore(config: Config, logger: Logger): Promise<Store> {
   if (config.store.kind === 'sqlite' && !existsSync(join(config.store.directory, STORE_FILE)))
     throw new Error(
-      `there is no store in ${config.store.directory}: HIKYAKU_STORE names its directory; \`hikyaku serve\` and \`hikyaku bootstrap\` make one`,
+      `there is no store in ${config.store.directory}: set HIKYAKU_STORE to the directory of the store; \`hikyaku serve\` and \`hikyaku bootstrap\` create a store`,
     );
   return openStore(config, logger, false);
 }
 
-/** What a service stands on. Disposing leaves the cluster and closes the store. */
+/** What a service runs on. Disposing leaves the cluster and closes the store. */
 export interface Ground extends AsyncDisposable {
   readonly store: Store;
-  /** Where one process keeps the store itself. */
+  /** null unless one process keeps the store itself. */
   readonly embedded: Embedded | null;
-  /** Wall time that all nodes share. */
+  /** Wall time, the same for all nodes. */
   readonly clock: Clock;
-  /** null: one process, one store. */
+  /** null with an embedded store: one process has its own store. */
   readonly shared: {
     readonly cluster: Cluster;
     readonly usage: SharedUsage;
     readonly permits: ConnectionPermits & Service;
-    /** What waits at all nodes. */
+    /** The waiting mail of all nodes. */
     readonly queue: ReadQueue;
   } | null;
 }
@@ -86,12 +95,15 @@ export interface GroundOptions {
   readonly logger: Logger;
   readonly connections: (site: string) => number;
   readonly onCommit: OnCommit;
-  /** A commit whose end was not seen may have happened. */
+  /** Called if the result of a commit is unknown: the commit may have happened. */
   readonly onUncertain: () => void;
-  /** Another node took this one for dead. */
+  /** Called if another node declared this node dead. */
   readonly onFenced: () => void;
 }
-/** The store to serve, joined as a member where others serve it, too. Rejects with what keeps it from being opened. */
+/**
+ * Opens the store for a service. With PostgreSQL, joins the cluster as a member. Rejects with the reason if
+ * the store cannot be opened.
+ */
 export async function openGround(config: Config, options: GroundOptions): Promise<Ground> {
   const { clock, logger, onCommit } = options;
   const random = createRandom();
@@ -153,59 +165,65 @@ export async function openGround(config: Config, options: GroundOptions): Promis
 function embeddedDirectory({ store }: Config): string {
   if (store.kind !== 'sqlite')
     throw new Error(
-      "HIKYAKU_STORE is no embedded store: back PostgreSQL up by its own means (pg_dump, the provider's snapshots)",
+      "HIKYAKU_STORE is not an embedded store: back up PostgreSQL with its own tools (pg_dump, the provider's snapshots)",
     );
   return store.directory;
 }
-/** The file that the embedded store is in. */
+/** The file of the embedded store. */
 export function embeddedFile(config: Config): string {
   return join(embeddedDirectory(config), STORE_FILE);
 }
-/** A backup of the embedded store, also beside a running service. Throws BackupError. */
+/** Makes a backup of the embedded store; the service may keep running. Throws BackupError. */
 export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): Promise<BackupFacts> {
   return backUpSqlite({ ...options, directory: embeddedDirectory(config) });
 }
-/** A backup becomes the embedded store. Throws BackupError, StoreLocked, StoreTooNew. */
+/** Replaces the embedded store with a backup. Throws BackupError, StoreLocked, StoreTooNew. */
 export function restoreStore(
   config: Config,
   options: Omit<RestoreOptions, 'directory'>,
 ): Promise<BackupFacts> {
   return restoreSqlite({ ...options, directory: embeddedDirectory(config) });
 }
-/** The embedded store into an export file; rows by table. Throws StoreLocked while it is served. */
+/**
+ * Writes the embedded store into an export file; returns the number of rows by table. Throws StoreLocked
+ * while a service runs on it.
+ */
 export function exportStore(config: Config, options: Omit<ExportOptions, 'directory'>) {
   return exportSqlite({ ...options, directory: embeddedDirectory(config) });
 }
-/** An export into an empty PostgreSQL store; rows by table. Throws TransferError, StoreError. */
+/**
+ * Reads an export into an empty PostgreSQL store; returns the number of rows by table. Throws TransferError,
+ * StoreError.
+ */
 export function importStore(config: Config, options: Omit<ImportOptions, 'url'>) {
   if (config.store.kind !== 'postgres')
     throw new Error(
-      'HIKYAKU_STORE must name the PostgreSQL database to import into (an embedded store is restored)',
+      'HIKYAKU_STORE must name the PostgreSQL database to import into (for an embedded store, use `hikyaku restore`)',
     );
   return importPostgres({ ...options, url: config.store.url });
 }
-/** The schema's version after migrating. Throws StoreTooNew, StoreLocked, StoreError. */
+/** Returns the schema version after migrating. Throws StoreTooNew, StoreLocked, StoreError. */
 export async function migrateStore({ store }: Config, watch: Watch): Promise<number> {
   if (store.kind === 'sqlite') return migrateAside(store.directory, watch);
   return (await migratePostgres(store.url, watch)).version;
 }
 
 /**
- * How the store stands; it is only read. An embedded one is looked through for damage until the signal says that it was
- * long enough. Throws StoreTooNew, StoreError, BackupError where it is damaged.
+ * Reads the state of the store and changes nothing. Checks an embedded store for damage until `within`
+ * aborts. Throws StoreTooNew and StoreError, and BackupError if the store is damaged.
  */
 export function lookAtStore({ store }: Config, within: AbortSignal): Promise<StoreLook> {
   return store.kind === 'sqlite' ? lookAtSqlite(store.directory, within) : lookAtPostgres(store.url);
 }
 
-/** Whether a list of waiting recipients has given the cursor. */
+/** Whether the cursor comes from a list of waiting recipients. */
 export const isWaitingCursor = (cursor: string): boolean => readCursor(cursor) !== null;
 
-/** What the engine said, with what to do about it; null where it said nothing that somebody could mend. */
+/** The engine's error with advice on what to do; null if it is not an error that the operator can repair. */
 export function storeWords(error: unknown): string | null {
   const said = error instanceof BackupError && error.cause instanceof Error ? error.cause : error;
   const { code, message } = said as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return `${message}: the disk is full: make room and try again; nothing was left half`;
+    return `${message}: the disk is full: make room and try again; nothing is half done`;
   return sqliteWords(said);
 }

@@ -1,4 +1,7 @@
-/** A running service over HTTP, for commands. Answers are values; who asks decides what a refusal means. */
+/**
+ * An HTTP client for commands that talk to a running service. `ask` returns every answer as a value; the
+ * caller decides what a refusal means.
+ */
 import { type ApiAccess, loadApiAccess } from '../config/api-access.ts';
 import { type CommandContext, UsageError } from './usage.ts';
 
@@ -8,42 +11,48 @@ export const ACCESS_OPTIONS = {
   'key-secret': { type: 'string' },
 } as const;
 
-/** Between two tries to reach a service that is away. */
+/** Pause between two attempts to reach a service that does not answer. */
 const AGAIN_MS = 1_000;
 
 export interface ApiRequest {
   readonly method: string;
-  /** With its query. */
+  /** Path with query string. */
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 export interface ApiAnswer {
   readonly status: number;
-  /** As it came. */
+  /** The body, unchanged. */
   readonly octets: Buffer;
-  /** From Retry-After; null without it. */
+  /** From the Retry-After header; null without one. */
   readonly againMs: number | null;
-  /** null where it is no JSON. */
+  /** null if the body is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes, read as their documents say
   readonly json: any;
 }
 export interface ApiClient {
   readonly url: string;
   readonly keyId: string | null;
-  /** Throws ServiceAway where nothing answers. */
+  /** Throws ServiceAway if nothing answers. */
   ask(request: ApiRequest): Promise<ApiAnswer>;
   /** The JSON of a 2xx answer; throws RefusedByService for any other. */
   get(path: string): Promise<ApiAnswer['json']>;
   change(method: string, path: string, body?: unknown): Promise<ApiAnswer['json']>;
-  /** The octets of a 2xx answer as they come; throws RefusedByService for any other, ServiceAway where they break off. */
+  /**
+   * Yields the body of a 2xx answer as it arrives. Throws RefusedByService for any other status, and
+   * ServiceAway if the body breaks off.
+   */
   octets(path: string): AsyncIterable<Buffer>;
 }
 /** Nothing answers at the address. */
 export class ServiceAway extends Error {
   override name = 'ServiceAway';
 }
-/** The service said no; the message is the problem in words, `againMs` how soon it would be asked again. */
+/**
+ * The service refused the request. `message` is the problem in words; `againMs` is the pause before the next
+ * attempt.
+ */
 export class RefusedByService extends Error {
   override name = 'RefusedByService';
   readonly status: number;
@@ -61,7 +70,10 @@ export function refusal(answer: ApiAnswer): RefusedByService {
   return new RefusedByService(answer, `the service answered ${status} ${words}`);
 }
 
-/** How long to wait before it is asked again, ms; null where it has said no for good, or something else failed. */
+/**
+ * How long to wait before the next attempt, in ms. null if another attempt is of no use: a final refusal or
+ * any other error.
+ */
 export function pauseBefore(error: unknown): number | null {
   if (error instanceof ServiceAway) return AGAIN_MS;
   return error instanceof RefusedByService ? error.againMs : null;
@@ -77,7 +89,7 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
     const why = cause?.code ?? cause?.message ?? String(error);
     return new ServiceAway(
-      `no service answers at ${url}: ${why}; does \`hikyaku serve\` run there? HIKYAKU_API_URL or --url names another address${/CERT|SELF_SIGNED|ALTNAME/.test(why) ? ', by the name in its certificate (NODE_EXTRA_CA_CERTS names a file of certificates to trust)' : ''}`,
+      `no service answers at ${url}: ${why}; is \`hikyaku serve\` running there? Set HIKYAKU_API_URL or --url to use another address${/CERT|SELF_SIGNED|ALTNAME/.test(why) ? '; it must have the host name in the certificate (NODE_EXTRA_CA_CERTS names a file of certificates to trust)' : ''}`,
     );
   };
   async function open({ method, path, body, headers = {} }: ApiRequest): Promise<Response> {
@@ -126,7 +138,7 @@ export function createApiClient(access: ApiAccess, signal: AbortSignal): ApiClie
   return { url, keyId: key?.id ?? null, ask, change, octets, get: (path) => change('GET', path) };
 }
 
-/** The client of a command that needs a key. Throws UsageError without one. */
+/** The client for a command that needs a key. Throws UsageError without a key. */
 export function clientOf(
   options: { url?: string | undefined; 'key-id'?: string | undefined; 'key-secret'?: string | undefined },
   { env, signal }: CommandContext,
@@ -134,7 +146,7 @@ export function clientOf(
   const access = loadApiAccess(env, options);
   if (access.key === null)
     throw new UsageError(
-      'a static key is needed: HIKYAKU_API_KEY_ID and HIKYAKU_API_KEY_SECRET, or the flags',
+      'a static key is needed: set HIKYAKU_API_KEY_ID and HIKYAKU_API_KEY_SECRET, or --key-id and --key-secret',
     );
   return createApiClient(access, signal);
 }

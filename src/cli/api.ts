@@ -1,7 +1,8 @@
 /**
- * `hikyaku api`: every operation of a running service, by its name, as its OpenAPI documents describe them. The answer
- * goes to stdout as one JSON value (octets as they are, `null` where there is nothing), a refusal to stderr. What stands
- * before the operation's name is about the way to the service (`--url`), what follows it about the operation (its `url`).
+ * `hikyaku api`: calls any operation of a running service by its name, as the service's OpenAPI documents
+ * describe it. The answer goes to stdout as one JSON value (`null` if the body is empty; a body that is not
+ * JSON goes out unchanged). A refusal goes to stderr. Options before the operation's name say how to reach
+ * the service (`--url`); options after it are fields of the operation (its `url`).
  */
 import { text } from 'node:stream/consumers';
 import { loadApiAccess } from '../config/api-access.ts';
@@ -16,7 +17,7 @@ interface Parsed {
   readonly access: readonly Flag[];
   readonly flags: readonly Flag[];
 }
-/** Words and flags; which flags there are is known only from the documents. */
+/** Splits arguments into words and flags. Only the OpenAPI documents tell which flags exist. */
 function parse(args: readonly string[]): Parsed {
   const words: string[] = [];
   const access: Flag[] = [];
@@ -55,8 +56,8 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   );
   const [name, ...ids] = words;
   if (name === undefined && own('list') === undefined)
-    throw new UsageError('the name of an operation is needed; --list prints them all');
-  // The documents themselves are open to all.
+    throw new UsageError('the name of an operation is needed; --list prints all names');
+  // The OpenAPI documents need no key.
   const operations = await loadOperations(
     createApiClient(loadApiAccess(context.env, access), context.signal),
   );
@@ -68,7 +69,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   if (operation === undefined) {
     const near = operations.filter(({ id }) => id.includes(name) || name.includes(id)).map(({ id }) => id);
     throw new UsageError(
-      `there is no operation ${name}${near.length === 0 ? '; --list prints them all' : `; there are ${near.join(', ')}`}`,
+      `there is no operation ${name}${near.length === 0 ? '; --list prints all names' : `; similar names: ${near.join(', ')}`}`,
     );
   }
   if (own('help') !== undefined) {

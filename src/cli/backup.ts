@@ -1,7 +1,9 @@
 /**
- * `hikyaku backup FILE`: the embedded store in one file, beside a running service, which makes the copy itself: it alone
- * can without holding on to what its log must keep. What it copied is checked and finished here. The secret key goes along only with
- * `--with-secret-key`: without it a stolen backup tells mail, but signs nothing and opens no account.
+ * `hikyaku backup FILE`: copies the embedded store into one file; the service may keep running. A running
+ * service makes the copy itself, because only its own process can copy the store without holding back the
+ * store's log. This command checks and completes the copy. Only with `--with-secret-key` does the file
+ * contain the secret key. Without the key, a thief of the backup can read mail, but cannot sign as a domain
+ * or open an account.
  */
 import { resolve } from 'node:path';
 import { type CopyBody, identityOf } from '../api/control-copy.ts';
@@ -24,7 +26,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const withKey = options['with-secret-key'] === true;
   if (withKey && present === null)
     throw new Error(
-      `there is no secret key: HIKYAKU_SECRET_KEY is not set, nor is there ${secretKeyPath(config)}`,
+      `there is no secret key: HIKYAKU_SECRET_KEY is not set, and ${secretKeyPath(config)} does not exist`,
     );
   const path = resolve(file);
   async function copyServed(partial: string, report: Report): Promise<boolean> {
@@ -37,7 +39,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       directory: config.dataDir,
       path: '/copy',
       request,
-      ended: 'the service ended before its store was copied: try again',
+      ended: 'the service stopped before it had copied its store: try again',
       signal,
       report,
     });
@@ -45,7 +47,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     if (answer.status === 500) throw new Error(detailOf(answer));
     if (answer.status !== 200)
       process.stderr.write(
-        `${detailOf(answer)}: copied without it, and the log of its store (-wal) grows meanwhile\n`,
+        `${detailOf(answer)}: this command copies the store itself; while it does, the log of the store (-wal) grows\n`,
       );
     return answer.status === 200;
   }
@@ -74,8 +76,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     );
   process.stderr.write(
     withKey
-      ? 'The secret key is inside: who has this file can sign as every domain in it. Keep it as you keep the key.\n'
-      : `The secret key is not inside: without it DKIM keys and hook secrets cannot be read and static keys are not recognised. Keep ${present?.from === 'environment' ? 'HIKYAKU_SECRET_KEY' : secretKeyPath(config)} apart from this file.\n`,
+      ? 'The file contains the secret key: anyone who has the file can sign as every domain in it. Protect it like the key.\n'
+      : `The file does not contain the secret key. Without the key, the service cannot read DKIM keys and hook secrets and does not recognise static keys. Keep ${present?.from === 'environment' ? 'HIKYAKU_SECRET_KEY' : secretKeyPath(config)} separately from this file.\n`,
   );
   return 0;
 }

@@ -1,4 +1,7 @@
-/** `hikyaku bootstrap`: project, domain, topic with a catch-all rule, API client and key, and with `--email` an owner, in one go. */
+/**
+ * `hikyaku bootstrap`: makes a project, a domain, a topic with a catch-all rule, an API client and its key in
+ * one step; with `--email` it makes an owner as well.
+ */
 import { loadConfig } from '../config/config.ts';
 import { canDelegate } from '../domains/delegation.ts';
 import { checkOwnership, seenNow } from '../domains/ownership.ts';
@@ -83,8 +86,8 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     if (options.json !== true && member !== null)
       process.stdout.write(
         member.sign_in_url === null
-          ? `member  ${member.email}   can sign in already\n`
-          : `member  ${member.email}   ${member.sign_in_url}   (once, within 24 hours)\n`,
+          ? `member  ${member.email}   can already sign in\n`
+          : `member  ${member.email}   ${member.sign_in_url}   (works once, within 24 hours)\n`,
       );
     return 0;
   } catch (error) {

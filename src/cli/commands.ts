@@ -1,4 +1,4 @@
-/** The commands by name. Each module is loaded only when its command is run. */
+/** All commands by name. A command's module is loaded only when the command runs. */
 import { createRequire } from 'node:module';
 import { type Command, UsageError } from './usage.ts';
 
@@ -17,7 +17,7 @@ function lazy(
 export const commands: Readonly<Record<string, Command>> = {
   serve: lazy('run the service', '', () => import('./serve.ts')),
   ready: lazy(
-    'whether the service of this configuration takes mail, as an exit status',
+    'tell by the exit status whether the service of this configuration accepts mail',
     '',
     () => import('./ready.ts'),
   ),
@@ -27,73 +27,69 @@ export const commands: Readonly<Record<string, Command>> = {
     () => import('./bootstrap.ts'),
   ),
   member: lazy(
-    'let a member who cannot sign in begin anew',
+    'reset the sign-in of a member and print a one-time link',
     'reset EMAIL [--second-factor] [--json]',
     () => import('./member.ts'),
   ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
   queue: lazy(
-    'what waits and why; retry, cancel, bounce, suspend, resume',
+    'show what waits and why; retry, cancel, bounce, suspend, resume',
     '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--cursor CURSOR] [--json]',
     () => import('./queue.ts'),
-    'what it had changed stays changed, and it may be run again',
+    'what it has already changed stays changed; run it again to change the rest',
   ),
-  message: lazy(
-    'what happened to one message, in words',
-    `ID [--json] ${ACCESS}`,
-    () => import('./message.ts'),
-  ),
+  message: lazy('tell what happened to one message', `ID [--json] ${ACCESS}`, () => import('./message.ts')),
   listen: lazy(
-    "post a project's events to a hook on this machine, signed",
+    "post a project's signed events to a hook on this machine",
     `--forward http://127.0.0.1:PORT/PATH [--topic ID] [--secret whsec_…] [--inline] [--count N] [--json] ${ACCESS}`,
     () => import('./listen.ts'),
   ),
   key: lazy(
-    'static keys of an API client: make, list, remove',
+    'create, list or delete static keys of an API client',
     `create|list|delete [KEY] [--client ID] [--expires-at TIME] [--json] ${ACCESS}`,
     () => import('./key.ts'),
   ),
   api: {
     ...lazy(
-      'any operation of the HTTP API by its name, as the running service describes it',
+      'call an operation of the HTTP API by its name, as the running service describes it',
       `${ACCESS} --list | OPERATION [ID]... [--FIELD VALUE]... [--json BODY] [--help]`,
       () => import('./api.ts'),
     ),
     helps: true,
   },
   backup: lazy(
-    'copy the embedded store into one file, beside a running service',
+    'copy the embedded store into one file; the service may keep running',
     'FILE [--with-secret-key] [--json]',
     () => import('./backup.ts'),
     'no file was made',
   ),
   restore: lazy(
-    'make a backup the store of this configuration',
+    'replace the store of this configuration with a backup',
     'FILE [--force] [--json]',
     () => import('./restore.ts'),
-    'the store is as it was',
+    'the store is unchanged',
   ),
   export: lazy(
-    'write the embedded store into a file that `import` takes; the service must be stopped',
+    'write the embedded store into a file for `import`; the service must be stopped',
     'FILE [--json]',
     () => import('./export.ts'),
-    'no file was made, and the store is as it was',
+    'no file was made, and the store is unchanged',
   ),
   import: lazy(
-    'take an export into an empty PostgreSQL store',
+    'import an export into an empty PostgreSQL store',
     'FILE [--json]',
     () => import('./import.ts'),
-    'the database is as empty as before',
+    'the database is still empty',
   ),
   migrate: lazy(
-    "bring the store to this program's schema",
+    "migrate the store to this program's schema version",
     '[--json]',
     () => import('./migrate.ts'),
-    'nothing is lost: the next start, or this command, goes on',
+    'nothing is lost: the next start or the next `hikyaku migrate` continues',
   ),
   sink: lazy(
-    'a recording SMTP server and HTTP hook for development',
+    'run a recording SMTP server and HTTP hook for development',
     '[--listen HOST:PORT] [--http HOST:PORT] [--fail PATTERN=CODE]...',
     () => import('./sink.ts'),
   ),
@@ -112,7 +108,7 @@ export const commands: Readonly<Record<string, Command>> = {
     },
   },
   help: {
-    summary: 'list the commands, or say what one of them takes',
+    summary: 'list the commands, or describe one of them',
     usage: '[COMMAND]',
     async run([name]) {
       if (name === undefined) {
@@ -136,11 +132,11 @@ function listAll(): void {
       `  hikyaku ${name.padEnd(width)}  ${summary}${usage === '' ? '' : `\n${' '.repeat(width + 13)}${usage}`}\n`,
     );
 }
-/** null: there is none of that name. */
+/** null if no command has that name. */
 export function commandOf(name: string): Command | null {
   return Object.hasOwn(commands, name) ? commands[name]! : null;
 }
-/** What the words of a command line ask for: `--help` and `--version` are commands, too. */
+/** The command that a command line asks for. `--help` and `--version` count as commands. */
 export function asked([first = 'help', ...args]: readonly string[]): {
   name: string;
   args: readonly string[];
@@ -148,7 +144,7 @@ export function asked([first = 'help', ...args]: readonly string[]): {
   if (first === '--version' || first === '-V') return { name: 'version', args: [] };
   if (first === '--help' || first === '-h') return { name: 'help', args };
   const isHelp = args.some((word) => word === '--help' || word === '-h');
-  // one that helps by itself does so for something that is named
+  // A command with its own help answers `--help` only if a name comes first (`hikyaku api NAME --help`).
   const isOwn = commandOf(first)?.helps === true && args[0] !== undefined && !args[0].startsWith('-');
   return isHelp && !isOwn ? { name: 'help', args: [first] } : { name: first, args };
 }

@@ -1,4 +1,6 @@
-/** Asking the service that runs on this machine, at its door in the data directory. */
+/**
+ * Sends a request to the service that runs on this machine, through its control socket in the data directory.
+ */
 import { once } from 'node:events';
 import { type IncomingMessage, request as post } from 'node:http';
 import { join } from 'node:path';
@@ -13,10 +15,10 @@ export interface Asked extends Watch {
   readonly directory: string;
   readonly path: string;
   readonly request: object;
-  /** What to say where the service ended first. */
+  /** The error message if the service stops before it answers. */
   readonly ended: string;
 }
-/** null where no service runs. Rejects with the signal's reason. */
+/** null if no service runs. Rejects with the signal's reason. */
 export async function askService(asked: Asked): Promise<Answer | null> {
   const { directory, path, request, ended, signal, report } = asked;
   const socketPath = join(directory, CONTROL_SOCKET);
@@ -43,7 +45,7 @@ export async function askService(asked: Asked): Promise<Answer | null> {
   }
   throw new Error(ended);
 }
-/** What the service said where it did not do it. */
+/** Why the service refused the request. */
 export function detailOf({ json }: Answer): string {
   return (json as { detail?: string }).detail ?? 'the service refused';
 }

@@ -1,6 +1,7 @@
 /**
- * `hikyaku doctor`: can this machine run the service? Each check says what it saw and what to do; exit status 1 when
- * one fails. It opens nothing it does not close, and sends no mail: the outbound check only connects.
+ * `hikyaku doctor`: checks whether this machine can run the service. Each check says what it found and what
+ * to do. The exit status is 1 if a check fails. The command closes everything that it opens. It sends no
+ * mail: the outbound check only connects.
  */
 
 import { X509Certificate } from 'node:crypto';
@@ -19,7 +20,7 @@ import { checkStore } from './doctor-store.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
-/** For the service that runs here. */
+/** Time limit for the answer of the running service. */
 const ASK_MS = 5_000;
 
 async function checkPort(check: string, { host, port }: HostPort): Promise<Finding> {
@@ -30,11 +31,12 @@ async function checkPort(check: string, { host, port }: HostPort): Promise<Findi
     return ok(check, `${host}:${port} is free`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') return warning(check, `${host}:${port} is occupied (by a running hikyaku?)`);
+    if (code === 'EADDRINUSE')
+      return warning(check, `${host}:${port} is already in use (by a running hikyaku?)`);
     if (code === 'EACCES')
       return failed(
         check,
-        `${host}:${port} needs a privilege: allow ports below 1024 (CAP_NET_BIND_SERVICE)`,
+        `${host}:${port} needs a privilege: permit this program to use ports below 1024 (CAP_NET_BIND_SERVICE)`,
       );
     return failed(check, `${host}:${port}: ${(error as Error).message}`);
   } finally {
@@ -75,7 +77,10 @@ async function checkDns(config: Config, resolver: Resolver): Promise<Finding[]> 
   return findings;
 }
 
-/** How retention stands, as the service that runs here says; without one there is nobody to remove anything. */
+/**
+ * Whether retention keeps up, as the running service reports it. If no service runs, nothing removes messages
+ * and there is nothing to report.
+ */
 async function checkRetention(config: Config): Promise<Finding> {
   const check = 'retention';
   try {
@@ -83,35 +88,36 @@ async function checkRetention(config: Config): Promise<Finding> {
       directory: config.dataDir,
       path: '/retention',
       request: {},
-      ended: 'the service ended before it answered',
+      ended: 'the service stopped before it answered',
       signal: AbortSignal.timeout(ASK_MS),
       report: () => {},
     });
     if (answer === null) return ok(check, 'not asked: no service runs here');
     if (answer.status !== 200) return warning(check, detailOf(answer));
     const { due_messages: due, behind_since: since, late, round } = answer.json as Standing;
-    if (since === null) return ok(check, 'nothing is kept beyond its time');
-    const text = `${due} messages or more are over, the oldest since ${since}`;
+    if (since === null) return ok(check, 'no message is kept beyond its retention time');
+    const text = `at least ${due} messages are past their retention time, the oldest since ${since}`;
     if (!late) return ok(check, `${text}: the hourly rounds remove them`);
     return round?.failed === true
-      ? failed(check, `${text}: removing them failed, and the log of the service says why`)
+      ? failed(check, `${text}: removing them failed; the log of the service says why`)
       : warning(
           check,
-          `${text}: they are removed more slowly than they come; is the disk slow, or full of other work?`,
+          `${text}: messages expire faster than the service removes them; is the disk slow or busy?`,
         );
   } catch (error) {
-    return warning(check, `the service did not say: ${(error as Error).message}`);
+    return warning(check, `the service did not answer: ${(error as Error).message}`);
   }
 }
 type Standing = ReturnType<typeof retentionView>;
 
-/** Whether the world is led here for the zone of delegated keys. */
+/** Whether the DNS delegates the zone of delegated keys to this service. */
 async function checkDkimZone(zone: string, resolver: Resolver): Promise<Finding> {
-  // Every name of the zone has an empty answer there; without a delegation there is no such name.
+  // The service answers every name of the zone at least with an empty answer; without a delegation, the name
+  // does not exist.
   const answer = await resolver.txt(`hk1r.doctor.invalid.${zone}`);
-  if (answer.kind === 'nodata') return ok('DKIM zone', `${zone} leads here`);
+  if (answer.kind === 'nodata') return ok('DKIM zone', `${zone} is delegated to this service`);
   return answer.kind === 'nxdomain'
-    ? failed('DKIM zone', `${zone} is not delegated: publish the NS records hikyaku zone prints`)
+    ? failed('DKIM zone', `${zone} is not delegated: publish the NS records that \`hikyaku zone\` prints`)
     : warning(
         'DKIM zone',
         `${zone} gives no answer: is the service running, and port 53 open (UDP and TCP)?`,
@@ -128,22 +134,22 @@ async function checkCertificate(config: Config): Promise<Finding> {
     const certificate = new X509Certificate(await readFile(config.tls.cert));
     await access(config.tls.key, constants.R_OK);
     const days = Math.floor((Date.parse(certificate.validTo) - systemClock.now()) / 86_400_000);
-    if (days < 0) return failed('TLS certificate', `ended on ${certificate.validTo}`);
+    if (days < 0) return failed('TLS certificate', `expired on ${certificate.validTo}`);
     if (certificate.checkHost(config.submissionHost) === undefined) {
       return failed('TLS certificate', `does not name ${config.submissionHost}`);
     }
     return days < 14
-      ? warning('TLS certificate', `ends in ${days} days`)
-      : ok('TLS certificate', `names ${config.submissionHost}, good for ${days} days`);
+      ? warning('TLS certificate', `expires in ${days} days`)
+      : ok('TLS certificate', `names ${config.submissionHost}, valid for ${days} days`);
   } catch (error) {
     return failed('TLS certificate', `cannot be read: ${(error as Error).message}`);
   }
 }
 
-/** Whether port 25 of the outside can be reached: many providers block it (OP25B). */
+/** Whether port 25 of hosts outside can be reached: many providers block it (OP25B). */
 async function checkOutbound(config: Config, resolver: Resolver): Promise<Finding> {
   if (config.routes.some((route) => route.pattern === '*'))
-    return ok('outbound port 25', 'not needed: a route takes all mail');
+    return ok('outbound port 25', 'not needed: a route (HIKYAKU_ROUTES) takes all mail');
   const mx = await resolver.mx('gmail.com');
   const exchange =
     mx.kind === 'found'
@@ -151,7 +157,7 @@ async function checkOutbound(config: Config, resolver: Resolver): Promise<Findin
       : undefined;
   const address = exchange === undefined ? undefined : await resolver.a(exchange);
   if (address?.kind !== 'found')
-    return warning('outbound port 25', 'not tried: no mail host could be looked up');
+    return warning('outbound port 25', 'not tried: the lookup of a mail host failed');
   try {
     const socket = await systemNetwork.dial({ address: address.records[0]!, port: 25, timeoutMs: 5000 });
     socket.destroy();
@@ -164,12 +170,12 @@ async function checkOutbound(config: Config, resolver: Resolver): Promise<Findin
   }
 }
 
-/** RFC 5321 dates and DKIM times are only as good as the clock. */
+/** The dates of RFC 5321 and the times in DKIM signatures are only as good as the clock. */
 async function checkClock(config: Config): Promise<Finding> {
   const { mtimeMs } = await (await import('node:fs/promises')).stat(new URL(import.meta.url));
   const now = systemClock.now();
   return now < mtimeMs - 86_400_000
-    ? failed('clock', `${new Date(now).toISOString()} lies before this program was installed`)
+    ? failed('clock', `${new Date(now).toISOString()} is earlier than the installation of this program`)
     : ok('clock', `${new Date(now).toISOString()} on ${config.node}`);
 }
 

@@ -1,4 +1,7 @@
-/** `hikyaku export FILE`: the embedded store into a file that `import` takes into PostgreSQL. The service must be stopped. */
+/**
+ * `hikyaku export FILE`: writes the embedded store into a file that `import` reads into PostgreSQL. The
+ * service must be stopped.
+ */
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -23,7 +26,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   if (options.json === true) process.stdout.write(`${JSON.stringify({ file: path, rows })}\n`);
   else process.stdout.write(`${path}: ${rows['message']} messages, ${rows['event']} events\n`);
   process.stderr.write(
-    'Import it with the same HIKYAKU_SECRET_KEY (base64 of the key file), and do not start this store again: its mail would go out twice.\n',
+    'Import it with the same HIKYAKU_SECRET_KEY (base64 of the key file), and do not start this store again: both services would send its waiting mail.\n',
   );
   return 0;
 }

@@ -1,4 +1,4 @@
-/** What a check of `hikyaku doctor` found, in words that say what to do. */
+/** The result of one check of `hikyaku doctor`; its text says what to do. */
 export interface Finding {
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed';

@@ -1,6 +1,7 @@
 /**
- * The member that `bootstrap --email` names: made where there is none, an owner of the project; the instance's first one
- * is its operator. Gives a one-time link as long as the member cannot sign in yet; a member who can needs none.
+ * Makes the member that `bootstrap --email` names, if there is none, and makes the member an owner of the
+ * project. The first member of the instance becomes its operator. The result contains a one-time link if the
+ * member cannot sign in yet.
  */
 import { memberEmail } from '../iam/email.ts';
 import { newMember, recordLink, signInUrl } from '../iam/links.ts';
@@ -21,11 +22,11 @@ export interface FirstMemberDeps {
 }
 export interface MemberOut {
   readonly email: string;
-  /** null: the member can sign in. */
+  /** null if the member can already sign in. */
   readonly sign_in_url: string | null;
 }
 
-/** Throws UsageError where the text is no address. */
+/** Throws UsageError if the text is not an e-mail address. */
 export function emailOption(text: string): string {
   const email = memberEmail(text);
   if (email === null) throw new UsageError(`'${text}' is not an e-mail address`);

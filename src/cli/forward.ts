@@ -1,7 +1,8 @@
 /**
- * One event posted to a hook on this machine, with the octets and the signature a subscriber gets. What is large is not
- * held: it is read once to sign it, and once more to pass it on; it is the same octets each time. A hook that cannot be
- * reached is waited for, as is the service.
+ * Posts one event to a hook on this machine, with the octets and the signature that a subscriber gets. A
+ * large event is not held in memory: the command reads it once to sign it and once more to forward it; the
+ * service sends the same octets each time. If the hook or the service cannot be reached, the command waits
+ * for it.
  */
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,9 +18,9 @@ const TIMEOUT_MS = 15_000;
 export interface Forward {
   readonly client: ApiClient;
   readonly hook: URL;
-  /** `whsec_` and base64. */
+  /** `whsec_` followed by base64. */
   readonly secret: string;
-  /** Attachments with their content, as for a subscriber with `inline`. */
+  /** Includes the content of attachments, as for a subscriber with `inline`. */
   readonly inline: boolean;
   readonly signal: AbortSignal;
 }
@@ -28,7 +29,9 @@ interface Ready {
   readonly body: Buffer | Readable;
 }
 
-/** The status the hook answers with; null where the event is gone meanwhile. Throws RefusedByService. */
+/**
+ * Returns the status that the hook answers with; null if the event no longer exists. Throws RefusedByService.
+ */
 export async function forwardEvent(id: string, forward: Forward): Promise<number | null> {
   const { client, hook, signal } = forward;
   const away = createWaiting(signal);
@@ -52,7 +55,7 @@ export async function forwardEvent(id: string, forward: Forward): Promise<number
       if (error instanceof RefusedByService && error.status === 404) return null;
       const pause = pauseBefore(error);
       if (pause === null) throw error;
-      const why = error instanceof ServiceAway ? 'went away' : 'has too much to do';
+      const why = error instanceof ServiceAway ? 'does not answer' : 'is too busy';
       await away(`${client.url} ${why}, waiting for it`, pause);
     }
   }
@@ -80,7 +83,7 @@ async function prepare(id: string, { client, secret, inline }: Forward): Promise
   };
 }
 
-/** Waits a moment; says why, once for each reason. */
+/** Waits for a moment; writes the reason once for each different reason. */
 function createWaiting(signal: AbortSignal): (why: string, ms: number) => Promise<void> {
   const told = new Set<string>();
   return async (why, ms) => {

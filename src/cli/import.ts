@@ -1,4 +1,7 @@
-/** `hikyaku import FILE`: an export into an empty PostgreSQL store; its queue goes on where the embedded store stopped. */
+/**
+ * `hikyaku import FILE`: reads an export into an empty PostgreSQL store. The queue continues where the
+ * embedded store stopped.
+ */
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -22,7 +25,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
         const present = presentKey(config);
         if (keyId !== null && (present === null || keyIdOf(present.key) !== keyId))
           throw new Error(
-            'HIKYAKU_SECRET_KEY is not the key of the exported store: DKIM keys, hook secrets and static keys could not be read',
+            'HIKYAKU_SECRET_KEY is not the key of the exported store: the service could not read DKIM keys and hook secrets and would not recognise static keys',
           );
       },
     }),
@@ -31,7 +34,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   else process.stdout.write(`${rows['message'] ?? 0} messages, ${rows['event'] ?? 0} events\n`);
   if (signal.aborted)
     process.stderr.write(
-      'hikyaku import: everything is there; its tables were not all analysed, which the first node that starts does\n',
+      'hikyaku import: all rows are imported; some tables are not analysed yet, and the first node that starts analyses them\n',
     );
   return 0;
 }

@@ -1,4 +1,7 @@
-/** `hikyaku key`: static keys of an API client; without --client, of the one whose key is used. */
+/**
+ * `hikyaku key`: creates, lists and deletes static keys of an API client. Without `--client` it acts on the
+ * API client of the key in use.
+ */
 import { ACCESS_OPTIONS, type ApiClient, clientOf } from './api-client.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
@@ -38,7 +41,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   });
   const [action, id, ...rest] = words;
   if (!(ACTIONS as readonly (string | undefined)[]).includes(action))
-    throw new UsageError(`${ACTIONS.join(', ')}: one of them is needed`);
+    throw new UsageError(`one of these is needed: ${ACTIONS.join(', ')}`);
   if ((id === undefined) === (action === 'delete') || rest.length > 0)
     throw new UsageError(action === 'delete' ? 'the id of one key is needed' : `${action} takes no id`);
   if (options['expires-at'] !== undefined && action !== 'create')
@@ -66,14 +69,14 @@ export async function run(args: readonly string[], context: CommandContext): Pro
         keys,
         keys.map(
           (key) =>
-            `${key.id}  made ${key.created_at}  ${key.expires_at === null ? 'no end' : `until ${key.expires_at}`}`,
+            `${key.id}  created ${key.created_at}  ${key.expires_at === null ? 'does not expire' : `expires ${key.expires_at}`}`,
         ),
       );
       return 0;
     }
     default: {
       await client.change('DELETE', `${keysOf(owner)}/${encodeURIComponent(id!)}`);
-      print({ id, deleted: true }, [`${id} works no more`]);
+      print({ id, deleted: true }, [`${id} is deleted`]);
       return 0;
     }
   }

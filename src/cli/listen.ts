@@ -1,7 +1,8 @@
 /**
- * `hikyaku listen`: waits on the events of a project's topics and posts them to a hook on this machine, with the octets
- * and the signature a subscriber would get. For development: an answer is said and not tried again, but a hook that
- * cannot be reached is waited for, as is the service, so that nothing is lost while one of them restarts.
+ * `hikyaku listen`: waits for the events of a project's topics and posts them to a hook on this machine, with
+ * the octets and the signature that a subscriber would get. It is for development. It prints the hook's
+ * answer and does not retry after an error answer. If the hook or the service cannot be reached, it waits, so
+ * no event is lost while one of them restarts.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isLoopback } from '../config/config.ts';
@@ -37,7 +38,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     count: { type: 'string' },
     json: { type: 'boolean' },
   });
-  if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
+  if (words.length > 0) throw new UsageError(`unexpected argument: ${words[0]}`);
   const forward = options.forward === undefined ? null : URL.parse(options.forward);
   if (
     forward === null ||
@@ -91,7 +92,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
   return 0;
 }
 
-/** The next events; a service that is away for a while, as on a restart, or too busy, is waited for. */
+/** The next events. If the service is away (for example, during a restart) or too busy, waits for it. */
 async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): Promise<EventPage> {
   for (;;) {
     try {
@@ -104,7 +105,7 @@ async function eventsOf(client: ApiClient, path: string, signal: AbortSignal): P
     }
   }
 }
-/** Where to begin: behind what there is. */
+/** The place to begin: after the newest event. */
 async function newest(client: ApiClient, topic: string): Promise<string> {
   const { items } = await client.get(`/edj/v1/topics/${encodeURIComponent(topic)}/events?limit=1`);
   return items[0]?.id ?? '';

@@ -1,7 +1,7 @@
 /**
- * `hikyaku member reset`: for whoever cannot sign in any more: the password goes, all
- * sessions end, and a one-time link to begin anew is printed; with `--second-factor` one-time codes, passkeys and recovery
- * codes go, too. It works beside a running service. Exit status 1 where there is no such member.
+ * `hikyaku member reset`: for a member who can no longer sign in. It removes the password, ends all sessions
+ * and prints a one-time link to sign in again. With `--second-factor` it also removes one-time codes,
+ * passkeys and recovery codes. The service may keep running. The exit status is 1 if there is no such member.
  */
 import { loadConfig } from '../config/config.ts';
 import { memberEmail } from '../iam/email.ts';
@@ -26,7 +26,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   await using store = await openMadeStore(config, silentLogger);
   const member = await store.read.memberByEmail(email);
   if (member === null) {
-    process.stderr.write(`hikyaku member: ${email} is no member\n`);
+    process.stderr.write(`hikyaku member: ${email} is not a member\n`);
     return 1;
   }
   const random = createRandom();
@@ -53,7 +53,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify({ email, sign_in_url: url })}\n`
-      : `${email} begins anew here, once, within 24 hours:\n  ${url}\n`,
+      : `${email} signs in again with this link (works once, within 24 hours):\n  ${url}\n`,
   );
   return 0;
 }

@@ -40,7 +40,7 @@ test('a wait is told with what the other side said, the next attempt and the end
   assert.deepEqual(text.split('\n').slice(2), [
     '  <b@example.net> is deferred',
     '    2026-01-01T00:00:01.000Z  attempt 1: deferred at mx.example.net (192.0.2.1) over TLSv1.3: 451 4.7.1 later',
-    '    to be tried again at 2026-01-01T00:05:00.000Z, until 2026-01-06T00:00:00.000Z',
+    '    next attempt at 2026-01-01T00:05:00.000Z; the service tries until 2026-01-06T00:00:00.000Z',
   ]);
 });
 test('what others said cannot write to the terminal', () => {

@@ -1,4 +1,4 @@
-/** `hikyaku message`: what happened to one message, in words. */
+/** `hikyaku message`: tells in words what happened to one message. */
 import { ACCESS_OPTIONS, type ApiClient, clientOf } from './api-client.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
@@ -39,7 +39,7 @@ interface TracedRecipient {
   readonly settled_at: string | null;
 }
 
-/** Control characters of what others said do not reach a terminal. */
+/** Control characters in texts from other hosts must not reach the terminal. */
 const plain = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
 function said({ reply, cause }: Detail): string {
   if (reply != null)
@@ -62,12 +62,12 @@ export function describeTrace(trace: Trace): string {
     lines.push(`  <${plain(address)}> is ${state}${when}`, ...attempts.map(inWords));
     if (attempts.length === 0 && rest.last_result !== null)
       lines.push(`    ${said(rest.last_result).slice(2)}`);
-    if (next !== null) lines.push(`    to be tried again at ${next}, until ${trace.expires_at}`);
+    if (next !== null) lines.push(`    next attempt at ${next}; the service tries until ${trace.expires_at}`);
   }
   return lines.join('\n');
 }
 
-/** With all its recipients, page by page. */
+/** The trace with all recipients, read page by page. */
 async function traceOf(client: ApiClient, id: string): Promise<Trace> {
   const path = `/mta/v1/messages/${encodeURIComponent(id)}`;
   const { next_cursor: first, ...trace } = await client.get(path);

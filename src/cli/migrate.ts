@@ -1,4 +1,7 @@
-/** `hikyaku migrate`: brings the store to this program's schema, forward only; nodes of the version before may still run. */
+/**
+ * `hikyaku migrate`: migrates the store to this program's schema version. There is no way back to an older
+ * version. Nodes of the previous program version may keep running.
+ */
 import { loadConfig } from '../config/config.ts';
 import { migrateStore } from '../stores.ts';
 import { withProgress } from './progress.ts';

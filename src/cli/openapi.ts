@@ -1,4 +1,4 @@
-/** `hikyaku openapi`: prints a document of the running service's API. */
+/** `hikyaku openapi`: prints an OpenAPI document of the running service. */
 import { loadConfig } from '../config/config.ts';
 import { type CommandContext, UsageError } from './usage.ts';
 
@@ -10,7 +10,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   const response = await fetch(`${url}/${name}/v1/openapi.json`).catch(
     (error: { cause?: { code?: string } }) => {
       throw new Error(
-        `no service answers at ${url} (HIKYAKU_PUBLIC_URL): ${error.cause?.code ?? String(error)}; the document is the running service's`,
+        `no service answers at ${url} (HIKYAKU_PUBLIC_URL): ${error.cause?.code ?? String(error)}; only a running service has the document`,
       );
     },
   );

@@ -97,7 +97,7 @@ test('an id cannot leave its place in the path', () => {
 });
 const wrong: Record<string, [[string, string | true][], string[], RegExp]> = {
   'an unknown flag': [[['nmae', 'x']], [ID], /has no --nmae; it has --name --owner/],
-  'no id': [[], [], /takes id, 0 given/],
+  'no id': [[], [], /takes id, but 0 were given/],
   'a number that is none': [[['left.size', 'x']], [ID], /--left\.size: expected integer/],
   'JSON that is none': [[['extra', '{']], [ID], /--extra: expected JSON/],
   'a flag without its value': [[['name', true]], [ID], /--name needs a value/],
@@ -113,7 +113,7 @@ test('an operation describes itself', () => {
   for (const part of [
     'a.things.replace <id>',
     'PUT /a/v1/things/{id}',
-    '--name  string, needed',
+    '--name  string, required',
     '--count  integer | null',
     '--if-match',
   ])

@@ -1,6 +1,7 @@
 /**
- * The operations of a service as its OpenAPI documents describe them, and how arguments of a command line become a
- * request. Pure but for `loadOperations`. Fails with UsageError, which names the argument.
+ * Reads the operations of a service from its OpenAPI documents and turns command-line arguments into a
+ * request. All functions except `loadOperations` are pure. They fail with UsageError, which names the
+ * argument.
  */
 import type { ApiClient, ApiRequest } from './api-client.ts';
 import { UsageError } from './usage.ts';
@@ -11,7 +12,7 @@ export interface Field {
   /** As on the command line, without the dashes. */
   readonly name: string;
   readonly place: 'query' | 'header' | 'body';
-  /** Where it stands in the body, or the parameter's own name. */
+  /** The path to the field in the body, or the parameter's own name. */
   readonly at: readonly string[];
   readonly schema: Schema;
   readonly required: boolean;
@@ -28,7 +29,7 @@ export interface CliOperation {
   readonly body: Schema;
 }
 
-/** Those a key may call. */
+/** The operations that a key may call. */
 export async function loadOperations(client: ApiClient): Promise<CliOperation[]> {
   const documents = await Promise.all(
     ['iam', 'mta', 'edj'].map((service) => client.get(`/${service}/v1/openapi.json`)),
@@ -50,7 +51,7 @@ function operationOf(path: string, method: string, operation: Schema): CliOperat
       fields.push({ name: flagOf(name), place, at: [name], schema, required: required === true });
   }
   fields.push(...bodyFields(content?.schema));
-  // What is needed first; what nearly every operation has last.
+  // Required fields first; header fields, which nearly every operation has, last.
   const rank = ({ place, required }: Field) => (required ? 0 : place === 'header' ? 2 : 1);
   fields.sort((a, b) => rank(a) - rank(b));
   return {
@@ -66,11 +67,14 @@ function operationOf(path: string, method: string, operation: Schema): CliOperat
   };
 }
 const flagOf = (name: string) => name.toLowerCase().replaceAll('_', '-');
-/** A value that is the only one possible is no field: it is filled in. */
+/** A property with only one possible value is not a field: the value is filled in. */
 const onlyValue = (schema: Schema) =>
   schema.const ?? (schema.enum?.length === 1 ? schema.enum[0] : undefined);
 
-/** Fields of the body by name; those of an object within it by their own names where no other has them, else with its name before. */
+/**
+ * Fields of the body by name. A field of a nested object has its own name if that name is unique; otherwise
+ * the name of the object stands before it.
+ */
 function bodyFields(schema: Schema): Field[] {
   const all: Field[] = [];
   const visit = (at: readonly string[], of: Schema, needed: boolean) => {
@@ -93,17 +97,17 @@ function bodyFields(schema: Schema): Field[] {
 
 export interface Arguments {
   readonly ids: readonly string[];
-  /** By flag, in the order given; true stands for a flag without a value. */
+  /** By flag, in the given order; true stands for a flag without a value. */
   readonly flags: readonly (readonly [string, string | true])[];
   /** The whole body, given by --json. */
   readonly body: unknown;
 }
 
-/** The request the arguments mean. */
+/** Builds the request from the arguments. */
 export function requestOf(operation: CliOperation, given: Arguments, url: string): ApiRequest {
   if (given.ids.length !== operation.ids.length)
     throw new UsageError(
-      `${operation.id} takes ${operation.ids.length === 0 ? 'no ids' : operation.ids.join(' and ')}, ${given.ids.length} given`,
+      `${operation.id} takes ${operation.ids.length === 0 ? 'no ids' : operation.ids.join(' and ')}, but ${given.ids.length} were given`,
     );
   const query = new URLSearchParams();
   const headers: Record<string, string> = {};
@@ -139,7 +143,7 @@ export function requestOf(operation: CliOperation, given: Arguments, url: string
   };
 }
 
-/** Sets a value; further ones of a list are added to it. */
+/** Sets a value; if the field is a list, adds further values to it. */
 function put(body: Schema, at: readonly string[], value: unknown): void {
   let place = body;
   for (const name of at.slice(0, -1)) place = place[name] ??= {};
@@ -188,7 +192,7 @@ function parse(name: string, text: string): unknown {
     throw new UsageError(`--${name}: expected JSON`);
   }
 }
-/** An id becomes the URL that an example has in that place. */
+/** Turns an id into a URL, after the URL that an example has in the same place. */
 function linkTo(
   at: readonly string[],
   value: string,
@@ -211,7 +215,7 @@ export function describe(operation: CliOperation): string {
         (schema.anyOf ?? [schema]).flatMap((one: Schema) => one.enum ?? one.const ?? one.type ?? 'JSON'),
       ),
     ].join(' | ');
-    return `  --${name}  ${kind}${required ? ', needed' : ''}${schema.description === undefined ? '' : `: ${schema.description}`}`;
+    return `  --${name}  ${kind}${required ? ', required' : ''}${schema.description === undefined ? '' : `: ${schema.description}`}`;
   });
   const example = operation.examples[0];
   return [

@@ -1,18 +1,20 @@
 /**
- * How far a command has come, on stderr: a bar on a terminal, else a line every ten seconds. Invariants: only numbers
- * and the command's own words are shown; done, total, rate and time left fit 79 columns; a report costs nothing but a look at the clock unless something is due; a
- * command that is done before is silent; disposing takes the bar away. Where the loop stands still, reports alone draw.
+ * Shows the progress of a command on stderr: a bar on a terminal, otherwise one line every ten seconds.
+ * Invariants: it shows only numbers and the command's own words; done, total, rate and remaining time fit in
+ * 79 columns; a report costs only one look at the clock unless it is time to draw; a command that ends before
+ * the first drawing shows nothing; disposing removes the bar. While the event loop is blocked, only reports
+ * draw.
  */
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { Progress, Report, Watch } from '../runtime/report.ts';
 
 const BAR_MS = 200;
 const LINE_MS = 10_000;
-/** The rate is that of the last so many ms. */
+/** The rate is measured over the last so many ms. */
 const RATE_MS = 30_000;
 const BAR_WIDTH = 24;
 const LEAST_BAR_WIDTH = 8;
-/** Where nobody says how wide it is. */
+/** Used if the stream does not know its width. */
 const COLUMNS = 80;
 const MIB = 1024 * 1024;
 
@@ -29,7 +31,7 @@ interface Mark {
   readonly done: number;
 }
 
-/** `name` begins each line. */
+/** Each line begins with `name`. */
 export function showProgress(
   name: string,
   stream: ProgressStream = process.stderr,
@@ -49,7 +51,7 @@ export function showProgress(
   function draw(at: number): void {
     drawnAt = at;
     if (now === null) return;
-    // The last column is left free: some terminals break the line behind it.
+    // The last column stays empty: some terminals break the line after it.
     const columns = (isTerminal ? (stream.columns ?? COLUMNS) : COLUMNS) - 1;
     const text = fitting(columns, name, now, rateOf(now, at), (at - since) / 1000);
     marks = [...marks.filter((mark) => at - mark.at <= RATE_MS), { at, done: now.done }];
@@ -81,7 +83,9 @@ export function showProgress(
   };
 }
 
-/** Does something while it is shown how far it is; what else the command has to say comes behind it. */
+/**
+ * Runs a task while it shows the task's progress. Other output of the command comes after the bar is removed.
+ */
 export async function withProgress<T>(
   name: string,
   signal: AbortSignal,
@@ -91,7 +95,7 @@ export async function withProgress<T>(
   return await work({ report: progress.report, signal });
 }
 
-/** With its numbers in full where that fits, else rounded. */
+/** With full numbers if they fit, otherwise with rounded numbers. */
 function fitting(columns: number, name: string, now: Progress, rate: number | null, seconds: number): string {
   const full = `${name}: ${textOf(now, rate, seconds, whole)}`;
   return full.length <= columns ? full : `${name}: ${textOf(now, rate, seconds, rounded)}`;
@@ -112,7 +116,7 @@ function textOf(
     parts.push(`${spanOf((total - done) / rate)} left`);
   return parts.join(', ');
 }
-/** As wide as there is room; none where it would be a stub. */
+/** As wide as the space permits; no bar if it would be too short. */
 function barOf({ done, total }: Progress, columns: number): string {
   const width = Math.min(BAR_WIDTH, columns - '[] '.length);
   if (total === null || total === 0 || width < LEAST_BAR_WIDTH) return '';

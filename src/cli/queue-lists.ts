@@ -1,7 +1,8 @@
 /**
- * What `hikyaku queue` shows: lanes, waiting recipients, suspensions, what was done by hand. Read from the store, beside
- * the service. Invariants: at most `limit` are printed; where something is left out, stderr says so and with which
- * `--cursor` to go on; a walk that finds nothing shows how far it is, and ends when it is broken off.
+ * The lists of `hikyaku queue`: lanes, waiting recipients, suspensions, and the log of manual operations. The
+ * command reads them from the store; the service may keep running. Invariants: it prints at most `limit`
+ * items; if there are more, stderr says so and gives the `--cursor` to continue with; a search that finds
+ * nothing shows its progress and can be interrupted.
  */
 import { reasonOf } from '../delivery/reason.ts';
 import type { ProjectId } from '../runtime/ids.ts';
@@ -21,42 +22,42 @@ export interface QueueListOptions {
   readonly signal: AbortSignal;
 }
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** What the cursor of a list says; '' where it is not whole. */
+/** The content of a list's cursor; '' if the cursor is damaged. */
 function decoded(cursor: string): string {
   const octets = Buffer.from(cursor, 'base64url');
   return octets.toString('base64url') === cursor ? octets.toString('utf8') : '';
 }
-/** Whether a list has given the cursor. */
+/** For each list: whether the cursor belongs to it. */
 const CURSORS: Readonly<Record<QueueList, (cursor: string) => boolean>> = {
   list: (cursor) => ID.test(decoded(cursor).split(' ', 1)[0]!),
   show: isWaitingCursor,
   suspensions: (cursor) => ID.test(cursor),
   log: (cursor) => ID.test(decoded(cursor)),
 };
-/** What is shown, and what is not. */
+/** The shown items, and what is not shown. */
 interface Shown {
   readonly items: readonly object[];
-  /** null: they are shown as JSON. */
+  /** null if the items are shown as JSON. */
   readonly line: ((item: object) => string) | null;
   /** In words. */
   readonly leftOut: string;
-  /** null: nothing is left out. */
+  /** null if all items are shown. */
   readonly cursor: string | null;
 }
 const LISTS = { list: lanes, show: recipients, suspensions, log: operations } as const;
 export type QueueList = keyof typeof LISTS;
 export const isQueueList = (action: string): action is QueueList => Object.hasOwn(LISTS, action);
 
-/** Throws UsageError where the cursor is none of this list. */
+/** Throws UsageError if the cursor does not belong to this list. */
 export async function printQueueList(list: QueueList, options: QueueListOptions): Promise<void> {
   if (options.cursor !== null && !CURSORS[list](options.cursor))
     throw new UsageError(
-      `--cursor ${options.cursor} is damaged, or of another list: give what \`queue ${list}\` printed, or none to begin anew`,
+      `--cursor ${options.cursor} is damaged or belongs to another list: give the cursor that \`queue ${list}\` printed, or none to start from the beginning`,
     );
   const { items, line, leftOut, cursor } = await LISTS[list](options);
   if (options.json || line === null) process.stdout.write(`${JSON.stringify(items)}\n`);
   else for (const item of items) process.stdout.write(`${line(item)}\n`);
-  if (cursor !== null) process.stderr.write(`left out: ${leftOut}; go on with --cursor ${cursor}\n`);
+  if (cursor !== null) process.stderr.write(`not shown: ${leftOut}; continue with --cursor ${cursor}\n`);
 }
 
 const count = (n: number) => n.toLocaleString('en');
@@ -107,9 +108,7 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
     await new Promise<void>((resolve) => setImmediate(resolve));
   } while (cursor !== null && found.length < limit);
   const leftOut = (of: string) =>
-    isLookedThrough(filter)
-      ? `what follows; ${count(looked)}${of} were looked at`
-      : `what follows${of && `,${of}`}`;
+    isLookedThrough(filter) ? `the rest; ${count(looked)}${of} were read` : `the rest${of}`;
   return {
     items: found.map(({ row, message }) => ({
       id: row.id,

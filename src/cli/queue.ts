@@ -1,4 +1,4 @@
-/** `hikyaku queue`: what waits and why, read from the store; changes are made by the running service. */
+/** `hikyaku queue`: shows what waits and why, read from the store. The running service makes changes. */
 import { toFilter } from '../api/mta-queues.ts';
 import { loadConfig } from '../config/config.ts';
 import { parseId } from '../runtime/ids.ts';
@@ -35,7 +35,7 @@ const OPTIONS = {
   cursor: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
-/** What tells recipients apart, and not the lanes they wait in. */
+/** Filters that apply to recipients, not to lanes. */
 const BY_RECIPIENT = new Set(['domain', 'sender', 'older-than', 'state']);
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -60,7 +60,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     throw new UsageError('--limit is a whole number');
   if (action === 'list' && Object.keys(options).some((name) => BY_RECIPIENT.has(name)))
     throw new UsageError(
-      `queue list shows lanes: ${[...BY_RECIPIENT].map((name) => `--${name}`).join(', ')} are for queue show`,
+      `queue list shows lanes: ${[...BY_RECIPIENT].map((name) => `--${name}`).join(', ')} work only with queue show`,
     );
   if (action === 'resume' && options.id === undefined)
     throw new UsageError('queue resume needs --id; `hikyaku queue suspensions` lists the ids');
@@ -103,13 +103,13 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       directory: config.dataDir,
       path: project === null ? '/queue' : `/queue?project=${project}`,
       request,
-      ended: 'the service ended before it had answered: look at `hikyaku queue log`',
+      ended: 'the service stopped before it answered: `hikyaku queue log` shows what it did',
       ...watch,
     }),
   );
   if (answer === null)
     throw new Error(
-      `no service runs on ${config.dataDir}: nothing was changed; start it (hikyaku serve), or name its directory with HIKYAKU_DATA_DIR`,
+      `no service runs with the data directory ${config.dataDir}: nothing was changed; start the service (hikyaku serve), or set HIKYAKU_DATA_DIR to its data directory`,
     );
   if (answer.status !== 200) {
     process.stderr.write(`${detailOf(answer)}\n`);

@@ -1,6 +1,7 @@
 /**
- * Whether the service of this configuration takes mail: exit status 0 where it answers /readyz with 200, 1 where it does
- * not or is silent for 3 s. For health checks on the same machine: loopback only, where no certificate needs to be believed.
+ * Tells whether the service of this configuration accepts mail. The exit status is 0 if /readyz answers with
+ * 200, and 1 if it answers otherwise or does not answer within 3 s. It is for health checks on the same
+ * machine: it connects to the service's own address and checks no certificate.
  */
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
@@ -12,7 +13,7 @@ const SILENCE_MS = 3000;
 export const run: Command['run'] = async (args, { env, signal }) => {
   parseOptions(args, {});
   const { httpListen, tls, trustedProxies } = loadConfig(env);
-  // A wildcard address is reached by loopback.
+  // A service on a wildcard address is reached by loopback.
   const host =
     httpListen.host === '0.0.0.0' ? '127.0.0.1' : httpListen.host === '::' ? '::1' : httpListen.host;
   const encrypted = tls !== null && trustedProxies.length === 0;

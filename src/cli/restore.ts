@@ -1,6 +1,7 @@
 /**
- * `hikyaku restore FILE`: a backup becomes the store of this configuration; no service may run on it. The key is put in
- * place where the backup holds it; a key that is here already and is another one is never lost: it is kept beside.
+ * `hikyaku restore FILE`: replaces the store of this configuration with a backup. No service may run on the
+ * store. If the backup contains the secret key, restore puts the key in place. A different key that is
+ * already here is never lost: it keeps its octets under another name.
  */
 import {
   closeSync,
@@ -20,10 +21,13 @@ import { withProgress } from './progress.ts';
 import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
-/** What became of the secret key: put in place, the right one already here, none here, another one here. */
+/**
+ * What happened to the secret key. restored: put in place; same: the right key was already here; missing:
+ * there is no key; different: another key is here.
+ */
 type KeyOutcome = 'restored' | 'same' | 'missing' | 'different';
 
-const UNREADABLE = 'DKIM keys and hook secrets cannot be read, and static keys are not recognised';
+const UNREADABLE = 'the service cannot read DKIM keys and hook secrets and does not recognise static keys';
 
 export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, {
@@ -49,18 +53,18 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
           }
           if (!force)
             throw new Error(
-              `the secret key here is not the one of this backup: ${UNREADABLE}; --force restores all the same`,
+              `the secret key of this configuration is not the key of this backup; with it, ${UNREADABLE}; --force restores anyway`,
             );
           key.outcome = 'different';
           return () => {};
         }
         if (present?.from === 'environment')
           throw new Error(
-            'HIKYAKU_SECRET_KEY is not the key of this backup, which holds its own: unset it, or set it to that one',
+            'HIKYAKU_SECRET_KEY is not the key of this backup, and the backup contains its key: unset the variable, or set it to that key',
           );
         if (present !== null && !force)
           throw new Error(
-            `${secretKeyPath(config)} is not the key of this backup; --force keeps it beside and puts the backup's in its place`,
+            `${secretKeyPath(config)} is not the key of this backup; with --force, restore renames that file and puts the backup's key in its place`,
           );
         key.outcome = 'restored';
         return () => placeKey(config, secretKey);
@@ -81,19 +85,27 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     );
   if (key.outcome === 'missing')
     process.stderr.write(
-      `There is no secret key here. Before the first start set HIKYAKU_SECRET_KEY or put the old one at ${secretKeyPath(config)} (mode 0600): the service would make a new one, with which ${UNREADABLE}.\n`,
+      `There is no secret key. Before the first start, set HIKYAKU_SECRET_KEY to the old key or put the old key at ${secretKeyPath(config)} (mode 0600). Otherwise the service makes a new key; with a new key, ${UNREADABLE}.\n`,
     );
   if (key.outcome === 'different')
-    process.stderr.write(`The secret key here is another one: ${UNREADABLE}.\n`);
-  process.stderr.write('What was delivered after the backup was taken is delivered again.\n');
+    process.stderr.write(
+      `The secret key of this configuration is not the key of this backup. With it, ${UNREADABLE}.\n`,
+    );
+  process.stderr.write(
+    'The service will deliver again the waiting mail that was delivered after the backup was taken.\n',
+  );
   return 0;
 }
 
-/** Synced and under its name in one step; the key that was there keeps its octets under another name. */
+/**
+ * Writes and syncs the key, then renames it into place in one step. A key that was there before gets another
+ * name.
+ */
 function placeKey(config: Config, key: Buffer): void {
   const path = secretKeyPath(config);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  // A second name for the old octets: at no moment is there no key, which a start would answer by making one.
+  // A hard link gives the old key a second name. So there is a key at every moment; without one, a start of
+  // the service would make a new key.
   if (existsSync(path)) linkSync(path, `${path}.replaced-${systemClock.now()}`);
   const partial = `${path}.restoring`;
   rmSync(partial, { force: true });

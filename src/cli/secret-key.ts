@@ -1,4 +1,4 @@
-/** The secret key as `backup` and `restore` see it: what there is, and a name for it that gives nothing away. */
+/** The secret key for `backup` and `restore`: where it is, and an id for it that reveals nothing about it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
@@ -12,13 +12,16 @@ export interface PresentKey {
 export function secretKeyPath(config: Config): string {
   return join(config.dataDir, SECRET_KEY_FILE);
 }
-/** The key the service would use, without making one; null where there is none. */
+/** The key that the service would use; null if there is none. Never makes a key. */
 export function presentKey(config: Config): PresentKey | null {
   if (config.secretKey !== null) return { key: config.secretKey, from: 'environment' };
   const path = secretKeyPath(config);
   return existsSync(path) ? { key: readFileSync(path), from: 'file' } : null;
 }
-/** The same for the same key; tells nothing about it. Throws RangeError where it has not 32 octets. */
+/**
+ * The same key always gives the same id; the id reveals nothing about the key. Throws RangeError if the key
+ * is not 32 octets long.
+ */
 export function keyIdOf(key: Buffer): string {
   return createSealer(key).mac('', 'key id').toString('hex').slice(0, 32);
 }

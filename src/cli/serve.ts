@@ -1,4 +1,7 @@
-/** `hikyaku serve`: the service until SIGINT or SIGTERM. On an empty embedded store it makes the sandbox project first. */
+/**
+ * `hikyaku serve`: runs the service until SIGINT or SIGTERM. If the embedded store is empty, it makes the
+ * sandbox project first.
+ */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasConsole } from '../api/console-files.ts';
@@ -30,25 +33,25 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   if (!hasConsole()) process.stderr.write(NO_CONSOLE);
   if (service.signInUrl !== null)
     process.stderr.write(
-      `\nNobody can sign in yet. The first owner begins here, once, within 24 hours (another link at every start):\n\n  ${service.signInUrl}\n\n`,
+      `\nNobody can sign in yet. The first owner signs in with this link (works once, within 24 hours; every start prints a new one):\n\n  ${service.signInUrl}\n\n`,
     );
   if (!stop.aborted) {
-    // The listeners keep the process alive; this wait only knows when to stop.
+    // The listeners keep the process alive; this promise only tells when to stop.
     await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
   }
   logger.info({}, 'stopping');
-  // Whoever watches over this process starts it anew: as a new member it is well again.
+  // The supervisor of this process restarts it after a failure; the new process joins as a new member.
   return fenced.signal.aborted ? 1 : 0;
 }
 
 const NO_CONSOLE = `
-The console is not built, so that nobody can sign in by it. In a checkout, \`npm ci\` (without --omit=dev) and \`npm start\`
-build it; the package brings it. The API and the commands work without it.
+The console is not built, so nobody can sign in to it. In a checkout, \`npm ci\` (without --omit=dev) and \`npm start\`
+build it. The package contains it. The API and the commands work without it.
 `;
-/** There while a sandbox was made whose first mail nobody was told of, since that start failed. */
+/** This file exists while the first mail of a new sandbox has not been shown, because the start failed. */
 const untoldFile = (config: Config) => join(config.dataDir, 'first-mail-untold');
 
-/** The sandbox of an empty embedded store, made before anything listens; null where there are projects. */
+/** Makes the sandbox in an empty embedded store, before anything listens; null if there are projects. */
 async function firstStart(config: Config): Promise<SetUp | null> {
   if (config.store.kind !== 'sqlite') return null;
   await using store = await openStore(config, silentLogger, true);
@@ -88,18 +91,19 @@ function welcome({ ready }: SetUp, service: RunningService): string {
   });
   const port = service.submissions.slice(service.submissions.lastIndexOf(':') + 1);
   return `The API's documents: ${base}/docs
-A sandbox project with the domain sandbox.test was made; its mail stays on this machine. A first mail to paste, by HTTP:
+The service made a sandbox project with the domain sandbox.test. Its mail stays on this machine. To send a first mail by
+HTTP, paste this:
 
 curl -sS -u '${id}:${secret}' -H 'Content-Type: application/json' -d '${body}' '${base}/mta/v1/tasks?is_sync=true'
 
-and by SMTP:
+To send one by SMTP, paste this:
 
 printf 'From: me@sandbox.test\\r\\nTo: you@sandbox.test\\r\\nSubject: First mail by SMTP\\r\\n\\r\\nHello!\\r\\n' | curl -sS -k --url smtps://127.0.0.1:${port} --user '${id}:${secret}' --mail-from me@sandbox.test --mail-rcpt you@sandbox.test -T -
 
-What arrived:
+To see what arrived:
 
   curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events?full=true'
 
-The key is shown only now; \`hikyaku bootstrap\` makes new ones.
+The key is shown only now. \`hikyaku bootstrap\` makes new keys.
 `;
 }

@@ -1,5 +1,7 @@
-/** Making a project with a domain ready to send and receive; used by `bootstrap` and by the sandbox of a first start. */
-
+/**
+ * Makes a project with a domain that is ready to send and receive. Used by `bootstrap` and for the sandbox of
+ * a first start.
+ */
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
 import { challengeRecord } from '../domains/ownership.ts';
 import { DEFAULT_ROTATION_DAYS } from '../domains/rotation.ts';
@@ -27,16 +29,16 @@ export interface SetupRequest {
   readonly project: string;
   readonly sandbox: boolean;
   readonly domain: Domain;
-  /** Ownership is taken as proved, our MX as seen, DKIM is on. */
+  /** Treats ownership as proved and our MX as seen, and enables DKIM. */
   readonly verified: boolean;
-  /** DKIM keys are published in the service's own zone (domains/delegation.ts). */
+  /** The service publishes the DKIM keys in its own zone (domains/delegation.ts). */
   readonly delegated: boolean;
   readonly role: string;
 }
 export interface SetUp {
   readonly project: Project;
   readonly owned: OwnedDomain;
-  /** null until the ownership is proved */
+  /** null until the ownership is proved. */
   readonly ready: {
     readonly domain: MtaDomain;
     readonly topic: Topic;
@@ -51,7 +53,9 @@ export interface SetUp {
   };
 }
 
-/** What is there is kept; a new key is made at each call. Throws ConflictError where another project has the domain. */
+/**
+ * Keeps what exists; makes a new key at each call. Throws ConflictError if another project has the domain.
+ */
 export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<SetUp> {
   const { read, transactor, random, clock, sealer } = deps;
   const now = clock.now();

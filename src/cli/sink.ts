@@ -1,4 +1,7 @@
-/** `hikyaku sink`: a recording SMTP server and HTTP hook for development. Takes everything, keeps at most 64 MiB. */
+/**
+ * `hikyaku sink`: a recording SMTP server and HTTP hook for development. It accepts everything and keeps at
+ * most 64 MiB.
+ */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isLoopback, parseHostPort } from '../config/config.ts';
@@ -19,7 +22,7 @@ interface Kept {
   readonly id: string;
   readonly json: string;
 }
-/** A list that forgets its oldest entries beyond 64 MiB. */
+/** A list that drops its oldest entries beyond 64 MiB. */
 function shelf() {
   const entries: Kept[] = [];
   const sum = { bytes: 0 };

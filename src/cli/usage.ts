@@ -1,36 +1,36 @@
-/** Wrong usage of a command: exit status 2, with the command's usage line. */
+/** Wrong usage of a command: the exit status is 2, and stderr shows the command's usage line. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 export class UsageError extends Error {
   override name = 'UsageError';
 }
-/** Why a command ends that was broken off by the user or the system; the reason of its signal. */
+/** The user or the system interrupted the command. This error is the reason of the command's signal. */
 export class BrokenOff extends Error {
   override name = 'BrokenOff';
-  /** As a shell tells it: 128 and the signal's number. */
+  /** The exit status, as shells define it: 128 plus the number of the signal. */
   readonly status: number;
   constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super(`broken off by ${signal}`);
+    super(`interrupted by ${signal}`);
     this.status = signal === 'SIGINT' ? 130 : 143;
   }
 }
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT and SIGTERM, with BrokenOff. */
+  /** SIGINT and SIGTERM abort it with BrokenOff. */
   readonly signal: AbortSignal;
 }
 export interface Command {
   readonly summary: string;
   readonly usage: string;
-  /** What it leaves where it is broken off. */
+  /** What remains if the command is interrupted. */
   readonly brokenOff?: string;
-  /** It answers `--help` itself. */
+  /** The command answers `--help` itself. */
   readonly helps?: true;
-  /** Returns the exit status. Rejects with the signal's reason where it breaks off. */
+  /** Returns the exit status. If it is interrupted, rejects with the signal's reason. */
   run(args: readonly string[], context: CommandContext): Promise<number>;
 }
 
-/** node:util's parseArgs, whose complaints become UsageError. */
+/** parseArgs of node:util; its errors become UsageError. */
 export function parseOptions<T extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: T,
@@ -41,7 +41,7 @@ export function parseOptions<T extends NonNullable<ParseArgsConfig['options']>>(
     throw new UsageError((error as Error).message);
   }
 }
-/** As parseOptions, with one file name among the arguments. */
+/** Like parseOptions, with exactly one file name among the arguments. */
 export function parseFileAndOptions<T extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: T,
@@ -53,10 +53,10 @@ export function parseFileAndOptions<T extends NonNullable<ParseArgsConfig['optio
     throw new UsageError((error as Error).message);
   }
   const [file, ...more] = parsed.positionals;
-  if (file === undefined || more.length > 0) throw new UsageError('one file is needed');
+  if (file === undefined || more.length > 0) throw new UsageError('exactly one file name is needed');
   return { file, options: parsed.values };
 }
-/** As parseOptions, with words among the arguments. */
+/** Like parseOptions, with any number of words among the arguments. */
 export function parseWordsAndOptions<T extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: T,

@@ -1,4 +1,7 @@
-/** `hikyaku zone`: the DNS records the operator publishes for the service itself, ready for a zone file. */
+/**
+ * `hikyaku zone`: prints the DNS records that the operator publishes for the service itself, ready for a zone
+ * file.
+ */
 
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -11,7 +14,7 @@ export interface ZoneRecord {
   readonly value: string;
 }
 
-/** Name under which an address is looked up in reverse (RFC 1035 §3.5, RFC 3596 §2.5). */
+/** The name for a reverse lookup of an address (RFC 1035 §3.5, RFC 3596 §2.5). */
 export function reverseName(address: string): string {
   if (isIP(address) === 4) return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
   const [head = '', tail] = address.split('::');
@@ -26,7 +29,7 @@ export function reverseName(address: string): string {
     .join('.')}.ip6.arpa`;
 }
 
-/** The operator's records for the hosts customers are told, at these addresses. */
+/** The operator's records for the hosts that customers see, with these addresses. */
 export function zoneRecords(
   config: Pick<Config, 'hostname' | 'submissionHost' | 'mxHosts' | 'spfInclude' | 'dkimZone'>,
   addresses: readonly string[],

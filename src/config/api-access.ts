@@ -1,6 +1,7 @@
 /**
- * How commands reach a running service: flags first, then the environment. Nothing else of the environment is looked
- * at, so that they work on a machine that runs no service. Fails with ConfigError; a secret is never repeated.
+ * How commands reach a running service: from flags first, then from the environment. Nothing else in the
+ * environment is read, so the commands also work on a machine that runs no service. Fails with ConfigError;
+ * the error never repeats a secret.
  */
 import { ConfigError } from './config.ts';
 import { VARIABLES, type VariableName } from './variables.ts';
@@ -8,7 +9,7 @@ import { VARIABLES, type VariableName } from './variables.ts';
 export interface ApiAccess {
   /** Without trailing slash. */
   readonly url: string;
-  /** null: no key was given. */
+  /** null if no key was given. */
   readonly key: { readonly id: string; readonly secret: string } | null;
 }
 export interface ApiAccessFlags {

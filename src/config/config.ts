@@ -1,7 +1,7 @@
 /**
- * The environment is read here and nowhere else, into one frozen, typed Config.
- * Fails with ConfigError, which lists every problem found, each naming its variable; values that may be secret are
- * never repeated.
+ * Reads the environment into one frozen, typed Config. No other module reads the environment. Fails with
+ * ConfigError, which lists every problem and names the variable of each. The error never repeats values that
+ * may be secret.
  */
 
 import { isIP } from 'node:net';
@@ -27,13 +27,13 @@ export interface RouteConfig {
   readonly target: RouteTarget;
 }
 export interface TrustedNetwork {
-  /** Address text; prefix length in bits. */
+  /** The address as text, and the prefix length in bits. */
   readonly address: string;
   readonly prefix: number;
   readonly apiClientId: string;
 }
 export interface SiteConnections {
-  /** Glob on the site's name. */
+  /** A glob pattern for the name of the site. */
   readonly pattern: string;
   readonly connections: number;
 }
@@ -45,33 +45,33 @@ export interface Config {
   readonly submissionHost: string;
   readonly mxHosts: readonly string[];
   readonly spfInclude: string;
-  /** Lower case; null: keys are not delegated, and there is no DNS server. */
+  /** Lower case. null if keys are not delegated; then there is no DNS server. */
   readonly dkimZone: string | null;
   readonly dnsListen: readonly HostPort[];
   /** Without trailing slash. */
   readonly publicUrl: string;
   readonly publicUrlGiven: boolean;
   readonly httpListen: HostPort;
-  /** Each an address or `address/prefix`. */
+  /** Each is an address or `address/prefix`. */
   readonly trustedProxies: readonly string[];
   readonly dataDir: string;
   readonly node: string;
   readonly mxListen: readonly HostPort[];
   /** Seconds. */
   readonly mxGreetingDelay: number;
-  /** From one network without AUTH; 0: no limit. */
+  /** From one network without AUTH; 0 means no limit. */
   readonly mxMessagesPerMinute: number;
   readonly mxRecipientsPerMinute: number;
   readonly submissionListen: readonly HostPort[];
   readonly submissionsListen: readonly HostPort[];
-  /** null: self-signed, made at first start */
+  /** null means self-signed, made at first start. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly tlsMinVersion: TlsVersion;
   readonly mxTlsMinVersion: TlsVersion;
   readonly secretKey: Buffer | null;
   readonly dnsServers: readonly string[];
   readonly routes: readonly RouteConfig[];
-  /** First match wins; the last one matches every site. */
+  /** The first match wins; the last entry matches every site. */
   readonly siteConnections: readonly SiteConnections[];
   readonly trustedNetworks: readonly TrustedNetwork[];
   readonly limitPerMinute: number;
@@ -105,7 +105,7 @@ function distance(a: string, b: string): number {
 
 const HOST = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
-/** `host:port`, `[::1]:port`; null where it is neither. Port 0 asks for a free one. */
+/** Parses `host:port` or `[::1]:port`; null for anything else. Port 0 asks for a free port. */
 export function parseHostPort(text: string): HostPort | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
   if (match === null) return null;
@@ -121,7 +121,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   for (const name of Object.keys(env)) {
     if (!name.startsWith('HIKYAKU_') || name.startsWith('HIKYAKU_TEST_') || name in VARIABLES) continue;
     const nearest = Object.keys(VARIABLES).sort((a, b) => distance(name, a) - distance(name, b))[0]!;
-    problems.push(`${name}: there is no such setting; did you mean ${nearest}?`);
+    problems.push(`${name}: no such setting; did you mean ${nearest}?`);
   }
   const get = (name: keyof typeof VARIABLES): string | undefined => {
     const value = env[name]?.trim();
@@ -157,7 +157,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     );
   }
   const host = (text: string) => (HOST.test(text) ? text.toLowerCase() : null);
-  // Room for a selector and a name of ordinary length in front of it.
+  // The length limit leaves room for a selector and a domain name of usual length before the zone's name.
   const zoneName = (text: string) => (text.includes('.') && text.length <= 150 ? host(text) : null);
   const count = (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : null);
   const delay = (text: string) => (/^\d{1,2}$/.test(text) && Number(text) <= 30 ? Number(text) : null);
@@ -259,12 +259,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   };
   if (!isLoopback(config.httpListen.host) && config.tls === null && config.trustedProxies.length === 0) {
     problems.push(
-      'HIKYAKU_HTTP_LISTEN: plain HTTP beyond loopback is refused; set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY, or HIKYAKU_TRUSTED_PROXIES',
+      'HIKYAKU_HTTP_LISTEN: without TLS, HTTP may listen only on loopback; set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY, or HIKYAKU_TRUSTED_PROXIES',
     );
   }
   if (config.store.kind === 'postgres' && config.secretKey === null) {
     problems.push(
-      'HIKYAKU_SECRET_KEY: required with PostgreSQL, the same on every node: 32 octets in base64 or hex (openssl rand -base64 32)',
+      'HIKYAKU_SECRET_KEY: required with PostgreSQL and the same on every node: 32 octets in base64 or hex (openssl rand -base64 32)',
     );
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -275,7 +275,7 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** /0 would believe everyone, whoever connects; a zone is of no use in a list of proxies. */
+/** A network of /0 would trust every client, so it is refused. A zone id has no use in a list of proxies. */
 function parseProxy(text: string): string | null {
   const match = /^([0-9a-fA-F.:]+)(?:\/([1-9]\d{0,2}))?$/.exec(text);
   const family = match === null ? 0 : isIP(match[1]!);

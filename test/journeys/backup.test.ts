@@ -63,8 +63,8 @@ test('a backup under load, restored elsewhere: all that was queued when it began
   const during = mail.acked.size;
   await mail.stop();
   assert.equal(backup.status, 0, backup.stderr);
-  assert.match(backup.stderr, /secret key is inside/);
-  assert.doesNotMatch(backup.stderr, /copied without it/);
+  assert.match(backup.stderr, /contains the secret key/);
+  assert.doesNotMatch(backup.stderr, /copies the store itself/);
   assert.ok(service.log.some((line) => line.includes('the store was copied for a backup')));
   const metrics = await (await fetch(`http://${service.ready.http}/metrics`)).text();
   const wal = Number(/^hikyaku_store_wal_octets (\d+)$/m.exec(metrics)?.[1]);
@@ -113,7 +113,10 @@ test('backup and restore refuse what would lose something, and say what became o
   assert.equal((await hikyaku(['restore', file, file], service.env)).status, 2);
   const made = await hikyaku(['backup', file], service.env);
   assert.equal(made.status, 0, made.stderr);
-  assert.match(made.stderr, /not inside: without it DKIM keys and hook secrets cannot be read/);
+  assert.match(
+    made.stderr,
+    /not contain the secret key\. Without the key, the service cannot read DKIM keys/,
+  );
   assert.ok(!readFileSync(file).includes(key));
 
   const locked = await hikyaku(['restore', file, '--force'], service.env);
@@ -125,7 +128,7 @@ test('backup and restore refuse what would lose something, and say what became o
   const missing = await hikyaku(['restore', file, '--json'], env);
   assert.equal(missing.status, 0, missing.stderr);
   assert.equal(JSON.parse(missing.stdout).secret_key, 'missing');
-  assert.match(missing.stderr, /no secret key here/);
+  assert.match(missing.stderr, /There is no secret key\./);
   assert.ok(!existsSync(join(root, 'data', 'secret.key')));
   const there = await hikyaku(['restore', file], env);
   assert.equal(there.status, 1);
@@ -177,7 +180,7 @@ test('a backup that is broken off, killed, or left by its service is none, and t
   assert.deepEqual(await broken.ended, {
     status: 130,
     stdout: '',
-    stderr: 'hikyaku backup: broken off by SIGINT; no file was made\n',
+    stderr: 'hikyaku backup: interrupted by SIGINT; no file was made\n',
   });
   assert.deepEqual(readdirSync(root), []);
 
@@ -204,7 +207,7 @@ test('a backup that is broken off, killed, or left by its service is none, and t
   await service.kill();
   const { status, stderr } = await left.ended;
   assert.equal(status, 1, stderr);
-  assert.match(stderr, /the service ended before its store was copied/);
+  assert.match(stderr, /the service stopped before it had copied its store/);
   assert.ok(readFileSync(file).equals(kept), 'the one of before is untouched');
   assert.deepEqual(halves(root), []);
   rmSync(root, { recursive: true, force: true });

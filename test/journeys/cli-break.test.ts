@@ -39,7 +39,7 @@ test('backup and restore, broken off and repeated', async () => {
   assert.deepEqual(await backing.ended, {
     status: 130,
     stdout: '',
-    stderr: 'hikyaku backup: broken off by SIGINT; no file was made\n',
+    stderr: 'hikyaku backup: interrupted by SIGINT; no file was made\n',
   });
   assert.deepEqual([partials(), existsSync(backup)], [[], false]);
   const made = await hikyaku(['backup', backup], environment(data));
@@ -53,7 +53,7 @@ test('backup and restore, broken off and repeated', async () => {
   assert.deepEqual(await restoring.ended, {
     status: 130,
     stdout: '',
-    stderr: 'hikyaku restore: broken off by SIGINT; the store is as it was\n',
+    stderr: 'hikyaku restore: interrupted by SIGINT; the store is unchanged\n',
   });
   assert.ok(!existsSync(join(there, 'hikyaku.sqlite.restoring')));
   const projects = () => {
@@ -88,7 +88,7 @@ test('migrate, broken off and repeated', {
     status: 143,
     stdout: '',
     stderr:
-      'hikyaku migrate: broken off by SIGTERM; nothing is lost: the next start, or this command, goes on\n',
+      'hikyaku migrate: interrupted by SIGTERM; nothing is lost: the next start or the next `hikyaku migrate` continues\n',
   });
   holder.exec('ROLLBACK');
   holder.close();
@@ -104,7 +104,7 @@ test('export and import, broken off and repeated', async () => {
   assert.deepEqual(await exporting.ended, {
     status: 143,
     stdout: '',
-    stderr: 'hikyaku export: broken off by SIGTERM; no file was made, and the store is as it was\n',
+    stderr: 'hikyaku export: interrupted by SIGTERM; no file was made, and the store is unchanged\n',
   });
   assert.deepEqual([partials(), existsSync(file)], [[], false]);
   const killed = startHikyaku(['export', file], env);
@@ -147,7 +147,7 @@ test('export and import, broken off and repeated', async () => {
     assert.deepEqual(await importing.ended, {
       status: 130,
       stdout: '',
-      stderr: 'hikyaku import: broken off by SIGINT; the database is as empty as before\n',
+      stderr: 'hikyaku import: interrupted by SIGINT; the database is still empty\n',
     });
     const { rows } = await client.query(
       'SELECT (SELECT count(*) FROM project) + (SELECT count(*) FROM event) AS n',

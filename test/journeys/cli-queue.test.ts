@@ -64,7 +64,7 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
       const lines = stdout.trimEnd().split('\n');
       assert.ok(lines.length <= limit, `${lines.length} lines of ${limit}`);
       found.push(...lines);
-      const more = /^left out: .*; go on with --cursor (\S+)\n$/.exec(stderr);
+      const more = /^not shown: .*; continue with --cursor (\S+)\n$/.exec(stderr);
       if (more === null) {
         assert.equal(stderr, '');
         return found;
@@ -74,27 +74,30 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   };
   const five = await hikyaku(['queue', '--limit', '5'], env);
   assert.equal(five.stdout.trimEnd().split('\n').length, 5);
-  assert.match(five.stderr, /^left out: 295 of 300 lanes; go on with --cursor \S+\n$/);
+  assert.match(five.stderr, /^not shown: 295 of 300 lanes; continue with --cursor \S+\n$/);
   assert.equal(new Set(await walk('list', 120)).size, SITES);
   const shown = await hikyaku(['queue', 'show', '--limit', '5', '--json'], env);
   assert.equal(JSON.parse(shown.stdout).length, 5);
-  assert.match(shown.stderr, /^left out: what follows, of 6,000 recipients that wait; go on/);
+  assert.match(shown.stderr, /^not shown: the rest of 6,000 recipients that wait; continue/);
   assert.equal(new Set(await walk('show', 2500)).size, WAITING);
   for (const list of ['list', 'show', 'suspensions', 'log'])
     for (const cursor of ['garbage', Buffer.from('garbage').toString('base64url'), `${'0'.repeat(20)}!`]) {
       const refused = await hikyaku(['queue', list, '--cursor', cursor], env);
       assert.deepEqual([refused.status, refused.stdout], [2, ''], `${list} ${cursor}`);
-      assert.match(refused.stderr, /--cursor \S+ is damaged, or of another list/);
+      assert.match(refused.stderr, /--cursor \S+ is damaged or belongs to another list/);
     }
   const ofRecipients = await hikyaku(['queue', 'list', '--state', 'held'], env);
   assert.equal(ofRecipients.status, 2);
-  assert.match(ofRecipients.stderr, /queue list shows lanes: .*--state are for queue show/);
+  assert.match(ofRecipients.stderr, /queue list shows lanes: .*--state work only with queue show/);
   const nameless = await hikyaku(['queue', 'resume'], env);
   assert.equal(nameless.status, 2);
   assert.match(nameless.stderr, /queue resume needs --id; `hikyaku queue suspensions` lists the ids/);
   const alone = await hikyaku(['queue', 'cancel'], env);
   assert.equal(alone.status, 1);
-  assert.match(alone.stderr, /no service runs on .*: nothing was changed; start it/);
+  assert.match(
+    alone.stderr,
+    /no service runs with the data directory .*: nothing was changed; start the service/,
+  );
   const none = await hikyaku(['queue', 'show', '--sender', 'nobody@example.com', '--json'], env);
   assert.deepEqual([none.stdout, none.stderr], ['[]\n', '']);
 
@@ -108,7 +111,7 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   assert.deepEqual([status, stdout], [130, '']);
   assert.equal(
     stderr,
-    'hikyaku queue: broken off by SIGINT; what it had changed stays changed, and it may be run again\n',
+    'hikyaku queue: interrupted by SIGINT; what it has already changed stays changed; run it again to change the rest\n',
   );
   const [first] = await eventually('what was done is recorded', async () => {
     const { items } = await beside.read.operations({ limit: 5, cursor: null }, null);

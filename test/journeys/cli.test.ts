@@ -229,8 +229,8 @@ describe('the commands', () => {
   test('wrong usage is 2 and names what is wrong; a refusal is 1; stdout stays empty', async () => {
     const wrong: [string[], RegExp][] = [
       [['api'], /--list/],
-      [['api', 'mta.domains.creates'], /there are .*mta\.domains\.create/],
-      [['api', 'mta.domains.get'], /takes id, 0 given/],
+      [['api', 'mta.domains.creates'], /similar names: .*mta\.domains\.create/],
+      [['api', 'mta.domains.get'], /takes id, but 0 were given/],
       [['api', 'edj.topics.create', '--nmae', 'x'], /has no --nmae; it has --name/],
       [['api', 'edj.topics.create', '--json', '{'], /--json/],
       [['api', 'edj.topics.list', '--json', '{}'], /takes no body/],

@@ -85,11 +85,11 @@ describe('a store', () => {
   const STANDS: Record<string, [string, RegExp]> = {
     'of an older program': [
       "UPDATE meta SET value = 10 WHERE key = 'version'",
-      /schema version 10; this program brings it to \d+ at the next start, or by `hikyaku migrate`/,
+      /schema version 10; this program migrates it to version \d+ at the next start or by `hikyaku migrate`/,
     ],
     'that is half in a new form': [
       "INSERT INTO meta VALUES ('moving', 11)",
-      /not all in that form: .* the next one goes on/,
+      /some rows are not migrated yet: .* the next one continues/,
     ],
   };
   for (const [which, [sql, said]] of Object.entries(STANDS))

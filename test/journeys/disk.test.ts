@@ -55,7 +55,7 @@ test('EIO: mail is refused for now, the service says so, and a restart finds wha
   assert.match(await submit(j, 'after@out.test'), /^451/);
   const ready = await fetch(`http://${j.service.ready.http}/readyz`);
   assert.equal(ready.status, 503);
-  assert.match(await ready.text(), /takes no writes/);
+  assert.match(await ready.text(), /accepts no writes/);
   await j.service.kill();
   await using again = await startService(
     { HIKYAKU_ROUTES: j.service.env['HIKYAKU_ROUTES']!, HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true' },

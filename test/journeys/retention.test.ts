@@ -81,7 +81,7 @@ test('operators are told what is over and still there: by the API, by doctor', a
     late: false,
     round: null,
   });
-  assert.deepEqual(await doctor(), ['ok', 'nothing is kept beyond its time']);
+  assert.deepEqual(await doctor(), ['ok', 'no message is kept beyond its retention time']);
 
   await using beside = await openSqliteStore({
     directory: service.directory,
@@ -100,5 +100,5 @@ test('operators are told what is over and still there: by the API, by doctor', a
   );
   const [status, detail] = await doctor();
   assert.equal(status, 'warning');
-  assert.match(detail, /^1 messages or more are over, the oldest since /);
+  assert.match(detail, /^at least 1 messages are past their retention time, the oldest since /);
 });
