@@ -1,7 +1,8 @@
 /**
- * What a refusal means, from its reply: a small fixed vocabulary for events, rows and the suppression list. Pure.
- * The enhanced code is believed first (RFC 3463), then well-known phrases (many servers answer 550 5.7.1 to
- * everything, or no enhanced code at all), then the basic code. Text is cut first, so matching is bounded.
+ * Classifies a refusal by its reply. The classes are a small fixed vocabulary for events, rows and the
+ * suppression list. Pure. It first trusts a specific enhanced code (RFC 3463), then well-known phrases (many
+ * servers answer 550 5.7.1 to everything, or send no enhanced code), then the basic code. It cuts the text
+ * first, so the cost of matching is bounded.
  */
 export interface RefusalReply {
   readonly code: number;
@@ -29,7 +30,10 @@ export type Classification =
   | 'protocol'
   | 'undetermined';
 
-/** Phrases in order: the first that matches decides. All without nested repetition: linear on any text. */
+/**
+ * Phrases in order: the first match decides. No pattern has nested repetition, so matching is linear for any
+ * text.
+ */
 const PHRASES: readonly (readonly [RegExp, Classification])[] = [
   [/greylist|graylist|gr[ae]y-list/i, 'greylisted'],
   [
@@ -58,7 +62,7 @@ const PHRASES: readonly (readonly [RegExp, Classification])[] = [
   [/relay(?:ing)? (?:access )?(?:denied|not permitted)|policy/i, 'policy'],
 ];
 
-/** RFC 3463 subject and detail, as far as they say something by themselves. */
+/** RFC 3463 subject and detail codes that are specific enough by themselves. */
 const DETAILS: Readonly<Record<string, Classification>> = {
   '1.1': 'no-such-recipient',
   '1.2': 'no-such-domain',
@@ -104,7 +108,8 @@ const DETAILS: Readonly<Record<string, Classification>> = {
 export function classifyReply({ code, enhanced, text }: RefusalReply): Classification {
   const detail = enhanced === null ? undefined : DETAILS[enhanced.slice(2)];
   if (detail !== undefined && detail !== 'protocol') {
-    // 5.1.1 is said for blocks, too, and 4.2.1 and 4.7.1 for greylisting: a plain phrase is the better witness.
+    // Servers also use 5.1.1 for blocks, and 4.2.1 and 4.7.1 for greylisting, so a clear phrase decides
+    // first.
     const said = phrase(text);
     if (said === 'greylisted' || (detail === 'mailbox-disabled' && said !== null)) return said;
     return detail;
@@ -119,13 +124,13 @@ export function classifyReply({ code, enhanced, text }: RefusalReply): Classific
   return 'undetermined';
 }
 
-/** The meaning of an RFC 3463 status alone (our own verdicts, DSN fields). */
+/** The meaning of an RFC 3463 status without a reply (our own results, DSN fields). */
 export function classifyStatus(status: string): Classification {
   const detail = DETAILS[status.slice(2)];
   return detail ?? (status.slice(2).startsWith('7.') ? 'policy' : 'undetermined');
 }
 
-/** The address itself is dead: writing to it again only harms the sender. */
+/** The address does not exist: more mail to it only harms the sender's reputation. */
 export function isDeadAddress(classification: Classification): boolean {
   return classification === 'no-such-recipient' || classification === 'no-such-domain';
 }

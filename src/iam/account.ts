@@ -1,7 +1,8 @@
 /**
- * What members do to their own account: password, one-time codes, passkeys, recovery codes. Invariants: a change of the
- * password ends all other sessions; a second factor remains as long as the account is in use; what was missing and is set
- * now leads on, to being signed in where the password was proved or set on the way, else to the second factor.
+ * What members do to their own account: password, one-time codes, passkeys, recovery codes. Invariants: a
+ * password change ends all other sessions; an account in use always keeps a second factor; when a member sets
+ * the last missing part, the session moves on: to signed in if the password was proved or set in this
+ * session, otherwise to the second factor.
  */
 import type { Resources } from '../contract/resources/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -25,10 +26,10 @@ export interface AccountDeps {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
-  /** Shown in the apps that make one-time codes. */
+  /** The name that apps for one-time codes show. */
   readonly issuer: string;
 }
-/** A member at work: the session stands for him. */
+/** A member who acts on the own account; the session proves who it is. */
 export interface Self {
   readonly member: Member;
   readonly session: Session;
@@ -41,17 +42,17 @@ export type Registered =
 export const MOST_PASSKEYS = 20;
 
 export interface Account {
-  /** `current` is asked for where there is a password and the session is signed in. */
+  /** `current` is required if the member has a password and the session is signed in. */
   setPassword(self: Self, current: string | null, next: string): Promise<Attempted<Begun>>;
   beginTotp(self: Self): Promise<{ secret: string; uri: string }>;
-  /** null: the code does not belong to the secret that was begun with. */
+  /** null if the code does not match the secret of this setup. */
   confirmTotp(self: Self, code: string): Promise<Begun | null>;
-  /** false: nothing else would remain, or there is none. */
+  /** false if it is the last second factor, or if there are no one-time codes. */
   deleteTotp(self: Self): Promise<boolean>;
-  /** null: passkeys cannot be used here. */
+  /** null if passkeys cannot be used here. */
   passkeyOptions(self: Self): Promise<Resources['PasskeyCreation'] | null>;
   addPasskey(self: Self, name: string, response: AuthenticatorAnswer): Promise<Registered>;
-  /** 'last': nothing else would remain. */
+  /** 'last': it is the last second factor. */
   deletePasskey(self: Self, id: PasskeyId): Promise<'ok' | 'unknown' | 'last'>;
   newRecoveryCodes(self: Self): Promise<readonly string[]>;
 }
@@ -61,7 +62,7 @@ export function createAccount(deps: AccountDeps): Account {
   const write = (record: (tx: PeopleTx) => void) => transactor.transact(INSTANCE, record);
   const next = ({ member, origin }: Self, state: SessionState) =>
     newSession({ random, now: clock.now() }, member.id, state, origin);
-  /** Once a second factor is there: signed in where the password is there as well. */
+  /** The state after a second factor is set: signed in if the password is set as well. */
   const afterFactor = ({ session, member }: Self): SessionState =>
     session.state === 'set_up' && member.password === null ? 'set_up' : 'signed_in';
 

@@ -1,18 +1,19 @@
 /**
- * How often one may try to sign in and fail. Three kinds of caps, counted in the store for all nodes and beyond a restart:
- *
- * - of where it comes from: an address (an IPv6 /64) 10 a minute and 50 a day, wider networks more;
- * - of what is guessed at from there: 20 an hour; a second factor 20 an hour from everywhere together;
- * - of what is guessed at from everywhere: beyond 20 an hour strangers are judged one every three seconds.
- *
- * Who signed in from there by that name in the last 24 h is no stranger: only the 10 a minute of the address hold for it,
- * of which three are kept for those who are known, and no restart forgets it. After three failures in an hour it is a
- * stranger again.
- *
- * Invariants: attempts from an address are judged one after the other; a stranger's is written down as a failure before
- * it is judged, and taken back where it was right, so that what is tried at once, on whichever node, is counted together;
- * a name that somebody typed is kept as a keyed hash; what waits in memory is bounded. Rejects where the store does,
- * but for who is known: the right secret lets him in while nothing can be written.
+ * Limits failed sign-in attempts. There are three kinds of caps. The store counts them, so they hold for all
+ * nodes and survive a restart:
+ * - by origin: an address (an IPv6 /64) may fail 10 times a minute and 50 times a day; wider networks may
+ *   fail more often;
+ * - by name and origin: 20 failures an hour; for a second factor, 20 an hour from all origins together;
+ * - by name, from all origins: after 20 failures an hour, one attempt of a stranger is judged every three
+ *   seconds.
+ * An origin that signed in under the name within the last 24 h is known; all others are strangers. For a
+ * known origin only the cap of 10 a minute applies; three of the 10 are reserved for known origins. A restart
+ * does not forget known origins. After three failures in an hour, a known origin is a stranger again.
+ * Invariants: attempts from one address are judged one after the other. A stranger's attempt is stored as a
+ * failure before it is judged, and taken back if it was right; so simultaneous attempts on all nodes are
+ * counted together. A typed name is stored as a keyed hash. The number of attempts that wait in memory is
+ * bounded. Rejects if the store does, except for known origins: with the right secret they can sign in while
+ * the store accepts no writes.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { PerWidth, Prefix } from '../runtime/prefixes.ts';
@@ -24,25 +25,25 @@ import { createPace } from './pace.ts';
 
 /** Attempts by scope, in the store. Times are wall ms. */
 export interface AttemptLog {
-  /** When the `nth` newest failure of the scope was (1: the newest); null: there are not so many. */
+  /** The time of the `nth` newest failure of the scope (1 is the newest); null if there are fewer. */
   failure(scope: string, nth: number): Promise<number | null>;
-  /** When the scope last succeeded, to the hour; null: never. */
+  /** The time of the scope's last success, rounded to the hour; null if it never succeeded. */
   success(scope: string): Promise<number | null>;
-  /** One failure in each of the scopes, under the attempt's name. */
+  /** Stores one failure for each scope, under the attempt's name. */
   fail(scopes: readonly string[], at: number, attempt: string): Promise<void>;
-  /** Takes back the failure of that name, and notes a success in the scopes named. */
+  /** Takes back the failure of that name, and stores a success for the named scopes. */
   succeed(taken: FailureNote | null, scopes: readonly string[], at: number): Promise<void>;
 }
 export interface FailureNote {
   readonly scopes: readonly string[];
   readonly attempt: string;
 }
-/** Who tries what. */
+/** Who attempts what. */
 export interface Who {
   readonly address: string;
   /** A link's token names nobody. */
   readonly kind: 'key' | 'password' | 'factor' | 'link';
-  /** What is guessed at: a key's id, an e-mail address, a member; as typed, and of any length. */
+  /** The target of the guess: a key's id, an e-mail address or a member; as typed, and of any length. */
   readonly name: string;
 }
 export type Attempted<T> =
@@ -50,24 +51,24 @@ export type Attempted<T> =
   | { readonly kind: 'refused' }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number };
 export interface Attempts {
-  /** `judge`: what was proved, or null for a failure. Not called where too many have failed. */
+  /** `judge` returns what was proved, or null for a failure. It is not called after too many failures. */
   attempt<T>(who: Who, judge: () => Promise<T | null>): Promise<Attempted<T>>;
 }
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** Attempts older than this count nowhere. */
+/** Older attempts do not count anywhere. */
 export const ATTEMPTS_KEPT_MS = DAY;
-/** Kept, of the caps of a minute and a day, for those who signed in from there. */
+/** How many attempts of the caps per minute and per day are reserved for known origins. */
 const KEPT_FOR_KNOWN = 3;
 const A_MINUTE: PerWidth = { ipv4: 10, 'ipv4/26': 30, 'ipv4/21': 100, 'ipv6/64': 10, 'ipv6/48': 30 };
 const A_DAY: PerWidth = { ipv4: 50, 'ipv4/26': 200, 'ipv4/21': 1_000, 'ipv6/64': 50, 'ipv6/48': 200 };
-/** Of one name from one address; of a second factor from everywhere. */
+/** For one name from one address; for a second factor, from all origins. */
 const NAME_AN_HOUR = 20;
-/** Failures in an hour after which somebody known is a stranger again. */
+/** Failures in an hour after which a known origin is a stranger again. */
 const SLIPS = 3;
-/** Attempts that may wait for their turn at one address. */
+/** The most attempts that may wait for their turn at one address. */
 const MOST_WAITING = 100;
 const NOTE_EVERY_MS = HOUR;
 const MOST_REMEMBERED = 50_000;
@@ -77,13 +78,13 @@ interface Cap {
   readonly ms: number;
   readonly most: number;
 }
-/** The scopes an attempt is counted in. */
+/** The scopes that an attempt counts in. */
 interface Scopes {
   readonly prefixes: readonly Prefix[];
   readonly host: string;
-  /** The name from this address. */
+  /** The name, from this address. */
   readonly pair: string;
-  /** The name from everywhere. */
+  /** The name, from all origins. */
   readonly name: string;
 }
 
@@ -94,7 +95,7 @@ export function createAttempts(deps: {
   sealer: Pick<Sealer, 'mac'>;
 }): Attempts {
   const { log, clock, random, sealer } = deps;
-  /** When what is known last signed in, as far as this process saw it or had to ask. */
+  /** The last sign-in of known origins, as far as this process saw it or had to ask the store. */
   const successes = new Map<string, number>();
   const turns = new Map<string, { waiting: number; last: Promise<void> }>();
   const pace = createPace(clock, () => random.fraction());
@@ -124,7 +125,7 @@ export function createAttempts(deps: {
   }
   const isKnown = async (scopes: Scopes, now: number): Promise<boolean> =>
     (await succeeded(scopes.pair, now)) && !(await hasSlipped(scopes, now));
-  /** Whether a stranger tries what many have guessed at. */
+  /** Whether a stranger attempts a name with too many failures from all origins. */
   async function isAttacked(scopes: Scopes): Promise<boolean> {
     const now = clock.now();
     const at = await log.failure(scopes.name, NAME_AN_HOUR);
@@ -141,7 +142,10 @@ export function createAttempts(deps: {
     else if (!known) caps.push({ scope: pair, ms: HOUR, most: NAME_AN_HOUR });
     return caps;
   }
-  /** ms until there may be one more failure in all of them; `own`: failures that are this attempt's. */
+  /**
+   * ms until all caps permit one more failure. `own` is the number of failures that this attempt itself has
+   * stored.
+   */
   async function waitFor(caps: readonly Cap[], now: number, own: number): Promise<number> {
     const waits = await Promise.all(
       caps.map(async ({ scope, ms, most }) => {
@@ -151,7 +155,7 @@ export function createAttempts(deps: {
     );
     return Math.max(0, ...waits);
   }
-  /** Resolves when those before are done; null where too many wait. */
+  /** Resolves when the attempts before this one are done; null if too many wait. */
   async function turn(host: string): Promise<(() => void) | null> {
     const queue = turns.get(host) ?? { waiting: 0, last: Promise.resolve() };
     if (queue.waiting >= MOST_WAITING) return null;
@@ -168,7 +172,8 @@ export function createAttempts(deps: {
     };
   }
   async function standing(kind: Who['kind'], scopes: Scopes, now: number) {
-    // Nearly everybody is known: both questions at once, for others wait behind this one.
+    // Nearly all attempts come from known origins. Both queries run at once, because other attempts wait
+    // behind this one.
     if (await succeeded(scopes.pair, now)) {
       const caps = capsOf(scopes, kind, true, 0);
       const [slipped, wait] = await Promise.all([hasSlipped(scopes, now), waitFor(caps, now, 0)]);
@@ -178,7 +183,7 @@ export function createAttempts(deps: {
     const caps = capsOf(scopes, kind, false, kept);
     return { known: false, caps, wait: await waitFor(caps, now, 0) };
   }
-  /** ms a stranger has to come again in; 0: it is its turn. Who is over a cap waits in nobody's place. */
+  /** ms until a stranger may try again; 0 means now. An attempt over a cap takes no place in the queue. */
   async function slowed(kind: Who['kind'], scopes: Scopes): Promise<number> {
     const now = clock.now();
     const { wait } = await standing(kind, scopes, now);
@@ -186,7 +191,10 @@ export function createAttempts(deps: {
     const failed = await log.failure(scopes.pair, 1);
     return pace.turn(scopes.name, scopes.host, failed !== null && failed > now - HOUR);
   }
-  /** That somebody known was here again. A store that takes no writes keeps nobody out: the next time it is tried anew. */
+  /**
+   * Stores that a known origin signed in again. If the store accepts no writes, the sign-in still succeeds;
+   * the next sign-in tries again to store it.
+   */
   async function noted(scopes: readonly string[], now: number): Promise<boolean> {
     try {
       await log.succeed(null, scopes, now);
@@ -209,7 +217,7 @@ export function createAttempts(deps: {
     const fail = () => log.fail(counted, now, attempt);
     if (!known) {
       await fail();
-      // What other nodes wrote down meanwhile counts as well.
+      // Failures that other nodes stored in the meantime count as well.
       const late = await waitFor(caps, now, 1);
       if (late > 0) {
         await log.succeed({ scopes: counted, attempt }, [], now);

@@ -1,6 +1,7 @@
 /**
- * Who is calling: key id and secret to a principal. An unknown id takes the same path as a known one; how often one may
- * fail says iam/attempts.ts. A key of a closed project is refused like a wrong one. Rejects where the store does.
+ * Authenticates a caller: turns a key id and a secret into a principal. An unknown id takes the same path as
+ * a known one. iam/attempts.ts limits failures. A key of a closed project is refused like a wrong key.
+ * Rejects if the store does.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { StaticKeyId } from '../runtime/ids.ts';
@@ -13,7 +14,7 @@ import type { ClientOwner, IamReader, Principal, StaticKey } from './types.ts';
 
 export type Authentication =
   | { readonly kind: 'ok'; readonly principal: Principal }
-  /** `key`: whose id was given; null where it is no key's. */
+  /** `key` is the key whose id was given; null if no key has that id. */
   | { readonly kind: 'refused'; readonly key: StaticKeyId | null }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number };
 export interface Authenticator {
@@ -21,7 +22,7 @@ export interface Authenticator {
 }
 
 const DAY = 24 * 3_600_000;
-/** A key's last use is written down this often, at most. */
+/** A key's last use is stored at most once in this time. */
 const NOTE_EVERY_MS = 3_600_000;
 const MOST_NOTED = 50_000;
 const NO_KEY = { keyedHash: Buffer.alloc(32) };
@@ -40,7 +41,7 @@ export function createAuthenticator(deps: {
   attempts: Attempts;
   sealer: Sealer;
   clock: Clock;
-  /** Notes the day on which a key was used. Not waited for; its failures are its own. */
+  /** Stores the day on which a key was used. The caller does not wait for it; it handles its own errors. */
   noteUse?: (key: StaticKey, day: number) => void;
 }): Authenticator {
   const { iam, sealer, clock, attempts, noteUse = () => {} } = deps;

@@ -1,3 +1,3 @@
-/** Closed projects: for how long what they have stays, and why their queue is held. */
+/** Closed projects: how long their data remains, and why their queue is held. */
 export const CLOSED_MS = 30 * 24 * 3_600_000;
 export const CLOSED_REASON = 'the project is closed';

@@ -1,9 +1,12 @@
-/** E-mail addresses of members: one mailbox each, in lower case, the domain as A-label, so that each has one form. */
+/**
+ * Members' e-mail addresses. Each is one mailbox, in lower case, with the domain as an A-label, so each
+ * address has exactly one form.
+ */
 import { parseAddress } from '../mail/address.ts';
 
 const LONGEST = 254;
 
-/** null: the text is no address. */
+/** null if the text is not an e-mail address. */
 export function memberEmail(text: string): string | null {
   const address = parseAddress(text.trim());
   const email = address?.wire.toLowerCase() ?? null;

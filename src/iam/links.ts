@@ -1,8 +1,9 @@
 /**
- * One-time links: for the first owner, for who was invited, for who has to begin anew. The token stands in the URL's
- * fragment, which no server and no log sees; the store has its hash. Invariants: a link is taken once, by the write that
- * makes the session; it leads to nothing but setting a password and a second factor; no link opens an account that
- * another project relies on. Whoever can sign in already accepts an invitation signed in.
+ * One-time links: for the first owner, for invited people, and for members who must sign in again from the
+ * start. The token is in the URL's fragment, which no server and no log sees; the store has only its hash.
+ * Invariants: a link works once, and the write that takes it creates the session; a link only permits setting
+ * a password and a second factor; no link opens an account that another project relies on. A member who can
+ * already sign in must sign in to accept an invitation.
  */
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE, type MemberId } from '../runtime/ids.ts';
@@ -21,10 +22,10 @@ export interface LinkDeps {
   readonly transactor: Transactor<PeopleTx>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Told who comes in, before anything is written. */
+  /** Called with the member before anything is written. */
   readonly found?: (member: Member) => void;
 }
-/** What a new member says of themselves; kept where there is none yet. */
+/** What a new member enters about themselves; it is stored only if the member has none yet. */
 export interface Introduction {
   readonly email?: string;
   readonly name?: string;
@@ -32,11 +33,11 @@ export interface Introduction {
 }
 export type Opened =
   | { readonly kind: 'ok'; readonly begun: Begun; readonly member: Member }
-  /** Unknown, used, or too old. */
+  /** Unknown, used or expired. */
   | { readonly kind: 'gone' }
-  /** The link names nobody: who opens it says who they are. */
+  /** The link names nobody: the person who opens it enters an e-mail address. */
   | { readonly kind: 'email-needed' }
-  /** The address belongs to a member who can sign in. */
+  /** The address belongs to a member who can already sign in. */
   | { readonly kind: 'sign-in-first' };
 
 export const signInUrl = (publicUrl: string, token: string) => `${publicUrl}/#/link/${token}`;
@@ -57,7 +58,10 @@ export function newMember(
     createdAt: deps.now,
   };
 }
-/** Notes a link to the account (null: to the first one); the token is for whoever may have it. */
+/**
+ * Stores a link to the account (null: to the first account). Give the token only to the person who may use
+ * it.
+ */
 export function recordLink(
   tx: PeopleTx,
   { random, now }: { readonly random: Random; readonly now: number },
@@ -68,7 +72,7 @@ export function recordLink(
   tx.insertSignInLink({ hash: hashToken(token), memberId, createdAt: now, expiresAt: now + LINK_MS });
   return token;
 }
-/** A token for the first owner while nobody can sign in; null as soon as somebody can. */
+/** A token for the first owner while nobody can sign in; null once somebody can. */
 export async function offerOwnerLink({ read, transactor, clock, random }: LinkDeps): Promise<string | null> {
   if (await read.anyoneIsReady()) return null;
   const member = await read.firstOperator();
@@ -88,7 +92,9 @@ export async function firstProject(read: Pick<IamReader, 'projects'>): Promise<P
   return first;
 }
 
-/** What a token leads to. Throws ConflictError 'member.email' where a second first owner comes at once. */
+/**
+ * Opens what a token leads to. Throws ConflictError 'member.email' if two first owners come at the same time.
+ */
 export async function openLink(
   deps: LinkDeps,
   token: string,
@@ -109,7 +115,7 @@ export async function openLink(
     if (invitation === null || invitation.expiresAt <= clock.now()) return { kind: 'gone' };
     return await comeInvited(deps, invitation, about, origin);
   } catch (error) {
-    // Used meanwhile.
+    // Another request used the link in the meantime.
     if (error instanceof StaleError) return { kind: 'gone' };
     throw error;
   }
@@ -147,7 +153,7 @@ async function beginAnew(deps: LinkDeps, hash: string, id: MemberId, origin: Ori
   deps.found?.(member);
   await transactor.transact(INSTANCE, (tx) => {
     tx.takeSignInLink(hash);
-    // A password that was not proved now is worth nothing: it is set anew.
+    // A password that was not proved in this session is not trusted: it must be set again.
     tx.setPassword(id, null);
     tx.deleteSessions(id);
     tx.insertSession(begun.session);
@@ -186,7 +192,7 @@ async function comeInvited(
   }
   return { kind: 'ok', begun, member };
 }
-/** An account that nobody has begun to use, and that no other project and not the instance relies on. */
+/** Whether nobody has used the account yet, and neither another project nor the instance relies on it. */
 async function isOnlyOf(
   read: PeopleReader,
   member: Member,
@@ -201,7 +207,10 @@ export type Accepted =
   | { readonly kind: 'ok'; readonly invitation: Invitation }
   | { readonly kind: 'gone' }
   | { readonly kind: 'member-already' };
-/** By a member who is signed in; an invitation of someone else's address is not there. */
+/**
+ * Accepts an invitation for a signed-in member. If the invitation is for another address, the answer is as if
+ * it did not exist.
+ */
 export async function acceptInvitation(deps: LinkDeps, member: Member, token: string): Promise<Accepted> {
   const { read, transactor, clock } = deps;
   const invitation = await read.invitationByHash(hashToken(token));

@@ -1,7 +1,7 @@
 /**
- * Second factors that are typed: time-based codes (RFC 6238: SHA-1, 6 digits, 30 s, the step before and after taken, too)
- * and recovery codes. Secrets are sealed; of recovery codes a keyed hash is kept. That no code is taken twice is part of
- * the write that takes it (iam/people-types.ts).
+ * Second factors that people type: time-based codes (RFC 6238: SHA-1, 6 digits, 30 s; the steps before and
+ * after are accepted, too) and recovery codes. Secrets are stored sealed; recovery codes are stored as keyed
+ * hashes. The write that takes a code makes sure that no code is taken twice (iam/people-types.ts).
  */
 import { Secret, TOTP } from 'otpauth';
 import type { Random } from '../runtime/random.ts';
@@ -11,7 +11,7 @@ const PERIOD_S = 30;
 const WINDOW = 1;
 const SECRET_OCTETS = 20;
 export const RECOVERY_CODES = 10;
-/** Without what is easily misread: 0 and o, 1, i and l, u and v. */
+/** Without characters that are easy to confuse: 0 and o; 1, i and l; u and v. */
 const ALPHABET = '23456789abcdefghjkmnpqrstwxyz';
 const CODE_LENGTH = 12;
 
@@ -32,7 +32,7 @@ export function createTotp(
   const totp = new TOTP({ issuer, label: email, secret, period: PERIOD_S });
   return { sealed: deps.sealer.seal(octets, 'totp'), secret: secret.base32, uri: totp.toString() };
 }
-/** The step the code belongs to, or null where it is none of the three that are valid at `now`. */
+/** The time step of the code; null if the code matches none of the three steps valid at `now`. */
 export function totpStep(sealer: Sealer, sealed: Buffer, code: string, now: number): number | null {
   if (!/^\d{6}$/.test(code)) return null;
   const octets = sealer.open(sealed, 'totp');
@@ -41,11 +41,11 @@ export function totpStep(sealer: Sealer, sealed: Buffer, code: string, now: numb
   return delta === null ? null : Math.floor(now / 1000 / PERIOD_S) + delta;
 }
 
-/** What the code is kept as. Case, spaces and hyphens do not matter. */
+/** The stored form of the code. Case, spaces and hyphens do not matter. */
 export function recoveryHash(sealer: Sealer, code: string): Buffer {
   return sealer.mac(code.toLowerCase().replace(/[\s-]/g, ''), 'recovery-code');
 }
-/** Ten codes of about 58 bits each: to show once, and to keep. */
+/** Ten codes of about 58 bits each: the codes to show once, and the hashes to store. */
 export function createRecoveryCodes(deps: { readonly random: Random; readonly sealer: Sealer }): {
   readonly codes: readonly string[];
   readonly hashes: readonly Buffer[];
@@ -55,7 +55,7 @@ export function createRecoveryCodes(deps: { readonly random: Random; readonly se
   );
   return { codes, hashes: codes.map((code) => recoveryHash(deps.sealer, code)) };
 }
-/** Uniform: octets beyond the alphabet's largest multiple are thrown away. */
+/** Uniform: octets beyond the largest multiple of the alphabet's length are discarded. */
 function letters(random: Random, length: number): string {
   const bound = 256 - (256 % ALPHABET.length);
   let text = '';

@@ -1,13 +1,17 @@
 /**
- * Slows down what is guessed at from everywhere without locking anybody out: of one name, one is let through every
- * three seconds. Ten wait at most, one of an address, so that a crowd at one place does not keep others from waiting.
- * Who has not failed there by that name goes before those who have, and takes the place of the last of them where all
- * are taken: each guess after the first costs a crowd a new address.
+ * Slows down guessing from many addresses without locking anybody out: for one name, one attempt passes every
+ * three seconds. At most ten attempts wait, and one per address, so a crowd at one address cannot keep others
+ * from waiting. An address that has not failed with this name goes before those that have. If all places are
+ * taken, it takes the place of the last waiting address that has failed; if none has failed, a random draw
+ * decides. So each guess after the first costs the attacker a new address.
  */
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 export interface Pace {
-  /** Resolves with 0 when it is the caller's turn; with ms to wait where no place is left, or its own went to another. */
+  /**
+   * Resolves with 0 when it is the caller's turn. Resolves with the ms to wait if no place is free, or if
+   * another caller took this caller's place.
+   */
   turn(name: string, host: string, failedBefore: boolean): Promise<number>;
 }
 const EVERY_MS = 3_000;
@@ -21,18 +25,18 @@ interface Waiting {
   settle(ms: number): void;
 }
 interface Line {
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly waiting: Waiting[];
   /** Monotonic ms. */
   nextAt: number;
   timer: Timer | null;
 }
 
-/** `fraction`: uniform in [0, 1). */
+/** `fraction` returns a uniform number in [0, 1). */
 export function createPace(clock: Clock, fraction: () => number): Pace {
   const lines = new Map<string, Line>();
 
-  /** Lines nobody waits in, whose pause is over. */
+  /** Removes queues in which nobody waits and whose pause is over. */
   function forgetIdle(): void {
     for (const [name, { waiting, nextAt }] of lines)
       if (waiting.length === 0 && nextAt <= clock.monotonic()) lines.delete(name);

@@ -1,7 +1,8 @@
 /**
- * Passkeys (WebAuthn Level 3) as the second factor beside the password: the authenticator must have verified its user.
- * Invariants: a challenge is taken once, whatever comes of it; origin and host are those of the public URL. Fails with
- * PasskeyRefused where a response does not prove what it should; what it says is for people.
+ * Passkeys (WebAuthn Level 3) as the second factor next to the password. The authenticator must have verified
+ * its user. Invariants: a challenge is taken once, whatever the result; origin and host are those of the
+ * public URL. Fails with PasskeyRefused if a response does not prove what it should; the error's message is
+ * for people.
  */
 
 import { isIP } from 'node:net';
@@ -20,7 +21,10 @@ import type { Member, Passkey } from './people-types.ts';
 export class PasskeyRefused extends Error {
   override name = 'PasskeyRefused';
 }
-/** What an authenticator answered (WebAuthn Level 3 §5.1, as JSON), as it came: the library reads it, and refuses what is none. */
+/**
+ * An authenticator's answer (WebAuthn Level 3 §5.1, as JSON), unchanged: the library parses it and refuses
+ * invalid ones.
+ */
 export interface AuthenticatorAnswer {
   readonly id: string;
   readonly rawId: string;
@@ -29,7 +33,7 @@ export interface AuthenticatorAnswer {
 }
 
 export interface Ceremonies {
-  /** null: the public URL names an address, and passkeys belong to host names. */
+  /** null if the public URL has an IP address as its host: passkeys belong to host names. */
   readonly host: () => string | null;
   registration(
     member: Member,
@@ -42,7 +46,7 @@ export interface Ceremonies {
     challenge: string,
   ): Promise<Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports'>>;
   assertion(known: readonly Passkey[], challenge: Buffer): Promise<Resources['PasskeyRequest']>;
-  /** The new counter. Throws PasskeyRefused. */
+  /** Returns the new counter. Throws PasskeyRefused. */
   assert(response: AuthenticatorAnswer, challenge: string, passkey: Passkey): Promise<number>;
 }
 
@@ -50,7 +54,7 @@ const NAME = 'Hikyaku';
 const CHALLENGE_OCTETS = 32;
 export const newChallenge = (random: Random): Buffer => random.bytes(CHALLENGE_OCTETS);
 
-/** `publicUrl`: asked late, because the port may be known only then. */
+/** `publicUrl` is called late, because the port may be known only then. */
 export function createCeremonies(publicUrl: () => string): Ceremonies {
   const place = () => {
     const { hostname, origin } = new URL(publicUrl());
@@ -122,13 +126,13 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
   };
 }
 
-/** What a registration says of the ways to the authenticator: a list of names, where it is well. */
+/** The transports that a registration names; a valid registration has a list of names. */
 function transportsIn({ response }: AuthenticatorAnswer): readonly unknown[] {
   const { transports } = response as { transports?: unknown };
   return Array.isArray(transports) ? transports : [];
 }
 
-/** What the library finds wrong with a response it throws as plain errors; none of them is ours. */
+/** The library reports a bad response with plain errors. Our own code throws none of them. */
 async function refusing<T>(verify: () => Promise<T>): Promise<T> {
   try {
     return await verify();

@@ -1,7 +1,8 @@
 /**
- * Passwords: argon2id by OWASP's parameters (19 MiB, 2 passes, 1 lane), kept beside the hash in PHC form, so that they can
- * be raised later. Computed off the event loop, few at a time: a flood of sign-ins may not take the thread pool from
- * files and DNS. What is unknown is checked against a dummy hash and takes as long.
+ * Passwords are hashed with argon2id and OWASP's parameters (19 MiB, 2 passes, 1 lane). The parameters are
+ * stored with the hash in PHC form, so they can be raised later. Hashing runs off the event loop, a few at a
+ * time: many sign-ins must not take the whole thread pool from files and DNS. An unknown member's password is
+ * checked against a dummy hash and takes the same time.
  */
 import { argon2, timingSafeEqual } from 'node:crypto';
 import type { Random } from '../runtime/random.ts';
@@ -18,7 +19,7 @@ const AT_ONCE = 2;
 export const SHORTEST_PASSWORD = 10;
 export const LONGEST_PASSWORD = 1000;
 
-/** Those that every list of guesses begins with and that are long enough to be taken otherwise; without case and spaces. */
+/** Common passwords that are long enough to pass the length check; compared without case and spaces. */
 const COMMONEST: ReadonlySet<string> = new Set([
   '1234567890',
   '0123456789',
@@ -68,14 +69,14 @@ const COMMONEST: ReadonlySet<string> = new Set([
   'correcthorsebatterystaple',
 ]);
 
-/** Why the password is not taken, or null. */
+/** Why the password is not accepted, or null. */
 export function passwordComplaint(password: string, email: string): string | null {
   const length = [...password].length;
   if (length < SHORTEST_PASSWORD) return `must have at least ${SHORTEST_PASSWORD} characters`;
   if (length > LONGEST_PASSWORD) return `must have at most ${LONGEST_PASSWORD} characters`;
   const folded = password.normalize('NFKC').toLowerCase();
   const local = email.slice(0, email.lastIndexOf('@'));
-  // A name of one or two letters is in nearly everything.
+  // Nearly every password contains a name of one or two letters.
   if (local.length > 2 && folded.includes(local)) return 'must not hold the name of your e-mail address';
   if (COMMONEST.has(folded.replaceAll(' ', ''))) return 'is one of the commonest passwords';
   if (new Set(folded).size <= 2) return 'is the same few characters over and over';
@@ -84,7 +85,7 @@ export function passwordComplaint(password: string, email: string): string | nul
 
 export interface Passwords {
   hash(password: string): Promise<string>;
-  /** `encoded` null: takes as long, and is false. */
+  /** If `encoded` is null, takes the same time and returns false. */
   verify(encoded: string | null, password: string): Promise<boolean>;
 }
 
@@ -104,7 +105,7 @@ export function createPasswords(random: Random): Passwords {
         ),
       );
     } finally {
-      // Whoever waits takes the place over.
+      // The next waiting call takes this place.
       const next = waiting.shift();
       if (next === undefined) state.running -= 1;
       else next();
@@ -132,7 +133,7 @@ const base64 = (octets: Buffer) => octets.toString('base64').replaceAll('=', '')
 function encode({ memory, passes, parallelism }: Cost, salt: Buffer, tag: Buffer): string {
   return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`;
 }
-/** Throws where the store holds what was never written by `encode`. */
+/** Throws if the stored text was not written by `encode`. */
 function decode(encoded: string): { parameters: Cost; salt: Buffer; tag: Buffer } {
   const match = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/.exec(encoded);
   if (match === null) throw new Error('a stored password is not in a known form');

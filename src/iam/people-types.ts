@@ -1,7 +1,8 @@
 /**
- * People: members of the instance, how each signs in, and what each may in a project. Interfaces the store implements.
- * Invariants: an e-mail is one member's; of every token, code and session id only a hash is kept; a project keeps an
- * owner; a member keeps a second factor. Where a condition is part of a write it fails with StaleError.
+ * People: members of the instance, how each signs in, and what each may do in a project. Interfaces that the
+ * store implements. Invariants: an e-mail address belongs to one member; of each token, recovery code and
+ * session id only a hash is stored; a project keeps an owner; a member keeps a second factor. If a write has
+ * a condition that is not met, it fails with StaleError.
  */
 import type { InvitationId, MemberId, PasskeyId, ProjectId, RoleId, SessionId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
@@ -16,22 +17,22 @@ export interface Member {
   readonly email: string;
   readonly name: string;
   readonly language: Language;
-  /** Of the instance, not of a project: `operator`. */
+  /** Roles of the instance, not of a project: `operator`. */
   readonly instanceRoles: readonly string[];
-  /** As iam/passwords.ts writes it, parameters beside the hash; null until set. */
+  /** As iam/passwords.ts writes it, with the parameters next to the hash; null until set. */
   readonly password: string | null;
   readonly totp: Totp | null;
   readonly createdAt: number;
 }
 export interface Totp {
   readonly sealedSecret: Buffer;
-  /** The last step (RFC 6238: 30 s since the epoch) whose code was taken. */
+  /** The last step (RFC 6238: 30 s since the epoch) whose code was accepted. */
   readonly lastStep: number;
 }
 export interface Passkey {
   readonly id: PasskeyId;
   readonly memberId: MemberId;
-  /** As the authenticator names it, base64url. */
+  /** The authenticator's own id, in base64url. */
   readonly credentialId: string;
   readonly name: string;
   /** COSE. */
@@ -42,12 +43,12 @@ export interface Passkey {
   readonly lastUsedAt: number | null;
 }
 /**
- * second_factor: the password was right. set_up: came by a one-time link and may do nothing but set what is missing.
+ * second_factor: the password was right. set_up: opened with a one-time link; may only set what is missing.
  * signed_in: both factors were proved.
  */
 export type SessionState = 'second_factor' | 'set_up' | 'signed_in';
 export interface Session {
-  /** For people; the token in the cookie is another thing. */
+  /** An id for people; it is not the token in the cookie. */
   readonly id: SessionId;
   /** SHA-256 of the token. */
   readonly hash: string;
@@ -55,16 +56,16 @@ export interface Session {
   readonly state: SessionState;
   readonly createdAt: number;
   readonly lastUsedAt: number;
-  /** Whatever is done with it. */
+  /** The session ends then, even if it is in use. */
   readonly expiresAt: number;
   readonly address: string;
   readonly agent: string;
-  /** Of a passkey ceremony that has begun, base64url. */
+  /** Challenge of a passkey ceremony that has begun, in base64url. */
   readonly challenge: string | null;
-  /** Of one-time codes that are being set up. */
+  /** Secret of one-time codes that are being set up. */
   readonly sealedTotp: Buffer | null;
 }
-/** A one-time way in. `owner` without a member: whoever has it becomes the instance's first member. */
+/** A one-time link. `owner` without a member: whoever has the link becomes the instance's first member. */
 export interface SignInLink {
   readonly hash: string;
   readonly memberId: MemberId | null;
@@ -83,7 +84,7 @@ export interface Invitation {
   readonly email: string;
   readonly roles: readonly string[];
   readonly hash: string;
-  /** Who invited, for people. */
+  /** Who sent the invitation, for people. */
   readonly invitedBy: string;
   readonly createdAt: number;
   readonly expiresAt: number;
@@ -92,9 +93,9 @@ export interface Invitation {
 export interface PeopleReader {
   member(id: MemberId): Promise<Member | null>;
   memberByEmail(email: string): Promise<Member | null>;
-  /** Whether anyone can sign in: has a password and a second factor. */
+  /** Whether any member can sign in, that is, has a password and a second factor. */
   anyoneIsReady(): Promise<boolean>;
-  /** The operator who came first; null while there is none. */
+  /** The first operator; null if there is none. */
   firstOperator(): Promise<Member | null>;
   passkeys(member: MemberId): Promise<readonly Passkey[]>;
   recoveryCodesLeft(member: MemberId): Promise<number>;
@@ -102,7 +103,7 @@ export interface PeopleReader {
   /** Whether an operator is a member of the project. */
   hasOperator(project: ProjectId): Promise<boolean>;
   /** Newest first. */
-  /** Newest first; those that lasted beyond `now` and were used since `idleBefore`. */
+  /** Newest first; only sessions that do not end before `now` and were used since `idleBefore`. */
   sessions(
     member: MemberId,
     since: { readonly now: number; readonly idleBefore: number },
@@ -112,7 +113,7 @@ export interface PeopleReader {
   signInLink(hash: string): Promise<SignInLink | null>;
   /** Oldest project first. */
   memberships(member: MemberId): Promise<readonly { membership: Membership; project: Project }[]>;
-  /** The same in pages. */
+  /** The same, page by page. */
   membershipPage(
     member: MemberId,
     page: PageRequest,
@@ -131,59 +132,65 @@ export interface PeopleReader {
   invitationByHash(hash: string): Promise<Invitation | null>;
 }
 export interface PeopleTx {
-  /** ConflictError 'member.email'. */
+  /** Throws ConflictError 'member.email'. */
   insertMember(member: Member): void;
   updateMember(id: MemberId, to: Pick<Member, 'name' | 'language'>): void;
   setPassword(id: MemberId, password: string | null): void;
   setTotp(id: MemberId, totp: Totp): void;
-  /** StaleError where a code of this step or a later one was taken. */
+  /** StaleError if a code of this step or a later one was accepted before. */
   takeTotpStep(id: MemberId, step: number): void;
-  /** StaleError where no passkey would remain. */
+  /** StaleError if no passkey would remain. */
   deleteTotp(id: MemberId): void;
-  /** One-time codes, passkeys and recovery codes. */
+  /** Removes one-time codes, passkeys and recovery codes. */
   clearFactors(id: MemberId): void;
-  /** ConflictError 'passkey.credential_id'. */
+  /** Throws ConflictError 'passkey.credential_id'. */
   insertPasskey(passkey: Passkey): void;
   renamePasskey(member: MemberId, id: PasskeyId, name: string): void;
-  /** StaleError where the counter did not grow (it may stay 0), or the passkey is gone. */
+  /** StaleError if the counter did not grow (it may stay 0), or if the passkey is gone. */
   usePasskey(member: MemberId, id: PasskeyId, counter: number, at: number): void;
-  /** StaleError where it is the last second factor, or gone. */
+  /** StaleError if it is the last second factor, or if it is gone. */
   deletePasskey(member: MemberId, id: PasskeyId): void;
-  /** Instead of those there were. */
+  /** Replaces all recovery codes. */
   setRecoveryCodes(member: MemberId, hashes: readonly Buffer[]): void;
-  /** StaleError where there is no such code any more. */
+  /** StaleError if the code does not exist any more. */
   takeRecoveryCode(member: MemberId, hash: Buffer): void;
   insertSession(session: Session): void;
   touchSession(hash: string, to: Pick<Session, 'lastUsedAt' | 'address' | 'agent'>): void;
   setPending(hash: string, to: Pick<Session, 'challenge' | 'sealedTotp'>): void;
-  /** StaleError where it has ended already: only one of two steps taken at once goes on. */
+  /** StaleError if the session has already ended: of two steps taken at once, only one continues. */
   endSession(hash: string): void;
-  /** No harm where it has ended. */
+  /** Does nothing if the session has ended. */
   deleteSession(member: MemberId, id: SessionId): void;
   deleteSessions(member: MemberId): void;
   deleteOtherSessions(member: MemberId, kept: SessionId): void;
   insertSignInLink(link: SignInLink): void;
-  /** StaleError where it was used. */
+  /** StaleError if the link was used. */
   takeSignInLink(hash: string): void;
-  /** All links that would make the first member; StaleError where there is none, so that only one is made. */
+  /**
+   * Takes all links that would make the first member. StaleError if there is none, so only one first member
+   * is made.
+   */
   takeOwnerLinks(): void;
   deleteSignInLinks(member: MemberId): void;
-  /** ConflictError 'membership.member_id'. */
+  /** Throws ConflictError 'membership.member_id'. */
   insertMembership(membership: Membership): void;
-  /** StaleError where it is gone, or the project would have no owner. */
+  /** StaleError if it is gone, or if the project would have no owner. */
   updateMembership(membership: Membership): void;
   deleteMembership(project: ProjectId, member: MemberId): void;
-  /** ConflictError 'role.name'. */
+  /** Throws ConflictError 'role.name'. */
   insertRole(role: Role): void;
   updateRole(role: Role): void;
-  /** StaleError where a member, an API client or an invitation has it, or it is gone. */
+  /** StaleError if it is gone, or if a member, an API client or an invitation has the role. */
   deleteRole(role: Role): void;
   insertInvitation(invitation: Invitation): void;
-  /** StaleError where it was accepted or revoked. */
+  /** StaleError if it was accepted or revoked. */
   deleteInvitation(project: ProjectId, id: InvitationId): void;
   pruneInvitations(project: ProjectId, now: number): void;
 }
-/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+/**
+ * Conditions of a transaction. It fails with StaleError if, at the commit, the row differs from the one given
+ * here.
+ */
 export interface AccessExpectations {
   expectProject(project: Project): void;
   expectMembership(membership: Membership): void;

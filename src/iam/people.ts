@@ -1,4 +1,4 @@
-/** Everything about people's accounts, put together: what the API needs one of. */
+/** Puts together all functions for members' accounts; the API needs one of these objects. */
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';

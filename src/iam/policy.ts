@@ -1,14 +1,15 @@
 /**
- * The predefined roles, and what roles permit. A permission is called `service.resource.verb`; the contract says which
- * there are. What the operators of the instance alone may do is in no role of a project but `operator`.
+ * The predefined roles and their permissions. A permission is named `service.resource.verb`; the contract
+ * lists all of them. Among the roles of a project, only `operator` contains the permissions that are reserved
+ * for operators of the instance.
  */
 import { OPERATOR_PERMISSIONS, PERMISSIONS } from '../contract/permissions.ts';
 
 const ALL = new Set([...PERMISSIONS, ...OPERATOR_PERMISSIONS]);
-/** Closing a project, and opening it again, is its owners'. */
+/** Only owners may close a project and open it again. */
 const OWNER_ONLY = new Set(['iam.projects.delete']);
 
-/** Sending needs all three, by SMTP and HTTP. */
+/** Sending needs all three, by SMTP and by HTTP. */
 export const SEND_OPERATIONS = ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'] as const;
 
 export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -16,7 +17,10 @@ export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
   admin: new Set(PERMISSIONS.filter((operation) => !OWNER_ONLY.has(operation))),
   sender: new Set(SEND_OPERATIONS),
   reader: new Set(PERMISSIONS.filter((operation) => /\.(list|get)$/.test(operation))),
-  /** Of the instance; given by `hikyaku bootstrap --role operator`, or by whoever holds it. */
+  /**
+   * A role of the instance. `hikyaku bootstrap --role operator` gives it, and operators can give it to
+   * others.
+   */
   operator: new Set([
     ...OPERATOR_PERMISSIONS,
     'mta.limits.get',
@@ -24,7 +28,7 @@ export const ROLES: Readonly<Record<string, ReadonlySet<string>>> = {
     'mta.limit_requests.get',
   ]),
 };
-/** What a member may still do in a closed project: look at it, take an export, open it again. */
+/** What a member may still do in a closed project: read it, export its data, open it again. */
 export function inClosedProject(operations: ReadonlySet<string>): ReadonlySet<string> {
   return new Set(
     [...operations].filter(
@@ -36,17 +40,23 @@ export function inClosedProject(operations: ReadonlySet<string>): ReadonlySet<st
 export function isOperation(text: string): boolean {
   return ALL.has(text);
 }
-/** Whether the text names a predefined role, or one operation (a role of just that). */
+/** Whether the text names a predefined role or one operation (a role with just that operation). */
 export function isRole(text: string): boolean {
   return Object.hasOwn(ROLES, text) || isOperation(text);
 }
 
-/** What one predefined role permits: most callers have just one, and are asked about at each connection. */
+/**
+ * The permissions of each single predefined role, computed once: most callers have one role, and the check
+ * runs at each connection.
+ */
 const PERMITTED: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.entries(ROLES).map(([role, operations]) => [role, new Set(operations)]),
 );
 
-/** The union of what the roles permit, custom ones by their names; unknown names permit nothing. */
+/**
+ * All permissions that the roles give together, including custom roles by their names. Unknown names give no
+ * permission.
+ */
 export function operationsOf(
   roles: readonly string[],
   custom: readonly { readonly name: string; readonly operations: readonly string[] }[] = [],

@@ -1,8 +1,9 @@
 /**
- * Sessions of members. The token (256 bits) is in the cookie alone; the store has its hash. Invariants: each change of
- * state makes a new session with a new token, in the transaction that ends the old one; a session ends after 12 h without
- * use, and after 30 days whatever is done with it (10 minutes while the second factor is awaited, 12 h while something is
- * being set up). The CSRF token is derived from the token, so that whoever cannot read the one cannot know the other.
+ * Sessions of members. The token (256 bits) is only in the cookie; the store has its hash. Invariants: each
+ * change of state makes a new session with a new token, in the transaction that ends the old session. A
+ * session ends after 12 h without use, and after 30 days in any case (10 minutes while it waits for the
+ * second factor, 12 h while something is being set up). The CSRF token is derived from the session token, so
+ * nobody can know the CSRF token without the session token.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MemberId } from '../runtime/ids.ts';
@@ -18,16 +19,16 @@ const LONGEST_MS: Readonly<Record<SessionState, number>> = {
   set_up: 12 * HOUR,
   signed_in: 30 * 24 * HOUR,
 };
-/** Its last use is written down no more often. */
+/** The last use is stored at most once in this time. */
 const TOUCH_EVERY_MS = 5 * MINUTE;
 const MOST_AGENT = 300;
 
-/** Where a request comes from. */
+/** The origin of a request. */
 export interface Origin {
   readonly address: string;
   readonly agent: string;
 }
-/** A session whose token is at hand: the one time it can go into a cookie. */
+/** A new session with its token. This is the only moment at which the token can be put into a cookie. */
 export interface Begun {
   readonly session: Session;
   readonly token: string;
@@ -37,7 +38,7 @@ export interface Begun {
 export function newToken(random: Random): string {
   return random.bytes(32).toString('base64url');
 }
-/** What is kept of a token that is random enough not to need more. */
+/** The stored form of a token. The token is random enough that a plain hash is safe. */
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
@@ -69,7 +70,7 @@ export function newSession(
       lastUsedAt: now,
       expiresAt: now + LONGEST_MS[state],
       address,
-      // Shown to people later: no control characters.
+      // People see it later: no control characters.
       agent: agent.replace(/[^\x20-\x7e]/g, '').slice(0, MOST_AGENT),
       challenge: null,
       sealedTotp: null,
@@ -82,7 +83,7 @@ export function isOver(session: Session, now: number): boolean {
 export function wantsTouch(session: Session, now: number): boolean {
   return now - session.lastUsedAt >= TOUCH_EVERY_MS;
 }
-/** The next session instead of the old one. */
+/** Replaces the old session with the next one. */
 export function recordReplace(tx: PeopleTx, old: Session | null, next: Session): void {
   if (old !== null) tx.endSession(old.hash);
   tx.insertSession(next);

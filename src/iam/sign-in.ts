@@ -1,8 +1,8 @@
 /**
- * Signing in, as steps: password, then a second factor; or a one-time link, then whatever is missing. Invariants: nobody
- * is signed in without both factors; an unknown e-mail takes the same path and time as a known one; a code, a link or a
- * challenge is taken once, and the write that takes it is the one that makes the next session. Failures count toward
- * iam/attempts.ts. Rejects where the store does.
+ * Signing in, in steps: the password and then a second factor; or a one-time link and then everything that is
+ * missing. Invariants: nobody is signed in without both factors; an unknown e-mail address takes the same
+ * path and time as a known one; a code, a link or a challenge is taken once, and the write that takes it
+ * makes the next session. Failures count toward the caps of iam/attempts.ts. Rejects if the store does.
  */
 import type { Resources } from '../contract/resources/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -31,8 +31,9 @@ export interface SignInDeps {
 }
 export interface SignIn {
   /**
-   * The right password leads to a session that awaits the second factor, or, without one yet, what is to be set up.
-   * `found` is told whose address it is, before anything is written.
+   * The right password leads to a session that waits for the second factor; if the member has no second
+   * factor yet, to a session that sets up what is missing. `found` is called with the member before anything
+   * is written.
    */
   password(
     email: string,
@@ -42,7 +43,7 @@ export interface SignIn {
   ): Promise<Attempted<Begun & { member: Member }>>;
   totp(session: Session, code: string, origin: Origin): Promise<Attempted<Begun>>;
   recovery(session: Session, code: string, origin: Origin): Promise<Attempted<Begun>>;
-  /** Options for the browser; null where passkeys cannot be used here. */
+  /** Options for the browser; null if passkeys cannot be used here. */
   passkeyOptions(session: Session): Promise<Resources['PasskeyRequest'] | null>;
   passkey(session: Session, response: AuthenticatorAnswer, origin: Origin): Promise<Attempted<Begun>>;
 }
@@ -60,7 +61,7 @@ export async function methodsOf(
     ...((await read.recoveryCodesLeft(member.id)) > 0 ? (['recovery'] as const) : []),
   ];
 }
-/** What the member has to set before anything else; empty: both factors are there. */
+/** What the member must set first; empty if both factors are set. */
 export async function missingOf(
   read: PeopleReader,
   member: Member,
@@ -77,7 +78,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
   const begin = (member: Member['id'], state: Session['state'], origin: Origin) =>
     newSession({ random, now: clock.now() }, member, state, origin);
 
-  /** The second factor, once: `take` records what must hold for it. */
+  /** Takes the second factor once; `take` records the conditions of the write. */
   async function step(
     session: Session,
     origin: Origin,
@@ -95,7 +96,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
         });
         return next;
       } catch (error) {
-        // Taken meanwhile: by another request with the same code, or on the same session.
+        // Another request took the code or used the session in the meantime.
         if (error instanceof StaleError) return null;
         throw error;
       }

@@ -1,6 +1,7 @@
 /**
- * Static keys: a token id (UUID) and a secret shown once. What is stored instead of the secret are a keyed hash, for
- * PLAIN, LOGIN and Basic, and a SCRAM-SHA-256 verifier. A generated secret has over 200 bits, so the fast hash loses nothing.
+ * Static keys: an id (UUID) and a secret that is shown once. The store does not have the secret. It has a
+ * keyed hash for PLAIN, LOGIN and Basic, and a SCRAM-SHA-256 verifier. A generated secret has over 200 bits,
+ * so a fast hash is safe.
  */
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -16,13 +17,14 @@ const CONTEXT = 'static-key';
 export interface NewKey {
   readonly projectId: ProjectId;
   readonly apiClientId: ApiClientId;
-  /** ms; null = no end */
+  /** ms; null means that it does not expire. */
   readonly expiresAt: number | null;
 }
 
 /**
- * A new key and its secret: 30 letters and digits, a colon, 18 digits. Only the caller ever sees the secret.
- * No other characters: a secret that began with '-' would be an option to command-line clients.
+ * Makes a key and its secret: 30 letters and digits, a colon, 18 digits. Only the caller ever sees the
+ * secret. It has no other characters: a command-line client would take a secret that begins with '-' for an
+ * option.
  */
 export async function createStaticKey(
   deps: { readonly random: Random; readonly sealer: Sealer; readonly now: number },
@@ -45,7 +47,7 @@ export async function createStaticKey(
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-/** Uniform over the alphabet: octets beyond its largest multiple are thrown away. */
+/** Uniform: octets beyond the largest multiple of the alphabet's length are discarded. */
 function lettersAndDigits(random: Random, length: number): string {
   const bound = 256 - (256 % ALPHABET.length);
   let text = '';

@@ -1,6 +1,6 @@
 /**
- * Who owns and who may: projects, API clients, static keys, owned domains. Interfaces the store implements. What concerns
- * people (members, sessions, roles) is in people-types.ts.
+ * Owners and API clients: projects, API clients, static keys, owned domains. Interfaces that the store
+ * implements. people-types.ts has what concerns people (members, sessions, roles).
  */
 import type { Domain } from '../mail/domain.ts';
 import type { ApiClientId, MemberId, OwnedDomainId, ProjectId, RoleId, StaticKeyId } from '../runtime/ids.ts';
@@ -12,14 +12,17 @@ export interface Project {
   /** The sandbox project's mail never leaves the machine. */
   readonly sandbox: boolean;
   readonly createdAt: number;
-  /** Nothing is sent or received and no key works since then; null: open. */
+  /**
+   * Since this time the project sends and receives nothing and no key of it works; null if the project is
+   * open.
+   */
   readonly closedAt: number | null;
 }
-/** A custom role of a project: a name for some operations. */
+/** A custom role of a project: a name for a set of operations. */
 export interface Role {
   readonly id: RoleId;
   readonly projectId: ProjectId;
-  /** Never that of a predefined role or an operation; does not change. */
+  /** Never the name of a predefined role or an operation; it does not change. */
   readonly name: string;
   readonly operations: readonly string[];
   readonly createdAt: number;
@@ -36,14 +39,14 @@ export interface StaticKey {
   readonly id: StaticKeyId;
   readonly projectId: ProjectId;
   readonly apiClientId: ApiClientId;
-  /** ms; null = no end */
+  /** ms; null means that it does not expire. */
   readonly expiresAt: number | null;
   readonly createdAt: number;
-  /** ms of the UTC day on which it was last used; null: never. */
+  /** ms of the UTC day on which the key was last used; null if never. */
   readonly lastUsedAt: number | null;
   readonly verifier: KeyVerifier;
 }
-/** What is kept instead of the secret. */
+/** What the store has instead of the secret. */
 export interface KeyVerifier {
   /** HMAC-SHA-256(instance secret, secret), for PLAIN, LOGIN and Basic. */
   readonly keyedHash: Buffer;
@@ -60,11 +63,11 @@ export type Actor =
   | {
       readonly kind: 'key';
       readonly apiClientId: ApiClientId;
-      /** null for a trusted network's client */
+      /** null for the API client of a trusted network */
       readonly keyId: StaticKeyId | null;
     }
   | { readonly kind: 'member'; readonly memberId: MemberId };
-/** Who is calling, once a key or a member has been proved, in one project. */
+/** The caller in one project, after a key or a member has been proved. */
 export interface Principal {
   readonly projectId: ProjectId;
   readonly actor: Actor;
@@ -75,25 +78,33 @@ export interface OwnedDomain {
   readonly id: OwnedDomainId;
   readonly projectId: ProjectId;
   readonly name: Domain;
-  /** Value the customer publishes as TXT at `_hikyaku-challenge.<name>`. */
+  /** The value that the customer publishes as TXT at `_hikyaku-challenge.<name>`. */
   readonly challenge: string;
   readonly verifiedAt: number | null;
-  /** What DNS says of the challenge; null = never seen there: not proved yet, or taken as proved by the operator. */
+  /**
+   * What DNS says about the challenge. null if DNS has never shown it: the ownership is not proved yet, or
+   * the operator declared it proved.
+   */
   readonly proof: OwnershipProof | null;
   readonly createdAt: number;
 }
-/** Times are ms. Only clear answers of DNS change it. */
+/** Times are ms. Only definite answers of DNS change it. */
 export interface OwnershipProof {
   readonly seenAt: number;
   readonly checkedAt: number;
-  /** First of the clear absences since it was last seen, and how many there were. */
+  /** The first definite absence since the challenge was last seen, and the number of absences. */
   readonly lostSince: number | null;
   readonly lostChecks: number;
-  /** The ownership ended: DNS gave the domain to another project, or the challenge was gone for too long. */
+  /**
+   * Set if the ownership ended: DNS gave the domain to another project, or the challenge was gone for too
+   * long.
+   */
   readonly ended: { readonly at: number; readonly reason: 'moved' | 'lost' } | null;
 }
 
-/** An API client with what decides about its calls: its project and the custom roles it names. */
+/**
+ * An API client with what decides about its calls: its project and the project's custom roles that it names.
+ */
 export interface ClientOwner {
   readonly client: ApiClient;
   readonly project: Project;
@@ -114,34 +125,37 @@ export interface IamReader {
   ownedDomains(project: ProjectId, page: PageRequest): Promise<Page<OwnedDomain>>;
   ownedDomain(project: ProjectId, id: OwnedDomainId): Promise<OwnedDomain | null>;
   ownedDomainByName(project: ProjectId, name: Domain): Promise<OwnedDomain | null>;
-  /** Whichever project has proved it: at most one. */
+  /** The project that has proved the name; at most one. */
   verifiedOwner(name: Domain): Promise<OwnedDomain | null>;
-  /** Proved domains of all projects in id order: those after `after`, at most `limit`. */
+  /** Proved domains of all projects in order of id: at most `limit`, after the id `after`. */
   verifiedDomains(after: OwnedDomainId | null, limit: number): Promise<readonly OwnedDomain[]>;
 }
 export interface IamTx {
   insertProject(project: Project): void;
-  /** Name and whether it is closed. StaleError when it is gone. */
+  /** Stores the name and whether the project is closed. StaleError if the project is gone. */
   updateProject(project: Project): void;
-  /** ConflictError 'api_client.name' on a second of one name in the project. */
+  /** ConflictError 'api_client.name' if the project already has the name. */
   insertApiClient(client: ApiClient): void;
   updateApiClient(client: ApiClient): void;
   deleteApiClient(project: ProjectId, id: ApiClientId): void;
   insertStaticKey(key: StaticKey): void;
   deleteStaticKey(project: ProjectId, id: StaticKeyId): void;
-  /** Notes the day of its last use; no change of the directory. */
+  /** Stores the day of the key's last use; the directory does not change. */
   noteKeyUse(project: ProjectId, id: StaticKeyId, day: number): void;
-  /** ConflictError 'owned_domain.name' on a second of one name in the project. */
+  /** ConflictError 'owned_domain.name' if the project already has the name. */
   insertOwnedDomain(domain: OwnedDomain): void;
-  /** ConflictError 'owned_domain.verified' where another project has proved the name. */
+  /** ConflictError 'owned_domain.verified' if another project has proved the name. */
   verifyOwnedDomain(project: ProjectId, id: OwnedDomainId, at: number, proof?: OwnershipProof): void;
-  /** StaleError where it is not a proved one. */
+  /** StaleError if it is not a proved domain. */
   noteProof(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
-  /** It is proved no longer. StaleError where it is not a proved one. */
+  /** The domain is no longer proved. StaleError if it is not a proved domain. */
   releaseOwnedDomain(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
   deleteOwnedDomain(project: ProjectId, id: OwnedDomainId): void;
 }
-/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+/**
+ * Conditions of a transaction. It fails with StaleError if, at the commit, the row differs from the one given
+ * here.
+ */
 export interface IamExpectations {
   expectApiClient(client: ApiClient): void;
   expectOwnedDomain(domain: OwnedDomain): void;

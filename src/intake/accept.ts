@@ -1,9 +1,10 @@
 /**
- * The one door into the spool. Bytes, recipient rows, events and usage of one envelope go into one transaction.
- * How long it is kept is decided here. What its events show is read before it is accepted. `accept` resolves only after
- * its commit, then hands the recipients to the scheduler in memory and nudges EDJ. Fails with NoPlace, Abandoned,
- * StoreError, StaleError (a topic vanished between matching and commit) or ConflictError; then nothing was written and
- * nothing was handed on.
+ * The only way into the spool. The bytes, recipient rows, events and usage of one envelope go into one
+ * transaction. This module decides how long the message is kept. It reads what the message's events show
+ * before it accepts the message. `accept` resolves only after its commit; then it hands the recipients to the
+ * scheduler in memory and wakes EDJ. Fails with NoPlace, Abandoned, StoreError, ConflictError or StaleError
+ * (a topic was removed between matching and commit). After a failure, nothing is written and nothing is
+ * handed on.
  */
 import type { SettleTx } from '../edj/types.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
@@ -33,24 +34,27 @@ export interface IntakeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** Reads a message, so that its events can show it; NoPlace where that was not possible in time. */
+  /**
+   * Parses a message so that its events can show the content. Fails with NoPlace if that was not possible in
+   * time.
+   */
   readonly readMail: Reader;
-  /** The scheduler's hand: outgoing recipients, already committed. */
+  /** Gives committed outgoing recipients to the scheduler. */
   readonly enqueue: (message: StoredMessage, rows: readonly RecipientRow[]) => void;
   readonly planHosted: PlanHosted;
-  /** How the outcomes of a message's recipients are recorded, and what to do once that is committed. */
+  /** Prepares how the outcomes of a message's recipients are recorded, and what to do after the commit. */
   readonly prepareSettle: (
     message: StoredMessage,
   ) => Promise<{ readonly record: RecordOutcome; readonly committed: () => void }>;
   readonly isHosted: (domain: string) => Promise<boolean>;
-  /** After commit: these topics of the project have new events. */
+  /** Called after the commit: these topics of the project have new events. */
   readonly published: (project: ProjectId, topics: readonly TopicId[]) => void;
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
   const { transactor, clock, random, metrics, read } = deps;
 
-  /** How long each is kept; whoever holds the octets of others, as long as they are. */
+  /** Sets how long each message is kept. A message whose octets others share is kept as long as they are. */
   async function keep(
     planned: readonly PlannedMessage[],
     outcomes: readonly HostedOutcome[] = [],
@@ -68,7 +72,10 @@ export function createIntake(deps: IntakeDeps): Intake {
       return { ...one, message: { ...one.message, keepUntil: latest } };
     });
   }
-  /** The readings of those whose events show them, by their octets: several that share them are read once. */
+  /**
+   * The parsed content of the messages whose events show it, by octets. Messages that share their octets are
+   * parsed once.
+   */
   async function readingsOf(messages: readonly PlannedMessage[]): Promise<ReadonlyMap<Buffer, Buffer>> {
     const readings = new Map<Buffer, Buffer>();
     for (const { message, events } of messages)
@@ -90,7 +97,8 @@ export function createIntake(deps: IntakeDeps): Intake {
     const ids = new Set(settled.outcomes.map(({ row }) => row.id));
     const enqueued = ({ id }: RecipientRow) => !ids.has(id);
     const readings = await readingsOf(messages);
-    // Last of all: what came before may take long, and whoever waits for it may have made room for others.
+    // This check comes last: the steps before may take long, and the client may have given up in the
+    // meantime.
     if (!committing()) throw new Abandoned('nobody waits for it any more');
     await transactor.transact(first.message.projectId, (tx) => {
       for (const planned of messages) {
@@ -109,7 +117,7 @@ export function createIntake(deps: IntakeDeps): Intake {
             name: event.name,
             createdAt,
             expiresAt: null,
-            // what is rendered from the message is not shown without it
+            // An event that is rendered from the message must not outlive the message.
             keepUntil: event.summary === null ? Math.min(over, message.keepUntil) : over,
             messageId: message.id,
             content: event.content,
@@ -160,13 +168,13 @@ export function createIntake(deps: IntakeDeps): Intake {
 
 interface KeptMessage extends PlannedMessage {
   readonly message: StoredMessage;
-  /** ms: its project's setting. */
+  /** ms: the project's retention setting. */
   readonly forMs: number;
 }
 
 /**
- * Beyond its time in the queue a recipient may be held for 7 days; 2 more are room for a last attempt and for those who
- * ask what became of it.
+ * After its time in the queue, a recipient may be held for 7 more days. 2 further days leave room for a last
+ * attempt and for people who ask what happened.
  */
 const AFTER_QUEUE_MS = 9 * DAY_MS;
 
@@ -180,7 +188,7 @@ function keepUntil(
   return waits ? Math.max(wanted, message.expiresAt + AFTER_QUEUE_MS) : wanted;
 }
 
-/** The earlier message of the commit whose octets these are too, where it is of the same project. */
+/** The earlier message of this commit with the same octets, if it is of the same project. */
 function holderOf(message: NewMessage, messages: readonly PlannedMessage[]): MessageId | undefined {
   const holder = messages.find(
     (one) => one.message.raw === message.raw && one.message.projectId === message.projectId,
@@ -191,7 +199,7 @@ function holderOf(message: NewMessage, messages: readonly PlannedMessage[]): Mes
 const always = () => true;
 const NOTHING_SETTLED = { outcomes: [], record: () => {} };
 
-/** What belongs to no domain (notifications) is not counted. */
+/** Counts the traffic of domains. Mail without a domain (notifications) is not counted. */
 function countTraffic(
   tx: Pick<TrafficTx, 'addTraffic'>,
   { message, recipients, received }: PlannedMessage,
@@ -206,7 +214,7 @@ function countTraffic(
     tx.addTraffic(projectId, domain, acceptedAt, { received: count });
 }
 
-/** A row that is settled in the very commit that inserts it is written once, as what it came to. */
+/** If a row is settled in the same commit that inserts it, writes it once, in its final state. */
 function settling(tx: IntakeTx, row: RecipientRow): SettleTx & Pick<TrafficTx, 'addTraffic'> {
   return {
     moveRecipient: (move) => tx.insertRecipient(moved(row, move)),
@@ -216,7 +224,7 @@ function settling(tx: IntakeTx, row: RecipientRow): SettleTx & Pick<TrafficTx, '
   };
 }
 
-/** Whoever asked to be told of the success gets his notification from the scheduler. */
+/** A recipient with a requested success notification goes to the scheduler, which sends the notification. */
 function goesAtOnce({ state, dsn }: RecipientRow): boolean {
   return state === 'queued' && dsn?.notify?.includes('SUCCESS') !== true;
 }

@@ -1,6 +1,6 @@
 /**
- * The lane without a network: mail for a domain hosted here goes through the one door to its receive rules, and the
- * sender's recipients are settled in the same commit, so that neither can happen without the other.
+ * Delivery without a network: mail for a domain hosted here goes through `accept` to the domain's receive
+ * rules, and the sender's recipients are settled in the same commit. So neither can happen without the other.
  */
 import type { DomainReader } from '../domains/types.ts';
 import { isHosted } from '../domains/types.ts';
@@ -47,7 +47,8 @@ export function createHostedPlanner(deps: HostedDeps): PlanHosted {
     }
     if (taken.length === 0) return { messages: [], outcomes };
     const now = deps.clock.now();
-    // RFC 8601 §2.7.4: what is known of mail that never left this machine is that its sender authenticated.
+    // RFC 8601 §2.7.4: the mail never left this machine, so the only known fact is that its sender
+    // authenticated.
     const authentication = {
       spf: { result: 'none', domain: '', scope: 'mfrom' },
       dkim: [],
@@ -85,8 +86,9 @@ export function createHostedPlanner(deps: HostedDeps): PlanHosted {
 }
 
 /**
- * Takes the message for those recipients that receive rules match and settles them in the same commit, together with
- * what their sender is to be told. Returns the outcomes of those that nobody takes, for the caller to settle.
+ * Accepts the message for the recipients that receive rules match, and settles them in the same commit,
+ * together with the notification that their sender gets. Returns the outcomes of the recipients that no rule
+ * matches; the caller settles those.
  */
 export function createHostedDelivery(plan: PlanHosted, intake: Intake) {
   return async function deliverHosted(

@@ -1,6 +1,7 @@
 /**
- * Planning of mail that came in, from the Internet or from a hosted recipient's lane: which receive rules take it.
- * Rules are matched per envelope recipient, never by `To:`; one event per matched rule and message.
+ * Plans incoming mail, from the Internet or from this host's own senders: which receive rules take it. Rules
+ * are matched against each envelope recipient, never against `To:`. There is one event per matched rule and
+ * message.
  */
 import type { MtaDomain } from '../domains/types.ts';
 import { matchReceiveRules } from '../rules/match.ts';
@@ -8,19 +9,22 @@ import type { ReceiveRule } from '../rules/types.ts';
 import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import type { PlannedEvent } from './planned.ts';
 
-/** An envelope recipient and what takes it. */
+/** An envelope recipient and the rules that take it. */
 export interface TakenRecipient {
   /** As the peer gave it. */
   readonly address: string;
   readonly projectId: ProjectId;
-  /** null: this host's own postmaster, who is in no domain. */
+  /** null for this host's own postmaster, who is in no domain. */
   readonly domain: MtaDomain | null;
   readonly rules: readonly ReceiveRule[];
-  /** Set where no rule matched and it is postmaster's mail (RFC 5321 §4.5.1): the domain's default topic, or the operator's. */
+  /**
+   * Set if no rule matched and the mail is for postmaster (RFC 5321 §4.5.1): the domain's default topic, or
+   * the operator's topic.
+   */
   readonly fallbackTopic: TopicId | null;
 }
 
-/** Who takes mail for this local part of the domain; null: nobody (550 5.1.1). */
+/** Which rules take mail for this local part of the domain; null if none does (550 5.1.1). */
 export function takeRecipient(
   address: string,
   localPart: string,
@@ -40,12 +44,15 @@ export interface IncomingShare {
   readonly projectId: ProjectId;
   readonly domainId: DomainId | null;
   readonly recipients: readonly string[];
-  /** How many of them each domain took. */
+  /** The number of recipients by domain. */
   readonly received: ReadonlyMap<DomainId, number>;
   readonly events: readonly PlannedEvent[];
 }
 
-/** One share per project, one event per matched rule in it (and per default topic that stood in). */
+/**
+ * One share per project, with one event per matched rule in it (and one per default topic that takes
+ * postmaster's mail).
+ */
 export function incomingShares(
   taken: readonly TakenRecipient[],
   mailFrom: string,

@@ -1,6 +1,7 @@
 /**
- * Mail that the instance itself writes to people, from its postmaster, through the one door like any other. It asks for
- * no notification and has the null reverse-path, so that nothing answers it (RFC 3834 §3.1.7).
+ * Mail that the instance itself writes to people, from its postmaster. It goes through `accept` like any
+ * other mail. It asks for no notification and has the null reverse-path, so nothing answers it (RFC 3834
+ * §3.1.7).
  */
 import { isAscii } from 'node:buffer';
 import { parseAddress } from '../mail/address.ts';
@@ -13,19 +14,22 @@ import { MAX_QUEUE_MS } from './limits.ts';
 import type { PlannedMessage } from './planned.ts';
 
 export interface Letter {
-  /** Whose mail it is. */
+  /** The project that the mail belongs to. */
   readonly project: ProjectId;
   readonly to: string;
   readonly subject: string;
   /** Plain text, LF. */
   readonly body: string;
 }
-/** Whether it is a name of the Internet, not just one of this machine or its network. */
+/** Whether the host name is an Internet name, not only a name of this machine or its network. */
 export function hasMailName(hostname: string): boolean {
   const host = parseDomain(hostname);
   return host?.includes('.') === true && !/\.(localhost|local|internal|localdomain)$/.test(host);
 }
-/** Throws RangeError where `to` is no address. A host whose name is no mail domain writes as localhost. */
+/**
+ * Throws RangeError if `to` is not an e-mail address. If the host's name is not a mail domain, the sender is
+ * at localhost.
+ */
 export function planLetter(
   { project, to, subject, body }: Letter,
   deps: { readonly clock: Clock; readonly random: Random; readonly hostname: string },

@@ -1,6 +1,7 @@
 /**
- * What a sender is owed about his mail: delivery status notifications by RFC 3461 and 3464. Never to the null
- * reverse-path, never about a notification; mail of the HTTP API is told by events and asks for none.
+ * Delivery status notifications for senders (RFC 3461 and 3464). A notification never goes to the null
+ * reverse-path and is never about a notification. Mail of the HTTP API is reported by events and requests no
+ * notification.
  */
 import { isAscii } from 'node:buffer';
 import type { LimitReader } from '../limits/types.ts';
@@ -19,7 +20,7 @@ export interface NoticeDeps {
   readonly random: Random;
   readonly hostname: string;
 }
-/** One recipient's news. */
+/** What happened to one recipient. */
 export interface News {
   readonly row: RecipientRow;
   readonly action: DsnAction;
@@ -33,7 +34,7 @@ export interface PlannedNotice {
   readonly message: NewMessage;
   readonly recipients: readonly RecipientRow[];
 }
-/** The whole original is returned up to this many octets; beyond it, its header. */
+/** Up to this many octets the notification contains the whole original; beyond that, only its header. */
 const MOST_RETURNED = 1024 * 1024;
 const WANTED: Readonly<Record<DsnAction, 'FAILURE' | 'DELAY' | 'SUCCESS'>> = {
   failed: 'FAILURE',
@@ -42,13 +43,16 @@ const WANTED: Readonly<Record<DsnAction, 'FAILURE' | 'DELAY' | 'SUCCESS'>> = {
   relayed: 'SUCCESS',
 };
 
-/** RFC 3461 §4.1: without NOTIFY the sender is told of failures. */
+/** RFC 3461 §4.1: without NOTIFY, the sender is notified of failures. */
 export function wantsNews({ dsn }: RecipientRow, action: DsnAction): boolean {
   const notify = dsn?.notify ?? ['FAILURE'];
   return notify.includes(WANTED[action]);
 }
 
-/** The notification for these news (all of one action), or null where none is owed. Rejects where the store does. */
+/**
+ * The notification for these recipients (all with the same action); null if none is due. Rejects if the store
+ * does.
+ */
 export async function planNotice(
   head: Omit<StoredMessage, 'raw' | 'prefix'>,
   all: readonly News[],

@@ -1,7 +1,7 @@
 /**
- * The judge of headers of mail to be sent, and what it changes. All is judged by the one reading of the header, and the
- * authors by what will leave: a header that cannot be read exactly is refused, so that no reader can see an author, a
- * sender or a Bcc that was not judged or cut.
+ * Judges the header of mail to be sent, and edits it. One parsing of the header serves all checks, and
+ * authors are judged by what will leave. A header that cannot be parsed exactly is refused, so no reader can
+ * see an author, a sender or a Bcc that was not judged or removed.
  */
 import { isAscii } from 'node:buffer';
 import type { DomainReader } from '../domains/types.ts';
@@ -15,10 +15,10 @@ import type { Checked, SendRefusal } from './send-refusal.ts';
 import type { Edit } from './trace.ts';
 
 const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'return-path', 'idempotency-key']);
-/** Fields that claim an author or sender: their domains must be the project's. */
+/** Fields that claim an author or a sender: their domains must belong to the project. */
 const CLAIMS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
 
-/** RFC 5322 §2.1.1, the name left aside. */
+/** RFC 5322 §2.1.1, without the field's name. */
 const LONGEST_LINE = 980;
 
 const hasLongLine = (value: string) => value.split(/[\r\n]/).some((line) => line.length >= LONGEST_LINE);
@@ -28,17 +28,17 @@ interface Leaving {
   readonly field: HeaderField;
   readonly octets: Buffer;
   readonly changed: boolean;
-  /** It needs a server that knows SMTPUTF8. */
+  /** The field needs a server that supports SMTPUTF8. */
   readonly utf8: boolean;
 }
 export interface JudgedHeader {
-  /** What is taken away or written anew, in order. */
+  /** What is removed or rewritten, in order. */
   readonly edits: readonly Edit[];
-  /** An address in it, or text under SMTPUTF8, needs a server that knows SMTPUTF8. */
+  /** An address in the header, or text under SMTPUTF8, needs a server that supports SMTPUTF8. */
   readonly utf8: boolean;
 }
 
-/** `smtputf8`: the sender said so at MAIL, and has UTF-8 in the header as it is. */
+/** `smtputf8`: the client gave SMTPUTF8 at MAIL, so UTF-8 in the header stays as it is. */
 export async function judgeHeader(
   read: DomainReader,
   project: ProjectId,
@@ -84,9 +84,9 @@ function asItLeaves(message: Buffer, field: HeaderField, smtputf8: boolean): Lea
     : { field, octets: Buffer.from(whole, 'latin1'), changed: true, utf8 };
 }
 
-/** What keeps the message from being read exactly, or null. */
+/** Why the message cannot be parsed exactly, or null. */
 function unreadableHeader(message: Buffer, { defects, bodyStart }: HeaderSection): SendRefusal | null {
-  // RFC 5322 §2.1: a message may have no body, and an mbox line is taken away.
+  // RFC 5322 §2.1: a message may have no body. An mbox line is removed.
   const defect = defects.find(({ kind }) => kind !== 'no-end' && kind !== 'mbox-line');
   if (defect !== undefined)
     return defect.kind === 'duplicate' && defect.field?.toLowerCase() === 'from'
@@ -105,7 +105,7 @@ async function judgeClaims(
   for (const { field, octets, changed } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
     const value = octets.toString('utf8', octets.indexOf(':') + 1).replace(/\r\n$/, '');
-    // What leaves is all that counts, and an escape in it is text to one reader, quotes and brackets to another.
+    // Only what leaves counts. One reader takes an escape for text, another for quotes and brackets.
     const open = value.includes(ESC) || (changed && hasLongLine(value));
     const mailboxes = open ? null : authorMailboxes(value);
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };

@@ -1,6 +1,6 @@
 /**
- * Planning of mail that a project sends: who may send it as whom, which fields are added or cut, which events it
- * makes. Used by SMTP submission and the HTTP API alike, so that both refuse the same things.
+ * Plans mail that a project sends: who may send as whom, which fields are added or removed, which events the
+ * mail makes. SMTP submission and the HTTP API both use it, so both refuse the same mail.
  */
 import { isAscii } from 'node:buffer';
 import type { DomainReader, MtaDomain } from '../domains/types.ts';
@@ -21,12 +21,14 @@ import type { PlannedEvent, PlannedMessage } from './planned.ts';
 import type { Checked } from './send-refusal.ts';
 import { editSpans } from './trace.ts';
 
-/** The first of the three sending operations that the principal lacks, or null. */
+/** The first of the three sending permissions that the principal lacks, or null. */
 export function missingSendOperation(principal: Principal): string | null {
   return SEND_OPERATIONS.find((operation) => !principal.operations.has(operation)) ?? null;
 }
 
-/** MAIL FROM's domain must be an MTA domain of the principal's project; the null reverse-path is refused. */
+/**
+ * The domain of MAIL FROM must be an MTA domain of the principal's project. The null reverse-path is refused.
+ */
 export async function checkSender(
   read: DomainReader,
   principal: Principal,
@@ -45,22 +47,22 @@ export async function checkSender(
 
 export interface OutgoingMessage {
   readonly raw: Buffer;
-  /** Date and Message-ID where missing, CRLF-ended; goes behind Received in the prefix. */
+  /** Missing Date and Message-ID fields, CRLF-ended; they come after Received in the prefix. */
   readonly added: string;
   readonly messageIdHeader: string;
   /** The body has octets above 127. */
   readonly eightBit: boolean;
-  /** The header needs a server that knows SMTPUTF8. */
+  /** The header needs a server that supports SMTPUTF8. */
   readonly utf8Header: boolean;
-  /** The project marked it to go first: MT-Priority above 0 (RFC 6758). */
+  /** The project gave this message priority: MT-Priority above 0 (RFC 6758). */
   readonly priority: boolean;
-  /** The Idempotency-Key field, which does not leave with the message. */
+  /** The value of the Idempotency-Key field, which is removed before the message leaves. */
   readonly idempotencyKey: string | null;
 }
 
 /**
- * Judges the header of a message to be sent, and makes it ready: what must not leave is cut, raw text beyond ASCII encoded,
- * Date and Message-ID added. `smtputf8`: the sender has UTF-8 in the header as it is.
+ * Judges the header of a message to be sent and prepares it: removes fields that must not leave, encodes raw
+ * text beyond ASCII, adds Date and Message-ID. `smtputf8`: UTF-8 in the header stays as it is.
  */
 export async function prepareOutgoing(
   read: DomainReader,
@@ -107,7 +109,10 @@ function fieldValue(fields: readonly HeaderField[], name: string): string | null
 export interface OutgoingRecipient {
   readonly address: Address;
   readonly dsn: DsnRequest | null;
-  /** Over the limit: taken, and sent when the window allows; null: goes at once. */
+  /**
+   * The message is over the limit: it is accepted and sent when the window has room. null: it is sent at
+   * once.
+   */
   readonly held: { readonly until: number; readonly cause: string } | null;
 }
 export interface OutgoingPlan {

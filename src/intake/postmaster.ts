@@ -1,6 +1,6 @@
 /**
- * Mail for whoever runs this host (RFC 5321 §4.5.1): a bare `postmaster`, and postmaster at the service's own host name.
- * Invariant: it goes to the operator or to nobody, never to a tenant who happens to be here.
+ * Mail for the operator of this host (RFC 5321 §4.5.1): `postmaster` without a domain, and postmaster at the
+ * service's own host name. Invariant: the mail goes to the operator or to nobody, never to another tenant.
  */
 import type { DomainReader } from '../domains/types.ts';
 import type { EdjReader } from '../edj/types.ts';
@@ -23,7 +23,7 @@ export interface PostmasterDeps {
 /** Whether the recipient, as the peer gave it, is this host's own postmaster. */
 export function isHostPostmaster(text: string, hostname: string): boolean {
   const lower = text.toLowerCase();
-  // A host name of one label is in no mail address, and still this host's.
+  // A host name of one label is in no mail address, but still names this host.
   if (lower === 'postmaster' || lower === `postmaster@${hostname.toLowerCase()}`) return true;
   const address = parseAddress(text);
   const host = parseDomain(hostname);
@@ -31,8 +31,9 @@ export function isHostPostmaster(text: string, hostname: string): boolean {
 }
 
 /**
- * The first topic of the project whose API client has the role `operator`; else what the host name's own domain says,
- * where a project with an operator among its members holds it; else null. Rejects where the store does.
+ * Takes the mail to the first topic of the project whose API client has the role `operator`. If there is
+ * none, the rules of the host name's own domain decide, if the project that has this domain has an operator
+ * among its members. Otherwise null. Rejects if the store does.
  */
 export async function takePostmaster(
   { read, hostname }: PostmasterDeps,
@@ -55,7 +56,7 @@ export async function takePostmaster(
   return null;
 }
 
-/** The host name and the domains it lies in, the nearest first. */
+/** The host name and its parent domains, the nearest first. */
 function ownDomains(hostname: string): Domain[] {
   const labels = hostname.split('.');
   return labels.slice(0, -1).flatMap((_, i) => parseDomain(labels.slice(i).join('.')) ?? []);

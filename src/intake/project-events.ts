@@ -1,6 +1,7 @@
 /**
- * Events of a project itself (of its domains and limits): to the topics of its event rules without a domain that name
- * them, and to a topic of their own where there is one, each topic once; in the transaction of what they tell of.
+ * Events of a project itself (about its domains and limits). They go to the topics of the project's event
+ * rules that name the event and have no domain, and to one further topic if the event has one; each topic
+ * once. They are written in the transaction of the change that they report.
  */
 import { recordPublish } from '../edj/publish.ts';
 import type { EdjTx } from '../edj/types.ts';
@@ -16,7 +17,7 @@ export interface ProjectEventDeps {
   readonly read: Pick<LimitReader, 'sendingSettings'> & Pick<RuleReader, 'rules'>;
   readonly clock: Clock;
   readonly random: Random;
-  /** After the commit: these topics of the project have new events. */
+  /** Called after the commit: these topics of the project have new events. */
   readonly published: (project: ProjectId, topics: readonly TopicId[]) => void;
 }
 

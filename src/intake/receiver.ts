@@ -1,7 +1,7 @@
 /**
- * The SMTP server's Receiver for the MX and for submission: at each verb the cheapest question that can refuse.
- * Without AUTH a connection may only deliver to hosted recipients; with it, it may only send as its own domains.
- * Invariant: a 2xx after DATA means `intake.accept` has committed.
+ * The SMTP server's Receiver for the MX and for submission. At each verb it makes the cheapest check that can
+ * refuse. Without AUTH, a connection may only deliver to hosted recipients; with AUTH, it may only send as
+ * the project's own domains. Invariant: a 2xx reply after DATA means that `intake.accept` has committed.
  */
 import { isAscii } from 'node:buffer';
 import type { DomainReader } from '../domains/types.ts';
@@ -50,14 +50,14 @@ export interface ReceiverDeps {
   readonly turnstile: Turnstile;
   readonly inFlight: InFlight;
   readonly hostname: string;
-  /** The principal whose trusted network the address is in, or null. */
+  /** The principal of the trusted network that contains the address, or null. */
   readonly trusted: (remoteAddress: string) => Promise<Principal | null>;
-  /** False while no new mail can be taken (disk nearly full): 452 at MAIL. */
+  /** False while no new mail can be accepted (the disk is nearly full): 452 at MAIL. */
   readonly hasSpace: () => boolean;
 }
 
 const NO_SPACE = reply(452, '4.3.1', 'insufficient system storage, try again later');
-/** RFC 4954 §6: a stranger's attempt is counted before it is judged, and counting it takes a write. */
+/** RFC 4954 §6: a stranger's attempt is counted before it is judged, and counting needs a write. */
 const NO_SPACE_TO_COUNT = reply(
   454,
   '4.7.0',
@@ -67,7 +67,7 @@ const NOT_STORED = { kind: 'not-stored' } as const;
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
 const TOO_MANY_IN_FLIGHT = reply(451, '4.3.2', 'too many messages of the project at once, try again later');
-/** Nobody hears it: the connection was closed before the message was written down. */
+/** The client never sees this reply: it closed the connection before the message was stored. */
 const GONE = reply(451, '4.3.2', 'the connection was closed before the message was taken');
 const AUTH_REQUIRED = reply(530, '5.7.0', 'authentication required');
 const TLS_REQUIRED = reply(530, '5.7.0', 'must issue a STARTTLS command first');
@@ -122,7 +122,10 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
   };
 }
 
-/** The reply a refused sender or author gets. Texts name the field and the peer's own domain, nothing of others. */
+/**
+ * The reply to a refused sender or author. The texts name the field and the peer's own domain, and nothing of
+ * other projects.
+ */
 export function refusalReply(refusal: SendRefusal): Reply {
   switch (refusal.kind) {
     case 'missing-operation':
@@ -158,7 +161,7 @@ export function refusalReply(refusal: SendRefusal): Reply {
   }
 }
 
-/** ms: a place that was taken longer ago is taken anew before the mail is accepted. */
+/** ms: a reservation older than this is made again before the mail is accepted. */
 const FRESH_MS = 1_000;
 
 async function beginSubmission(
@@ -173,7 +176,7 @@ async function beginSubmission(
   const { address: mailFrom, domain } = sender.value;
   const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
   const recipients = new Map<string, OutgoingRecipient>();
-  /** By the recipient. */
+  /** By recipient. */
   const held = new Map<string, Reservation>();
   const release = async () => {
     const given = [...held.values()].map((reservation) => reservation.release());
@@ -187,8 +190,8 @@ async function beginSubmission(
     cause: `over the sending limit of ${limit} recipients per ${window}`,
   });
   /**
-   * Places that were taken a while ago, with the RCPT commands, have left the window that they are to count in: they are
-   * taken anew. null: there was room, or what had none is held; else the refusal.
+   * Reservations that RCPT commands made a while ago may lie outside the window in which they must count, so
+   * they are made again. null if there was room, or if the mail without room is held; otherwise the refusal.
    */
   async function renewed(): Promise<Reply | null> {
     const now = deps.clock.now();
@@ -219,7 +222,7 @@ async function beginSubmission(
       const dsn = notify === undefined && orcpt === undefined ? null : { notify, orcpt };
       const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, 1);
       if (reserved.kind === 'over' && overLimit === 'hold') {
-        // committed ahead of the mail it tells of: nothing waits for it
+        // Committed before the mail that it tells of; nothing waits for it.
         void reserved.tell();
         recipients.set(address.wire, { address, dsn, held: holding(reserved) });
         return take(null);
@@ -324,8 +327,8 @@ async function beginSubmission(
 }
 
 /**
- * Who got a message under this Idempotency-Key in the last 24 h, and which one. `over`: it was used before that moment
- * as well; null where it was not.
+ * Which recipients got a message under this Idempotency-Key in the last 24 h, and which message. `over`: the
+ * key was used before these 24 h as well; null if it was not.
  */
 async function sentBefore(
   deps: ReceiverDeps,
@@ -362,7 +365,7 @@ async function beginIncoming(
     async data(raw, committing) {
       try {
         if (raw.length > MX_SIZE_LIMIT) return TOO_LARGE;
-        // Turns of its own: who floods a project's mailboxes does not hold up what the project sends.
+        // A separate share: a flood of mail to a project's mailboxes does not delay what the project sends.
         await deps.turnstile.turn(`to ${taken[0]!.projectId}`);
         return await acceptIncoming(deps, connection, mail, mailFrom, taken, raw, committing);
       } catch (error) {
@@ -462,7 +465,8 @@ async function acceptIncoming(
 }
 
 function storeReply(logger: Logger, connection: Connection, error: unknown): Reply {
-  // Two copies at once under one Idempotency-Key: the second one is told to come again, and then finds the first.
+  // Two copies came at once under one Idempotency-Key: the second client must try again later, and then finds
+  // the first message.
   if (error instanceof ConflictError) return TRY_LATER;
   if (error instanceof NoPlace) return TOO_BUSY;
   if (error instanceof Abandoned) return GONE;

@@ -1,4 +1,7 @@
-/** Why mail to be sent is refused, and the words for what is wrong with its header; the rest each door (SMTP, HTTP) words itself. */
+/**
+ * Why mail to be sent is refused, and texts for header defects. SMTP and HTTP each word the other reasons
+ * themselves.
+ */
 import type { HeaderDefect } from '../mail/headers.ts';
 
 export type SendRefusal =

@@ -1,6 +1,6 @@
 /**
- * `send_message`: from the caller's fields to an accepted message, by the same rules as SMTP submission.
- * Resolves after the commit, or with a refusal, which the caller's face words; throws only what is unexpected.
+ * `send_message`: turns the caller's fields into an accepted message, by the same rules as SMTP submission.
+ * Resolves after the commit, or with a refusal, which the API puts into words. Throws only unexpected errors.
  */
 import type { DomainReader } from '../domains/types.ts';
 import type { Principal } from '../iam/types.ts';
@@ -29,13 +29,13 @@ export interface SubmitDeps {
   readonly hostname: string;
   readonly hasSpace: () => boolean;
 }
-/** Why a message is not taken. `field`: JSON path below the arguments. */
+/** Why a message is not accepted. `field` is the JSON path below the arguments. */
 export type SubmitRefusal =
   | SendRefusal
   | { readonly kind: 'domain-unknown' }
   | { readonly kind: 'field-invalid'; readonly field: string; readonly detail: string }
   | { readonly kind: 'too-large'; readonly octets: number }
-  /** The envelope sender is in another domain than the one that is sent with. */
+  /** The envelope sender is in another domain than the sending domain. */
   | { readonly kind: 'sender-elsewhere'; readonly field: string; readonly domain: string }
   | {
       readonly kind: 'over-limit';
@@ -44,7 +44,7 @@ export type SubmitRefusal =
       readonly retryAfterSeconds: number;
     }
   | { readonly kind: 'disk-full' }
-  /** `retryable`: the same may succeed later. */
+  /** `retryable`: the same request may succeed later. */
   | { readonly kind: 'not-stored'; readonly retryable: boolean };
 export interface Submitted {
   readonly kind: 'accepted';
@@ -52,7 +52,7 @@ export interface Submitted {
   readonly messageIdHeader: string;
   readonly recipients: readonly { readonly id: string; readonly address: string; readonly state: string }[];
 }
-/** `also`: what else belongs into the accepting commit. */
+/** `also`: what else belongs in the accepting commit. */
 export type Submit = (
   principal: Principal,
   domainId: DomainId,
@@ -108,7 +108,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
         retryAfterSeconds: reserved.retryAfterSeconds,
       });
     }
-    // committed ahead of the mail it tells of: nothing waits for it
+    // Committed before the mail that it tells of; nothing waits for it.
     if (reserved.kind === 'over') void reserved.tell();
     const held =
       reserved.kind === 'over'

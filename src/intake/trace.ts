@@ -1,4 +1,4 @@
-/** Our own trace fields (RFC 5321 §4.4), and the editing of fields that must not go on as they are. */
+/** Our own trace fields (RFC 5321 §4.4), and edits to fields that must not leave as they are. */
 import { formatDate } from '../mail/dates.ts';
 import type { Connection } from '../smtp/server/receiver.ts';
 
@@ -10,7 +10,7 @@ export function protocolName(connection: Connection, smtputf8: boolean, authenti
 }
 
 export interface ReceivedParts {
-  /** Where it came from; left out for submission, whose client's address is nobody else's business. */
+  /** Where the message came from. Left out for submission: the address of the client is private. */
   readonly from?: { readonly helo: string; readonly address: string };
   readonly by: string;
   readonly with: string;
@@ -19,7 +19,7 @@ export interface ReceivedParts {
   readonly now: number;
 }
 
-/** A Received field, CRLF-ended; what the peer said in HELO is reduced to harmless characters. */
+/** A Received field, CRLF-ended. The peer's HELO text is reduced to safe characters. */
 export function receivedField(parts: ReceivedParts): string {
   const from =
     parts.from === undefined
@@ -39,10 +39,10 @@ function harmless(text: string): string {
 export interface Edit {
   readonly start: number;
   readonly end: number;
-  /** What stands there instead; nothing: the octets are cut. */
+  /** The replacement; without it, the octets are removed. */
   readonly put?: Buffer;
 }
-/** The message with the edits (ascending, not overlapping) made; the same buffer where there are none. */
+/** Applies the edits (ascending, not overlapping) to the message. Without edits, returns the same buffer. */
 export function editSpans(message: Buffer, edits: readonly Edit[]): Buffer {
   if (edits.length === 0) return message;
   const parts: Buffer[] = [];
@@ -56,7 +56,7 @@ export function editSpans(message: Buffer, edits: readonly Edit[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Text safe inside angle brackets of Return-Path. */
+/** Makes a text safe inside the angle brackets of Return-Path. */
 export function returnPathField(mailFrom: string): string {
   return `Return-Path: <${mailFrom.replace(/[\r\n\0<>]/g, '')}>\r\n`;
 }

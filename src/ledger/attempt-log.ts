@@ -1,4 +1,4 @@
-/** The log of attempts to sign in, over the store: what iam/attempts.ts counts by. Rejects where the store does. */
+/** The log of sign-in attempts in the store, which iam/attempts.ts counts. Rejects if the store does. */
 import { INSTANCE } from '../runtime/ids.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { LedgerReader, LedgerTx } from './types.ts';
@@ -11,7 +11,7 @@ export function createAttemptLog(deps: {
   return {
     failure: (scope: string, nth: number) => read.authFailure(scope, nth),
     success: (scope: string) => read.authSuccess(scope),
-    /** One failure in each of the scopes. */
+    /** Stores one failure in each scope. */
     fail(scopes: readonly string[], at: number, attempt: string): Promise<void> {
       return transactor.transact(
         INSTANCE,

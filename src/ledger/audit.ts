@@ -1,12 +1,13 @@
 /**
- * Who did what: one event for every change by the API or a command, and for every step of a sign-in, taken or refused.
- * Invariants: an event is written in the transaction of the change it tells of, where that is a write to the store; it
- * holds the names of what changed, never values. Kept by the project's retention, at least 365 days.
+ * The audit log: one event for every change by the API or a command, and for every sign-in step, whether it
+ * succeeded or was refused. Invariants: if the change is a write to the store, the event is written in the
+ * same transaction; an event has the names of changed fields, never their values. Events are kept for the
+ * project's retention time, but at least 365 days.
  */
 import type { ApiClientId, AuditEventId, MemberId, ProjectId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 
-/** Days for which an event is kept at least. */
+/** The least number of days for which an event is kept. */
 export const LEAST_AUDIT_DAYS = 365;
 
 export type AuditActor =
@@ -14,15 +15,15 @@ export type AuditActor =
   | { readonly kind: 'member'; readonly id: MemberId }
   /** A command on the machine. */
   | { readonly kind: 'command'; readonly id: null }
-  /** A sign-in that named nobody we know. */
+  /** A sign-in that named no known member. */
   | { readonly kind: 'unknown'; readonly id: null };
 
 export interface AuditEvent {
   readonly id: AuditEventId;
-  /** INSTANCE where it is no project's. */
+  /** INSTANCE if it belongs to no project. */
   readonly projectId: ProjectId;
   readonly actor: AuditActor;
-  /** A policy name, or a step of a sign-in: `iam.sessions.totp`. */
+  /** A permission name, or a sign-in step such as `iam.sessions.totp`. */
   readonly operation: string;
   /** Path of the resource. */
   readonly target: string;
@@ -44,7 +45,7 @@ export interface AuditFilter {
 export interface AuditReader {
   /** Newest first. */
   auditEvents(project: ProjectId, filter: AuditFilter, page: PageRequest): Promise<Page<AuditEvent>>;
-  /** null: more than are counted, which are 10,000. */
+  /** null if there are more than 10,000, the most that are counted. */
   countAuditEvents(project: ProjectId): Promise<number | null>;
 }
 export interface AuditTx {

@@ -1,24 +1,24 @@
 /**
- * Nodes that share one store. Each run of a node is a member of its own; what waits names the member that accepted it,
- * and a member serves its own rows and those of the members it has taken over. Nothing here is needed where one process
- * serves an embedded store.
+ * Nodes that share one store. Each run of a node is a new member. Each waiting row names the member that
+ * accepted it; a member serves its own rows and those of the members that it has taken over. A process with
+ * an embedded store needs none of this.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 
-/** What a member hears of the cluster. */
+/** What a member learns about the cluster. */
 export interface ClusterListener {
-  /** Members whose rows are this one's from now on. */
+  /** The rows of these members now belong to this one. */
   adopted(members: readonly string[]): void;
-  /** Our last good beat is over 4 s old: whatever is being tried must end, for someone else may begin it. */
+  /** Our last good beat is over 4 s old: running attempts must end, because another node may start them. */
   lost(): void;
-  /** Beats go through again. */
+  /** Beats succeed again. */
   found(): void;
-  /** Another member took us for dead: nothing of ours may be written any more. Only a new run can go on. */
+  /** Another member declared this one dead: it may write nothing more. Only a new run can continue. */
   fenced(): void;
-  /** Now and then: what others have changed is read again. Rejections are logged. */
+  /** Called now and then to read again what other nodes have changed. Rejections are logged. */
   refresh(): Promise<void>;
-  /** Another member asks; the answer is JSON. */
+  /** Another member asks a question; the answer is JSON. */
   asked(question: unknown): Promise<unknown>;
 }
 export interface ClusterNode {
@@ -27,20 +27,23 @@ export interface ClusterNode {
   readonly startedAt: number;
 }
 export interface Cluster extends Service {
-  /** This run. */
+  /** The id of this run. */
   readonly id: string;
-  /** Whose rows this member serves, its own first. */
+  /** The members whose rows this member serves, its own first. */
   readonly owners: () => readonly string[];
-  /** The last good beat is at most 4 s old: new attempts may begin. */
+  /** True if the last good beat is at most 4 s old: new attempts may begin. */
   readonly alive: () => boolean;
-  /** Wall time of the store, so that nodes whose clocks differ agree; timers are the machine's own. */
+  /** The store's wall time, so that nodes with different clocks agree; timers use the machine's clock. */
   readonly clock: Clock;
-  /** Members that beat, this one included. */
+  /** Members that send beats, including this one. */
   nodes(): readonly ClusterNode[];
-  /** Before `start`. */
+  /** Call it before `start`. */
   listen(listener: ClusterListener): void;
-  /** Puts a question to all other members; the answers of those that gave one in time. */
+  /** Asks all other members; returns the answers that come in time. */
   ask(question: unknown): Promise<readonly unknown[]>;
-  /** Whether this member may do the chore now: one member at a time has it until it dies. Rejects where the store does. */
+  /**
+   * Whether this member may do the chore now: one member at a time has the chore until that member dies.
+   * Rejects if the store does.
+   */
   mayDo(chore: string): Promise<boolean>;
 }

@@ -1,6 +1,7 @@
 /**
- * Idempotent calls: the same key and body get the same answer for 24 h; another body, or a first call still running, is
- * a conflict. Only 2xx answers are kept; a secret shown once is null in a replay.
+ * Idempotent calls: the same key and body get the same answer for 24 h. A different body, or a first call
+ * that is still running, is a conflict. Only 2xx answers are stored. In a repeated answer, a secret that is
+ * shown once is null.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,11 +16,11 @@ export type Begun =
   | { readonly kind: 'other-body' };
 export interface Idempotency {
   begin(project: ProjectId, key: string, body: string): Promise<Begun>;
-  /** Keeps a 2xx answer; forgets the key for any other, so that it can be tried again. */
+  /** Stores a 2xx answer. Forgets the key for any other answer, so the call can be tried again. */
   finish(project: ProjectId, key: string, status: number, body: string): Promise<void>;
 }
 export const ANSWERS_KEPT_MS = 24 * 3_600_000;
-/** A first call that left no answer for this long has died with its process. */
+/** If a first call has no answer after this long, its process has died. */
 const ABANDONED_MS = 10 * 60_000;
 
 export function createIdempotency(deps: {
@@ -62,7 +63,7 @@ export function createIdempotency(deps: {
   };
 }
 
-/** What is shown once only. */
+/** Fields that are shown only once. */
 const SHOWN_ONCE = ['secret', 'sign_in_url'];
 function withoutSecret(body: string): string {
   if (!SHOWN_ONCE.some((name) => body.includes(`"${name}"`))) return body;

@@ -1,4 +1,4 @@
-/** What must be remembered about calls: tasks, idempotency keys, AUTH failure counters. */
+/** Records about calls: tasks, idempotency keys, counters of failed AUTH. */
 import type { ProjectId, TaskId } from '../runtime/ids.ts';
 
 export interface Task {
@@ -14,7 +14,7 @@ export interface Task {
 }
 export interface IdempotencyRecord {
   readonly projectId: ProjectId;
-  /** Scope + the caller's key, e.g. 'http:POST /mta/v1/tasks:abc'. */
+  /** The scope and the caller's key, such as 'http:POST /mta/v1/tasks:abc'. */
   readonly key: string;
   /** SHA-256 of the request. */
   readonly requestHash: Buffer;
@@ -25,15 +25,15 @@ export interface IdempotencyRecord {
 export interface LedgerReader {
   task(project: ProjectId, id: TaskId): Promise<Task | null>;
   idempotency(project: ProjectId, key: string): Promise<IdempotencyRecord | null>;
-  /** Wall ms of the `nth` newest failed attempt of the scope (1: the newest); null: there are not so many. */
+  /** Wall ms of the `nth` newest failed attempt of the scope (1 is the newest); null if there are fewer. */
   authFailure(scope: string, nth: number): Promise<number | null>;
-  /** Wall ms of when the scope last signed in; null: never, or long ago. */
+  /** Wall ms of the last sign-in of the scope; null if never or long ago. */
   authSuccess(scope: string): Promise<number | null>;
 }
 export interface LedgerTx {
   insertTask(task: Task): void;
   updateTask(task: Task): void;
-  /** ConflictError 'idempotency.key'. */
+  /** Throws ConflictError 'idempotency.key'. */
   insertIdempotency(record: IdempotencyRecord): void;
   completeIdempotency(project: ProjectId, key: string, response: { status: number; body: string }): void;
   deleteIdempotency(project: ProjectId, key: string): void;

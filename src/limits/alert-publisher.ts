@@ -1,7 +1,8 @@
 /**
- * Publishes due alerts as events, after the commit that made them due and never in it. Invariants: the event and the end
- * of being due are one commit, so that each alert is told exactly once whichever node does it; what a crash left due is
- * told after the next start. A store that fails is logged and asked again.
+ * Publishes due alerts as events, after the commit that made them due, never in that commit. Invariants: one
+ * commit writes the event and ends the alert's being due, so each alert is published exactly once, by
+ * whichever node; an alert that is still due after a crash is published after the next start. Store errors
+ * are logged and the store is asked again.
  */
 import type { EventContent } from '../contract/event-contents.ts';
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
@@ -16,7 +17,7 @@ export interface AlertPublisherDeps<Tx extends AlertTx> {
   readonly read: AlertReader;
   readonly transactor: Transactor<Tx>;
   readonly projectEvents: PrepareProjectEvents<Tx>;
-  /** null: there is no such domain any more. */
+  /** null if the domain no longer exists. */
   readonly domainName: (project: ProjectId, id: DomainId) => Promise<string | null>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,9 +26,9 @@ export interface AlertPublisher extends Service {
   /** Something is due, or will be with the next commit. */
   nudge(): void;
 }
-/** After a nudge: its commit is through by then. */
+/** Time after a nudge by which its commit is done. */
 const SOON_MS = 200;
-/** What others left due, and what a nudge came too early for. */
+/** Finds alerts that other nodes left due, and alerts whose nudge came too early. */
 const POLL_MS = 5_000;
 const AT_ONCE = 50;
 
@@ -54,7 +55,7 @@ export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDep
     try {
       await transactor.transact(projectId, (tx) => {
         tx.closeLimitAlert(alert);
-        // of a domain that is gone nobody wants to hear
+        // An alert about a removed domain is not published.
         if (domainId === null || name !== null)
           events.record(tx, `limit.${alert.kind}`, content, { summary: summaryOf(alert, name) });
       });

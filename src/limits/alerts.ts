@@ -1,8 +1,9 @@
 /**
- * What a project is told of its limits, and when. `approaching`: a window has come to 80 %, told once, and again only
- * after it was below 70 %. `exceeded`: mail was refused or held, told at most once a minute for the minute's window and
- * once an hour for the day's. An alert is a row that is *due* until it is published: written with the usage it tells of
- * (approaching) or before the refusal is answered (exceeded), so that no crash loses one; published after the commit.
+ * When a project is told about its limits. `approaching`: a window has reached 80 %; told once, and again
+ * only after the window was below 70 %. `exceeded`: mail was refused or held; told at most once a minute for
+ * the minute's window and once an hour for the day's. An alert is a row that is *due* until it is published.
+ * It is written with the usage that it tells of (approaching) or before the refusal is answered (exceeded),
+ * so no crash loses one. It is published after the commit.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
@@ -12,7 +13,7 @@ import type { Transactor } from '../runtime/transactor.ts';
 export type Span = 'minute' | 'day';
 export interface LimitAlert {
   readonly projectId: ProjectId;
-  /** null: the project's limit. */
+  /** null for the project's limit. */
   readonly domainId: DomainId | null;
   readonly window: Span;
   readonly kind: 'approaching' | 'exceeded';
@@ -20,28 +21,34 @@ export interface LimitAlert {
   readonly at: number;
   readonly used: number;
   readonly limit: number;
-  /** Wall ms: approaching: the first of what is counted leaves the window; exceeded: what did not fit would. */
+  /**
+   * Wall ms. approaching: when the first of the counted recipients leaves the window; exceeded: when the
+   * refused mail would fit.
+   */
   readonly returnsAt: number;
 }
 export interface AlertReader {
   /** Alerts to be published, of all projects, at most `most`. */
   limitAlertsDue(most: number): Promise<readonly LimitAlert[]>;
-  /** The windows of which it was told, or is about to be, that they come near their limit. */
+  /** The windows for which the project was told, or will be told, that they approach their limit. */
   approachedWindows(project: ProjectId, domain: DomainId | null): Promise<readonly Span[]>;
 }
 export interface AlertTx {
-  /** Makes it due; an `exceeded` one only where the last was made EXCEEDED_EVERY_MS before. */
+  /**
+   * Makes the alert due. An `exceeded` alert becomes due only if the last one was made at least
+   * EXCEEDED_EVERY_MS before.
+   */
   noteLimitAlert(alert: LimitAlert): void;
-  /** It was published. StaleError where it was already. */
+  /** The alert was published. StaleError if it was already. */
   closeLimitAlert(alert: LimitAlert): void;
-  /** The window has emptied: the next crossing is told. What is still due stays. */
+  /** The window has emptied: the next crossing is told again. An alert that is still due stays due. */
   rearmLimitAlert(project: ProjectId, domain: DomainId | null, window: Span): void;
 }
 export const EXCEEDED_EVERY_MS: Readonly<Record<Span, number>> = { minute: 60_000, day: 3_600_000 };
 const APPROACHING = 0.8;
 const REARMED = 0.7;
 
-/** What a reservation that fits does to whether the window's nearness is told. */
+/** How a reservation that fits changes whether `approaching` is told for the window. */
 export function crossing(
   told: boolean,
   limit: number,
@@ -55,9 +62,11 @@ export function crossing(
   return { told: crossed || !open, rearmed, crossed };
 }
 
-/** Tells that mail was refused or held: a write at most once in a period for each window of this process. */
+/**
+ * Tells that mail was refused or held. It writes at most once in a period for each window of this process.
+ */
 export type TellExceeded = (project: ProjectId, domain: DomainId, over: OverFacts) => Promise<void>;
-/** Which limit is in the way, and for how long. */
+/** Which limit was exceeded, and for how long. */
 export interface OverFacts {
   readonly scope: 'project' | 'domain';
   readonly window: Span;
@@ -66,7 +75,7 @@ export interface OverFacts {
   readonly retryAfterSeconds: number;
 }
 
-/** Windows remembered as told of. */
+/** The most windows that are remembered as told. */
 const MOST_TOLD = 10_000;
 
 export interface AlertSinkDeps {
@@ -76,7 +85,7 @@ export interface AlertSinkDeps {
   /** An alert is due, or will be with the next commit. */
   readonly noticed: () => void;
 }
-/** Never rejects: a refusal is answered even where it cannot be told of; the next one tries again. */
+/** Never rejects: a refusal is answered even if it cannot be told; the next refusal tries again. */
 export function createTellExceeded({ transactor, clock, logger, noticed }: AlertSinkDeps): TellExceeded {
   const told = new Map<string, { readonly at: number; readonly noted: Promise<void> }>();
 

@@ -1,8 +1,8 @@
 /**
- * Who may send how much now. Counts stand in memory per project and per domain, loaded once from the stored usage;
- * a reservation counts at once; it is written with the message it was for (`record`), kept when that is committed,
- * and given back otherwise (`release`).
- * Invariant: recipients accepted in any rolling window never exceed the limit.
+ * Decides who may send how much now. The counts are in memory, per project and per domain, loaded once from
+ * the stored usage. A reservation counts at once. It is written with its message (`record`) and kept when that
+ * transaction is committed; otherwise it is given back (`release`). Invariant: the recipients accepted in any
+ * rolling window never exceed the limit.
  */
 import type { Clock } from '../runtime/clock.ts';
 import { afterCommit } from '../runtime/effects.ts';
@@ -23,22 +23,22 @@ import {
 
 export interface Reservation {
   readonly kind: 'ok';
-  /** Wall ms at which it was taken: the moment that it counts in. */
+  /** Wall ms of the reservation: the moment in which it counts. */
   readonly at: number;
-  /** Notes the usage in the transaction that accepts the mail. Once that is committed it counts for good. */
+  /** Writes the usage in the transaction that accepts the mail. Once that is committed, it counts for good. */
   record(tx: LimitTx): void;
-  /** Gives the places back, which may take a moment; nothing where it counts for good. Never rejects. */
+  /** Gives the places back, which may take a moment. Does nothing once they count for good. Never rejects. */
   release(): Promise<void> | void;
 }
 export interface OverLimit extends OverFacts {
   readonly kind: 'over';
   /**
-   * The project is told that mail was refused or held: once it resolves that is durable, and it is so before whatever is
-   * committed after this call. Never rejects.
+   * Tells the project that mail was refused or held. When it resolves, the alert is durable; it is durable
+   * before anything that is committed after this call. Never rejects.
    */
   tell(): Promise<void>;
 }
-/** null = no limit of the domain's own */
+/** null if the domain has no limit of its own */
 export interface DomainLimits {
   readonly limitPerMinute: number | null;
   readonly limitPerDay: number | null;
@@ -54,16 +54,16 @@ export interface Limiter {
     limits: DomainLimits,
     recipients: number,
   ): Promise<Reservation | OverLimit>;
-  /** What the windows hold now; limit 0 = none. */
+  /** What the windows contain now; limit 0 means no limit. */
   usage(project: ProjectId, domain: DomainId | null, limits: DomainLimits | null): Promise<Usage>;
 }
 interface Book {
   readonly minute: Counts;
   readonly day: Counts;
-  /** The windows of which it was told that they come near their limit. */
+  /** The windows for which the project was told that they approach their limit. */
   readonly told: Set<Span>;
 }
-/** Books kept at the most; the ones longest unused are loaded again when needed. */
+/** The most books in memory; those unused for the longest time are dropped and loaded again when needed. */
 const MAX_BOOKS = 10_000;
 
 export interface LimiterDeps {
@@ -90,7 +90,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   function book(project: ProjectId, domain: DomainId | null): Promise<Book> {
     const key = `${project} ${domain ?? ''}`;
     let found = books.get(key);
-    // Which were used last matters when they become many.
+    // The order of last use matters only when there are many books.
     if (found !== undefined && books.size < MAX_BOOKS / 2) return found;
     if (found === undefined) {
       found = load(project, domain);
@@ -106,7 +106,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
       const own = (await reader.projectLimits(project)) ?? defaults;
       const projectBook = await book(project, null);
       const domainBook = await book(project, domain);
-      // From here to the counting nothing is awaited: two callers cannot both take the last place.
+      // From here to the counting nothing is awaited, so two callers cannot both take the last place.
       const now = clock.now();
       const seconds = now / 1000;
       const checks = (
@@ -177,7 +177,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
           if (!open) return;
           open = false;
           for (const { shape, counts } of checks) add(shape, counts, seconds, -recipients);
-          // what was not sent is not told of: the next one that crosses is
+          // Mail that was not sent is not told: the next reservation that crosses the mark tells it.
           for (const { told, window, crossed } of marks) if (crossed) told.delete(window);
         },
       };
@@ -190,7 +190,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   };
 }
 
-/** `limits` null: those of the project as a whole. */
+/** `limits` null: the limits of the project as a whole. */
 export function usageOf(
   counts: { readonly minute: Counts; readonly day: Counts },
   now: number,

@@ -1,6 +1,7 @@
 /**
- * Requests of a project for higher limits, and what operators make of them. At most one is open per project. A request
- * moves once, from `open` to what was decided; pure, the store applies it "if still open".
+ * Requests of a project for higher limits, and the operators' decisions. A project has at most one open
+ * request. A request changes its state once, from `open` to the decision. Pure; the store applies the change
+ * only if the request is still open.
  */
 import type { LimitRequestId, ProjectId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
@@ -10,40 +11,40 @@ export interface LimitRequest {
   readonly id: LimitRequestId;
   readonly projectId: ProjectId;
   readonly state: LimitRequestState;
-  /** What is asked for; null: this one may stay as it is. 0: no limit. */
+  /** The requested limit; null: this limit may stay; 0: no limit. */
   readonly perMinute: number | null;
   readonly perDay: number | null;
   readonly reason: string;
-  /** Who asked, e.g. `api_client <id>`. */
+  /** Who requested it, such as `api_client <id>`. */
   readonly actor: string;
-  /** Address that is told of the decision. */
+  /** The address that gets the decision. */
   readonly notify: string | null;
   readonly createdAt: number;
   readonly decidedAt: number | null;
   readonly decidedBy: string | null;
-  /** The project's limits from the decision on, of an approved one; null: as before. */
+  /** For an approved request: the project's limit from the decision on; null: unchanged. */
   readonly grantedPerMinute: number | null;
   readonly grantedPerDay: number | null;
-  /** The operator's words. */
+  /** The operator's note. */
   readonly note: string | null;
 }
 export interface LimitRequestReader {
   limitRequest(project: ProjectId, id: LimitRequestId): Promise<LimitRequest | null>;
   /** Global directory look-up, for operators. */
   findLimitRequest(id: LimitRequestId): Promise<LimitRequest | null>;
-  /** Newest first; project null: of all projects. */
+  /** Newest first; project null means all projects. */
   limitRequests(
     project: ProjectId | null,
     state: LimitRequestState | null,
     page: PageRequest,
   ): Promise<Page<LimitRequest>>;
-  /** null: more than are counted, which are 10,000. */
+  /** null if there are more than 10,000, the most that are counted. */
   countLimitRequests(project: ProjectId | null): Promise<number | null>;
 }
 export interface LimitRequestTx {
-  /** ConflictError 'limit_request.open' where the project has an open one. */
+  /** ConflictError 'limit_request.open' if the project has an open request. */
   insertLimitRequest(request: LimitRequest): void;
-  /** StaleError where it is no longer open. */
+  /** StaleError if it is no longer open. */
   decideLimitRequest(request: LimitRequest): void;
 }
 export interface Decision {
@@ -52,7 +53,7 @@ export interface Decision {
   readonly note: string | null;
 }
 
-/** A higher limit than the other; 0 is none at all. */
+/** Whether a limit is higher than another; 0 means no limit, the highest. */
 export function isHigher(limit: number, than: number): boolean {
   return than !== 0 && (limit === 0 || limit > than);
 }
@@ -60,7 +61,10 @@ function isLess(granted: number | null, asked: number | null): boolean {
   if (asked === null || granted === asked) return false;
   return granted === null || isHigher(asked, granted);
 }
-/** Approved with what was granted (null: that limit stays): in full where nothing is less than was asked for. */
+/**
+ * The approved request with what was granted (null: that limit stays). It is approved in full if no granted
+ * limit is lower than requested.
+ */
 export function approved(
   request: LimitRequest,
   granted: { readonly perMinute: number | null; readonly perDay: number | null },
@@ -83,7 +87,7 @@ export function refused(request: LimitRequest, { by, at, note }: Decision): Limi
 export function cancelled(request: LimitRequest, { by, at, note }: Decision): LimitRequest {
   return { ...request, state: 'cancelled', decidedAt: at, decidedBy: by, note };
 }
-/** The project's limits once the request is approved. */
+/** The project's limits after the approval. */
 export function limitsAfter<Limits extends { readonly perMinute: number; readonly perDay: number }>(
   request: LimitRequest,
   before: Limits,

@@ -1,7 +1,8 @@
 /**
- * Rolls minutes of traffic up into hours and days, project by project, soon after each hour. Invariants: the mark and the
- * rows it speaks of are one commit, conditional on the mark, so that two nodes at once do it exactly once; an hour is
- * rolled up only when no commit for it can still be under way. A store that fails is logged and asked again.
+ * Rolls up minutes of traffic into hours and days, project by project, soon after each hour. Invariants: one
+ * commit writes the mark and the rows that the mark covers, and only if the mark has not changed, so two
+ * nodes at once do it exactly once; an hour is rolled up only when no commit for that hour can still be
+ * running. Store errors are logged and the store is asked again.
  */
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -15,12 +16,12 @@ export interface RollUpDeps {
   readonly transactor: Transactor<TrafficTx>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Whether this node makes the rounds now: one of those that share a store does. */
+  /** Whether this node makes the rounds now: of the nodes that share a store, one does. */
   readonly mayRun?: () => Promise<boolean>;
 }
 const FIRST_MS = 20_000;
 const INTERVAL_MS = 10 * 60_000;
-/** s after its end at which an hour is final: commits take a few seconds at most. */
+/** s after the end of an hour until it is final: commits take a few seconds at most. */
 const GRACE = 300;
 const PAGE = 100;
 

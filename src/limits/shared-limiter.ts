@@ -1,7 +1,8 @@
 /**
- * The limiter where several nodes serve one store: nothing is counted in memory, every reservation is taken in the store
- * itself. Without any limit there is nothing to decide, and usage is counted with the mail, as on a single node.
- * A node that dies between taking and accepting has counted mail that never went: the limit is kept, never passed.
+ * The limiter for several nodes on one store. Nothing is counted in memory; every reservation is made in the
+ * store itself. Without a limit there is nothing to decide, and usage is counted with the mail, as on a
+ * single node. If a node dies between reservation and acceptance, it has counted mail that was never sent:
+ * the limit is never exceeded.
  */
 import type { Clock } from '../runtime/clock.ts';
 import { afterCommit } from '../runtime/effects.ts';

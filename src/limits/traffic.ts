@@ -1,18 +1,22 @@
 /**
- * What a project and each of its domains sent and received over time, in recipients. Counted by minute in the very
- * transactions that change state; finished hours and days are rolled up later (limits/roll-up.ts), as far as a mark
- * says. Invariant: a series adds rolled-up rows before the mark to minutes behind it, so that it is exact and never late.
+ * What a project and each of its domains sent and received over time, in recipients. The transactions that
+ * change state count it by minute. Finished hours and days are rolled up later (limits/roll-up.ts), up to a
+ * mark. Invariant: a series consists of rolled-up rows before the mark and minutes after it, so it is exact
+ * and never late.
  */
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 
-/** `accepted` by 250 or 2xx, held ones included; `deferred`: at least once, each counted once; `received`: taken for a domain. */
+/**
+ * `accepted`: with 250 or 2xx, including held ones; `deferred`: deferred at least once, each counted once;
+ * `received`: taken for a domain.
+ */
 export interface Traffic {
   readonly accepted: number;
   readonly delivered: number;
   readonly deferred: number;
   readonly bounced: number;
   readonly expired: number;
-  /** Came to be held, over the limit or suspended. */
+  /** Became held: over the limit or suspended. */
   readonly held: number;
   readonly received: number;
 }
@@ -36,37 +40,40 @@ export interface TrafficPoint extends Traffic {
   readonly start: number;
 }
 export interface TrafficReader {
-  /** What there is of this width from `since` (s) on, oldest first: of the project (null), or of one domain. */
+  /** All rows of this width from `since` (s) on, oldest first, of the project (null) or of one domain. */
   traffic(
     project: ProjectId,
     domain: DomainId | null,
     width: TrafficWidth,
     since: number,
   ): Promise<readonly TrafficPoint[]>;
-  /** Start of the first hour (s) that is not rolled up; 0: none is. */
+  /** The start (s) of the first hour that is not rolled up; 0 if none is. */
   trafficRolledTo(project: ProjectId): Promise<number>;
 }
 export interface TrafficTx {
   /** Adds to the minute of `at` (wall ms). */
   addTraffic(project: ProjectId, domain: DomainId, at: number, counts: Partial<Traffic>): void;
-  /** Makes the hours in [from, to) and the days finished by then of the minutes. StaleError where that was done already. */
+  /**
+   * Makes the hours in [from, to), and the days finished by then, from the minutes. StaleError if that was
+   * done already.
+   */
   rollUpTraffic(project: ProjectId, from: number, to: number): void;
 }
 export interface Series {
-  /** The last 60, 48 and 92, the one that runs last; what had nothing is there as zeros. */
+  /** The last 60 minutes, 48 hours and 92 days, including the current ones; empty ones are zeros. */
   readonly minutes: readonly TrafficPoint[];
   readonly hours: readonly TrafficPoint[];
   readonly days: readonly TrafficPoint[];
 }
 export const SHOWN = { minutes: 60, hours: 48, days: 92 } as const;
-/** Seconds for which rows are kept: beyond what is shown, what a roll-up that is late still needs. */
+/** Seconds for which rows are kept: longer than they are shown, for a late roll-up. */
 export const KEPT = { minutes: 48 * 3600, hours: 4 * 86_400, days: 93 * 86_400 } as const;
 
 export function floorTo(width: TrafficWidth, seconds: number): number {
   return Math.floor(seconds / width) * width;
 }
 
-/** `now` in wall ms. Rejects where the store does. */
+/** `now` in wall ms. Rejects if the store does. */
 export async function readSeries(
   read: TrafficReader,
   project: ProjectId,
@@ -80,7 +87,7 @@ export async function readSeries(
     hour: first(WIDTHS.hour, SHOWN.hours),
     day: first(WIDTHS.day, SHOWN.days),
   };
-  // The mark first: what it says is rolled up stays so, whatever is rolled up meanwhile.
+  // Read the mark first: what it covers stays rolled up, even if more is rolled up in the meantime.
   const mark = await read.trafficRolledTo(project);
   const dayMark = floorTo(WIDTHS.day, mark);
   const minutes = await read.traffic(project, domain, WIDTHS.minute, Math.min(mark, from.minute));
@@ -104,7 +111,7 @@ export async function readSeries(
   };
 }
 
-/** `count` points of the width from `from` on, each the sum of the finer ones in it. */
+/** `count` points of the width from `from` on, each the sum of the finer points in it. */
 function filled(
   points: readonly TrafficPoint[],
   width: TrafficWidth,

@@ -6,20 +6,23 @@ import type { LimitRequestReader, LimitRequestTx } from './requests.ts';
 import type { TrafficReader, TrafficTx } from './traffic.ts';
 
 export interface ProjectLimits {
-  /** recipients per 60 s; 0 = none */
+  /** recipients per 60 s; 0 = no limit */
   readonly perMinute: number;
-  /** recipients per 24 h; 0 = none */
+  /** recipients per 24 h; 0 = no limit */
   readonly perDay: number;
 }
-/** How a project wants its mail to be tried. */
+/** A project's settings for sending and retention. */
 export interface SendingSettings {
   /** Seconds for which delivery is tried. */
   readonly retrySeconds: number;
-  /** Ages (s) of a message at which a deferral becomes an event: the first one at or after each. */
+  /** Ages (s) of a message at which a deferral becomes an event: the first deferral at or after each age. */
   readonly deferredAges: readonly number[];
-  /** What happens to mail over the limit: refused at once, or taken and sent as the window allows. */
+  /**
+   * What happens to mail over the limit: it is refused at once, or accepted and sent when the window has
+   * room.
+   */
   readonly overLimit: 'reject' | 'hold';
-  /** Days for which messages, events and what is known of them are kept: MIN_RETENTION_DAYS to MAX_RETENTION_DAYS. */
+  /** Days for which messages, events and their records are kept: MIN_RETENTION_DAYS to MAX_RETENTION_DAYS. */
   readonly retentionDays: number;
 }
 export const MIN_RETENTION_DAYS = 1;
@@ -32,7 +35,7 @@ export const DEFAULT_SENDING: SendingSettings = {
   retentionDays: 30,
 };
 export const DAY_MS = 24 * 3600 * 1000;
-/** ms for which a project wants things kept. */
+/** ms for which a project keeps its data. */
 export function keptMs(settings: SendingSettings | null): number {
   return (settings ?? DEFAULT_SENDING).retentionDays * DAY_MS;
 }
@@ -43,13 +46,13 @@ export interface UsageBucket {
   readonly count: number;
 }
 export interface LimitReader extends WindowReader, TrafficReader, AlertReader, LimitRequestReader {}
-/** What is set for a project, and what the windows are made of. */
+/** What is set for a project, and the buckets of its windows. */
 export interface WindowReader {
-  /** null: the instance's defaults. */
+  /** null for the instance's defaults. */
   projectLimits(project: ProjectId): Promise<ProjectLimits | null>;
-  /** null: DEFAULT_SENDING. */
+  /** null for DEFAULT_SENDING. */
   sendingSettings(project: ProjectId): Promise<SendingSettings | null>;
-  /** Buckets with start >= since (s), for the project as a whole (domain null) or one domain. */
+  /** Buckets with start >= since (s), of the project as a whole (domain null) or of one domain. */
   usage(
     project: ProjectId,
     domain: DomainId | null,
@@ -61,15 +64,15 @@ export interface LimitTx extends WindowTx, TrafficTx, AlertTx, LimitRequestTx {}
 export interface WindowTx {
   setProjectLimits(project: ProjectId, limits: ProjectLimits): void;
   setSendingSettings(project: ProjectId, settings: SendingSettings): void;
-  /** Adds to the second's and the minute's bucket, of the project (domain null) or one domain. */
+  /** Adds to the buckets of the second and of the minute, of the project (domain null) or of one domain. */
   addUsage(project: ProjectId, domain: DomainId | null, atSeconds: number, recipients: number): void;
-  /** Drops buckets no window reaches any more. */
+  /** Drops buckets that no window reaches any more. */
 }
-/** The projects there are, for rounds over all of them. */
+/** Lists all projects, for rounds over all of them. */
 export interface ProjectLister {
   projects(page: PageRequest): Promise<Page<{ readonly id: ProjectId }>>;
 }
-/** Limits of one request; 0 = none. */
+/** Limits of one request; 0 = no limit. */
 export interface UsageRequest {
   readonly project: ProjectId;
   readonly domain: DomainId;
@@ -89,15 +92,18 @@ export type UsageDecision =
       readonly used: number;
       readonly retryAfterSeconds: number;
     };
-/** Windows that several nodes share: places are taken in the store, at once and exactly. */
+/** Windows that several nodes share: places are reserved in the store, at once and exactly. */
 export interface SharedUsage {
   take(request: UsageRequest): Promise<UsageDecision>;
-  /** What was taken and not used. */
+  /** Gives back what was reserved and not used. */
   giveBack(project: ProjectId, domain: DomainId, second: number, recipients: number): Promise<void>;
 }
-/** A condition of a transaction: it fails with StaleError unless the settings are, at the commit, those given; null: none were stored. */
+/**
+ * A condition of a transaction. It fails with StaleError if, at the commit, the settings differ from those
+ * given; null: no settings are stored.
+ */
 export interface SettingsExpectations {
   expectSendingSettings(project: ProjectId, settings: SendingSettings | null): void;
-  /** null: the project has none of its own. */
+  /** null if the project has no limits of its own. */
   expectProjectLimits(project: ProjectId, limits: ProjectLimits | null): void;
 }

@@ -1,18 +1,18 @@
-/** A rolling window as people see it: how full it is, and when room comes back. Pure. */
+/** A rolling window as people see it: how full it is, and when it has room again. Pure. */
 import { type Counts, retryAfter, used, type WindowShape } from './windows.ts';
 
 export interface WindowState {
-  /** Recipients it holds. */
+  /** Recipients in the window. */
   readonly used: number;
-  /** 0 = none. */
+  /** 0 = no limit. */
   readonly limit: number;
-  /** null: no limit. */
+  /** null without a limit. */
   readonly remaining: number | null;
-  /** Wall ms at which one more fits; null: now. */
+  /** Wall ms at which one more recipient fits; null: now. */
   readonly roomAt: number | null;
-  /** Wall ms at which the first of what it holds leaves it; null: it is empty. */
+  /** Wall ms at which the first recipient leaves the window; null if the window is empty. */
   readonly firstLeavesAt: number | null;
-  /** Wall ms at which it is empty if nothing more is sent; null: it is. */
+  /** Wall ms at which the window is empty if nothing more is sent; null if it is empty now. */
   readonly emptyAt: number | null;
 }
 /** `now` in wall ms. */

@@ -1,6 +1,7 @@
 /**
- * Rolling windows out of whole buckets: 60 s in buckets of a second, 24 h in buckets of a minute. A bucket counts as
- * long as any instant of it is within the window, so that no window of that length ever holds more than the limit.
+ * Rolling windows made of whole buckets: 60 s in buckets of a second, 24 h in buckets of a minute. A bucket
+ * counts as long as any instant of it lies in the window, so no window of that length ever contains more than
+ * the limit.
  */
 export const MINUTE_WINDOW = { width: 1, buckets: 60 } as const;
 export const DAY_WINDOW = { width: 60, buckets: 24 * 60 } as const;
@@ -12,7 +13,7 @@ export type Counts = Map<number, number>;
 export function bucketOf(shape: WindowShape, seconds: number): number {
   return Math.floor(seconds / shape.width) * shape.width;
 }
-/** First bucket that still counts at `seconds`. */
+/** The first bucket that still counts at `seconds`. */
 export function windowStart(shape: WindowShape, seconds: number): number {
   return bucketOf(shape, seconds) - shape.buckets * shape.width;
 }
@@ -22,7 +23,7 @@ export function add(shape: WindowShape, counts: Counts, seconds: number, n: numb
   if (value > 0) counts.set(bucket, value);
   else counts.delete(bucket);
 }
-/** What the window holds; buckets no window reaches any more are dropped on the way. */
+/** The content of the window. Drops buckets that no window reaches any more. */
 export function used(shape: WindowShape, counts: Counts, seconds: number): number {
   const start = windowStart(shape, seconds);
   let sum = 0;
@@ -32,7 +33,7 @@ export function used(shape: WindowShape, counts: Counts, seconds: number): numbe
   }
   return sum;
 }
-/** Whole seconds until `n` more fit; the window's whole length where they never will. */
+/** Whole seconds until `n` more fit; the whole length of the window if they never fit. */
 export function retryAfter(
   shape: WindowShape,
   counts: Counts,

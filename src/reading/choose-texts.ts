@@ -1,6 +1,7 @@
 /**
- * Which parts are shown as the message's text and HTML, as mail programs do it (RFC 2046 §5.1, RFC 2387): of the branches
- * of an alternative one of each kind, of what is related the first, elsewhere all that is inline. All others are listed.
+ * Chooses which parts are shown as the message's text and HTML, as mail programs do (RFC 2046 §5.1, RFC
+ * 2387): from multipart/alternative one part of each kind, from multipart/related the first part, and
+ * elsewhere all inline parts. All other parts are listed.
  */
 import { findHeader } from '../mail/headers.ts';
 import { readParameters } from '../mail/mime-parameters.ts';
@@ -8,11 +9,11 @@ import type { Container, Leaf } from './structure.ts';
 
 export type TextKind = 'text' | 'html';
 
-/** `most`: octets, as they stand, behind which no further part of a kind is shown. */
+/** `most`: encoded octets of a kind after which no further part of that kind is shown. */
 export function chooseTexts(leaves: readonly Leaf[], most: number): ReadonlyMap<Leaf, TextKind> {
   const shown = new Map<Leaf, TextKind>();
   const octets = { text: 0, html: 0 };
-  /** Of each alternative the branch that shows a kind. */
+  /** For each alternative, the branch that shows a kind. */
   const branches = { text: new Map<Container, number>(), html: new Map<Container, number>() };
   for (const leaf of leaves) {
     const kind = leaf.type === 'text/plain' ? 'text' : leaf.type === 'text/html' ? 'html' : null;
@@ -26,7 +27,7 @@ export function chooseTexts(leaves: readonly Leaf[], most: number): ReadonlyMap<
   return shown;
 }
 
-/** Of two texts the one with a name is somebody's file. */
+/** A second text part with a file name is an attached file. */
 function isInline({ fields, parameters, container, index }: Leaf, isSecond: boolean): boolean {
   if (container?.kind === 'related' && index > 0) return false;
   const disposition = readParameters(findHeader(fields, 'content-disposition')?.rawValue ?? '');

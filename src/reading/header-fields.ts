@@ -1,4 +1,6 @@
-/** What a header says in decoded words: subject, date, mailboxes; and what is wrong with it, by name. Never throws. */
+/**
+ * Reads the header as decoded text: subject, date, mailboxes; and lists its defects by name. Never throws.
+ */
 import type { Mailbox } from '../mail/address.ts';
 import { authorMailboxes } from '../mail/authors.ts';
 import { parseDate } from '../mail/dates.ts';
@@ -23,7 +25,7 @@ export function readFields(section: HeaderSection, defect: (name: string) => voi
     return text;
   };
   const mailboxes: Record<Lists, ReadMailbox[]> = { from: [], sender: [], 'reply-to': [], to: [], cc: [] };
-  // Of all fields of a name: what one shows, the other must not hide.
+  // All fields of a name are read: if one is shown, the others must not be hidden.
   for (const { name, rawValue } of section.fields) {
     if (!Object.hasOwn(mailboxes, name)) continue;
     const read = mailboxesOf(name as Lists, rawValue);

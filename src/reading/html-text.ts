@@ -1,15 +1,15 @@
 /**
- * What an HTML part says, for a summary: without style sheets, scripts, tags and entities. The parser's work grows with
- * the number of tags times their depth, so that it sees a bounded number of them; never throws.
+ * The text of an HTML part, for a summary: without style sheets, scripts, tags and entities. The parser's
+ * work grows with the number of tags times their depth, so the number of tags is limited. Never throws.
  */
 import { compile } from 'html-to-text';
 
-/** Characters and tags that are looked at: what comes behind them is in no summary. */
+/** The most characters and tags that are read; what follows is in no summary. */
 const MOST_INPUT = 128 * 1024;
 const MOST_TAGS = 2000;
 const skipped = (selector: string) => ({ selector, format: 'skip' });
 const heading = (selector: string) => ({ selector, options: { uppercase: false } });
-/** Without signs before each line: those within each other would make work of lines times their depth. */
+/** No markers before each line: for nested blocks they would cost the number of lines times their depth. */
 const block = (selector: string) => ({
   selector,
   format: 'block',

@@ -1,4 +1,4 @@
-/** Of html-to-text, which brings no types, what we use. */
+/** Types for what we use of html-to-text, which has none. */
 declare module 'html-to-text' {
   export interface Options {
     readonly wordwrap?: number | false;

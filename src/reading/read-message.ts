@@ -1,7 +1,8 @@
 /**
- * Reads a message, once, in work that is counted and never timed (structure.ts). Invariants: never throws for what a
- * message holds; the same octets give the same reading; each part is text that is shown, or is listed, or a defect says
- * what is missing. Beside the walk over its structure each octet is looked at a fixed number of times.
+ * Parses a message once. The work is limited by counting, never by time (structure.ts). Invariants: it never
+ * throws for any content of a message; the same octets give the same reading; each part is shown as text or
+ * is listed, or a defect says what is missing. Apart from the walk over the structure, it reads each octet a
+ * fixed number of times.
  */
 import { isUtf8 } from 'node:buffer';
 import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
@@ -22,15 +23,18 @@ import {
 import { decodedSize, decodePiece, type Encoding } from './transfer.ts';
 import { MOST_TEXT, type Part, type Reading, type Span, type TextOf, VERSION } from './types.ts';
 
-/** Octets of UTF-8: what a summary has room for. */
+/** Octets of UTF-8: the size of a summary. */
 const MOST_SUMMARY = 8 * 1024;
-/** Octets of a text part that are decoded: with the widest of encodings and charsets enough for what is kept of it. */
+/**
+ * The most octets of a text part that are decoded: enough for what is kept, with the least compact encoding
+ * and charset.
+ */
 const MOST_ENCODED = 4 * MOST_TEXT;
 const MOST_NAME = 1024;
 const TOKEN = /^[!#$%&'*+.^_`{|}~0-9a-z-]{1,64}$/;
 type Defect = (name: string) => void;
 
-/** `forged`: where Authentication-Results stand that claim to be ours. */
+/** `forged`: where Authentication-Results fields stand that claim to be from this host. */
 export function readMessage(raw: Buffer, forged: readonly Span[], mostWork = MOST_WORK): Reading {
   const defects = new Set<string>();
   const defect = (name: string) => void defects.add(name);
@@ -57,7 +61,7 @@ export function readMessage(raw: Buffer, forged: readonly Span[], mostWork = MOS
   };
 }
 
-/** What these parts say one after the other; null where there are none. */
+/** The texts of these parts, one after the other; null if there are none. */
 function readTexts(
   raw: Buffer,
   leaves: readonly Leaf[],
@@ -72,9 +76,9 @@ function readTexts(
 }
 
 interface Text {
-  /** Made when it is asked for: of most mail it is not. */
+  /** Computed only when it is called: most mail does not need it. */
   readonly text: () => string;
-  /** Where it stands as it is. */
+  /** Its position if it stands in the message unencoded. */
   readonly at: Span | null;
 }
 function readText(raw: Buffer, leaf: Leaf, defect: Defect): Text {
@@ -134,7 +138,7 @@ function fieldOf({ fields }: Leaf, name: string): ReturnType<typeof readParamete
   return readParameters(findHeader(fields, name)?.rawValue ?? '');
 }
 
-/** RFC 2045 §6.4: what is not known stays as it is. */
+/** RFC 2045 §6.4: a part with an unknown encoding stays as it is. */
 function encodingOf(leaf: Leaf, defect: Defect): Encoding {
   const { value } = fieldOf(leaf, 'content-transfer-encoding');
   if (value === 'base64' || value === 'quoted-printable') return value;

@@ -1,7 +1,8 @@
 /**
- * Has messages read: on the loop where the worst of that size takes a few milliseconds (reader.test.ts prints them), in a
- * worker otherwise. Where it is read makes no difference to the reading. Fails with NoPlace where no worker came free in
- * time; a job that passed the workers' own limits counts as one over its budget.
+ * Parses messages: on the event loop if the worst message of that size takes a few milliseconds
+ * (reader.test.ts prints them), otherwise in a worker. The place makes no difference to the reading. Fails
+ * with NoPlace if no worker became free in time. A job that exceeds the worker's own limits gives the same
+ * reading as one over its budget.
  */
 import { readHeaderSection } from '../mail/headers.ts';
 import { packed, TooComplex, type Workers } from '../runtime/workers.ts';
@@ -9,22 +10,25 @@ import { readMessage } from './read-message.ts';
 import { encodeReading } from './stored.ts';
 import { type Span, VERSION } from './types.ts';
 
-/** Octets of a message that is read on the loop; of one with parts or HTML, whose reading costs more. */
+/**
+ * The largest messages, in octets, that are parsed on the loop. The limit for messages with parts or HTML is
+ * smaller, because parsing them costs more.
+ */
 export const LOOP_PLAIN = 16 * 1024;
 export const LOOP_PARTS = 6 * 1024;
 
 export interface ReadJob {
   readonly raw: Uint8Array;
-  /** Our own name, which nobody else's Authentication-Results may bear. */
+  /** Our own name. No other host may use it in Authentication-Results. */
   readonly hostname: string;
 }
-/** Finds the Authentication-Results that claim to be ours. */
+/** Finds Authentication-Results fields that claim to be from this host. */
 export type FindForged = (raw: Buffer, hostname: string) => readonly Span[];
 
-/** A reading as it is stored. `share`: the project whose place in the workers it takes. */
+/** Returns a reading in its stored form. `share`: the project whose share of the workers it uses. */
 export type Reader = (raw: Buffer, share: string, signal?: AbortSignal) => Promise<Buffer>;
 
-/** The job itself: pure, for the loop and for the workers. */
+/** The job itself. Pure; runs on the loop and in workers. */
 export function createReadJob(findForged: FindForged): (job: ReadJob) => Buffer {
   return ({ raw, hostname }) => {
     const octets = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
@@ -57,7 +61,7 @@ export function goesOnTheLoop(raw: Buffer): boolean {
   );
 }
 
-/** Nothing is known of it but where its body begins. */
+/** A reading that only knows where the body begins. */
 function unread(raw: Buffer) {
   const nothing = { subject: null, date: null, from: [], sender: [], replyTo: [], to: [], cc: [] };
   const { bodyStart } = readHeaderSection(raw);

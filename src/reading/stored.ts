@@ -1,14 +1,14 @@
 /**
- * A reading as the store keeps it: JSON without what is empty, deflated where it is long (HTML gets five times smaller).
- * What was encoded comes back as it was; what is no reading of ours throws.
+ * The stored form of a reading: JSON without empty values, deflated if it is long (HTML becomes five times
+ * smaller). Decoding returns exactly what was encoded, and throws for anything that is not a stored reading.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Reading } from './types.ts';
 
 const [PLAIN, DEFLATED] = [0x7b, 0x01];
-/** Octets from which on deflating is worth its time. */
+/** Octets from which on deflating saves enough. */
 const WORTH = 1024;
-/** Two texts and a thousand parts with names, each character escaped, are less. */
+/** More than two texts and a thousand parts with names, with each character escaped. */
 const MOST = 16 * 1024 * 1024;
 
 export function encodeReading(reading: Reading): Buffer {

@@ -1,11 +1,11 @@
 /**
- * The parts of a message (RFC 2046 §5.1) as octet offsets, in one pass: only lines that begin with `--` are looked at, and
- * each is looked up once among the open boundaries, however many those are. `message/rfc822` is a part like any other;
- * what is in it is not looked at. Linear; never throws.
- *
- * What it may cost is counted in its own work and never in time, so that a message has one reading on an idle and on a busy
- * machine: two for each octet (it is looked at once here and once to be decoded), and what lines and parts cost beside
- * theirs. Over it the parts found so far are all there are, and `too-complex` says so; the other limits likewise.
+ * The parts of a message (RFC 2046 §5.1) as octet offsets, in one pass. Only lines that begin with `--` are
+ * looked at. Each is looked up once among the open boundaries, however many there are. `message/rfc822` is a
+ * part like any other; its content is not parsed. Linear; never throws.
+ * The cost is limited by counted work, never by time, so a message has the same reading on an idle and on a
+ * busy machine. Each octet counts two (it is looked at once here, and once to be decoded); lines and parts
+ * cost extra. Over the limit, the reading has only the parts found so far, and the defect `too-complex` says
+ * so. The other limits work in the same way.
  */
 import {
   findHeader,
@@ -17,12 +17,12 @@ import {
 import { type MimeValue, readParameters } from '../mail/mime-parameters.ts';
 import { MOST_LEVELS, MOST_PARTS, type Span } from './types.ts';
 
-/** A multipart, while it is open and for what is in it. */
+/** A multipart: while it is open, and as the container of its parts. */
 export interface Container {
   /** alternative, related, mixed, … */
   readonly kind: string;
   readonly parent: Container | null;
-  /** Its place in its parent. */
+  /** Its index in its parent. */
   readonly index: number;
 }
 export interface Leaf {
@@ -31,14 +31,14 @@ export interface Leaf {
   readonly parameters: MimeValue['parameters'];
   readonly fields: readonly HeaderField[];
   readonly container: Container | null;
-  /** Its place in its container. */
+  /** Its index in its container. */
   readonly index: number;
   readonly at: Span;
 }
 interface Open {
   readonly container: Container;
   readonly boundary: string;
-  /** The same boundary of a multipart around it, which is asked for again behind this one. */
+  /** The same boundary of an outer multipart; it applies again after this one ends. */
   readonly hidden: Open | undefined;
   readonly leaf: Omit<Leaf, 'at'>;
   readonly start: number;
@@ -54,11 +54,11 @@ const MOST_BOUNDARY = 200;
 const [LF, CR] = [10, 13];
 const DASHES = Buffer.from('\n--');
 
-/** Of a line that may be a boundary, beside its octets. */
+/** The cost of a line that may be a boundary, in addition to its octets. */
 const LINE_WORK = 128;
-/** Of a part, beside its octets. */
+/** The cost of a part, in addition to its octets. */
 const PART_WORK = 4096;
-/** The largest mail there is, 10 MiB in a thousand parts, takes a third of it. */
+/** The largest possible mail, 10 MiB in a thousand parts, uses a third of it. */
 export const MOST_WORK = 64 * 1024 * 1024;
 
 export function readStructure(
@@ -74,7 +74,7 @@ export function readStructure(
   const current = { leaf: null as Omit<Leaf, 'at'> | null, start: 0 };
   let parts = 0;
 
-  /** Takes up an entity whose body begins at `start`. */
+  /** Starts an entity whose body begins at `start`. */
   function enter(
     fields: readonly HeaderField[],
     start: number,
@@ -109,7 +109,7 @@ export function readStructure(
       leaves.push({ ...current.leaf, at: [current.start, Math.max(current.start, end)] });
     current.leaf = null;
   }
-  /** Ends the innermost multipart. One whose boundary never came is one part, as it stands. */
+  /** Ends the innermost multipart. A multipart whose boundary never came counts as one part. */
   function close(end: number): void {
     const one = open.pop()!;
     if (one.hidden === undefined) boundaries.delete(one.boundary);
@@ -122,7 +122,7 @@ export function readStructure(
     leave(end);
     for (; open.at(-1) !== one; close(end)) defect('multipart-not-closed');
   }
-  /** The multipart whose boundary stands in the line at `start`. */
+  /** The multipart whose boundary is in the line at `start`. */
   function boundaryAt(start: number, end: number): { readonly one: Open; readonly closes: boolean } | null {
     if (end - start > MOST_BOUNDARY + 80) return null;
     const text = raw.toString('latin1', start + 2, end).trimEnd();
@@ -131,7 +131,7 @@ export function readStructure(
     const closed = text.endsWith('--') ? boundaries.get(text.slice(0, -2)) : undefined;
     return closed === undefined ? null : { one: closed, closes: true };
   }
-  /** The next one from `from` on. */
+  /** The next line that begins with `--`, from `from` on. */
   function nextLine(from: number): Line {
     const before = raw.indexOf(DASHES, from - 1);
     const start = before === -1 ? raw.length : before + 1;
@@ -140,7 +140,7 @@ export function readStructure(
     work.left -= 2 * (end - from) + LINE_WORK;
     return { start, end };
   }
-  /** Reads the header of the part that begins at `start`; it ends at the latest at a boundary. */
+  /** Reads the header of the part that begins at `start`. The header ends at a boundary at the latest. */
   function enterPart(start: number, one: Open): Line {
     let line = nextLine(start);
     let looked = start;
@@ -161,7 +161,7 @@ export function readStructure(
     }
   }
 
-  /** Goes on to the boundary at `line`, or behind it; null where the walk ends. */
+  /** Continues to the boundary at `line`, or after it; null if the walk ends. */
   function step(line: Line): Line | null {
     const met = boundaryAt(line.start, line.end);
     if (met === null) return nextLine(line.end);
@@ -190,19 +190,19 @@ export function readStructure(
     }
     line = step(line);
   }
-  // Past a limit nothing more is known of what is open.
+  // After a limit is reached, nothing is known about the open multiparts.
   if (line === null && open.length > 0) open.length = 0;
   leave(reached);
   for (; open.length > 0; close(reached)) defect('multipart-not-closed');
   return leaves;
 }
 
-/** The line end before a boundary belongs to it. */
+/** The line end before a boundary belongs to the boundary. */
 function contentEnd(raw: Buffer, boundary: number): number {
   const end = raw[boundary - 1] === LF ? boundary - 1 : boundary;
   return end < boundary && raw[end - 1] === CR ? end - 1 : end;
 }
-/** An empty line behind what was looked at before: it is no longer the first line. */
+/** An empty line after what was already looked at; so it is not the first line. */
 function laterBounds(slice: Buffer): { readonly headerEnd: number; readonly bodyStart: number } {
   const at = slice.indexOf('\r\n\r\n', 0, 'latin1');
   return at === -1
@@ -212,7 +212,7 @@ function laterBounds(slice: Buffer): { readonly headerEnd: number; readonly body
 
 const TYPE = /^[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}\/[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}$/;
 
-/** RFC 2045 §5.2: text/plain where nothing is said; RFC 2046 §5.1.5: in a digest a message. */
+/** RFC 2045 §5.2: the default is text/plain; RFC 2046 §5.1.5: in a digest it is message/rfc822. */
 function contentTypeOf(
   fields: readonly HeaderField[],
   container: Container | null,

@@ -1,6 +1,6 @@
 /**
- * The octets of a text part as text: its charset, `format=flowed` (RFC 3676), line ends as LF, at most so much of it.
- * Linear; never throws. What was not as it should be is told by name.
+ * Decodes the octets of a text part: charset, `format=flowed` (RFC 3676), line ends as LF, up to a size
+ * limit. Linear; never throws. Defects are reported by name.
  */
 import { isUtf8 } from 'node:buffer';
 import { decoderOf } from '../mail/charsets.ts';
@@ -11,14 +11,14 @@ export interface DecodedText {
 }
 const PLAIN = new Set(['', 'us-ascii', 'ascii', 'utf-8', 'utf8']);
 
-/** Whether octets in this charset may stand for themselves in UTF-8. */
+/** Whether text in this charset can be shown as UTF-8 without conversion. */
 export function isPlainCharset(charset: string): boolean {
   return PLAIN.has(charset.trim().toLowerCase());
 }
 
 /**
- * In the charset that is named; without one, or in one that is not known, as UTF-8, ISO-2022-JP or Windows-1252. `cut`: they
- * may end within a character.
+ * Decodes in the named charset. If there is none or it is unknown, decodes as UTF-8, ISO-2022-JP or
+ * Windows-1252. `cut`: the octets may end within a character.
  */
 export function decodeText(octets: Buffer, named: string, cut: boolean): DecodedText {
   const { text, defect } = decodeAll(octets, named);
@@ -43,23 +43,29 @@ function guess(octets: Buffer): string {
   if (isJis(octets)) return decoderOf('iso-2022-jp')!.decode(octets);
   return isUtf8(octets) ? octets.toString() : decoderOf('windows-1252')!.decode(octets);
 }
-/** Escapes to two octets a character, and nothing over 127: what Japanese mailers sent without naming it. */
+/**
+ * Has escapes to two-octet characters and no octet over 127: Japanese mailers sent this charset without
+ * naming it.
+ */
 export function isJis(octets: Buffer): boolean {
   if (octets.indexOf('\x1b$', 0, 'latin1') === -1) return false;
   for (let i = 0; i < octets.length; i++) if (octets[i]! > 127) return false;
   return true;
 }
 
-/** RFC 3676 §4: lines that end in a space go on in the next one of the same depth of quotes; stuffed spaces are taken away. */
+/**
+ * RFC 3676 §4: a line that ends in a space continues in the next line of the same quote depth. Stuffed spaces
+ * are removed.
+ */
 export function unflow(text: string, deleteSpace: boolean): string {
   const out: string[] = [];
-  /** Depth of the line that goes on; -1: none does. */
+  /** Quote depth of the line that continues; -1 if none does. */
   let open = -1;
   for (const line of text.split('\n')) {
     let depth = 0;
     while (line[depth] === '>') depth++;
     const content = line.slice(line[depth] === ' ' ? depth + 1 : depth);
-    // §4.3: the line before a signature ends all.
+    // §4.3: the line before a signature ends everything.
     const flows = content.endsWith(' ') && content !== '-- ';
     const joined = flows && deleteSpace ? content.slice(0, -1) : content;
     if (open === depth && content !== '-- ') out.push(joined);
@@ -74,14 +80,14 @@ export function withPlainLineEnds(text: string): string {
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
-/** At most so many octets of UTF-8, whole characters. */
+/** At most this many octets of UTF-8, in whole characters. */
 export function cutText(text: string, most: number): { readonly text: string; readonly cut: boolean } {
   if (text.length * 3 <= most) return { text, cut: false };
   const octets = Buffer.from(text.slice(0, most + 1), 'utf8');
   if (octets.length <= most) return { text, cut: false };
   return { text: octets.toString('utf8', 0, wholeCharacters(octets, most)), cut: true };
 }
-/** The last place up to `end` where no character of UTF-8 is split. */
+/** The last position up to `end` that does not split a character of UTF-8. */
 export function wholeCharacters(octets: Buffer, end: number): number {
   if (end >= octets.length) return octets.length;
   let at = end;

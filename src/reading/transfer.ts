@@ -1,21 +1,22 @@
 /**
- * Transfer encodings (RFC 2045 §6), decoded piece by piece: what a piece leaves undecided goes before the next one, so
- * that the result does not depend on where the pieces end. Never throws, linear; what is broken is passed over and told.
+ * Transfer encodings (RFC 2045 §6), decoded piece by piece. What a piece leaves undecided goes before the
+ * next piece, so the result does not depend on where the pieces end. Never throws; linear. Broken input is
+ * skipped and reported.
  */
 
-/** `as-is`: 7bit, 8bit, binary, and what is not known. */
+/** `as-is`: 7bit, 8bit, binary and unknown encodings. */
 export type Encoding = 'as-is' | 'base64' | 'quoted-printable';
 
 export interface Decoded {
   readonly octets: Buffer;
-  /** Goes before the next piece: some 1,000 octets at most. */
+  /** To be put before the next piece: about 1,000 octets at most. */
   readonly carry: Buffer;
   readonly broken: boolean;
-  /** Nothing is decoded any more of what follows. */
+  /** Nothing after this is decoded. */
   readonly ended: boolean;
 }
 
-/** `last`: nothing follows. */
+/** `last`: no piece follows. */
 export function decodePiece(encoding: Encoding, piece: Buffer, last: boolean): Decoded {
   switch (encoding) {
     case 'as-is':
@@ -30,12 +31,15 @@ export function decodePiece(encoding: Encoding, piece: Buffer, last: boolean): D
 const NOTHING = Buffer.alloc(0);
 const [LF, CR, SP, TAB, EQUALS] = [10, 13, 32, 9, 61];
 const isSpace = (octet: number) => octet === SP || octet === TAB || octet === CR || octet === LF;
-/** 1 where the octet is of the alphabet. */
+/** 1 if the octet is in the alphabet. */
 const ALPHABET = new Uint8Array(256);
 for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
   ALPHABET[char.charCodeAt(0)] = 1;
 
-/** §6.8: what is not of the alphabet is passed over; `=` is the end, behind which only padding and white space may stand. */
+/**
+ * §6.8: octets outside the alphabet are skipped. `=` ends the data; after it, only padding and white space
+ * may follow.
+ */
 function decodeBase64(piece: Buffer, last: boolean): Decoded {
   const kept = Buffer.allocUnsafe(piece.length);
   let length = 0;
@@ -48,7 +52,7 @@ function decodeBase64(piece: Buffer, last: boolean): Decoded {
   }
   const ended = last || at < piece.length;
   for (; at < piece.length && !broken; at++) broken = piece[at] !== EQUALS && !isSpace(piece[at]!);
-  // One character alone is no octet.
+  // A single character does not make an octet.
   if (ended && length % 4 === 1) broken = true;
   const whole = ended ? length : length - (length % 4);
   return {
@@ -59,9 +63,9 @@ function decodeBase64(piece: Buffer, last: boolean): Decoded {
   };
 }
 
-/** White space that is longer is no line's end but data: a line has 998 octets at most. */
+/** Longer white space is data, not the end of a line: a line has at most 998 octets. */
 const MOST_SPACE = 1000;
-/** What a hexadecimal digit stands for; -1: it is none. */
+/** The value of a hexadecimal digit; -1 for any other octet. */
 const DIGITS = new Int8Array(256).fill(-1);
 for (let i = 0; i < 16; i++) {
   DIGITS[i.toString(16).charCodeAt(0)] = i;
@@ -69,7 +73,10 @@ for (let i = 0; i < 16; i++) {
 }
 const isDigit = (octet: number | undefined) => octet !== undefined && DIGITS[octet]! >= 0;
 
-/** §6.7: white space at a line's end is none of it; `=` there joins the lines; `=` before anything but two digits stays. */
+/**
+ * §6.7: white space at the end of a line is dropped; `=` at the end joins lines; `=` that is not followed by
+ * two digits stays.
+ */
 function decodeQuotedPrintable(piece: Buffer, last: boolean): Decoded {
   const octets = Buffer.allocUnsafe(piece.length);
   let length = 0;
@@ -109,21 +116,21 @@ function decodeQuotedPrintable(piece: Buffer, last: boolean): Decoded {
   }
   return { octets: octets.subarray(0, length), carry: piece.subarray(at), broken, ended: last };
 }
-/** Behind white space within the line, as far as it is looked at. */
+/** The position after white space within the line, as far as it is looked at. */
 function spaceEnd(piece: Buffer, start: number): number {
   const most = Math.min(piece.length, start + MOST_SPACE);
   let at = start;
   while (at < most && (piece[at] === SP || piece[at] === TAB)) at++;
   return at;
 }
-/** Behind the line end at `at`; -1 where none is. */
+/** The position after the line end at `at`; -1 if there is no line end. */
 function lineEndBehind(piece: Buffer, at: number): number {
   if (piece[at] === LF) return at + 1;
   return piece[at] === CR && piece[at + 1] === LF ? at + 2 : -1;
 }
 
 const PIECE = 64 * 1024;
-/** Octets that are encoded in these, in little memory. */
+/** The decoded size of these octets; computed in little memory. */
 export function decodedSize(
   encoding: Encoding,
   encoded: Buffer,

@@ -1,27 +1,27 @@
 /**
- * What is read of a message, once: what it says in decoded words, and where in its octets the rest lies. Invariants: a
- * reading is a function of the octets alone (and of our own name, for `forged`); offsets are into the message as it is
- * stored; nothing in it is larger than is said here.
+ * The reading of a message, made once: its decoded texts, and where the other parts are in its octets.
+ * Invariants: a reading depends only on the octets (and, for `forged`, on our own name); offsets are into the
+ * message as it is stored; nothing in it is larger than the limits here.
  */
 import type { Encoding } from './transfer.ts';
 
-/** The form of what is stored. A reading keeps the version it was made with. */
+/** The version of the stored form. A reading keeps the version that it was made with. */
 export const VERSION = 1;
-/** Octets of UTF-8 that are kept of a text, and as many of HTML. */
+/** The most octets of UTF-8 that are kept of a text, and the most of HTML. */
 export const MOST_TEXT = 256 * 1024;
 export const MOST_PARTS = 1000;
-/** Multiparts within each other. */
+/** The most levels of nested multiparts. */
 export const MOST_LEVELS = 50;
 
-/** `at`: it stands there in the message as it is, in UTF-8. Line ends are LF where it is shown. */
+/** `at`: the text stands there in the message, in UTF-8. It is shown with LF line ends. */
 export type TextOf = { readonly at: Span } | { readonly value: string };
-/** Octet offsets: from, and behind the last. */
+/** Octet offsets: the first, and the one after the last. */
 export type Span = readonly [start: number, end: number];
 export interface ReadMailbox {
   readonly name: string | null;
   readonly address: string;
 }
-/** A leaf that is not shown as text. */
+/** A part that is not shown as text. */
 export interface Part {
   /** type/subtype, lower case. */
   readonly contentType: string;
@@ -30,7 +30,7 @@ export interface Part {
   readonly contentId: string | null;
   readonly encoding: Encoding;
   readonly at: Span;
-  /** Octets, decoded. */
+  /** Decoded size, in octets. */
   readonly size: number;
 }
 export interface Reading {
@@ -48,11 +48,11 @@ export interface Reading {
   readonly cc: readonly ReadMailbox[];
   readonly text: TextOf | null;
   readonly html: TextOf | null;
-  /** What the HTML says, where there is no text: for the summary. */
+  /** The text of the HTML if there is no text part; for the summary. */
   readonly summary: string | null;
   readonly parts: readonly Part[];
-  /** Authentication-Results that claim to be ours. */
+  /** Authentication-Results fields that claim to be from this host. */
   readonly forged: readonly Span[];
-  /** In kebab-case, each once. */
+  /** In kebab-case; each once. */
   readonly defects: readonly string[];
 }

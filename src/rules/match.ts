@@ -1,7 +1,10 @@
-/** Which receive rules take a recipient. Every matching account and all rule runs; catch-all only when none did. */
+/**
+ * Finds the receive rules that take a recipient. Every matching account rule and every rule of type `all`
+ * runs; catch-all rules run only if no other rule matched.
+ */
 import type { ReceiveRule } from './types.ts';
 
-/** The rules that run for this local part (compared in lower case, plus tag kept), in the order given. */
+/** The rules that run for this local part (compared in lower case, with its plus tag), in the given order. */
 export function matchReceiveRules(rules: readonly ReceiveRule[], localPart: string): ReceiveRule[] {
   const local = localPart.toLowerCase();
   const matched = rules.filter(

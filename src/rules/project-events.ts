@@ -1,12 +1,13 @@
-/** How events of a project itself (of its domains and limits) are published: the seam for who makes them. Types only. */
+/** The interface for publishing events of a project itself (about its domains and limits). Types only. */
 import type { EventContent } from '../contract/event-contents.ts';
 import type { ProjectEventName } from '../contract/events.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 
 export interface ProjectEvents<Tx> {
   /**
-   * In the transaction of what it tells of: to the topics of the project's event rules that name it, and to `topic`, each
-   * once. Once it is committed, who waits for it is woken. `summary` has at most 8 KiB.
+   * Writes the event in the transaction of the change: to the topics of the project's event rules that name
+   * it, and to `topic`; each topic once. The commit wakes everyone who waits for the event. `summary` has at
+   * most 8 KiB.
    */
   record<N extends ProjectEventName>(
     tx: Tx,
@@ -15,5 +16,7 @@ export interface ProjectEvents<Tx> {
     about: { readonly summary: string; readonly topic?: TopicId | null },
   ): void;
 }
-/** Reads what publishing needs: the project's event rules, and how long it keeps things. Rejects where the store does. */
+/**
+ * Reads what publishing needs: the project's event rules and its retention time. Rejects if the store does.
+ */
 export type PrepareProjectEvents<Tx> = (project: ProjectId) => Promise<ProjectEvents<Tx>>;

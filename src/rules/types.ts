@@ -1,4 +1,4 @@
-/** Receive, send and event rules of a domain: which topic gets what. */
+/** Receive, send and event rules of a domain: which topic gets which events. */
 import type { EventRuleName } from '../contract/events.ts';
 import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
@@ -13,7 +13,7 @@ export interface ReceiveRule extends RuleBase {
   readonly family: 'incoming';
   readonly domainId: DomainId;
   readonly type: 'account' | 'all' | 'catch_all';
-  /** Lower case; set exactly when type is 'account'. */
+  /** Lower case; set exactly if type is 'account'. */
   readonly localPart: string | null;
 }
 export interface SendRule extends RuleBase {
@@ -30,7 +30,10 @@ export type Rule = ReceiveRule | SendRule | EventRule;
 export type RuleOf<F extends Rule['family']> = Extract<Rule, { family: F }>;
 
 export interface RuleReader {
-  /** Every rule of one family of a domain, oldest first (there are few). domain null: the project's event rules. */
+  /**
+   * All rules of one family of a domain, oldest first (there are few). domain null: the project's event
+   * rules.
+   */
   rules<F extends Rule['family']>(
     project: ProjectId,
     domain: DomainId | null,
@@ -50,7 +53,10 @@ export interface RuleTx {
   updateRule(rule: Rule): void;
   deleteRule(project: ProjectId, id: RuleId): void;
 }
-/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+/**
+ * Conditions of a transaction. It fails with StaleError if, at the commit, the row differs from the one given
+ * here.
+ */
 export interface RuleExpectations {
   expectRule(rule: Rule): void;
 }

@@ -1,8 +1,13 @@
-/** Which IP addresses are the Internet's, and which lie in a list of networks, judged on the address itself. */
+/**
+ * Which IP addresses belong to the Internet, and which are in a list of networks. The address itself decides.
+ */
 import { BlockList, isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** True for everything that is not public unicast: loopback, private, link-local, CGNAT, multicast, mapped forms of those. Fails closed. */
+/**
+ * True for everything that is not public unicast: loopback, private, link-local, CGNAT, multicast, and their
+ * mapped forms. Fails closed.
+ */
 export function isPrivateAddress(ip: string): boolean {
   const text = ip.split('%', 1)[0]!;
   if (!ipaddr.isValid(text)) return true;
@@ -15,13 +20,15 @@ export function isPrivateAddress(ip: string): boolean {
     const inner = range === '6to4' ? octets.slice(2, 6) : octets.slice(12, 16);
     return isPrivateAddress(inner.join('.'));
   }
-  // RFC 4291 §2.4: what is assigned as global unicast lies in 2000::/3; IPv4-compatible and unassigned space do not.
+  // RFC 4291 §2.4: assigned global unicast addresses are in 2000::/3; IPv4-compatible and unassigned
+  // addresses are not.
   return range !== 'unicast' || (v6.toByteArray()[0]! & 0xe0) !== 0x20;
 }
 
 /**
- * Whether an address lies in one of the networks, each an address or `address/prefix`. An IPv4 address and its form
- * mapped into IPv6 are the same. What is no address lies nowhere. Throws where a network is none.
+ * Whether an address is in one of the networks, each given as an address or `address/prefix`. An IPv4 address
+ * and its IPv6-mapped form are the same. A text that is not an address is in no network. Throws if a network
+ * is invalid.
  */
 export function createNetworkList(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
@@ -34,7 +41,10 @@ export function createNetworkList(networks: readonly string[]): (address: string
   return (address) => isIP(address) !== 0 && list.check(address, family(address));
 }
 
-/** The network an address stands for where askers are counted: its /24, or its /56. What is no address is its own. */
+/**
+ * The network that an address counts as when clients are counted: its /24 (IPv4) or /56 (IPv6). A text that
+ * is not an address counts as itself.
+ */
 export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;
   const octets = ipaddr.process(address).toByteArray();

@@ -1,6 +1,7 @@
 /**
- * The certificate of this host: the files of the environment, read again when they change, or a self-signed one that is
- * made at first start. A changed pair that cannot be used is logged, and the one at hand stays.
+ * The certificate of this host: the files that the environment names, re-read when they change, or a
+ * self-signed certificate that is made at first start. If a changed pair is unusable, the service logs it and
+ * keeps the current pair.
  */
 import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +17,10 @@ export interface CertificateFiles {
   readonly hostname: string;
 }
 export interface Certificate {
-  /** The context for listeners of this least version; re-read when the files change. */
+  /** The context for listeners with this lowest TLS version; re-read when the files change. */
   contextFor(minVersion: SecureVersion): () => SecureContext;
 }
-/** Throws an error that names the variables where the files cannot be used. */
+/** If the files are unusable, throws an error that names the variables. */
 export async function openCertificate(
   config: CertificateFiles,
   clock: Clock,

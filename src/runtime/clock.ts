@@ -1,9 +1,9 @@
-/** Time as a seam: wall time for rows, a monotonic clock for waiting. Units are milliseconds throughout. */
+/** An interface for time: wall time for rows, a monotonic clock for waiting. All units are milliseconds. */
 export interface Timer {
   cancel(): void;
 }
 export interface Clock {
-  /** Wall time, ms since the epoch; goes into rows and messages. */
+  /** Wall time, ms since the epoch; for rows and messages. */
   now(): number;
   /** Monotonic ms; for durations and deadlines, never stored. */
   monotonic(): number;

@@ -1,22 +1,26 @@
 /**
- * A hint to the garbage collector behind large messages. Their octets live outside its heap, where it weighs them too
- * lightly: without the hint a burst of 10 MiB messages leaves some hundred MiB of dead buffers behind for a while.
- * A young collection takes about a millisecond; it is asked for once per turn of the loop at most. Buffers that took
- * long to arrive are old by then: where more is left than is ever in use, a full one follows (some 50 ms).
+ * A hint to the garbage collector after large messages. Message octets are outside the collector's heap, so
+ * it underestimates them: without the hint, a burst of 10 MiB messages leaves some hundred MiB of dead
+ * buffers for a while. A young collection takes about a millisecond and is requested at most once per turn of
+ * the event loop. Buffers of messages that arrived slowly are in the old generation by then: if more remains
+ * than can ever be in use, a full collection follows (about 50 ms).
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 export interface Collector {
-  /** Octets of the buffers just let go. */
+  /** Octets of the buffers that were just released. */
   released(octets: number): void;
 }
 type Collect = (options: { type: 'minor' | 'major'; execution: 'sync' }) => void;
 const MIB = 1024 * 1024;
 const WORTH = 8 * MIB;
-/** Of all buffers: the budget of bodies that are received, and one copy on its way to the store and one to a peer. */
+/**
+ * The most octets of all buffers in use: the budget for received bodies, one copy on its way to the store and
+ * one to a peer.
+ */
 const IN_USE = 48 * MIB;
-/** What a full collection left is in use: it has to grow by this much before the next one. */
+/** What a full collection leaves is in use; the next full collection runs only after this much growth. */
 const GROWTH = 16 * MIB;
 
 export function createCollector(): Collector {

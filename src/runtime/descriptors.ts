@@ -1,4 +1,4 @@
-/** How many files and sockets this process may have open; Infinity where the system does not say. */
+/** How many files and sockets this process may open; Infinity if the system does not say. */
 import { readFileSync } from 'node:fs';
 
 export function descriptorLimit(limits = '/proc/self/limits'): number {
@@ -11,14 +11,15 @@ export function descriptorLimit(limits = '/proc/self/limits'): number {
 }
 
 /**
- * Places each of so many doors can have of the `wanted`: behind the limit the system would close newcomers without a
- * word, whoever they are, so a part is kept for everything else, connections to other servers above all.
+ * How many of the `wanted` connections each of the listeners may accept. At the system's limit, the system
+ * closes new connections without a reply, whoever they are from. So a part of the descriptors is reserved for
+ * everything else, above all for connections to other servers.
  */
 export function placesWithin(limit: number, doors: number, wanted: number): number {
   const kept = Math.min(2_500, limit / 2);
   return Math.max(1, Math.min(wanted, Math.floor((limit - kept) / doors)));
 }
-/** Connections to other servers that fit into what the doors leave. */
+/** How many connections to other servers fit in what the listeners leave. */
 export function outgoingWithin(limit: number): number {
   return Math.max(1, Math.min(2_000, Math.floor(limit / 4)));
 }

@@ -1,6 +1,7 @@
 /**
- * DNS answers kept for their TTL. Bounded in entries and in characters; the oldest go first. TTLs are clamped to one
- * day, absences to three hours (RFC 2308 §5), and a failure is remembered for 5 s so that a broken zone is not hammered.
+ * Keeps DNS answers for their TTL. The cache is bounded in entries and in characters; the oldest entries go
+ * first. A TTL is at most one day, for absences three hours (RFC 2308 §5). A failure is kept for 5 s, so a
+ * broken zone is not queried all the time.
  */
 import type { Clock } from './clock.ts';
 import type { DnsAnswer } from './resolver.ts';
@@ -12,7 +13,7 @@ const MAX_NEGATIVE_TTL = 10_800;
 const FAILURE_TTL = 5;
 
 export interface DnsCache {
-  /** The answer with the seconds it has left, or null. */
+  /** The answer with its remaining seconds, or null. */
   get(key: string): DnsAnswer<unknown> | null;
   set(key: string, answer: DnsAnswer<unknown>): void;
   readonly size: number;

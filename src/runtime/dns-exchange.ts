@@ -1,8 +1,8 @@
 /**
- * One question to one DNS server: UDP, then TCP where the answer was truncated (RFC 7766). A reply counts only when it
- * comes from the asked address and port and bears our random id and our question (RFC 5452 §9); anything else is not
- * ours and is passed over. Each UDP question has a socket, and so a random source port, of its own. Never throws:
- * whatever goes wrong is `{kind: 'failed'}`.
+ * One question to one DNS server: by UDP, then by TCP if the answer was truncated (RFC 7766). A reply counts
+ * only if it comes from the asked address and port and has our random id and our question (RFC 5452 §9);
+ * anything else is ignored. Each UDP question has its own socket and so its own random source port. Never
+ * throws: every error becomes `{kind: 'failed'}`.
  */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -31,18 +31,18 @@ export type DnsReply = DecodedPacket & {
 export type ExchangeResult = { kind: 'reply'; reply: DnsReply } | { kind: 'failed'; cause: string };
 export interface ExchangeOptions {
   readonly server: DnsServer;
-  /** Checked by the caller: ASCII, labels of 1 to 63 octets. */
+  /** The caller has checked it: ASCII, labels of 1 to 63 octets. */
   readonly name: string;
   readonly type: QuestionType;
   readonly clock: Clock;
-  /** For the whole exchange, both transports, in ms. */
+  /** For the whole exchange over both transports, in ms. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
-/** What avoids IP fragmentation everywhere (RFC 9715). */
+/** The size that avoids IP fragmentation everywhere (RFC 9715). */
 const UDP_PAYLOAD = 1232;
 
-/** Asks one server once. An EDNS0 question refused with FORMERR is asked again without (RFC 6891 §7). */
+/** Asks one server once. If the server refuses EDNS0 with FORMERR, asks again without EDNS0 (RFC 6891 §7). */
 export async function exchange(options: ExchangeOptions): Promise<ExchangeResult> {
   const deadline = options.clock.monotonic() + options.timeoutMs;
   const left = (): ExchangeOptions => ({
@@ -64,7 +64,8 @@ function question({ name, type }: ExchangeOptions, id: number, edns: boolean): B
   return encode({
     type: 'query',
     id,
-    // The AD bit in a question asks for it in the answer, without the signatures DO would bring (RFC 6840 §5.7).
+    // The AD bit in a question requests the AD bit in the answer, without the signatures that DO would bring
+    // (RFC 6840 §5.7).
     flags: RECURSION_DESIRED | AUTHENTIC_DATA,
     questions: [{ type, name, class: 'IN' }],
     additionals: edns
@@ -84,16 +85,16 @@ function question({ name, type }: ExchangeOptions, id: number, edns: boolean): B
   });
 }
 
-/** null: not an answer to our question, wait on. */
+/** null if the packet is not an answer to our question: keep waiting. */
 function read(packet: Buffer, id: number, { name, type }: ExchangeOptions): ExchangeResult | null {
   if (packet.length < 12 || packet.readUInt16BE(0) !== id) return null;
   try {
     const reply = decode(packet) as DnsReply;
-    // The library reads a record that is longer than its packet as a shorter one.
+    // The library reads a record that is longer than its packet as a shorter record.
     if (decode.bytes > packet.length) throw new RangeError('record beyond the packet');
     const asked = reply.questions?.[0];
     if (!reply.flag_qr || reply.opcode !== 'QUERY') return null;
-    // A server that could not even read the question may leave it out.
+    // A server that could not read the question may leave it out.
     if (
       asked === undefined &&
       (reply.rcode === 'FORMERR' || reply.rcode === 'REFUSED' || reply.rcode === 'NOTIMP')
@@ -103,7 +104,7 @@ function read(packet: Buffer, id: number, { name, type }: ExchangeOptions): Exch
     if (asked.type !== type || asked.name.toLowerCase() !== name.toLowerCase()) return null;
     return { kind: 'reply', reply };
   } catch {
-    // A truncated packet may be cut within a record.
+    // A truncated packet may end within a record.
     if ((packet.readUInt16BE(2) & 0x8200) === 0x8200)
       return {
         kind: 'reply',
@@ -144,7 +145,7 @@ function udp(options: ExchangeOptions, edns: boolean): Promise<ExchangeResult> {
         fail(String(error));
       }
     });
-    // A connected socket takes datagrams from the asked address and port only.
+    // A connected socket receives datagrams only from the asked address and port.
     if (signal.aborted) abort();
     else socket.connect(server.port, server.address);
   });

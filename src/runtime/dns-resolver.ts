@@ -1,10 +1,11 @@
 /**
- * A stub resolver: questions go to recursive servers over UDP and TCP, answers are judged, followed over CNAMEs and kept
- * for their TTL. Invariants: never throws; absence (NXDOMAIN, NODATA) is told only on a server's clear word, everything
- * else (SERVFAIL, REFUSED, referral, time-out, malformed, loops, too large) is 'failed', so that mail waits and does not
- * bounce; identical questions under way for one project share one answer; cache, records and sockets are bounded, and
- * sockets are shared by project. A failure for want of a socket is nobody else's: it is not kept.
- * `authenticated` is the server's AD bit: it is worth as much as the path to that server.
+ * A stub resolver. It sends questions to recursive servers over UDP and TCP, checks the answers, follows
+ * CNAMEs and keeps answers for their TTL. Invariants: it never throws; it reports absence (NXDOMAIN, NODATA)
+ * only if a server clearly says so; everything else (SERVFAIL, REFUSED, referral, time-out, malformed, loops,
+ * too large) is 'failed', so mail waits and does not bounce; identical questions of one project that run at
+ * the same time share one answer; cache, records and sockets are bounded, and projects share the sockets. A
+ * failure because no socket was free affects only its own question and is not cached. `authenticated` is the
+ * server's AD bit; it is only as trustworthy as the path to that server.
  */
 import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
@@ -17,19 +18,24 @@ import type { DnsAnswer, MxRecord, Resolver, SharedResolver, SrvRecord } from '.
 import { createShares, createTurns } from './shares.ts';
 
 export interface ResolverOptions {
-  /** `ip`, `ip:port` or `[ipv6]:port`; empty = the system's. Throws RangeError on anything else. */
+  /**
+   * `ip`, `ip:port` or `[ipv6]:port`; empty means the system's servers. Throws RangeError on anything else.
+   */
   readonly servers: readonly string[];
   readonly clock: Clock;
-  /** For one question with all its tries and CNAMEs, ms, and as long again for a socket; 5,000. */
+  /**
+   * For one question with all its attempts and CNAMEs, in ms; a wait for a socket may take the same time
+   * again. The default is 5,000.
+   */
   readonly timeoutMs?: number;
-  /** Rounds over the servers; 2. */
+  /** Rounds over the servers. The default is 2. */
   readonly tries?: number;
 }
 const MAX_HOPS = 8;
 const MAX_RECORDS = 1000;
-/** Half of them for one project, or for the service itself. */
+/** One project, or the service itself, may use half of them. */
 const MAX_SOCKETS = 512;
-/** Questions that are asked for no project. */
+/** The share of questions that belong to no project. */
 const SERVICE = '';
 const CROWDED = 'too many questions at once';
 
@@ -40,13 +46,13 @@ type Verdict =
   | { kind: 'alias'; target: string; ttl: number; hops: number; authenticated: boolean }
   | { kind: 'failed'; cause: string };
 
-/** What is left of a question's time, ms. */
+/** The remaining time of a question, in ms. */
 interface Time {
   asking: number;
   waiting: number;
 }
 
-/** Makes the resolver; disposing it ends questions under way as 'failed'. */
+/** Makes the resolver. Disposing it ends running questions as 'failed'. */
 export function createResolver(options: ResolverOptions): SharedResolver & AsyncDisposable {
   const { clock, timeoutMs = 5000, tries = 2 } = options;
   const servers = (options.servers.length > 0 ? options.servers : getServers()).map(parseServer);
@@ -72,7 +78,10 @@ export function createResolver(options: ResolverOptions): SharedResolver & Async
     for (let next = waiting.next(); next !== undefined; next = waiting.next()) next();
   }
 
-  /** One name, no CNAME re-query: servers in turn until one gives a usable answer or time is over. */
+  /**
+   * One name, without following CNAMEs by new questions: asks the servers in turn until one gives a usable
+   * answer or the time is over.
+   */
   async function askServers(name: string, type: QuestionType, share: string, time: Time): Promise<Verdict> {
     let cause = 'no DNS servers';
     const attempts = tries * servers.length;
@@ -177,7 +186,9 @@ export function createResolver(options: ResolverOptions): SharedResolver & Async
   };
 }
 
-/** Reads one reply: the chain of CNAMEs inside it, then records, absence, or where to ask on. */
+/**
+ * Reads one reply: follows the chain of CNAMEs in it; returns records, an absence, or the name to ask next.
+ */
 function judge(reply: DnsReply, name: string, type: QuestionType): Verdict {
   if (reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN') return { kind: 'failed', cause: reply.rcode };
   if (reply.answers.length > MAX_RECORDS) return { kind: 'failed', cause: 'too many records' };
@@ -201,7 +212,7 @@ function judge(reply: DnsReply, name: string, type: QuestionType): Verdict {
     owner = plainName((alias as { data: string }).data);
   }
   const soa = reply.authorities.find((record) => record.type === 'SOA');
-  // RFC 2308 §5: the lesser of the SOA's own TTL and its minimum; without a SOA the absence is not kept.
+  // RFC 2308 §5: the lesser of the SOA's own TTL and its minimum; without an SOA, the absence is not cached.
   const negativeTtl =
     soa === undefined ? 0 : Math.min(ttl, ttlOf(soa), (soa.data as { minimum?: number }).minimum ?? 0);
   if (reply.rcode === 'NXDOMAIN') return { kind: 'nxdomain', ttl: negativeTtl };
@@ -212,7 +223,7 @@ function judge(reply: DnsReply, name: string, type: QuestionType): Verdict {
   return { kind: 'nodata', ttl: negativeTtl };
 }
 
-/** Seconds; RFC 2181 §8: with the top bit set a TTL counts as zero. */
+/** Seconds. RFC 2181 §8: a TTL with the top bit set counts as zero. */
 function ttlOf(record: Answer): number {
   const ttl = ('ttl' in record ? record.ttl : 0) ?? 0;
   return ttl > 0x7fffffff ? 0 : ttl;
@@ -247,7 +258,7 @@ function txtRecord(data: unknown): string | null {
   ).toString('utf8');
 }
 
-/** RFC 1035 §3.5, RFC 3596 §2.5; an IPv4-mapped address is asked as IPv4. */
+/** RFC 1035 §3.5, RFC 3596 §2.5; an IPv4-mapped address is looked up as IPv4. */
 function reverseName(address: string): string | null {
   if (isIP(address) === 0) return null;
   const parsed = ipaddr.process(address.split('%', 1)[0]!);

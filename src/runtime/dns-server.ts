@@ -1,8 +1,10 @@
 /**
- * The sockets of a zone this service answers for itself: UDP and TCP on one port (RFC 7766). Invariants: beyond PER_SECOND
- * questions a second of one network UDP says only "ask over TCP", so that a forged source address gains nothing; beyond
- * ALL_PER_SECOND of all together nothing is said, and askers try again; connections are few, short and answer one question
- * after the other. Fails: `start` rejects with the system's error; a zone that throws is SERVFAIL, and logged.
+ * The sockets of a zone that this service serves itself: UDP and TCP on one port (RFC 7766). Invariants:
+ * above PER_SECOND questions a second from one network, UDP answers only "ask over TCP", so a forged source
+ * address gains nothing; above ALL_PER_SECOND from all networks together, the server does not answer, and
+ * clients try again; TCP connections are few and short and answer one question after the other. Errors:
+ * `start` rejects with the system's error; if the zone throws, the answer is SERVFAIL and the error is
+ * logged.
  */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -24,12 +26,12 @@ export interface ZoneServer extends Service {
 }
 
 export const PER_SECOND = 20;
-/** Names nobody has are looked up in the store. */
+/** Each unknown name costs a lookup in the store. */
 const ALL_PER_SECOND = 5000;
 const CONNECTIONS = 100;
 const CONNECTIONS_OF_ONE = 10;
 const IDLE_MS = 10_000;
-/** A question with every option there is stays far below. */
+/** A question with every known option is far smaller. */
 const MOST_QUESTION = 4096;
 const MOST_TRIES = 10;
 
@@ -42,7 +44,10 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
   let port = listen.port;
   const tcp = createServer(connected);
 
-  /** Which question of its network in this second this is; null: there are too many of all. */
+  /**
+   * The number of this question among those of its network in this second; null if there are too many from
+   * all networks.
+   */
   function count(address: string): number | null {
     const now = Math.floor(clock.monotonic() / 1000);
     if (now !== second) {
@@ -64,7 +69,7 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
     const nth = count(from.address);
     if (nth === null || from.port === 0) return;
     const answer = nth > PER_SECOND ? deferToTcp(packet) : await answerPacket(packet, zone, 'udp', failed);
-    // Closed meanwhile, or an asker that cannot be reached: it asks again.
+    // The socket was closed in the meantime, or the client cannot be reached; the client asks again.
     if (answer !== null && socket === udp) socket.send(answer, from.port, from.address, () => {});
   }
 
@@ -100,11 +105,14 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
         }
       }
     } catch {
-      // The asker is gone.
+      // The client is gone.
     }
   }
 
-  /** Both on one port. Which port is free for TCP may be taken for UDP: where any will do, another is looked for. */
+  /**
+   * Opens both on one port. A port that is free for TCP may be in use for UDP; if any port will do, it tries
+   * another.
+   */
   async function open(): Promise<UdpSocket> {
     for (let tries = 1; ; tries += 1) {
       tcp.listen(listen.port, listen.host);

@@ -1,7 +1,8 @@
 /**
- * What an authoritative server says to one packet (RFC 1035 §4, RFC 6891), where all a zone holds is TXT records. Pure but
- * for what the zone looks up. Invariants: never recursive; null for a packet that is no question; an answer too long for its
- * asker is cut and says so. A name without records is an empty answer, never NXDOMAIN: names below it may exist (RFC 8020).
+ * The answer of an authoritative server to one packet (RFC 1035 §4, RFC 6891), for a zone with only TXT
+ * records. Pure except for the zone's lookups. Invariants: it never answers recursively; it returns null for
+ * a packet that is not a question; an answer that is too long for the client is truncated and says so. A name
+ * without records gets an empty answer, never NXDOMAIN, because names below it may exist (RFC 8020).
  */
 import {
   type Answer,
@@ -18,15 +19,18 @@ import {
 export interface DnsZone {
   /** Lower case, without final dot. */
   readonly name: string;
-  /** Its name servers; the first one stands in SOA. */
+  /** The zone's name servers; the first one is in the SOA. */
   readonly servers: readonly string[];
-  /** TXT records, each in one piece, of a name below the zone's: lower case, without the zone's name and dot. */
+  /**
+   * The TXT records, each as one string, of a name below the zone: lower case, without the zone's name and
+   * the dot before it.
+   */
   txt(relative: string): Promise<readonly string[]>;
 }
-/** Seconds an answer may be kept, and the absence of one (RFC 2308 §5). */
+/** Seconds for which an answer, or the absence of one (RFC 2308 §5), may be cached. */
 const TTL = 300;
 const NEGATIVE_TTL = 60;
-/** What avoids IP fragmentation everywhere (RFC 9715). */
+/** The size that avoids IP fragmentation everywhere (RFC 9715). */
 const UDP_PAYLOAD = 1232;
 const PLAIN_UDP_PAYLOAD = 512;
 const NOERROR = 0;
@@ -36,7 +40,10 @@ const NOTIMP = 4;
 const REFUSED = 5;
 const BADVERS = 16;
 
-/** `transport`: over UDP the asker says how much it can take. `failed`: told why the zone could not answer. */
+/**
+ * `transport`: over UDP, the client says how large an answer may be. `failed` is called with the reason if
+ * the zone could not answer.
+ */
 export async function answerPacket(
   packet: Buffer,
   zone: DnsZone,
@@ -55,7 +62,7 @@ export async function answerPacket(
     return write(query, { rcode: SERVFAIL });
   }
 }
-/** "Ask again over TCP", no longer than the question. */
+/** An "ask again over TCP" answer, no longer than the question. */
 export function deferToTcp(packet: Buffer): Buffer | null {
   const query = read(packet);
   return query === null ? null : write(query, { rcode: NOERROR, cut: true });
@@ -77,7 +84,10 @@ interface Query {
 }
 const OPCODE = 0x7800;
 
-/** null: an answer, or too short for a header. A question that does not read back as it came counts as none. */
+/**
+ * null if the packet is an answer or is too short for a header. A question that does not encode back to the
+ * same octets counts as unreadable.
+ */
 function read(packet: Buffer): Query | null {
   if (packet.length < 12 || (packet[2]! & 0x80) !== 0) return null;
   const header = { id: packet.readUInt16BE(0), flags: packet.readUInt16BE(2) & 0x7fff };
@@ -87,7 +97,7 @@ function read(packet: Buffer): Query | null {
     if (again.subarray(12).equals(packet.subarray(12, again.length)))
       return { ...header, questions, opt: additionals.find((one) => one.type === 'OPT') ?? null };
   } catch {
-    // Enough of it is known to say that it was not understood.
+    // Enough is known to answer that the question was not understood.
   }
   return { ...header, questions: [], opt: null };
 }
@@ -130,7 +140,7 @@ async function answerOf(query: Query, zone: DnsZone): Promise<Made> {
   const apex = name === zone.name;
   if ((question.class ?? 'IN') !== 'IN' || !(apex || name.endsWith(`.${zone.name}`)))
     return { rcode: REFUSED };
-  // RFC 5936 and RFC 1995: a transfer is refused; it would tell whose domains these are.
+  // RFC 5936 and RFC 1995: a transfer is refused, because it would list all domains.
   if (question.type === 'AXFR' || question.type === 'IXFR') return { rcode: REFUSED };
   const answers = apex
     ? apexRecords(question, zone)
@@ -163,7 +173,7 @@ function soa({ servers: [first = '.'], name: zone }: DnsZone, name: string): Soa
     class: 'IN',
     name,
     ttl: NEGATIVE_TTL,
-    // Nothing is transferred, so the serial never matters.
+    // The zone is never transferred, so the serial does not matter.
     data: {
       mname: first,
       rname: `hostmaster.${zone}`,

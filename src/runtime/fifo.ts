@@ -1,8 +1,8 @@
-/** A queue whose shift costs the same at any length. */
+/** A queue whose `shift` costs the same at any length. */
 export interface Fifo<T> {
   push(item: T): void;
   shift(): T | undefined;
-  /** What `shift` would take. */
+  /** The item that `shift` would return. */
   peek(): T | undefined;
   readonly length: number;
 }
@@ -11,7 +11,10 @@ export function createFifo<T>(): Fifo<T> {
   return new Items<T>();
 }
 
-/** A class: of object literals with a getter each has a shape of its own to V8, and there are thousands a second. */
+/**
+ * A class, because V8 gives each object literal with a getter its own shape, and thousands are made each
+ * second.
+ */
 class Items<T> implements Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;

@@ -1,42 +1,46 @@
 /**
- * Group commit: many transactions, one writer, one fsync. What has gathered by the end of the event loop's turn is
- * committed as one batch; a lone transaction waits for nothing but that turn.
- * Invariants: of a project, order of submission is order of commit, among the urgent ones and among the others; projects
- * take turns; the urgent go first, but never take a whole batch while others wait; at most `maxInFlight` batches are under
- * way; one item's failure is its own.
- * Fails: `commit` throwing rejects its whole batch; a StoreError that is not retryable refuses all later ones too.
+ * Group commit: many transactions, one writer, one fsync. All transactions that arrive during one turn of the
+ * event loop are committed as one batch; a single transaction waits only for the end of that turn.
+ * Invariants: within a project, transactions are committed in the order of submission, among the urgent ones
+ * and among the others; projects take turns; urgent transactions go first, but never take a whole batch while
+ * others wait; at most `maxInFlight` batches run at the same time; the failure of one item affects only that
+ * item. Errors: if `commit` throws, its whole batch is rejected; after a StoreError that is not retryable,
+ * all later transactions are refused as well.
  */
 import { createTurns, type Turns } from './shares.ts';
 import { StoreError } from './transactor.ts';
 
-/** null: committed; else why this item alone was not. */
+/** null if the item was committed; otherwise why this item was not. */
 export type ItemOutcome = Error | null;
 
 export interface GroupCommitOptions<T> {
-  /** Commits a batch durably; one outcome per item, in order. Throws where nothing of the batch was written. */
+  /**
+   * Commits a batch durably; returns one outcome per item, in order. Throws if nothing of the batch was
+   * written.
+   */
   readonly commit: (batch: readonly T[]) => readonly ItemOutcome[] | Promise<readonly ItemOutcome[]>;
-  /** Octets an item brings along, for the batch's bound. */
+  /** The size of an item in octets, for the limit of a batch. */
   readonly weigh: (item: T) => number;
   readonly maxItems?: number;
-  /** Of them so many that are not urgent: an urgent one waits for the batch before it. */
+  /** The most items of a batch that are not urgent; an urgent item must wait for the batch before it. */
   readonly maxLater?: number;
   readonly maxBytes?: number;
-  /** Batches given to `commit` and not yet answered; 1. */
+  /** The most batches given to `commit` and not yet answered. The default is 1. */
   readonly maxInFlight?: number;
 }
 export interface GroupCommit<T> {
   /**
-   * Resolves after the commit. Rejects with the item's own error, or with StoreError. `share`: the project whose turn it
-   * takes. `urgent`: someone waits for it.
+   * Resolves after the commit. Rejects with the item's own error or with StoreError. `share`: the project
+   * whose turn it takes. `urgent`: somebody waits for it.
    */
   submit(item: T, share: string, urgent?: boolean): Promise<void>;
-  /** Commits what has gathered, then refuses everything. */
+  /** Commits what is submitted so far, then refuses everything. */
   close(): Promise<void>;
 }
 
-/** The share of what the service writes for itself. */
+/** The share for the service's own writes. */
 export const OWN = '';
-/** Of a batch, while others wait. */
+/** The part of a batch that urgent items may take while others wait. */
 const URGENT_SHARE = 0.75;
 const ALWAYS = { hasRoom: () => true };
 

@@ -1,8 +1,8 @@
 /**
- * `fetch` for talking to services that a customer names, in the form that client libraries take. As with hooks, the
- * address that is connected to decides (http-client.ts): private ones are refused before a packet leaves. Redirects are
- * not followed, an answer has a limit in octets and time. Rejects with HttpError for what is refused here, and with
- * fetch's own errors otherwise.
+ * A `fetch` for services that a customer names, in the form that client libraries accept. As with hooks, the
+ * connected address decides (http-client.ts): a private address is refused before any packet leaves.
+ * Redirects are not followed; answers are limited in octets and time. Rejects with HttpError for what this
+ * module refuses, and with fetch's own errors otherwise.
  */
 import { isIP } from 'node:net';
 import { fetch as undiciFetch } from 'undici';
@@ -16,7 +16,7 @@ export interface GuardedFetch extends AsyncDisposable {
 const MOST_OCTETS = 8 * 1024 * 1024;
 const TIMEOUT_MS = 20_000;
 
-/** Without `allowPrivate` only https is spoken: what goes out carries credentials. */
+/** Without `allowPrivate` only https is permitted, because requests carry credentials. */
 export function createGuardedFetch({ allowPrivate }: { readonly allowPrivate: boolean }): GuardedFetch {
   const agent = agentFor((address) => allowPrivate || !isPrivateAddress(address), MOST_OCTETS);
   return {
@@ -28,7 +28,7 @@ export function createGuardedFetch({ allowPrivate }: { readonly allowPrivate: bo
       if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:'))
         throw new HttpError('bad-url', 'the URL must be https');
       const host = url.hostname.replace(/^\[|\]$/g, '');
-      // A literal address is connected to without a look-up: judged here.
+      // A literal address needs no DNS lookup, so it is checked here.
       if (isIP(host) !== 0 && !allowPrivate && isPrivateAddress(host))
         throw new HttpError('blocked-address', 'the address is not allowed');
       const limit = AbortSignal.timeout(TIMEOUT_MS);

@@ -1,4 +1,7 @@
-/** A binary min-heap: push and pop in O(log n). Items whose key has changed are pushed again; the caller drops stale ones. */
+/**
+ * A binary min-heap: push and pop in O(log n). If an item's key changes, push the item again; the caller must
+ * ignore outdated entries.
+ */
 export interface Heap<T> {
   push(key: number, item: T): void;
   /** The item with the smallest key, or undefined. */

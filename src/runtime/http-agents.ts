@@ -1,7 +1,7 @@
 /**
- * Agents of the HTTP client: connections are kept by share, so that neither a connection nor the wait for one is anybody
- * else's. Invariant: the address that is connected to is judged on connecting. Of the shares that have nothing under way
- * a bounded number is kept.
+ * Agents of the HTTP client. Connections are kept per share, so shares never share a connection or wait for
+ * each other's. Invariant: the address is checked when it is connected to. A bounded number of shares without
+ * running requests is kept.
  */
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
@@ -10,16 +10,16 @@ import { Agent } from 'undici';
 /** Whether an address may be connected to. */
 export type Judge = (address: string) => boolean;
 
-/** ms for which a connection without a request is kept. */
+/** ms for which a connection without a request is kept open. */
 const KEPT_MS = 2_000;
 
-/** `most`: octets of an answer beyond which it is an error. */
+/** `most`: the most octets of an answer; a longer answer is an error. */
 export function agentFor(allowed: Judge, most?: number): Agent {
   const guarded: LookupFunction = (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, '', 0);
       const good = addresses.filter(({ address }) => allowed(address));
-      // One private address among public ones is an attack or a mistake: fail closed.
+      // A private address among public ones is an attack or a mistake: fail closed.
       if (good.length !== addresses.length || good.length === 0) {
         return callback(Object.assign(new Error('address not allowed'), { code: 'EBLOCKED' }), '', 0);
       }
@@ -32,23 +32,23 @@ export function agentFor(allowed: Judge, most?: number): Agent {
     connections: 8,
     pipelining: 1,
     keepAliveTimeout: KEPT_MS,
-    // Else the far end says for how long our descriptors are held.
+    // Without this, the peer decides how long it holds our descriptors.
     keepAliveMaxTimeout: KEPT_MS,
     maxHeaderSize: 16 * 1024,
     ...(most === undefined ? {} : { maxResponseSize: most }),
   });
 }
 
-/** Shares without anything under way whose connections are kept. */
+/** The most shares without running requests whose connections are kept. */
 const IDLE = 64;
 
 export interface Agents extends AsyncDisposable {
-  /** The share's agent until it is disposed of. */
+  /** The share's agent, until it is disposed. */
   lend(share: string): { readonly agent: Agent } & Disposable;
 }
 export function createAgents(allowed: Judge): Agents {
   const lent = new Map<string, { readonly agent: Agent; users: number }>();
-  /** Whoever was idle for longest comes first. */
+  /** The share that has been idle longest comes first. */
   const idle = new Map<string, Agent>();
   return {
     lend(share) {

@@ -1,6 +1,6 @@
 /**
- * Outgoing HTTP for hooks. The address that is connected to decides, never the text of the URL: names are resolved
- * here, and a private address is refused before a packet leaves. Redirects are not followed; answers are cut.
+ * Outgoing HTTP for hooks. The connected address decides, never the text of the URL: this module resolves
+ * names, and refuses a private address before any packet leaves. Redirects are not followed; answers are cut.
  */
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
@@ -17,22 +17,22 @@ export class HttpError extends Error {
     this.code = code;
   }
 }
-/** Whole, or as many octets as `length` says piece by piece; the signal aborts when the connection has ended. */
+/** The whole body, or `length` octets piece by piece; the signal aborts when the connection has ended. */
 export type HttpBody =
   | Buffer
   | { readonly length: number; readonly pieces: (signal: AbortSignal) => AsyncIterable<Buffer> };
 export interface HttpRequest {
-  /** Whose connections are used: those of one share never wait for another's. */
+  /** Whose connections are used: one share never waits for a connection of another. */
   readonly share: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: HttpBody;
-  /** All in all, ms. */
+  /** For the whole request, in ms. */
   readonly timeoutMs: number;
-  /** Octets of the answer that are read; the rest is dropped with the connection. */
+  /** The octets of the answer that are read; after that, the connection is closed. */
   readonly maxResponseBytes: number;
-  /** Loopback is permitted for this one. */
+  /** Permits loopback for this request. */
   readonly allowLoopback?: boolean;
-  /** Ends it before its time. */
+  /** Ends the request early. */
   readonly signal?: AbortSignal;
 }
 export interface HttpResponse {
@@ -41,7 +41,7 @@ export interface HttpResponse {
   readonly bodyText: string;
 }
 export interface HttpClient extends AsyncDisposable {
-  /** Throws HttpError, what the body threw, or the signal's reason. */
+  /** Throws HttpError, the body's own error, or the signal's reason. */
   post(url: string, request: HttpRequest): Promise<HttpResponse>;
 }
 
@@ -59,7 +59,7 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
         throw new HttpError('bad-url', 'the URL must be http or https, without credentials');
       }
       const host = url.hostname.replace(/^\[|\]$/g, '');
-      // A literal address is connected to without a look-up: judged here.
+      // A literal address needs no DNS lookup, so it is checked here.
       if (
         isIP(host) !== 0 &&
         !allowPrivate &&
@@ -110,7 +110,7 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
   };
 }
 
-/** The pieces; `broken` gets why they ended too early. */
+/** The pieces as a stream; `broken` gets the reason if they end too early. */
 function streamOf(pieces: AsyncIterable<Buffer>, broken: unknown[]): Readable {
   const stream = Readable.from(pieces, { objectMode: false });
   return stream.on('error', (error) => broken.push(error));

@@ -1,9 +1,12 @@
-/** Branded identifiers: all are 36-character lower-case UUIDs; an id of one kind cannot be passed as another. */
+/**
+ * Branded identifiers: all are 36-character lower-case UUIDs. An id of one kind cannot be passed as another
+ * kind.
+ */
 declare const brand: unique symbol;
 export type Id<Kind extends string> = string & { readonly [brand]: Kind };
 
 export type ProjectId = Id<'project'>;
-/** Ownership of a domain (iam) and its setting up in MTA are two resources with two ids. */
+/** The ownership of a domain (iam) and its setup in MTA are two resources with two ids. */
 export type OwnedDomainId = Id<'owned-domain'>;
 export type DomainId = Id<'mta-domain'>;
 export type ApiClientId = Id<'api-client'>;
@@ -30,19 +33,19 @@ export type RoleId = Id<'role'>;
 export type InvitationId = Id<'invitation'>;
 export type AuditEventId = Id<'audit-event'>;
 
-/** Stands for a project where something is the instance's own. */
+/** Takes the place of a project id if something belongs to the instance itself. */
 export const INSTANCE = '' as ProjectId;
 
 /**
- * ms by which the order of rows may differ from that of their ids: an id is made before its row is committed, and with
- * many waiting for the writer that took seconds.
+ * ms by which the order of rows may differ from the order of their ids. An id is made before its row is
+ * committed; when many transactions wait for the writer, that has taken seconds.
  */
 export const DISORDER_MS = 60_000;
-/** Wall ms at which an id was made (UUIDv7, RFC 9562 §5.7). */
+/** Wall ms at which the id was made (UUIDv7, RFC 9562 §5.7). */
 export function madeAt(id: Id<string>): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
-/** What is above all ids made before `ms` and below all others. */
+/** A text that sorts after all ids made before `ms` and before all others. */
 export function idsFrom(ms: number): string {
   const hex = Math.max(0, Math.min(ms, 2 ** 48 - 1))
     .toString(16)
@@ -52,7 +55,7 @@ export function idsFrom(ms: number): string {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The id, or null where the text is not a UUID (upper case is folded). */
+/** The id, or null if the text is not a UUID (upper case is folded). */
 export function parseId<K extends string>(text: string): Id<K> | null {
   const lower = text.toLowerCase();
   return UUID.test(lower) ? (lower as Id<K>) : null;

@@ -1,23 +1,27 @@
 /**
- * How many requests of a project are in flight: generous for anyone who waits for his answers. Who has his most is refused,
- * and late, for who is refused at once comes again at once, and hundreds who did so together would do so again and again:
- * so each refusal of a project is told at some distance from the one before.
+ * Limits how many requests of a project run at the same time. The limit is generous for callers who wait for
+ * their answers. A request over the limit is refused, with a delay. After an immediate refusal, a client
+ * would try again at once, and hundreds of clients would do so together again and again. So the refusals of a
+ * project are sent at some distance from each other.
  */
 import type { Clock } from './clock.ts';
 
-/** What it comes in by. */
+/** The protocol of the request. */
 export type Way = 'http' | 'smtp';
 export interface InFlight {
-  /** One more, until its place is disposed of, once or more often. null, late: it is refused. */
+  /**
+   * Counts one more request until its place is disposed (disposing again is harmless). null, after a delay:
+   * the request is refused.
+   */
   enter(share: string, way: Way): Disposable | Promise<null>;
 }
 
-/** A hundred at once and a hundred that wait for events leave room for some more. */
+/** A hundred running requests and a hundred that wait for events leave room for some more. */
 export const MOST_IN_FLIGHT = 250;
 const REFUSED_MS = 1_000;
 const APART_MS = 10;
 
-/** `refused` is told of each that is. */
+/** `refused` is called for each refused request. */
 export function createInFlight(clock: Clock, refused: (way: Way) => void): InFlight {
   const entries = new Map<string, { count: number; refusedAt: number }>();
   return {

@@ -1,6 +1,7 @@
 /**
- * Jumps of the wall clock against the monotonic one. After one of more than a minute nothing may expire by the clock
- * until a whole retry cycle has passed: a machine whose time was wrong for an hour must not return its mail.
+ * Detects jumps of the wall clock against the monotonic clock. After a jump of more than a minute, nothing
+ * may expire by the wall clock until a whole retry cycle has passed: a machine whose time was wrong for an
+ * hour must not return its mail.
  */
 import type { Clock, Timer } from './clock.ts';
 import type { Logger } from './logger.ts';

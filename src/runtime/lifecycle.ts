@@ -1,5 +1,11 @@
-/** Everything that runs is a Service: started once with a signal, disposed once, and quiet afterwards. */
+/**
+ * Everything that runs is a Service: it is started once with a signal and disposed once, and does nothing
+ * afterwards.
+ */
 export interface Service extends AsyncDisposable {
-  /** Resolves when serving. The signal asks it to stop taking new work; disposing waits for what is under way. */
+  /**
+   * Resolves when the service is serving. The signal tells it to accept no new work; disposing waits for
+   * running work.
+   */
   start(signal: AbortSignal): Promise<void>;
 }

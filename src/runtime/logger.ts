@@ -1,4 +1,7 @@
-/** Structured log lines; never secrets, never message content. Real version: pino (src/service.ts makes it). */
+/**
+ * Structured log lines, without secrets and without message content. The real logger is pino (src/service.ts
+ * makes it).
+ */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -1,32 +1,32 @@
-/** The figures Prometheus reads, on a registry of their own; names are part of the contract. */
+/** The metrics for Prometheus, on their own registry. Their names are part of the contract with operators. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface Metrics {
   messagesAccepted(source: string): void;
   recipientSettled(outcome: 'delivered' | 'deferred' | 'bounced' | 'expired' | 'held' | 'cancelled'): void;
-  /** The link broke after the final dot: the mail may arrive twice. */
+  /** The connection broke after the final dot: the mail may arrive twice. */
   ambiguousEnd(): void;
   hookDelivery(result: 'done' | 'retry' | 'dead'): void;
   groupCommit(info: { readonly ops: number; readonly ms: number }): void;
-  /** A project had its most in flight. */
+  /** A project had its maximum of running requests. */
   refusedInFlight(way: 'http' | 'smtp'): void;
   /** Rows that retention removed. */
   retentionRemoved(kind: string, count: number): void;
-  /** Asked at each scrape. */
+  /** Called at each scrape. */
   setQueueDepthSource(source: () => Promise<Readonly<Record<string, number>>>): void;
-  /** Asked at each scrape: what is over and still there. */
+  /** Called at each scrape: the messages past their retention time that still exist. */
   setOverdueSource(source: () => Promise<{ readonly seconds: number; readonly messages: number }>): void;
-  /** Of an embedded store's write-ahead log; asked at each scrape. */
+  /** Figures of an embedded store's write-ahead log; called at each scrape. */
   setStoreLogSource(source: () => StoreLogFigures): void;
-  /** Text exposition format. */
+  /** In the text exposition format. */
   render(): Promise<string>;
 }
 
-/** Frames are pages of the log; those of before it was last begun anew do not count. */
+/** Frames are pages of the log. Frames from before the last restart of the log do not count. */
 export interface StoreLogFigures {
   readonly octets: number;
   readonly frames: number;
-  /** Of the frames. */
+  /** The number of these frames that are checkpointed. */
   readonly checkpointed: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A module that is loaded by its address, by a thread or a process: in a checkout its source, in the package what was
- * emitted of it. It ends as the caller's own address does.
+ * The URL of a module that a thread or process loads: its source in a checkout, the emitted file in the
+ * package. It has the same file extension as the caller's own URL.
  */
 export function moduleBeside(caller: string, path: string): URL {
   return new URL(`${path}${caller.endsWith('.ts') ? '.ts' : '.js'}`, caller);

@@ -1,8 +1,8 @@
-/** Sockets as a seam: where tests count or refuse connections, and where every outgoing one is made. */
+/** An interface for sockets: all outgoing connections are made here, and tests count or refuse them. */
 import { connect, type Socket } from 'node:net';
 
 export interface DialOptions {
-  /** An IP address, never a name: the caller has resolved and judged it. */
+  /** An IP address, never a name: the caller has resolved and checked it. */
   readonly address: string;
   readonly port: number;
   /** Deadline for the TCP connection, ms. */
@@ -10,7 +10,10 @@ export interface DialOptions {
   readonly signal?: AbortSignal;
 }
 export interface Network {
-  /** Connected socket (noDelay on), or throws the system's error, or one with code ETIMEDOUT / ABORT_ERR. */
+  /**
+   * Returns a connected socket (noDelay is on). Throws the system's error, or an error with the code
+   * ETIMEDOUT or ABORT_ERR.
+   */
   dial(options: DialOptions): Promise<Socket>;
 }
 

@@ -1,8 +1,9 @@
 /**
- * What is refused at the door, told to the operator and to programs that read logs, such as fail2ban: ten lines a minute
- * for each kind and network, and then one with how many there were. A line has `notice` (the kind), `peer` (the address),
- * `network` and `session`, in this order. Nothing that a stranger typed stands in it. Memory is bounded: beyond so many
- * networks in a minute the rest are told together.
+ * Log lines about refused connections and requests, for the operator and for programs that read logs, such as
+ * fail2ban. There are at most ten lines a minute for each kind and network, and then one line with the total.
+ * A line has `notice` (the kind), `peer` (the address), `network` and `session`, in this order. It contains
+ * no text that a stranger sent. Memory is bounded: if there are too many networks in a minute, the rest is
+ * reported together.
  */
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
@@ -23,7 +24,10 @@ const KINDS = {
 } as const;
 export type NoticeKind = keyof typeof KINDS;
 export interface Notices {
-  /** `session`: of the connection or the request. `more`: nothing that somebody typed. */
+  /**
+   * `session`: the id of the connection or request. `more`: further fields; they must not contain text that
+   * somebody typed.
+   */
   tell(kind: NoticeKind, address: string, session: string, more?: Readonly<Record<string, string>>): void;
 }
 export const noNotices: Notices = { tell() {} };

@@ -1,4 +1,4 @@
-/** Files of the data directory that are made where they are missing, readable by the owner alone. */
+/** Files of the data directory that are made if they are missing. Only the owner can read them. */
 import {
   closeSync,
   existsSync,
@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 
 /**
- * Two processes that make the file at once end up with the same one; it has its name only when it is whole and on the
- * disk. Throws where it cannot be written or read; then there is none.
+ * If two processes make the file at once, both end up with the same file. The file gets its name only when it
+ * is complete and synced. Throws if it cannot be written or read; then there is no file.
  */
 export async function ownFile(
   directory: string,
@@ -35,7 +35,7 @@ export async function ownFile(
       } finally {
         closeSync(descriptor);
       }
-      // Never over one that is there, as a rename would be.
+      // A link never replaces an existing file; a rename would.
       linkSync(partial, path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

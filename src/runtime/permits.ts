@@ -1,12 +1,14 @@
-/** Connections to a site that are not one process's alone: a permit per open connection. */
+/** Connections to a site that several processes share: one permit per open connection. */
 export interface ConnectionPermits {
   /**
-   * Waits for a permit; false where none was to be had in reasonable time (the mail is put off), or where `enough`
-   * said first that none is wanted any more.
+   * Waits for a permit. false if none was free in reasonable time (the mail is deferred), or if `enough`
+   * aborted first, because no permit is needed any more.
    */
   acquire(site: string, enough?: AbortSignal): Promise<boolean>;
-  /** The connection is closed, and so is the peer's side of it. */
+  /** The connection is closed on both sides. */
   release(site: string): void;
-  /** False while someone else waits for a permit of the site: a connection that has done its work is ended. */
+  /**
+   * False while another node waits for a permit of the site: then close a connection that has done its work.
+   */
   mayKeep(site: string): boolean;
 }

@@ -1,12 +1,13 @@
 /**
- * A fixed number of places shared by project. A place that comes free goes to who holds the fewest of those that wait, so
- * that a second project gets the next one however many the first has waiting. Within a project first come is first served.
- * A project alone may use all of them. Where a project's most is given, it has no more than that, nor more than are still
- * free, so that some are left for others however long it keeps them. Whoever waits too long is told so and has taken nothing.
+ * A fixed number of places that projects share. A free place goes to the waiting project that holds the
+ * fewest, so a second project gets the next place however many calls of the first one wait. Within a project,
+ * calls are served in order of arrival. A project that is alone may use all places. If a project has a
+ * maximum, it never holds more than that, nor more than are still free, so places remain for others however
+ * long it keeps its own. A call that waits too long is rejected and has taken nothing.
  */
 import type { Clock } from './clock.ts';
 
-/** No place came free in time. */
+/** No place became free in time. */
 export class NoPlace extends Error {
   override name = 'NoPlace';
 }
@@ -23,15 +24,15 @@ export function createPlaces(
   count: number,
   clock: Clock,
   ofOne: {
-    /** Places of one project at most. */
+    /** The most places of one project. */
     readonly places?: number;
-    /** Of one project that wait at most; beyond them NoPlace comes at once. */
+    /** The most calls of one project that wait; further calls get NoPlace at once. */
     readonly waiting?: number;
   } = {},
 ): Places {
   const { places: most = null, waiting: mostWaiting = Number.POSITIVE_INFINITY } = ofOne;
   const held = new Map<string, number>();
-  /** In the order in which their turn comes. */
+  /** In the order of their turns. */
   const queues = new Map<string, Set<Waiting>>();
   const free = { places: count };
   const heldBy = (share: string) => held.get(share) ?? 0;
@@ -69,7 +70,7 @@ export function createPlaces(
     queue.delete(one);
     if (queue.size === 0) queues.delete(share);
   }
-  /** Whoever had a place has his next turn behind the others. */
+  /** A project that got a place has its next turn after the others. */
   function requeue(share: string, queue: Set<Waiting>): void {
     queues.delete(share);
     queues.set(share, queue);

@@ -1,6 +1,6 @@
 /**
- * What an address counts as where shares are counted: itself (IPv4) or its /64 (IPv6: what one customer is given at
- * least, RFC 6177 §2), and the wider networks it lies in. An IPv4 address and its form mapped into IPv6 are the same.
+ * The networks that an address counts as: itself (IPv4) or its /64 (IPv6: the least that one customer gets,
+ * RFC 6177 §2), and the wider networks around it. An IPv4 address and its IPv6-mapped form are the same.
  */
 import ipaddr from 'ipaddr.js';
 
@@ -8,7 +8,7 @@ export const WIDTHS = ['ipv4', 'ipv4/26', 'ipv4/21', 'ipv6/64', 'ipv6/48'] as co
 export type Width = (typeof WIDTHS)[number];
 export interface Prefix {
   readonly width: Width;
-  /** As people write it, such as `192.0.2.64/26`; one address alone without its length. */
+  /** As people write it, such as `192.0.2.64/26`; a single address without its length. */
   readonly text: string;
 }
 /** One number for each width. */
@@ -16,7 +16,7 @@ export type PerWidth = Readonly<Record<Width, number>>;
 /** The narrowest first. */
 export type Prefixes = readonly [Prefix, ...Prefix[]];
 
-/** What is no address counts as itself, cut to 64 characters. */
+/** A text that is not an address counts as itself, cut to 64 characters. */
 export function prefixesOf(address: string): Prefixes {
   const text = address.split('%', 1)[0]!;
   if (!ipaddr.isValid(text)) return [{ width: 'ipv4', text: address.slice(0, 64) }];

@@ -1,11 +1,14 @@
-/** How busy the event loop is. Asking costs next to nothing. */
+/** How busy the event loop is. The calls cost nearly nothing. */
 import { performance } from 'node:perf_hooks';
 import type { Clock } from './clock.ts';
 
 export interface Pressure {
-  /** Of the last 200 ms the loop was busy for more than half. */
+  /** True if the loop was busy for more than half of the last 200 ms. */
   pressed(): boolean;
-  /** Since `went` the loop has rested for as long as it was busy; or 50 ms have passed, since it may never rest. */
+  /**
+   * True if, since `went`, the loop has rested for as long as it was busy, or 50 ms have passed (it may never
+   * rest).
+   */
   rested(): boolean;
   went(): void;
 }

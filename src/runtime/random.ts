@@ -1,4 +1,7 @@
-/** Randomness as a seam. Ids are UUIDv7: time-ordered, so that rows made together lie together in the index. */
+/**
+ * An interface for randomness. Ids are UUIDv7: they are in order of time, so rows made together are close
+ * together in the index.
+ */
 import { randomBytes } from 'node:crypto';
 import type { Id } from './ids.ts';
 

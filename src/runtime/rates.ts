@@ -1,13 +1,14 @@
 /**
- * How much came from a network in the last minute, or another window: an estimate of two counters, that of the window
- * under way and that of the one before, of which so much counts as the window still covers. Memory is bounded: beyond
- * so many keys the one that has been still for longest is forgotten.
+ * Estimates how much came from a network in the last minute, or in another window. It uses two counters: that
+ * of the current window, and that of the window before, weighted by the part that the sliding window still
+ * covers. Memory is bounded: if there are too many keys, the key without activity for the longest time is
+ * dropped.
  */
 import type { Clock } from './clock.ts';
 import type { PerWidth, Prefix, Prefixes } from './prefixes.ts';
 
 export interface Tally {
-  /** Counts, and says how much that makes. */
+  /** Adds to the count and returns it. */
   add(key: string, many?: number): number;
   count(key: string): number;
 }
@@ -45,9 +46,11 @@ export function createTally(clock: Clock, windowMs: number, mostKeys = MOST_KEYS
   };
 }
 
-/** So much of something in a window for each width of network. */
+/** A maximum in a window for each width of network. */
 export interface Rate {
-  /** Counts it, where no network is over; else says which one is, and counts nothing. */
+  /**
+   * If no network is over its maximum, counts it. Otherwise returns the network that is, and counts nothing.
+   */
   take(prefixes: Prefixes): Prefix | null;
 }
 export function createRate(clock: Clock, windowMs: number, most: PerWidth): Rate {
@@ -62,7 +65,10 @@ export function createRate(clock: Clock, windowMs: number, most: PerWidth): Rate
   };
 }
 
-/** Wider networks may have as much as several addresses: four in a /26 and a /48, sixteen in a /21. */
+/**
+ * Wider networks may have as much as several addresses: four times as much in a /26 and a /48, sixteen times
+ * in a /21.
+ */
 export function perWidth(ofOne: number): PerWidth {
   return {
     ipv4: ofOne,

@@ -1,7 +1,8 @@
 /**
- * Whether this node should get new mail, and why not: it starts or stops, its store has ended, its disk is nearly full, or
- * the last write was refused for now. A refused write counts until one succeeds, 30 s at most: without new mail there
- * may be none that could show that the store takes writes again.
+ * Whether this node should get new mail, and why not: it is starting or stopping, its store has ended, its
+ * disk is nearly full, or the last write was refused for now. A refused write counts until a write succeeds,
+ * but at most 30 s: without new mail there may be no write that could show that the store accepts writes
+ * again.
  */
 import type { Clock } from './clock.ts';
 import { StoreError, type Transactor } from './transactor.ts';
@@ -11,11 +12,11 @@ const NO_SPACE = 'the disk is nearly full, mail is refused: make room';
 const REFUSED = 'the store refused a write: a full disk or a database that is away, the log says which';
 
 export interface Readiness {
-  /** null: it takes mail. */
+  /** null if the node accepts mail. */
   reason(): string | null;
-  /** What the process does instead of serving; null: it serves. */
+  /** Why the process does not serve; null if it serves. */
   state: string | null;
-  /** The same transactor, whose ends are seen. */
+  /** The same transactor; the results of its transactions are observed. */
   watched<Tx>(transactor: Transactor<Tx>): Transactor<Tx>['transact'];
 }
 

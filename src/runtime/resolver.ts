@@ -1,4 +1,7 @@
-/** DNS as a seam. Answers are sums: absence is not failure, and failure never looks like absence. */
+/**
+ * An interface for DNS. An answer is one of several kinds: an absence is not a failure, and a failure never
+ * looks like an absence.
+ */
 export interface MxRecord {
   readonly preference: number;
   /** Lower case without trailing dot; '' is the null MX (RFC 7505). */
@@ -8,7 +11,7 @@ export interface SrvRecord {
   readonly priority: number;
   readonly weight: number;
   readonly port: number;
-  /** Lower case without trailing dot; '' says that there is no such service (RFC 2782). */
+  /** Lower case without trailing dot; '' means that the service does not exist (RFC 2782). */
   readonly target: string;
 }
 export type DnsAnswer<T> =
@@ -29,13 +32,13 @@ export interface Resolver {
   aaaa(name: string): Promise<DnsAnswer<string>>;
   /** One string per record, its character-strings joined. */
   txt(name: string): Promise<DnsAnswer<string>>;
-  /** Names an address (IPv4 or IPv6 text) points back to. */
+  /** The names that an address (IPv4 or IPv6 text) points back to. */
   ptr(address: string): Promise<DnsAnswer<string>>;
   cname(name: string): Promise<DnsAnswer<string>>;
   srv(name: string): Promise<DnsAnswer<SrvRecord>>;
 }
-/** One whose sockets are shared by project: who asks for a project says so. */
+/** A resolver whose sockets the projects share. A caller that asks for a project uses `for`. */
 export interface SharedResolver extends Resolver {
-  /** The same servers and the same cache; its questions take the project's places. */
+  /** The same servers and the same cache; its questions use the project's sockets. */
   for(project: string): Resolver;
 }

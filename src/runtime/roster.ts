@@ -1,17 +1,18 @@
 /**
- * Who is there now, where thousands come and go in a second. A Set is written anew every few of them, and each table it
- * leaves keeps whom it held, with all they hold, until the collector's next large round; here a place is taken again.
- * Invariant: each entry stands at the place it knows. An entry is in one roster.
+ * A set of current entries, for thousands of entries that come and go each second. A Set would rebuild its
+ * table every few entries, and each discarded table keeps its entries, with everything that they refer to,
+ * alive until the collector's next large round. Here places are reused. Invariant: each entry is at the place
+ * that it knows. An entry is in one roster only.
  */
 export interface Entry {
-  /** Its place; the roster's alone. */
+  /** Its place; only the roster uses it. */
   place: number;
 }
 export interface Roster<T extends Entry> extends Iterable<T> {
   readonly size: number;
-  /** One that is not there. */
+  /** The entry must not be in the roster. */
   add(entry: T): void;
-  /** One that is there. */
+  /** The entry must be in the roster. */
   remove(entry: T): void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Secrets at rest: AES-256-GCM under a key derived per context (HKDF-SHA-256, RFC 5869), so that a sealed value can
- * only be opened for what it was sealed for. Format: version octet 1, 12 octets nonce, 16 octets tag, ciphertext.
+ * Encrypts secrets at rest: AES-256-GCM under a key that is derived per context (HKDF-SHA-256, RFC 5869), so
+ * a sealed value can only be opened in the context that it was sealed for. Format: version octet 1, 12 octets
+ * nonce, 16 octets tag, ciphertext.
  */
 import {
   createCipheriv,
@@ -14,9 +15,9 @@ import {
 
 export interface Sealer {
   seal(plain: Buffer, context: string): Buffer;
-  /** Throws where the value was sealed with another key or for another context, or was changed. */
+  /** Throws if the value was sealed with another key or for another context, or was changed. */
   open(sealed: Buffer, context: string): Buffer;
-  /** HMAC-SHA-256 under a key of the context's own. */
+  /** HMAC-SHA-256 under the context's own key. */
   mac(data: Buffer | string, context: string): Buffer;
 }
 const VERSION = 1;
@@ -24,7 +25,9 @@ const VERSION = 1;
 /** `secretKey` has 32 octets. */
 export function createSealer(secretKey: Buffer): Sealer {
   if (secretKey.length !== 32) throw new RangeError('the secret key must have 32 octets');
-  /** Key objects: of octets Node makes one at each use, which takes five times an HMAC. */
+  /**
+   * Key objects: from octets, Node.js would make one at each use, which costs five times as much as an HMAC.
+   */
   const derived = new Map<string, KeyObject>();
   function keyFor(context: string): KeyObject {
     let key = derived.get(context);

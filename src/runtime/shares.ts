@@ -1,32 +1,33 @@
 /**
- * A fixed number of places for all projects, where who has a place may keep it for minutes. A project holds no more than
- * are free: alone at most half, and of what others leave half again, so that a newcomer finds one at once rather than
- * when somebody is done. (Where places come free soon, `places` lets one project have all.)
- * Invariant: a project that may take nothing now may as soon as others, or itself, have given enough back.
+ * A fixed number of places for all projects, in which a project may keep its places for minutes. A project
+ * holds no more places than are free: alone at most half, and half of what other projects leave. So a
+ * newcomer finds a place at once and need not wait until another is done. (If places are given back soon, use
+ * `places`, which lets one project have all.) Invariant: a project that may take no place now may take one as
+ * soon as others, or the project itself, have given enough back.
  */
 import { createFifo, type Fifo } from './fifo.ts';
 
 export interface Shares {
-  /** Places the project may hold, those it holds included, while the others hold what they do. */
+  /** The most places the project may hold, including those it holds, while the others hold what they do. */
   most(project: string): number;
-  /** Places it holds. */
+  /** The places that it holds. */
   of(project: string): number;
-  /** So many more are within its share. */
+  /** Whether this many more are within its share. */
   hasRoom(project: string, places?: number): boolean;
-  /** Takes places, within the share or not: who asks `hasRoom` first stays within it. */
+  /** Takes places, even beyond the share: a caller that asks `hasRoom` first stays within it. */
   enter(project: string, places?: number): void;
   leave(project: string, places?: number): void;
   readonly taken: number;
 }
-/** What waits for a place, taken in turns over the projects. */
+/** Items that wait for a place; the projects take turns. */
 export interface Turns<T> {
   push(project: string, item: T): void;
   /**
-   * The next item of a project that has room; it costs a step for each project without. undefined, and the item stays,
-   * where `fits` says no to it.
+   * The next item of a project that has room; each project without room costs one step. If `fits` refuses the
+   * item, the item stays and the result is undefined.
    */
   next(fits?: (item: T) => boolean): T | undefined;
-  /** How many of the project wait. */
+  /** How many items of the project wait. */
   of(project: string): number;
   readonly length: number;
 }

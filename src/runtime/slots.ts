@@ -1,30 +1,34 @@
 /**
- * Who has a place at the door. Of so many places each network may have a part; where all of them are taken, the idlest
- * connection of the network that has most of its part makes room, so that a peer with none always gets in.
- * Invariants: what a newcomer costs does not grow with the connections there are; nobody is dropped for a network
- * that has as many; a connection whose message is being committed is never dropped.
+ * Which connections a listener keeps. Each network may have a part of the places. If all places are taken,
+ * the idlest connection of the network that uses most of its part must go, so a peer without a connection
+ * always gets in. Invariants: the cost of a newcomer does not grow with the number of connections; no
+ * connection is dropped in favour of a network that has as many; a connection whose message is being
+ * committed is never dropped.
  */
 import { type PerWidth, type Prefix, type Prefixes, WIDTHS, type Width } from './prefixes.ts';
 
 export interface Guest {
-  /** ms since it last did something; null: it may not be dropped now. */
+  /** ms since its last activity; null if it may not be dropped now. */
   idle(): number | null;
-  /** It is to go for another. Its place has been given away. */
+  /** Drops the connection for another one. Its place is already given away. */
   drop(): void;
 }
 export type Entered =
   | { readonly kind: 'in'; leave(): void }
-  /** `network`: which has its part already; null: all places are taken, and nobody has more than the newcomer. */
+  /**
+   * `network`: the network whose part is full. null: all places are taken, and nobody has more than the
+   * newcomer.
+   */
   | { readonly kind: 'full'; readonly network: Prefix | null };
 export interface Slots {
-  /** `prefixes` null: counts for the whole alone, and is never dropped. */
+  /** `prefixes` null: it counts only toward the total and is never dropped. */
   enter(prefixes: Prefixes | null, guest: Guest): Entered;
   readonly taken: number;
-  /** More than 70 % are taken: no time for those who let others wait. */
+  /** More than 70 % are taken: slow connections must not keep others waiting. */
   readonly pressed: boolean;
 }
 const PRESSED = 0.7;
-/** Networks with equally much of their part that are looked at for the idlest connection. */
+/** If several networks use equally much of their part, this many are searched for the idlest connection. */
 const LOOKED_AT = 64;
 
 interface Seat {
@@ -39,7 +43,7 @@ interface Group {
 
 export function createSlots({ most, parts }: { most: number; parts: PerWidth }): Slots {
   const groups = new Map<string, Group>();
-  /** Of each width, the groups by how many seats they have; `top` is at or above the highest. */
+  /** For each width, the groups by their number of seats; `top` is at or above the highest number. */
   const ranks = Object.fromEntries(
     WIDTHS.map((width) => [width, { top: 0, byCount: new Map<number, Set<Group>>() }]),
   ) as Record<Width, { top: number; byCount: Map<number, Set<Group>> }>;
@@ -63,7 +67,7 @@ export function createSlots({ most, parts }: { most: number; parts: PerWidth }):
     }
     taken += 1;
   }
-  /** Once; more often is harmless. */
+  /** Frees the seat; further calls do nothing. */
   function stand(seat: Seat): boolean {
     if (!seat.groups[0]!.seats.delete(seat)) return false;
     for (const group of seat.groups) {
@@ -74,7 +78,7 @@ export function createSlots({ most, parts }: { most: number; parts: PerWidth }):
     taken -= 1;
     return true;
   }
-  /** The groups with most of their part, of one width. */
+  /** The groups of one width that use most of their part. */
   function greediest(): Iterable<Group> {
     let share = 0;
     let found: Iterable<Group> = [];
@@ -88,7 +92,10 @@ export function createSlots({ most, parts }: { most: number; parts: PerWidth }):
     return found;
   }
   const seatsOf = (host: string) => groups.get(host)?.seats.size ?? 0;
-  /** Of the addresses with most seats in these groups, the idlest connection that may be dropped for one from `host`. */
+  /**
+   * Of the addresses with most seats in these groups, the idlest connection that may be dropped in favour of
+   * one from `host`.
+   */
   function toDrop(among: Iterable<Group>, host: string): Seat | null {
     const own = seatsOf(host);
     let chosen: { seat: Seat; many: number; idle: number } | null = null;
@@ -106,7 +113,7 @@ export function createSlots({ most, parts }: { most: number; parts: PerWidth }):
     }
     return chosen?.seat ?? null;
   }
-  /** False: nobody had to make room. */
+  /** False if no connection could be dropped. */
   function makeRoom(among: Iterable<Group>, host: string): boolean {
     const seat = toDrop(among, host);
     if (seat === null) return false;

@@ -1,4 +1,4 @@
-/** TLS contexts and the certificate made at first start. */
+/** TLS contexts, and the certificate that is made at first start. */
 import 'reflect-metadata';
 import { constants, webcrypto } from 'node:crypto';
 
@@ -7,12 +7,13 @@ type CryptoKeyPair = webcrypto.CryptoKeyPair;
 import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls';
 
 /**
- * For every server: a client cannot have it negotiate again and again on one connection, which no mail client needs
- * (RFC 9325 §3.5). Node's own `disableRenegotiation` is of no effect on a TLSSocket made by hand.
+ * For every server: a client must not be able to renegotiate again and again on one connection; no mail
+ * client needs to (RFC 9325 §3.5). The `disableRenegotiation` of Node.js has no effect on a TLSSocket made by
+ * hand.
  */
 export const NO_RENEGOTIATION = constants.SSL_OP_NO_RENEGOTIATION;
 
-/** Throws where the PEM texts are no certificate and key, or do not belong together. */
+/** Throws if the PEM texts are not a certificate and a key, or do not belong together. */
 export function createTlsContext(options: {
   cert: string | Buffer;
   key: string | Buffer;
@@ -23,12 +24,12 @@ export function createTlsContext(options: {
     ...options,
     maxVersion: 'TLSv1.3',
     secureOptions: NO_RENEGOTIATION,
-    // The version alone is not enough: OpenSSL 3 keeps the old ones behind its security level.
+    // The version alone is not enough: OpenSSL 3 disables old versions by its security level as well.
     ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
   });
 }
 
-/** A self-signed P-256 certificate of ten years for the host name and loopback, as PEM texts. */
+/** A self-signed P-256 certificate, valid for ten years, for the host name and loopback, as PEM texts. */
 export async function makeSelfSigned(hostname: string, now: number): Promise<{ cert: string; key: string }> {
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);

@@ -1,32 +1,34 @@
 /**
- * Turns at the one door. Work arrives as callbacks in the order of the sockets, and who has forty of them is served forty
- * times before who has one. While several projects come, one passes in a round of the event loop; what has to wait is let
- * in by project, in turns, and between two rounds the loop looks at its sockets: a newcomer waits for a round, not for all
- * that wait. A project that crowds passes when the loop has rested for as long as it was busy since the crowd's last one:
- * all that the crowd costs elsewhere (reading, knowing keys, deliveries) comes in step with what passes here. If the loop
- * is pressed as well, each project has two messages on the way, one that is made and one that is written: else one
- * project's commits would be what everybody waits for.
- * Invariants: who comes first in a round passes at once where none of his wait; of a project first come is first served;
- * whoever waits is let in; a project that has been alone for a second does not wait.
+ * Turns for messages before they are accepted. Work arrives as callbacks in the order of the sockets, so a
+ * project with forty sockets would be served forty times before a project with one. While several projects
+ * send, one message passes in each round of the event loop. Messages that must wait are let in by project, in
+ * turns. Between two rounds the loop serves its sockets, so a newcomer waits for one round and not for all
+ * waiting messages. A project that crowds (has many waiting) passes when the loop has rested for as long as
+ * it was busy since the last message of a crowding project. So everything else that the crowd costs (parsing,
+ * checking keys, deliveries) keeps step with what passes here. If the loop is also under pressure, each
+ * project has at most two messages on the way, one being prepared and one being written; otherwise all would
+ * wait for one project's commits. Invariants: the first message in a round passes at once if none of its
+ * project waits; within a project, messages pass in order of arrival; every waiting message is let in; a
+ * project that has been alone for a second does not wait.
  */
 import type { Clock } from './clock.ts';
 import type { Pressure } from './pressure.ts';
 import { createTurns, type Turns } from './shares.ts';
 
 export interface Turnstile {
-  /** undefined: it may pass now. Else resolves when its turn has come. */
+  /** undefined: the message may pass now. Otherwise resolves when its turn comes. */
   turn(share: string): Promise<void> | undefined;
-  /** When a message may start on its way, on which it is until what is given is disposed of. */
+  /** Resolves when a message may start on its way. The message is on its way until the result is disposed. */
   start(share: string): Disposable | Promise<Disposable>;
 }
 
-/** Of a project, under pressure. */
+/** Of one project, under pressure. */
 const MOST_ON_THE_WAY = 2;
-/** So long behind somebody else a project is not alone, ms. */
+/** A project is not alone for this long after another project's message, in ms. */
 const BESIDE_MS = 1_000;
-/** Who has more waiting crowds. */
+/** A project with more waiting messages crowds. */
 const FEW = 4;
-/** ms after which it is looked again whether the loop has rested */
+/** ms between checks whether the loop has rested */
 const LOOK_MS = 1;
 
 export function createTurnstile(clock: Clock, pressure: Pressure): Turnstile {
@@ -101,7 +103,7 @@ export function createTurnstile(clock: Clock, pressure: Pressure): Turnstile {
   };
 }
 
-/** Whether several have come lately. */
+/** Tells whether several projects have sent lately. */
 function createNeighbours(clock: Clock) {
   const last = { share: '', changedAt: Number.NEGATIVE_INFINITY };
   return {

@@ -1,8 +1,9 @@
 /**
- * Work that takes too long for the event loop, in threads. Threads start when first needed and end when idle; their
- * places are shared by project (places.ts). What a job may do is counted in its own work, by the job; CPU time of its
- * thread and memory are only the backstop, wall time is never: a job has one outcome on an idle and on a busy machine.
- * A job that passes the backstop ends as TooComplex and its thread with it; others notice nothing.
+ * Runs work that takes too long for the event loop in threads. Threads start when they are first needed and
+ * end when they are idle; projects share their places (places.ts). The job itself limits its work by
+ * counting. The limits of CPU time and memory of its thread are only a backstop, and wall time is never
+ * limited: a job has the same result on an idle and on a busy machine. A job that exceeds the backstop ends
+ * with TooComplex, and its thread ends with it; other jobs are not affected.
  */
 
 import { availableParallelism } from 'node:os';
@@ -15,37 +16,38 @@ import { createPlaces } from './places.ts';
 import { CPU_AT_START, type JobCall, THREAD } from './workers/job-call.ts';
 
 export { NoPlace } from './places.ts';
-/** The job passed its CPU time or its memory. */
+/** The job exceeded its CPU time or its memory. */
 export class TooComplex extends Error {
   override name = 'TooComplex';
 }
 /** The name of a function that the job module exports. */
 export type JobName = string;
 export interface JobOptions {
-  /** The project whose place it takes. */
+  /** The project whose place the job takes. */
   readonly share: string;
-  /** Handed over instead of copied. */
+  /** Buffers that are transferred instead of copied. */
   readonly transfer?: readonly ArrayBuffer[];
   readonly signal?: AbortSignal;
-  /** ms for which it waits for a place, where that is not the pool's own. */
+  /** ms for which the job waits for a place, if it differs from the pool's setting. */
   readonly waitMs?: number;
 }
 export interface Workers extends AsyncDisposable {
   /**
-   * Runs the named job of the job module off the loop. An `input` that is a function is asked for once there is a place, so
-   * that no copies wait: all of its octets are handed over that have their buffer for themselves. Rejects with NoPlace when no place came free in time, with
-   * TooComplex when the job passed its CPU time or memory, with the signal's reason when aborted, or with what it threw.
+   * Runs the named job of the job module off the event loop. If `input` is a function, it is called once
+   * there is a place, so no copies wait; all octets of its result that have their own buffer are transferred.
+   * Rejects with NoPlace if no place became free in time, with TooComplex if the job exceeded its CPU time or
+   * memory, with the signal's reason if it was aborted, or with the job's own error.
    */
   run<T>(job: JobName, input: unknown, options: JobOptions): Promise<T>;
 }
 export interface WorkersOptions {
-  /** Module whose exported functions are the jobs. */
+  /** The module whose exported functions are the jobs. */
   readonly jobs: URL;
   readonly clock: Clock;
   readonly threads?: number;
   /** ms for which a job waits for a place. */
   readonly waitMs?: number;
-  /** ms of CPU of one job. */
+  /** ms of CPU time of one job. */
   readonly cpuMs?: number;
   /** MiB of heap of one thread. */
   readonly heapMiB?: number;
@@ -53,7 +55,7 @@ export interface WorkersOptions {
 const IDLE_MS = 30_000;
 const LOOK_MS = 250;
 
-/** Octets with memory of their own, to hand over: nothing else lies in the buffer that leaves. */
+/** A copy of the octets with its own buffer, to be transferred: the buffer contains nothing else. */
 export function packed(octets: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(octets.length);
   copy.set(octets);
@@ -83,7 +85,7 @@ export function createWorkers({
       recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
     });
-    // A thread that cannot start has no job yet: those that wait for one learn why.
+    // A thread that cannot start has no job yet: the jobs that wait for a thread get the error.
     pool.on('error', (error: unknown) => {
       for (const controller of running) controller.abort(error);
     });
@@ -130,7 +132,7 @@ export function createWorkers({
   };
 }
 
-/** Of octets in the object's own properties that have their buffer for themselves. */
+/** The buffers of octets in the object's own properties, if the octets do not share them. */
 function ownBuffers(input: unknown): ArrayBuffer[] {
   return Object.values(input as object).flatMap((one) =>
     one instanceof Uint8Array && one.buffer instanceof ArrayBuffer && one.length === one.buffer.byteLength
@@ -139,7 +141,10 @@ function ownBuffers(input: unknown): ArrayBuffer[] {
   );
 }
 
-/** Looks now and then how much CPU the thread took since the job began; the job itself writes down which thread and since when. */
+/**
+ * Checks now and then how much CPU time the thread has used since the job began. The job itself stores its
+ * thread and start.
+ */
 function watch(pool: Piscina, meter: Float64Array, cpuMs: number, over: () => void): Disposable {
   const look = async () => {
     const thread: Worker | undefined = pool.threads.find(({ threadId }) => threadId === meter[THREAD]);

@@ -1,7 +1,7 @@
 /**
- * The attempts at a recipient, for the trace. While it waits, each has a row; the one that settled it is the row's own
- * last result, so that a delivery at the first attempt costs no row. A change without an attempt (held, cancelled,
- * returned) is none.
+ * The attempts at a recipient, for the trace. While the recipient waits, each attempt has a row. The final
+ * attempt is stored only as the last result of the recipient's row, so a delivery at the first attempt costs
+ * no attempt row. A change without an attempt (held, cancelled, returned) is not an attempt.
  */
 import type { AttemptRow, RecipientRow } from './types.ts';
 
@@ -9,7 +9,7 @@ const DETAILS = ['remote', 'tls', 'reply', 'cause', 'status', 'classification', 
 const SETTLED: readonly string[] = ['delivered', 'bounced', 'expired'];
 const OUTCOMES = ['delivered', 'deferred', 'bounced'] as const;
 
-/** What is shown of an outcome. */
+/** What the trace shows of an outcome. */
 export function attemptDetail(lastResult: unknown): Record<string, unknown> {
   const result = lastResult as Record<string, unknown>;
   return Object.fromEntries(
@@ -18,7 +18,7 @@ export function attemptDetail(lastResult: unknown): Record<string, unknown> {
     ),
   );
 }
-/** All attempts at the row, oldest first; `kept` are those of its message that have rows. */
+/** All attempts at the recipient, oldest first; `kept` are the attempt rows of its message. */
 export function attemptsAt(row: RecipientRow, kept: readonly AttemptRow[]): readonly AttemptRow[] {
   const own = kept.filter(({ recipientId }) => recipientId === row.id);
   const { kind, at } = (row.lastResult ?? {}) as { kind?: string; at?: number };

@@ -1,14 +1,14 @@
 /**
- * The named moves of a recipient. Pure: a row and what happened in, the row change out. The store applies a move
- * only while the row is still in one of `from`; any other state makes the transaction stale.
- * States and their meaning: spool/types.ts. Times are wall ms.
+ * The named transitions of a recipient. Pure: they take a row and an event, and return the change. The store
+ * applies a transition only while the row is in one of the states in `from`; in any other state the
+ * transaction fails with StaleError. spool/types.ts explains the states. Times are wall ms.
  */
 import type { HELD_LANES, RecipientMove, RecipientRow, RecipientState } from './types.ts';
 
-/** Not yet settled; a held row whose time has come is tried like any other. */
+/** Not settled. A held row that is due is attempted like any other. */
 const OPEN: readonly RecipientState[] = ['queued', 'deferred', 'held'];
 
-/** What it was held so far, at `now`. */
+/** How long it was held so far, at `now`. */
 function heldMs(row: RecipientRow, now: number): number {
   return row.heldMs + (row.heldSince === null ? 0 : Math.max(0, now - row.heldSince));
 }
@@ -47,7 +47,7 @@ function wait(row: RecipientRow, now: number, waiting: Waiting): RecipientMove {
   };
 }
 
-/** The row after the move. */
+/** The row after the transition. */
 export function moved(row: RecipientRow, move: RecipientMove): RecipientRow {
   const { lane, attempts, heldSince, heldMs: held, nextAttemptAt, lastResult, settledAt } = move;
   return {
@@ -66,7 +66,10 @@ export function moved(row: RecipientRow, move: RecipientMove): RecipientRow {
 export function toDelivered(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'delivered', now, row.attempts + 1, result);
 }
-/** It could not be delivered now; once more at `nextAttemptAt`, in the lane of the site it turned out to belong to. */
+/**
+ * It could not be delivered now; the next attempt is at `nextAttemptAt`, in the lane of its actual
+ * destination site.
+ */
 export function toDeferred(
   row: RecipientRow,
   now: number,
@@ -77,23 +80,23 @@ export function toDeferred(
   const attempts = row.attempts + 1;
   return wait(row, now, { from: OPEN, to: 'deferred', lane, attempts, nextAttemptAt, lastResult: result });
 }
-/** Refused for good. */
+/** Permanently refused. */
 export function toBounced(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'bounced', now, row.attempts + 1, result);
 }
-/** Its time was up at an attempt that did not succeed. */
+/** Its time ran out at an attempt that failed. */
 export function toExpired(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'expired', now, row.attempts + 1, result);
 }
-/** Someone took it back. No attempt is counted. */
+/** Somebody cancelled it. This counts as no attempt. */
 export function toCancelled(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'cancelled', now, row.attempts, result);
 }
-/** The address is on the suppression list. No attempt is counted. */
+/** The address is on the suppression list. This counts as no attempt. */
 export function toSuppressed(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'suppressed', now, row.attempts, result);
 }
-/** Over quota or suspended: looked at again at `until`. No attempt is counted. */
+/** Over the limit or suspended; looked at again at `until`. This counts as no attempt. */
 export function toHeld(
   row: RecipientRow,
   now: number,
@@ -110,11 +113,11 @@ export function toHeld(
     lastResult: result,
   });
 }
-/** The hold is over: due at `now`. */
+/** The hold is over; due at `now`. */
 export function release(row: RecipientRow, now: number): RecipientMove {
   return again(row, now, ['held']);
 }
-/** Someone asked for a try at once: due at `now`. */
+/** Somebody asked for an attempt at once; due at `now`. */
 export function retryNow(row: RecipientRow, now: number): RecipientMove {
   return again(row, now, OPEN);
 }

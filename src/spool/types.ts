@@ -1,8 +1,8 @@
 /**
- * The spool: message bytes, recipient rows and their moves.
- * Invariants: a recipient row is in exactly one state; every move is one of the named transitions in
- * spool/transitions.ts, applied "if still in that state"; message bytes live until nothing refers to them.
- * `sending` lives in memory under the lease and is never a row's state.
+ * The spool: message bytes, recipient rows and their transitions. Invariants: a recipient row is in exactly
+ * one state; every change is one of the named transitions in spool/transitions.ts and is applied only if the
+ * row is still in a state that permits it; message bytes exist as long as something refers to them. `sending`
+ * exists only in memory, under the lease, and is never a row's state.
  */
 import type {
   DomainId,
@@ -23,13 +23,16 @@ export type RecipientState =
   | 'expired'
   | 'suppressed'
   | 'cancelled';
-/** `notice`: what the instance itself writes to people. */
+/** `notice`: mail that the instance itself writes to people. */
 export type MessageSource = 'smtp' | 'api' | 'mx' | 'hosted' | 'dsn' | 'edj' | 'notice';
 
 export interface StoredMessage {
   readonly id: MessageId;
   readonly projectId: ProjectId;
-  /** The MTA domain it was sent from (outgoing) or first matched (incoming); null for DSNs of none. */
+  /**
+   * The MTA domain that it was sent from (outgoing) or that matched first (incoming); null for a DSN without
+   * a domain.
+   */
   readonly domainId: DomainId | null;
   readonly direction: 'incoming' | 'outgoing';
   readonly source: MessageSource;
@@ -46,25 +49,28 @@ export interface StoredMessage {
   /** The raw message has octets over 127. */
   readonly eightBit: boolean;
   readonly acceptedAt: number;
-  /** Delivery is given up at this wall time (ms). */
+  /** Delivery is given up at this time (wall ms). */
   readonly expiresAt: number;
-  /** Wall ms: before it nothing of the message is removed; given at the one door (intake/accept). */
+  /** Wall ms. Nothing of the message is removed before this time; intake/accept sets it. */
   readonly keepUntil: number;
-  /** Facts about the session or call: envelope recipients, peer, TLS, authentication results. JSON, without raw addresses' secrets. */
+  /**
+   * Facts about the session or call: envelope recipients, peer, TLS, authentication results. JSON, without
+   * secrets.
+   */
   readonly facts: MessageFacts;
 }
-/** Messages that are given at once to be shown. */
+/** The most messages that are returned at once to be shown. */
 export const MOST_SHOWN = 50;
-/** A message as it is shown: all of it but the octets behind the first of them. */
+/** A message to be shown: everything except the octets after the first part. */
 export interface ShownMessage extends Omit<StoredMessage, 'raw'> {
   /** Octets of `raw`. */
   readonly size: number;
-  /** The first octets of `raw`: 256 KiB, or all where there are no more. */
+  /** The first 256 KiB of `raw`, or all of it if it is smaller. */
   readonly head: Buffer;
-  /** What was read of it, in the form it was stored in (reading/stored.ts); null: not read yet. */
+  /** The parsed content, in its stored form (reading/stored.ts); null if the message is not parsed yet. */
   readonly reading: Buffer | null;
 }
-/** A message on its way to the one door, which alone knows how long it will be kept. */
+/** A message on its way to intake/accept, which decides how long it is kept. */
 export type NewMessage = Omit<StoredMessage, 'keepUntil'>;
 export interface MessageFacts {
   readonly recipients?: readonly string[];
@@ -75,7 +81,7 @@ export interface MessageFacts {
   /** RFC 3461 parameters */
   readonly envid?: string;
   readonly ret?: 'FULL' | 'HDRS';
-  /** Goes ahead of the project's other mail. */
+  /** Goes before the project's other mail. */
   readonly priority?: boolean;
 }
 /** RFC 3461 parameters of one recipient. */
@@ -85,7 +91,10 @@ export interface DsnRequest {
   /** As given: `addr-type;xtext`. */
   readonly orcpt?: string;
 }
-/** Lanes of held rows, by why they are held: over the limit (what is to go first apart), suspended; no site has such a name. */
+/**
+ * Lanes of held rows, by the reason: over the limit (priority mail separately), or suspended. No site has
+ * such a name.
+ */
 export const HELD_LANES = {
   quota: 'held:quota',
   priority: 'held:priority',
@@ -98,24 +107,30 @@ export interface RecipientRow {
   readonly projectId: ProjectId;
   /** As it goes on the wire in RCPT TO, without angle brackets. */
   readonly address: string;
-  /** A-label domain of the address: what is routed and grouped. */
+  /** A-label domain of the address; used for routing and grouping. */
   readonly domain: string;
-  /** What its waiting is grouped by: the destination site once that is known, before it the domain; see HELD_LANES. */
+  /**
+   * Waiting rows are grouped by lane: the destination site if it is known, otherwise the domain; see
+   * HELD_LANES.
+   */
   readonly lane: string;
   readonly state: RecipientState;
   readonly attempts: number;
-  /** Wall ms since when it is held, else null; ms it was held before. Neither counts toward its time in the queue. */
+  /**
+   * Wall ms since when it is held, else null; ms for which it was held before. Neither counts toward its time
+   * in the queue.
+   */
   readonly heldSince: number | null;
   readonly heldMs: number;
   readonly dsn: DsnRequest | null;
-  /** ms; set exactly when state is queued, deferred or held */
+  /** ms; set exactly if state is queued, deferred or held */
   readonly nextAttemptAt: number | null;
-  /** Last outcome for the reader: reply text, cause, remote. JSON. */
+  /** Last outcome, for people: reply text, cause, remote. JSON. */
   readonly lastResult: unknown;
   readonly createdAt: number;
   readonly settledAt: number | null;
 }
-/** One try at one recipient, kept for the trace. */
+/** One attempt at one recipient, kept for the trace. */
 export interface AttemptRow {
   readonly projectId: ProjectId;
   readonly messageId: MessageId;
@@ -126,7 +141,10 @@ export interface AttemptRow {
   /** JSON: remote host and address, TLS facts, reply, classification, ambiguous. */
   readonly detail: unknown;
 }
-/** A named move (spool/transitions.ts). Applied only if the row is in one of `from`, else StaleError. */
+/**
+ * A named transition (spool/transitions.ts). Applied only if the row is in one of `from`; otherwise
+ * StaleError.
+ */
 export interface RecipientMove {
   readonly projectId: ProjectId;
   readonly messageId: MessageId;
@@ -141,7 +159,7 @@ export interface RecipientMove {
   readonly lastResult: unknown;
   readonly settledAt: number | null;
 }
-/** Due work as the scheduler gets it back from disk: the row and what is needed to plan it, without the bytes. */
+/** Due work as the scheduler gets it from disk: the row and what is needed to plan it, without the bytes. */
 export interface DueRecipient {
   readonly row: RecipientRow;
   readonly message: Omit<StoredMessage, 'raw' | 'prefix'> & { readonly size: number };
@@ -157,18 +175,18 @@ export interface LaneSummary extends LaneKey {
   /** Earliest next_attempt_at, wall ms. */
   readonly nextDue: number;
 }
-/** Which lanes of a project: the first so many by name, behind one of them. */
+/** Which lanes of a project: the first ones by name, after a given one. */
 export interface LanePage {
   readonly after: string | null;
   readonly limit: number;
 }
-/** What waits of a project. */
+/** The waiting mail of a project. */
 export interface Queue<Lane = LaneSummary> {
   readonly depth: Readonly<Record<'queued' | 'deferred' | 'held', number>>;
-  /** Of the page, by name. */
+  /** The lanes of the page, by name. */
   readonly lanes: readonly Lane[];
 }
-/** Which waiting recipients are meant; what is left out matches all. */
+/** Selects waiting recipients; a filter that is left out matches all. */
 export interface WaitingFilter {
   /** null: of all projects (operators). */
   readonly project: ProjectId | null;
@@ -178,13 +196,13 @@ export interface WaitingFilter {
   readonly domain?: string;
   /** Envelope sender. */
   readonly sender?: string;
-  /** The MTA domain it was sent with, there still or removed. */
+  /** The MTA domain that it was sent with; the domain may be removed. */
   readonly sentWith?: DomainId;
   /** Wall ms: accepted before. */
   readonly acceptedBefore?: number;
   readonly states?: readonly ('queued' | 'deferred' | 'held')[];
 }
-/** Mail that matches waits until it is lifted or its time is over. */
+/** Matching mail waits until the suspension is lifted or expires. */
 export interface Suspension {
   readonly id: SuspensionId;
   readonly filter: WaitingFilter;
@@ -194,47 +212,54 @@ export interface Suspension {
   /** Wall ms. */
   readonly expiresAt: number;
 }
-/** Audit record of what was done to the queue by hand. */
+/** Audit record of a manual queue operation. */
 export interface QueueOperation {
   readonly id: QueueOperationId;
   readonly action: 'retry' | 'cancel' | 'bounce' | 'suspend' | 'resume';
   readonly filter: WaitingFilter;
   readonly actor: string;
   readonly at: number;
-  /** Recipients changed. */
+  /** Number of changed recipients. */
   readonly changed: number;
 }
 export interface LaneDue {
   readonly rows: readonly DueRecipient[];
-  /** Earliest next_attempt_at after the time asked about of any unsettled recipient of the lane, or null. */
+  /**
+   * The earliest next_attempt_at, after the given time, of an unsettled recipient of the lane; null if there
+   * is none.
+   */
   readonly next: number | null;
 }
 export interface SpoolReader {
   message(project: ProjectId, id: MessageId): Promise<StoredMessage | null>;
   shown(project: ProjectId, id: MessageId): Promise<ShownMessage | null>;
   /**
-   * The first of these as `shown` gives them, null for one that is gone: up to the one with which they reach `octets`,
-   * MOST_SHOWN at most and one at least. One that cannot be read ends them before it, and is an error where it is the first.
+   * Reads these messages as `shown` does, in order; null for a removed one. It stops at the message that
+   * reaches `octets`, after MOST_SHOWN messages at most and one at least. It also stops before a message that
+   * cannot be read; if that is the first one, it throws.
    */
   shownOf(
     project: ProjectId,
     ids: readonly MessageId[],
     octets: number,
   ): Promise<readonly (ShownMessage | null)[]>;
-  /** Octets of `raw` from `start` to before `end`, as far as there are any; null where the message is gone. */
+  /**
+   * Octets of `raw` from `start` up to, not including, `end`, as far as they exist; null if the message is
+   * gone.
+   */
   octets(project: ProjectId, id: MessageId, start: number, end: number): Promise<Buffer | null>;
   recipients(project: ProjectId, message: MessageId): Promise<readonly RecipientRow[]>;
-  /** The same in pages, in the order of their ids. */
+  /** The same, page by page, in order of their ids. */
   recipientPage(project: ProjectId, message: MessageId, page: PageRequest): Promise<Page<RecipientRow>>;
-  /** At those recipients of the message, oldest first. */
+  /** The attempts at these recipients of the message, oldest first. */
   attempts(
     project: ProjectId,
     message: MessageId,
     recipients: readonly RecipientId[],
   ): Promise<readonly AttemptRow[]>;
   /**
-   * What is due at or before `now`, lane by lane in the order given: earliest first, at most `limit` of each, leaving
-   * out those in `exclude`. Many lanes cost little more than one.
+   * Rows that are due at or before `now`, lane by lane in the given order: earliest first, at most `limit`
+   * per lane, without those in `exclude`. Many lanes cost little more than one.
    */
   due(
     lanes: readonly LaneKey[],
@@ -243,18 +268,19 @@ export interface SpoolReader {
     exclude: ReadonlySet<RecipientId>,
   ): Promise<readonly LaneDue[]>;
   /**
-   * The lanes with unsettled recipients that this node serves, only of those members, or of all nodes; one with rows of
-   * several members may come once for each.
+   * The lanes with unsettled recipients: those that this node serves, those of the given members, or those of
+   * all nodes. A lane with rows of several members may appear once for each member.
    */
   lanes(of?: 'all' | readonly string[]): Promise<readonly LaneSummary[]>;
   /**
-   * Unsettled recipients in the order of project, lane and time, with their messages. Looks at a bounded number of rows
-   * per call, so that a page may be short or empty before the end: it is over when `nextCursor` is null.
+   * Unsettled recipients in order of project, lane and time, with their messages. It reads a bounded number
+   * of rows per call, so a page may be short or empty before the end. The list ends when `nextCursor` is
+   * null.
    */
   waiting(
     filter: WaitingFilter,
     page: { readonly limit: number; readonly cursor: string | null },
-    /** Only rows this node serves. */
+    /** Only rows that this node serves. */
     own?: boolean,
   ): Promise<Page<DueRecipient>>;
   sentKeys(project: ProjectId, key: string): Promise<readonly SentKey[]>;
@@ -263,7 +289,7 @@ export interface SpoolReader {
     page: { limit: number; cursor: string | null },
     project: ProjectId | null,
   ): Promise<Page<QueueOperation>>;
-  /** Counts of recipients in queued, deferred and held: of one project, or (null) of the instance. */
+  /** The number of recipients in queued, deferred and held, of one project or (null) of the instance. */
   depth(project: ProjectId | null): Promise<Readonly<Record<'queued' | 'deferred' | 'held', number>>>;
   /** Messages of a project, newest first, without bytes. */
   messages(
@@ -273,27 +299,30 @@ export interface SpoolReader {
 }
 export interface SpoolTx {
   /**
-   * `bodyOf`: a message of the same project and transaction whose octets these are, so that they are stored once.
-   * `reading`: what was read of it; it lies with the octets and is that of all who show them.
+   * `bodyOf`: a message of the same project and transaction with the same octets, so they are stored once.
+   * `reading`: its parsed content; it is stored with the octets and belongs to all messages that share them.
    */
   insertMessage(message: StoredMessage, bodyOf?: MessageId, reading?: Buffer): void;
-  /** Of a message that has none yet, and of those that show the same octets; nothing where it is gone. */
+  /**
+   * Stores the parsed content of a message that has none yet, and of the messages that share its octets. Does
+   * nothing if the message is gone.
+   */
   storeReading(project: ProjectId, id: MessageId, reading: Buffer): void;
   insertRecipient(row: RecipientRow): void;
   moveRecipient(move: RecipientMove): void;
   insertAttempt(attempt: AttemptRow): void;
   insertSuspension(suspension: Suspension): void;
-  /** StaleError when it is gone. */
+  /** StaleError if it is gone. */
   deleteSuspension(id: SuspensionId): void;
   insertOperation(operation: QueueOperation): void;
-  /** ConflictError 'sent_key.address' where the project has used the key for the recipient before. */
+  /** ConflictError 'sent_key.address' if the project has already used the key for the recipient. */
   insertSentKey(sent: SentKey): void;
-  /** What the key was used for before that: it may be used again. */
+  /** Forgets uses of the key before that time: the key may be used again. */
   forgetSentKey(project: ProjectId, key: string, before: number): void;
 }
-/** How long a key stands for what was sent under it. */
+/** How long a key refers to what was sent under it. */
 export const SENT_KEYS_KEPT_MS = 24 * 3_600_000;
-/** An Idempotency-Key header field once used for a recipient. */
+/** One use of an Idempotency-Key header field for a recipient. */
 export interface SentKey {
   readonly projectId: ProjectId;
   readonly key: string;

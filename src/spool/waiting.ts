@@ -1,13 +1,13 @@
-/** Which waiting recipients a filter means. Pure. */
+/** Which waiting recipients a filter selects. Pure. */
 import type { DueRecipient, WaitingFilter } from './types.ts';
 
-/** What of a waiting recipient and its message a filter looks at. */
+/** What a filter looks at: a waiting recipient and its message. */
 export interface Looked {
   readonly row: Pick<DueRecipient['row'], 'projectId' | 'lane' | 'domain' | 'state'>;
   readonly message: Pick<DueRecipient['message'], 'mailFrom' | 'domainId' | 'acceptedAt'>;
 }
 
-/** Addresses and domains compare without case. The lane and the state of the row as it stands are looked at, too. */
+/** Addresses and domains are compared without case. The row's current lane and state are compared, too. */
 export function matchesWaiting(filter: WaitingFilter, { row, message }: Looked): boolean {
   const { project, lane, domain, sender, sentWith, acceptedBefore, states } = filter;
   return (
@@ -20,7 +20,10 @@ export function matchesWaiting(filter: WaitingFilter, { row, message }: Looked):
     (states === undefined || states.some((state) => state === row.state))
   );
 }
-/** Whether waiting rows must be looked at one by one, because the filter says more than the index of lanes does. */
+/**
+ * Whether the store must read waiting rows one by one, because the filter asks for more than the index of
+ * lanes has.
+ */
 export function isLookedThrough(filter: WaitingFilter): boolean {
   const { project, lane, domain, sender, sentWith, acceptedBefore, states } = filter;
   const byRow = [domain, sender, sentWith, acceptedBefore, states].some((part) => part !== undefined);

@@ -1,8 +1,8 @@
-/** What goes to a thread for one job. Types and places only. */
+/** What a thread gets for one job. Types and constants only. */
 export interface JobCall {
   readonly job: string;
   readonly input: unknown;
-  /** Shared with the thread, which notes in it who it is and what CPU it had used before. */
+  /** Shared with the thread: the thread stores its id and the CPU time that it used before. */
   readonly meter: Float64Array;
 }
 export const THREAD = 0;

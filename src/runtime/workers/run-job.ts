@@ -1,6 +1,6 @@
 /**
- * In a thread: runs one job after the other. Large octets of a result (the result itself, or a property of it) are handed
- * over, not copied; those of the call, which are garbage behind it, are collected soon.
+ * Runs in a thread: one job after the other. Large octets of a result (the result itself, or a property of
+ * it) are transferred, not copied. The octets of the call are garbage after the job and are collected soon.
  */
 import { threadId, workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
@@ -19,13 +19,13 @@ export default async function runJob({ job, input, meter }: JobCall): Promise<un
   meter[THREAD] = threadId;
   const result: unknown = await run(input);
   const buffers = largeBuffers(result);
-  // What came is let go, and what was made on the way.
+  // The input is released, and what was made from it.
   collector.released(3 * sizeOf(largeBuffers(input)));
   if (buffers.length === 0) return result;
   return move({ [transferableSymbol]: buffers, [valueSymbol]: result } as never);
 }
 
-/** Of octets that are large and have their buffer for themselves. */
+/** The buffers of octets that are large and do not share their buffer. */
 function largeBuffers(value: unknown): ArrayBuffer[] {
   if (typeof value !== 'object' || value === null) return [];
   const found = value instanceof Uint8Array ? [value] : Object.values(value);
