@@ -6,11 +6,17 @@ export type SqlValue = string | number | null | Uint8Array;
 export interface Command {
   readonly sql: string;
   readonly params: readonly SqlValue[];
-  /** StaleError unless it changed a row. */
+  /** StaleError if it changed no row. */
   readonly must?: boolean;
-  /** ConflictError's name for a violated foreign key; without it: StaleError (what it refers to is gone). */
+  /**
+   * The name of the ConflictError for a violated foreign key. Without it: StaleError (the referenced row is
+   * gone).
+   */
   readonly foreign?: string;
-  /** An addition to counters, the last so many values: commands of a batch that differ only in them are written once, summed. */
+  /**
+   * An addition to counters: the last values, this many. Commands of a batch that differ only in them are
+   * summed and written once.
+   */
   readonly tally?: number;
 }
 export type Push = (command: Command) => void;
@@ -21,7 +27,10 @@ export function command(query: Compilable, rest: Omit<Command, 'sql' | 'params'>
   const { sql, parameters } = query.compile();
   return { sql, params: parameters as readonly SqlValue[], ...rest };
 }
-/** A query whose text is made once, for what each request asks; given the parameters it has in all, in their order. */
+/**
+ * A query whose text is made only once, for queries that every request makes. It is given all its parameters,
+ * in their order.
+ */
 export function prepared<R>(query: Compilable<R>): (...parameters: readonly unknown[]) => Compilable<R> {
   const compiled = query.compile();
   return (...parameters) => ({ compile: () => ({ ...compiled, parameters }) });
@@ -30,13 +39,13 @@ export function prepared<R>(query: Compilable<R>): (...parameters: readonly unkn
 export function toJson(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }
-/** Throws SyntaxError where the text does not parse, TypeError where it is no text. */
+/** Throws SyntaxError if the text does not parse, and TypeError if the value is not text. */
 export function fromJson(text: unknown): unknown {
   if (text === null) return null;
   if (typeof text !== 'string') throw new TypeError('JSON column holds no text');
   return JSON.parse(text);
 }
-/** A view, not a copy. Throws TypeError where the column holds no blob. */
+/** A view, not a copy. Throws TypeError if the column has no blob. */
 export function toBuffer(value: unknown): Buffer {
   if (!(value instanceof Uint8Array)) throw new TypeError('blob column holds no blob');
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
@@ -44,17 +53,19 @@ export function toBuffer(value: unknown): Buffer {
 export function toBit(value: boolean): 0 | 1 {
   return value ? 1 : 0;
 }
-/** Cursors are opaque: base64url of the last row's key. What does not decode to a key finds nothing. */
+/**
+ * Cursors are opaque: base64url of the last row's key. A cursor that does not decode to a key finds nothing.
+ */
 export function encodeCursor(key: string | number): string {
   return Buffer.from(String(key)).toString('base64url');
 }
-/** A key above every id where there is no cursor: lists run downwards. */
+/** Without a cursor, a key above every id: lists go downwards. */
 export function decodeCursor(cursor: string | null): string {
   if (cursor === null) return '~';
   const key = Buffer.from(cursor, 'base64url').toString('latin1');
   return /^[0-9a-f-]{1,36}$/.test(key) ? key : '';
 }
-/** The same for lists that run upwards: a key below every id where there is no cursor. */
+/** The same for lists that go upwards: without a cursor, a key below every id. */
 export function decodeUpwards(cursor: string | null): string {
   if (cursor === null) return '';
   const key = decodeCursor(cursor);

@@ -1,7 +1,7 @@
 /**
- * What nearly every message asks and hardly anything changes (keys, projects, domains, rules, who listens), kept in memory.
- * Invariants: a commit that changes any of it, made by this process, is seen by the very next question; one made by
- * another process is seen as soon as `stamp` tells. A failed question is not kept; the size is bounded.
+ * Caches in memory what nearly every message needs and what rarely changes: keys, projects, domains, rules,
+ * subscribers. Invariants: the next query sees every change that this process has committed; it sees a change
+ * by another process as soon as `stamp` shows it. Failed queries are not cached; the size is bounded.
  */
 import type { StoreReader } from './store.ts';
 
@@ -17,10 +17,10 @@ const CACHED = [
   'rules',
   'isHeard',
 ] as const satisfies readonly (keyof StoreReader)[];
-/** Answers of one question. */
+/** The most cached answers of one query. */
 const MOST = 10_000;
 
-/** `stamp`: a number that differs as soon as the directory may have changed. */
+/** `stamp`: a number that changes whenever the directory may have changed. */
 export function cacheDirectory(read: StoreReader, stamp: () => number): StoreReader {
   let seen = stamp();
   const all: Map<string, Promise<unknown>>[] = [];

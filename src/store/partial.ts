@@ -1,11 +1,14 @@
 /**
- * Files that are not whole yet: `<file>.partial-<pid>`, until they take their name. What a killed process has left there is
- * taken away by the next one that makes the same file. Invariant: a file of a process that lives is left alone.
+ * Files that are not complete yet are named `<file>.partial-<pid>` until they get their final name. If a
+ * process was killed, the next process that makes the same file removes its partial file. Invariant: a file
+ * of a living process is left alone.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** The name for this process's; removes what others have left that are gone. Throws as the file system does. */
+/**
+ * The name of this process's partial file; removes those of dead processes. Throws as the file system does.
+ */
 export function partialOf(file: string): string {
   const prefix = `${basename(file)}.partial-`;
   for (const name of readdirSync(dirname(file))) {
@@ -20,7 +23,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // it may be somebody else's
+    // the process may belong to somebody else
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

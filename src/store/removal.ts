@@ -1,5 +1,5 @@
 /**
- * What a project leaves behind when it was closed for long enough, in the order in which it can go: each row after those
+ * What a project leaves when it was closed long enough ago, in the order of removal: each row after the rows
  * that refer to it. Every table with a project_id is here; a test compares the list with the schema.
  */
 import { CLOSED_MS } from '../iam/closing.ts';
@@ -7,9 +7,9 @@ import { CLOSED_MS } from '../iam/closing.ts';
 export interface ProjectRows {
   readonly table: string;
   readonly key: readonly string[];
-  /** Rows of one step: those with octets are heavy. */
+  /** Rows of one step: rows with octets are heavy. */
   readonly atOnce: number;
-  /** What a row weighs beside a light one. */
+  /** The weight of a row, compared with a light one. */
   readonly weight: number;
 }
 const LIGHT = 300;
@@ -21,7 +21,7 @@ const rows = (table: string, key: readonly string[], atOnce = LIGHT): ProjectRow
   weight: Math.ceil(LIGHT / atOnce),
 });
 
-/** What grows with the mail. On SQLite it goes by its owners (sqlite/leftovers.ts). */
+/** Rows that grow with the mail. On SQLite they are removed by their owners (sqlite/leftovers.ts). */
 export const MAIL_ROWS: readonly ProjectRows[] = [
   rows('subscriber_delivery', ['project_id', 'id']),
   rows('event', ['project_id', 'id']),
@@ -62,7 +62,7 @@ export const CONTROL_ROWS: readonly ProjectRows[] = [
 ];
 export const PROJECT_ROWS: readonly ProjectRows[] = [...MAIL_ROWS, ...CONTROL_ROWS];
 
-/** Closed before this moment: over. */
+/** A project that was closed before this moment is expired. */
 export const closedBefore = (now: number): number => now - CLOSED_MS;
 /** Removes up to `most` rows of the project; `mark` is the engine's placeholder. */
 export function removeRows(

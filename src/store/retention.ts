@@ -1,32 +1,33 @@
 /**
- * What goes when its time is over, as every engine does it: in steps, each small enough that no mail waits for it.
- * Invariants: nothing goes before its time, no message while a recipient of it still waits.
+ * Retention for every engine: removes what is expired, in steps that are so small that no mail waits for
+ * them. Invariants: nothing is removed before its time, and no message while one of its recipients still
+ * waits.
  */
 import { MAX_RETENTION_DAYS } from '../limits/types.ts';
 import type { MessageId } from '../runtime/ids.ts';
 
-/** Removed domains are shown for as long as any of their messages may be, with the mail that waited. */
+/** Removed domains are shown as long as any of their messages may exist, including mail that waited. */
 export const FORMER_DOMAIN_DAYS = MAX_RETENTION_DAYS + 21;
 
-/** Counts by what was removed; an engine that drops whole partitions may count them roughly. */
+/** Numbers of removed rows; an engine that drops whole partitions may give rough numbers. */
 export interface Removed {
   /** With their octets. */
   readonly messages: number;
   readonly recipients: number;
   readonly attempts: number;
   readonly events: number;
-  /** To hooks, of events. */
+  /** Deliveries of events to hooks. */
   readonly deliveries: number;
   readonly tasks: number;
-  /** Audit records of what was done to the queue by hand. */
+  /** Audit records of manual queue operations. */
   readonly operations: number;
-  /** What was kept for a while: keys of calls and of mail, attempts to sign in, sessions and links. */
+  /** Short-lived records: keys of calls and of mail, sign-in attempts, sessions and links. */
   readonly records: number;
-  /** Counts and what was told and decided about limits, plans and changes of DNS. */
+  /** Counts, alerts, decided limit requests, plans and changes of DNS. */
   readonly usage: number;
-  /** Events of the audit. */
+  /** Events of the audit log. */
   readonly audit: number;
-  /** Closed ones, with all they had. */
+  /** Closed projects with all their rows. */
   readonly projects: number;
 }
 export const NOTHING_REMOVED: Removed = {
@@ -44,30 +45,30 @@ export const NOTHING_REMOVED: Removed = {
 };
 export interface Swept {
   readonly removed: Removed;
-  /** Messages whose time is over and that stay, since recipients of them still wait. */
+  /** Expired messages that stay because some of their recipients still wait. */
   readonly waiting: readonly MessageId[];
-  /** There may be more to do: call again, after a pause. */
+  /** There may be more to do: call again after a pause. */
   readonly more: boolean;
-  /** Who keeps the step from what is over, and what to do about it. */
+  /** Who blocks expired rows, and what to do about it. */
   readonly heldBy?: string | null;
-  /** How long whoever accepts mail may have waited for this step, ms: the pause behind it is as long as befits it. */
+  /** How long accepting mail may have waited for this step, in ms; the pause after the step depends on it. */
   readonly ms?: number;
 }
-/** What should have gone already. */
+/** What should already have been removed. */
 export interface Overdue {
-  /** Wall ms at which the oldest of it should have gone; null where nothing is over. */
+  /** Wall ms at which the oldest of it should have been removed; null if nothing is expired. */
   readonly since: number | null;
   /** Messages, as far as they are counted: up to a few thousand. */
   readonly messages: number;
 }
 export interface Retention {
   /**
-   * One bounded step: removes some of the rows whose time was over at `now` (wall ms), or gives room back to the
-   * system. Rejects with StoreError; then nothing of this step was done.
+   * One bounded step: removes some of the rows that were expired at `now` (wall ms), or gives space back to
+   * the system. Rejects with StoreError; then this step has done nothing.
    */
   sweep(now: number): Promise<Swept>;
-  /** What is over at `now` and still there; a few ms at most. */
+  /** What is expired at `now` and still exists; takes a few ms at most. */
   overdue(now: number): Promise<Overdue>;
-  /** Whether owners that are gone have left rows; one look-up. */
+  /** Whether removed owners have left rows; one lookup. */
   hasLeftovers(): Promise<boolean>;
 }

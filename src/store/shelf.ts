@@ -1,4 +1,7 @@
-/** The corrupt shelf: rows that cannot be read are noted, reported once, and left out; they stop nobody and are never deleted. */
+/**
+ * The corrupt shelf: rows that cannot be read are recorded, reported once, and skipped. They block nothing
+ * and are never deleted.
+ */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -9,11 +12,11 @@ export interface ShelvedRow {
 export interface Shelf {
   has(table: string, key: string): boolean;
   put(table: string, key: string, error: unknown): void;
-  /** Keys of a table's shelved rows. */
+  /** Keys of the table's shelved rows. */
   of(table: string): string[];
 }
 export function createShelf(options: {
-  /** What is on it already. */
+  /** The rows that are already on it. */
   rows: readonly ShelvedRow[];
   clock: Clock;
   logger: Logger;

@@ -1,14 +1,14 @@
 /**
- * What is kept for a while, by nobody's setting: keys of calls and of mail that might be repeated, attempts to sign in,
- * sessions, links and suspensions. Whoever reads them looks at their age; retention removes them when they are over, in its steps and
- * in nobody's commit but its own.
+ * Short-lived records, without a setting for their time: keys of calls and of mail that might be repeated,
+ * sign-in attempts, sessions, links and suspensions. Readers check their age. Retention removes expired ones
+ * in its own steps, never in another commit.
  */
 import { ATTEMPTS_KEPT_MS } from '../iam/attempts.ts';
 import { IDLE_MS } from '../iam/sessions.ts';
 import { ANSWERS_KEPT_MS } from '../ledger/idempotency.ts';
 import { SENT_KEYS_KEPT_MS } from '../spool/types.ts';
 
-/** Rows that are over by their age alone. */
+/** Rows that expire by their age alone. */
 export interface Aged {
   readonly table: string;
   readonly column: string;
@@ -23,11 +23,13 @@ export const AGED: readonly Aged[] = [
   { table: 'auth_success', column: 'at', index: 'auth_success_at', keptMs: ATTEMPTS_KEPT_MS },
 ];
 
-/** What people sign in by, and suspensions: few beside the mail, and without an index by their end. */
+/**
+ * What people sign in with, and suspensions: few compared with the mail, so there is no index on their end.
+ */
 export interface Ending {
   readonly table: 'session' | 'sign_in_link' | 'suspension';
   readonly key: 'hash' | 'id';
-  /** Of wall ms, each an upper bound of one of the columns. */
+  /** In wall ms; each is an upper bound of one of the columns. */
   readonly over: (now: number) => readonly (readonly [column: string, at: number])[];
 }
 export const ENDING: readonly Ending[] = [

@@ -1,6 +1,6 @@
 /**
- * The store: the one place where anything durable lives, whichever engine keeps it. It implements the reader and
- * transaction interfaces that the rooms declare. Opening fails with StoreTooNew or StoreLocked.
+ * The store: the only place of durable data, for both engines. It implements the reader and transaction
+ * interfaces that other modules declare. Opening fails with StoreTooNew or StoreLocked.
  */
 import type {
   DnsAccountExpectations,
@@ -50,26 +50,26 @@ export type StoreReader = IamReader &
 
 export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;
-  /** The schema's version in the store. */
+  /** The schema version of the store. */
   readonly version: number;
 }
-/** How a store stands, as it is seen by who only looks. */
+/** The state of a store, as a reader sees it that changes nothing. */
 export type StoreLook =
-  /** There is none yet. */
+  /** There is no store yet. */
   | { readonly kind: 'none' }
-  /** What should hold it holds no schema of ours. */
+  /** The file or database does not have our schema. */
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'there';
       readonly version: number;
-      /** The version this program brings it to. */
+      /** The version that this program migrates it to. */
       readonly ours: number;
-      /** Rows are being moved into a new form, or this was broken off. */
+      /** Rows are being moved into a new form, or the move was interrupted. */
       readonly moving: boolean;
-      /** All of it was looked through for damage. */
+      /** The whole store was checked for damage. */
       readonly lookedThrough: boolean;
     };
-/** The store was last written by a binary whose schema this one cannot serve. */
+/** A newer program last wrote the store, and this program cannot use its schema. */
 export class StoreTooNew extends Error {
   override name = 'StoreTooNew';
   readonly oldestCompatible: number;
@@ -89,7 +89,7 @@ export class StoreLocked extends Error {
     super(`the store in ${directory} is in use by another process${help}`);
   }
 }
-/** The store has the form of an older version, and whoever opens it is not who brings it to ours. */
+/** The store has the schema of an older version, and the caller may not migrate it. */
 export class StoreOutdated extends Error {
   override name = 'StoreOutdated';
   constructor(directory: string) {
@@ -98,7 +98,7 @@ export class StoreOutdated extends Error {
     );
   }
 }
-/** A backup cannot be made or restored; the message says why, and what would help. */
+/** A backup cannot be made or restored; the message says why and what would help. */
 export class BackupError extends Error {
   override name = 'BackupError';
   constructor(message: string, cause?: unknown) {

@@ -1,8 +1,8 @@
 /**
- * The rounds of retention: soon after the start and then every hour, in small steps with pauses; what somebody has removed
- * goes within a minute or two. A long round tells each minute how far it is. Where it falls behind, or fails, the log and the
- * owner of the instance are told, once a day. A store that fails is asked again in the next round; what a round did
- * not reach stays for the next.
+ * The rounds of retention: soon after the start and then every hour, in small steps with pauses. What a
+ * request has removed is cleaned up within a minute or two. A long round logs its progress each minute. If
+ * retention falls behind or fails, the log and the owner of the instance are told, once a day. If the store
+ * fails, the next round asks it again; the next round also does what a round did not reach.
  */
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
@@ -14,23 +14,23 @@ import { NOTHING_REMOVED, type Removed, type Retention } from './retention.ts';
 /** One round, as far as this node makes it. Wall ms. */
 export interface Round {
   readonly startedAt: number;
-  /** null: it goes on. */
+  /** null while it runs. */
   readonly endedAt: number | null;
   readonly failed: boolean;
   readonly removed: Removed;
 }
 export interface RetentionState {
-  /** Messages that are over and still there, as far as they are counted. */
+  /** Expired messages that still exist, as far as they are counted. */
   readonly due: number;
-  /** When the oldest of what is over and still there should have gone, wall ms. */
+  /** When the oldest of what is expired and still exists should have been removed, in wall ms. */
   readonly behindSince: number | null;
-  /** It falls behind: more than the rounds explain. */
+  /** Retention falls behind: more is left than the pauses between rounds explain. */
   readonly late: boolean;
-  /** The last one this node began; another node may make them. */
+  /** The last round that this node began; another node may make them. */
   readonly round: Round | null;
 }
 export interface Sweeper extends Service {
-  /** Rejects where the store does. */
+  /** Rejects if the store does. */
   state(): Promise<RetentionState>;
 }
 export interface SweeperDeps {
@@ -38,22 +38,25 @@ export interface SweeperDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics?: Pick<Metrics, 'retentionRemoved'>;
-  /** Whether this node makes the rounds now: one of those that share a store does. */
+  /** Whether this node makes the rounds now: of the nodes that share a store, one does. */
   readonly mayRun?: () => Promise<boolean>;
-  /** Tells the owner of the instance; what it rejects with is logged. */
+  /** Tells the owner of the instance; its rejections are logged. */
   readonly tellOwner?: (state: RetentionState) => Promise<void>;
 }
 const FIRST_MS = 60_000;
 const INTERVAL_MS = 3_600_000;
-/** Whether somebody has removed what left much is looked at so often. */
+/** Time between two checks for leftovers of removed owners. */
 const LOOK_MS = 60_000;
 const TELL_MS = 60_000;
 const DAY_MS = 24 * 3_600_000;
-/** What is over is there no longer than this where the rounds keep up: PostgreSQL removes whole days, and rounds have an hour between. */
+/**
+ * If the rounds keep up, expired rows exist no longer than this: PostgreSQL removes whole days, and rounds
+ * are an hour apart.
+ */
 const LATE_MS = DAY_MS + 2 * INTERVAL_MS;
-/** Between two steps: what arrives meanwhile goes first. */
+/** The pause between two steps: mail that arrives in the meantime goes first. */
 const PAUSE_MS = { least: 6, most: 50, ofStep: 2 };
-/** Messages remembered as told of. */
+/** The most messages that are remembered as told. */
 const MOST_TOLD = 10_000;
 
 export function createSweeper(deps: SweeperDeps): Sweeper {
@@ -89,7 +92,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
     const behind = behindSince === null ? 0 : clock.now() - behindSince;
     return { removed: round?.removed, due, behind_seconds: Math.round(behind / 1000) };
   }
-  /** Warns where it falls behind, once a day; returns whether it did. */
+  /** Warns once a day that retention falls behind; returns whether it did. */
   async function warn(found: RetentionState, why: string): Promise<boolean> {
     if (!found.late || clock.monotonic() < nextWarningAt) return false;
     nextWarningAt = clock.monotonic() + DAY_MS;

@@ -213,7 +213,7 @@ export function accessConformance(with_: WithStore): void {
     async (store) => {
       const p = await make.withProject(store);
       const rare = 'iam.roles.create';
-      // The rare ones are the oldest, and one in the middle.
+      // The rare events are the oldest ones and one in the middle.
       const events = Array.from({ length: 1_205 }, (_, i) =>
         make.auditEvent({
           projectId: p.id,
@@ -236,7 +236,8 @@ export function accessConformance(with_: WithStore): void {
       const one = await of(1);
       assert.deepEqual([one.items, one.lookedAt, one.nextCursor], [[600], 605, one.cursors[0]]);
       assert.deepEqual((await of(1, one.nextCursor)).items, [1]);
-      // Times are found by the ids, which tell them; they are made up to a minute before.
+      // Ids contain their times, and events are found by them; an id may be made up to a minute before its
+      // event.
       const early = await store.read.auditEvents(p.id, { to: NOW + 2 - 60_000 }, ALL);
       assert.deepEqual([early.items.length, early.lookedAt], [0, 2]);
       const late = await store.read.auditEvents(p.id, { from: NOW + 61_200 }, ALL);

@@ -12,7 +12,7 @@ import * as make from './samples.ts';
 import { idAt, NOW, newId } from './samples.ts';
 
 const ZONE = { id: 'z', name: 'example.com' };
-/** Octets that are no text, as TXT data may hold them. */
+/** Octets that are not valid text, as TXT data may contain. */
 const SET = {
   name: 'example.com',
   type: 'TXT',

@@ -50,7 +50,7 @@ export function domainsConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.domainsForCheck(d.id, 5), []);
     const item = { status: 'ok', expected: ['x'], found: ['x'] } as const;
     const dns = { checkedAt: NOW, mx: item, spf: item, dkim: item, dmarc: item };
-    // A person and a check that write at the same time leave each other's fields alone.
+    // If a person and a check write at the same time, each leaves the other's fields unchanged.
     await store.transact(p.id, (tx) => {
       tx.noteDnsCheck(p.id, d.id, { dns, mxSeen: true, signs: false });
       tx.updateDomain({ ...d, receiving: false });
@@ -213,7 +213,7 @@ export function domainsConformance(with_: WithStore): void {
       createdAt: NOW,
       removedAt: NOW + 1,
     });
-    // Ids of one millisecond have no order of their own.
+    // Ids of the same millisecond are in no particular order.
     const made = [removed('moved'), removed('deleted')].sort((a, b) => (a.id < b.id ? -1 : 1));
     const [first, second] = made as [RemovedDomain, RemovedDomain];
     await store.transact(p.id, (tx) => {

@@ -171,7 +171,7 @@ export function edjConformance(with_: WithStore): void {
         longAgo: make.event(t, { id: at(-7200) }),
         before: make.event(t, { id: at(-10) }),
         gone: make.event(t, { id: at(0), keepUntil: NOW + DAY_MS }),
-        // its id was made before that of the one that is gone, and it was committed after it
+        // its id was made before the id of the removed event, and it was committed after that event
         overtaken: make.event(t, { id: at(-20) }),
         elsewhere: make.event(other, { id: at(1) }),
         next: make.event(t, { id: at(2) }),
@@ -188,7 +188,7 @@ export function edjConformance(with_: WithStore): void {
       assert.equal(await store.read.event(p.id, events.gone.id), null);
       assert.deepEqual(await after(events.gone.id), ['before', 'overtaken', 'next']);
       assert.deepEqual(await after(events.gone.id, other), ['elsewhere']);
-      // older than all there is, and younger
+      // older than all events, and younger than all events
       assert.deepEqual(await after(at(-10_000)), ['longAgo', 'before', 'overtaken', 'next']);
       assert.deepEqual(await after(at(10_000)), []);
       assert.deepEqual((await store.read.eventsAfter(p.id, t.id, events.gone.id, 1)).items.length, 1);

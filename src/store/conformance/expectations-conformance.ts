@@ -1,4 +1,7 @@
-/** Conditions on rows: what is as it was read may be changed; what was changed, or is gone, fails the whole transaction. */
+/**
+ * Conditions on rows: a row that is as it was read may be changed; if a row was changed or removed, the whole
+ * transaction fails.
+ */
 import assert from 'node:assert/strict';
 import type { DnsAccount } from '../../domains/dns-providers/types.ts';
 import type { Role } from '../../iam/types.ts';

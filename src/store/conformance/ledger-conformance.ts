@@ -1,4 +1,4 @@
-/** Limits, usage, tasks, once-only answers and failed AUTHs on every engine. */
+/** Limits, usage, tasks, idempotent answers and failed AUTHs on every engine. */
 import assert from 'node:assert/strict';
 import type { Task } from '../../ledger/types.ts';
 import type { WithStore } from './running.ts';

@@ -90,7 +90,7 @@ export function limitsConformance(with_: WithStore): void {
     assert.deepEqual([await series(null), await series(domains[0]!)], [whole, one]);
     assert.equal((await store.read.traffic(p.id, domains[0]!, 86_400, 0)).length, 2, 'days that are over');
     assert.equal((await store.read.traffic(p.id, domains[0]!, 3600, 0)).length, 50);
-    // what has come since is in the series at once
+    // what was counted since is in the series at once
     await store.transact(p.id, (tx) => tx.addTraffic(p.id, domains[0]!, now, { accepted: 5 }));
     assert.equal(sum((await series(null)).hours), sum(whole.hours) + 5);
     assert.equal(sum((await series(null)).days), sum(whole.days) + 5);

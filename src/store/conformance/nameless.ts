@@ -1,4 +1,7 @@
-/** For the tests of migration 12 on both engines: rows with names that have no behaviour, and what becomes of them. */
+/**
+ * For the tests of migration 12 on both engines: rows with names that have no behaviour, and what the
+ * migration makes of them.
+ */
 import assert from 'node:assert/strict';
 import type { ProjectId, TopicId } from '../../runtime/ids.ts';
 import type { Store } from '../store.ts';
@@ -58,6 +61,6 @@ export async function namelessAreGone({ read }: Pick<Store, 'read'>): Promise<vo
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
     assert.ok(Math.abs(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) - at) < 1000);
   }
-  // A rule is found by its text when it is changed on a condition: it is as the program would write it.
+  // A conditional change compares a rule's text, so the text must be exactly as the program writes it.
   assert.equal((await read.rule(project, rules[1]!.id))?.topicId, T as TopicId);
 }

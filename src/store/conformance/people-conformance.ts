@@ -1,4 +1,7 @@
-/** Members, their factors, sessions and one-time links on every engine: what is taken once is taken once. */
+/**
+ * Members, their factors, sessions and one-time links on every engine: what may be taken once is taken only
+ * once.
+ */
 import assert from 'node:assert/strict';
 import type { Session } from '../../iam/people-types.ts';
 import { INSTANCE } from '../../runtime/ids.ts';

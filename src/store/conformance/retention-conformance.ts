@@ -1,4 +1,7 @@
-/** What every engine must do about what is over: it goes, with all that hangs on it; what waits or is not over stays. */
+/**
+ * Retention on every engine: expired rows are removed with all dependent rows; waiting and unexpired rows
+ * stay.
+ */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RemovedDomain } from '../../domains/types.ts';
@@ -13,10 +16,10 @@ import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
 
 const ALL = { limit: 500, cursor: null };
-/** Steps within which everything these tests write must have gone. */
+/** The most steps in which everything that these tests write must be removed. */
 const MOST_STEPS = 2000;
 
-/** A whole round of sweeping. */
+/** A whole round of retention. */
 export async function sweepAll(store: Store, now: number): Promise<Omit<Swept, 'more'>> {
   const removed: Record<keyof Removed, number> = { ...NOTHING_REMOVED };
   const waiting: Swept['waiting'][number][] = [];
@@ -25,7 +28,7 @@ export async function sweepAll(store: Store, now: number): Promise<Omit<Swept, '
     for (const kind of Object.keys(removed) as (keyof Removed)[]) removed[kind] += swept.removed[kind];
     waiting.push(...swept.waiting);
     if (!swept.more) return { removed, waiting };
-    // An engine may be busy with something that comes first.
+    // An engine may have other work to do first.
     if (Object.values(swept.removed).every((count) => count === 0)) await delay(2);
   }
   throw new Error(`the round was not over after ${MOST_STEPS} steps`);
@@ -55,7 +58,7 @@ export function retentionConformance(
       const [over, stays] = [make.message(p, soon), make.message(p, late)];
       const settled = { state: 'delivered', nextAttemptAt: null, settledAt: NOW } as const;
       const [told, kept] = [
-        // an id of an earlier time than the other's: within a millisecond ids have no order
+        // an id of an earlier time than the other's: ids of the same millisecond are in no particular order
         make.event(topic, { ...soon, id: createRandom(() => NOW).id(), messageId: over.id }),
         make.event(topic, { ...late, messageId: stays.id }),
       ];
@@ -101,7 +104,7 @@ export function retentionConformance(
         [stays.id],
       );
       assert.deepEqual((await store.read.eventsAfter(p.id, topic.id, null, 9)).items, [kept]);
-      // whoever had read up to the removed one goes on behind it
+      // a reader that had read up to the removed event continues after it
       assert.deepEqual((await store.read.eventsAfter(p.id, topic.id, told.id, 9)).items, [kept]);
       const deliveries = (await store.read.deliveries(p.id, subscriber.id, ALL)).items;
       assert.deepEqual(
@@ -129,7 +132,7 @@ export function retentionConformance(
     await store.transact(p.id, (tx) => tx.deleteSubscriber(p.id, gone.id));
     assert.equal(await store.hasLeftovers(), true);
     assert.deepEqual((await store.read.deliveries(p.id, gone.id, ALL)).items, []);
-    // what was left takes no place of what is owed
+    // leftover deliveries take no place of due deliveries
     const { due } = await store.read.dueDeliveries(NOW, { ...make.CLAIM, limit: 5, perProject: () => 5 });
     assert.ok(due.length > 0 && due.every(({ subscriber }) => subscriber.id === stays.id));
     const first = await store.sweep(NOW);

@@ -1,9 +1,9 @@
-/** What the rooms' parts of the conformance suite share: a test that gets a fresh store, and checks of refusals. */
+/** Helpers for the parts of the conformance suite: a test that gets a fresh store, and checks of errors. */
 import assert from 'node:assert/strict';
 import { ConflictError } from '../../runtime/transactor.ts';
 import type { Store } from '../store.ts';
 
-/** A test with an empty store of its own. */
+/** A test with its own empty store. */
 export type WithStore = (title: string, body: (store: Store) => Promise<void>) => void;
 export const ALL = { limit: 500, cursor: null };
 /** For assert.rejects: the ConflictError of this name. */
@@ -13,12 +13,15 @@ export const conflict = (what: string) => (error: unknown) => {
   return true;
 };
 
-/** What of a store was called, and what it has: names as `read.project`, `tx.insertProject`, `sweep`. */
+/**
+ * The functions of a store that were called, and those that exist, by names such as `read.project`,
+ * `tx.insertProject`, `sweep`.
+ */
 export interface Calls {
   readonly had: Set<string>;
   readonly made: Set<string>;
 }
-/** The same store, whose calls are noted. */
+/** The same store; its calls are recorded. */
 export function noting(store: Store, calls: Calls): Store {
   function noted<T extends object>(prefix: string, target: T, over: Partial<T> = {}): T {
     for (const [name, value] of Object.entries(target))

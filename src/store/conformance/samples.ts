@@ -1,5 +1,4 @@
-/** Rows for the conformance suite, complete and valid, each field replaceable. */
-
+/** Rows for the conformance suite: complete and valid; each field can be replaced. */
 import type { DkimKey, MtaDomain } from '../../domains/types.ts';
 import { newTopic } from '../../edj/new-topic.ts';
 import type { EventRow, Subscriber, Topic } from '../../edj/types.ts';
@@ -181,7 +180,7 @@ export const invitation = (p: Project, over: Partial<Invitation> = {}): Invitati
   expiresAt: NOW + 10,
   ...over,
 });
-/** An id of that moment: within a millisecond ids have no order. */
+/** An id of that moment. Ids of the same millisecond are in no particular order. */
 export const idAt = <K extends string>(ms: number) => createRandom(() => ms).id<K>();
 export const auditEvent = (over: Partial<AuditEvent> & Pick<AuditEvent, 'projectId'>): AuditEvent => ({
   id: newId(),
@@ -194,7 +193,7 @@ export const auditEvent = (over: Partial<AuditEvent> & Pick<AuditEvent, 'project
   outcome: 'succeeded',
   ...over,
 });
-/** A store with one project in it. */
+/** A store with one project. */
 export async function withProject(store: Store, over: Partial<Project> = {}): Promise<Project> {
   const made = project(over);
   await store.transact(made.id, (tx) => tx.insertProject(made));

@@ -1,4 +1,4 @@
-/** What every engine must do about what is kept for a while: it goes when it is over, in steps; what is not over stays. */
+/** Short-lived records on every engine: expired ones are removed in steps; unexpired ones stay. */
 import assert from 'node:assert/strict';
 import { ATTEMPTS_KEPT_MS } from '../../iam/attempts.ts';
 import { IDLE_MS } from '../../iam/sessions.ts';
@@ -92,7 +92,7 @@ export function shortLivedConformance(with_: WithStore): void {
         tx.insertSession(session('ended', now, now));
         tx.insertSession(session('idle', now + DAY_MS, NOW));
         tx.insertSession(session('used', now + 1, NOW + 1));
-        // more than are looked at in one step
+        // more than one step reads
         for (let i = 0; i < 1_100; i += 1)
           tx.insertSession(session(`many ${i}`, now + (i === 1_099 ? 0 : 1), now));
         tx.insertSignInLink(link('old', now));

@@ -1,4 +1,7 @@
-/** The spool on every engine: octets, recipients and their moves, the queue, records of what was done by hand. */
+/**
+ * The spool on every engine: octets, recipients and their transitions, the queue, records of manual
+ * operations.
+ */
 import assert from 'node:assert/strict';
 import type { MessageId } from '../../runtime/ids.ts';
 import { ConflictError, StaleError } from '../../runtime/transactor.ts';
@@ -11,7 +14,7 @@ import { NOW, newId } from './samples.ts';
 export function spoolConformance(with_: WithStore): void {
   with_('spool: bytes, moves, attempts, what is due', async (store) => {
     const p = await make.withProject(store);
-    // every octet there is: mail is no text
+    // every possible octet: mail is not text
     const octets = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
     const m = make.message(p, { raw: Buffer.alloc(700_001, octets), prefix: octets });
     const [now, later] = [
@@ -181,7 +184,7 @@ export function spoolConformance(with_: WithStore): void {
         tx.storeReading(p.id, read.id, Buffer.from('a later one'));
         tx.storeReading(p.id, newId(), reading);
       });
-      // it lies with the octets, and the first one stays
+      // the reading is stored with the octets, and the first one stays
       assert.deepEqual((await store.read.shown(p.id, m.id))!.reading, reading);
       assert.deepEqual((await store.read.shown(p.id, other.id))!.reading, reading);
       assert.deepEqual((await store.read.shown(p.id, read.id))!.reading, reading);
@@ -203,7 +206,7 @@ export function spoolConformance(with_: WithStore): void {
     });
     const [nobody, ids] = [newId<'message'>(), [small, large, again, last].map(({ id }) => id)];
     const one = (id: MessageId) => store.read.shown(p.id, id);
-    /** Each is what `shown` gives; how many there were. */
+    /** Checks that each is what `shown` returns; returns how many there were. */
     async function count(asked: readonly MessageId[], octets: number): Promise<number> {
       const found = await store.read.shownOf(p.id, asked, octets);
       assert.deepEqual(found, await Promise.all(asked.slice(0, found.length).map(one)));
@@ -211,7 +214,8 @@ export function spoolConformance(with_: WithStore): void {
     }
     assert.equal(await count(ids, 1_000_000), 4);
     assert.equal(await count(ids, 0), 1);
-    // one with its reading and trace fields has 3,006 octets, the next the first 256 KiB
+    // one message with its reading and trace fields has 3,006 octets, and the next message has the first 256
+    // KiB
     assert.equal(await count(ids, 3_006), 1);
     assert.equal(await count(ids, 3_007), 2);
     assert.equal(await count(ids, 3_006 + 6 + 256 * 1024), 2);
@@ -277,7 +281,7 @@ export function spoolConformance(with_: WithStore): void {
           .items[0]?.row,
         rows[4],
       );
-      // a cursor of ours with more than ours
+      // one of our cursors with additional content
       const { cursors } = await store.read.waiting({ project: p.id }, { limit: 1, cursor: null });
       const cells = JSON.parse(Buffer.from(cursors[0]!, 'base64url').toString());
       const longer = Buffer.from(JSON.stringify([...cells, 'x'])).toString('base64url');

@@ -1,4 +1,7 @@
-/** What every engine must do: one suite for all. `open` opens the store in a directory, again and again the same one. */
+/**
+ * One suite that every engine must pass. `open` opens the store of a directory; called again, it opens the
+ * same store.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Memberships, roles and invitations of a project as queries both engines can run. */
+/** Memberships, roles and invitations of a project, as queries for both engines. */
 import type { ExpressionBuilder, Kysely } from 'kysely';
 import type { Invitation, Membership, PeopleReader, PeopleTx } from '../../iam/people-types.ts';
 import { type Ask, command, decodeCursor, decodeUpwards, fromJson, type Push, toPage } from '../command.ts';
@@ -47,7 +47,7 @@ const toInvitation = (r: InvitationTable): Invitation => ({
   createdAt: r.created_at,
   expiresAt: r.expires_at,
 });
-/** In a column of role names as JSON. Names hold no character that means something to LIKE. */
+/** Matches a column of role names as JSON. Role names have no character that is special in LIKE. */
 const holding = (role: string) => `%${JSON.stringify(role)}%`;
 
 export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
@@ -73,7 +73,7 @@ export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
       const query = memberships(member).where('project_id', '>', decodeUpwards(cursor)).orderBy('project_id');
       const own = await ask(query.limit(limit + 1));
       const { cursors, nextCursor } = toPage(own, limit, (r) => r.project_id, toMembership);
-      // A project is not removed while someone is its member: each has its cursor.
+      // A project with members is not removed, so each membership has a cursor.
       return { items: await withProjects(own.slice(0, limit)), cursors, nextCursor };
     },
     membership: async (project, member) =>
@@ -140,7 +140,7 @@ export function accessReader(db: Kysely<Tables>, ask: Ask): AccessReader {
 }
 
 export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): AccessTx {
-  /** Two owners who remove each other go one after the other. */
+  /** Two owners who remove each other do so one after the other. */
   const inTurn = (project: string) =>
     push(
       command(

@@ -1,4 +1,4 @@
-/** The audit as queries both engines can run. */
+/** The audit log, as queries for both engines. */
 import type { Kysely } from 'kysely';
 import type { AuditActor, AuditEvent, AuditFilter, AuditReader, AuditTx } from '../../ledger/audit.ts';
 import { DISORDER_MS, idsFrom } from '../../runtime/ids.ts';

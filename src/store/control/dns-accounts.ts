@@ -1,4 +1,4 @@
-/** Accounts at DNS providers, plans and the history of changes, as queries both engines can run. */
+/** Accounts at DNS providers, plans and the history of changes, as queries for both engines. */
 import type { Kysely } from 'kysely';
 import type {
   DnsAccount,

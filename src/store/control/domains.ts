@@ -1,4 +1,4 @@
-/** MTA domains, DKIM keys and rules as queries both engines can run. */
+/** MTA domains, DKIM keys and rules, as queries for both engines. */
 import type { Kysely } from 'kysely';
 import type {
   DkimKey,
@@ -46,7 +46,7 @@ const toDomain = (r: MtaDomainTable): MtaDomain => ({
   dns: fromJson(r.dns) as DnsCheck | null,
   createdAt: r.created_at,
 });
-/** What people change. */
+/** The fields that people change. */
 export function changeable(d: MtaDomain) {
   return {
     default_topic_id: d.defaultTopicId,
@@ -110,7 +110,7 @@ export function fromRule(rule: Rule): Omit<RuleTable, 'project_id' | 'id' | 'cre
   };
 }
 
-/** Above every rule where there is no cursor, below every one where it is none of ours. */
+/** Above every rule without a cursor; below every rule if the cursor is not ours. */
 function placeOf(cursor: string | null): readonly [createdAt: number, id: string] {
   if (cursor === null) return [Number.MAX_SAFE_INTEGER, ''];
   const place = /^(\d{1,15}) ([0-9a-f-]{36})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'));

@@ -1,6 +1,7 @@
 /**
- * Conditions on rows: an update that changes nothing and must take hold of the row as it was read, so that a change
- * made meanwhile, by any node, fails the whole transaction with StaleError. The row stays locked until the commit.
+ * Conditions on rows: an update that changes nothing and must match the row as it was read. If any node has
+ * changed the row in the meantime, the whole transaction fails with StaleError. The row stays locked until
+ * the commit.
  */
 import type { Kysely } from 'kysely';
 import type { DnsAccountExpectations } from '../../domains/dns-providers/types.ts';
@@ -37,7 +38,7 @@ export function expectations(
   RuleExpectations &
   EdjExpectations &
   SettingsExpectations {
-  /** Every table here has a time of making, which never changes. */
+  /** Every table here has a creation time, which never changes. */
   function expectRow<T extends Table>(
     table: T,
     { projectId, id }: { readonly projectId: string; readonly id: string },
@@ -84,7 +85,8 @@ export function expectations(
     expectSubscriber: (s) => expectRow('subscriber', s, { settings: toJson(s.settings)! }),
     expectProjectLimits(project, limits) {
       if (limits === null) {
-        // None were stored: they are from now on, or somebody else's are there.
+        // No settings were stored. This stores some; if others have stored some in the meantime, it matches
+        // nothing.
         const query = db
           .insertInto('project_limits')
           .values({ project_id: project, per_minute: 0, per_day: 0 });
@@ -106,7 +108,8 @@ export function expectations(
     },
     expectSendingSettings(project, settings) {
       if (settings === null) {
-        // None were stored: they are from now on, or somebody else's are there.
+        // No settings were stored. This stores some; if others have stored some in the meantime, it matches
+        // nothing.
         const query = db
           .insertInto('sending_settings')
           .values({ project_id: project, ...fromSettings(DEFAULT_SENDING) });

@@ -1,4 +1,4 @@
-/** Projects, API clients, static keys and owned domains as queries both engines can run. */
+/** Projects, API clients, static keys and owned domains, as queries for both engines. */
 import type { Kysely } from 'kysely';
 import { isRole } from '../../iam/policy.ts';
 import type { ApiClient, IamReader, IamTx, OwnedDomain, OwnershipProof, StaticKey } from '../../iam/types.ts';
@@ -188,7 +188,7 @@ export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
   };
 }
 
-/** `pushQuietly`: the directory does not change. */
+/** `pushQuietly`: for writes that do not change the directory. */
 export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx {
   const proved = (project: string, id: string, values: { proof: string | null; verified_at?: null }) =>
     db

@@ -1,4 +1,4 @@
-/** Limits, usage buckets, tasks and idempotency records as queries both engines can run. */
+/** Limits, usage buckets, tasks and idempotency records, as queries for both engines. */
 import type { Kysely } from 'kysely';
 import type { LedgerReader, LedgerTx, Task } from '../../ledger/types.ts';
 import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/types.ts';
@@ -6,7 +6,7 @@ import { type Ask, command, fromJson, type Push, prepared, toBuffer, toJson } fr
 import type { SendingSettingsTable, Tables } from '../schema/tables.ts';
 
 export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & LedgerReader {
-  // Asked some times for each request and session with a key.
+  // Asked several times for each request and session with a key.
   const failure = prepared(
     db
       .selectFrom('auth_failure')

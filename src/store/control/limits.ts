@@ -1,4 +1,4 @@
-/** Traffic over time, alerts about limits and requests for higher ones as queries both engines can run. */
+/** Traffic over time, alerts about limits and requests for higher limits, as queries for both engines. */
 import { type Kysely, sql } from 'kysely';
 import type { AlertReader, AlertTx, LimitAlert } from '../../limits/alerts.ts';
 import { EXCEEDED_EVERY_MS } from '../../limits/alerts.ts';
@@ -111,12 +111,12 @@ const ADD_TRAFFIC = `INSERT INTO traffic (project_id, width, start, domain_id, p
   ON CONFLICT (project_id, width, start, domain_id, part) DO UPDATE SET ${TRAFFIC_KINDS.map((kind) => `${kind} = ${kind} + excluded.${kind}`).join(', ')}`;
 
 export function limitsTx(db: Kysely<Tables>, push: Push): TrafficTx & AlertTx & LimitRequestTx {
-  /** Rows of one width made of finer ones; a period made again is the same again. */
+  /** Makes rows of one width from finer ones. Making a period again gives the same result. */
   function rollUp(
     project: string,
     of: { from: number; to: number; fine: number; coarse: 3600 | 86_400 },
   ): void {
-    // literals, not parameters: the same expression in both places
+    // literals, not parameters, so that the expression is the same in both places
     const start = of.coarse === 3600 ? sql<number>`start / 3600 * 3600` : sql<number>`start / 86400 * 86400`;
     const width = of.coarse === 3600 ? sql<number>`3600` : sql<number>`86400`;
     const sums = TRAFFIC_KINDS.map((kind) => db.fn.sum<number>(kind).as(kind));

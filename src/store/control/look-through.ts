@@ -1,14 +1,15 @@
 /**
- * A page of what a filter means where no index knows it, newest first: a bounded number of rows is looked at, a few at a
- * time, and the page says how many. Invariant: the next page goes on behind the last row looked at.
+ * A page of the rows that match a filter without an index, newest first. It reads a bounded number of rows, a
+ * few at a time, and the page says how many. Invariant: the next page continues after the last row that was
+ * read.
  */
 import { MOST_LOOKED_AT, type Page, type PageRequest } from '../../runtime/transactor.ts';
 import { decodeCursor, encodeCursor } from '../command.ts';
 
 const AT_ONCE = 250;
-/** Rows counted to say of how many a page has looked at some: more are not known cheaply. */
+/** The total number of rows is counted up to this many: a higher number is expensive to count. */
 const MOST_COUNTED = 10_000;
-/** How many rows there are, from up to one more than are counted; null: more. */
+/** The number of rows, from a count up to one more than MOST_COUNTED; null: there are more. */
 export const MOST_ROWS = MOST_COUNTED + 1;
 export const counted = (rows: readonly { readonly n: number }[]): number | null =>
   rows[0]!.n > MOST_COUNTED ? null : rows[0]!.n;
@@ -17,7 +18,7 @@ export interface LookThrough<R, T> {
   /** Rows with an id below `below`, the highest first. */
   readonly read: (below: string, limit: number) => Promise<readonly R[]>;
   readonly isMeant: (row: R) => boolean;
-  /** Neither this row nor any below it is meant. */
+  /** True if neither this row nor any row below it can match. */
   readonly isEnd?: (row: R) => boolean;
   readonly map: (row: R) => T;
 }

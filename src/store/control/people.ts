@@ -1,4 +1,7 @@
-/** Members, their second factors, sessions and one-time links as queries both engines can run. Roles: access.ts. */
+/**
+ * Members, their second factors, sessions and one-time links, as queries for both engines. Roles are in
+ * access.ts.
+ */
 import type { Kysely } from 'kysely';
 import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-types.ts';
 import { type Ask, command, decodeCursor, fromJson, type Push, toBuffer, toPage } from '../command.ts';
@@ -108,7 +111,7 @@ export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, k
 export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof AccessTx> {
   const change = (id: string, to: Partial<MemberTable>) =>
     push(command(db.updateTable('member').set(to).where('id', '=', id), { must: true }));
-  /** Whoever takes a factor away from a member does so one after the other. */
+  /** Transactions that remove a factor of a member run one after the other. */
   const inTurn = (id: string) => change(id, { id });
   return {
     insertMember: (m) =>
@@ -191,7 +194,7 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
             .set({ counter, last_used_at: at })
             .where('member_id', '=', member)
             .where('id', '=', id)
-            // WebAuthn §6.1.1: authenticators without a counter say 0 every time
+            // WebAuthn §6.1.1: an authenticator without a counter always sends 0
             .where((e) => (counter === 0 ? e('counter', '=', 0) : e('counter', '<', counter))),
           { must: true },
         ),

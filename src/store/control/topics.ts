@@ -1,4 +1,7 @@
-/** Topics and subscribers as queries both engines can run; events and deliveries are each engine's own. */
+/**
+ * Topics and subscribers, as queries for both engines. Each engine has its own queries for events and
+ * deliveries.
+ */
 import type { Kysely } from 'kysely';
 import type { EdjReader, EdjTx, Subscriber, Topic } from '../../edj/types.ts';
 import {

@@ -1,4 +1,7 @@
-/** Names of events and permissions that stood in lists and had no behaviour: migration 12 takes them out of what is stored. */
+/**
+ * Names of events and permissions that were in lists and had no behaviour. Migration 12 removes them from
+ * stored rows.
+ */
 export const GONE_EVENTS = [
   'bounced_late',
   'suppressed',

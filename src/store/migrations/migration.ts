@@ -1,18 +1,20 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/** One step of the schema forward. */
+/** One forward step of the schema. */
 export interface Migration {
   readonly version: number;
   readonly oldestCompatible: number;
   readonly sql: string;
 }
-/** One of the embedded store behind whose `sql` rows are moved, some at a time, each time in a transaction of its own. */
+/**
+ * A step of the embedded store that, after its `sql`, moves rows in portions, each in its own transaction.
+ */
 export interface MovingMigration extends Migration {
-  /** Moves what is next; how many rows, 0 where none is left. */
+  /** Moves the next portion; returns the number of rows, 0 if none is left. */
   readonly moveSome: (db: DatabaseSync) => number;
-  /** Rows that are left to be moved. */
+  /** The number of rows that are still to be moved. */
   readonly left: (db: DatabaseSync) => number;
-  /** When none is left. */
+  /** SQL to run when none is left. */
   readonly behind: string;
 }
 

@@ -1,4 +1,4 @@
-/** Columns of several tables in one row: each under its table's alias, and taken apart again. */
+/** Puts columns of several tables into one row, each under its table's alias, and takes them apart again. */
 type Cells = Record<string, unknown>;
 
 /** 'r', 'id name' is 'r.id AS r_id, r.name AS r_name'. */
@@ -8,7 +8,7 @@ export function columnsOf(alias: string, names: string): string {
     .map((name) => `${alias}.${name} AS ${alias}_${name}`)
     .join(', ');
 }
-/** null where the joined row is missing. */
+/** null if the joined row is missing. */
 export function partOf<R>(row: Cells, alias: string): R | null {
   const part: Cells = {};
   for (const name of Object.keys(row)) {

@@ -1,9 +1,10 @@
 /**
- * Membership over PostgreSQL. Every member raises its beat each second; one whose beat another has seen standing still
- * for 5 s, while that other's own beats went through, is dead: the observer becomes its holder in one update, whatever
- * it has waiting. No clock is compared. Invariants: a name is run by one process at a time (a session lock); a member
- * that is held by another can write nothing (every batch checks it under a lock that the take-over needs, too).
- * When the database is away nobody beats and nobody is taken over; after it is back everyone has 5 s to show up.
+ * Cluster membership over PostgreSQL. Every member raises its beat each second. A member is dead if another
+ * member has seen its beat unchanged for 5 s while the observer's own beats succeeded. The observer then
+ * becomes its holder in one update, with everything that waits there. No clocks are compared. Invariants: one
+ * process at a time runs under a name (a session lock); a member that another one holds can write nothing
+ * (every batch checks it under a lock that the take-over needs, too). While the database is away, nobody
+ * beats and nobody is taken over; after it is back, every member has 5 s to beat again.
  */
 import type { Cluster, ClusterListener } from '../../ledger/cluster.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
@@ -13,16 +14,16 @@ import { createLine } from './line.ts';
 
 const BEAT_MS = 1000;
 const DEAD_MS = 5000;
-/** Attempts end this long after the last good beat: before anyone can take us for dead. */
+/** Attempts end this long after the last good beat: before any member can declare this one dead. */
 const ALIVE_MS = 4000;
 const NAME_WAIT_MS = 8000;
 const ANSWER_MS = 4000;
 const LOOK_MS = 100;
 const REQUEST_AGE_MS = 60_000;
-/** The beat of a member that left in order. */
+/** The beat of a member that left cleanly. */
 export const GONE = '-1';
 const REFRESH_EVERY = 5;
-/** Beats between two looks for members of which nothing waits any more. */
+/** Beats between two searches for members that have nothing waiting any more. */
 const TIDY_EVERY = 300;
 
 export interface ClusterOptions {
@@ -30,12 +31,12 @@ export interface ClusterOptions {
   /** HIKYAKU_NODE */
   readonly name: string;
   readonly clock: Clock;
-  /** The clock is moved by hand: it is the time, whatever the database's says. Default false. */
+  /** The clock is moved by hand (in tests): it is the time, whatever the database says. Default false. */
   readonly byHand?: boolean;
   readonly random: Random;
   readonly logger: Logger;
 }
-/** A node of this name is running already. */
+/** A node with this name is already running. */
 export class NodeNameTaken extends Error {
   override name = 'NodeNameTaken';
   constructor(name: string) {
@@ -55,7 +56,10 @@ interface Seen {
   at: number;
 }
 
-/** Joins under the name; rejects with NodeNameTaken, or where the database cannot be reached. The schema is there. */
+/**
+ * Joins under the name. Rejects with NodeNameTaken, or if the database cannot be reached. The schema must
+ * exist.
+ */
 export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   const { url, name, clock, random, logger } = options;
   const id: string = random.id();
@@ -63,7 +67,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     query(`SELECT pg_try_advisory_lock(hashtextextended('hikyaku node ' || $1, 0)) AS locked`, [name]);
   const line = createLine(url, async (query) => {
     if (!joined) return;
-    // The session that held the name is gone; whoever has it now has also become our holder.
+    // The session that held the name is gone; the process that has the name now has also become our holder.
     const [row] = await lockOf(query as never);
     if (row?.locked !== true)
       logger.warn({ node: name }, 'the name of this node is locked by another session');
@@ -92,7 +96,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     );
     const after = clock.now();
     const found = Number(row!.ms) - (before + after) / 2;
-    // A slow answer tells little; small differences are the network's.
+    // A slow answer is imprecise; small differences come from the network.
     if (after - before < 500 && Math.abs(found - offset) > 50) offset = Math.round(found);
   }
   async function lockName(): Promise<void> {
@@ -113,14 +117,17 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
       Math.round(clock.now() + offset),
     ]);
     joined = true;
-    // The name is ours, so its earlier runs are over, whatever their beats say.
+    // The name is ours, so its earlier runs have ended, whatever their beats say.
     const before = await line.query<{ id: string }>(
       'SELECT id FROM node WHERE name = $1 AND holder = id AND id <> $2',
       [name, id],
     );
     for (const one of before) await takeOver(one.id);
   }
-  /** All that the member holds becomes ours; false where someone was faster. `beat`: only if it still stands there. */
+  /**
+   * Takes over everything that the member holds; false if another member was faster. `beat`: only if the beat
+   * is still this one.
+   */
   async function takeOver(dead: string, beat?: string): Promise<boolean> {
     const taken = await line.query<{ id: string }>(
       `UPDATE node SET holder = $1 WHERE holder = $2
@@ -151,7 +158,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     );
     if (own === undefined) return fence();
     const now = clock.monotonic();
-    // A gap in our own beats tells nothing about those of others.
+    // After a gap in our own beats we know nothing about the beats of others.
     if (began - lastGood > 2.5 * BEAT_MS || now - began > BEAT_MS) healthySince = now;
     lastGood = now;
     watch();
@@ -165,7 +172,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     if (beats % REFRESH_EVERY === 0) await listener?.refresh();
     if (beats % TIDY_EVERY === 0) await tidy();
   }
-  /** Members we hold and of which nothing waits any more are forgotten. */
+  /** Forgets members that we hold and that have nothing waiting any more. */
   async function tidy(): Promise<void> {
     const over = await line.query<{ id: string }>(
       `DELETE FROM node WHERE holder = $1 AND id <> $1
@@ -304,7 +311,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
       timer?.cancel();
       watchdog?.cancel();
       await beating;
-      // What still waits is taken over by the first one that looks.
+      // The first member that looks takes over what still waits.
       if (state === 'stopped')
         await line
           .query('UPDATE node SET beat = $2 WHERE id = $1 AND holder = $1', [id, GONE])

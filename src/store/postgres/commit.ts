@@ -1,8 +1,9 @@
 /**
- * One batch of recorded transactions as one commit, sent without waiting for answers. Like SQLite's it is written
- * without savepoints first; where one of its transactions fails, it is undone and written again with a savepoint each.
- * Invariants: COMMIT is sent only after every statement has been answered and the fence has held; while COMMIT is not
- * sent nothing can have been written, and after it the writer's mark (`batch_end`) tells whether it was.
+ * Commits one batch of recorded transactions, sent without waiting for answers. As on SQLite, the batch is
+ * first written without savepoints; if one of its transactions fails, the batch is undone and written again
+ * with a savepoint for each. Invariants: COMMIT is sent only after every statement was answered and the fence
+ * has held; before COMMIT is sent nothing can have been written; after it, the writer's mark (`batch_end`)
+ * tells whether the batch was written.
  */
 import type pg from 'pg';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
@@ -15,7 +16,7 @@ import { plan, type Recorded, type Statement, sharedRows } from './plan.ts';
 
 export type Attempt =
   | { readonly kind: 'done'; readonly outcomes: readonly ItemOutcome[] }
-  /** Nothing was written; the same again may succeed. */
+  /** Nothing was written; the same batch may succeed later. */
   | { readonly kind: 'again'; readonly error: StoreError; readonly unpartitioned: boolean }
   | { readonly kind: 'failed'; readonly error: StoreError }
   /** The connection broke after COMMIT was sent. */
@@ -26,25 +27,32 @@ type Answer =
   | { readonly ok: true; readonly result: pg.QueryResult }
   | { readonly ok: false; readonly error: Error };
 
-/** Held, shared, by every transaction that inserts events: whoever reads in their order must know of those under way. */
+/**
+ * Every transaction that inserts events holds this lock (shared): a reader in the order of events must know
+ * the running transactions.
+ */
 export const EVENT_LOCK = 1;
 const FENCE = 'SELECT 1 FROM node WHERE id = $1 AND holder = $1 FOR SHARE';
 const MARK = `INSERT INTO batch_end (writer, number) VALUES ($1, $2)
   ON CONFLICT (writer) DO UPDATE SET number = excluded.number`;
-// First of all, before the transaction gets its id, so that no id is ever without the lock (event-order.ts).
+// The first statement, before the transaction gets its id, so that no id is ever without the lock
+// (event-order.ts).
 const ORDERED = `SELECT pg_advisory_xact_lock_shared(${LOCK_SPACE}, ${EVENT_LOCK})`;
-/** What became of a batch: its number or a later one stands there once its transaction has ended, for which this waits. */
+/**
+ * What happened to a batch: once its transaction has ended, for which this query waits, its number or a later
+ * one is here if it was committed.
+ */
 export const LAST_BATCH = 'SELECT number FROM batch_end WHERE writer = $1 FOR UPDATE';
 
 export interface Committer {
-  /** Null where the batch went through, else why the connection or the batch did not. */
+  /** null if the batch was committed; otherwise why the connection or the batch failed. */
   commit(client: pg.Client, batch: readonly Recorded[]): Promise<Attempt>;
 }
 
-/** `writer` marks the batches of one open store; no other has its name. */
+/** `writer` identifies the batches of one open store; no other store uses it. */
 export function createCommitter(hot: Hot, member: string | null, writer: string): Committer {
   let last = 0;
-  // the end of an id is random: two nodes hardly ever share rows of traffic, and may
+  // the end of an id is random: two nodes rarely share rows of traffic, and sharing is harmless
   const part = Number.parseInt(writer.slice(-4), 16) || 0;
   const names = new Map<string, string>();
   function nameOf(text: string): string {
@@ -66,7 +74,7 @@ export function createCommitter(hot: Hot, member: string | null, writer: string)
   }
   const sendAll = (client: pg.Client, statements: readonly Statement[]) =>
     statements.map(({ text, values }) => send(client, text, values));
-  /** BEGIN, the fence and the batch's mark; the number of the mark. */
+  /** Sends BEGIN, the fence and the batch's mark; returns the number of the mark. */
   function sendHead(client: pg.Client, batch: readonly Recorded[]) {
     const number = ++last;
     const begun = send(client, 'BEGIN');
@@ -94,7 +102,7 @@ export function createCommitter(hot: Hot, member: string | null, writer: string)
       return { kind: 'again', error: storeError(error), unpartitioned };
     return { kind: 'failed', error: storeError(error) };
   }
-  /** The first failure of these: an item's own, or one of the whole batch. */
+  /** The first of these failures: of one item, or of the whole batch. */
   async function fateOf(
     statements: readonly Statement[],
     answers: readonly Promise<Answer>[],

@@ -1,7 +1,7 @@
 /**
- * How a connection is made and what its values become. Invariants: no message of ours holds the password; int8 is a
- * number; every look-up goes by an index whatever the statistics say, for a plan is kept for the session's life and
- * tables grow under it. Fails: StoreError that says what is wrong and what would help.
+ * Makes connections and converts values. Invariants: none of our messages contains the password; int8 is a
+ * number; every lookup uses an index, whatever the statistics say, because a plan is kept for the life of the
+ * session and tables grow under it. Fails with StoreError, which says what is wrong and what would help.
  */
 import pg from 'pg';
 import { StoreError } from '../../runtime/transactor.ts';
@@ -12,20 +12,20 @@ const INT8 = 20;
 
 const types: pg.CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
-    // pg reads what comes in binary as text first and so breaks every octet above 127.
+    // pg reads binary values as text first, which breaks every octet above 127.
     if (format === 'binary') throw new TypeError('nothing is asked for in binary');
     if (oid === INT8) return Number;
     return pg.types.getTypeParser(oid, 'text') as never;
   },
 };
 
-/** `role` is shown in pg_stat_activity. Throws StoreError where the text is no URL. */
+/** `role` appears in pg_stat_activity. Throws StoreError if the text is not a URL. */
 export function connectConfig(url: string, role: string): pg.ClientConfig {
   try {
     const { protocol } = new URL(url);
     if (protocol !== 'postgres:' && protocol !== 'postgresql:') throw new TypeError(protocol);
   } catch {
-    // The cause would quote the URL, password and all.
+    // The cause would contain the URL with the password.
     throw new StoreError(
       'postgres: the store is not of the form postgres://user:password@host/database',
       false,
@@ -45,7 +45,7 @@ function placeOf(url: string): string {
   const { username, host, pathname } = new URL(url);
   return `${username === '' ? '' : `${username}@`}${host}${pathname}`;
 }
-/** What kept the store from being opened, in words. */
+/** Why the store could not be opened, in words. */
 export function openingError(url: string, error: unknown): Error {
   if (error instanceof StoreError) return error;
   const place = placeOf(url);
@@ -84,7 +84,7 @@ export function openingError(url: string, error: unknown): Error {
       return say(`${place}: ${message}`);
   }
 }
-/** Ends a connection whatever it is doing; what was asked of it rejects. */
+/** Ends a connection at once; its pending queries reject. */
 export function destroy(client: pg.Client): void {
   streamOf(client).destroy();
 }
@@ -93,7 +93,10 @@ interface Stream {
   cork(): void;
   uncork(): void;
 }
-/** The socket below: pg has no public way to end a busy connection, nor to send many statements in one write. */
+/**
+ * The underlying socket: pg has no public way to end a busy connection or to send many statements in one
+ * write.
+ */
 export function streamOf(client: pg.Client): Stream {
   return (client as unknown as { connection: { stream: Stream } }).connection.stream;
 }

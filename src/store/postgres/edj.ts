@@ -1,9 +1,9 @@
 /**
- * Events and subscriber deliveries on PostgreSQL. Invariants: an event fans out, in its own transaction, to the
- * subscribers its topic has then; order within a topic is that of event-order.ts; what feeds the dispatcher is only what
- * this member owns. An event of a topic that is gone is gone, though its row stays until its day is dropped; so is a
- * delivery of a subscriber that is gone, though its row stays until retention comes by.
- * Unreadable due rows go to the corrupt shelf.
+ * Events and subscriber deliveries on PostgreSQL. Invariants: an event fans out, in its own transaction, to
+ * the subscribers that its topic has at that time; event-order.ts defines the order within a topic; the
+ * dispatcher gets only rows that this member owns. An event of a removed topic does not exist for readers,
+ * although its row stays until its day is dropped; neither does a delivery of a removed subscriber, although
+ * its row stays until retention removes it. Unreadable due rows go to the corrupt shelf.
  */
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
 import type { EventId } from '../../runtime/ids.ts';
@@ -33,7 +33,7 @@ import type { Recorder } from './recorder.ts';
 
 interface Place {
   readonly era: number;
-  /** Not named like the column, which ORDER BY means. */
+  /** Named differently from the column, which ORDER BY uses. */
   readonly xid_text: string;
   readonly seq: number;
 }
@@ -45,11 +45,14 @@ const DELIVERY_COLUMNS =
   'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
 const SUBSCRIBER_COLUMNS = 'project_id id topic_id type settings sealed_settings created_at';
 
-/** Settled events of a topic that is there: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the octets. */
+/**
+ * Settled events of an existing topic: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the
+ * octets.
+ */
 const OF_TOPIC = `SELECT ${EVENT}, era, xid, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND topic_id = $2
   AND (era, xid) < ($3::int8, $4::xid8) AND EXISTS (SELECT FROM topic t WHERE t.project_id = $1 AND t.id = $2)`;
 type Direction = 'ASC' | 'DESC';
-/** With what is large about a row only looked at where it is given: its octets are known without it. */
+/** Reads the large values only of rows that are returned: their size is known without them. */
 function pageOf(bounded: string, direction: Direction): string {
   const order = `ORDER BY era ${direction}, xid ${direction}, seq ${direction}`;
   return `SELECT * FROM (SELECT q.*, row_number() OVER w AS n, lead(q.id) OVER w IS NOT NULL AS has_more,
@@ -65,11 +68,12 @@ const ONE = `SELECT ${EVENT}, era, xid::text AS xid_text, seq FROM event e WHERE
 const BEFORE =
   'SELECT era, xid::text AS xid_text, seq FROM event WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT 1';
 
-/** Subscribers looked at in one question. */
+/** Subscribers read in one query. */
 const CHUNK = 100;
 /**
- * The next subscribers behind $2 for which something waits, one index look-up each, with the first due of each.
- * Bounds and orders such as (subscriber_id, next_attempt_at) are those of one index: no other one will do.
+ * The next subscribers after $2 with waiting deliveries, each found with one index lookup, and the first due
+ * time of each. Bounds and orders such as (subscriber_id, next_attempt_at) match exactly one index, so no
+ * other index can be used.
  */
 const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
     SELECT $2::text COLLATE "C", 0
@@ -129,7 +133,10 @@ export function postgresEventReader(deps: {
     }
     return found;
   }
-  /** Of the event; where it is gone, of the last one that was surely committed before it, null where that is gone, too. */
+  /**
+   * The position of the event. If the event is gone: of the last event that was surely committed before it;
+   * null if that one is gone, too.
+   */
   async function placeOf(project: string, id: EventId): Promise<Place | null> {
     const [known] = await all<Place>(ONE, [project, id]);
     if (known !== undefined) return known;

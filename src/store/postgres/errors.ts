@@ -1,34 +1,38 @@
 /**
- * What PostgreSQL's errors mean to the caller. SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
- * Invariant: nothing that a connection, a restart or a person can mend is told as final; only a fence is.
+ * What PostgreSQL's errors mean for the caller. SQLSTATEs:
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html Invariant: an error that a new connection, a
+ * restart or a person can repair is never reported as final; only a fence is final.
  */
 import pg from 'pg';
 import { ConflictError, StaleError, StoreError } from '../../runtime/transactor.ts';
 
-/** null: not the server's answer, so the connection failed (or what was sent could not be). */
+/** null if it is not an answer of the server: the connection failed (or the data could not be sent). */
 export function stateOf(error: unknown): string | null {
   return error instanceof pg.DatabaseError && error.code !== undefined ? error.code : null;
 }
-/** The session is over, or of no use any more: shut down, failed over to a replica, cut off. */
+/** The session is over or useless: shut down, failed over to a replica, cut off. */
 export function isLost(error: unknown): boolean {
   const state = stateOf(error);
   if (state === null) return true;
   // 57P05: idle too long, 25P03: idle in a transaction, 25006: a replica now
   return /^(08|57P0[1235]|25P03|25006)/.test(state);
 }
-/** Deadlocks and serialization failures: the same batch again. */
+/** Deadlocks and serialization failures: write the same batch again. */
 export function isTransient(error: unknown): boolean {
   return ['40P01', '40001'].includes(stateOf(error) ?? '');
 }
-/** A day's partition that was there is gone, or was never made. */
+/** A day's partition is gone or was never made. */
 export function isUnpartitioned(error: unknown): boolean {
   return stateOf(error) === '23514' && (error as pg.DatabaseError).constraint === undefined;
 }
-/** The prepared statement was made before the schema moved on. */
+/** The prepared statement was made before the schema changed. */
 export function isOutdatedPlan(error: unknown): boolean {
   return stateOf(error) === '0A000' && /cached plan/.test((error as Error).message);
 }
-/** One item's own failure, or null where the whole batch is concerned. `foreign`: what a violated foreign key is called. */
+/**
+ * The failure of one item; null if it concerns the whole batch. `foreign`: the name of the conflict for a
+ * violated foreign key.
+ */
 export function itemError(error: unknown, foreign?: string): Error | null {
   if (error instanceof StaleError) return error;
   const state = stateOf(error);
@@ -38,7 +42,7 @@ export function itemError(error: unknown, foreign?: string): Error | null {
       ? new StaleError('what the row refers to is gone')
       : new ConflictError(foreign);
   if (state.startsWith('23')) return new ConflictError(conflictName(error as pg.DatabaseError));
-  // Data that cannot be stored, or beyond a limit of the program (54): nobody else's fault.
+  // Data that cannot be stored, or that exceeds a limit of the program (54): only this item is at fault.
   if (state.startsWith('22') || state.startsWith('54')) return error as Error;
   return null;
 }

@@ -1,22 +1,25 @@
 /**
- * The order of events, so that nobody who reads on behind an event ever misses one that was committed later.
+ * The order of events. A reader that continues after an event must never miss one that was committed later.
  *
- * Events are ordered by (era, xid, seq): the transaction's id and the place in it. Several nodes write at once, so that
- * a transaction with a lower id may commit after one with a higher id; its events would appear behind a reader's back.
- * Every transaction that inserts events therefore takes a shared advisory lock *before* it gets its id, and holds it to
- * its end. A reader asks first which of those are under way (`bound`), and reads afterwards:
+ * Events are in the order of (era, xid, seq): the transaction's id and the place in it. Several nodes write at
+ * once, so a transaction with a lower id may commit after one with a higher id. Its events would then appear
+ * before the place that a reader has already reached. So every transaction that inserts events takes a shared
+ * advisory lock *before* it gets its id, and holds it to its end. A reader first asks which of these transactions
+ * are running (`bound`), and reads afterwards:
  *
- *   bound = the lowest id among the holders of the lock, but at most the first id not yet given out (xmax) when the
- *           question began. A holder whose id cannot be seen yet counts with the lowest id of any transaction (xmin).
+ *   bound = the lowest id among the holders of the lock, but at most the first id not yet given out (xmax) when
+ *           the question began. A holder whose id cannot be seen yet counts with the lowest id of any
+ *           transaction (xmin).
  *
- * Whoever has an id below the bound was no longer under way when the locks were looked at, so that the later read sees
- * what it wrote or it wrote nothing; whoever begins later gets an id of at least xmax. So below the bound nothing can
- * appear any more. Transactions of other programs hold nobody up, for they do not have the lock.
+ * A transaction with an id below the bound was no longer running when the locks were read: either the later read
+ * sees what it wrote, or it wrote nothing. A transaction that begins later gets an id of at least xmax. So nothing
+ * new can appear below the bound. Transactions of other programs delay nobody, because they do not have the lock.
  *
- * A commit that has been answered must be seen by the next read of this node. Its id is below xmax, but may be above the
- * bound while a batch of another node with a lower id is under way: then the reader waits for those batches (a few ms;
- * the writers' time limits bound it) instead of answering without. Only what was committed before the question is
- * waited for, so that a steady stream of batches delays nobody for long. After WAIT_MS it answers without them.
+ * The next read of this node must see a commit that was answered. Its id is below xmax, but it may be above the
+ * bound while a batch of another node with a lower id is running. The reader then waits for those batches (a few
+ * ms; the writers' time limits bound it) and does not answer without that commit. It waits only for what was
+ * committed before the question, so a steady stream of batches delays nobody for long. After WAIT_MS it answers
+ * without them.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import { EVENT_LOCK } from './commit.ts';

@@ -1,7 +1,7 @@
 /**
- * The statements of the hot path: one per kind and batch, its rows as one array per column. Invariant: `changed` tells
- * of how many of the rows the statement took hold; where it is fewer than were given and the kind is a `must`, something
- * is gone or has moved on. A row of one key may be in a statement once (`keyOf`).
+ * The statements of the hot path: one per kind and batch, with the rows as one array per column. Invariant:
+ * `changed` tells how many of the rows the statement matched. If it matched fewer than were given and the
+ * kind is a `must`, a row is gone or has changed. A key may appear in a statement only once (`keyOf`).
  */
 import type { QueryResult } from 'pg';
 import type { SqlValue } from '../command.ts';
@@ -10,13 +10,13 @@ export type Row = readonly SqlValue[];
 export interface HotStatement {
   readonly text: string;
   readonly columns: number;
-  /** Parameters behind the columns. */
+  /** Parameters after the columns. */
   readonly scalars: readonly SqlValue[];
   readonly must: boolean;
   readonly changed: (result: QueryResult) => number;
   readonly keyOf?: (row: Row) => string;
 }
-/** In the order in which they are written: what others refer to first, inserts before moves. */
+/** In writing order: rows that others refer to first, inserts before moves. */
 export const HOT_KINDS = ['message', 'recipient', 'move', 'attempt', 'event', 'deliveryMove'] as const;
 export type HotKind = (typeof HOT_KINDS)[number];
 export type Hot = Readonly<Record<HotKind, HotStatement>>;
@@ -51,7 +51,7 @@ const DELIVERY_MOVE = shape(
 );
 const keyOf = (row: Row) => `${row[0]} ${row[1]}`;
 
-/** `owner`: whose the waiting rows are. `era`: see migrate.ts. */
+/** `owner`: the member that owns the waiting rows. `era`: see migrate.ts. */
 export function createHot(owner: string, era: number): Hot {
   return {
     message: {
@@ -79,7 +79,7 @@ export function createHot(owner: string, era: number): Hot {
       changed: rowCount,
       keyOf,
     },
-    // The message tells the day on which its attempts may go.
+    // The message determines the day on which its attempts may be removed.
     attempt: {
       text: `INSERT INTO attempt (${ATTEMPT.names}, drop_day) SELECT i.*, m.drop_day
         FROM unnest(${ATTEMPT.arrays}) AS i (${ATTEMPT.names}) JOIN message m ON m.project_id = i.project_id AND m.id = i.message_id`,

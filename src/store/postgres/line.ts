@@ -1,6 +1,7 @@
 /**
- * One connection of one's own, made when it is needed and made again after it broke; queries one after the other.
- * A query that fails for the connection's sake rejects at once; the next one connects anew. Time limits: 3 s each.
+ * A separate connection that is made when it is needed and again after it broke. It runs queries one after
+ * the other. If the connection fails, the query rejects at once; the next query connects again. Time limits:
+ * 3 s each.
  */
 import pg from 'pg';
 
@@ -10,7 +11,10 @@ export interface Line {
 }
 const LIMIT_MS = 3000;
 
-/** `connected` runs first on every new connection; where it rejects, so does the query that asked for it. */
+/**
+ * `connected` runs first on every new connection; if it rejects, the query that needed the connection
+ * rejects, too.
+ */
 export function createLine(
   url: string,
   connected: (query: Line['query']) => Promise<void> = async () => {},
@@ -58,7 +62,7 @@ export function createLine(
     try {
       return (await client.query(sql, [...params])).rows as never;
     } catch (error) {
-      // With a SQLSTATE the server is well and refused the statement; without, the connection is of no use any more.
+      // With a SQLSTATE, the server works and refused the statement; without one, the connection is useless.
       if (!/^[0-9A-Z]{5}$/.test(String((error as { code?: unknown }).code))) drop(client);
       throw error;
     }

@@ -1,4 +1,4 @@
-/** Looks at the database and changes nothing. Fails: StoreTooNew, StoreError (openingError). */
+/** Reads the state of the database and changes nothing. Fails: StoreTooNew, StoreError (openingError). */
 import pg from 'pg';
 import { OUR_VERSION } from '../migrations/postgres/index.ts';
 import { type StoreLook, StoreTooNew } from '../store.ts';

@@ -1,8 +1,8 @@
 /**
- * Brings the database to our schema, forward only, under a lock that all nodes share, and says why it cannot.
- * An *era* is a run of transaction ids: where the database was moved to another cluster (dump and restore), their count
- * began anew, so that later events would sort before earlier ones without it.
- * Fails: StoreTooNew, StoreError (openingError).
+ * Migrates the database to our schema, forward only, under a lock that all nodes share; its errors say why it
+ * cannot. An *era* is a run of transaction ids. If the database was moved to another cluster (dump and
+ * restore), ids start again; without eras, later events would sort before earlier ones. Fails: StoreTooNew,
+ * StoreError (openingError).
  */
 import pg from 'pg';
 import { type Report, unwatched, type Watch } from '../../runtime/report.ts';
@@ -11,10 +11,10 @@ import { MIGRATIONS, OUR_VERSION } from '../migrations/postgres/index.ts';
 import { StoreTooNew } from '../store.ts';
 import { connectConfig, openingError } from './connect.ts';
 
-/** First octets of our advisory locks: 'HIKY'. */
+/** The first octets of our advisory locks: 'HIKY'. */
 export const LOCK_SPACE = 0x48494b59;
 export const MIGRATION_LOCK = 0;
-/** What is 14 has DETACH, xid8 and gen_random_uuid(); older ones get no fixes any more. */
+/** From 14 on the server has DETACH, xid8 and gen_random_uuid(); older versions get no fixes any more. */
 const OLDEST_SERVER = 140_000;
 
 export interface Schema {
@@ -22,7 +22,7 @@ export interface Schema {
   readonly era: number;
 }
 
-/** Throws where the server is none that we can use for writing. */
+/** Throws if we cannot use the server for writing. */
 export async function checkServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ server: string; encoding: string; replica: boolean }>(
     `SELECT current_setting('server_version_num') AS server, current_setting('server_encoding') AS encoding,
@@ -36,7 +36,10 @@ export async function checkServer(client: pg.Client): Promise<void> {
   if (replica) throw Object.assign(new pg.DatabaseError('read-only', 0, 'error'), { code: '25006' });
 }
 
-/** Returns the schema as it is then. Safe when several nodes start at once. Rejects with the signal's reason. */
+/**
+ * Returns the resulting schema version. Safe if several nodes start at once. Rejects with the signal's
+ * reason.
+ */
 export async function migratePostgres(url: string, { report, signal }: Watch = unwatched): Promise<Schema> {
   const client = new pg.Client(connectConfig(url, 'migration'));
   client.on('error', () => {});
@@ -63,7 +66,10 @@ export async function migratePostgres(url: string, { report, signal }: Watch = u
     await client.end().catch(() => {});
   }
 }
-/** Ends the session's statement, which may take minutes: the server would see only at its end that the client is gone. */
+/**
+ * Cancels the session's statement, which may take minutes: by itself, the server notices only at the end of
+ * the statement that the client is gone.
+ */
 export async function cancel(url: string, session: number): Promise<void> {
   const other = new pg.Client(connectConfig(url, 'migration'));
   other.on('error', () => {});
@@ -71,7 +77,7 @@ export async function cancel(url: string, session: number): Promise<void> {
     await other.connect();
     await other.query('SELECT pg_cancel_backend($1)', [session]);
   } catch {
-    // then it ends by itself
+    // if this fails, the statement ends by itself
   } finally {
     await other.end().catch(() => {});
   }

@@ -1,9 +1,10 @@
 /**
- * The store on PostgreSQL, for one node of many: one writing connection with group commit, a pool for reads, one
- * connection that hears of others' changes. All come back by themselves after the database was away.
- * Invariants: a resolved `transact` is on the database's disk and seen by the next read; every `transact` is answered
- * within 4.5 s, every read that does not look at everything within 4 s; waiting rows carry the member that inserted them.
- * Fails: StoreTooNew, StoreError on opening; later retryable StoreErrors only, except for a member that was fenced.
+ * The store on PostgreSQL, for one node of several: one writing connection with group commit, a pool for
+ * reads, and one connection that learns of others' changes. All of them reconnect by themselves after the
+ * database was away. Invariants: a resolved `transact` is on the database's disk, and the next read sees it;
+ * every `transact` is answered within 4.5 s, and every read within 4 s, except reads that scan everything;
+ * waiting rows have the member that inserted them. Fails: StoreTooNew and StoreError on opening; later only
+ * retryable StoreErrors, except if the member was fenced.
  */
 
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
@@ -52,28 +53,30 @@ import { ANSWER_MS, createWriter } from './writer.ts';
 export interface PostgresStoreOptions {
   /** postgres://user:password@host/database */
   readonly url: string;
-  /** null: a command beside the nodes, for which every waiting row is its own. */
+  /** null for a command next to the nodes; it treats every waiting row as its own. */
   readonly member: Member | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly onCommit?: (info: { ops: number; ms: number }) => void;
-  /** A batch's end could not be learnt in time and it was committed: rows exist that nobody in memory knows. */
+  /**
+   * It was not known in time whether a batch was committed, and it was: there are rows that no memory knows.
+   */
   readonly onUncertain?: () => void;
-  /** This member was declared dead by another: nothing may be written any more. */
+  /** Another member declared this one dead: nothing may be written any more. */
   readonly onFenced?: () => void;
 }
 export type PostgresStore = Store & { readonly pool: pg.Pool; readonly queue: ReadQueue };
 
 const READERS = 8;
-/** With connectionTimeoutMillis of connect.ts less than 4 s. */
+/** Together with connectionTimeoutMillis of connect.ts it is less than 4 s. */
 const READ_MS = 2300;
-/** The server gives up what nobody waits for any more. */
+/** The server ends queries that nobody waits for any more. */
 const LONGEST_READ_MS = 30_000;
 const WRITER_LIMITS = {
   statement_timeout: 4000,
   lock_timeout: 3000,
-  // of a session that the node has lost and the server has not noticed
+  // for a session that the node has lost and the server has not noticed
   idle_in_transaction_session_timeout: 10_000,
 };
 const SHELVE =
@@ -90,7 +93,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     statement_timeout: LONGEST_READ_MS,
   });
   pool.on('error', (error) => logger.debug({ err: error }, 'an idle connection to the database broke'));
-  // One that is taken and breaks tells its query, and emits besides; nobody else listens while it is taken.
+  // A connection in use that breaks rejects its query and also emits an error; nobody else listens while it
+  // is in use.
   pool.on('connect', (client) => client.on('error', () => {}));
   opening.defer(() => pool.end());
   const all = createReading(pool);
@@ -110,7 +114,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   opening.defer(() => connection.close());
   opening.defer(() => closing.abort());
   const partitions = createPartitions();
-  // What mail needs today, so that the first message does not wait for it; where that fails, mail makes them itself.
+  // The partitions that mail needs today, so that the first message does not wait for them; if this fails,
+  // mail makes them itself.
   if (member !== null)
     await withClient(pool, (_, client) =>
       partitions.ensure(client, [dropDayOf(clock.now() + DEFAULT_SENDING.retentionDays * DAY_MS)]),

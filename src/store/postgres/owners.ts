@@ -1,15 +1,18 @@
-/** Whose rows are meant: what feeds the motors is this member's, what is shown to people is everyone's. */
+/**
+ * Which rows a query reads. The scheduler and the dispatcher get only rows that this member owns; people see
+ * everyone's rows.
+ */
 import type { Reading } from './reading.ts';
 
 export interface Member {
   readonly id: string;
-  /** Whose waiting rows it serves: its own and those of members it has taken over. */
+  /** The members whose waiting rows it serves: itself and those that it has taken over. */
   readonly owners: () => readonly string[];
 }
 type Waiting = 'recipient' | 'subscriber_delivery';
 export interface Owners {
   mine(table: Waiting): Promise<readonly string[]>;
-  /** All of whom something waits: one look-up in the index for each. */
+  /** All members with waiting rows; one index lookup for each. */
   all(table: Waiting): Promise<readonly string[]>;
 }
 /** Orders that one index of the table has. */
@@ -21,7 +24,7 @@ const walk = (table: Waiting) => `WITH RECURSIVE o (owner) AS (
       FROM o WHERE o.owner IS NOT NULL
   ) SELECT owner FROM o WHERE owner IS NOT NULL`;
 
-/** `member` null: a command, for which everything is its own. */
+/** `member` null: a command, which treats every row as its own. */
 export function createOwners(ask: Reading, member: Member | null): Owners {
   const all = async (table: Waiting) => (await ask<{ owner: string }>(walk(table))).map(({ owner }) => owner);
   return { all, mine: async (table) => (member === null ? all(table) : member.owners()) };

@@ -1,8 +1,9 @@
 /**
- * The tables whose rows go by the day: what is kept until some time lies in the partition of the UTC day after it, and
- * retention drops partitions whole. Invariants: a partition is there before the batch that needs it; several nodes may
- * make or drop the same ones at once. Making one does not hold up those who read or write: it is attached, not created in
- * place. Fails: the database's errors; what was not dropped is dropped the next time.
+ * The tables that are partitioned by day. A row that is kept until some time is in the partition of the UTC
+ * day after that time, and retention drops whole partitions. Invariants: a partition exists before the batch
+ * that needs it; several nodes may make or drop the same partitions at once. Making a partition does not
+ * block readers or writers: it is attached, not created in place. Fails with the database's errors; a
+ * partition that was not dropped is dropped the next time.
  */
 import type pg from 'pg';
 import { stateOf } from './errors.ts';
@@ -12,19 +13,19 @@ const DAY_MS = 86_400_000;
 const TABLES = ['message_body', 'event', 'attempt'] as const;
 const PARTITION_LOCK = 2;
 const LONG_MS = 60_000;
-/** Who writes waits as long behind a drop that waits for somebody who reads. */
+/** A drop that waits for a reader makes writers wait for the same time. */
 const DROP_WAIT_MS = 100;
-/** Others reach the database between two calls. */
+/** Other queries reach the database between two calls. */
 const DROP_STEP_MS = 20;
 
-/** The first day on which what is kept until `keepUntil` (wall ms) may go. */
+/** The first day on which rows that are kept until `keepUntil` (wall ms) may be removed. */
 export function dropDayOf(keepUntil: number): number {
   return Math.floor(keepUntil / DAY_MS) + 1;
 }
 export interface Partitions {
-  /** Makes those of these days that are missing, and of the day after each. */
+  /** Makes the missing partitions of these days, and of the day after each. */
   ensure(client: pg.Client, days: Iterable<number>): Promise<void>;
-  /** After one that was thought to be there was not. */
+  /** Call it if a partition that was believed to exist does not. */
   forget(): void;
 }
 
@@ -57,7 +58,7 @@ async function make(client: pg.Client, table: (typeof TABLES)[number], day: numb
     name,
   ]);
   if (rows[0]!.there) return;
-  // Octets up to a page's size stay in the row: most messages cost no second look-up.
+  // Octets up to the size of a page stay in the row: most messages need no second lookup.
   const parameters = table === 'message_body' ? 'WITH (toast_tuple_target = 8160)' : '';
   await client.query(
     `CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE) ${parameters}`,
@@ -66,21 +67,21 @@ async function make(client: pg.Client, table: (typeof TABLES)[number], day: numb
     `ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM (${day}) TO (${day + 1})`,
   );
 }
-/** The UTC day of the partition; NaN: it has none. */
+/** The UTC day of the partition; NaN if it has none. */
 const dayOf = (name: string, parent: string): number =>
   name.startsWith(`${parent}_d`) ? Number(name.slice(`${parent}_d`.length)) : Number.NaN;
 
 export interface Dropped {
-  /** Rows in them, about. */
+  /** Approximate number of rows. */
   readonly events: number;
   readonly attempts: number;
   readonly partitions: readonly string[];
-  /** Who holds one that is over, and what to do about it; null: nobody. */
+  /** Who blocks an expired partition, and what to do about it; null if nobody does. */
   readonly heldBy: string | null;
 }
 /**
- * Drops partitions of the days before `beforeDay`, the oldest first, for some 20 ms and at least one; the rows that refer
- * to them have gone before (sweep.ts). One that is in use is left for the next time.
+ * Drops partitions of the days before `beforeDay`, the oldest first, for about 20 ms and at least one. The
+ * rows that refer to them are already removed (sweep.ts). A partition in use is left for the next time.
  */
 export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<Dropped> {
   return withClient(pool, async (query) => {
@@ -98,7 +99,7 @@ export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<
       if (!(dayOf(name, parent) < beforeDay)) continue;
       if (partitions.length > 0 && performance.now() >= end) break;
       try {
-        // Never analyzed: small enough to be counted.
+        // Never analyzed, so it is small enough to be counted.
         const exact = async () =>
           (await query<{ n: number }>(`SELECT count(*) AS n FROM ${name}`)).rows[0]!.n;
         const count = parent === 'message_body' ? 0 : about >= 0 ? about : await exact();
@@ -108,7 +109,7 @@ export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<
       } catch (error) {
         if (stateOf(error) !== '55P03') throw error;
         heldBy = await holderOf(query, name);
-        // whoever holds one holds others: each would be waited for
+        // whoever blocks one partition blocks others: each would cost a wait
         break;
       }
     }
@@ -116,7 +117,7 @@ export async function dropPartitions(pool: pg.Pool, beforeDay: number): Promise<
   });
 }
 
-/** In words for the log. Nothing that a statement holds is shown. */
+/** A text for the log. It shows no content of a statement. */
 async function holderOf(query: Asking, name: string): Promise<string> {
   const { rows } = await query<{ pid: number; application: string; state: string; since: Date | null }>(
     `SELECT a.pid, a.application_name AS application, a.state, a.xact_start AS since FROM pg_locks l
@@ -134,7 +135,7 @@ export type Asking = <R extends pg.QueryResultRow>(
   text: string,
   values?: readonly unknown[],
 ) => Promise<pg.QueryResult<R>>;
-/** Work that may take a while, on one connection of the pool, which afterwards is as before or gone. */
+/** Longer work on one connection of the pool. Afterwards the connection is as before, or closed. */
 export async function withClient<T>(
   pool: pg.Pool,
   work: (query: Asking, client: pg.Client) => Promise<T>,

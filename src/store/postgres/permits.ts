@@ -1,8 +1,9 @@
 /**
- * Connections to a site, shared by all members: a permit per open connection, leased from the store in small blocks and
- * given back when the peer's close has been seen. Invariant: the permits of living members never sum up to more than the
- * site's cap. A member that has none while others have some asks for one (`wanting`), and whoever has had its turn
- * gives one up. What a dead member held is freed by the one that takes it over.
+ * Connections to a site that all members share: one permit per open connection. Permits are leased from the
+ * store in small blocks and given back when the peer has closed its side. Invariant: the permits of living
+ * members never exceed the site's cap in total. A member without permits asks for one (`wanting`), and a
+ * member that has had its turn gives one up. The member that takes over a dead member frees the dead member's
+ * permits.
  */
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Service } from '../../runtime/lifecycle.ts';
@@ -11,9 +12,9 @@ import type { ConnectionPermits } from '../../runtime/permits.ts';
 import type { Line } from './line.ts';
 
 const LOOK_MS = 500;
-/** Permits without a connection are given back after this long. */
+/** Permits without a connection are given back after this time. */
 const SPARE_MS = 3000;
-/** A waiting connection is told to come again after this long. */
+/** A waiting connection is told to try again after this time. */
 const PATIENCE_MS = 30_000;
 const BLOCK = 4;
 
@@ -23,7 +24,7 @@ interface Site {
   used: number;
   readonly waiters: { readonly give: (granted: boolean) => void; readonly since: number }[];
   asking: boolean;
-  /** Others want a permit: the next connections that can be ended are. */
+  /** Other members want a permit: the next connections that can be closed are closed. */
   wanted: boolean;
   spareSince: number;
 }
@@ -69,7 +70,7 @@ export function createPermits(deps: {
     }
     if (site.waiters.length > 0) void ask(site);
   }
-  /** Takes what is free of the site's permits, as many as are waited for and a few more. */
+  /** Takes free permits of the site: as many as are waited for, and a few more. */
   async function ask(site: Site): Promise<void> {
     if (site.asking || stopped) return;
     site.asking = true;
@@ -129,7 +130,8 @@ export function createPermits(deps: {
         await giveBack(site, spare);
       if (isIdle(site)) {
         await giveBack(site, 0); // nor does it want any more
-        // Meanwhile someone may have come: what was granted to a forgotten site would be lost to all.
+        // A caller may have come in the meantime: permits granted to a forgotten site would be lost to all
+        // members.
         if (isIdle(site)) sites.delete(site.name);
       }
     }
@@ -169,7 +171,7 @@ export function createPermits(deps: {
       site.used -= 1;
       site.spareSince = clock.monotonic();
       if (!site.wanted) return hand(site);
-      // Someone without any goes first.
+      // A member without any permits goes first.
       void giveBack(site, 1)
         .catch(() => {})
         .finally(() => hand(site));

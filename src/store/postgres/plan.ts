@@ -1,8 +1,8 @@
 /**
- * What one recorded transaction is, and how a batch of them becomes few statements. Rows of one kind go into one
- * statement; the order of what was recorded is kept where it can matter: a control-plane command (`apart: false`) is
- * never overtaken, the same row is not moved twice in one statement, and what is referred to is written first.
- * Commands that are `apart` touch nothing of the hot path (once-only keys, tasks) and end no stage.
+ * Recorded transactions, and how a batch of them becomes few statements. Rows of one kind go into one
+ * statement. The order of recording is kept where it can matter: nothing overtakes a control-plane command
+ * (`apart: false`); one statement does not move a row twice; referenced rows are written first. Commands that
+ * are `apart` touch nothing of the hot path (idempotency keys, tasks) and end no stage.
  */
 import type { QueryResult } from 'pg';
 import { TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
@@ -36,7 +36,7 @@ export type Step =
 export interface Recorded {
   readonly steps: readonly Step[];
   readonly bytes: number;
-  /** Days whose partitions are written to. */
+  /** The days whose partitions are written to. */
   readonly days: readonly number[];
   readonly directory: boolean;
   readonly hasEvents: boolean;
@@ -47,7 +47,7 @@ export interface Statement {
   readonly text: string;
   readonly values: readonly unknown[];
   readonly foreign?: string;
-  /** It took hold of less than it must. */
+  /** The statement matched fewer rows than it must. */
   readonly stale: (result: QueryResult) => boolean;
 }
 
@@ -108,7 +108,7 @@ function arrayOf(rows: readonly Row[], column: number): string {
   }
   return `${text}}`;
 }
-/** TEXT holds every character but U+0000. */
+/** TEXT can store every character except U+0000. */
 function storable(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '\u{fffd}') : text;
 }
@@ -121,7 +121,7 @@ function commandStatement({ sql, params, must, foreign }: Command): Statement {
   };
 }
 
-/** The statements for these transactions, in order, without their usage. */
+/** The statements for these transactions, in order, without usage. */
 export function plan(items: readonly Recorded[], hot: Hot): Statement[] {
   const statements: Statement[] = [];
   for (const stage of stagesOf(items, hot)) {
@@ -153,7 +153,7 @@ const ADD_TRAFFIC = `INSERT INTO traffic (project_id, start, domain_id, ${COUNTS
 const BUMP = `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1`;
 export const DIRECTORY_CHANNEL = 'hikyaku_directory';
 
-/** Rows of traffic in the order of their key, added up. */
+/** Rows of traffic in the order of their key, summed. */
 function trafficOf(items: readonly Recorded[]): Row[] {
   const sums = new Map<string, { project: string; start: number; domain: string; counts: number[] }>();
   for (const { steps } of items)
@@ -174,8 +174,9 @@ function trafficOf(items: readonly Recorded[]): Row[] {
   });
 }
 /**
- * What all of them add to rows that others write, too, last of all: added up, in the order of the key, so that two
- * writers never wait for each other, and held for the shortest time. Of traffic each writer has rows of its own: `part`.
+ * What all of them add to rows that other writers change, too. It comes last, so the locks are held for the
+ * shortest time; it is summed and in the order of the key, so two writers never deadlock. For traffic each
+ * writer has its own rows: `part`.
  */
 export function sharedRows(items: readonly Recorded[], part: number): Statement[] {
   const sums = new Map<string, SqlValue[]>();

@@ -1,7 +1,8 @@
 /**
- * What waits of a project, at all nodes, in pages by lane. Only the index of what waits is looked at: the lanes of the
- * page are found with one look-up each, and counted. Invariants: an answer is exact; one that took long to count is given
- * again for twenty times as long, at most 5 s, so that a long queue that is paged through is not counted for each page.
+ * The waiting mail of a project at all nodes, in pages by lane. Only the index of waiting rows is read: each
+ * lane of the page is found with one lookup and then counted. Invariants: a fresh answer is exact. If
+ * counting took long, the same answer is given again for twenty times as long, at most 5 s, so paging through
+ * a long queue does not count it for each page.
  */
 
 import type { Clock } from '../../runtime/clock.ts';
@@ -16,7 +17,7 @@ const COUNTS = `count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FIL
   count(*) FILTER (WHERE state = 'held') AS held`;
 /** $1 owners, $2 the project. */
 const DEPTH = `SELECT ${COUNTS} FROM recipient WHERE owner = ANY ($1::text[]) AND project_id = $2 AND next_attempt_at IS NOT NULL`;
-/** The first $4 lanes behind $3. */
+/** The first $4 lanes after $3. */
 const LANES = `WITH RECURSIVE walk (lane, n) AS (
     SELECT $3::text COLLATE "C", 0
     UNION ALL
@@ -29,14 +30,14 @@ const LANES = `WITH RECURSIVE walk (lane, n) AS (
       SELECT ${COUNTS}, min(next_attempt_at) AS next_due FROM recipient r
         WHERE r.owner = ANY ($1::text[]) AND r.project_id = $2 AND r.lane = walk.lane AND r.next_attempt_at IS NOT NULL) c
     WHERE walk.n > 0 AND walk.lane IS NOT NULL ORDER BY walk.lane`;
-/** What is counted as quickly is counted anew each time. */
+/** A result that is counted faster than this is counted anew each time. */
 const QUICK_MS = 25;
 const TIMES = 20;
 const LONGEST_MS = 5000;
 
 interface LaneCells extends Record<'queued' | 'deferred' | 'held', number> {
   readonly lane: string;
-  /** null: what waited a moment ago no longer does. */
+  /** null if the mail that waited a moment ago no longer waits. */
   readonly next_due: number | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Reads on the pool, as prepared statements. A read that meets a connection cut under it, or a plan older than the
- * schema, is made once more. Fails: StoreError, retryable, within 4 s unless more time is asked for.
+ * Reads on the pool, as prepared statements. If a read meets a broken connection, or a plan older than the
+ * schema, it is made once more. Fails with a retryable StoreError within 4 s, unless more time is given.
  */
 import type pg from 'pg';
 import type { SqlValue } from '../command.ts';
@@ -9,10 +9,10 @@ import { isLost, isOutdatedPlan, stateOf, storeError } from './errors.ts';
 type Value = SqlValue | readonly string[] | readonly number[];
 export type Reading = <R>(text: string, values?: readonly Value[], options?: ReadOptions) => Promise<R[]>;
 export interface ReadOptions {
-  /** Longer than other reads: those that look at everything. */
+  /** A longer limit than for other reads: for reads that scan everything. */
   readonly ms?: number;
 }
-/** For what counts or walks over everything that waits. */
+/** For reads that count or walk over all waiting rows. */
 export const LONG_READ = { ms: 30_000 } as const;
 const TRIES = 9;
 
@@ -34,7 +34,8 @@ export function createReading(pool: pg.Pool): Reading {
       try {
         return (await pool.query(query as pg.QueryConfig)).rows as never;
       } catch (error) {
-        // A server's answer that the session is over comes at once; without one, the time may be spent already.
+        // If the server answers that the session is over, the answer comes at once; without an answer, the
+        // time may already be used up.
         const cut = stateOf(error) !== null ? isLost(error) : wasCut(error);
         if ((cut && tries === 1) || (isOutdatedPlan(error) && tries < TRIES)) continue;
         throw storeError(error);

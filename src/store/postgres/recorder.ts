@@ -1,29 +1,29 @@
 /**
- * Notes what a transaction's callback wants written. Invariant: it records only while a callback runs; a callback that
- * throws has recorded nothing.
+ * Records the writes of a transaction's callback. Invariant: it records only while a callback runs; a
+ * callback that throws has recorded nothing.
  */
 import type { Command, Push, SqlValue } from '../command.ts';
 import type { HotKind, Row } from './hot.ts';
 import type { Recorded, Step } from './plan.ts';
 
-/** Octets a step weighs beside its long values. */
+/** The weight of a step in octets, in addition to its long values. */
 const STEP_BYTES = 256;
 
 export interface Recorder {
-  /** Of the control plane: nothing of the hot path overtakes it. */
+  /** For the control plane: nothing of the hot path overtakes it. */
   readonly push: Push;
-  /** The same, and the directory changes. */
+  /** The same, for writes that change the directory. */
   readonly pushDirectory: Push;
-  /** Of tables that nothing of the hot path touches. */
+  /** For tables that nothing of the hot path touches. */
   readonly pushApart: Push;
   hot(kind: HotKind, row: Row): void;
   body(params: readonly SqlValue[], dropDay: number): void;
   usage(project: string, domain: string, width: number, start: number, count: number): void;
   traffic(project: string, domain: string, start: number, counts: readonly number[]): void;
-  /** Where this transaction has put a message's octets, by its id. */
+  /** Where this transaction has stored a message's octets, by the message's id. */
   readonly bodies: Map<string, number>;
   day(dropDay: number): void;
-  /** null: nothing was recorded. */
+  /** null if nothing was recorded. */
   record(callback: () => void, deadline: number): Recorded | null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Messages on PostgreSQL as they are shown; see ../sqlite/shown.ts. Octets and readings lie in the partition of the day on
- * which the message may go: one that is moved to a later day, or removed, between two questions is asked for again.
+ * Reads messages to be shown, on PostgreSQL; see ../sqlite/shown.ts. Octets and readings are in the partition
+ * of the day on which the message may be removed. If the message is moved to a later day, or removed, between
+ * two queries, it is queried again.
  */
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { StoreError } from '../../runtime/transactor.ts';
@@ -10,14 +11,20 @@ import { BODY_PART, type MessageCells, toSummary } from '../rows/spool.ts';
 import type { Shelf } from '../shelf.ts';
 import type { Reading } from './reading.ts';
 
-/** The limits keep the planner from joining the other way round: every body of the project, then the one that is meant. */
+/**
+ * The limits prevent the planner from joining the other way round: first every body of the project, then the
+ * right one.
+ */
 const SHOWN = `SELECT m.*, o.prefix, b.data, b.reading FROM message m
   LEFT JOIN LATERAL (SELECT prefix FROM message_body WHERE project_id = m.project_id AND message_id = m.id
       AND drop_day = m.drop_day AND part = 0 LIMIT 1) o ON true
   LEFT JOIN LATERAL (SELECT data, reading FROM message_body WHERE project_id = m.project_id AND message_id = coalesce(m.body_of, m.id)
       AND drop_day = m.drop_day AND part = 0 LIMIT 1) b ON true
   WHERE m.project_id = $1 AND m.id = $2`;
-/** Of those in $2, in their order. What is large is only looked at where it is given: its octets are known without it. */
+/**
+ * The messages in $2, in their order. Large values are read only for rows that are returned: their size is
+ * known without them.
+ */
 const SHOWN_OF = `SELECT * FROM (SELECT k.n, m.*, o.prefix, b.data, b.reading,
       coalesce(sum(coalesce(octet_length(o.prefix), 0) + coalesce(octet_length(b.data), 0) + coalesce(octet_length(b.reading), 0))
         OVER (ORDER BY k.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS octets_before
@@ -43,7 +50,10 @@ export function postgresShown(all: Reading, shelf: Shelf): Pick<SpoolReader, 'sh
   const dayOf = async (project: string, id: string) =>
     (await all<Stored>('SELECT drop_day FROM message WHERE project_id = $1 AND id = $2', [project, id]))[0]
       ?.drop_day;
-  /** null: the message has gone; the day it lies in now, where that is another one. Throws where it is broken. */
+  /**
+   * null if the message is gone; otherwise its current day, if that is a different one. Throws if the message
+   * is damaged.
+   */
   async function elsewhere(
     project: ProjectId,
     id: MessageId,
@@ -78,7 +88,8 @@ export function postgresShown(all: Reading, shelf: Shelf): Pick<SpoolReader, 'sh
       if (message === undefined) break;
       found.push(message);
     }
-    // The first one: moved between two looks at it, or broken, which is said where it is asked for alone.
+    // The first message was moved between two queries, or is damaged; the query for it alone reports the
+    // damage.
     if (found.length === 0 && asked.length > 0) found.push(await shown(project, asked[0]!));
     return found;
   }
@@ -102,7 +113,7 @@ export function postgresShown(all: Reading, shelf: Shelf): Pick<SpoolReader, 'sh
   }
   return { shown, shownOf, octets };
 }
-/** null: its octets are not there, or not all of them. Throws where the row cannot be read. */
+/** null if its octets are missing, completely or in part. Throws if the row cannot be read. */
 function wholeOf(row: ShownCells): ShownMessage | null {
   if (row.prefix === null || row.data === null) return null;
   const [prefix, head] = [toBuffer(row.prefix), toBuffer(row.data)];

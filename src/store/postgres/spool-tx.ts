@@ -1,4 +1,4 @@
-/** What the spool writes on PostgreSQL: rows of the hot path, and a few commands beside it. */
+/** The spool's writes on PostgreSQL: rows of the hot path, and a few other commands. */
 import type { SpoolTx, StoredMessage } from '../../spool/types.ts';
 import { toBit, toJson } from '../command.ts';
 import { BODY_PART } from '../rows/spool.ts';
@@ -18,7 +18,7 @@ export function postgresSpoolTx(recorder: Recorder): SpoolTx {
   return {
     insertMessage(m, bodyOf, reading) {
       const dropDay = dropDayOf(m.keepUntil);
-      // Octets that may go on another day are no use to it.
+      // Octets that may be removed on a different day cannot be shared.
       const shows = bodyOf !== undefined && recorder.bodies.get(bodyOf) === dropDay ? bodyOf : null;
       if (shows === null) recorder.bodies.set(m.id, dropDay);
       recorder.hot('message', [

@@ -1,7 +1,8 @@
 /**
- * The spool on PostgreSQL: hand-written SQL, bodies in rows of at most 256 KiB in the partition of the day they may go.
- * Invariants: a move is applied only from one of its `from` states; what feeds the scheduler is only what this member
- * owns, what people see is everyone's. Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
+ * The spool on PostgreSQL, in hand-written SQL. Bodies are in rows of at most 256 KiB, in the partition of
+ * the day on which they may be removed. Invariants: a transition is applied only from one of its `from`
+ * states; the scheduler gets only rows that this member owns, and people see everyone's rows. Fails: an
+ * incomplete body goes to the corrupt shelf, and reading it throws StoreError.
  */
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { MOST_LOOKED_AT, StoreError } from '../../runtime/transactor.ts';
@@ -43,20 +44,20 @@ const MESSAGE = MESSAGE_COLUMNS.replaceAll(' ', ', ');
 const RECIPIENT_COLUMNS =
   'project_id id message_id address domain lane state attempts next_attempt_at held_since held_ms dsn last_result created_at settled_at';
 const RECIPIENT = RECIPIENT_COLUMNS.replaceAll(' ', ', ');
-/** Rows of a body in one answer: a large message is not there twice. */
+/** Rows of a body in one answer, so that a large message is not in memory twice. */
 const PARTS_AT_ONCE = 8;
-/** Keys of a lane looked at in one question, beside those that are skipped. */
+/** Keys of a lane read in one query, in addition to the skipped ones. */
 const KEYS_AT_ONCE = 200;
 
-/** What still waits of these, with the messages, in the order given. */
+/** Those of these rows that still wait, with their messages, in the given order. */
 const WAITING_ROWS = `SELECT ${columnsOf('r', RECIPIENT_COLUMNS)}, ${columnsOf('m', MESSAGE_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
   JOIN recipient r ON r.project_id = k.project_id AND r.id = k.id AND r.state IN ('queued', 'deferred', 'held')
   LEFT JOIN message m ON m.project_id = r.project_id AND m.id = r.message_id
   ORDER BY k.n`;
 /**
- * Only the index is walked, lane by lane ($2, $3) and owner by owner ($1). $5: how many of each lane; $6 to $8: behind
- * which key of each. `n` is the lane's place, from 1.
+ * Walks only the index, lane by lane ($2, $3) and owner by owner ($1). $5: how many of each lane; $6 to $8:
+ * the key after which each lane continues. `n` is the lane's place, from 1.
  */
 const LANE_KEYS = `SELECT l.n::int4, f.* FROM unnest($2::text[], $3::text[], $6::int8[], $7::text[], $8::text[]) WITH ORDINALITY
     AS l (project_id, lane, at, state, id, n) CROSS JOIN LATERAL (
@@ -70,7 +71,7 @@ const NEXT_DUE = `SELECT min(m.at) AS at FROM unnest($2::text[], $3::text[]) WIT
     SELECT next_attempt_at AS at FROM recipient r WHERE r.owner = o.owner AND r.project_id = l.project_id AND r.lane = l.lane
       AND next_attempt_at > $4 ORDER BY next_attempt_at LIMIT 1) k) m ON true
   GROUP BY l.n ORDER BY l.n`;
-/** Lanes of one owner in one answer: tens of thousands at once keep the event loop from everybody else. */
+/** Lanes of one owner in one answer: tens of thousands at once would block the event loop. */
 const LANES_AT_ONCE = 1000;
 const LANES = `SELECT project_id, lane, count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'deferred') AS deferred,
     count(*) FILTER (WHERE state = 'held') AS held, min(next_attempt_at) AS next_due
@@ -155,7 +156,7 @@ export function postgresSpoolReader(deps: {
       return { ...message, ...(await bodyOf(row)) };
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      // retention removed it, or moved it to a later day, between two of the questions
+      // retention removed it or moved it to a later day between two of the queries
       const now = await messageOf(project, id);
       if (now === undefined) return null;
       if (now.drop_day !== row.drop_day) return readMessage(project, id);
@@ -167,13 +168,13 @@ export function postgresSpoolReader(deps: {
     message: readMessage,
     ...postgresShown(all, shelf),
     async recipients(project, message) {
-      // Ordered here: the key of the table gives that order, too, by way of the whole project.
+      // Sorted here: the key of the table gives the same order, but by walking the whole project.
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2`;
       const rows = await all<RecipientCells>(sql, [project, message]);
       return rows.sort((a, b) => (a.id < b.id ? -1 : 1)).map(toRecipient);
     },
     async recipientPage(project, message, { limit, cursor }) {
-      // Not the ids as the key of the table has them, which would be walked by way of the whole project.
+      // Not in the form of the table's key: that would walk the whole project.
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2 AND id || '' > $3
         ORDER BY id || '' LIMIT $4`;
       const rows = await all<RecipientCells>(sql, [project, message, decodeUpwards(cursor), limit + 1]);
@@ -223,7 +224,7 @@ export function postgresSpoolReader(deps: {
           const laneOf = new Map(chunk.map(({ n, id }) => [id, n]));
           for (const due of rows) {
             const n = laneOf.get(due.row.id)!;
-            // what has moved since the keys were read is no longer due
+            // a row that has moved since the keys were read is no longer due
             if (due.row.lane === lanes[n]!.lane && due.row.nextAttemptAt! <= now) found[n]!.push(due);
           }
         }
@@ -332,7 +333,7 @@ export function postgresSpoolReader(deps: {
       if (domainId !== undefined) where += ` AND domain_id = ${param(domainId)}`;
       if (messageIdHeader !== undefined) {
         const header = param(messageIdHeader);
-        // Bounded, not equal, and in the index's own order: there is no other that gives it.
+        // Bounds, not equality, and in the index's own order: no other index gives that order.
         where += ` AND left(message_id_header, 200) >= left(${header}, 200) AND message_id_header = ${header}
           AND (left(message_id_header, 200), project_id, id) < (left(${header}, 200), $1, $2)`;
         order = 'left(message_id_header, 200) DESC, project_id DESC, id DESC';

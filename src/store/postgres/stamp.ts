@@ -1,6 +1,7 @@
 /**
- * Tells changes of the directory: this process's at once, those of others by a notification, and at the latest by the
- * poll. Invariant: the poll is the truth; a lost notification costs POLL_MS. A poll that fails is made again.
+ * Tells that the directory has changed: for this process's changes at once, for other processes' changes by a
+ * notification, and by polling at the latest. Invariant: the poll always finds a change; a lost notification
+ * only costs POLL_MS. A failed poll is repeated.
  */
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -13,7 +14,7 @@ import { createSteadyConnection } from './steady.ts';
 const POLL_MS = 1000;
 
 export interface Stamp extends AsyncDisposable {
-  /** This process has changed the directory. */
+  /** Call it after this process has changed the directory. */
   changed(): void;
   read(): number;
 }

@@ -1,8 +1,9 @@
 /**
- * What the planner knows of the large tables. Nobody has looked at one that was filled at once, by an import or a
- * restored dump, until autovacuum comes to it, and until then mail waits for poor plans. Invariants: tables and
- * partitions are looked at one by one, never a partitioned table as a whole, which would keep the writers from
- * attaching a day; mail is taken meanwhile; of several nodes one does it. What fails is logged, and autovacuum's.
+ * The planner's statistics of large tables. A table that was filled at once, by an import or a restored dump,
+ * has no statistics until autovacuum analyses it, and until then bad plans make mail wait. So this module
+ * analyses such tables. Invariants: tables and partitions are analysed one by one, never a partitioned table
+ * as a whole, which would block writers that attach a day; mail is accepted in the meantime; one of several
+ * nodes does it. Failures are logged and left to autovacuum.
  */
 import pg from 'pg';
 import type { Logger } from '../../runtime/logger.ts';
@@ -13,20 +14,29 @@ import { LOCK_SPACE } from './migrate.ts';
 const STATISTICS_LOCK = 3;
 /** About 10,000 rows of 200 octets. */
 export const LARGE_OCTETS = 2 * 1024 * 1024;
-/** Known by what the planner has, not by when it was made: a server that crashed forgets the times. */
+/**
+ * Recognised by the missing statistics, not by the time of the last analysis: a server that crashed forgets
+ * the times.
+ */
 const UNKNOWN = `SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
     AND pg_relation_size(oid) > $1 AND relname <> ALL (ARRAY(SELECT tablename FROM pg_stats WHERE schemaname = current_schema()))
   ORDER BY pg_relation_size(oid) DESC`;
-/** What waits is counted from its index alone, for which the server must know which pages have settled. */
+/**
+ * Waiting rows are counted from their index alone; for this, the server must know which pages are
+ * all-visible.
+ */
 const COUNTED_BY_INDEX = 'recipient';
 
-/** Looks at the tables over `octets` of which nothing is known. Returns how many there were. Rejects as the database does. */
+/**
+ * Analyses the tables over `octets` without statistics. Returns how many there were. Rejects as the database
+ * does.
+ */
 export async function analyse(client: pg.Client, octets: number, report: Report = () => {}): Promise<number> {
   const { rows } = await client.query<{ name: string }>(UNKNOWN, [octets]);
   for (const [done, { name }] of rows.entries()) {
     report({ done, total: rows.length, unit: 'tables analysed' });
     const table = client.escapeIdentifier(name);
-    // One that is locked is being looked at by autovacuum, or dropped.
+    // A locked table is being analysed by autovacuum or is being dropped.
     await client.query(
       name === COUNTED_BY_INDEX ? `VACUUM (ANALYZE, SKIP_LOCKED) ${table}` : `ANALYZE (SKIP_LOCKED) ${table}`,
     );
@@ -34,7 +44,7 @@ export async function analyse(client: pg.Client, octets: number, report: Report 
   return rows.length;
 }
 
-/** Begins to look at the large ones and returns at once; disposing gives up. `done` never rejects. */
+/** Starts to analyse the large tables and returns at once; disposing ends it. `done` never rejects. */
 export function analyseLarge({
   url,
   logger,

@@ -1,7 +1,8 @@
 /**
- * A connection that comes back: lost, it is made anew with growing pauses for ever, until it is closed.
- * Invariants: whoever takes it gets one that was ready a moment ago; every pending query of a lost one has rejected.
- * Fails: `take` with a retryable StoreError where there is none in time.
+ * A connection that reconnects by itself: if it is lost, it is made again, with growing pauses, until it is
+ * closed. Invariants: a caller gets a connection that was ready a moment ago; every pending query of a lost
+ * connection has rejected. Fails: `take` rejects with a retryable StoreError if there is no connection in
+ * time.
  */
 import pg from 'pg';
 import type { Clock } from '../../runtime/clock.ts';
@@ -19,7 +20,7 @@ const LONGEST_PAUSE = 1000;
 
 export function createSteadyConnection(options: {
   readonly config: pg.ClientConfig;
-  /** Runs on each new connection before anyone gets it. */
+  /** Runs on each new connection before a caller gets it. */
   readonly prepare: (client: pg.Client) => Promise<unknown>;
   readonly clock: Clock;
   readonly random: Random;

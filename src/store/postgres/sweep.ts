@@ -1,7 +1,8 @@
 /**
- * Retention on PostgreSQL: rows that refer to a day that is over go in small steps, then the day's partitions whole.
- * Invariants: nothing goes before its time (it may stay up to a day longer); a message of which a recipient still waits
- * moves to a later day, octets and attempts with it. Safe when several nodes do it, though one is enough.
+ * Retention on PostgreSQL: rows that refer to an expired day are removed in small steps, then the day's
+ * partitions are dropped. Invariants: nothing is removed before its time (it may stay up to a day longer); a
+ * message with a waiting recipient moves to a later day, with its octets and attempts. Several nodes may do
+ * it safely, though one is enough.
  */
 import type pg from 'pg';
 import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
@@ -24,7 +25,7 @@ import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } f
 
 const ROWS = 500;
 const PROJECTS = 50;
-/** A message takes its recipients with it in the same statement. */
+/** Removing a message removes its recipients in the same statement. */
 const MOST_RECIPIENTS = 2000;
 
 interface Over {
@@ -35,26 +36,29 @@ interface Over {
   readonly waits: boolean;
   readonly recipients: number;
 }
-/** Of the message m. Not by next_attempt_at, whose index leads through all that waits. */
+/** Recipients of the message m. Does not use next_attempt_at, whose index walks through all waiting rows. */
 const WAITING =
   "r.project_id = m.project_id AND r.message_id = m.id AND r.state IN ('queued', 'deferred', 'held')";
 const OVER = `SELECT m.project_id, m.id, m.body_of, m.drop_day,
     coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) AS waits,
     (SELECT count(*) FROM recipient r WHERE r.project_id = m.project_id AND r.message_id = m.id)::int AS recipients
   FROM message m WHERE m.drop_day <= $1 ORDER BY m.drop_day LIMIT ${ROWS}`;
-/** With how many recipients: they go with it, at the end of the statement. */
+/** The number of recipients, which are removed with it at the end of the statement. */
 const REMOVE = `WITH gone AS (DELETE FROM message m USING unnest($1::text[], $2::text[]) AS k (project_id, id)
   WHERE m.project_id = k.project_id AND m.id = k.id
     AND NOT coalesce((SELECT true FROM recipient r WHERE ${WAITING} LIMIT 1), false) RETURNING m.project_id, m.id)
   SELECT (SELECT count(*) FROM gone) AS messages,
     (SELECT count(*) FROM gone g JOIN recipient r ON r.project_id = g.project_id AND r.message_id = g.id) AS recipients`;
-/** Rows that are looked at to say how much is over. */
+/** The most rows that are read to count expired messages. */
 const MOST_COUNTED = 5000;
 const OVERDUE = `SELECT min(keep_until) AS since, count(*) AS messages FROM (
   SELECT keep_until FROM message WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${MOST_COUNTED}) m`;
 const DELIVERIES = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM subscriber_delivery WHERE drop_day <= $1 ORDER BY drop_day LIMIT ${ROWS}))`;
-/** Of subscribers that are gone; what another node wrote for one meanwhile goes by its day. */
+/**
+ * Deliveries of removed subscribers. A delivery that another node wrote in the meantime is removed with its
+ * day.
+ */
 const LEFT_BY = `DELETE FROM subscriber_delivery WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM subscriber_delivery WHERE (subscriber_id, project_id) >= ($2, $1) AND (subscriber_id, project_id) <= ($2, $1)
     ORDER BY subscriber_id, project_id, id LIMIT ${ROWS}))`;
@@ -72,18 +76,18 @@ const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
 const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM usage WHERE project_id = $1 AND width = $2 AND start < $3 LIMIT ${ROWS}))`;
 
-/** Traffic that is no longer shown; of minutes and hours only what was rolled up. */
+/** Traffic that is no longer shown; of minutes and hours, only what was rolled up. */
 const TRAFFIC = `DELETE FROM traffic WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM traffic WHERE project_id = $1 AND width = $2 AND start < $3
     AND start < $4::int8 + coalesce((SELECT rolled_to FROM traffic_rolled WHERE project_id = $1), 0) LIMIT ${ROWS}))`;
-/** Some of a project's rows that a condition on $2 names. */
+/** Some rows of a project that match a condition on $2. */
 const someOf = (table: string, condition: string) => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM ${table} WHERE project_id = $1 AND ${condition} < $2 LIMIT ${ROWS}))`;
 const ALERTS = someOf('limit_alert', 'due = 0 AND at');
 const REQUESTS = someOf('limit_request', 'decided_at');
 const DNS_PLANS = someOf('dns_plan', 'created_at');
 const DNS_CHANGES = someOf('dns_change', 'created_at');
-/** What is kept for a while; $1 and on: the moments before which it is over. */
+/** Short-lived records; $1 and following: the moments before which they are expired. */
 const SHORT_LIVED = [
   ...AGED.map(({ table, column, keptMs }) => ({
     sql: `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
@@ -99,7 +103,7 @@ const SHORT_LIVED = [
   })),
 ];
 
-/** The first of them, as many as have rows enough with their recipients; at least one. */
+/** The first messages that, with their recipients, have enough rows; at least one. */
 function some(found: readonly Over[]): readonly Over[] {
   let taken = 0;
   for (let sum = 0; taken < found.length && sum < MOST_RECIPIENTS; taken += 1)
@@ -109,10 +113,10 @@ function some(found: readonly Over[]): readonly Over[] {
 
 export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retention {
   const walked = { to: '' as string | null };
-  /** The round that met partitions which somebody holds. */
+  /** The round that met blocked partitions. */
   const held = { at: Number.NaN };
 
-  /** The message, and all that show the same octets, stay until `until`. */
+  /** The message, and all that share its octets, are kept until `until`. */
   async function keep(query: Asking, over: Over, until: number): Promise<void> {
     const day = dropDayOf(until);
     const family = [over.project_id, over.body_of ?? over.id];
@@ -158,7 +162,7 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       );
     });
   }
-  /** What subscribers that are gone have left: their deliveries, then their names. */
+  /** Removes what removed subscribers have left: their deliveries, then their names. */
   function leftOver(): Promise<{ more: boolean; deliveries: number }> {
     return withClient(pool, async (query) => {
       const { rows } = await query<{ project: string; id: string }>(
@@ -172,7 +176,7 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       return { more: true, deliveries: rowCount ?? 0 };
     });
   }
-  /** Removes some of what was kept for a while. */
+  /** Removes some of the short-lived records. */
   function shortLived(now: number): Promise<number> {
     return withClient(pool, async (query) => {
       let records = 0;
@@ -183,7 +187,10 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       return records;
     });
   }
-  /** Removes some rows of a project that was closed long enough ago: table by table, and the project's own row last. */
+  /**
+   * Removes some rows of a project that was closed long enough ago: table by table, the project's own row
+   * last.
+   */
   function closed(now: number): Promise<{ more: boolean; projects: number }> {
     return withClient(pool, async (query) => {
       const { rows } = await query<{ id: string }>(
@@ -202,7 +209,7 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       return { more: true, projects: rowCount ?? 0 };
     });
   }
-  /** Tasks and usage of the next projects; one that has more than fits is looked at again. */
+  /** Removes tasks and usage of the next projects; a project with more rows than fit is visited again. */
   function walk(now: number): Promise<{ tasks: number; usage: number }> {
     return withClient(pool, async (query) => {
       const { rows } = await query<{ id: string; days: number }>(
@@ -248,7 +255,7 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
     if (now !== held.at) {
       const { partitions: dropped, heldBy, ...rows } = await dropPartitions(pool, today + 1);
       if (dropped.length > 0) partitions.forget();
-      // the rest of this round goes on without what is held
+      // the rest of this round continues without the blocked partitions
       if (heldBy !== null) held.at = now;
       if (dropped.length > 0 || heldBy !== null) return { ...swept(true, rows), heldBy };
     }

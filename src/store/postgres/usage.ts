@@ -1,7 +1,8 @@
 /**
- * Reservations that hold for all members: the windows are read and the places taken in one transaction under the
- * project's lock. What is asked together by this member is decided together, in order, so that a busy project costs one
- * round of the database for many recipients. Rejects where the database does; then nothing was taken.
+ * Reservations for all members: one transaction under the project's lock reads the windows and takes the
+ * places. Requests that this member makes at the same time are decided together, in order, so a busy project
+ * needs one round trip to the database for many recipients. Rejects if the database does; then nothing was
+ * taken.
  */
 
 import type pg from 'pg';
@@ -80,7 +81,7 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
       project,
     ]);
     const earliest = Math.min(...batch.map(({ request }) => request.second));
-    // `told`: of which windows it was told that they come near their limit
+    // `told`: the windows for which the project was told that they approach their limit
     const { rows } = await client.query<{
       domain_id: string;
       width: number;
@@ -167,7 +168,7 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
         }
       return { kind: 'ok', noted };
     });
-    // alerts before usage, as in the writers' batches, so that nobody waits for each other
+    // alerts before usage, as in the writers' batches, to avoid deadlocks
     for (const mark of marks.values()) await note(client, project, mark);
     for (const [key, count] of [...taken].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const [owner, width, start] = JSON.parse(key) as [string, number, number];
@@ -188,12 +189,12 @@ async function decide(pool: pg.Pool, project: string, batch: readonly Waiting[])
   }
 }
 
-/** A window has come near its limit, or (`at` null) is well below it again. */
+/** A window approaches its limit, or (`at` null) is well below it again. */
 type Mark = { readonly owner: string; readonly window: Span; readonly limit: number } & (
   | ({ readonly at: number } & WindowState)
   | { readonly at: null }
 );
-/** In the transaction that takes the places: what is told is as durable as what it tells of. */
+/** In the transaction that takes the places: the alert is as durable as the usage that it tells of. */
 async function note(client: pg.PoolClient, project: string, mark: Mark): Promise<void> {
   const key = [project, mark.owner, mark.window];
   if (mark.at === null)

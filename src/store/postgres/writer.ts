@@ -1,7 +1,8 @@
 /**
- * The writer: one connection, one batch at a time, tried again until its time is over. Invariants: every batch is answered
- * by its deadline; a batch whose COMMIT was sent is never written a second time before it is known that the first time
- * did not count. Fails: a retryable StoreError, whatever happened to the database; a final one only when fenced.
+ * The writer: one connection, one batch at a time, tried again until its time is over. Invariants: every
+ * batch is answered by its deadline; a batch whose COMMIT was sent is written a second time only if it is
+ * known that the first was not committed. Fails with a retryable StoreError, whatever happened to the
+ * database; with a final one only if fenced.
  */
 import type pg from 'pg';
 import type { Clock } from '../../runtime/clock.ts';
@@ -15,11 +16,14 @@ import type { Partitions } from './partitions.ts';
 import type { Recorded } from './plan.ts';
 import type { SteadyConnection } from './steady.ts';
 
-/** ms in which a transaction is answered; one that waited behind others as long may take LEAST_MS more. */
+/** ms in which a transaction is answered; one that waited as long behind others may take LEAST_MS more. */
 export const ANSWER_MS = 4200;
-/** Of the time that is left, what the batch itself may take; the rest is for learning what became of it. */
+/**
+ * The part of the remaining time that the batch itself may take; the rest is for learning what happened to
+ * it.
+ */
 const OWN_SHARE = 0.7;
-/** With less time than this an item is not begun. */
+/** An item with less time than this is not begun. */
 const LEAST_MS = 250;
 const AGAIN_MS = 20;
 const ASK_AGAIN_MS = 100;
@@ -27,7 +31,7 @@ const ASK_AGAIN_MS = 100;
 export interface WriterDeps {
   readonly connection: SteadyConnection;
   readonly committer: Committer;
-  /** Names the marks of the committer's batches. */
+  /** Identifies the marks of the committer's batches. */
   readonly writer: string;
   readonly partitions: Partitions;
   readonly clock: Clock;
@@ -46,14 +50,14 @@ export function createWriter(
   const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
   const left = (until: number) => until - clock.monotonic();
 
-  /** What became of a batch; null where that cannot be learnt in time. */
+  /** What happened to a batch; null if that cannot be learnt in time. */
   async function fateOf(number: number, until: number): Promise<Fate | null> {
     while (left(until) > 0 && !signal.aborted) {
       try {
         const client = await connection.take(Math.min(left(until), 5000));
         const limit = clock.after(Math.min(Math.max(left(until), 1), 2000), () => destroy(client));
         try {
-          // Undone again: a row that is only looked at needs no commit, which might have to wait for a standby.
+          // Rolled back: a row that is only read needs no commit, which might have to wait for a standby.
           void client.query('BEGIN').catch(() => {});
           const asked = client.query<{ number: number }>(LAST_BATCH, [deps.writer]);
           void client.query('ROLLBACK').catch(() => {});
@@ -69,7 +73,7 @@ export function createWriter(
     }
     return null;
   }
-  /** Goes on asking after the caller has been answered. */
+  /** Continues to ask after the caller has been answered. */
   async function learnLater(number: number): Promise<void> {
     logger.warn({ number }, 'what became of a batch is not known yet');
     const fate = await fateOf(number, Number.POSITIVE_INFINITY);
@@ -78,7 +82,7 @@ export function createWriter(
     if (fate === 'committed') deps.onUncertain();
   }
 
-  /** One try within `until`. */
+  /** One attempt within `until`. */
   async function attempt(client: pg.Client, batch: readonly Recorded[], until: number) {
     const limit = clock.after(Math.max(left(until), 1), () => destroy(client));
     try {
@@ -134,7 +138,7 @@ export function createWriter(
     const now = clock.monotonic();
     const timely = batch.filter(({ deadline }) => deadline - now >= LEAST_MS);
     if (timely.length === 0) throw late();
-    // Those that are late are answered with the others: not much later.
+    // Late items are answered with the others, only a little later.
     const longest = timely.length < batch.length ? now + LEAST_MS : Number.POSITIVE_INFINITY;
     const deadline = Math.min(longest, ...timely.map((item) => item.deadline));
     try {

@@ -50,10 +50,10 @@ export function toEvent(r: EventCells): EventRow {
     summary: r.summary,
   };
 }
-/** Of what is kept of an event; other engines count the same in SQL. */
+/** The stored size of an event; engines count the same in SQL. */
 export const octetsOf = ({ content, summary }: EventCells): number =>
   Buffer.byteLength(content ?? '') + Buffer.byteLength(summary ?? '');
-/** Of rows that end where they may; `hasMore`: others follow them. */
+/** Makes a page of rows that may end anywhere; `hasMore`: more rows follow. */
 export function toEventPage<R extends EventCells>(
   rows: readonly R[],
   hasMore: boolean,
@@ -85,21 +85,21 @@ export function projectShares(perProject: (project: ProjectId) => number) {
   };
 }
 /**
- * Where to read on behind an event that is gone, of which its id still tells the time: every event of the project whose
- * id is below this one was committed before it. Behind the last of them nothing is skipped; what is younger, but was
- * committed before, comes again.
+ * Where to continue after an event that is gone, by the time in its id: every event of the project with an id
+ * below this one was committed before it. After the last of them nothing is skipped; a younger event that was
+ * committed before it comes again.
  */
 export const surelyBefore = (gone: EventId): string => idsFrom(madeAt(gone) - DISORDER_MS);
-/** Subscribers one claim looks at. */
+/** The most subscribers that one claim reads. */
 export const LOOKED_AT = 1_000;
-/** A round as one or two walks upwards: from behind `from` to `to`, null to the end. */
+/** A round as one or two upward walks: from after `from` to `to`; null means to the end. */
 export function walksOf({ after, until }: Round): { readonly from: string; readonly to: string | null }[] {
   const [from, to] = [after ?? '', until ?? ''];
   if (from < to) return [{ from, to }];
   const toTheEnd = { from, to: null };
   return to === '' ? [toTheEnd] : [toTheEnd, { from: '', to }];
 }
-/** What of the round is left behind `at`. */
+/** The part of the round after `at`. */
 export function restOf({ until }: Round, at: string): Round | null {
   return at === until ? null : { after: at as SubscriberId, until };
 }

@@ -1,4 +1,4 @@
-/** Rows of projects, members and roles as what the rooms know. */
+/** Converts rows of projects, members and roles to the types of src/iam. */
 import type { Member } from '../../iam/people-types.ts';
 import type { Project, Role } from '../../iam/types.ts';
 import { fromJson, toBuffer } from '../command.ts';

@@ -1,6 +1,6 @@
 /**
- * The spool's rows as both engines read them: cells to values, and the cursor of the waiting ones. Fails: SyntaxError or
- * TypeError where a cell cannot be read; the engines put such rows on the corrupt shelf.
+ * Converts the spool's rows for both engines: cells to values, and the cursor of waiting rows. Fails with
+ * SyntaxError or TypeError if a cell cannot be read; the engines put such rows on the corrupt shelf.
  */
 import type {
   AttemptRow,
@@ -15,7 +15,7 @@ import type {
 } from '../../spool/types.ts';
 import { fromJson, type SqlValue } from '../command.ts';
 
-/** Octets of body in one row. */
+/** Octets of a body in one row. */
 export const BODY_PART = 256 * 1024;
 
 export interface MessageCells {
@@ -72,7 +72,7 @@ export function toSummary(r: Omit<MessageCells, 'body_of'>): Summary {
     size: r.size,
   };
 }
-/** What of a message is given to be shown; other engines count the same in SQL. */
+/** The size of what is returned of a message to be shown; engines count the same in SQL. */
 export const shownOctets = ({ head, prefix, reading }: ShownMessage): number =>
   head.length + prefix.length + (reading?.length ?? 0);
 export function toRecipient(r: RecipientCells): RecipientRow {
@@ -122,7 +122,7 @@ export function writeCursor(key: WaitingKey): string {
   const cells = [key.project_id, key.lane, key.next_attempt_at, key.state, key.id];
   return Buffer.from(JSON.stringify(cells)).toString('base64url');
 }
-/** What is no cursor of ours begins at the start. */
+/** A text that is not one of our cursors starts from the beginning. */
 export function readCursor(cursor: string | null): SqlValue[] | null {
   if (cursor === null) return null;
   try {

@@ -1,6 +1,7 @@
 /**
- * Control-plane tables as types for Kysely, which here only compiles queries: each engine runs them itself.
- * Booleans are 0 and 1, times are ms, JSON is text. Global directories are the unique indexes `directory_*`.
+ * Control-plane tables as types for Kysely, which only compiles queries here: each engine runs them itself.
+ * Booleans are 0 and 1, times are ms, JSON is text. The global directories are the unique indexes
+ * `directory_*`.
  */
 export interface ProjectTable {
   id: string;
@@ -68,10 +69,10 @@ export interface DkimKeyTable {
   public_record: string;
   sealed_private_key: Uint8Array;
   active: number;
-  /** `active` says the same to programs that do not know states. */
+  /** `active` says the same for older programs that do not know states. */
   state: 'pending' | 'active' | 'retiring' | 'retired';
   seen_since: number | null;
-  /** NULL where such a program inserted it. */
+  /** NULL if such a program inserted it. */
   changed_at: number | null;
   created_at: number;
 }
@@ -128,7 +129,7 @@ export interface TrafficTable {
   width: number;
   start: number;
   domain_id: string;
-  /** Of minutes: whose addition it is, so that nodes do not wait for each other. */
+  /** For minutes: whose addition it is, so that nodes do not wait for each other. */
   part: number;
   accepted: number;
   delivered: number;

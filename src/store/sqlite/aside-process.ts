@@ -1,4 +1,7 @@
-/** The process of aside.ts: `check FILE NAME`, `look FILE`, `copy FROM TO` or `migrate DIRECTORY`; a line of JSON for each thing it tells, the last its end. */
+/**
+ * The process of aside.ts: `check FILE NAME`, `look FILE`, `copy FROM TO` or `migrate DIRECTORY`. It writes
+ * one line of JSON for each report; the last line is the result.
+ */
 import { writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { BackupError, StoreTooNew } from '../store.ts';

@@ -1,7 +1,8 @@
 /**
- * SQLite's calls that take minutes on a large store, run by a process of their own: a thread could not be ended in the
- * middle of one, and would hold up the signal that asks for it. Ending the process is as a kill: SQLite rolls back.
- * Rejects with the signal's reason, with StoreTooNew, or with BackupError, which says what SQLite said.
+ * SQLite calls that take minutes on a large store run in a separate process. A thread could not be ended in
+ * the middle of one, and would delay the signal that asks for it. Ending the process is like a kill: SQLite
+ * rolls back. Rejects with the signal's reason, with StoreTooNew, or with BackupError, which has SQLite's
+ * message.
  */
 
 import { spawn } from 'node:child_process';
@@ -12,7 +13,7 @@ import { moduleBeside } from '../../runtime/module-beside.ts';
 import type { Progress, Watch } from '../../runtime/report.ts';
 import { BackupError, StoreTooNew } from '../store.ts';
 
-/** What it tells, line by line. */
+/** What the process reports, line by line. */
 export type Told =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'done'; readonly value: number }
@@ -21,19 +22,19 @@ export type Told =
 
 const PROCESS = fileURLToPath(moduleBeside(import.meta.url, './aside-process'));
 
-/** Looks through a file for damage, which BackupError tells; `what` names it. */
+/** Checks a file for damage, which BackupError reports; `what` names the file in the error. */
 export async function checkAside(file: string, what: string, watch: Watch): Promise<void> {
   await aside(['check', file, what], { done: 0, total: null, unit: 'looking for damage' }, watch);
 }
-/** Looks through a store, in use or not, as far as its structure goes; it is only read. */
+/** Checks the structure of a store for damage, whether it is in use or not; the store is only read. */
 export async function lookAside(file: string, watch: Watch): Promise<void> {
   await aside(['look', file], { done: 0, total: null, unit: 'looking for damage' }, watch);
 }
-/** Copies a store, in use or not, into a file that is there and empty. */
+/** Copies a store, whether it is in use or not, into an existing empty file. */
 export async function copyAside(from: string, to: string, watch: Watch): Promise<void> {
   await aside(['copy', from, to], { done: 0, total: null, unit: 'copying' }, watch);
 }
-/** Brings the store in the directory to our schema; its version. */
+/** Migrates the store in the directory to our schema; returns its version. */
 export async function migrateAside(directory: string, watch: Watch): Promise<number> {
   return await aside(['migrate', directory], null, watch);
 }
@@ -45,7 +46,7 @@ async function aside(
 ): Promise<number> {
   signal.throwIfAborted();
   if (first !== null) report(first);
-  // In a process group of its own: what is typed at the terminal is for the command, which decides.
+  // In its own process group: keys typed at the terminal go to the command, which decides.
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROCESS, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -1,10 +1,11 @@
 /**
- * A backup: the embedded store as of one moment in one SQLite file, with a table that says what it is. Who serves the
- * store makes the copy; where nobody does, or it cannot, this process copies (VACUUM INTO reads one snapshot and stops
- * no writer, but the log of a store in use grows meanwhile). Invariants: the file appears under its name only whole,
- * checked and synced; it is the owner's alone; the secret key is in it only where it was given.
- * Fails with BackupError, and leaves nothing behind; a process that is killed leaves `<file>.partial-<pid>`, which the next
- * backup into that file takes away.
+ * A backup: the embedded store as of one moment in one SQLite file, with a table that describes it. The
+ * process that serves the store makes the copy. If no process serves it, or that process cannot, this process
+ * copies (VACUUM INTO reads one snapshot and blocks no writer, but the log of a store in use grows in the
+ * meantime). Invariants: the file gets its name only when it is complete, checked and synced; only its owner
+ * can read it; it contains the secret key only if the key was given. Fails with BackupError and leaves
+ * nothing behind. A process that is killed leaves `<file>.partial-<pid>`, which the next backup into that
+ * file removes.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,7 +19,7 @@ import { DAMAGED, sqliteWords } from './words.ts';
 
 /** "HIKB" in the header of every backup (https://www.sqlite.org/fileformat.html, 1.3.15); a store in use has 0. */
 export const APPLICATION_ID = 0x48494b42;
-/** The form of the table `backup`. */
+/** The version of the table `backup`. */
 const FORMAT = 1;
 const MAGIC = 'SQLite format 3\0';
 /** ms to wait for another process's transaction */
@@ -27,15 +28,18 @@ const BUSY_TIMEOUT = 5000;
 export interface BackupOptions {
   /** of the store */
   readonly directory: string;
-  /** Replaced where it is a backup itself; refused where it is anything else. */
+  /** Replaced if it is a backup; otherwise an existing file is refused. */
   readonly file: string;
-  /** Goes into the file where it is given. */
+  /** Written into the file if it is given. */
   readonly secretKey: Buffer | null;
-  /** Names the key without giving it away; null where there is none. */
+  /** Identifies the key without revealing it; null if there is no key. */
   readonly keyId: string | null;
   /** wall time, ms */
   readonly takenAt: number;
-  /** Whoever serves the store copies it into this file, which is there and empty; false: nobody can. */
+  /**
+   * Asks the process that serves the store to copy it into this file, which exists and is empty; false if no
+   * process can.
+   */
   readonly copyServed: (partial: string) => Promise<boolean>;
   readonly watch?: Watch;
 }
@@ -59,7 +63,7 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
   let partial: string | null = null;
   try {
     partial = partialOf(file);
-    // Both ways of copying take an empty file: this is how the copy never has another mode.
+    // Both ways of copying need an empty file, so the copy never has another mode.
     closeSync(openSync(partial, 'wx', 0o600));
     if (!(await copyServed(partial))) await copyAside(source, partial, watch);
     await checkAside(partial, source, watch).catch((error: unknown) => {
@@ -67,9 +71,9 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
     });
     const copy = new DatabaseSync(partial);
     try {
-      // A copy of all pages says that it has a log of its own, as the store has.
+      // A copy of all pages says that it has its own log, as the store does.
       copy.exec('PRAGMA journal_mode = DELETE');
-      // Only now it says that it is a backup: what a kill leaves before does not.
+      // Only now does the file say that it is a backup: a file left by a kill does not.
       copy.exec(
         `CREATE TABLE backup (format INTEGER NOT NULL, taken_at INTEGER NOT NULL, key_id TEXT, secret_key BLOB) STRICT; PRAGMA application_id = ${APPLICATION_ID}`,
       );
@@ -90,7 +94,7 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
   }
 }
 
-/** One call of SQLite, which takes minutes: see aside.ts. */
+/** One SQLite call that takes minutes: see aside.ts. */
 export function copyUnserved(source: string, partial: string): void {
   const store = new DatabaseSync(source, { timeout: BUSY_TIMEOUT });
   try {
@@ -100,7 +104,7 @@ export function copyUnserved(source: string, partial: string): void {
   }
 }
 
-/** Whether the file's header says that it is a backup; false where it cannot be told. */
+/** Whether the file's header says that it is a backup; false if that cannot be read. */
 export function isBackup(file: string): boolean {
   const header = Buffer.alloc(100);
   let descriptor: number | null = null;
@@ -115,7 +119,7 @@ export function isBackup(file: string): boolean {
   return header.toString('latin1', 0, 16) === MAGIC && header.readInt32BE(68) === APPLICATION_ID;
 }
 
-/** What a backup says of itself. Throws BackupError, StoreTooNew. */
+/** What a backup says about itself. Throws BackupError, StoreTooNew. */
 export function readFacts(file: string): BackupFacts {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
@@ -145,13 +149,13 @@ export function readFacts(file: string): BackupFacts {
   }
 }
 
-/** Those of the tables that are there: rows that a migration has not moved yet are in another one. */
+/** Those of the tables that exist: rows that a migration has not moved yet are in another table. */
 function tablesOf(db: DatabaseSync, names: readonly string[]): string[] {
   const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   return names.filter((name) => has.get(name) !== undefined);
 }
 
-/** Throws BackupError, with SQLite's first complaints. One call of it, which takes minutes: see aside.ts. */
+/** Throws BackupError with SQLite's first complaints. One SQLite call that takes minutes: see aside.ts. */
 export function checkIntegrity(db: DatabaseSync, what: string): void {
   let complaints: string[];
   try {
@@ -164,7 +168,7 @@ export function checkIntegrity(db: DatabaseSync, what: string): void {
   if (complaints.length > 0) throw new BackupError(`${what} is damaged: ${complaints.join('; ')}`);
 }
 
-/** A file's octets, or a directory's names, are on the disk when this returns. */
+/** When this returns, a file's octets, or a directory's names, are on the disk. */
 export function syncPath(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
@@ -174,7 +178,7 @@ export function syncPath(path: string): void {
   }
 }
 
-/** What the system or SQLite said, as a failure of this backup; a break stays one. */
+/** An error of the system or of SQLite as a failure of this backup; an interruption stays one. */
 export function backupError(error: unknown): Error {
   if (error instanceof Error && ['AbortError', 'BrokenOff'].includes(error.name)) return error;
   if (error instanceof BackupError || error instanceof StoreTooNew) return error;

@@ -1,6 +1,6 @@
 /**
- * Copies the write-ahead log into the store's file, on a connection of its own, while the writer goes on. It copies when
- * it is told to, answers how far it came, and ends when it is told to.
+ * Copies the write-ahead log into the store's file, on its own connection, while the writer continues. It
+ * copies on request, answers how far it came, and ends on request.
  */
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
@@ -15,24 +15,26 @@ export interface CheckpointData {
 }
 export type Checkpointed = LogState | WireError;
 
-/** The least of a processor's share is 10 % of what another thread has. */
+/** A thread with this priority gets at least 10 % of what another thread gets. */
 const NICE = 10;
 
 const port = parentPort!;
 const { directory } = workerData as CheckpointData;
 const db = new DatabaseSync(join(directory, 'hikyaku.sqlite'));
-// What is copied is on the disk before the log is begun anew.
+// The copy is on the disk before the log starts again from its beginning.
 db.exec('PRAGMA synchronous = FULL');
 const log = logOf(db);
-// Mail goes first where there are few processors. On Linux this is the thread's own; elsewhere it would be the process's.
+// Mail goes first if there are few processors. On Linux this priority is the thread's; elsewhere it would be
+// the process's.
 if (process.platform === 'linux') setPriority(NICE);
 
-/** Passes over the log: each copies what came during the one before. */
+/** Passes over the log: each copies what was written during the one before. */
 const MOST_PASSES = 4;
 
 /**
- * Until nothing comes meanwhile, since only then does SQLite sync the store's file: what this thread leaves unsynced, the
- * writer's next copy would sync, and every commit would wait for it (https://www.sqlite.org/wal.html#ckpt).
+ * Until nothing new is written in a pass, because only then does SQLite sync the store's file. The writer's
+ * next copy would sync what this thread leaves unsynced, and every commit would wait for it
+ * (https://www.sqlite.org/wal.html#ckpt).
  */
 function copied(): Checkpointed {
   try {

@@ -1,4 +1,4 @@
-/** The thread that copies the write-ahead log, as the writer sees it. One copy at a time. */
+/** The writer's interface to the thread that copies the write-ahead log. One copy at a time. */
 
 import { Worker } from 'node:worker_threads';
 import { moduleBeside } from '../../runtime/module-beside.ts';
@@ -8,12 +8,12 @@ import type { LogState } from './log-state.ts';
 import { decodeError } from './wire.ts';
 
 export interface Checkpointer {
-  /** Copies what no reader stands in the way of. Rejects with StoreError. */
+  /** Copies what no reader blocks. Rejects with StoreError. */
   copy(): Promise<LogState>;
-  /** After a copy was answered. */
+  /** Call it after a copy was answered. */
   end(): Promise<void>;
 }
-/** The thread is begun when it is first needed. */
+/** The thread starts when it is first needed. */
 export function startCheckpointer(directory: string): Checkpointer {
   let worker: Worker | null = null;
   let settle: (found: Checkpointed | Error) => void = () => {};

@@ -1,9 +1,9 @@
 /**
- * One batch of recorded transactions as one SQLite commit. Savepoints cost an eighth of a batch's time and hardly ever
- * matter, so a batch is written without them first; where one of its transactions fails (a violated constraint, a
- * stale move) the batch is undone and written again with a savepoint each, so that it undoes only its own.
- * Counters of the same row are added up and written once, for the transactions that succeeded. Fails as a whole with
- * StoreError.
+ * Commits one batch of recorded transactions as one SQLite commit. Savepoints cost an eighth of a batch's
+ * time and rarely matter, so a batch is first written without them. If one of its transactions fails (a
+ * violated constraint, a stale move), the batch is undone and written again with a savepoint for each, so
+ * only the failed transactions are undone. Counters of the same row are summed and written once, for the
+ * transactions that succeeded. Fails as a whole with StoreError.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
@@ -23,7 +23,7 @@ export function commitBatch(
   batch: readonly Recorded[],
 ): readonly ItemOutcome[] {
   const exec = (sql: string) => void statements.get(sql).run();
-  /** By the statement, and by what says which row. */
+  /** By the statement, and by the values that select the row. */
   const tallies = new Map<string, Map<string, SqlValue[]>>();
   function apply(recorded: Recorded): ItemOutcome {
     for (const command of recorded.commands) {

@@ -1,22 +1,24 @@
 /**
- * A copy of a file, the owner's alone and on the disk when this resolves: in no time where the file system shares the
- * octets of both, else piece by piece. Rejects with the signal's reason; what is there by then is the caller's to remove.
+ * Copies a file. Only the owner can read the copy, and it is on the disk when this resolves. If the file
+ * system can share the octets of both files, it takes no time; otherwise it copies piece by piece. Rejects
+ * with the signal's reason; the caller then removes what exists.
  */
 import { constants } from 'node:fs';
 import { chmod, copyFile as clone, open, rm } from 'node:fs/promises';
 import type { Watch } from '../../runtime/report.ts';
 
 const PIECE = 4 * 1024 * 1024;
-/** Octets after which what was written is synced: the end does not wait for all of it. */
+/** After this many octets the written part is synced, so the end does not wait for all of it. */
 const SYNC_AFTER = 256 * 1024 * 1024;
 
-/** The copy must not be there yet. */
+/** The copy must not exist yet. */
 export async function copyFile(from: string, to: string, { report, signal }: Watch): Promise<void> {
   try {
     await clone(from, to, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
     await chmod(to, 0o600);
   } catch {
-    // no file system that can, or not one and the same: what is wrong with either file is told now
+    // the file system cannot share octets, or the files are on different ones; an error in either file
+    // appears now
     await rm(to, { force: true });
     await copyPieces(from, to, { report, signal });
   }

@@ -1,35 +1,35 @@
 /**
- * A copy of the store made by its own writer (https://www.sqlite.org/backup.html): some pages at a time between batches,
- * so that no snapshot is held and the write-ahead log does not grow. What is written meanwhile through this connection
- * goes into the copy; at the end it is the store as of then. Where another process writes, SQLite begins anew.
- * Invariants: a batch waits for one step at most; the copy is never much ahead of its disk, since the last step syncs
- * what is left. Rejects with what SQLite or the system said, or with BackupError.
+ * A copy of the store by its own writer (https://www.sqlite.org/backup.html): some pages at a time between
+ * batches, so no snapshot is held and the write-ahead log does not grow. What this connection writes in the
+ * meantime goes into the copy; the copy is the store as of its end. If another process writes, SQLite starts
+ * the copy again. Invariants: a batch waits for one step at most; the copy is never far ahead of its disk,
+ * because the last step syncs the rest. Rejects with the error of SQLite or the system, or with BackupError.
  */
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { backup, type DatabaseSync } from 'node:sqlite';
 import { BackupError } from '../store.ts';
 
-/** Pages of one step: under a millisecond where the disk is quick. */
+/** Pages of one step: less than a millisecond on a fast disk. */
 const STEP = 64;
 /** ms of rest between two steps: they leave the processor and the disk to the mail. */
 const REST_MS = 2;
-/** ms, while the disk has not caught up */
+/** ms of rest while the disk has not caught up */
 const LONG_REST_MS = 20;
-/** Pages written and not known to be on the disk; of the last ones fewer. */
+/** The most pages that are written and not known to be on the disk; fewer near the end. */
 const BEHIND = 2048;
 const LAST_BEHIND = 256;
 const MOST_RESTARTS = 20;
-/** A first step that fell into a transaction of this connection; the next one falls beside it. */
+/** The most first steps that may fall into a transaction of this connection; the next one may not. */
 const MOST_BEGINNINGS = 1000;
 
 export interface CopyOptions {
   readonly db: DatabaseSync;
-  /** It is there and empty. */
+  /** It exists and is empty. */
   readonly file: string;
   readonly isAborted: () => boolean;
   /** Pages. */
   readonly report: (done: number, total: number) => void;
-  /** Blocks the thread for so long at most; returns at once where something waits to be done. */
+  /** Blocks the thread for at most this long; returns at once if something waits to be done. */
   readonly rest: (ms: number) => void;
 }
 export async function copyStore({ db, file, isAborted, report, rest }: CopyOptions): Promise<void> {
@@ -69,13 +69,13 @@ export async function copyStore({ db, file, isAborted, report, rest }: CopyOptio
 }
 
 /**
- * What node:sqlite says of a first step that SQLite put off, since a batch was being written: SQLITE_BUSY is no error of
- * the copy, and only later steps are repeated by node:sqlite itself.
+ * The error of node:sqlite if SQLite put off the first step because a batch was being written: SQLITE_BUSY is
+ * not a failure of the copy, and node:sqlite itself repeats only later steps.
  */
 const isNoError = (error: unknown): boolean =>
   error instanceof Error && (error as { errcode?: unknown }).errcode === 0;
 
-/** Keeps syncing what was written; says how many pages of it may not be on the disk yet. */
+/** Keeps syncing what was written; tells how many pages of it may not be on the disk yet. */
 function createDisk(file: string) {
   const descriptor = openSync(file, 'r+');
   let written = 0;

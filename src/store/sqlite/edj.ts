@@ -1,7 +1,8 @@
 /**
- * Events and subscriber deliveries on SQLite. Invariants: an event fans out, in its own transaction, to the subscribers
- * its topic has then; order within a topic is commit order (`seq`). What a topic or subscriber that is gone has left is
- * gone for readers, though its rows stay until retention has removed them. Unreadable due rows go to the corrupt shelf.
+ * Events and subscriber deliveries on SQLite. Invariants: an event fans out, in its own transaction, to the
+ * subscribers that its topic has at that time; the order within a topic is the commit order (`seq`). Readers
+ * do not see what a removed topic or subscriber has left, although its rows stay until retention removes
+ * them. Unreadable due rows go to the corrupt shelf.
  */
 import type { DueDelivery, EdjTx, EventRow, SubscriberDelivery } from '../../edj/types.ts';
 import type { EventId } from '../../runtime/ids.ts';
@@ -27,7 +28,7 @@ import type { Shelf } from '../shelf.ts';
 import { digits, digitsOrNull, ID, idOf, octetsFrom, toId, withIds } from './ids.ts';
 import type { Statements } from './statements.ts';
 
-/** The next subscriber for which something waits: one look-up in the index, which names the project, too. */
+/** The next subscriber with waiting deliveries: one lookup in the index, which also gives the project. */
 const NEXT_WAITING = `SELECT ${digits('subscriber_id')}, ${digits('project_id')}, next_attempt_at FROM subscriber_delivery INDEXED BY delivery_due_of
   WHERE next_attempt_at IS NOT NULL AND subscriber_id > ? ORDER BY subscriber_delivery.subscriber_id, next_attempt_at LIMIT 1`;
 interface Waiting {
@@ -47,7 +48,10 @@ const EVENT = `seq, ${digits('project_id')}, ${digits('id')}, ${digits('topic_id
   ${digitsOrNull('message_id')}, content, summary`;
 const DELIVERY = `${digits('d.project_id')}, ${digits('d.id')}, ${digits('d.subscriber_id')}, ${digits('e.id', 'event_id')}, d.event, d.state, d.attempts, d.next_attempt_at, d.last_result, d.created_at
   FROM subscriber_delivery d`;
-/** Whoever asks by an id that is gone gets the one before it, of whichever project: all are numbered together. */
+/**
+ * A reader that continues after a removed id gets the event before it, of any project: all events are
+ * numbered together.
+ */
 const BEFORE = 'SELECT seq FROM event INDEXED BY event_id WHERE id < ? ORDER BY id DESC LIMIT 1';
 
 const NO_EVENTS: Page<EventRow> = { items: [], cursors: [], nextCursor: null };
@@ -64,7 +68,10 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
     const [row] = statements.all<object>(sql, project, id);
     return row === undefined ? undefined : eventCells(row);
   }
-  /** Of the last event that was surely committed before one that is gone; 0 where that is gone, too. */
+  /**
+   * The number of the last event that was surely committed before a removed one; 0 if that event is gone,
+   * too.
+   */
   const seqBefore = (gone: EventId) =>
     statements.all<{ seq: number }>(BEFORE, octetsFrom(surelyBefore(gone)))[0]?.seq ?? 0;
   const stillThere = (event: number, subscriber: string) =>
@@ -79,7 +86,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
       project,
       id,
     )[0];
-  /** Up to `limit` rows, and to the one with which they reach `octets`. */
+  /** Up to `limit` rows, and up to the row that reaches `octets`. */
   function pageOf(
     rows: Iterable<object>,
     limit: number,
@@ -153,7 +160,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
             found.push(readDue(event, of, subscriber));
             shares.take(project);
           } catch (error) {
-            // removed with its event between two of the questions
+            // removed with its event between two of the queries
             if (!stillThere(event, of)) continue;
             shelf.put('subscriber_delivery', id, error);
           }
@@ -185,7 +192,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
   };
 }
 
-/** `hikyaku_id()` is the connection's own function and gives a new UUIDv7. */
+/** `hikyaku_id()` is a function of the connection that returns a new UUIDv7. */
 export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDelivery'> {
   return {
     insertEvent(e) {

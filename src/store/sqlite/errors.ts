@@ -1,4 +1,4 @@
-/** What SQLite's errors mean to the caller. Codes: https://www.sqlite.org/rescode.html */
+/** What SQLite's errors mean for the caller. Codes: https://www.sqlite.org/rescode.html */
 import { ConflictError, StaleError, StoreError } from '../../runtime/transactor.ts';
 import type { Command } from '../command.ts';
 import { sqliteWords } from './words.ts';
@@ -19,11 +19,11 @@ export function isBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code !== null && ((code & 0xff) === BUSY || (code & 0xff) === LOCKED);
 }
-/** One item's own failure, or null where the whole store is concerned. */
+/** The failure of one item; null if it concerns the whole store. */
 export function itemError(error: unknown, command: Command): Error | null {
   if (error instanceof StaleError) return error;
   const code = codeOf(error);
-  // not SQLite's: a value that cannot be bound
+  // not an error of SQLite: a value that cannot be bound
   if (code === null) return error instanceof Error ? error : new Error(String(error));
   if ((code & 0xff) !== CONSTRAINT) return null;
   if (code === CONSTRAINT_FOREIGN_KEY || code === CONSTRAINT_TRIGGER) {
@@ -41,7 +41,10 @@ function constraintName(message: string): string {
   if (names === 'limit_request.project_id') return 'limit_request.open';
   return names.split(',').at(-1)!.trim();
 }
-/** Full, busy and out of memory pass; an I/O error, corruption or anything unknown ends writing until a restart. */
+/**
+ * Full, busy and out of memory are temporary; an I/O error, corruption or anything unknown ends writing until
+ * a restart.
+ */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const code = codeOf(error);

@@ -1,4 +1,4 @@
-/** The store's files: the database, brought to our schema, and the lock that keeps a second server out. */
+/** The store's files: the database, migrated to our schema, and the lock that keeps a second server out. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,7 +14,7 @@ export const STORE_FILE = 'hikyaku.sqlite';
 const BUSY_TIMEOUT = 5000;
 /** KiB of pages kept in memory, as a negative number (https://www.sqlite.org/pragma.html#pragma_cache_size). */
 const CACHE = -8192;
-/** The same while rows are moved: they come from all over the old tables. */
+/** The same while rows are moved: they come from everywhere in the old tables. */
 const MOVING_CACHE = -65_536;
 
 export function openDatabase(directory: string, durable = true): DatabaseSync {
@@ -23,7 +23,7 @@ export function openDatabase(directory: string, durable = true): DatabaseSync {
   const db = new DatabaseSync(inMemory ? directory : join(directory, STORE_FILE), {
     timeout: BUSY_TIMEOUT,
   });
-  // auto_vacuum counts only before the first table
+  // auto_vacuum takes effect only before the first table
   db.exec(
     `PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durable ? 'FULL' : 'OFF'}; PRAGMA foreign_keys = ON`,
   );
@@ -32,7 +32,7 @@ export function openDatabase(directory: string, durable = true): DatabaseSync {
   return db;
 }
 /**
- * Takes the lock by holding an exclusive transaction on a file of its own: the system lets go of it however the
+ * Takes the lock by holding an exclusive transaction on a separate file: the system releases it however the
  * process ends. Throws StoreLocked.
  */
 export function takeLock(directory: string): DatabaseSync {
@@ -47,8 +47,8 @@ export function takeLock(directory: string): DatabaseSync {
   }
 }
 /**
- * Gives up to so many free pages at the end of the file back: the file shrinks with the next checkpoint. By `exec`,
- * since one step of the statement frees one page. Throws StoreError; settles nothing.
+ * Gives back up to this many free pages at the end of the file; the file shrinks with the next checkpoint. It
+ * uses `exec`, because one step of the statement frees one page. Throws StoreError; returns no outcomes.
  */
 export function shrinkFile(db: DatabaseSync, pages: number): readonly [] {
   try {
@@ -59,12 +59,12 @@ export function shrinkFile(db: DatabaseSync, pages: number): readonly [] {
   }
 }
 /**
- * Brings the store to our schema; returns its version. The schema's steps are one transaction up to one that moves rows;
- * what it moves goes in portions, each a transaction of its own: whatever breaks it off, the next one goes on. Yields
- * how far it has come, between two transactions. Throws StoreTooNew, and what SQLite said.
+ * Migrates the store to our schema; returns its version. The schema's steps up to one that moves rows are one
+ * transaction. Rows are moved in portions, each in its own transaction: after an interruption the next call
+ * continues. Yields the progress between two transactions. Throws StoreTooNew and SQLite's errors.
  */
 export function* migrating(db: DatabaseSync): Generator<Progress, number> {
-  // some change the schema's text, which is refused otherwise
+  // some steps change the schema's text, which is otherwise refused
   db.enableDefensive(false);
   try {
     for (;;) {
@@ -89,14 +89,17 @@ export function* migrating(db: DatabaseSync): Generator<Progress, number> {
     db.enableDefensive(true);
   }
 }
-/** Of what is in it; null: there is nothing yet. */
+/** The schema version in it; null if there is none yet. */
 function versionOf(db: DatabaseSync): number | null {
   const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").get();
   const version = has && db.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.['value'];
   return version === undefined ? null : Number(version);
 }
 const isOlder = (db: DatabaseSync): boolean => (versionOf(db) ?? OUR_VERSION) < OUR_VERSION;
-/** Whether our schema is one that programs of the schema before could not use, or it is on the way there. */
+/**
+ * Whether programs of the previous schema could not use our schema, or the store is on the way to such a
+ * schema.
+ */
 function isOneWay(db: DatabaseSync): boolean {
   const version = versionOf(db);
   if (version === null) return false;
@@ -104,8 +107,8 @@ function isOneWay(db: DatabaseSync): boolean {
   return begun || MIGRATIONS.some((each) => each.version > version && each.oldestCompatible > version);
 }
 /**
- * For a command that migrates: the lock, where a program that runs now could not use our schema, else null. Throws
- * StoreLocked where there is such a program.
+ * For a command that migrates: takes the lock if a running program could not use our schema, otherwise null.
+ * Throws StoreLocked if such a program runs.
  */
 export function lockToMigrate(db: DatabaseSync, directory: string): DatabaseSync | null {
   if (!isOneWay(db)) return null;
@@ -119,11 +122,14 @@ export function lockToMigrate(db: DatabaseSync, directory: string): DatabaseSync
     );
   }
 }
-/** For other commands: throws StoreOutdated where the store would have to be brought to our schema, with no way back. */
+/**
+ * For other commands: throws StoreOutdated if they would have to migrate the store to our schema with no way
+ * back.
+ */
 export function refuseOneWay(db: DatabaseSync, directory: string): void {
   if (isOneWay(db)) throw new StoreOutdated(directory);
 }
-/** The same at one go. */
+/** The same in one call. */
 export function migrate(db: DatabaseSync, report: Report = () => {}): number {
   const steps = migrating(db);
   for (;;) {
@@ -132,7 +138,7 @@ export function migrate(db: DatabaseSync, report: Report = () => {}): number {
     report(value);
   }
 }
-/** Up to the step behind which rows are to be moved, if there is one. */
+/** Up to the step after which rows are to be moved, if there is one. */
 function changeSchema(db: DatabaseSync): { version: number; moving: MovingMigration | null } {
   db.exec('CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT');
   const read = db.prepare('SELECT value FROM meta WHERE key = ?');

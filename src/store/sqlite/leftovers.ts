@@ -1,7 +1,8 @@
 /**
- * What owners that are gone have left: a topic's events, a subscriber's deliveries, and what a message had that was more
- * than a step. `leftover` names them (migration 010), a message by its number: who removes a topic or a subscriber with a million rows waits for
- * one row. Readers do not show what is left. Invariant: a name stays until nothing of it is left.
+ * Removes what removed owners have left: a topic's events, a subscriber's deliveries, and the parts of a
+ * message that were more than one step. `leftover` names these owners (migration 010), a message by its
+ * number; so a request that removes a topic or a subscriber with a million rows only writes one row. Readers
+ * do not show leftover rows. Invariant: a name stays until nothing of it is left.
  */
 import type { SqlValue } from '../command.ts';
 import type { Removed } from '../retention.ts';
@@ -13,7 +14,7 @@ import type { Step } from './sweep-mail.ts';
 type Kind = 'message' | 'topic' | 'subscriber';
 interface Part {
   readonly counts?: keyof Removed;
-  /** Finds up to so many rows of the owner, each by its key; `octets` where they weigh. */
+  /** Finds up to this many rows of the owner by their keys; with `octets` if they count as weight. */
   readonly find: string;
   /** Removes a row by its key. */
   readonly remove: string;
@@ -54,7 +55,7 @@ const PARTS: Readonly<Record<Kind, readonly Part[]>> = {
   subscriber: [DELIVERIES],
 };
 
-/** The next of what is left, up to `most` units; null where nothing is. */
+/** The next leftover rows, up to `most` units; null if there are none. */
 export function leftOver(statements: Statements, most: number): Step | null {
   const [owner] = statements.all<{ kind: Kind; project: string; id: string }>(
     'SELECT kind, project, id FROM leftover LIMIT 1',

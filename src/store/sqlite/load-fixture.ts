@@ -1,4 +1,7 @@
-/** Child of the kill test: inserts messages without end and prints the id of each once its commit was acknowledged. */
+/**
+ * Child process of the kill test: inserts messages without end and prints each id after its commit was
+ * acknowledged.
+ */
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';

@@ -1,19 +1,20 @@
-/** How much stands in the write-ahead log, and copying it into the file as far as readers let it. */
+/** The size of the write-ahead log, and copying it into the file as far as readers permit. */
 import type { DatabaseSync } from 'node:sqlite';
 
 /** https://www.sqlite.org/walformat.html: a frame is a page of 4 KiB with 24 octets of header. */
 export const FRAME_OCTETS = 4096 + 24;
 
 /**
- * Frames from which they are copied. With SQLite's own thousand the writer would sync the store's file several times a
- * second beside the sweep, and a page that is written again and again would be copied as often.
+ * The number of frames from which they are copied. With SQLite's default of a thousand, the writer would sync
+ * the store's file several times a second next to retention, and a page that is written again and again would
+ * be copied as often.
  */
 export const START = 4000;
 
 export interface LogState {
-  /** In the log since it was last begun anew; the file may be longer. */
+  /** Frames in the log since it last started from its beginning; the file may be longer. */
   readonly frames: number;
-  /** Of them copied into the store's file. */
+  /** The number of these frames that are copied into the store's file. */
   readonly checkpointed: number;
 }
 function toState(row: Record<string, unknown> | undefined): LogState {
@@ -24,7 +25,7 @@ function toState(row: Record<string, unknown> | undefined): LogState {
 }
 export interface Log {
   look(): LogState;
-  /** Copies what no reader stands in the way of; stops no reader, and no writer on another connection. */
+  /** Copies what no reader blocks; blocks no reader, and no writer on another connection. */
   copy(): LogState;
 }
 export function logOf(db: DatabaseSync): Log {

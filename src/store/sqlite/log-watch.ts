@@ -1,13 +1,14 @@
 /**
- * What the operator learns of the embedded store's write-ahead log: its size and what of it is copied, and a line in the
- * log when it has grown beyond reason, since some reader stands in its way; one line for each time it grows.
+ * What the operator learns about the embedded store's write-ahead log: its size, how much of it is copied,
+ * and a line in the log when it has grown too large because a reader blocks the copy. There is one line for
+ * each time that it grows.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/logger.ts';
 import { FRAME_OCTETS, type LogState, START } from './log-state.ts';
 
-/** Octets from which there is a warning, and under which all is well again. */
+/** Octets from which there is a warning, and below which all is well again. */
 const WARN = 256 * 1024 * 1024;
 const WELL = 128 * 1024 * 1024;
 
@@ -17,10 +18,13 @@ export interface LogFigures extends LogState {
   readonly octets: number;
 }
 export interface LogWatch {
-  /** How much the writer said there is. */
+  /** The writer reported this state. */
   told(state: LogState): void;
   figures(): LogFigures;
-  /** It is being copied, or cannot be, since a reader stands in its way: what can wait makes it no longer. */
+  /**
+   * The log is being copied, or cannot be copied because a reader blocks it: then work that can wait must not
+   * make it longer.
+   */
   isFull(): boolean;
 }
 export function createLogWatch(directory: string, logger: Logger): LogWatch {

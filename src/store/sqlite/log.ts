@@ -1,10 +1,11 @@
 /**
- * The write-ahead log of the embedded store, kept small between batches: no commit copies it any more. Most of it is
- * copied by a thread with a connection of its own, which stops no commit; the writer copies the rest, so that its next
- * commit begins the log anew. What a reader needs stays until it lets go: mail goes on, and the log grows.
- * Invariants: the writer copies REST frames, or as many as were written during one of the thread's rounds; a file that
- * grew is made shorter by PART at a time, since a gigabyte at once takes half a second.
- * Fails through `broken`: where the log cannot be copied, the disk cannot be trusted.
+ * Keeps the write-ahead log of the embedded store small, between batches; no commit copies it. A thread with
+ * its own connection copies most of it and blocks no commit; the writer copies the rest, so that its next
+ * commit starts the log again from its beginning. What a reader needs stays until the reader releases it:
+ * mail continues, and the log grows. Invariants: the writer copies at most REST frames, or as many as were
+ * written during one of the thread's rounds; a file that grew is shortened by PART at a time, because a
+ * gigabyte at once takes half a second. Fails through `broken`: if the log cannot be copied, the disk cannot
+ * be trusted.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,28 +15,31 @@ import { startCheckpointer } from './checkpointer.ts';
 import { storeError } from './errors.ts';
 import { type LogState, logOf, START } from './log-state.ts';
 
-/** Frames the writer copies by itself: it syncs the store's file then, in a few ms. */
+/** The most frames that the writer copies itself; it syncs the store's file then, in a few ms. */
 const REST = 32;
-/** Rounds of the thread after which the writer copies what is left: they never end where much is written. */
+/**
+ * After this many rounds of the thread the writer copies the rest: with many writes the rounds would never
+ * end.
+ */
 const MOST_ROUNDS = 3;
-/** ms between two tries while a reader stands in the way */
+/** ms between two attempts while a reader blocks the copy */
 const RETRY_MS = 100;
-/** Octets beyond which the file is made shorter, and by how many at a time. */
+/** Octets beyond which the file is shortened, and by how many at a time. */
 const LARGE = 64 * 1024 * 1024;
 const PART = 32 * 1024 * 1024;
 
 export interface LogKeeper {
   look(): LogState;
-  /** After a batch was answered. */
+  /** Call it after a batch was answered. */
   tend(): void;
   close(): Promise<void>;
 }
 export interface LogKeeperOptions {
   readonly db: DatabaseSync;
   readonly directory: string;
-  /** Told of what changed while nothing was written. */
+  /** Called with the state if it changed while nothing was written. */
   readonly told: (state: LogState) => void;
-  /** Nothing may be written any more. */
+  /** Called if nothing may be written any more. */
   readonly broken: (error: StoreError) => void;
 }
 
@@ -75,7 +79,7 @@ export function createLogKeeper({ db, directory, told, broken }: LogKeeperOption
   function copyHere(): void {
     rounds = 0;
     copied(log.copy());
-    // what waits for it may go on, though nobody writes
+    // work that waits for this may continue, although nobody writes
     told(log.look());
   }
   function tend(): void {
@@ -97,11 +101,11 @@ export function createLogKeeper({ db, directory, told, broken }: LogKeeperOption
     }
     lookAgain();
   }
-  /** The next commit that begins the log anew leaves the file so long. */
+  /** The next commit that starts the log from its beginning cuts the file to this length. */
   function shorten(octets: number): void {
     db.exec(`PRAGMA journal_size_limit = ${Math.max(LARGE, octets - PART)}`);
   }
-  /** Where something is left to do it looks again by itself: nobody may write for long. */
+  /** If something is left to do, it checks again by itself: there may be no writes for a long time. */
   function lookAgain(): void {
     if (closed || timer !== null || round !== null) return;
     const { frames, checkpointed } = log.look();
@@ -115,12 +119,13 @@ export function createLogKeeper({ db, directory, told, broken }: LogKeeperOption
       told(log.look());
     }, RETRY_MS);
   }
-  /** A commit that changes nothing begins a log anew that is copied, and makes its file shorter. */
+  /** A commit that changes nothing starts a copied log from its beginning and shortens its file. */
   function beginAnew(): void {
     const { frames, checkpointed } = log.look();
     if (checkpointed < frames || size() <= LARGE) return;
     try {
-      // unused, and 0 it is; the page is written all the same, which it is not by an UPDATE to what is there
+      // user_version is unused and stays 0; this writes the page anyway, which an UPDATE to the same value
+      // does not
       db.exec('PRAGMA user_version = 0');
     } catch (error) {
       failed(error);

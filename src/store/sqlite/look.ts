@@ -1,6 +1,7 @@
 /**
- * Looks at an embedded store and changes nothing: its schema by a connection that only reads, its structure by a process
- * aside, for as long as the caller's signal lets it. Throws StoreTooNew, BackupError where it is damaged, and what SQLite said.
+ * Reads the state of an embedded store and changes nothing. A read-only connection reads its schema; a
+ * separate process checks its structure until the caller's signal aborts. Throws StoreTooNew, BackupError if
+ * the store is damaged, and SQLite's errors.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ import { DAMAGED } from './words.ts';
 /** ms to wait for another process's transaction */
 const BUSY_TIMEOUT = 5000;
 
-/** `within`: when it is aborted, the search for damage ends with nothing found. */
+/** `within`: when it aborts, the check for damage ends without a result. */
 export async function lookAtSqlite(directory: string, within: AbortSignal): Promise<StoreLook> {
   const file = join(directory, STORE_FILE);
   if (!existsSync(file)) return { kind: 'none' };
@@ -26,7 +27,7 @@ export async function lookAtSqlite(directory: string, within: AbortSignal): Prom
   return { kind: 'there', version, ours: OUR_VERSION, moving, lookedThrough };
 }
 
-/** null: the file holds no schema of ours. */
+/** null if the file does not have our schema. */
 function schemaOf(file: string): { version: number; oldest: number; moving: boolean } | null {
   const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT });
   try {
@@ -44,7 +45,7 @@ function schemaOf(file: string): { version: number; oldest: number; moving: bool
   }
 }
 
-/** Whether all of it was looked through in time. */
+/** Whether everything was checked in time. */
 async function lookThrough(file: string, within: AbortSignal): Promise<boolean> {
   try {
     await lookAside(file, { report: () => {}, signal: within });

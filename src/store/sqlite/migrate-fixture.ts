@@ -1,4 +1,7 @@
-/** Brings the store in the directory to our schema: a line for each portion, which it then does when it is sent an octet. */
+/**
+ * Migrates the store in the directory to our schema. It prints a line for each portion and moves the portion
+ * when it gets an octet.
+ */
 import { readSync, writeSync } from 'node:fs';
 import { migrate, openDatabase } from './files.ts';
 

@@ -1,8 +1,8 @@
 /**
- * The store on an embedded SQLite file: WAL, every commit synced, one writer with group commit, on a thread of its own
- * where it serves; reads stay on the caller's thread and see every commit that has been answered.
- * Invariants: a resolved `transact` survives a kill; a rejected one left nothing; one server per directory.
- * Fails: StoreLocked, StoreOutdated, StoreTooNew on opening; StoreError from writes, for good after an I/O error.
+ * The store on an embedded SQLite file: WAL, every commit synced, one writer with group commit. In a service
+ * the writer has its own thread; reads stay on the caller's thread and see every answered commit. Invariants:
+ * a resolved `transact` survives a kill; a rejected one left nothing; one server per directory. Fails:
+ * StoreLocked, StoreOutdated, StoreTooNew on opening; StoreError from writes, permanently after an I/O error.
  */
 
 import { join } from 'node:path';
@@ -40,30 +40,30 @@ import { sqliteRetention } from './sweep.ts';
 import { createOwnWriter, createThreadWriter } from './writer.ts';
 
 export interface SqliteStoreOptions {
-  /** Made with mode 0700 where missing; ':memory:' keeps nothing. */
+  /** Made with mode 0700 if it is missing; ':memory:' keeps nothing. */
   readonly directory: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** false: beside a running server, as the commands do. Default true. */
+  /** false: next to a running server, as for commands. Default true. */
   readonly lock?: boolean;
-  /** false: nothing waits for the disk, for a store that can be made again. Default true. */
+  /** false: nothing waits for the disk; for a store that can be made again. Default true. */
   readonly durable?: boolean;
-  /** Pages of 4 KiB the file may grow to; beyond it writes fail as on a full disk. */
+  /** The most pages of 4 KiB of the file; beyond it, writes fail as on a full disk. */
   readonly maxPages?: number;
   readonly onCommit?: (info: { ops: number; ms: number }) => void;
-  /** Told the text of each statement of this thread once. */
+  /** Called once with the text of each statement of this thread. */
   readonly onPrepare?: (sql: string) => void;
 }
 
 /**
- * Settlements in one batch. Each changes rows all over the file: with 200 of them a batch took 30 ms and more, and who
- * waits for an accepting commit waited for two of those.
+ * The most settlements in one batch. Each changes rows everywhere in the file: with 200 of them, a batch took
+ * 30 ms and more, and accepting commits waited for two such batches.
  */
 const MOST_LATER = 50;
 const SHELVE = 'INSERT INTO corrupt (table_name, key, reason, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
 
-/** Octets a command weighs beside its long values. */
+/** The weight of a command in octets, in addition to its long values. */
 const COMMAND_BYTES = 256;
 
 function weigh(command: Command): number {
@@ -75,10 +75,13 @@ function weigh(command: Command): number {
 }
 
 const BUMP = `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1`;
-/** ms after which another process's change of the directory is seen at the latest */
+/** ms after which a change of the directory by another process is seen at the latest */
 const LOOK_MS = 20;
 
-/** Tells changes of the directory: this process's at once, those of commands run beside it after LOOK_MS. */
+/**
+ * Tells that the directory has changed: at once for this process's changes, and after LOOK_MS for those of
+ * commands that run next to it.
+ */
 function createStamp(statements: Statements, clock: Clock) {
   const ask = () =>
     statements.all<{ value: number }>("SELECT value FROM meta WHERE key = 'directory'")[0]?.value ?? 0;
@@ -102,15 +105,15 @@ function createStamp(statements: Statements, clock: Clock) {
   };
 }
 
-/** What only a store has that is a file of the process that serves it. */
+/** Functions that exist only if the store is a file of the process that serves it. */
 export interface Embedded {
   /** Its path. */
   readonly file: string;
-  /** Of the write-ahead log, as this process sees it. */
+  /** Figures of the write-ahead log, as this process sees it. */
   logFigures(): LogFigures;
   /**
-   * Copies the store, as of the end of the copy, into a file that is there and empty, while it is served. Rejects with
-   * BackupError; then the file holds anything.
+   * Copies the store while it is served, as of the end of the copy, into an existing empty file. Rejects with
+   * BackupError; then the content of the file is undefined.
    */
   copyInto(file: string, report: Report, signal: AbortSignal): Promise<void>;
 }
@@ -118,10 +121,13 @@ export interface SqliteStore extends Store {
   readonly embedded: Embedded;
 }
 
-/** ms between two lines that say how far a migration has come. */
+/** ms between two log lines about the progress of a migration. */
 const TOLD_MS = 10_000;
 
-/** Brings the store to our schema. Where that takes long it says so, and signals are heard between two steps. */
+/**
+ * Migrates the store to our schema. If that takes long, logs its progress; signals are handled between two
+ * steps.
+ */
 async function brought(db: DatabaseSync, clock: Clock, logger: Logger): Promise<number> {
   const steps = migrating(db);
   const began = clock.monotonic();

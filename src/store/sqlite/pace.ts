@@ -1,22 +1,24 @@
 /**
- * How much one step of the sweep may do: as much as the writer does in TARGET_MS, by what the last steps took. A unit is
- * a row, or a page of octets. Invariant: a step that took longer makes the next one smaller, by half at most: a disk that
- * was slow once says little of the rows.
+ * How much one step of retention may do: as much as the writer does in TARGET_MS, measured by the last steps.
+ * A unit is a row or a page of octets. Invariant: a step that took too long makes the next one smaller, by
+ * half at most, because one slow moment of the disk says little about the rows.
  */
 
-/** Of the writer, for one step; what is accepted meanwhile waits for it. Twice as much is the bound. */
+/**
+ * Writer time of one step, for which mail that is accepted in the meantime waits. The limit is twice as much.
+ */
 const TARGET_MS = 5;
 const FIRST = 100;
 const FEWEST = 20;
 const MOST = 4_000;
-/** The next step is larger, or smaller, by this much at most. */
+/** The next step is larger or smaller by this factor at most. */
 const GROWTH = 1.5;
 const SHRINKING = 0.5;
 
 export interface Pace {
   /** Units of the next step. */
   readonly units: number;
-  /** A step of so many units took so many ms. */
+  /** A step of this many units took this many ms. */
   took(units: number, ms: number): void;
 }
 export function createPace(): Pace {
@@ -28,7 +30,7 @@ export function createPace(): Pace {
     took(done, ms) {
       if (done === 0) return;
       const fit = (done * TARGET_MS) / Math.max(ms, 0.1);
-      // a quick step that had less to do than it might have done says nothing of larger ones
+      // a quick step that had less to do than it could have done says nothing about larger ones
       const next =
         ms > TARGET_MS
           ? Math.max(units * SHRINKING, Math.min(units, fit))
@@ -37,5 +39,5 @@ export function createPace(): Pace {
     },
   };
 }
-/** Pages of the file that so many octets take, beside their row. */
+/** Pages of the file for this many octets, in addition to their row. */
 export const pagesOf = (octets: number): number => Math.ceil(octets / 4096);

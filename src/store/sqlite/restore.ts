@@ -1,7 +1,8 @@
 /**
- * Restoring a backup: it becomes the store of a directory that no server serves. Invariants: the copy is checked and
- * synced before anything here is touched, then takes the store's name in one step, so that a kill leaves the old store
- * or the new one; without `force` nothing is ever replaced. Fails with StoreLocked, StoreTooNew, BackupError.
+ * Restores a backup: it becomes the store of a directory that no server serves. Invariants: the copy is
+ * checked and synced before anything in the directory is touched; then it takes the store's name in one step,
+ * so after a kill either the old or the new store is there; without `force` nothing is ever replaced. Fails
+ * with StoreLocked, StoreTooNew, BackupError.
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,9 +22,12 @@ const NOTADB = 26;
 export interface RestoreOptions {
   readonly directory: string;
   readonly file: string;
-  /** Replaces the store that is there. */
+  /** Replaces an existing store. */
   readonly force: boolean;
-  /** Called when the copy is ready and nothing has been touched: throws to stop, or returns what puts the key in place. */
+  /**
+   * Called when the copy is ready and nothing has been touched. It throws to stop, or returns a function that
+   * puts the key in place.
+   */
   planKey(facts: BackupFacts): () => void;
   /** It can be ended until the copy takes the store's name. */
   readonly watch?: Watch;
@@ -35,7 +39,7 @@ export async function restoreSqlite(options: RestoreOptions): Promise<BackupFact
   if (!isBackup(file)) throw new BackupError(`${file} is not a backup of ours`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const store = join(directory, 'hikyaku.sqlite');
-  // Under the lock, so its name can be fixed, and what a killed restore left is taken away by the next.
+  // The lock is held, so the name can be fixed; the next restore removes what a killed one left.
   const copy = join(directory, 'hikyaku.sqlite.restoring');
   const lock = takeLock(directory);
   try {
@@ -48,7 +52,7 @@ export async function restoreSqlite(options: RestoreOptions): Promise<BackupFact
     const facts = readFacts(copy);
     const db = new DatabaseSync(copy);
     try {
-      // The key must not stay in the store, in freed pages either. A crash in here costs only the copy.
+      // The key must not stay in the store, nor in its freed pages. A crash here only costs the copy.
       db.exec(
         'PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DROP TABLE backup; PRAGMA application_id = 0',
       );
@@ -72,8 +76,9 @@ export async function restoreSqlite(options: RestoreOptions): Promise<BackupFact
 }
 
 /**
- * Folds the old store's log into its file: beside the new file it would be taken for the new one's. Throws where a
- * command still has the store open. A store that SQLite cannot read any more has nothing in its log that could be kept.
+ * Copies the old store's log into its file: a log next to the new file would be taken for the new file's.
+ * Throws if a command still has the store open. If SQLite cannot read the store any more, nothing in its log
+ * can be kept.
  */
 function quiesce(store: string): void {
   try {

@@ -1,7 +1,6 @@
 /**
- * Messages on SQLite as they are read: without their octets, with the first of them and what was read of them, with any
- * by their place, or whole.
- * Fails: a body that is not whole is shelved as corrupt and reading it throws StoreError.
+ * Reads messages on SQLite: without their octets; with the first octets and the reading; with any octets by
+ * position; or whole. Fails: an incomplete body goes to the corrupt shelf, and reading it throws StoreError.
  */
 import { StoreError } from '../../runtime/transactor.ts';
 import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/types.ts';
@@ -14,7 +13,7 @@ import type { Statements } from './statements.ts';
 
 const PLAIN =
   'body_of, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit, accepted_at, expires_at, keep_until, facts';
-/** All of a message but its octets, of the table by that name. */
+/** All columns of a message except its octets, of the table by that name. */
 const columnsOf = (table: string): string =>
   [
     `${table}.nr`,
@@ -24,12 +23,15 @@ const columnsOf = (table: string): string =>
     ...PLAIN.split(', ').map((column) => `${table}.${column}`),
   ].join(', ');
 export const MESSAGE = columnsOf('message');
-/** `nr` numbers messages in the order of their commits; `body_of` is the number of the one whose octets it shows. */
+/**
+ * `nr` numbers messages in the order of their commits; `body_of` is the number of the message whose octets it
+ * shares.
+ */
 export type NumberedCells = Omit<MessageCells, 'body_of'> & {
   readonly nr: number;
   readonly body_of: number | null;
 };
-/** Throws TypeError where an id is none. */
+/** Throws TypeError if an id is invalid. */
 export const messageCells = (row: object): NumberedCells =>
   withIds<NumberedCells>(row, ['project_id', 'id', 'domain_id']);
 
@@ -92,7 +94,7 @@ export function sqliteShown(
         const prefix = toBuffer(row.prefix);
         const head = unpack(toBuffer(row.data), partSize(size, 0));
         if (size <= BODY_PART) return { ...message, prefix, raw: head };
-        // One part at a time into its place: a large message is not there twice.
+        // One part at a time into its place, so that a large message is not in memory twice.
         const raw = Buffer.allocUnsafeSlow(size);
         let octets = head.copy(raw);
         for (const { data } of partsOf(cells.body_of ?? cells.nr, 1, Number.MAX_SAFE_INTEGER))
@@ -100,7 +102,7 @@ export function sqliteShown(
         if (octets !== size) throw new Error(`the body has ${octets} of ${size} octets`);
         return { ...message, prefix, raw };
       } catch (error) {
-        // removed between two of the questions (retention)
+        // retention removed it between two of the queries
         if (headOf(project, id) === undefined) return null;
         throw broken(id, error);
       }

@@ -1,7 +1,7 @@
 /**
- * The spool on SQLite: hand-written SQL. A message has a number, in the order of the commits, by which what hangs on it
- * is found; its first 256 KiB lie in its row, what follows in rows of as much. Invariant: a move is applied only from one
- * of its `from` states.
+ * The spool on SQLite, in hand-written SQL. A message has a number, in the order of the commits; dependent
+ * rows refer to it. Its first 256 KiB are in its row, the rest in further rows of the same size. Invariant: a
+ * transition is applied only from one of its `from` states.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { DomainId, ProjectId } from '../../runtime/ids.ts';
@@ -40,7 +40,7 @@ import { MESSAGE, messageCells, sqliteShown } from './shown.ts';
 import type { Statements } from './statements.ts';
 
 const NOTHING = Buffer.alloc(0);
-/** What recipient_lane is sorted by. */
+/** The columns by which recipient_lane is sorted. */
 const LANE_KEY = ['project_id', 'lane', 'next_attempt_at', 'state', 'id'];
 const markOf = (column: string): string => (column === 'project_id' || column === 'id' ? ID : '?');
 
@@ -61,7 +61,7 @@ interface LookedCells {
   readonly domain_id: string | null;
   readonly accepted_at: number;
 }
-/** Rows that are looked at between two turns of the event loop. */
+/** Rows that are read between two turns of the event loop. */
 const TURN = 100;
 
 export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
@@ -83,7 +83,9 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       return null;
     }
   }
-  /** Whether a row has to be read; of most only what the filter looks at is. */
+  /**
+   * Whether a row must be read completely; of most rows, only the columns that the filter compares are read.
+   */
   function isMeant(filter: WaitingFilter, key: WaitingKey, { message, id }: RecipientKey): boolean {
     const [row] = statements.all<LookedCells>(LOOKED, message, id);
     return (
@@ -172,7 +174,8 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     async waiting(filter, { limit, cursor }) {
       const at = readCursor(cursor);
       const most = isLookedThrough(filter) ? MOST_LOOKED_AT : limit + 1;
-      // what is known of the key is said by itself, so that a cursor leads straight to its place in the index
+      // each known part of the key has its own condition, so a cursor leads straight to its place in the
+      // index
       const { project, lane } = filter;
       const params: SqlValue[] = project === null ? [] : lane === undefined ? [project] : [project, lane];
       const [known, open] = [LANE_KEY.slice(0, params.length), LANE_KEY.slice(params.length)];

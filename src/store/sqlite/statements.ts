@@ -6,13 +6,13 @@ export interface Statements {
   get(sql: string): StatementSync;
   all<R>(sql: string, ...params: SqlValue[]): R[];
   /**
-   * Questions asked in one read transaction. Between two of them SQLite would forget every page it has read as soon as
-   * another connection has written. `ask` must not write, nor wait for anything: as long as it reads, the write-ahead
-   * log cannot be begun anew.
+   * Runs several queries in one read transaction. Between two separate queries, SQLite would drop all cached
+   * pages as soon as another connection has written. `ask` must not write or wait for anything: while it
+   * reads, the write-ahead log cannot start again from its beginning.
    */
   together<R>(ask: () => R): R;
 }
-/** `onPrepare` is told the text of each statement once. */
+/** `onPrepare` is called once with the text of each statement. */
 export function createStatements(db: DatabaseSync, onPrepare: (sql: string) => void = () => {}): Statements {
   const kept = new Map<string, StatementSync>();
   function get(sql: string): StatementSync {

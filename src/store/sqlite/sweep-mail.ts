@@ -1,9 +1,9 @@
 /**
- * What of the mail is over, on SQLite: events with their deliveries, then messages with all they have. Rows are found on
- * the reading connection by their indexes and removed by the writer.
- * Invariants: octets go after the last message that shows them; a message whose recipients wait is put off by a day, so
- * that it does not stand in the way of others; of what is more than a step, the message itself goes first and what it
- * had is left over (leftovers.ts), so that nobody meets half of it.
+ * Retention of mail on SQLite: removes expired events with their deliveries, then expired messages with all
+ * dependent rows. The reading connection finds rows by their indexes; the writer removes them. Invariants:
+ * octets are removed after the last message that shares them; a message with waiting recipients is postponed
+ * by a day, so it does not block others; if a message is more than one step, its own row is removed first and
+ * the rest becomes a leftover (leftovers.ts), so nobody sees half of it.
  */
 import { DAY_MS } from '../../limits/types.ts';
 import type { MessageId } from '../../runtime/ids.ts';
@@ -19,10 +19,13 @@ export interface Step {
   readonly removed: Partial<Removed>;
   readonly waiting?: readonly MessageId[];
   readonly record: (push: Push) => void;
-  /** Called when it is committed. */
+  /** Called after its commit. */
   readonly done?: () => void;
 }
-/** Holders of octets that others show, looked at in one step; all that show them are over, too, or soon will be. */
+/**
+ * The most holders of shared octets that one step reads; the messages that share their octets are expired,
+ * too, or soon will be.
+ */
 const MOST_HOLDERS = 5_000;
 
 const EVENTS = `SELECT seq, (SELECT count(*) FROM subscriber_delivery d WHERE d.event = e.seq) AS deliveries
@@ -64,7 +67,7 @@ export function overEvents(statements: Statements, now: number, most: number): S
         push({ sql: 'DELETE FROM subscriber_delivery WHERE event = ?', params: [seq] });
         push({ sql: 'DELETE FROM event WHERE seq = ?', params: [seq] });
       }
-      // its deliveries first, in several steps: over as they are, nobody misses them
+      // first its deliveries, in several steps; they are expired, so nobody misses them
       if (heavy !== null)
         push({
           sql: `DELETE FROM subscriber_delivery WHERE event = ?1 AND subscriber_id IN
@@ -101,7 +104,7 @@ export function overMessages(statements: Statements, now: number, most: number):
       putOff.push({ nr, until: shownUntil });
       units += 1;
     } else if (shownUntil !== null) {
-      // it goes after those that show its octets, which are over, too
+      // it is removed after the messages that share its octets, which are expired, too
       holders += 1;
     } else {
       const weight = 2 + found.recipients + found.attempts + pagesOf(found.octets);
@@ -137,7 +140,7 @@ export function overMessages(statements: Statements, now: number, most: number):
   };
 }
 const REMOVE = 'DELETE FROM message WHERE nr = ?';
-/** What it had is removed as what is left over. */
+/** Its dependent rows are removed as leftovers. */
 const LEAVE = `INSERT OR IGNORE INTO leftover (kind, project, id) VALUES ('message', '', ?)`;
 const PARTS_OF_MESSAGE = [
   'DELETE FROM attempt WHERE message = ?',
@@ -145,7 +148,7 @@ const PARTS_OF_MESSAGE = [
   'DELETE FROM message_part WHERE message = ?',
 ];
 
-/** Messages of a project that is over, whatever waits of them; null where there are none. */
+/** Messages of a project that is to be removed, even with waiting recipients; null if there are none. */
 export function messagesOf(statements: Statements, project: string, most: number): Step | null {
   const sql = `SELECT nr, iif(body_of IS NULL, size, 0) AS octets FROM message INDEXED BY message_project WHERE project_id = ${ID} LIMIT ?`;
   const found: number[] = [];

@@ -1,7 +1,7 @@
 /**
- * What is over beside the mail, on SQLite: records of what was done to the queue, removed domains, the audit, what is
- * kept by key for a while, what closed projects leave, and project by project its tasks, counts and plans. Each finds
- * what one step may remove.
+ * Retention of everything except mail, on SQLite: records of queue operations, removed domains, the audit
+ * log, short-lived records, rows of closed projects; and, project by project, its tasks, counts and plans.
+ * Each function finds what one step may remove.
  */
 import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
 import { KEPT, WIDTHS } from '../../limits/traffic.ts';
@@ -14,10 +14,10 @@ import { leftOver } from './leftovers.ts';
 import type { Statements } from './statements.ts';
 import { messagesOf, type Step } from './sweep-mail.ts';
 
-/** Projects looked at in one step. */
+/** Projects read in one step. */
 const PROJECTS = 50;
 
-/** Every UUIDv7 of before the moment is less than this. */
+/** Every UUIDv7 from before the moment is less than this. */
 function idBound(ms: number): string {
   const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}`;
@@ -39,7 +39,7 @@ export function overOperations(statements: Statements, now: number, most: number
     },
   };
 }
-/** Removed domains, once no message of theirs can be kept any more. */
+/** Removed domains, once none of their messages can exist any more. */
 export function overDomains(statements: Statements, now: number, most: number): Step {
   const rows = statements.all<{ project_id: string; id: string }>(
     'SELECT project_id, id FROM removed_domain INDEXED BY removed_domain_age WHERE removed_at < ? LIMIT ?',
@@ -72,14 +72,16 @@ export function overAudit(statements: Statements, now: number, most: number): St
     },
   };
 }
-/** Removes some rows of a project that was closed long enough ago: table by table, and the project's own row last. */
+/**
+ * Removes some rows of a project that was closed long enough ago: table by table, the project's own row last.
+ */
 export function overProject(statements: Statements, now: number, most: number): Step | null {
   const [over] = statements.all<{ id: string }>(
     'SELECT id FROM project INDEXED BY project_closed WHERE closed_at IS NOT NULL AND closed_at <= ? LIMIT 1',
     closedBefore(now),
   );
   if (over === undefined) return null;
-  // what its mail and its topics leave is removed as what is left over
+  // what its mail and its topics leave is removed as leftovers
   const mail = leftOver(statements, most) ?? messagesOf(statements, over.id, most);
   if (mail !== null) return mail;
   const left = CONTROL_ROWS.find(
@@ -102,7 +104,10 @@ export function overProject(statements: Statements, now: number, most: number): 
 }
 
 type Removal = readonly [sql: string, params: readonly SqlValue[], count: number];
-/** Tasks and usage of the projects behind `from`, and up to which one all of it is in the step; null: there are no more. */
+/**
+ * Expired tasks and usage of the projects after `from`, and the last project that is completely in the step;
+ * null if there are no more.
+ */
 export function overOfProjects(
   statements: Statements,
   now: number,
@@ -150,7 +155,10 @@ export function overOfProjects(
     },
   };
 }
-/** Buckets no window reaches any more: of each domain and width the last one that may go, and how many there are. */
+/**
+ * Buckets that no window reaches any more: for each domain and width, the last one that may be removed, and
+ * how many there are.
+ */
 function* oldUsage(statements: Statements, project: string, now: number, most: number): Generator<Removal> {
   const next = 'SELECT min(domain_id) AS id FROM usage WHERE project_id = ? AND domain_id > ?';
   const sql =
@@ -172,15 +180,18 @@ function* oldUsage(statements: Statements, project: string, now: number, most: n
     domain = statements.all<{ id: string | null }>(next, project, domain)[0]?.id ?? null;
   }
 }
-/** What is found by the project and its id, which tells the time; the column that tells for how long it was kept, ms. */
+/**
+ * Records that are found by project and id; the id contains the time. The column gives the ms for which a
+ * record is kept.
+ */
 const AGED_RECORDS = [
   ['limit_request', 'decided_at', MAX_RETENTION_DAYS * DAY_MS],
   ['dns_plan', 'created_at', DAY_MS],
   ['dns_change', 'created_at', MAX_RETENTION_DAYS * DAY_MS],
 ] as const;
 /**
- * Traffic that is no longer shown and was rolled up, alerts of windows long gone, requests decided and DNS changed long
- * ago, plans nobody can apply any more.
+ * Traffic that is no longer shown and was rolled up, alerts of windows long past, old decided requests and
+ * old changes of DNS, plans that nobody can apply any more.
  */
 function* oldRecords(statements: Statements, project: string, now: number, most: number): Generator<Removal> {
   const seconds = Math.floor(now / 1000);

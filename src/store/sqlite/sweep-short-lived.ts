@@ -1,19 +1,22 @@
-/** What is kept for a while and is over, on SQLite: by its age, or walked in the order of its keys (short-lived.ts). */
+/**
+ * Retention of short-lived records on SQLite: by their age, or walked in the order of their keys
+ * (short-lived.ts).
+ */
 import { AGED, type Aged, type Ending } from '../short-lived.ts';
 import type { Statements } from './statements.ts';
 import type { Step } from './sweep-mail.ts';
 
-/** The key by which a row of each table goes. */
+/** The key by which a row of each table is removed. */
 const KEYS: Readonly<Record<string, string>> = {
   idempotency: 'project_id, key',
   sent_key: 'project_id, key, address',
   auth_failure: 'rowid',
   auth_success: 'scope',
 };
-/** Rows looked at in one step. */
+/** Rows read in one step. */
 const LOOKED_AT = 500;
 
-/** What is over by its age, of the first table that has any. */
+/** Rows that are expired by their age, of the first table that has any. */
 export function overByAge(statements: Statements, now: number, most: number): Step {
   for (const aged of AGED) {
     const before = now - aged.keptMs;
@@ -39,7 +42,7 @@ export function overByAge(statements: Statements, now: number, most: number): St
 const overOf = (columns: string, { table, index, column }: Aged): string =>
   `SELECT ${columns} FROM ${table} INDEXED BY ${index} WHERE ${column} < ? ORDER BY ${column} LIMIT ?`;
 
-/** What has ended of the next rows behind `from`, and how far that looked; null: there are no more. */
+/** The ended ones of the next rows after `from`, and how far it has read; null if there are no more. */
 export function overByEnd(
   statements: Statements,
   { table, key, over }: Ending,

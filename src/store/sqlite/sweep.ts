@@ -1,8 +1,9 @@
 /**
- * Retention on SQLite: a round goes through phases, each until nothing of it is left; then the file is made smaller. A
- * step is one commit of its own between two batches of mail, as large as the writer does in a few ms (pace.ts).
- * Invariants: a failed step did nothing; another `now` begins another round; while the log is copied nothing is removed:
- * the copy comes to its end, the writer has little left of it, and a reader that stands in its way makes it grow by mail alone.
+ * Retention on SQLite. A round goes through phases, each until nothing is left in it; then the file is made
+ * smaller. A step is its own commit between two batches of mail, as large as the writer does in a few ms
+ * (pace.ts). Invariants: a failed step did nothing; a different `now` begins another round; while the log is
+ * being copied nothing is removed, so the copy finishes, little is left for the writer, and if a reader
+ * blocks the copy, only mail makes the log grow.
  */
 import type { Push } from '../command.ts';
 import { NOTHING_REMOVED, type Overdue, type Retention, type Swept } from '../retention.ts';
@@ -16,22 +17,22 @@ import { overByAge, overByEnd } from './sweep-short-lived.ts';
 
 export interface SweepDeps {
   readonly statements: Statements;
-  /** One commit of its own; the ms it took. */
+  /** Commits it separately; returns the ms it took. */
   readonly write: (record: (push: Push) => void) => Promise<number>;
-  /** Gives up to so many free pages at the end of the file back; the ms it took. */
+  /** Gives back up to this many free pages at the end of the file; returns the ms it took. */
   readonly shrink: (pages: number) => Promise<number>;
-  /** Whether the write-ahead log is being copied, or cannot be. */
+  /** Whether the write-ahead log is being copied, or cannot be copied. */
   readonly isLogFull: () => boolean;
 }
-/** Free pages that stay for what comes next: at least so many, and this share of the file. */
+/** Free pages that stay for later use: at least this many, and this share of the file. */
 const FEWEST_FREE = 256;
 const FREE_SHARE = 0.05;
-/** As if a step had taken so long: a rest follows. */
+/** The pause is as if a step had taken this long. */
 const LOG_WAIT_MS = 4;
-/** Messages that are over are counted up to so many. */
+/** Expired messages are counted up to this number. */
 const MOST_COUNTED = 10_000;
 
-/** What its next step does; null where nothing of it is left. */
+/** What its next step does; null if nothing is left in the phase. */
 type Phase = (now: number, most: number) => Step | null;
 
 export function sqliteRetention({ statements, write, shrink, isLogFull }: SweepDeps): Retention {
@@ -39,7 +40,7 @@ export function sqliteRetention({ statements, write, shrink, isLogFull }: SweepD
   const shrinking = createPace();
   const round = { now: Number.NaN, phase: 0, walkedTo: '' };
 
-  /** A phase that goes through its rows in the order of their keys. */
+  /** A phase that walks its rows in the order of their keys. */
   const walking =
     (
       find: (now: number, most: number, from: string) => { readonly step: Step; readonly to: string | null },
@@ -61,7 +62,7 @@ export function sqliteRetention({ statements, write, shrink, isLogFull }: SweepD
       return step.units === 0 ? null : step;
     };
   const phases: readonly Phase[] = [
-    // events first: what is rendered from a message goes before it
+    // events first: an event that is rendered from a message is removed before it
     unlessEmpty(overEvents),
     unlessEmpty(overMessages),
     (_, most) => leftOver(statements, most),

@@ -1,6 +1,7 @@
 /**
- * Batches on their way to the writer's thread. A statement's text travels once and is a number from then on; all
- * octets of a batch travel in one block of memory that is handed over, not copied again.
+ * The format of batches on their way to the writer's thread. The text of a statement is sent once and is a
+ * number afterwards. All octets of a batch are in one block of memory, which is transferred and not copied
+ * again.
  */
 import { ConflictError, StaleError, StoreError } from '../../runtime/transactor.ts';
 import type { Command, SqlValue } from '../command.ts';
@@ -9,30 +10,30 @@ import type { Recorded } from './commit.ts';
 import type { LogState } from './log-state.ts';
 
 export type WireStatement = Omit<Command, 'params'> & { readonly params: number };
-/** Of one transaction: its octets, and how many commands it has. */
+/** Of one transaction: its octets, and its number of commands. */
 type WireItem = readonly [bytes: number, commands: number];
-/** Octets stand in the block: [begin, end]. */
+/** Octets in the block: [begin, end]. */
 type WireValue = string | number | null | readonly [begin: number, end: number];
 export interface WireBatch {
   readonly seq: number;
-  /** Statements not sent before, in the order of their numbers. */
+  /** Statements that were not sent before, in the order of their numbers. */
   readonly news: readonly WireStatement[];
   readonly items: readonly WireItem[];
-  /** The commands of all items, one behind the other: a statement's number, then its parameters. */
+  /** The commands of all items, one after the other: a statement's number, then its parameters. */
   readonly values: readonly WireValue[];
   readonly block: ArrayBuffer;
 }
-/** Asks for free pages at the end of the file to be given back; answered like a batch of nothing. */
+/** Asks to give back free pages at the end of the file; answered like an empty batch. */
 export interface WireShrink {
   readonly seq: number;
   readonly shrink: number;
 }
-/** Asks for a copy of the store into a file that is there and empty; answered like a batch of nothing. */
+/** Asks for a copy of the store into an existing empty file; answered like an empty batch. */
 export interface WireCopy {
   readonly seq: number;
   readonly copy: string;
 }
-/** The copy that was asked for with this number is no longer wanted. */
+/** Cancels the copy that was requested with this number. */
 export interface WireBreakOff {
   readonly breakOff: number;
 }
@@ -43,7 +44,7 @@ export type WireError =
   | { readonly kind: 'store'; readonly message: string; readonly retryable: boolean }
   | { readonly kind: 'backup'; readonly message: string }
   | { readonly kind: 'other'; readonly message: string };
-/** What the writer tells of itself. */
+/** What the writer reports by itself. */
 export interface WireNews {
   readonly log: LogState;
 }
@@ -53,7 +54,7 @@ export interface WireCopied {
   readonly done: number;
   readonly total: number;
 }
-/** The fate of a batch. */
+/** The result of a batch. */
 export interface WireAnswer {
   readonly seq: number;
   /** One per item, or why nothing of the batch was written. */

@@ -1,7 +1,7 @@
 /**
- * The writer's thread: owns the writing connection, its checkpoints and copies, so that waiting for the disk never stops
- * the event loop. One message is one batch is one commit; between them the log is tended and a copy goes on. After an
- * error that is not to be tried again it refuses everything.
+ * The writer's thread. It owns the writing connection, its checkpoints and copies, so waiting for the disk
+ * never blocks the event loop. One message is one batch is one commit; between batches it tends the log and
+ * continues a copy. After an error that must not be retried it refuses everything.
  */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
@@ -27,7 +27,7 @@ export interface WriterData {
   readonly directory: string;
   readonly maxPages: number | null;
   readonly port: MessagePort;
-  /** How many messages were sent to this thread; rung at each. */
+  /** The number of messages sent to this thread; each one wakes the thread. */
   readonly bell: Int32Array;
 }
 const { directory, maxPages, port, bell } = workerData as WriterData;
@@ -81,7 +81,7 @@ async function copy({ seq, copy: file }: WireCopy): Promise<void> {
       state.copying = null;
     });
   } catch (error) {
-    // What befalls the copy's file says nothing about the store.
+    // A failure of the copy's file says nothing about the store.
     outcomes = encodeError(
       error instanceof BackupError
         ? error

@@ -1,7 +1,7 @@
 /**
- * Who commits: a thread of its own (a server), or the caller's thread (commands, stores in memory). Both take batches
- * in order and give one outcome per item. Fails with StoreError; a thread that dies fails what was under way and
- * everything after it.
+ * Who commits: a separate thread (in a server), or the caller's thread (commands, stores in memory). Both
+ * take batches in order and return one outcome per item. Fails with StoreError; if the thread dies, its
+ * running and all later transactions fail.
  */
 
 import { getCompileCacheDir } from 'node:module';
@@ -21,15 +21,18 @@ import type { WriterData } from './writer-thread.ts';
 
 export interface Writer {
   commit(batch: readonly Recorded[]): Promise<readonly ItemOutcome[]>;
-  /** One transaction as a commit of its own between two batches; resolves to the ms it took, rejects with its error. */
+  /**
+   * Commits one transaction separately, between two batches; resolves to the ms it took, rejects with its
+   * error.
+   */
   commitAlone(recorded: Recorded): Promise<number>;
-  /** See shrinkFile; the ms it took. */
+  /** See shrinkFile; returns the ms it took. */
   shrink(pages: number): Promise<number>;
-  /** See copyStore; the file is there and empty. Rejects with BackupError. */
+  /** See copyStore; the file exists and is empty. Rejects with BackupError. */
   copy(file: string, report: Report, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
-/** Made once: one made for each batch would keep the batch for as long as it is kept. */
+/** Made once: a function made for each batch would keep the batch in memory. */
 const NO_REPORT: Report = () => {};
 
 type OnCommit = (info: { ops: number; ms: number }) => void;
@@ -76,14 +79,14 @@ export async function createThreadWriter(
   onLog: (state: LogState) => void,
 ): Promise<Writer> {
   const { port1: port, port2 } = new MessageChannel();
-  // with what the process has compiled already, the thread need not load the compiler
+  // with what the process has already compiled, the thread need not load the compiler
   const cache = getCompileCacheDir();
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const data: WriterData = { directory, maxPages, port: port2, bell };
   const worker = new Worker(moduleBeside(import.meta.url, './writer-thread'), {
     workerData: data,
     transferList: [port2],
-    // flags of the process itself (test runners, profilers) are not the writer's business
+    // the writer does not need the process's own flags (test runners, profilers)
     execArgv: ['--disable-warning=ExperimentalWarning'],
     env: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
     // batches are short-lived and few: a large nursery would only stay resident
@@ -107,7 +110,7 @@ export async function createThreadWriter(
   worker.on('error', die);
   worker.on('exit', () => die(null));
   function send(wire: WireAsked, hands: readonly ArrayBuffer[] = []): void {
-    // A thread that rests between two steps of a copy wakes.
+    // Wakes a thread that rests between two steps of a copy.
     Atomics.add(bell, 0, 1);
     Atomics.notify(bell, 0);
     port.postMessage(wire, [...hands]);

@@ -1,6 +1,7 @@
 /**
- * The embedded store into an export. It must not be served meanwhile: the lock is held to the end, so that nothing is
- * accepted or delivered that the file does not tell of. The file appears under its name only when it is whole and on disk.
+ * Writes the embedded store into an export. No service may run on the store: the lock is held to the end, so
+ * nothing is accepted or delivered that the file does not contain. The file gets its name only when it is
+ * complete and on the disk.
  */
 import { once } from 'node:events';
 import {
@@ -33,19 +34,22 @@ import {
 } from './format.ts';
 import { addFunctions, MOVED } from './moved.ts';
 
-/** Of a file that is there: its first line is in them. */
+/** The first line of an existing file is within these octets. */
 const HEAD_OCTETS = 4096;
 
 export interface ExportOptions {
   readonly directory: string;
-  /** Replaced where it is an export itself; refused where it is anything else. */
+  /** Replaced if it is an export; otherwise an existing file is refused. */
   readonly file: string;
   /** Wall ms. */
   readonly takenAt: number;
   readonly keyId: string | null;
   readonly watch?: Watch;
 }
-/** Rows by table. Throws StoreLocked while a service runs, TransferError where the file is there and is no export. */
+/**
+ * Returns the number of rows by table. Throws StoreLocked while a service runs, and TransferError if the file
+ * exists and is not an export.
+ */
 export async function exportSqlite(options: ExportOptions): Promise<Readonly<Record<string, number>>> {
   const { directory, file, takenAt, keyId, watch: { report, signal } = unwatched } = options;
   if (existsSync(file) && !isExport(file))
@@ -58,7 +62,7 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
   addFunctions(db);
   const partial = partialOf(file);
   const gzip = createGzip({ level: 1 });
-  // opened here: a stream that opens it later would make it again behind a failure
+  // opened here: a stream that opens the file later would make it again after a failure
   const out = gzip.pipe(createWriteStream(partial, { fd: openSync(partial, 'wx', 0o600) }));
   const failed = new AbortController();
   out.on('error', (error) => failed.abort(error));
@@ -100,14 +104,14 @@ export async function exportSqlite(options: ExportOptions): Promise<Readonly<Rec
     throw failed.signal.aborted ? failed.signal.reason : error;
   }
 }
-/** Whether the file begins as an export does; false where it cannot be told. */
+/** Whether the file begins as an export does; false if that cannot be read. */
 function isExport(file: string): boolean {
   try {
     const handle = openSync(file, 'r');
     try {
       const head = Buffer.alloc(HEAD_OCTETS);
       const read = readSync(handle, head, 0, head.length, 0);
-      // the end is missing, and what comes first is wanted
+      // only the beginning is needed, and the end is missing
       const text = gunzipSync(head.subarray(0, read), { finishFlush: constants.Z_SYNC_FLUSH }).toString(
         'utf8',
       );
@@ -120,7 +124,7 @@ function isExport(file: string): boolean {
   }
 }
 const STORED_IN: Partial<Record<TableName, string>> = { message_body: 'message' };
-/** About: what owners that are gone have left is counted, too. */
+/** Approximate: it includes what removed owners have left. */
 function rowsOf(db: DatabaseSync): number {
   const counted = TABLES.map((table) => `(SELECT count(*) FROM ${STORED_IN[table] ?? table})`).join(' + ');
   return Number(db.prepare(`SELECT ${counted} AS n`).get()!['n']);

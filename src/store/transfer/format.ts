@@ -1,12 +1,13 @@
 /**
- * A store as a file, to move it to another engine: gzipped lines of JSON. The first says what it is; then come tables in
- * an order in which each row finds what it refers to: `{"table","columns"}` and a row as an array per line, octets as
- * `{"octets": base64}`; the last line is `{"end": rows}`. Fails: TransferError where a file is not ours or not whole.
+ * A store as a file, to move it to another engine: gzipped lines of JSON. The first line describes the file.
+ * Then come tables, in an order in which each row finds the rows that it refers to: `{"table","columns"}`,
+ * and one line with an array per row, octets as `{"octets": base64}`. The last line is `{"end": rows}`. Fails
+ * with TransferError if a file is not an export or not complete.
  */
 import type { SqlValue } from '../command.ts';
 
 export const FORMAT = 'hikyaku-export';
-/** Of the format, not of the schema: tables and columns are named in the file. */
+/** The version of the format, not of the schema: the file names its tables and columns. */
 export const FORMAT_VERSION = 1;
 
 export const TABLES = [
@@ -61,10 +62,10 @@ export interface Head {
   readonly version: number;
   /** Wall ms. */
   readonly takenAt: number;
-  /** Names the secret key that opens what is sealed in it; null where there was none. */
+  /** Identifies the secret key that opens the sealed values; null if there was none. */
   readonly keyId: string | null;
 }
-/** An export cannot be made or taken in; the message says why, and what would help. */
+/** An export cannot be made or imported; the message says why and what would help. */
 export class TransferError extends Error {
   override name = 'TransferError';
 }
@@ -83,7 +84,7 @@ type Line =
   | { readonly kind: 'row'; readonly row: SqlValue[] }
   | { readonly kind: 'end'; readonly rows: number };
 
-/** Whether it is the first line of an export, of whichever version. Throws TransferError where it is no JSON. */
+/** Whether it is the first line of an export, of any version. Throws TransferError if it is not JSON. */
 export const isHead = (line: string): boolean => (parse(line) as Partial<Head> | null)?.format === FORMAT;
 
 export function readHead(line: string): Head {

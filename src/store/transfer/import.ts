@@ -1,8 +1,8 @@
 /**
- * An export into an empty PostgreSQL store, in one transaction: all of it or nothing. What waits belongs to a member of
- * its own that has left, so that the first node that looks takes it over. Behind it what was filled is analysed; where
- * that fails, the first node that starts does it. Fails with TransferError where the file is not ours or not whole, or the
- * store is not empty.
+ * Reads an export into an empty PostgreSQL store, in one transaction: all or nothing. Waiting rows belong to
+ * a new member that has already left, so the first node that looks takes them over. Afterwards the filled
+ * tables are analysed; if that fails, the first node that starts does it. Fails with TransferError if the
+ * file is not an export or not complete, or if the store is not empty.
  */
 import { stat } from 'node:fs/promises';
 import pg from 'pg';
@@ -19,11 +19,11 @@ import { linesOf } from './lines.ts';
 export interface ImportOptions {
   readonly url: string;
   readonly file: string;
-  /** Id of the member that what waits belongs to. */
+  /** The id of the member that owns the waiting rows. */
   readonly member: string;
   /** Wall ms. */
   readonly now: number;
-  /** Throws where the file's secret key is not ours. */
+  /** Throws if the file's secret key is not ours. */
   readonly check: (head: Head) => void;
   readonly watch?: Watch;
 }
@@ -31,7 +31,7 @@ export interface ImportOptions {
 const ROWS = 500;
 const OCTETS = 1024 * 1024;
 
-/** What a row needs beyond its own columns. `v` is the row given. */
+/** What a row needs in addition to its own columns. `v` is the given row. */
 const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
   message_body: {
     drop_day: '(SELECT drop_day FROM message m WHERE m.project_id = v.project_id AND m.id = v.message_id)',
@@ -47,7 +47,7 @@ const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
   event: { era: '$2::int8' },
 };
 
-/** Rows by table. */
+/** Returns the number of rows by table. */
 export async function importPostgres(options: ImportOptions): Promise<Readonly<Record<string, number>>> {
   const { url, member, watch = unwatched } = options;
   const { era } = await migratePostgres(url);
@@ -71,7 +71,7 @@ export async function importPostgres(options: ImportOptions): Promise<Readonly<R
   }
 }
 
-/** What was taken is taken: whoever ends it here ends the looking alone. Never rejects. */
+/** The import is committed: ending it here only ends the analysis. Never rejects. */
 async function analyseUnlessEnded(client: pg.Client, url: string, { report, signal }: Watch): Promise<void> {
   let end = () => {};
   try {
@@ -118,7 +118,7 @@ async function take(
     if (head === null) {
       head = readHead(line);
       check(head);
-      // Which days there will be is known only at the end, so the partitions are made before the transaction.
+      // The days are known only at the end of the file, so the partitions are made before the transaction.
       all = await prepareDays(client, file, partitions, days, watch);
       await client.query('BEGIN');
       await client.query('LOCK TABLE project IN ACCESS EXCLUSIVE MODE');
@@ -162,7 +162,10 @@ async function take(
   return counts;
 }
 
-/** A first reading of the file, for the days up to which its messages and events are kept; its rows. */
+/**
+ * Reads the file a first time: for the days until which its messages and events are kept, and for the number
+ * of rows.
+ */
 async function prepareDays(
   client: pg.Client,
   file: string,

@@ -1,9 +1,12 @@
-/** The lines of a gzipped file, one after the other. Rejects where it cannot be read or is no gzip, or not whole. */
+/**
+ * The lines of a gzipped file, one after the other. Rejects if the file cannot be read, is not gzip, or is
+ * not complete.
+ */
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { TransferError } from './format.ts';
 
-/** `onOctets` is told how many octets of the file were read. Ends with the signal's reason. */
+/** `onOctets` gets the number of octets of the file that were read. Ends with the signal's reason. */
 export async function* linesOf(
   file: string,
   {

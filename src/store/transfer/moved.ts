@@ -1,7 +1,7 @@
 /**
- * The embedded store's tables as an export has them: by the columns that PostgreSQL knows, too. Ids are text, octets are
- * not packed, and each part of a message's octets is a row. What owners that are gone have left (sqlite/leftovers.ts)
- * stays behind. Tables that are not here go as they are.
+ * The embedded store's tables in the form of an export: with the columns that PostgreSQL has. Ids are text,
+ * octets are not packed, and each part of a message's octets is a row. Leftovers of removed owners
+ * (sqlite/leftovers.ts) are not exported. Tables that are not listed here are exported unchanged.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { toBuffer } from '../command.ts';
@@ -9,7 +9,7 @@ import { toId } from '../sqlite/ids.ts';
 import { partSize, unpack } from '../sqlite/pack.ts';
 import type { TableName } from './format.ts';
 
-/** Adds to the connection what the questions below use. */
+/** Adds the functions that the queries below use to the connection. */
 export function addFunctions(db: DatabaseSync): void {
   const options = { deterministic: true };
   db.function('hikyaku_text', options, (octets) =>
@@ -20,7 +20,7 @@ export function addFunctions(db: DatabaseSync): void {
   );
 }
 
-/** A row of `m` shows its message to be there. */
+/** Selects rows whose message exists. */
 const OF_MESSAGE = 'JOIN message m ON m.nr = t.message';
 const HIDDEN = (kind: string, column: string): string =>
   `NOT EXISTS (SELECT 1 FROM leftover l WHERE l.kind = '${kind}' AND l.project = hikyaku_text(t.project_id) AND l.id = hikyaku_text(t.${column}))`;

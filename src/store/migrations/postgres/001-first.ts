@@ -1,14 +1,15 @@
 /**
- * The first schema, for PostgreSQL: the tables and columns of SQLite's, and what only many nodes need. Ids are compared
- * by their octets, flags are 0 and 1, JSON is text. Tenant rows carry project_id first in their key. A constraint's
- * name is what a conflict is called after: `<table>_<what>` becomes `<table>.<what>` (store/postgres/errors.ts).
- * `message_body`, `event` and `attempt` are partitioned by the UTC day on which they may go (`drop_day`), so that
- * retention drops whole partitions (store/postgres/partitions.ts); rows that refer to them carry the day as well.
- * `owner` is the member that inserted a row that waits; it never changes.
- * Other indexes of the large tables do not begin with project_id: a plan is kept while tables grow under it, and for a
- * row's key there must be no second index that seems good enough for one project's few rows and walks all of them later.
- * Global, not of one project: project, the unique indexes `directory_*`, suspension, queue_operation, auth_failure,
- * corrupt, meta, node, chore, site_permit, node_request, node_answer.
+ * The first schema for PostgreSQL: the tables and columns of SQLite, and what only several nodes need. Ids
+ * are compared by their octets, flags are 0 and 1, JSON is text. Rows of a project have project_id first in
+ * their key. Constraints give conflicts their names: `<table>_<what>` becomes `<table>.<what>`
+ * (store/postgres/errors.ts). `message_body`, `event` and `attempt` are partitioned by the UTC day on which
+ * their rows may be removed (`drop_day`), so retention drops whole partitions (store/postgres/partitions.ts);
+ * rows that refer to them have the day as well. `owner` is the member that inserted a waiting row; it never
+ * changes. Other indexes of the large tables do not begin with project_id: a plan is kept while tables grow,
+ * so for the key of a row there must be no second index that looks good enough while a project has few rows
+ * and later walks all of them. Global tables and indexes, not of one project: project, the unique indexes
+ * `directory_*`, suspension, queue_operation, auth_failure, corrupt, meta, node, chore, site_permit,
+ * node_request, node_answer.
  */
 import type { Migration } from '../migration.ts';
 

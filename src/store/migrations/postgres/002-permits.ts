@@ -1,7 +1,8 @@
 /**
- * hikyaku_permits(site, me, cap, wish): one transaction under the site's lock. `wish` > 0: as many as are free, at most so
- * many; where that is none, it is noted as wanting. `wish` <= 0: so many come back, and none is wanted. Returns what was
- * granted. Permits of members that are no more are free.
+ * hikyaku_permits(site, me, cap, wish) runs as one transaction under the site's lock. `wish` > 0: takes as
+ * many permits as are free, at most `wish`; if none is free, it records that this member wants one. `wish` <=
+ * 0: gives back that many, and records that none is wanted. Returns the number of granted permits. Permits of
+ * members that no longer exist are free.
  */
 import type { Migration } from '../migration.ts';
 

@@ -1,6 +1,7 @@
 /**
- * How far each writer's batches have come, written by the batch itself: after a connection that broke behind COMMIT it
- * tells what became of it. A transaction's id does not: a server that crashed gives the ids it had not logged out again.
+ * Each writer's last finished batch, written by the batch itself: if a connection breaks after COMMIT, it
+ * tells what happened to the batch. The id of a transaction does not tell: a server that crashed gives out
+ * again the ids that it had not logged.
  */
 import type { Migration } from '../migration.ts';
 

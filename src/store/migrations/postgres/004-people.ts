@@ -1,6 +1,7 @@
 /**
- * People: members with their second factors and sessions (of the instance), memberships, roles and invitations (of a
- * project), the audit; when a project was closed, when a key was last used. An older program runs on with the result.
+ * People: members with their second factors and sessions (of the instance); memberships, roles and
+ * invitations (of a project); the audit log; when a project was closed and when a key was last used. Older
+ * programs keep working with the result.
  */
 import type { Migration } from '../migration.ts';
 

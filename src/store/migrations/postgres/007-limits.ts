@@ -1,4 +1,4 @@
-/** Traffic over time, what is to be told of limits, and requests for higher ones; see ../sqlite/007-limits.ts. */
+/** Traffic over time, alerts about limits, and requests for higher limits; see ../sqlite/007-limits.ts. */
 import type { Migration } from '../migration.ts';
 
 const ID = 'TEXT COLLATE "C" NOT NULL';

@@ -1,4 +1,7 @@
-/** What was read of a message, beside its first octets; see ../sqlite/008-readings.ts. It is deflated already. */
+/**
+ * The parsed content of a message, next to its first octets; see ../sqlite/008-readings.ts. It is already
+ * deflated.
+ */
 import type { Migration } from '../migration.ts';
 
 export const readings: Migration = {

@@ -1,4 +1,4 @@
-/** Attempts to sign in; see ../sqlite/009-attempts.ts. */
+/** Sign-in attempts; see ../sqlite/009-attempts.ts. */
 import type { Migration } from '../migration.ts';
 
 export const attempts: Migration = {

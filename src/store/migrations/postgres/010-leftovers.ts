@@ -1,7 +1,8 @@
 /**
- * A subscriber's deliveries do not go in the commit of whoever removes it: `leftover` names the subscriber, readers do
- * not show what it left, and retention removes that in steps (postgres/sweep.ts); see ../sqlite/010-leftovers.ts. An
- * older program serves the result: it gives nothing to a subscriber that is gone either.
+ * Removing a subscriber does not remove its deliveries in the same commit. `leftover` names the subscriber,
+ * readers do not show its deliveries, and retention removes them in steps (postgres/sweep.ts); see
+ * ../sqlite/010-leftovers.ts. An older program can serve the result: it delivers nothing to a removed
+ * subscriber either.
  */
 import type { Migration } from '../migration.ts';
 

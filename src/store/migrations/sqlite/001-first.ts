@@ -1,7 +1,8 @@
 /**
- * The first schema, for SQLite. Tenant rows carry project_id first in their key. Global directories (key, API client,
- * domain name and ids to project) are the unique indexes named `directory_*`. Event order is `seq`: commit order.
- * The CHECKs repeat the state charts: a row waits (has next_attempt_at) exactly while its state is a waiting one.
+ * The first schema for SQLite. Rows of a project have project_id first in their key. The global directories
+ * (from key, API client, domain name and ids to the project) are the unique indexes named `directory_*`.
+ * Events are in the order of `seq`, the commit order. The CHECKs repeat the state charts: a row waits (has
+ * next_attempt_at) exactly while its state is a waiting one.
  */
 import type { Migration } from '../migration.ts';
 

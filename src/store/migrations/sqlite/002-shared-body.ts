@@ -1,4 +1,7 @@
-/** A message may show the octets of another one of its project that was accepted with it: they are stored once. */
+/**
+ * A message may refer to the octets of another message of its project that was accepted with it; the octets
+ * are stored once.
+ */
 import type { Migration } from '../migration.ts';
 
 export const sharedBody: Migration = {

@@ -1,11 +1,12 @@
 /**
- * How long each message and event is kept, with what finds those whose time is over: `*_keep` in the order of time,
- * `message_body_of` the messages that show another one's octets, `delivery_event` the deliveries of an event.
- * An older program would write rows that may go at once, so that none may use the result.
+ * How long each message and event is kept, and the indexes that find expired ones: `*_keep` in the order of
+ * time, `message_body_of` for messages that share another one's octets, `delivery_event` for the deliveries
+ * of an event. An older program would write rows that may be removed at once, so older programs must not use
+ * the result.
  */
 import type { Migration } from '../migration.ts';
 
-/** 30 days: what projects without a setting of their own have. */
+/** 30 days: the default of projects without their own setting. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
 export const retention: Migration = {

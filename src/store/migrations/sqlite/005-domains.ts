@@ -1,7 +1,7 @@
 /**
- * What DNS says of a domain's challenge, DKIM keys with states and rotation, and what is left of removed domains.
- * Older programs run correctly with it: they sign with what `active` says and know no removed domains; the keys they
- * make are active ones.
+ * What DNS says about a domain's challenge, DKIM keys with states and rotation, and the records of removed
+ * domains. Older programs work correctly with the result: they sign by `active` and do not know removed
+ * domains; the keys that they make are active.
  */
 import type { Migration } from '../migration.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Accounts at DNS providers, plans made with them, and the history of what was changed. The history names its domain and
- * account without referring to them: it outlives both. A program that does not know these tables leaves them alone.
+ * Accounts at DNS providers, plans made with them, and the history of changes. The history names its domain
+ * and account without a reference, because it outlives both. A program that does not know these tables leaves
+ * them alone.
  */
 import type { Migration } from '../migration.ts';
 

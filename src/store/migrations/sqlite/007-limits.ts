@@ -1,7 +1,8 @@
 /**
- * What projects send and receive over time (`traffic`: recipients by minute, rolled up into hours and days as far as
- * `traffic_rolled` says; nodes that write at once add to a `part` each), what is to be told of limits (`limit_alert`), and requests for higher ones. All of it is new
- * beside what was there: an older program serves the result, and counts nothing meanwhile.
+ * What projects send and receive over time (`traffic`: recipients by minute, rolled up into hours and days up
+ * to `traffic_rolled`; nodes that write at the same time each add to their own `part`), alerts about limits
+ * (`limit_alert`), and requests for higher limits. All of it is new: an older program can serve the result,
+ * but counts nothing in the meantime.
  */
 import type { Migration } from '../migration.ts';
 

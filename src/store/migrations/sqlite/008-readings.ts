@@ -1,6 +1,7 @@
 /**
- * What was read of a message (reading/stored.ts), beside its first octets: messages that share octets share it, and lists
- * of messages do not meet it. An older program serves the result and reads each message again when it shows it.
+ * The parsed content of a message (reading/stored.ts), next to its first octets: messages that share octets
+ * share it, and lists of messages do not read it. An older program can serve the result; it parses each
+ * message again when it shows it.
  */
 import type { Migration } from '../migration.ts';
 

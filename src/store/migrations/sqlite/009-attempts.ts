@@ -1,7 +1,7 @@
 /**
- * Attempts to sign in: failures bear the name of their attempt, so that one can be taken back, and who signed in is
- * remembered (`auth_success`). The failures there were held in clear what somebody had typed as a name: they are let go.
- * An older program serves the result; it writes such names again.
+ * Sign-in attempts: failures have the name of their attempt, so that one can be taken back, and successful
+ * sign-ins are stored (`auth_success`). The old failures contained typed names in clear text, so this
+ * migration removes them. An older program can serve the result; it writes such names again.
  */
 import type { Migration } from '../migration.ts';
 

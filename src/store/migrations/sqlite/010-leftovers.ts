@@ -1,13 +1,13 @@
 /**
- * Nothing large goes by a cascade any more: a message's recipients and octets, a topic's events and a subscriber's
- * deliveries were found by whichever index SQLite took for the best, and went in the commit of whoever removed their
- * owner. Now retention removes them (sqlite/leftovers.ts): `leftover` names the owners that are gone, and rows of an
- * owner that is gone are hidden from readers until then.
- * The foreign keys are taken out of the schema's text, which changes no row (https://www.sqlite.org/lang_altertable.html,
- * section 8): the tables are not written again. What is created after that raises the schema's version, so that other
- * connections read it again.
- * `leftover` says `project` and not `project_id`: it is no row of the project, and goes by itself.
- * An older program would remove messages and leave what hangs on them, so that none may use the result.
+ * No large deletion is a cascade any more. A message's recipients and octets, a topic's events and a
+ * subscriber's deliveries were found by whichever index SQLite took for the best, and were removed in the
+ * commit of the request that removed their owner. Now retention removes them (sqlite/leftovers.ts):
+ * `leftover` names the removed owners, and readers do not show rows of a removed owner. The foreign keys are
+ * removed from the schema's text, which changes no row (https://www.sqlite.org/lang_altertable.html, section
+ * 8): the tables are not rewritten. What is created afterwards raises the schema's version, so other
+ * connections read the schema again. `leftover` has the column `project`, not `project_id`: it is not a row
+ * of the project and is removed separately. An older program would remove messages and leave their dependent
+ * rows, so older programs must not use the result.
  */
 import type { Migration } from '../migration.ts';
 

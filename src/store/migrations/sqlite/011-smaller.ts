@@ -1,19 +1,20 @@
 /**
- * The tables that grow with the mail take less room: ids are 16 octets instead of 36 characters, what hangs on a message
- * or an event is found by that one's number, a message and its first octets are one row, and octets are packed where it
- * pays (sqlite/pack.ts). Their rows are moved from the old tables (`old_…`) some at a time, each time in a transaction of
- * its own: what is moved is gone from there, so that the file does not grow, a kill loses nothing, and the next start goes
- * on. What a message that was removed has left behind is not moved.
+ * The tables that grow with the mail become smaller: ids are 16 octets instead of 36 characters; rows that
+ * depend on a message or an event refer to it by its number; a message and its first octets are one row; and
+ * octets are packed if that saves enough (sqlite/pack.ts). Rows are moved from the old tables (`old_…`) in
+ * portions, each in its own transaction. A moved row is removed from the old table, so the file does not
+ * grow, a kill loses nothing, and the next start continues. Rows that a removed message left behind are not
+ * moved.
  */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { MovingMigration } from '../migration.ts';
 
-/** Of one transaction: messages with recipients, or events with deliveries; and their octets. */
+/** Rows of one transaction: messages with recipients, or events with deliveries; and their octets. */
 const ROWS = 2_000;
 const OCTETS = 16 * 1024 * 1024;
 
 const id = (column: string): string => `unhex(${column}, '-')`;
-/** The number that the message got. */
+/** The number of the message. */
 const nrOf = (column: string): string =>
   `(SELECT nr FROM message INDEXED BY message_id WHERE id = ${id(column)})`;
 
@@ -82,7 +83,7 @@ DELETE FROM leftover WHERE kind = 'message';
 CREATE TABLE old_shown (nr INTEGER PRIMARY KEY, holder TEXT NOT NULL) STRICT;
 `;
 
-/** Rows up to a message, by project and id, from the old tables into the new ones. */
+/** Moves rows up to a message, by project and id, from the old tables into the new ones. */
 const MOVE_MESSAGES = [
   `INSERT INTO message (project_id, id, domain_id, body_of, direction, source, mail_from, message_id_header, size, smtputf8, eight_bit,
       accepted_at, expires_at, keep_until, facts, prefix, reading, data)
@@ -107,7 +108,7 @@ const MOVE_MESSAGES = [
   'DELETE FROM old_attempt WHERE (project_id, message_id) <= (?, ?)',
   'DELETE FROM old_message WHERE (project_id, id) <= (?, ?)',
 ];
-/** Rows up to an event, by its number. */
+/** Moves rows up to an event, by its number. */
 const MOVE_EVENTS = [
   `INSERT INTO event (seq, project_id, id, topic_id, service, name, created_at, expires_at, keep_until, message_id, content, summary)
     SELECT seq, ${id('project_id')}, ${id('id')}, ${id('topic_id')}, service, name, created_at, expires_at, keep_until, ${id('message_id')}, content, summary
@@ -128,7 +129,7 @@ const NEXT_EVENTS = `SELECT seq, coalesce(octet_length(content), 0) + coalesce(o
     (SELECT count(*) FROM old_subscriber_delivery d INDEXED BY delivery_event WHERE d.project_id = e.project_id AND d.event_id = e.id) AS hanging
   FROM old_event e ORDER BY seq LIMIT ${ROWS}`;
 
-/** Up to which row the next portion goes: its key. At least one goes. */
+/** The key up to which the next portion goes. A portion has at least one row. */
 function nextKey(db: DatabaseSync, sql: string): SQLInputValue[] | null {
   let last: SQLInputValue[] | null = null;
   let weight = { rows: 0, octets: 0 };
@@ -142,7 +143,7 @@ function nextKey(db: DatabaseSync, sql: string): SQLInputValue[] | null {
 const count = (db: DatabaseSync, table: string): number =>
   Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!['n']);
 
-/** Moves what is next; how many messages and events, 0 where none is left. */
+/** Moves the next portion; returns the number of messages and events, 0 if none is left. */
 function moveSome(db: DatabaseSync): number {
   for (const [next, statements, table] of [
     [NEXT_MESSAGES, MOVE_MESSAGES, 'message'],
@@ -159,7 +160,7 @@ function moveSome(db: DatabaseSync): number {
   }
   return shownOctets(db);
 }
-/** Messages that show another one's octets, once all have their numbers. */
+/** Sets the references of messages to shared octets, after all messages have their numbers. */
 function shownOctets(db: DatabaseSync): number {
   const rows = db.prepare('SELECT nr, holder FROM old_shown ORDER BY nr LIMIT ?').all(ROWS);
   const show = db.prepare(`UPDATE message SET body_of = ${nrOf('?')} WHERE nr = ?`);

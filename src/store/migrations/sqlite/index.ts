@@ -1,4 +1,7 @@
-/** SQLite's forward migrations, oldest first. Each says the oldest schema version whose binaries may still use the result. */
+/**
+ * SQLite's forward migrations, oldest first. Each names the oldest schema version whose programs may still
+ * use the result.
+ */
 
 import { BOTH } from '../both/index.ts';
 import type { Migration, MovingMigration } from '../migration.ts';
