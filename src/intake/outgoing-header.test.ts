@@ -41,10 +41,10 @@ test('what hides a second author behind it is refused, and the line is named', a
     for (const hidden of ['From: ceo@other.test', 'Sender: ceo@other.test', 'Bcc: x@y.test', 'Subject: x'])
       assert.match(
         await refusal(`${FROM}${line}\r\n${hidden}\r\n\r\nx\r\n`),
-        /^554 5\.6\.0 line 4 of the header is no field/,
+        /^554 5\.6\.0 line 4 of the header is not a field/,
         line,
       );
-  assert.match(await refusal(` folded\r\n${FROM}\r\n`), /line 1 of the header is no field/);
+  assert.match(await refusal(` folded\r\n${FROM}\r\n`), /line 1 of the header is not a field/);
   assert.match(
     await refusal(`${FROM}Fro\0m: ceo@other.test\r\n\r\n`),
     /^554 5\.6\.0 line 4 of the header .*NUL/,

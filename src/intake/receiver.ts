@@ -470,6 +470,6 @@ function storeReply(logger: Logger, connection: Connection, error: unknown): Rep
   if (error instanceof ConflictError) return TRY_LATER;
   if (error instanceof NoPlace) return TOO_BUSY;
   if (error instanceof Abandoned) return GONE;
-  logger.error({ connection: connection.id, err: error }, 'mail could not be taken');
+  logger.error({ connection: connection.id, err: error }, 'accepting mail failed');
   return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
 }

@@ -36,6 +36,6 @@ export function defectText({ kind, line, field }: HeaderDefect): string {
     case 'duplicate':
       return `more than one ${field} header field: again in line ${line}`;
     default:
-      return `line ${line} of the header is no field: a name, a colon and a value`;
+      return `line ${line} of the header is not a field: a name, a colon and a value`;
   }
 }

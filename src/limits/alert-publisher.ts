@@ -78,7 +78,7 @@ export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDep
   function begin(): void {
     soon = false;
     looking = look()
-      .catch((error: unknown) => logger.error({ err: error }, 'limit alerts could not be published'))
+      .catch((error: unknown) => logger.error({ err: error }, 'publishing limit alerts failed'))
       .then(() => {
         looking = null;
         arm(soon ? SOON_MS : POLL_MS);

@@ -96,7 +96,7 @@ export function createTellExceeded({ transactor, clock, logger, noticed }: Alert
     } catch (error) {
       told.delete(key);
       const { projectId: project, window } = alert;
-      logger.warn({ err: error, project, window }, 'a reached limit could not be noted');
+      logger.warn({ err: error, project, window }, 'recording a limit alert failed');
     }
   }
   return (project, domain, { scope, window, limit, used, retryAfterSeconds }) => {

@@ -56,7 +56,7 @@ export function createRollUp(deps: RollUpDeps): Service {
     timer = clock.after(ms, () => {
       round = mayRun()
         .then((mine) => (mine ? rollUp() : undefined))
-        .catch((error: unknown) => logger.error({ err: error }, 'traffic could not be rolled up'))
+        .catch((error: unknown) => logger.error({ err: error }, 'rolling up traffic failed'))
         .then(() => {
           if (!stopped) schedule(INTERVAL_MS);
         });

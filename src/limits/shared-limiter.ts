@@ -60,7 +60,7 @@ export function createSharedLimiter(deps: SharedLimiterDeps): Limiter {
           return deps.usage
             .giveBack(project, domain, second, recipients)
             .catch((error: unknown) =>
-              logger.warn({ err: error, project }, 'a place could not be given back'),
+              logger.warn({ err: error, project }, 'giving back a reservation failed'),
             );
         },
       };

@@ -65,10 +65,13 @@ export async function openCertificate(
             if (seen !== current.stamp) {
               current.context = createTlsContext({ ...read(), minVersion });
               current.stamp = seen;
-              logger.info({}, 'the TLS certificate was read again');
+              logger.info({}, 'the service read the changed TLS certificate');
             }
           } catch (error) {
-            logger.error({ err: error }, 'the changed TLS certificate cannot be used; the old one stays');
+            logger.error(
+              { err: error },
+              'the changed TLS certificate is unusable; the service keeps the old one',
+            );
           }
         }
         return current.context;

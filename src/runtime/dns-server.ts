@@ -63,7 +63,7 @@ export function createDnsServer({ zone, listen, clock, logger }: DnsServerDeps):
     return nth;
   }
   const failed = (error: unknown) =>
-    logger.error({ err: error, zone: zone.name }, 'a question to the DNS zone could not be answered');
+    logger.error({ err: error, zone: zone.name }, 'answering a question to the DNS zone failed');
 
   async function datagram(socket: UdpSocket, packet: Buffer, from: RemoteInfo): Promise<void> {
     const nth = count(from.address);

@@ -32,9 +32,12 @@ export function createShelf(options: {
       if (known.has(`${table}/${key}`)) return;
       known.add(`${table}/${key}`);
       const reason = error instanceof Error ? error.message : String(error);
-      logger.error({ table, key, reason }, 'a row cannot be read and is put on the corrupt shelf');
+      logger.error(
+        { table, key, reason },
+        'a row cannot be read; it is put on the corrupt shelf and skipped',
+      );
       note(table, key, reason, clock.now()).catch((failure: unknown) => {
-        logger.error({ table, key, failure: String(failure) }, 'the corrupt shelf could not be written');
+        logger.error({ table, key, failure: String(failure) }, 'writing to the corrupt shelf failed');
       });
     },
   };

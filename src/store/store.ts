@@ -76,7 +76,7 @@ export class StoreTooNew extends Error {
   readonly ours: number;
   constructor(oldestCompatible: number, ours: number) {
     super(
-      `the store needs schema version ${oldestCompatible} or above; this program knows version ${ours}: use a newer one`,
+      `the store needs schema version ${oldestCompatible} or above; this program knows version ${ours}: use a newer program`,
     );
     this.oldestCompatible = oldestCompatible;
     this.ours = ours;
@@ -85,7 +85,7 @@ export class StoreTooNew extends Error {
 /** Another process serves this store. */
 export class StoreLocked extends Error {
   override name = 'StoreLocked';
-  constructor(directory: string, help = ': stop that one, or wait until it is done') {
+  constructor(directory: string, help = ': stop that process, or wait until it is done') {
     super(`the store in ${directory} is in use by another process${help}`);
   }
 }
@@ -94,7 +94,7 @@ export class StoreOutdated extends Error {
   override name = 'StoreOutdated';
   constructor(directory: string) {
     super(
-      `the store in ${directory} has the form of an older version: take a backup, then start the service or run \`hikyaku migrate\``,
+      `the store in ${directory} has the schema of an older version: take a backup, then start the service or run \`hikyaku migrate\``,
     );
   }
 }

@@ -81,7 +81,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
     if (news.length === 0) return;
     if (told.size > MOST_TOLD) told.clear();
     for (const id of news) told.add(id);
-    logger.warn({ messages: news }, 'messages are kept beyond their time: recipients of them still wait');
+    logger.warn({ messages: news }, 'expired messages are kept because some of their recipients still wait');
   }
   async function state(): Promise<RetentionState> {
     const now = clock.now();
@@ -96,16 +96,16 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   async function warn(found: RetentionState, why: string): Promise<boolean> {
     if (!found.late || clock.monotonic() < nextWarningAt) return false;
     nextWarningAt = clock.monotonic() + DAY_MS;
-    logger.warn(factsOf(found), `${why}: the store grows, and keeps mail longer than told`);
+    logger.warn(factsOf(found), `${why}: the store grows and keeps mail longer than the retention time`);
     await tellOwner(found).catch((error: unknown) =>
-      logger.error({ err: error }, 'the owner could not be told that retention falls behind'),
+      logger.error({ err: error }, 'telling the owner that retention falls behind failed'),
     );
     return true;
   }
   async function tellProgress(isLong: boolean): Promise<void> {
     const found = await state();
-    if (isLong && (await warn(found, 'what is over is removed more slowly than it comes'))) return;
-    logger.info(factsOf(found), 'what is over is being removed');
+    if (isLong && (await warn(found, 'messages expire faster than the service removes them'))) return;
+    logger.info(factsOf(found), 'retention is removing expired data');
   }
   async function sweepAll(): Promise<void> {
     const now = clock.now();
@@ -122,7 +122,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
         if (swept.heldBy)
           logger.warn(
             { by: swept.heldBy },
-            'what is over cannot be removed yet: another session of the database holds it',
+            'retention cannot remove some expired data yet: another session of the database locks it',
           );
         const at = clock.monotonic();
         if (at - toldAt >= TELL_MS) {
@@ -133,14 +133,14 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
       }
     } catch (error) {
       round = { ...round, failed: true };
-      logger.error({ err: error }, 'what is over could not be removed');
-      await warn(await state(), 'what is over cannot be removed');
+      logger.error({ err: error }, 'retention failed to remove expired data');
+      await warn(await state(), 'retention cannot remove expired data');
     } finally {
       round = { ...round, endedAt: clock.now() };
     }
     const { removed } = round;
     if (Object.values(removed).some((count) => count > 0))
-      logger.info({ removed }, 'what is over was removed');
+      logger.info({ removed }, 'retention removed expired data');
   }
   async function look(): Promise<void> {
     const hourly = clock.monotonic() >= nextRoundAt;
@@ -151,7 +151,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
       running = look()
-        .catch((error: unknown) => logger.error({ err: error }, 'what is over could not be looked for'))
+        .catch((error: unknown) => logger.error({ err: error }, 'looking for expired data failed'))
         .then(() => {
           if (!stopped) schedule(LOOK_MS);
         });

@@ -191,7 +191,7 @@ test('a backup that is broken off, killed, or left by its service is none, and t
   const [half] = halves(root);
   const refused = await hikyaku(['restore', join(root, half!)], environment(join(root, 'data')));
   assert.equal(refused.status, 1);
-  assert.match(refused.stderr, /is not a backup/);
+  assert.match(refused.stderr, /is not a Hikyaku backup/);
   assert.equal((await fetch(`http://${service.ready.http}/readyz`)).status, 200);
   rmSync(join(root, half!), { force: true });
 

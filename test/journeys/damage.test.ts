@@ -48,11 +48,11 @@ const WAYS: Record<string, (directory: string) => RegExp> = {
     const db = new DatabaseSync(storeOf(directory));
     db.exec(`UPDATE meta SET value = 999 WHERE key IN ('version', 'oldest_compatible')`);
     db.close();
-    return /needs schema version 999 or above; this program knows version \d+: use a newer one/;
+    return /needs schema version 999 or above; this program knows version \d+: use a newer program/;
   },
   'damaged at its beginning'(directory) {
     overwrite(storeOf(directory), 0, 100);
-    return /is no store, or damaged at its beginning: .*hikyaku restore FILE --force/;
+    return /is not a store, or its beginning is damaged: .*hikyaku restore FILE --force/;
   },
   'cut off'(directory) {
     truncateSync(storeOf(directory), Math.floor(statSync(storeOf(directory)).size / PAGE / 2) * PAGE);

@@ -70,7 +70,7 @@ test('a second author, sender or Bcc behind a line that is none: 554 that names 
   const cases: [header: string, reply: RegExp][] = [];
   for (const line of [': x', 'X Y: z', 'no colon', '>From x'])
     for (const claim of hidden)
-      cases.push([`${line}\r\n${claim}\r\n`, /^554 5\.6\.0 line 3 of the header is no field/]);
+      cases.push([`${line}\r\n${claim}\r\n`, /^554 5\.6\.0 line 3 of the header is not a field/]);
   for (const name of ['Fro\0m', 'Sen\0der', 'Bc\0c'])
     cases.push([`${name}: ceo@tenant.test\r\n`, /^554 5\.6\.0 line 3 .* holds NUL/]);
   for (const claim of hidden)

@@ -62,13 +62,13 @@ test('export, import, and a node that delivers what waited, once', async () => {
   assert.equal(events.length, 3);
   const served = await hikyaku(['export', file], service.env);
   assert.equal(served.status, 1);
-  assert.match(served.stderr, /in use by another process: stop that one, or wait until it is done/);
+  assert.match(served.stderr, /in use by another process: stop that process, or wait until it is done/);
   await service[Symbol.asyncDispose]();
   for (const text of ['notes of mine\n', '', gzipSync('{"format":"another"}\n').toString('latin1')]) {
     writeFileSync(file, text, 'latin1');
     const refused = await hikyaku(['export', file], service.env);
     assert.equal(refused.status, 1);
-    assert.match(refused.stderr, /store\.export exists and is no export: it is not replaced/);
+    assert.match(refused.stderr, /store\.export exists and is not an export, so it is not replaced/);
     assert.equal(readFileSync(file, 'latin1'), text);
   }
   rmSync(file);
@@ -98,10 +98,10 @@ test('export, import, and a node that delivers what waited, once', async () => {
   assert.match(wrongKey.stderr, /HIKYAKU_SECRET_KEY is not the key/);
   const text = gunzipSync(readFileSync(file)).toString('utf8');
   for (const [name, damaged, complaint] of [
-    ['cut', gzipSync(text.split('\n').slice(0, -5).join('\n')), /breaks off/],
-    ['broken', readFileSync(file).subarray(0, -200), /damaged|breaks off|unexpected end/],
-    ['foreign', gzipSync('{"hello":1}\n'), /no export of Hikyaku/],
-    ['plain', Buffer.from('hello'), /damaged or no export/],
+    ['cut', gzipSync(text.split('\n').slice(0, -5).join('\n')), /its end is missing/],
+    ['broken', readFileSync(file).subarray(0, -200), /damaged|its end is missing|unexpected end/],
+    ['foreign', gzipSync('{"hello":1}\n'), /not a Hikyaku export/],
+    ['plain', Buffer.from('hello'), /damaged or not a Hikyaku export/],
   ] as const) {
     const other = join(directory, `${name}.export`);
     writeFileSync(other, damaged);

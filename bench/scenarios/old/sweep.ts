@@ -9,7 +9,7 @@ import { type OldRun, query } from './stores.ts';
 /** From the start of the service to its first sweep. */
 const FIRST_MS = 60_000;
 const LONGEST_MS = 3_600_000;
-const ENDED = 'what is over was removed';
+const ENDED = 'retention removed expired data';
 /** What SQLite may keep free of the file (percent). */
 const FREE = 5;
 /** How long the file may take to get smaller, and autovacuum to come by. */

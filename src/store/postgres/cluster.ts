@@ -40,7 +40,9 @@ export interface ClusterOptions {
 export class NodeNameTaken extends Error {
   override name = 'NodeNameTaken';
   constructor(name: string) {
-    super(`a node named ${JSON.stringify(name)} is running already: give this one a HIKYAKU_NODE of its own`);
+    super(
+      `a node named ${JSON.stringify(name)} is already running: set a different HIKYAKU_NODE for this one`,
+    );
   }
 }
 interface NodeRow {
@@ -140,13 +142,13 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     await line.query('DELETE FROM chore WHERE holder = $1', [dead]);
     held = [...held, ...taken.map((one) => one.id)];
     rows = rows.map((row) => (held.includes(row.id) ? { ...row, holder: id } : row));
-    logger.warn({ node: name, dead, members: taken.length }, 'a dead node’s mail was taken over');
+    logger.warn({ node: name, dead, members: taken.length }, 'this node took over the mail of a dead node');
     return true;
   }
   function fence(): void {
     if (state === 'fenced') return;
     state = 'fenced';
-    logger.error({ node: name, member: id }, 'another node took this one for dead; it must be started anew');
+    logger.error({ node: name, member: id }, 'another node declared this node dead: restart this node');
     listener?.fenced();
   }
 
@@ -211,7 +213,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
       void listener
         .asked(JSON.parse(body))
         .catch((error: unknown) => {
-          logger.error({ err: error, request }, 'a question of another node could not be answered');
+          logger.error({ err: error, request }, 'answering a question of another node failed');
           return null;
         })
         .then((answer) =>
@@ -232,7 +234,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     watchdog?.cancel();
     watchdog = clock.after(ALIVE_MS, () => {
       if (state !== 'running') return;
-      logger.warn({ node: name }, 'no beat for 4 s: attempts end until the database is back');
+      logger.warn({ node: name }, 'no beat succeeded for 4 s: attempts stop until the database is back');
       lost = true;
       listener?.lost();
     });

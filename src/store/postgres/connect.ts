@@ -27,7 +27,7 @@ export function connectConfig(url: string, role: string): pg.ClientConfig {
   } catch {
     // The cause would contain the URL with the password.
     throw new StoreError(
-      'postgres: the store is not of the form postgres://user:password@host/database',
+      'postgres: HIKYAKU_STORE must have the form postgres://user:password@host/database',
       false,
     );
   }
@@ -53,24 +53,24 @@ export function openingError(url: string, error: unknown): Error {
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
   switch (stateOf(error)) {
     case '3D000':
-      return say(`there is no such database: ${place}; create it (CREATE DATABASE … ENCODING 'UTF8')`);
+      return say(`the database does not exist: ${place}; create it (CREATE DATABASE … ENCODING 'UTF8')`);
     case '28P01':
     case '28000':
       return say(`${place} refuses the user or the password`);
     case '42501':
       return say(
-        `the user of ${place} lacks a right: ${message}; it must own the database's schema and the tables in it`,
+        `the user of ${place} lacks a privilege: ${message}; the user must own the database's schema and the tables in it`,
       );
     case '25006':
-      return say(`${place} is a read-only replica: name the primary`);
+      return say(`${place} is a read-only replica: use the primary`);
     case '55P03':
       return say(
-        `another session of ${place} holds what must be changed and does not let go: find it (SELECT pid, application_name, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL), end it (SELECT pg_terminate_backend(pid)), and try again`,
+        `another session of ${place} holds a lock that the migration needs: find the session (SELECT pid, application_name, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL), end it (SELECT pg_terminate_backend(pid)), and try again`,
         true,
       );
     case '53100':
       return say(
-        `the disk of ${place} is full: make room there and try again; nothing was left half (${message})`,
+        `the disk of ${place} is full: make room there and try again; nothing is half done (${message})`,
         true,
       );
     case '53300':

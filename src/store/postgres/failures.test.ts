@@ -87,9 +87,9 @@ test('what keeps a store from being opened is said, without the password', async
     Object.assign(new URL(url), { username: 'guest', password: 'hunter2', ...change }).href;
   const cases: readonly [string, RegExp, boolean][] = [
     ['mysql://guest:hunter2@127.0.0.1/x', /postgres:\/\/user:password@host/, false],
-    [named({ pathname: '/nothing' }), /no such database: guest@127.0.0.1:\d+\/nothing/, false],
+    [named({ pathname: '/nothing' }), /the database does not exist: guest@127.0.0.1:\d+\/nothing/, false],
     [named({ port: '1' }), /guest@127.0.0.1:1\S+ cannot be reached: .*ECONNREFUSED/, true],
-    [named({}), /lacks a right: permission denied/, false],
+    [named({}), /lacks a privilege: permission denied/, false],
     [named({ username: 'stranger' }), /refuses the user|role "stranger" does not exist/, false],
   ];
   for (const [bad, message, retryable] of cases)
@@ -105,7 +105,7 @@ test('what keeps a store from being opened is said, without the password', async
   await assert.rejects(open(url), { name: 'StoreError', message: /read-only replica/ });
   await admin.query(`ALTER DATABASE ${database} RESET default_transaction_read_only`);
   await (await open(url))[Symbol.asyncDispose]();
-  await assert.rejects(open(named({})), { name: 'StoreError', message: /lacks a right/ });
+  await assert.rejects(open(named({})), { name: 'StoreError', message: /lacks a privilege/ });
   await admin.query(`UPDATE meta SET value = 98 WHERE key = 'oldest_compatible'`);
   await assert.rejects(open(url), { name: 'StoreTooNew', oldestCompatible: 98, ours: OUR_VERSION });
 });

@@ -117,7 +117,7 @@ async function migrate(client: pg.Client, report: Report): Promise<Schema> {
   const { same, system, owned } = rows[0]!;
   if (!owned)
     throw new StoreError(
-      'postgres: the user must own the tables, for it makes and drops their partitions',
+      'postgres: the user must own the tables, because the service makes and drops their partitions',
       false,
     );
   if (!same) {

@@ -119,7 +119,9 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   if (member !== null)
     await withClient(pool, (_, client) =>
       partitions.ensure(client, [dropDayOf(clock.now() + DEFAULT_SENDING.retentionDays * DAY_MS)]),
-    ).catch((error: unknown) => logger.debug({ err: error }, 'no partitions could be made yet'));
+    ).catch((error: unknown) =>
+      logger.debug({ err: error }, 'making partitions failed; mail makes them later'),
+    );
   const mark = random.id();
   const writer = createGroupCommit<Recorded>({
     commit: createWriter({

@@ -126,9 +126,9 @@ async function holderOf(query: Asking, name: string): Promise<string> {
     [name],
   );
   const found = rows[0];
-  if (found === undefined) return `${name} was held for a moment`;
+  if (found === undefined) return `${name} was locked for a moment`;
   const since = found.since === null ? '' : ` since ${found.since.toISOString()}`;
-  return `${name} is held by session ${found.pid} of the database (${found.application || 'no name'}, ${found.state}${since}): if it does not let go, end it with SELECT pg_terminate_backend(${found.pid})`;
+  return `session ${found.pid} of the database (${found.application || 'no name'}, ${found.state}${since}) holds a lock on ${name}: if it does not release the lock, end it with SELECT pg_terminate_backend(${found.pid})`;
 }
 
 export type Asking = <R extends pg.QueryResultRow>(

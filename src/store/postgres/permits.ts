@@ -91,7 +91,7 @@ export function createPermits(deps: {
       site.spareSince = clock.monotonic();
       if ((row?.got ?? 0) > 0) hand(site);
     } catch (error) {
-      logger.warn({ err: error, site: site.name }, 'no permits to be had: the store does not answer');
+      logger.warn({ err: error, site: site.name }, 'no permits: the store does not answer');
     } finally {
       site.asking = false;
     }
@@ -139,7 +139,7 @@ export function createPermits(deps: {
   function loop(): void {
     if (stopped) return;
     looking = look()
-      .catch((error: unknown) => logger.warn({ err: error }, 'permits could not be looked after'))
+      .catch((error: unknown) => logger.warn({ err: error }, 'managing permits failed'))
       .finally(() => {
         looking = null;
         if (!stopped) timer = clock.after(LOOK_MS, loop);

@@ -79,7 +79,7 @@ test('a session that holds what is over is named, with what to do; the rest of t
     assert.equal(told.length, 1);
     assert.match(
       told[0]!,
-      /^message_body_d\d+ is held by session \d+ of the database \(a report, idle in transaction since /,
+      /^session \d+ of the database \(a report, idle in transaction since .*\) holds a lock on message_body_d\d+: /,
     );
     assert.match(told[0]!, new RegExp(`SELECT pg_terminate_backend\\(${rows[0].pid}\\)$`));
     assert.equal(records, 1);
@@ -147,7 +147,7 @@ test('partitions go by the time of the database, however wrong the clock of the 
   assert.ok((await days()).some((day) => day <= today));
   const removed: Removed[] = [];
   const info = (facts: { removed?: Removed }, text: string) =>
-    text === 'what is over was removed' && removed.push(facts.removed!);
+    text === 'retention removed expired data' && removed.push(facts.removed!);
   const logger = { ...silentLogger, info, error: assert.fail } as unknown as Logger;
   await using sweeper = createSweeper({ store, clock, logger });
   await sweeper.start(new AbortController().signal);

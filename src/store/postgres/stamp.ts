@@ -40,7 +40,7 @@ export async function createStamp(deps: {
       if (value !== state.seen) changed();
       state.seen = value;
     } catch (error) {
-      logger.debug({ err: error }, 'the directory could not be looked at');
+      logger.debug({ err: error }, 'polling the directory failed');
     }
     schedule();
   }

@@ -60,7 +60,7 @@ test('a node that starts analyses what is large and unknown, and leaves the rest
   const { logger, line } = firstLine();
   await using looking = analyseLarge({ url, logger });
   await looking.done;
-  assert.equal(await line, 'large tables without statistics were analysed');
+  assert.equal(await line, 'the service analysed large tables without statistics');
   assert.deepEqual(await known(), ['recipient']);
 });
 

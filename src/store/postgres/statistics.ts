@@ -67,12 +67,12 @@ export function analyseLarge({
     if (tables > 0)
       logger.info(
         { tables, ms: Math.round(performance.now() - began) },
-        'large tables without statistics were analysed',
+        'the service analysed large tables without statistics',
       );
   }
   const done = run()
     .catch((error: unknown) => {
-      if (!state.closed) logger.warn({ err: error }, 'large tables could not be analysed');
+      if (!state.closed) logger.warn({ err: error }, 'analysing large tables failed');
     })
     .finally(() => client.end().catch(() => {}));
   return {

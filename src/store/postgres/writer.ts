@@ -67,7 +67,7 @@ export function createWriter(
           limit.cancel();
         }
       } catch (error) {
-        logger.debug({ err: error, number }, 'what became of a batch could not be asked');
+        logger.debug({ err: error, number }, 'querying the result of a batch failed');
       }
       await delay(Math.min(ASK_AGAIN_MS, Math.max(left(until), 1)));
     }
@@ -75,10 +75,10 @@ export function createWriter(
   }
   /** Continues to ask after the caller has been answered. */
   async function learnLater(number: number): Promise<void> {
-    logger.warn({ number }, 'what became of a batch is not known yet');
+    logger.warn({ number }, 'the result of a batch is not known yet');
     const fate = await fateOf(number, Number.POSITIVE_INFINITY);
     if (fate === null) return;
-    logger.warn({ number, fate }, 'what became of a batch is known');
+    logger.warn({ number, fate }, 'the result of a batch is known now');
     if (fate === 'committed') deps.onUncertain();
   }
 
@@ -119,13 +119,16 @@ export function createWriter(
           throw tried.error;
         case 'fenced':
           deps.onFenced();
-          throw new StoreError('this node was taken for dead and replaced: it must be started anew', false);
+          throw new StoreError(
+            'another node declared this node dead and replaced it: restart this node',
+            false,
+          );
         case 'unknown': {
           const fate = await fateOf(tried.number, deadline);
           if (fate === 'committed') return tried.outcomes;
           if (fate === null) {
             void learnLater(tried.number);
-            throw new StoreError('postgres: what became of the commit is not known', true);
+            throw new StoreError('postgres: the result of the commit is not known', true);
           }
           error = new StoreError('postgres: the connection broke and the commit was undone', true);
         }

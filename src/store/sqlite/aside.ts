@@ -65,7 +65,7 @@ async function aside(
     if (last?.kind === 'done') return last.value;
     if (last?.kind === 'too new') throw new StoreTooNew(last.oldest, last.ours);
     throw new BackupError(
-      last?.kind === 'failed' ? last.message : 'the process that looks at the store was ended',
+      last?.kind === 'failed' ? last.message : 'the process that works on the store was killed',
     );
   } finally {
     signal.removeEventListener('abort', end);

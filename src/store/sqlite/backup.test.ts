@@ -96,7 +96,10 @@ test('a restored store is no backup, and a store is none', async (t) => {
   const { root, data, file } = await prepared(t);
   await restore(join(root, 'elsewhere'), file);
   for (const store of [join(root, 'elsewhere'), data])
-    await assert.rejects(restore(join(root, 'third'), join(store, 'hikyaku.sqlite')), /is not a backup/);
+    await assert.rejects(
+      restore(join(root, 'third'), join(store, 'hikyaku.sqlite')),
+      /is not a Hikyaku backup/,
+    );
 });
 
 test('a backup replaces a backup and nothing else', async (t) => {
@@ -104,7 +107,7 @@ test('a backup replaces a backup and nothing else', async (t) => {
   assert.equal((await backUp(data, file)).waiting, 1);
   await assert.rejects(backUp(data, join(data, 'hikyaku.sqlite')), {
     name: 'BackupError',
-    message: /is no backup/,
+    message: /is not a backup/,
   });
   writeFileSync(join(root, 'notes'), 'mine');
   await assert.rejects(backUp(data, join(root, 'notes')), { name: 'BackupError' });
@@ -178,7 +181,7 @@ const BROKEN: readonly { name: string; damage: (file: string) => void; says: Reg
     damage: (file) => writeFileSync(file, readFileSync(file).subarray(0, 8192)),
     says: /is damaged/,
   },
-  { name: 'not SQLite', damage: (file) => writeFileSync(file, 'mail\n'), says: /is not a backup/ },
+  { name: 'not SQLite', damage: (file) => writeFileSync(file, 'mail\n'), says: /is not a Hikyaku backup/ },
   {
     name: 'of a newer program',
     damage(file) {
@@ -195,7 +198,7 @@ const BROKEN: readonly { name: string; damage: (file: string) => void; says: Reg
       db.exec('UPDATE backup SET format = 2');
       db.close();
     },
-    says: /form that this program does not know/,
+    says: /format that this program does not know/,
   },
 ];
 for (const { name, damage, says } of BROKEN) {

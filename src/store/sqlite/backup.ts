@@ -59,7 +59,7 @@ export async function backUpSqlite(options: BackupOptions): Promise<BackupFacts>
   const source = join(directory, 'hikyaku.sqlite');
   if (!existsSync(source)) throw new BackupError(`there is no store in ${directory}`);
   if (existsSync(file) && !isBackup(file))
-    throw new BackupError(`${file} exists and is no backup: it is not replaced`);
+    throw new BackupError(`${file} exists and is not a backup, so it is not replaced`);
   let partial: string | null = null;
   try {
     partial = partialOf(file);
@@ -125,7 +125,7 @@ export function readFacts(file: string): BackupFacts {
   try {
     const about = db.prepare('SELECT format, taken_at, key_id, secret_key FROM backup').get();
     if (about === undefined || Number(about['format']) > FORMAT)
-      throw new BackupError(`${file} has a form that this program does not know`);
+      throw new BackupError(`${file} has a backup format that this program does not know`);
     const meta = db.prepare('SELECT value FROM meta WHERE key = ?');
     const oldest = Number(meta.get('oldest_compatible')?.['value'] ?? 0);
     if (oldest > OUR_VERSION) throw new StoreTooNew(oldest, OUR_VERSION);

@@ -45,7 +45,9 @@ export async function copyStore({ db, file, isAborted, report, rest }: CopyOptio
         if (isAborted()) throw new BackupError('broken off');
         if (remaining - last.remaining > Math.max(0, total - last.total)) restarts += 1;
         if (restarts > MOST_RESTARTS)
-          throw new BackupError('other commands write to the store without a pause: try again without them');
+          throw new BackupError(
+            'other commands write to the store all the time: try again when they are done',
+          );
         last = { remaining, total };
         report(total - remaining, total);
         const behind = disk.wrote(STEP);

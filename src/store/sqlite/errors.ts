@@ -28,7 +28,7 @@ export function itemError(error: unknown, command: Command): Error | null {
   if ((code & 0xff) !== CONSTRAINT) return null;
   if (code === CONSTRAINT_FOREIGN_KEY || code === CONSTRAINT_TRIGGER) {
     return command.foreign === undefined
-      ? new StaleError('what the row refers to is gone')
+      ? new StaleError('the referenced row is gone')
       : new ConflictError(command.foreign);
   }
   return new ConflictError(constraintName((error as Error).message));

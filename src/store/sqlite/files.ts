@@ -118,7 +118,7 @@ export function lockToMigrate(db: DatabaseSync, directory: string): DatabaseSync
     if (!(error instanceof StoreLocked)) throw error;
     throw new StoreLocked(
       directory,
-      ': stop the service of the older version first, or wait where this one is bringing the store to its form',
+      ': if it is a service of an older version, stop it first; if it is migrating the store, wait until it is done',
     );
   }
 }

@@ -38,7 +38,7 @@ export function createLogWatch(directory: string, logger: Logger): LogWatch {
         warned = true;
         logger.warn(
           { octets, frames: state.frames, checkpointed: state.checkpointed },
-          'the write-ahead log of the store has grown large: another process reads from the store and does not let go (look for sqlite3 and the like, and end it); mail goes on, and the disk fills',
+          'the write-ahead log of the store has grown large: another process keeps reading the store (find it, for example sqlite3, and end it); mail continues, but the disk fills up',
         );
       } else if (warned && octets < WELL) {
         warned = false;

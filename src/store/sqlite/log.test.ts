@@ -164,6 +164,6 @@ test('a large log is told of once, and once when it is small again', () => {
     lines.map((line) => line.split(' ')[0]),
     ['warn', 'info', 'warn'],
   );
-  assert.match(lines[0]!, /another process reads from the store/);
+  assert.match(lines[0]!, /another process keeps reading the store/);
   assert.deepEqual(watch.figures(), { frames: 70_000, checkpointed: 0, octets: 0 });
 });

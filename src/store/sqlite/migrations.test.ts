@@ -195,7 +195,9 @@ test('no command but migrate brings the store to a form without a way back, and 
     using service = new DatabaseSync(join(directory, 'hikyaku.lock'));
     service.exec('BEGIN EXCLUSIVE');
     await assert.rejects(openSqliteStore(beside), { name: 'StoreOutdated', message: /hikyaku migrate/ });
-    await assert.rejects(migrateAside(directory, unwatched), { message: /stop the service of the older/ });
+    await assert.rejects(migrateAside(directory, unwatched), {
+      message: /service of an older version, stop it first/,
+    });
     const db = openDatabase(directory);
     assert.equal(db.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.['value'], 10);
     db.close();

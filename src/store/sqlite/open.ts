@@ -143,7 +143,7 @@ async function brought(db: DatabaseSync, clock: Clock, logger: Logger): Promise<
         done === 0 || total === null ? null : Math.ceil((((now - began) / done) * (total - done)) / 1000);
       logger.info(
         { done, total, secondsLeft },
-        'the store is brought to a new form; mail waits until it is done',
+        'the service is migrating the store to a new schema; mail waits until it is done',
       );
     }
     await setImmediate();

@@ -2,7 +2,7 @@
  * Packs octets of mail with zstd (RFC 8878) if that saves enough. The length stored next to the octets tells
  * whether they are packed: only octets that became shorter are stored packed. Measured (docs/decisions/029):
  * from WORTH on, saving a page is worth the time. In mail that takes more than one row, most octets are
- * attachments; zstd saves the quarter that base64 adds, at half a millisecond each.
+ * attachments in base64; zstd saves a quarter of them, at half a millisecond each.
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { BODY_PART } from '../rows/spool.ts';

@@ -35,8 +35,8 @@ export interface RestoreOptions {
 
 export async function restoreSqlite(options: RestoreOptions): Promise<BackupFacts> {
   const { directory, file, force, planKey, watch = unwatched } = options;
-  if (!existsSync(file)) throw new BackupError(`there is no file ${file}`);
-  if (!isBackup(file)) throw new BackupError(`${file} is not a backup of ours`);
+  if (!existsSync(file)) throw new BackupError(`${file} does not exist`);
+  if (!isBackup(file)) throw new BackupError(`${file} is not a Hikyaku backup`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const store = join(directory, 'hikyaku.sqlite');
   // The lock is held, so the name can be fixed; the next restore removes what a killed one left.
@@ -45,7 +45,9 @@ export async function restoreSqlite(options: RestoreOptions): Promise<BackupFact
   try {
     const replaces = existsSync(store);
     if (replaces && !force)
-      throw new BackupError(`there is a store in ${directory}; --force replaces it, and all of its mail`);
+      throw new BackupError(
+        `there is a store in ${directory}; --force replaces it, including all of its mail`,
+      );
     rmSync(copy, { force: true });
     await copyFile(file, copy, watch);
     await checkAside(copy, file, watch);

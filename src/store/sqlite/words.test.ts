@@ -31,6 +31,6 @@ test('a full disk, no store, and a mistake of ours', (t) => {
   db.close();
   writeFileSync(join(directory, 'b'), 'no store'.repeat(200));
   const none = failing(() => new DatabaseSync(join(directory, 'b')).exec('SELECT * FROM t'));
-  assert.match(sqliteWords(none)!, /is no store, or damaged at its beginning/);
+  assert.match(sqliteWords(none)!, /is not a store, or its beginning is damaged/);
   assert.equal(storeError(none).retryable, false);
 });

@@ -53,7 +53,7 @@ export interface ExportOptions {
 export async function exportSqlite(options: ExportOptions): Promise<Readonly<Record<string, number>>> {
   const { directory, file, takenAt, keyId, watch: { report, signal } = unwatched } = options;
   if (existsSync(file) && !isExport(file))
-    throw new TransferError(`${file} exists and is no export: it is not replaced`);
+    throw new TransferError(`${file} exists and is not an export, so it is not replaced`);
   using lock = disposable(takeLock(directory));
   using database = disposable(openDatabase(directory));
   void lock;

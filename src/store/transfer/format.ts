@@ -89,9 +89,11 @@ export const isHead = (line: string): boolean => (parse(line) as Partial<Head> |
 
 export function readHead(line: string): Head {
   const head = parse(line) as Partial<Head> | null;
-  if (head?.format !== FORMAT) throw new TransferError('the file is no export of Hikyaku');
+  if (head?.format !== FORMAT) throw new TransferError('the file is not a Hikyaku export');
   if (head.version !== FORMAT_VERSION)
-    throw new TransferError(`the export is of format ${head.version}; this program reads ${FORMAT_VERSION}`);
+    throw new TransferError(
+      `the export has format version ${head.version}; this program reads version ${FORMAT_VERSION}`,
+    );
   return head as Head;
 }
 export function readLine(line: string): Line {
@@ -116,6 +118,6 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    throw new TransferError('the export is damaged: a line of it is no JSON');
+    throw new TransferError('the export is damaged: one of its lines is not JSON');
   }
 }

@@ -130,11 +130,12 @@ async function take(
       );
       continue;
     }
-    if (whole) throw new TransferError(`${file} goes on behind its end`);
+    if (whole) throw new TransferError(`${file} is damaged: it has lines after its last line`);
     const read = readLine(line);
     if (read.kind === 'end') {
       await flush();
-      if (read.rows !== total) throw new TransferError(`${file} has ${total} rows of ${read.rows}`);
+      if (read.rows !== total)
+        throw new TransferError(`${file} is incomplete: it has ${total} of ${read.rows} rows`);
       whole = true;
     } else if (read.kind === 'table') {
       await flush();
@@ -154,7 +155,7 @@ async function take(
       if (rows.length >= ROWS || octets >= OCTETS) await flush();
     }
   }
-  if (!whole) throw new TransferError(`${file} breaks off: it is no whole export`);
+  if (!whole) throw new TransferError(`${file} is incomplete: its end is missing`);
   await client.query(
     `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1`,
   );

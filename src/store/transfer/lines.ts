@@ -30,7 +30,7 @@ export async function* linesOf(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code?.startsWith('Z_') !== true) throw error;
-    throw new TransferError(`${file} is damaged or no export of Hikyaku`);
+    throw new TransferError(`${file} is damaged or not a Hikyaku export`);
   } finally {
     source.destroy();
   }
