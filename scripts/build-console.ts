@@ -1,7 +1,8 @@
 /**
- * Builds the console into console/dist and puts a gzip beside every file that is worth it; `--if-needed` only where
- * it is missing or older than its sources. Where the build tools are not installed (a package without its
- * development dependencies) what is there stays, and the service says at `/` when that is nothing.
+ * Builds the console into console/dist and puts a gzip next to every file that is worth it. With
+ * `--if-needed` it builds only if the console is missing or older than its sources. If the build tools are
+ * not installed (a package without its development dependencies), it changes nothing; if there is no console
+ * then, the service says so at `/`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -22,7 +23,7 @@ function isFresh(): boolean {
   const index = join(DIST, 'index.html');
   return existsSync(index) && statSync(index).mtimeMs >= newest(SOURCES);
 }
-/** Where vite's program lies, or null where it is not installed. */
+/** The path of vite's program; null if it is not installed. */
 function findVite(): string | null {
   try {
     const manifest = createRequire(join(CONSOLE, 'package.json')).resolve('vite/package.json');

@@ -1,7 +1,7 @@
 /**
- * What `npm pack` needs beside the checkout's files: the console (console/dist), and the program as JavaScript (lib), since
- * Node.js takes no TypeScript below node_modules. Tests and what only they use stay away. `--clean` removes lib: a checkout
- * runs its sources.
+ * Makes what `npm pack` needs in addition to the checkout's files: the console (console/dist), and the
+ * program as JavaScript (lib), because Node.js runs no TypeScript below node_modules. Tests, and what only
+ * tests use, are left out. `--clean` removes lib: a checkout runs its sources.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * The docs check: every file docs/rfc.md and docs/security.md name exists; both READMEs' environment tables list
- * exactly the variables the code reads, docs/api.md exactly the problem types it uses; relative links lead somewhere.
+ * The docs check: every file that docs/rfc.md and docs/security.md name exists; both READMEs' environment
+ * tables list exactly the variables that the code reads, and docs/api.md exactly the problem types that it
+ * uses; the target of every relative link exists.
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,7 +21,7 @@ const security = [...read('docs/security.md').matchAll(/`((?:src|test)\/[^`]+\.t
 if (security.length < 15) problems.push(`docs/security.md names only ${security.length} files`);
 for (const file of security) if (!existsSync(file)) problems.push(`docs/security.md: ${file} does not exist`);
 
-/** The compiler knows which types there are; here each must be one that the code makes. */
+/** The compiler checks that each type exists; this checks that the code makes each type. */
 const used = new Set<string>(['validation']);
 for (const file of globSync('src/api/**/*.ts').filter((name) => !name.endsWith('.test.ts')))
   for (const [, type = ''] of read(file).matchAll(/new Problem\(\s*'([a-z-]+)'/g)) used.add(type);

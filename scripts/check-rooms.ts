@@ -1,6 +1,6 @@
 /**
- * The room check: runs dependency-cruiser with the room rules over the service and the console, refuses to believe it
- * when it read too few modules, and proves that it can fail by planting violations.
+ * The room check: runs dependency-cruiser with the room rules over the service and the console. It fails if
+ * too few modules were read, and proves by planted violations that it can fail.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * The main job on real input, by itself: one instance sends by SMTP (465 and 587 in kind) and by the HTTP API, a
- * second, separate one receives at its MX, verifies, and posts events to a hook. Prints the trace; exits 0 only if
- * every octet arrived.
+ * The main task on real input: one instance sends by SMTP (like ports 465 and 587) and by the HTTP API; a
+ * second, separate instance receives at its MX, verifies, and posts events to a hook. Prints the trace; exits
+ * 0 only if every octet arrived.
  */
 import { randomBytes } from 'node:crypto';
 import { generateTrace, type Trace } from '../test/journeys/first-mail-trace.ts';

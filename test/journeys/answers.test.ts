@@ -1,6 +1,6 @@
 /**
- * Large events by HTTP, from a service as it runs: whoever lists them, or leaves in the middle, is noticed by nobody else,
- * and the service has no more memory than for one of them at a time.
+ * Large events by HTTP from a running service: a client that lists them, or disconnects in the middle, does
+ * not disturb others, and the service needs memory for only one of them at a time.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ import { authorization, type Json } from './journey.ts';
 import { largeMail, plantEvents } from './stored-events.ts';
 
 const PAGE = 4 * 1024 * 1024;
-/** Well above what a busy machine takes; what is mended here took 48 s. */
+/** Well above the time on a busy machine; the defect that this test covers took 48 s. */
 const SLOW_MS = 2_000;
 const MOST_MIB = 450;
 
@@ -54,7 +54,10 @@ async function stage(count: number, octets: number): Promise<Stage> {
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   };
 }
-/** Asks for /healthz, again and again, while `act` runs; what `act` gives, and the slowest answer, ms. */
+/**
+ * Requests /healthz again and again while `act` runs; returns the result of `act` and the slowest answer in
+ * ms.
+ */
 async function beside<T>({ service }: Stage, act: () => Promise<T>): Promise<{ result: T; slowest: number }> {
   const state = { over: false, slowest: 0 };
   const asking = (async () => {
@@ -133,7 +136,7 @@ test('full=true: one event of 9.4 MB a page; twelve callers who leave at once le
   assert.ok(peakMib(events) < MOST_MIB, `${peakMib(events)} MiB`);
 });
 
-/** Hundredths of a second of CPU that the process has had. */
+/** CPU time of the process, in hundredths of a second. */
 function cpuTicks({ child }: Running): number {
   const [, , , , , , , , , , , , , user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
     .replace(/\(.*\)/, 'x')

@@ -1,4 +1,7 @@
-/** What the HTTP API does with input that is nearly right, with keys that want more, and with open connections at its end. */
+/**
+ * The HTTP API with input that is nearly right, with keys that try more than they may, and with open
+ * connections when it stops.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';

@@ -1,4 +1,7 @@
-/** Backup beside a service under load, restore elsewhere: all that was queued when the backup began is delivered. */
+/**
+ * Backup of a service under load and restore elsewhere: everything that was queued when the backup began is
+ * delivered.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +28,7 @@ const SETTINGS = {
 };
 const route = (port: number) => ({ ...SETTINGS, HIKYAKU_ROUTES: `*=smtp://127.0.0.1:${port}` });
 
-/** Numbered mail over four sessions until it is stopped. */
+/** Sends numbered mail over four sessions until it is stopped. */
 function load(service: Running, who: Bootstrapped) {
   const acked = new Set<string>();
   const state = { next: 0, stopped: false };
@@ -50,7 +53,7 @@ function load(service: Running, who: Bootstrapped) {
 }
 
 test('a backup under load, restored elsewhere: all that was queued when it began is delivered, signed, once', async () => {
-  // Its peer says nothing: whatever is accepted stays queued.
+  // Its peer does not answer: whatever is accepted stays queued.
   await using silent = await scriptedServer({ say: () => null });
   const elsewhere = temporaryDirectory();
   await using service = await startService(route(silent.port));
@@ -96,7 +99,7 @@ test('a backup under load, restored elsewhere: all that was queued when it began
     [],
   );
   assert.equal(seen.size, good.messages.length);
-  // Signing needs the secret key, and so does the static key.
+  // Signing needs the secret key, and so do static keys.
   for (const text of good.messages) assert.match(text, /^DKIM-Signature:/m);
   await using client = await openSmtp(again.ready.submissions, 'implicit');
   assert.match(await client.command(plain(who.key.id, who.key.secret)), /^235/);

@@ -1,6 +1,6 @@
 /**
- * What a browser does for people's journeys: keeps the cookie, sends its origin and the session's CSRF token, makes
- * one-time codes (RFC 6238) and passkeys (WebAuthn, ES256) out of node:crypto alone.
+ * A browser for journeys: it keeps the cookie, sends its origin and the session's CSRF token, and makes
+ * one-time codes (RFC 6238) and passkeys (WebAuthn, ES256) with node:crypto alone.
  */
 import { createHash, createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { Agent, fetch, type Headers } from 'undici';
@@ -12,7 +12,7 @@ export interface Answer {
   readonly headers: Headers;
 }
 export interface Browser {
-  /** The cookie as it is now; null: none. */
+  /** The current cookie; null if there is none. */
   cookie: string | null;
   csrf: string | null;
   project: string | null;
@@ -20,7 +20,9 @@ export interface Browser {
 }
 export const ORIGIN = 'http://localhost';
 
-/** A browser with no cookie yet, on pages of ours, at that loopback address: failures are counted by it. */
+/**
+ * A browser without a cookie, on our pages, at this loopback address: the service counts failures by address.
+ */
 export function openBrowser(http: string, address = '127.0.0.1'): Browser {
   const dispatcher = new Agent({ localAddress: address });
   const browser: Browser = {
@@ -70,7 +72,7 @@ export function totp(secret: string, at: number): string {
   return String(number % 1_000_000).padStart(6, '0');
 }
 
-/** CBOR (RFC 8949) of what authenticators say: whole numbers, octets, texts, maps. */
+/** CBOR (RFC 8949) for authenticator data: whole numbers, octets, texts, maps. */
 function cbor(value: unknown): Buffer {
   const head = (major: number, n: number): Buffer =>
     n < 24
@@ -88,14 +90,14 @@ function cbor(value: unknown): Buffer {
 export interface Authenticator {
   readonly id: string;
   counter: number;
-  /** Answers to options of the service; `over` changes what is said. */
+  /** Answers the service's options; `over` changes the answer. */
   create(options: Json, over?: Said): Json;
   get(options: Json, over?: Said): Json;
 }
 export interface Said {
   readonly origin?: string;
   readonly challenge?: string;
-  /** Bit 0: someone was there; bit 2: it was the right one. */
+  /** Bit 0: user present; bit 2: user verified. */
   readonly flags?: number;
   readonly host?: string;
 }

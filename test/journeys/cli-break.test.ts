@@ -1,4 +1,6 @@
-/** Long commands broken off in the middle: they say so in one line, leave nothing half, and can be repeated. */
+/**
+ * Long commands that are interrupted: they say so in one line, leave nothing half done, and can be repeated.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +76,7 @@ test('migrate, broken off and repeated', {
   const there = join(root, 'held');
   const target = environment(there);
   await bootstrap(target, 'held.test');
-  // Another command holds the store: migrating waits for it, and need not.
+  // Another command holds the store: migrating waits for it until it is interrupted.
   const holder = new DatabaseSync(join(there, 'hikyaku.sqlite'));
   holder.exec('BEGIN IMMEDIATE');
   const migrating = startHikyaku(['migrate'], target);

@@ -1,4 +1,7 @@
-/** `hikyaku queue` on a long queue: it prints what it was asked for and says where to go on; a mass verb can be broken off. */
+/**
+ * `hikyaku queue` on a long queue: it prints what was asked for and says where to continue; a mass action can
+ * be interrupted.
+ */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { after, test } from 'node:test';

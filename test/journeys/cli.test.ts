@@ -1,4 +1,4 @@
-/** The order of the manual by commands alone: domain, role, API client, static key, rule, message, event. */
+/** The manual's steps by commands alone: domain, role, API client, static key, rule, message, event. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
@@ -50,7 +50,7 @@ describe('the commands', () => {
     await journey[Symbol.asyncDispose]();
     await dns[Symbol.asyncDispose]();
   });
-  /** Nothing of the service's own settings: a machine that only talks to it. */
+  /** Without the service's own settings: a machine that only talks to the service. */
   const accessOf = (key: { id: string; secret: string }) => ({
     PATH: process.env['PATH'] ?? '',
     HIKYAKU_API_URL: `http://${journey.service.ready.http}`,
@@ -71,7 +71,7 @@ describe('the commands', () => {
       const document = (await journey.call('GET', `/${service}/v1/openapi.json`)).json;
       for (const [path, methods] of Object.entries<Json>(document.paths))
         for (const [method, operation] of Object.entries<Json>(methods)) {
-          // What people alone may call is no command: it wants a session.
+          // Operations for people only are not available as commands: they need a session.
           if (operation.security !== undefined) continue;
           documented++;
           const one = listed.find(({ id }) => id === operation.operationId);
@@ -255,7 +255,7 @@ describe('the commands', () => {
       assert.deepEqual([status, stdout], [1, ''], `${args.join(' ')}: ${stderr}`);
       assert.match(stderr, reason);
     }
-    // The same names beside the service's own are no error.
+    // The variables of the commands are no error next to the service's own.
     await bootstrap({ ...journey.service.env, ...env }, 'again.test');
   });
 });

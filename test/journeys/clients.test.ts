@@ -1,4 +1,4 @@
-/** Real clients send through the real service: the mail must reach the recording sink, signed and whole. */
+/** Real clients send through the real service: the mail must reach the recording sink signed and complete. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

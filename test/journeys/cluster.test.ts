@@ -1,6 +1,6 @@
 /**
- * Three services on one PostgreSQL, in one process and on one clock that is moved by hand: what they share holds for all
- * of them together. Connections to a site, rolling limits, AUTH failures, what is done to the queue by hand.
+ * Three services on one PostgreSQL, in one process, on one clock that the test moves: what they share holds
+ * for all of them together (connections to a site, rolling limits, AUTH failures, manual queue operations).
  */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ interface Three extends AsyncDisposable {
   readonly services: readonly RunningService[];
   readonly who: Bootstrapped;
   query<R extends pg.QueryResultRow>(sql: string, params?: readonly unknown[]): Promise<R[]>;
-  /** Numbered mail through one of the services; the answers. */
+  /** Sends numbered mail through one of the services; returns the answers. */
   send(service: RunningService, addresses: readonly string[]): Promise<string[]>;
   api(
     service: RunningService,
@@ -89,7 +89,7 @@ async function three(settings: Record<string, string>, clock = systemClock): Pro
   };
 }
 
-/** A site that counts who is connected, and takes its time. */
+/** A site that counts its connections and answers slowly. */
 async function countingSite(answerAfter: () => Promise<void>) {
   const taken: string[] = [];
   const counts = { most: 0 };
@@ -140,7 +140,7 @@ test('a cap of 2 connections holds for three nodes together, and each of them ge
   assert.ok(counts.most <= 2, `${counts.most} connections at once`);
 });
 
-/** A second of the clock or more, in which every node has shown that it lives. */
+/** Advances the clock by at least a second, in which every node shows that it is alive. */
 async function walk(fleet: Three, clock: FakeClock): Promise<void> {
   const beats = async () => {
     const rows = await fleet.query<{ beat: string }>('SELECT beat FROM node ORDER BY id');
@@ -183,7 +183,7 @@ for (const [window, length] of [
     );
     assert.ok(answers.flat().every((answer) => answer.startsWith('250')));
     for (const round of [1, 2, 3]) {
-      // The time between two windows has nothing to show: the wall clock steps over most of it.
+      // Nothing happens between two windows: the wall clock jumps over most of that time.
       if (round > 1 && length > 600_000) clock.jump(length - 120_000);
       for (let steps = 0; taken.length < 60 * round && steps < 300; steps++) await walk(fleet, clock);
       assert.ok(taken.length >= 60 * round, `${taken.length} went in ${round} windows`);
@@ -191,7 +191,7 @@ for (const [window, length] of [
     assert.equal(taken.length, 180);
     assert.equal(new Set(taken).size, 180);
     assert.ok(clock.now() - began >= 2 * length, 'no sooner than the windows allow');
-    // What the limit counts: recipients by the second or minute in which they went.
+    // What the limit counts: recipients by the second or minute in which they were sent.
     const buckets = await fleet.query<{ start: string; count: string }>(
       "SELECT start, count FROM usage WHERE domain_id = '' AND width = $1 ORDER BY start",
       [window === 'minute' ? 1 : 60],

@@ -1,6 +1,6 @@
 /**
- * A store that is damaged, or of a newer program: every command says so, with what to do, and leaves nothing half; the
- * service takes no mail that it cannot keep, and goes on from a backup.
+ * A store that is damaged or of a newer program: every command says so, says what to do, and leaves nothing
+ * half done; the service accepts no mail that it cannot keep, and continues from a backup.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -23,19 +23,19 @@ import { openSmtp, plain, send } from './raw-smtp.ts';
 const PAGE = 4096;
 const storeOf = (directory: string) => join(directory, 'hikyaku.sqlite');
 
-/** Writes over so many octets of the file. */
+/** Overwrites this many octets of the file. */
 function overwrite(file: string, at: number, octets: number): void {
   const descriptor = openSync(file, 'r+');
   writeSync(descriptor, Buffer.alloc(octets, 0xa5), 0, octets, at);
 }
-/** Where the first page of a table or index lies. */
+/** The position of the first page of a table or index. */
 function pageOf(directory: string, name: string): number {
   const db = new DatabaseSync(storeOf(directory), { readOnly: true });
   const found = db.prepare('SELECT rootpage AS page FROM sqlite_schema WHERE name = ?').get(name);
   db.close();
   return (Number(found!['page']) - 1) * PAGE;
 }
-/** What doctor says of the store. */
+/** What doctor reports about the store. */
 async function doctor(env: Record<string, string>): Promise<{ status: string; detail: string }> {
   const { status, stdout } = await hikyaku(['doctor', '--json'], env);
   const findings = JSON.parse(stdout) as { check: string; status: string; detail: string }[];
@@ -138,7 +138,7 @@ test('under the service: nothing is taken that could not be kept, the log says w
   assert.equal((await hikyaku(['backup', backup], env)).status, 0);
   j.service.child.kill('SIGTERM');
   await once(j.service.child, 'exit');
-  // Only what writes meets it: the service starts.
+  // Only writes meet the damage: the service starts.
   overwrite(storeOf(directory), pageOf(directory, 'message'), PAGE);
   const more = { HIKYAKU_ROUTES: env['HIKYAKU_ROUTES']!, HIKYAKU_ALLOW_PRIVATE_TARGETS: 'true' };
   {

@@ -1,4 +1,7 @@
-/** DKIM by CNAME: BIND resolves a customer's names into the zone the service answers for; dkimpy verifies what it finds. */
+/**
+ * DKIM by CNAME: BIND resolves a customer's names into the zone that the service serves; dkimpy verifies the
+ * signatures.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -14,13 +17,15 @@ import { type Journey, type Json, startJourney } from './journey.ts';
 const DOMAIN = 'sender.test';
 const ZONE = 'dkim.service.test';
 const SELECTORS = ['hk1r', 'hk2r', 'hk1e', 'hk2e'];
-// Debian's own, where its packages are.
+// Debian's Python, which has Debian's packages.
 const PYTHON = '/usr/bin/python3';
 const named = namedProgram();
 const dkimpy = spawnSync(PYTHON, ['-c', 'import dkim, nacl.signing']).status === 0;
 const skip =
   named === null ? 'bind9 is not installed' : dkimpy ? false : 'python3 dkim and nacl are not installed';
-/** Verifies the message on stdin with the records in $TXT, and prints selector and result of each signature. */
+/**
+ * Verifies the message on stdin with the records in $TXT, and prints selector and result of each signature.
+ */
 const VERIFY = `
 import dkim, json, os, sys
 txt = json.loads(os.environ["TXT"])
@@ -37,7 +42,7 @@ interface Stage extends AsyncDisposable {
   readonly journey: Journey;
   readonly call: Journey['call'];
 }
-/** The customer has set the CNAME records, and never touches them again. */
+/** The customer has set the CNAME records once and never changes them. */
 async function stage(): Promise<Stage> {
   const port = await freePort();
   const aliases = SELECTORS.map((name) => `${name}._domainkey 300 IN CNAME ${name}.${DOMAIN}.${ZONE}.`);

@@ -1,4 +1,7 @@
-/** A disk that fails or is full under the running service (system calls made to fail by strace): nothing acknowledged is lost. */
+/**
+ * A disk that fails or is full while the service runs (strace makes system calls fail): nothing that was
+ * acknowledged is lost.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +18,7 @@ async function submit({ service, who }: Pick<Journey, 'service' | 'who'>, to: st
   const message = Buffer.from(`From: <a@sender.test>\r\nSubject: ${to}\r\n\r\nbody\r\n`);
   return await send(client, 'a@sender.test', [to], message);
 }
-/** Makes the calls of the process fail until it is disposed. */
+/** Makes these calls of the process fail until it is disposed. */
 async function failing(pid: number, calls: string, error: string): Promise<AsyncDisposable> {
   const strace = spawn(
     'strace',
@@ -51,7 +54,7 @@ test('EIO: mail is refused for now, the service says so, and a restart finds wha
     await using _failing = await failing(j.service.child.pid!, 'fdatasync,fsync', 'EIO');
     assert.match(await submit(j, 'during@out.test'), /^451/);
   }
-  // For good: after a failed sync the store cannot know what is on the disk.
+  // Permanently: after a failed sync, the store cannot know what is on the disk.
   assert.match(await submit(j, 'after@out.test'), /^451/);
   const ready = await fetch(`http://${j.service.ready.http}/readyz`);
   assert.equal(ready.status, 503);
@@ -64,7 +67,8 @@ test('EIO: mail is refused for now, the service says so, and a restart finds wha
   );
   assert.match(await submit({ service: again, who: j.who }, 'restarted@out.test'), /^250/);
   await eventually('delivered', async () => (await subjects(j)).includes('restarted@out.test'));
-  // What was being written when the sync failed may be on the disk or not: it was not acknowledged, and may arrive.
+  // What was being written when the sync failed may be on the disk or not: it was not acknowledged, and may
+  // arrive.
   const all = (await subjects(j)).filter((subject) => subject !== 'during@out.test');
   assert.deepEqual(all, ['before@out.test', 'restarted@out.test']);
 });
@@ -94,7 +98,7 @@ test('ENOSPC: refused with 452 while the disk is full, taken again as soon as it
     });
     assert.equal(posted.status, 507);
     assert.equal(posted.headers.get('retry-after'), '60');
-    // A stranger's attempt is counted before it is judged: without the disk it cannot be.
+    // A stranger's attempt is counted before it is judged, which is impossible without the disk.
     await using stranger = await openSmtp(j.service.ready.submissions, 'implicit');
     assert.match(
       await stranger.command(plain('019f0000-0000-7000-8000-000000000000', 'wrong')),

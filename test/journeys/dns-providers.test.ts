@@ -1,4 +1,7 @@
-/** Automatic DNS setting over HTTP, with a Gehirn DNS of our own: plan, apply, what stays, conflicts, undo, history. */
+/**
+ * Automatic DNS setup over HTTP with a fake Gehirn DNS: plan, apply, unchanged records, conflicts, undo,
+ * history.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +47,7 @@ interface Setting extends AsyncDisposable {
 async function start(editable = false): Promise<Setting> {
   const dns = await startFakeGehirnDns({ zones: [ZONE, 'other.example'], editable });
   for (const record of CONTENTS) dns.put(ZONE, record);
-  // What the service looks up after a change stays on this machine, too.
+  // The service's lookups after a change also stay on this machine.
   const resolver: DnsServer = await startDns();
   const journey = await startJourney({ HIKYAKU_DNS_SERVERS: resolver.address });
   const made = await journey.call('POST', '/mta/v1/dns_accounts', {
@@ -175,7 +178,7 @@ test('DNS that is no longer as planned is left alone, by apply and by undo; MX c
   assert.match(undo.json.detail, /TXT sender\.test/);
   const states = (await journey.call('GET', `${path}/changes`)).json.items.map(({ state }: Json) => state);
   assert.deepEqual(states, ['failed', 'applied', 'failed']);
-  // A domain that only sends keeps the MX that it has.
+  // A domain that only sends keeps its MX.
   await journey.call('PATCH', `/mta/v1/domains/${journey.who.domain_id}`, { receiving: false });
   const sending = (await post('plan', reference)).json;
   const planned = sending.changes.filter(({ type }: Json) => type === 'MX');
@@ -214,7 +217,7 @@ test('what is wrong is said: credentials, zone, address, settings, account, plan
   const plan = (await post('plan', { account: { self: account.self } })).json;
   const other = await post('apply', { account: { self: wrong.self }, plan_id: plan.id, replace_mx: true });
   assert.deepEqual([other.status, other.json.field], [400, 'account.self']);
-  // A domain whose zone the account does not have.
+  // A domain whose zone is not in the account.
   const theirs = await bootstrap(journey.service.env, 'elsewhere.test', '--project', 'other');
   const theirAccount = await journey.call(
     'POST',

@@ -1,4 +1,7 @@
-/** Domains by API, over real HTTP and a real DNS server: half set up, checked in words, claimed, removed; keys; mail clients. */
+/**
+ * Domains by the API, over real HTTP and a real DNS server: partly set up, checked in words, claimed,
+ * removed; keys; mail clients.
+ */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
@@ -11,7 +14,7 @@ interface Stage extends AsyncDisposable {
   readonly journey: Journey;
   readonly call: Journey['call'];
 }
-/** Nothing DNS says is kept: what the test changes counts at once. */
+/** DNS answers are not cached, so what the test changes counts at once. */
 async function stage(...sink: string[]): Promise<Stage> {
   const dns = await startDns(0);
   const journey = await startJourney(
@@ -40,7 +43,7 @@ const message = (self: string, from: string, to: string) => ({
   arguments: { self, from: [from], to: [to], subject: 's', content_type: 'text/plain', body: 'b' },
 });
 
-/** A domain proved in DNS and set up in the project of `who`. */
+/** A domain that is proved in DNS and set up in the project of `who`. */
 async function settle({ dns, journey, call }: Stage, name: string): Promise<{ owned: Json; domain: Json }> {
   const owned = (await call('POST', '/iam/v1/domains', { name })).json;
   dns.set(owned.ownership.name, 'TXT', txt(owned.ownership.value));
@@ -294,7 +297,7 @@ test('DKIM keys: made, brought along, refused in words, never shown, taken away'
   const inner = own.split('\n')[3]!;
   assert.ok(!JSON.stringify([list.json, imported.json]).includes(inner));
   assert.ok(!s.journey.service.log.join('\n').includes(inner));
-  // Seen, but not for five days: it does not sign yet.
+  // Seen in DNS, but not for five days: it does not sign yet.
   dns.set('mine._domainkey.keys.test', 'TXT', txt(imported.json.record.value));
   await call('POST', `/mta/v1/domains/${domain.id}/dns/check`);
   const seen = (await call('GET', imported.json.self)).json;

@@ -1,4 +1,7 @@
-/** Entity tags: reads that spare the body, changes that overwrite nothing they have not seen; found by the documents. */
+/**
+ * Entity tags: reads that save the body, and changes that overwrite nothing that they have not seen. The test
+ * finds the operations in the documents.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type DnsServer, startDns } from './harness.ts';
@@ -12,7 +15,7 @@ describe('entity tags', () => {
   let api: Published;
   let project: Prepared;
   before(async () => {
-    // What the service looks up after a change stays on this machine, too.
+    // The service's lookups after a change also stay on this machine.
     dns = await startDns();
     journey = await startJourney({ HIKYAKU_DNS_SERVERS: dns.address });
     project = await prepareProject(journey, 'tags.test', 'tags');
@@ -51,7 +54,7 @@ describe('entity tags', () => {
   test('every change heeds If-Match: 412 and unchanged for another tag, done for the right one', async () => {
     const changes = api.operations.filter(({ method }) => /^(PUT|PATCH|DELETE)$/.test(method));
     assert.ok(changes.length >= 11, `${changes.length} operations`);
-    // What holds others goes last.
+    // Resources that others depend on come last.
     const ordered = changes.toSorted(
       (a, b) =>
         Number(a.method === 'DELETE') - Number(b.method === 'DELETE') || b.path.length - a.path.length,
@@ -93,7 +96,7 @@ describe('entity tags', () => {
     assert.deepEqual(statuses, [200, ...Array(19).fill(412)]);
     const winner = answers.find(({ status }) => status === 200)!;
     assert.equal((await send(topic, {})).text, winner.text);
-    // Without a condition a change goes through, whoever was first.
+    // Without a condition, a change succeeds, whoever was first.
     assert.equal((await send(rename, {}, { name: 'the last word' })).status, 200);
   });
 

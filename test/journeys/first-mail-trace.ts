@@ -1,4 +1,4 @@
-/** The journey `npm run first-mail` walks: sender instance, receiver instance, hook; every step is told. */
+/** The journey of `npm run first-mail`: sender instance, receiver instance, hook; every step is printed. */
 import assert from 'node:assert/strict';
 import {
   type Bootstrapped,

@@ -1,4 +1,7 @@
-/** What the operator reads of those who are refused at the door, and what fail2ban makes of it; connections that are reset. */
+/**
+ * What the operator's log says about refused clients, and what fail2ban makes of it; connections that are
+ * reset.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -104,7 +107,7 @@ async function plain(address: string, first = '', localAddress = '127.0.0.1'): P
   if (first !== '') await new Promise((resolve) => socket.write(first, resolve));
   return socket;
 }
-/** Says the lines one by one, each when the last was answered. */
+/** Sends the lines one by one, each after the answer to the one before. */
 async function told(socket: Socket, ...said: string[]): Promise<Socket> {
   await once(socket, 'data');
   for (const line of said) {

@@ -1,4 +1,7 @@
-/** Real processes on loopback for journeys: the service, the sink, a DNS server; each ended by its own handle. */
+/**
+ * Real processes on loopback for journeys: the service, the sink, a DNS server. Each is ended by its own
+ * handle.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -11,7 +14,10 @@ import { fileURLToPath } from 'node:url';
 import dnsPacket from 'dns-packet';
 
 const HIKYAKU = fileURLToPath(new URL('../../bin/hikyaku.js', import.meta.url));
-/** The program that `env`, or this process's own environment, names (another checkout's, or the installed package's). */
+/**
+ * The program that `env`, or this process's own environment, names (that of another checkout, or the
+ * installed package).
+ */
 const programOf = (env: Readonly<Record<string, string>>) =>
   env['HIKYAKU_TEST_PROGRAM'] ?? process.env['HIKYAKU_TEST_PROGRAM'] ?? HIKYAKU;
 
@@ -20,7 +26,7 @@ export interface Ready {
   readonly mx: string;
   readonly submission: string;
   readonly submissions: string;
-  /** Where the service has a zone of its own. */
+  /** The address of the service's own zone, if it has one. */
   readonly dns?: string;
 }
 export interface Running extends AsyncDisposable {
@@ -46,7 +52,7 @@ export function environment(directory: string, more: Record<string, string> = {}
     HIKYAKU_STORE: `sqlite:${directory}`,
     HIKYAKU_DATA_DIR: directory,
     HIKYAKU_HOSTNAME: 'mail.sender.test',
-    // Nobody is asked there: no test's question leaves this machine.
+    // Nothing answers there: no DNS question of a test leaves this machine.
     HIKYAKU_DNS_SERVERS: '127.0.0.1:1',
     HIKYAKU_HTTP_LISTEN: '127.0.0.1:0',
     HIKYAKU_MX_LISTEN: '127.0.0.1:0',
@@ -56,7 +62,7 @@ export function environment(directory: string, more: Record<string, string> = {}
   };
 }
 
-/** Waits for a JSON log line that `wanted` accepts; fails with the log so far when the process ends first. */
+/** Waits for a JSON log line that `wanted` accepts; fails with the log so far if the process ends first. */
 async function waitForLine(
   child: ChildProcess,
   log: string[],
@@ -115,7 +121,7 @@ export interface Ended {
   readonly stdout: string;
   readonly stderr: string;
 }
-/** Starts a hikyaku command; `ended` resolves with what it said. */
+/** Starts a hikyaku command; `ended` resolves with its output. */
 export function startHikyaku(
   args: readonly string[],
   env: Record<string, string>,
@@ -197,7 +203,9 @@ export async function startSink(...args: string[]): Promise<Sink> {
   child.removeAllListeners('exit');
   const ended = once(child, 'exit');
   const http = `http://${ready['http']}`;
-  /** All of `what` so far: only what is new is asked for, since one answer can be tens of megabytes. */
+  /**
+   * All items of `what` so far. Only new ones are requested, because one answer can have tens of megabytes.
+   */
   const listing = <T extends { readonly id: string }>(what: string) => {
     const seen: T[] = [];
     return async (): Promise<T[]> => {
@@ -220,7 +228,7 @@ export async function startSink(...args: string[]): Promise<Sink> {
   };
 }
 
-/** Asks again until `probe` gives something; fails, naming `what`, after `seconds`. */
+/** Asks again until `probe` returns something; fails with the name `what` after `seconds`. */
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined | null | false>,
@@ -238,10 +246,10 @@ export async function eventually<T>(
 export interface DnsServer extends AsyncDisposable {
   readonly address: string;
   set(name: string, type: 'TXT' | 'MX' | 'A' | 'PTR' | 'SRV' | 'CNAME', data: unknown[]): void;
-  /** Who asks for a name below `zone` is answered with what the server at `address` says. */
+  /** Questions for names below `zone` are answered by the server at `address`. */
   delegate(zone: string, address: string): void;
 }
-/** A DNS server on loopback that answers from a table; everything else is NXDOMAIN. `ttl` in seconds. */
+/** A DNS server on loopback that answers from a table; every other name is NXDOMAIN. `ttl` in seconds. */
 export async function startDns(ttl = 60): Promise<DnsServer> {
   const zone = new Map<string, unknown[]>();
   const delegated = new Map<string, string>();
@@ -297,7 +305,7 @@ async function relay(packet: Buffer, address: string): Promise<Buffer> {
   return reply;
 }
 
-/** Whether a program is on the PATH; journeys skip with its absence as the reason. */
+/** Whether a program is on the PATH; journeys without it are skipped with this reason. */
 export async function has(program: string): Promise<boolean> {
   const child = spawn('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
   const [status] = (await once(child, 'close')) as [number | null];

@@ -1,6 +1,7 @@
 /**
- * CR, LF, NUL, U+0085 and U+2028 in every string of every request the OpenAPI documents know: bodies, their keys where
- * those are free, paths, queries, header fields. Refused or encoded: no message and no hook has a field of the caller's.
+ * CR, LF, NUL, U+0085 and U+2028 in every string of every request in the OpenAPI documents: bodies, their
+ * keys if those are free, paths, queries, header fields. They are refused or encoded: no message and no hook
+ * request gets a header field from the caller.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import { exampleBodies, type Found, type Published, pathParameters, published } 
 import { EVIL, planted, stringPlaces } from './planting.ts';
 import { type Prepared, prepareProject } from './prepared-project.ts';
 
-/** Of a message that leaves; a part's own fields come later. */
+/** Of an outgoing message; fields of its parts come later. */
 const EXPECTED =
   /^(received|dkim-signature|from|sender|reply-to|to|cc|subject|date|message-id|in-reply-to|references|mime-version|content-type|content-transfer-encoding|auto-submitted|x-good)$/i;
 
@@ -45,7 +46,7 @@ describe('header injection', () => {
       if (schema === undefined) continue;
       const examples = exampleBodies(found).map(([, value]) => project.real(value));
       for (const place of stringPlaces(schema)) {
-        // The example that has it, else any.
+        // The example that has the place, otherwise any.
         const has = (body: Json) => place.reduce((inner, step) => inner?.[step], body) !== undefined;
         const body = examples.find(has) ?? examples[0];
         for (const [name, text] of Object.entries(EVIL)) {
@@ -73,7 +74,7 @@ describe('header injection', () => {
       const header = text.slice(0, text.indexOf('\r\n\r\n'));
       for (const line of header.split(/\r\n(?![ \t])/)) assert.match(line.split(':')[0]!, EXPECTED, header);
       assert.doesNotMatch(text, /\r(?!\n)|(?<!\r)\n|\0/, 'a bare CR or LF, or NUL');
-      // A part's header, too; a body of text may say what it likes, on lines of its own.
+      // The header of a part as well. A text body may contain anything, on its own lines.
       for (const part of text.split(/\r\n--\S+\r\n/).slice(1))
         assert.doesNotMatch(part.slice(0, part.indexOf('\r\n\r\n')), /^x-injected/im, part);
       for (const recipient of recipients) assert.match(recipient, /^[\x21-\x7e]+@[a-z0-9.-]+$/);
@@ -96,7 +97,7 @@ describe('header injection', () => {
       for (const text of Object.values(EVIL)) {
         for (const query of queries) {
           const { status, headers } = await send(found, undefined, { query: query(text) });
-          // 404: the text stands where the id of a project is asked for.
+          // 404: the text stands in the place of a project id.
           const answers = query('').startsWith('project=') ? [400, 404] : [200, 400];
           assert.ok(answers.includes(status), `${found.id}: ${status}`);
           assert.equal(headers.get('x-injected'), null);
@@ -128,7 +129,8 @@ describe('header injection', () => {
           ...['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`],
         ];
         socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'));
-        // Not ended from here: to Node a caller that has ended waits for no answer.
+        // The client does not end the connection: Node.js treats a client that has ended as one that waits
+        // for no answer.
         socket.write(body);
         await once(socket, 'close');
         const ignored = name.startsWith('If-') && !/[\r\n\0]/.test(octets);

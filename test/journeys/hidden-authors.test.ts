@@ -1,6 +1,6 @@
 /**
- * Headers that are meant to be read in two ways, at every door: what submission and the API refuse, what port 25 takes and
- * says of it, what goes to servers without SMTPUTF8.
+ * Headers that can be read in two ways, at every entrance: what submission and the API refuse, what port 25
+ * accepts and reports, what is sent to servers without SMTPUTF8.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
@@ -35,7 +35,7 @@ async function signedIn() {
   assert.match(await client.command(plain(journey.who.key.id, journey.who.key.secret)), /^235/);
   return client;
 }
-/** The replies to the messages: a session may have few errors, and an address few sessions. */
+/** The replies to the messages. A session may have few errors, and an address few sessions. */
 async function submit(messages: readonly string[]): Promise<string[]> {
   const replies: string[] = [];
   for (let n = 0; n < messages.length; n += 8) {
@@ -45,7 +45,7 @@ async function submit(messages: readonly string[]): Promise<string[]> {
   }
   return replies;
 }
-/** Takes the message in at port 25; its event. */
+/** Receives the message at port 25; returns its event. */
 async function receive(message: string): Promise<Json> {
   await using client = await openSmtp(journey.service.ready.mx);
   const answer = await send(
@@ -146,7 +146,7 @@ test('the API says which field', async () => {
       JSON.stringify(json),
     );
   }
-  // Written by us in any case: the caller's own never stand beside them.
+  // The service writes these fields itself: the caller's own are never added.
   const { status } = await call({
     additional_header: { FROM: ['ceo@tenant.test'], Bcc: ['x@y.test'], subject: ['y'] },
   });
@@ -209,7 +209,7 @@ test('10 MB of short lines under a signature cost the event loop little', async 
   t.diagnostic(`${used} ms of the main thread`);
   assert.ok(used < 1000, `${used} ms`);
 });
-/** ms of CPU that the process's main thread, where its event loop runs, has used so far. */
+/** CPU time, in ms, of the process's main thread, which runs its event loop. */
 function loopMs(pid: number): number {
   const [user, system] = readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8')
     .split(') ')[1]!

@@ -1,6 +1,6 @@
 /**
- * Mail made to stop, slow or fool everyone: while it is taken, shown and posted, the service answers others, and its
- * memory stays where it was. What is refused, and what is marked, is said as documented.
+ * Mail that is made to stop, slow down or fool the service: while the service accepts, shows and posts it, it
+ * answers others, and its memory does not grow. Refusals and marks are as documented.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
@@ -12,9 +12,12 @@ import { type DnsServer, eventually, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
 
-/** ms: what stopped the process did so for seconds; a busy machine alone does not reach this. */
+/**
+ * ms. The defects covered here stopped the process for seconds; a busy machine alone does not reach this
+ * limit.
+ */
 const ANSWERS_WITHIN = Number(process.env['HIKYAKU_TEST_ANSWERS_WITHIN'] ?? 1_000);
-/** MiB beside what the service had before. */
+/** MiB in addition to what the service used before. */
 const ROOM = 100;
 
 const state = {} as { dns: DnsServer; journey: Journey };
@@ -25,7 +28,7 @@ before(async () => {
   const hook = { type: 'http', url: `${sink.http}/hook` };
   const { status } = await call('POST', `/edj/v1/topics/${who.topic_id}/subscribers`, hook);
   assert.equal(status, 201);
-  // What is loaded at first use is there before anything is measured.
+  // Loads everything that is loaded at first use, before anything is measured.
   await take(Buffer.from('From: <x@remote.test>\r\nSubject: first\r\n\r\nfirst\r\n'));
 });
 after(async () => {
@@ -33,7 +36,7 @@ after(async () => {
   await state.dns[Symbol.asyncDispose]();
 });
 
-/** By port 25, then in a list, then at the hook; the event in the list. */
+/** Sends it to port 25, then finds it in a list, then at the hook; returns the event in the list. */
 async function take(message: Buffer): Promise<Json> {
   const { service, who, call, sink } = state.journey;
   await using client = await openSmtp(service.ready.mx);
@@ -94,7 +97,7 @@ test('a smiley in From is refused by SMTP and by the API, and nobody waits', asy
       assert.equal(json.field, `arguments.${field}[0]`);
     }
   });
-  // At port 25 it is taken: who wrote it stays open.
+  // Port 25 accepts it; its author stays unknown.
   const event = await take(Buffer.from('From: Smile :) <x@remote.test>\r\n\r\nsmile\r\n'));
   assert.equal(event.content.authentication.dmarc.result, 'permerror');
   assert.ok(event.content.defects.includes('from-unreadable'));

@@ -1,4 +1,7 @@
-/** HTTP beyond its limits: bodies announced and streamed, depth, doubled and poisoned keys, packed bodies, long headers. */
+/**
+ * HTTP beyond its limits: announced and streamed bodies, depth, duplicate and dangerous keys, compressed
+ * bodies, long headers.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -15,7 +18,7 @@ describe('HTTP beyond its limits', () => {
   });
   after(() => journey[Symbol.asyncDispose]());
 
-  /** Writes a request by hand, then `stream` until the other side ends; the whole answer. */
+  /** Writes a request by hand, then `stream` until the other side ends; returns the whole answer. */
   function raw(
     header: readonly string[],
     stream: () => Buffer | null,
@@ -83,7 +86,7 @@ describe('HTTP beyond its limits', () => {
       Buffer.alloc(0x100000, 0x20),
       Buffer.from('\r\n'),
     ]);
-    // Several at once: the answer must not be lost to those that are still writing.
+    // Several at once: clients that are still writing must get the answer.
     const header = head('/edj/v1/topics', 'Transfer-Encoding: chunked');
     const answers = await Promise.all(Array.from({ length: 16 }, () => raw(header, () => chunk)));
     for (const { answer, sent } of answers) {

@@ -1,4 +1,7 @@
-/** An invitation as the invited gets it: by mail, out of the queue like any other, and seen by nobody of the project. */
+/**
+ * An invitation as the invited person gets it: by mail, through the queue like any other mail, and visible to
+ * nobody in the project.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ORIGIN } from './browser.ts';
@@ -13,7 +16,7 @@ before(async () => {
 });
 after(() => journey[Symbol.asyncDispose]());
 
-/** The text of a mail in one part. */
+/** The text of a mail with one part. */
 function textOf(raw: string): string {
   const [head = '', ...body] = raw.split('\r\n\r\n');
   const text = body.join('\r\n\r\n');

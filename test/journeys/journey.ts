@@ -1,4 +1,6 @@
-/** What most journeys begin with: a service whose mail all goes to a recording sink, and one verified domain. */
+/**
+ * The start of most journeys: a service that sends all mail to a recording sink, with one verified domain.
+ */
 import { type Bootstrapped, bootstrap, type Running, type Sink, startService, startSink } from './harness.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes

@@ -1,4 +1,7 @@
-/** Starting and stopping: no handle stays, nothing half-open, a second start on the same store finds everything. */
+/**
+ * Starting and stopping: no handle stays open, nothing stays half open, a second start on the same store
+ * finds everything.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Limits as a project and its operator meet them, with real processes: never passed by one, whoever sends how; mail that
- * is held flows out by itself, what hurries first; what is used and was sent is shown; higher limits are asked for and given.
+ * Limits as a project and its operator see them, with real processes: no sender exceeds them by a single
+ * recipient, by any way of sending; held mail is sent by itself, priority mail first; use and traffic are
+ * shown; higher limits are requested and granted.
  */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -64,7 +65,9 @@ function mail(who: Bootstrapped, to: readonly string[], more: object = {}): obje
 const TASKS = '/mta/v1/tasks?is_sync=true';
 const letter = (more = '') => Buffer.from(`From: <a@sender.test>\r\nSubject: s\r\n${more}\r\nbody\r\n`);
 
-/** Recipients accepted of `each` that one client tries to send to, one message after the other. */
+/**
+ * How many recipients were accepted of `each` that one client tries to send to, one message after the other.
+ */
 async function bySmtp(at: Serving, who: Bootstrapped, each: number, name: string): Promise<number> {
   await using client = await openSmtp(at.submissions, 'implicit');
   assert.match(await client.command(plain(who.key.id, who.key.secret)), /^235/);
@@ -209,7 +212,7 @@ test('held mail flows out in the next window without a hand, what hurries first'
     await using client = await openSmtp(service.submissions, 'implicit');
     assert.match(await client.command(plain(who.key.id, who.key.secret)), /^235/);
     assert.match(await send(client, 'a@sender.test', ['y@out.test'], letter('MT-Priority: 4\r\n')), /^250/);
-    /** Walks on until so many have arrived. */
+    /** Advances the time until this many have arrived. */
     const arrived = (count: number) =>
       eventually(`${count} arrived`, async () => {
         if (taken.length < count) await clock.advance(500);
@@ -218,7 +221,7 @@ test('held mail flows out in the next window without a hand, what hurries first'
     await arrived(2);
     const held = (await call('GET', '/mta/v1/queues')).json;
     assert.equal(held.depth.held, 4);
-    // Nobody's hand passes the limit.
+    // No manual operation exceeds the limit.
     const retried = await call('POST', '/mta/v1/queues', { action: 'retry' });
     assert.deepEqual([retried.status, retried.json.matched, retried.json.changed], [200, 4, 0]);
     assert.equal((await call('GET', '/mta/v1/queues')).json.depth.held, 4);
@@ -266,7 +269,7 @@ test('places taken by RCPT commands of a minute ago are taken anew with the mess
     assert.match(await send(quick, 'a@sender.test', ['q1@out.test', 'q2@out.test'], letter()), /^250/);
     assert.match(await slow.command('DATA'), /^354/);
     assert.match(await slow.command(`${letter().toString()}.`), /^452 4\.7\.1 sending limit per minute/);
-    // What was refused has given its places back: three are left, and what a key has sent before takes none.
+    // Refused mail has given its places back: three are left, and mail that a key has sent before takes none.
     const keyed = letter('Idempotency-Key: again\r\n');
     assert.match(await send(quick, 'a@sender.test', ['i1@out.test'], keyed), /^250/);
     assert.match(await send(quick, 'a@sender.test', ['i1@out.test', 'i2@out.test'], keyed), /^250/);
@@ -346,7 +349,7 @@ test('limits belong to the operator: nobody else sets them or hands out the powe
     const refused = await call('POST', '/iam/v1/api_clients', { name: role, roles: [role] });
     assert.equal(refused.status, 403, role);
   }
-  // a foreign project and one that never was are the same to whoever is no operator
+  // another project and an unknown one look the same to a caller who is not an operator
   const [foreign, unknown] = await Promise.all(
     [ops.project_id, '00000000-0000-7000-8000-000000000000'].map((id) =>
       call('GET', `/mta/v1/limits?project=${id}`),
@@ -370,7 +373,7 @@ test('limits belong to the operator: nobody else sets them or hands out the powe
       ['day', 0],
     ],
   );
-  // the limiter knows at once, and lowering is told to nobody
+  // the limiter knows at once; nobody is told about a lower limit
   assert.equal((await call('PUT', of, { per_minute: 1, per_day: 0 }, ops)).status, 200);
   assert.equal((await call('POST', TASKS, mail(who, ['x@out.test']))).status, 200);
   assert.equal((await call('POST', TASKS, mail(who, ['x@out.test']))).status, 429);
@@ -448,7 +451,7 @@ test('a higher limit is asked for, given in part, told by event and mail, and go
     'no mail of the project',
   );
 
-  // refused, with the reason; cancelled by whoever asked
+  // refused with the reason; cancelled by the project that requested it
   const next = await call('POST', path, { per_day: 0, reason: 'no limit, please', notify: 'boss2@out.test' });
   assert.equal((await call('POST', `${path}/${next.json.id}/refuse`, {}, ops)).json.field, 'reason');
   const refused = await call('POST', `${path}/${next.json.id}/refuse`, { reason: 'too young' }, ops);

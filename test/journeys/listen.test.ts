@@ -1,4 +1,4 @@
-/** What `hikyaku listen` posts is, octet for octet, what a subscriber's hook gets; so is `?as=hook`. */
+/** What `hikyaku listen` posts has the same octets as what a subscriber's hook gets; so has `?as=hook`. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
@@ -69,7 +69,7 @@ function listen(url: string, { key }: Journey['who'], args: readonly string[]) {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
 }
-/** Before a service: what events are asked for is refused once at each path, with Retry-After. */
+/** A proxy before a service: it refuses event requests once at each path, with Retry-After. */
 async function startBusy(service: string) {
   const refused = new Set<string>();
   const server = createServer((request, response) => {

@@ -1,6 +1,7 @@
 /**
- * No list holds more than 8 MiB. Every list is found by the OpenAPI documents: each can be paged, each page by page is what
- * it is at once, and what is an array elsewhere is bounded by something else, said here. Those that can grow are grown.
+ * No list is larger than 8 MiB. The test finds every list in the OpenAPI documents: each can be paged, and
+ * its pages together equal the whole list. Arrays in other answers are bounded otherwise, as stated here.
+ * Lists that can grow are grown.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -17,7 +18,7 @@ import { type Prepared, prepareProject } from './prepared-project.ts';
 import { largeMail, plantEvents } from './stored-events.ts';
 
 const PAGE = 4 * 1024 * 1024;
-/** Single resources with arrays in them, and what bounds those. */
+/** Single resources with arrays, and what bounds the arrays. */
 const BOUNDED: Record<string, string> = {
   'mta.usage.get': 'a fixed number of minutes, hours and days',
   'mta.domains.usage.get': 'a fixed number of minutes, hours and days',
@@ -163,7 +164,9 @@ test('messages to a thousand recipients, their traces, and fourteen thousand rul
   assert.ok(listed.pages > 1, `${listed.pages}`);
 });
 
-/** A message's recipients by pages: every page ends in time, has an entity tag of its own, and nothing is lost. */
+/**
+ * A message's recipients by pages: every page ends in time and has its own entity tag, and nothing is lost.
+ */
 async function trace(http: string, who: Bootstrapped, message: string): Promise<void> {
   const seen: string[] = [];
   let pages = 0;
@@ -185,7 +188,10 @@ async function trace(http: string, who: Bootstrapped, message: string): Promise<
   assert.ok(pages > 0, 'they need more than one page');
 }
 
-/** A thousand settled recipients of the newest message, each with three attempts of 3 KB; the message's id. */
+/**
+ * Adds a thousand settled recipients to the newest message, each with three attempts of 3 KB; returns the
+ * message's id.
+ */
 async function plantTrace(directory: string, project: string): Promise<string> {
   const opened = { directory, clock: systemClock, random: createRandom(), logger: silentLogger, lock: false };
   await using store = await openSqliteStore(opened);

@@ -1,7 +1,8 @@
 /**
- * The cross-tenant matrix: every operation of the OpenAPI documents, every place of an id (path, body, cursor, filter,
- * download), with another project's id, a deleted one and a guessed one. The answers are the same octets, tell nothing
- * of the other project and change nothing in it. An operation or a place the matrix does not know fails the test.
+ * The cross-tenant matrix: every operation of the OpenAPI documents, with each place of an id (path, body,
+ * cursor, filter, download), is called with another project's id, a deleted id and an unknown id. The answers
+ * have the same octets, reveal nothing about the other project and change nothing in it. An operation or a
+ * place that the matrix does not know fails the test.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -13,7 +14,10 @@ import { exampleBodies, type Found, type Published, pathParameters, published } 
 import { type Prepared, prepareProject } from './prepared-project.ts';
 
 const GUESSED = '0198c0de-dead-7000-8000-00000000beef';
-/** Query parameters that hold no id: what they say is looked at for the own project alone, or not at all. */
+/**
+ * Query parameters without an id: the service looks at their values only in the caller's own project, or not
+ * at all.
+ */
 const NO_IDS = [
   'limit',
   'wait',
@@ -32,7 +36,7 @@ const NO_IDS = [
   'domain',
   'sender',
 ];
-/** They tell of an own resource after its removal, too. */
+/** They also report about the project's own resource after its removal. */
 const OUTLIVE = ['mta.domains.usage.get'];
 const nameOf = (example: string) =>
   (Object.keys(EXAMPLE) as ProjectExampleName[]).find((name) => EXAMPLE[name] === example);
@@ -43,7 +47,7 @@ describe('the cross-tenant matrix', () => {
   let api: Published;
   let victim: Prepared;
   let stranger: Prepared;
-  /** Ids the stranger's own project had until just now. */
+  /** Ids that the stranger's own project had until just now. */
   const deleted = new Map<ProjectExampleName, string>();
   let untouched: Record<string, unknown>;
 
@@ -76,7 +80,7 @@ describe('the cross-tenant matrix', () => {
   });
 
   test('every place of an id in the documents is one the matrix knows', () => {
-    // Ids that no key may name are tried in people-foreign.test.ts, found by the same documents.
+    // people-foreign.test.ts tries ids that no key may name; it finds them in the same documents.
     for (const found of api.operations) {
       for (const { name, example } of pathParameters(found))
         assert.ok(nameOf(example ?? '') !== undefined, `${found.id}: {${name}} has no known example`);
@@ -102,11 +106,11 @@ describe('the cross-tenant matrix', () => {
         const answers: Record<string, string> = {};
         for (const [what, id] of Object.entries(foreign(kind))) {
           if (what === 'deleted' && OUTLIVE.includes(found.id)) continue;
-          // The other places once with the stranger's own ids, once with the victim's.
+          // The other places are filled once with the stranger's own ids, once with the victim's.
           for (const others of [stranger, victim]) {
             const ids = parameters.map((name, at) => (at === i ? id : others.ids[name]));
             const { status, text } = await send(found, ids, body, stranger);
-            // What a removed domain sent and received is still told: to its own project, of itself.
+            // What a removed domain sent and received is still shown, but only to its own project.
             if (found.id === 'mta.domains.usage.get' && what === 'deleted') {
               assert.equal(status, 200, text);
               assert.equal(leak(text), null);
@@ -132,7 +136,7 @@ describe('the cross-tenant matrix', () => {
           const answers: Record<string, string> = {};
           const kind = kindAt(example, place);
           for (const [what, id] of Object.entries(foreign(kind))) {
-            // What is refused later is told by a task, with an id of its own.
+            // A task with its own id reports later refusals.
             const sync = found.operation.parameters?.some(({ name }: Json) => name === 'is_sync');
             const body = replaced(example, place, id);
             const { status, text } = await send(found, ids, body, stranger, sync ? 'is_sync=true' : '');
@@ -193,7 +197,7 @@ describe('the cross-tenant matrix', () => {
         assert.equal(leak(text), null, `${found.id}?${query}`);
       }
     }
-    // A cursor the victim was really given.
+    // A cursor that the victim really got.
     for (const found of api.operations.filter(({ operation }) =>
       operation.parameters?.some(({ name }: Json) => name === 'cursor'),
     )) {
@@ -223,7 +227,7 @@ describe('the cross-tenant matrix', () => {
     assert.deepEqual(await state(), untouched);
   });
 
-  /** What operators may is refused before any id is looked at. */
+  /** Operations for operators are refused before any id is looked at. */
   const unseen = ({ operation }: Found): RegExp =>
     OPERATOR_PERMISSIONS.includes(operation['x-operation']) ? /^403 / : /^404 /;
   const one = (id: string): Found => api.operations.find((found) => found.id === id)!;
@@ -244,18 +248,18 @@ describe('the cross-tenant matrix', () => {
   }
   function sameEverywhere(found: Found, answers: Record<string, string>): void {
     for (const [what, answer] of Object.entries(answers)) {
-      // In a body what is no id at all is told so: that says nothing about anyone.
+      // A body with something that is not an id gets that answer: it reveals nothing about anyone.
       if (what === 'no id' && found.operation.requestBody !== undefined) continue;
       assert.equal(answer, Object.values(answers)[0], `${found.id}: ${what}`);
       assert.equal(leak(answer), null, `${found.id}: ${what}`);
     }
   }
-  /** What of the victim's stands in a text, or null. */
+  /** What belongs to the victim in a text, or null. */
   function leak(text: string): string | null {
     const secrets = [...Object.values(victim.ids), victim.who.key.id, 'of victim', victim.domain];
     return secrets.find((secret) => text.includes(secret)) ?? null;
   }
-  /** Everything the victim's own key can read, but for what goes on by itself. */
+  /** Everything that the victim's own key can read, except what changes by itself. */
   async function state(): Promise<Record<string, unknown>> {
     const seen: Record<string, unknown> = {};
     for (const found of api.operations.filter(({ method }) => method === 'GET')) {
@@ -295,7 +299,7 @@ describe('the cross-tenant matrix', () => {
     );
     return { status: response.status, text: await response.text() };
   }
-  /** Paths of strings that hold an example id, as `arguments.self`. */
+  /** Paths of strings that contain an example id, such as `arguments.self`. */
   function idPlaces(value: Json, at = ''): string[] {
     if (typeof value === 'string') return Object.values(EXAMPLE).some((id) => value.includes(id)) ? [at] : [];
     if (typeof value !== 'object' || value === null) return [];
@@ -310,7 +314,7 @@ describe('the cross-tenant matrix', () => {
     const text: string = valueAt(example, place);
     return (Object.keys(EXAMPLE) as ProjectExampleName[]).find((name) => text.includes(EXAMPLE[name]))!;
   }
-  /** The example with the stranger's own ids, but for one place. */
+  /** The example with the stranger's own ids, except in one place. */
   function replaced(example: Json, place: string, id: string): Json {
     const body = structuredClone(stranger.real(example));
     const names = place.split('.');
@@ -322,7 +326,7 @@ describe('the cross-tenant matrix', () => {
   function referencesIn(schema: Json, at = ''): string[] {
     return Object.entries<Json>(schema?.properties ?? {}).flatMap(([name, inner]) => {
       const place = at === '' ? name : `${at}.${name}`;
-      // A Message-ID is the sender's own invention.
+      // The sender invents a Message-ID.
       const refers = name === 'self' || name === 'suspension' || (/_id$/.test(name) && name !== 'message_id');
       if (refers) return [place];
       return referencesIn(inner, place);

@@ -1,4 +1,7 @@
-/** What a busy project reads is as the documents say: mail in every state, both ways, with hooks that fail and tasks that did. */
+/**
+ * What a busy project reads is as documented: mail in every state, both ways, with failing hooks and failed
+ * tasks.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Bootstrapped, bootstrap, type DnsServer, eventually, startDns } from './harness.ts';
@@ -6,7 +9,7 @@ import { type Journey, type Json, startJourney } from './journey.ts';
 import { type Found, type Published, published } from './openapi.ts';
 import { openSmtp, send } from './raw-smtp.ts';
 
-/** Of the instance, not of a project. */
+/** Operations of the instance, not of a project. */
 const OPERATORS_ONLY = new Set(['mta.retention.get']);
 const MULTIPART = [
   'From: =?utf-8?B?44GT44KT?= <writer@elsewhere.test>',
@@ -120,7 +123,7 @@ describe('answers of a busy project', () => {
     const reads = api.operations.filter(({ method, path }) => method === 'GET' && !path.endsWith('/raw'));
     const states = new Set<string>();
     let resources = 0;
-    /** Follows the placeholders: the ids of one list fill the paths below it. */
+    /** Fills the placeholders: the ids of one list fill the paths below it. */
     async function follow(found: Found, ids: readonly string[]): Promise<void> {
       const paged = found.operation.parameters?.some(({ name }: Json) => name === 'cursor');
       let cursor: string | null = null;
@@ -136,7 +139,7 @@ describe('answers of a busy project', () => {
         }
         cursor = json.next_cursor ?? null;
         for (const { id } of json.items ?? []) {
-          // A predefined role has none.
+          // A predefined role has no id.
           if (typeof id !== 'string') continue;
           for (const below of reads.filter(({ path }) => leadsTo(found.path, path)))
             await follow(below, [...ids, id]);

@@ -1,6 +1,6 @@
 /**
- * The documents keep their word: every operation has a name, a summary, schemas and examples; every example is sent to
- * a running service, and every answer is as its document says.
+ * The documents are true: every operation has a name, a summary, schemas and examples; the test sends every
+ * example to a running service, and every answer is as its document says.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { authorization, type Journey, type Json, startJourney } from './journey.
 import { exampleBodies, type Found, type Published, pathParameters, published } from './openapi.ts';
 import { type Prepared, prepareProject } from './prepared-project.ts';
 
-/** Refers to something, or says more than "an object". */
+/** The schema refers to something, or says more than "an object". */
 function saysSomething(schema: Json): boolean {
   if (schema === undefined) return false;
   return '$ref' in schema || schema.format === 'binary' || Object.keys(schema.properties ?? {}).length > 0;
@@ -47,7 +47,7 @@ describe('the OpenAPI documents', () => {
       assert.equal(names.get(operation.operationId), undefined, `${at}: ${operation.operationId} twice`);
       names.set(operation.operationId, at);
       assert.ok(operation.summary.length > 5, `${at}: summary`);
-      // What no key may call, openapi-people.test.ts calls; a role need not decide about it.
+      // openapi-people.test.ts calls the operations that no key may call; they need no permission of a role.
       if (operation['x-operation'] !== undefined || api.operations.some((one) => one.operation === operation))
         assert.equal(operationsOf([operation['x-operation']]).size, 1, `${at}: ${operation['x-operation']}`);
       const answers = Object.keys(operation.responses).filter((status) => /^2/.test(status));
@@ -120,7 +120,7 @@ describe('the OpenAPI documents', () => {
       assert.equal(surprise.verdict, null);
       assert.equal(surprise.json.field, 'surprise', found.id);
     }
-    // Last, for failures are counted: beyond some the answer is 429, whatever the key.
+    // Last, because failures are counted: after some failures the answer is 429, whatever the key.
     for (const found of api.operations) {
       const [first] = exampleBodies(found);
       const key = { id: prepared.who.key.id, secret: 'wrong' };
@@ -129,7 +129,7 @@ describe('the OpenAPI documents', () => {
       assert.equal(stranger.verdict, null);
     }
   });
-  /** Sends a request of the document, real ids filled in; `last` stands for the last id of the path. */
+  /** Sends a request of the document with real ids; `last` replaces the last id of the path. */
   async function ask(found: Found, body: Json, who = prepared.keyFor(found), last?: string) {
     const parameters = pathParameters(found);
     const path = parameters.reduce(

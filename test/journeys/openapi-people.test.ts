@@ -1,6 +1,7 @@
 /**
- * What no key may call keeps to its document: signing in, the own account, what people alone do to projects and
- * members. A member goes through all of it; an operation of the documents that is not among it fails the test.
+ * Operations that no key may call match their documents: signing in, the own account, what only people do to
+ * projects and members. A member calls all of them; a documented operation that is missing here fails the
+ * test.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -24,13 +25,13 @@ describe('what people alone may call', () => {
     documents = await peopleDocuments(service);
   });
   after(() => service[Symbol.asyncDispose]());
-  /** An operation that succeeds. */
+  /** Calls an operation that must succeed. */
   async function done(browser: Browser, operation: string, body?: Json, id?: string): Promise<Json> {
     const { status, json } = await documents.ask(browser, operation, body, id);
     assert.ok(status < 300, `${operation}: ${status} ${JSON.stringify(json)}`);
     return json;
   }
-  /** One that is refused with a problem of that type. */
+  /** Calls an operation that must be refused with a problem of that type. */
   async function refused(browser: Browser, operation: string, type: string, body?: Json, id?: string) {
     const { json } = await documents.ask(browser, operation, body, id);
     assert.equal(json?.type, `/problems/${type}`, `${operation}: ${JSON.stringify(json)}`);

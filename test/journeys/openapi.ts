@@ -1,11 +1,11 @@
-/** The published OpenAPI documents as tests read them: every operation, its schemas as validators, its examples. */
+/** The published OpenAPI documents for tests: every operation, its schemas as validators, its examples. */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Journey, Json } from './journey.ts';
 
 export interface Found {
   readonly service: string;
   readonly method: string;
-  /** As the document has it: `/mta/v1/domains/{id}`. */
+  /** As in the document: `/mta/v1/domains/{id}`. */
   readonly path: string;
   readonly id: string;
   readonly operation: Json;
@@ -13,11 +13,11 @@ export interface Found {
   readonly document: Json;
 }
 export interface Published {
-  /** Those a static key may call. */
+  /** Operations that a static key may call. */
   readonly operations: readonly Found[];
-  /** Those with another way in (`security` of their own), which are for tests of their own. */
+  /** Operations with a `security` of their own; other tests call them. */
   readonly others: readonly Found[];
-  /** What is wrong with an answer by its operation's document, or null. */
+  /** How an answer differs from its operation's document; null if it does not. */
   judge(found: Found, status: number, contentType: string | null, body: unknown): string | null;
 }
 export const SERVICES = ['mta', 'edj', 'iam'] as const;
@@ -77,7 +77,7 @@ export async function published(journey: Pick<Journey, 'call'>): Promise<Publish
   };
 }
 
-/** Placeholders of the path by name, with the example id the document gives. */
+/** Placeholders of the path by name, with the example id that the document gives. */
 export function pathParameters({ operation }: Found): { name: string; example: string | undefined }[] {
   return (operation.parameters ?? []).filter((parameter: Json) => parameter.in === 'path');
 }

@@ -1,4 +1,7 @@
-/** Operations of the documents as a browser calls them: real ids in the path, every answer judged by its document. */
+/**
+ * Operations of the documents as a browser calls them: with real ids in the path, and every answer checked
+ * against its document.
+ */
 import assert from 'node:assert/strict';
 import type { Answer, Browser } from './browser.ts';
 import type { Running } from './harness.ts';
@@ -7,11 +10,11 @@ import { exampleBodies, type Found, type Published, pathParameters, published } 
 
 export interface PeopleDocuments {
   readonly api: Published;
-  /** Operations people alone may call, or anyone who signs in. */
+  /** Operations for people only, or for anyone who signs in. */
   one(id: string): Found;
-  /** `id` stands in the path. Fails where the answer is not as documented. */
+  /** `id` replaces the id in the path. Fails if the answer is not as documented. */
   ask(browser: Browser, operation: string, body?: Json, id?: string): Promise<Answer>;
-  /** The example of that name, with some of its fields replaced. */
+  /** The example of that name, with some fields replaced. */
   example(operation: string, name: string, over?: object): Json;
   /** Names of operations that succeeded. */
   readonly done: ReadonlySet<string>;

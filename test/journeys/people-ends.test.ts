@@ -1,4 +1,7 @@
-/** What ends and begins anew: a closed project, owners made and members reset by commands, guessing that is slowed down. */
+/**
+ * Ends and new beginnings: a closed project, owners made and members reset by commands, guessing that is
+ * slowed down.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Browser, ORIGIN, openBrowser } from './browser.ts';

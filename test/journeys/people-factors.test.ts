@@ -1,4 +1,6 @@
-/** Second factors and what is done to them: recovery codes, passkeys from a software authenticator, a new password. */
+/**
+ * Second factors and changes to them: recovery codes, passkeys from a software authenticator, a new password.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Browser, ORIGIN, openBrowser, softwareAuthenticator } from './browser.ts';

@@ -1,6 +1,6 @@
 /**
- * Ids of other members and of projects that are not one's own, and control characters in every string, wherever no key
- * may come: by the documents, so that a new operation is tried by itself.
+ * Ids of other members and of other people's projects, and control characters in every string, in all
+ * operations that no key may call. The test finds them in the documents, so it also tries a new operation.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -18,7 +18,7 @@ const GUESSED = '0198c0de-dead-7000-8000-00000000beef';
 describe('members and what is not theirs', () => {
   let service: Running;
   let owner: Browser;
-  /** Of another project than the owner's. */
+  /** A member of another project than the owner's. */
   let stranger: Browser;
   let documents: PeopleDocuments;
   const victim = { project: '', passkey: '', session: '', member: '' };
@@ -51,7 +51,7 @@ describe('members and what is not theirs', () => {
     const { status, json } = await documents.ask(stranger, found.id, exampleBodies(found)[0]?.[1], id);
     return `${status} ${JSON.stringify(json)}`;
   };
-  /** What the victim has. */
+  /** The victim's data. */
   async function state(): Promise<Json> {
     owner.project = victim.project;
     const seen: Json[] = [];
@@ -72,7 +72,7 @@ describe('members and what is not theirs', () => {
       );
       const kind = own ?? (found.path.startsWith('/iam/v1/projects/') ? 'project' : 'member');
       const guessed = await answerTo(found, GUESSED);
-      // What operators may is refused before any id is looked at.
+      // Operations for operators are refused before any id is looked at.
       assert.match(guessed, kind === 'member' ? /^403 / : /^404 /, found.id);
       for (const id of [victim[kind], 'x']) assert.equal(await answerTo(found, id), guessed, found.id);
       tried.push(found.id);

@@ -1,9 +1,9 @@
-/** Steps that journeys of people have in common: the printed link, setting both factors, signing in. */
+/** Common steps of people's journeys: the printed link, setting both factors, signing in. */
 import assert from 'node:assert/strict';
 import { type Answer, type Browser, openBrowser, totp } from './browser.ts';
 import type { Running } from './harness.ts';
 
-/** A browser at an address of its own. */
+/** A browser at its own address. */
 const addresses = { last: 10 };
 export function visit(service: Running): Browser {
   addresses.last += 1;
@@ -12,7 +12,7 @@ export function visit(service: Running): Browser {
 export const PASSWORD = 'four lanterns on the quay';
 export const OWNER = 'owner@example.test';
 
-/** A code that was not taken yet: that of the step before, of now, or of the one to come. */
+/** A code that was not used yet: of the step before, of the current step, or of the next one. */
 export function freshCode(secret: string, used: Set<string>): string {
   const now = Date.now();
   const code = [-30_000, 0, 30_000].map((ms) => totp(secret, now + ms)).find((one) => !used.has(one))!;

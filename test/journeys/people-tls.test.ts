@@ -1,4 +1,7 @@
-/** Sessions of an instance whose pages come by TLS: the cookie is bound to the host and to TLS, under no other name. */
+/**
+ * Sessions of an instance that serves its pages over TLS: the cookie is bound to the host and to TLS, and no
+ * other cookie name works.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBrowser } from './browser.ts';
@@ -23,7 +26,7 @@ test('behind TLS the cookie is __Host- and Secure; the plain name is no session'
   const kept = browser.cookie!;
   browser.cookie = kept.replace('__Host-', '');
   assert.equal((await browser.call('GET', '/iam/v1/session')).json.state, 'signed_out');
-  // a second one of the name was put there by someone else
+  // somebody else added a second cookie of the name
   browser.cookie = `${kept}; ${kept.slice(0, -3)}abc`;
   assert.equal((await browser.call('GET', '/iam/v1/session')).json.state, 'signed_out');
   browser.cookie = kept;

@@ -1,4 +1,7 @@
-/** People over real HTTP: from an empty store and a printed link to a mail sent with a key they made; wrong steps on the way. */
+/**
+ * People over real HTTP: from an empty store and a printed link to a mail sent with a key that they made,
+ * with wrong steps on the way.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -116,7 +119,7 @@ test('cookies are HttpOnly and SameSite; the old cookie is worth nothing; foreig
   stale.cookie = waiting;
   assert.deepEqual((await stale.call('GET', '/iam/v1/session')).json, { state: 'signed_out' });
 
-  // a form of another site: the cookie comes along, the rest does not
+  // a form of another site: the browser sends the cookie, but not the rest
   const form = await fetch(`http://${service.ready.http}/iam/v1/projects`, {
     method: 'POST',
     headers: {
@@ -260,7 +263,7 @@ test('invitations: a reader joins, sees and changes nothing; nobody grants what 
   assert.deepEqual((await reader.call('GET', `/iam/v1/projects/${letters}`)).json, unknown.json);
   reader.project = owner.project;
 
-  // an admin may do much, but not what is the owners' alone
+  // an admin may do much, but not what is reserved for owners
   const readerId = idOf('reader@example.test');
   assert.equal((await owner.call('PATCH', `/iam/v1/members/${readerId}`, { roles: ['admin'] })).status, 200);
   for (const [method, path, body] of [
@@ -276,7 +279,7 @@ test('invitations: a reader joins, sees and changes nothing; nobody grants what 
   assert.deepEqual([last.status, last.json.type], [409, '/problems/last-owner']);
   assert.equal((await owner.call('DELETE', `/iam/v1/members/${idOf(OWNER)}`)).status, 409);
 
-  // invited to a second project, a member who can sign in accepts signed in
+  // a member who can already sign in accepts an invitation to a second project after signing in
   owner.project = letters;
   const second = await owner.call('POST', '/iam/v1/invitations', {
     email: 'reader@example.test',

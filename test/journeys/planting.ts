@@ -1,4 +1,4 @@
-/** Line ends and other control characters, planted into every string a body's schema knows. */
+/** Puts line ends and other control characters into every string of a body's schema. */
 import type { Json } from './journey.ts';
 
 export const EVIL: Record<string, string> = {
@@ -11,7 +11,7 @@ export const EVIL: Record<string, string> = {
   folded: '\r\n X-Injected: yes\r\nX-Injected: yes',
 };
 
-/** Steps to a string within a body; a number is an item, `*` a key of one's own. */
+/** Steps to a string within a body; a number is an item, `*` a free key. */
 export type Place = readonly (string | number)[];
 export function stringPlaces(schema: Json, at: Place = []): Place[] {
   if (schema === undefined || schema.const !== undefined || schema.enum !== undefined) return [];
@@ -26,7 +26,7 @@ export function stringPlaces(schema: Json, at: Place = []): Place[] {
   );
   return [...named, ...free.flatMap((inner) => [...stringPlaces(inner, [...at, 'X-Good']), [...at, '*']])];
 }
-/** The body with `text` behind what stands in that place (or alone, where nothing does). */
+/** The body with `text` appended at that place (or alone, if the place is empty). */
 export function planted(body: Json, place: Place, text: string): Json {
   const copy = structuredClone(body);
   let holder = copy;

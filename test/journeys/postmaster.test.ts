@@ -1,4 +1,4 @@
-/** Mail to whoever runs the host goes to the operator or to nobody, and never to a tenant. */
+/** Mail to the host's postmaster goes to the operator or to nobody, never to a tenant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Bootstrapped, bootstrap, eventually, type Running, startService } from './harness.ts';
@@ -8,7 +8,7 @@ import { openSmtp } from './raw-smtp.ts';
 const HOST = { HIKYAKU_HOSTNAME: 'mail.sender.test' };
 const FORMS = ['postmaster', 'PostMaster', 'postmaster@mail.sender.test', 'Postmaster@MAIL.Sender.Test'];
 
-/** One message to the recipients; the answers to RCPT. */
+/** Sends one message to the recipients; returns the answers to RCPT. */
 async function send(service: Running, to: readonly string[], subject: string): Promise<string[]> {
   await using client = await openSmtp(service.ready.mx);
   await client.command('EHLO client.test');

@@ -1,6 +1,6 @@
 /**
- * A project in which everything exists that the documents' examples speak of: for each example id a real one. Two of
- * them in one service give the sides of a cross-tenant test.
+ * A project with everything that the documents' examples mention: a real id for each example id. Two such
+ * projects in one service are the two sides of a cross-tenant test.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import {
@@ -21,13 +21,13 @@ export interface Prepared extends AsyncDisposable {
   readonly who: Bootstrapped;
   readonly domain: string;
   readonly ids: Readonly<Record<ProjectExampleName, string>>;
-  /** Example ids, URL and domain in any JSON value, replaced by the real ones. */
+  /** Replaces example ids, URL and domain in any JSON value by the real ones. */
   real<T>(value: T): T;
-  /** Who may call it: its key, or that of an operator of its own. */
+  /** Who may call it: the project's key, or the key of an operator of its own. */
   keyFor(found: Found): Bootstrapped;
-  /** Makes what a call of it uses up, anew: afterwards its example works. */
+  /** Makes again what a call consumes, so that its example works afterwards. */
   ready(found: Found): Promise<void>;
-  /** Makes what this DELETE removes where no POST makes it; its id. */
+  /** Makes what this DELETE removes if no POST makes it; returns its id. */
   anew(found: Pick<Found, 'id'>): Promise<string | undefined>;
 }
 
@@ -35,7 +35,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
   const { env } = journey.service;
   const base = `http://${journey.service.ready.http}`;
   const ofProject = ['--project', project];
-  // The first owner stays one; the second is the member of the examples.
+  // The first owner stays an owner; the second is the member of the examples.
   const spare = await bootstrap(env, `spare-${domain}`, ...ofProject, '--email', `keeper@${domain}`);
   const who = await bootstrap(env, domain, ...ofProject, '--role', 'owner', '--email', `member@${domain}`);
   const operator = await bootstrap(env, domain, ...ofProject, '--role', 'operator');
@@ -48,7 +48,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
   const topic = { self: `${base}/edj/v1/topics/${who.topic_id}` };
   const owned = await call('GET', '/iam/v1/domains');
   const ownedId = (name: string): string => owned.items.find((item: Json) => item.name === name).id;
-  // The second domain stays proved and stops being set up for mail.
+  // The second domain stays proved and is no longer set up for mail.
   await call('DELETE', `/mta/v1/domains/${spare.domain_id}`);
   const ofDomain = `/mta/v1/domains/${who.domain_id}`;
   const incoming = await call('GET', `${ofDomain}/incoming_rules`);
@@ -86,7 +86,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     filter: { domain: 'nowhere.test' },
   });
   const dkimKey = await make(`${ofDomain}/dkim_keys`, { algorithm: 'ed25519' });
-  // Its zone has a mail host of somebody else's; a change was made in it, and another is planned.
+  // Its zone has somebody else's mail host; one change was made in it, and another is planned.
   const zones = await startFakeGehirnDns({ zones: [domain], editable: false });
   const foreignMx = (exchange: string) =>
     zones.put(domain, {
@@ -148,7 +148,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
     ids,
     async anew({ id }) {
       if (id !== 'iam.members.delete') return undefined;
-      // By the name it has now.
+      // By its current name.
       const { name } = await call('GET', `/iam/v1/projects/${who.project_id}`);
       await bootstrap(env, domain, '--project', name, '--email', `leaver@${domain}`);
       return memberId(`leaver@${domain}`);
@@ -170,7 +170,7 @@ export async function prepareProject(journey: Journey, domain: string, project: 
       if (method !== 'POST' || !path.startsWith('/mta/v1/limit_requests')) return;
       const { items } = await call('GET', '/mta/v1/limit_requests?state=open');
       for (const { id } of items) await call('POST', `/mta/v1/limit_requests/${id}/cancel`);
-      // What the examples ask for is more than this.
+      // The examples request more than this.
       await call('PUT', '/mta/v1/limits', { per_minute: 300, per_day: 10_000 }, operator);
       if (path.includes('{'))
         ids.limitRequest = await make('/mta/v1/limit_requests', { per_minute: 600, reason: 'more' });

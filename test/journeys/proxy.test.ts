@@ -1,4 +1,7 @@
-/** A proxy in front of the real service: mail that comes through it is traced and counted as its client's. */
+/**
+ * A proxy in front of the real service: mail through it is traced and counted under the address of its
+ * client.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openWire, openWireTls } from '../../src/testing/wire-client.ts';

@@ -1,4 +1,7 @@
-/** The queue in the hands of people: why mail waits, retry, cancel, return, suspend and resume; holds that flow out; notices. */
+/**
+ * People and the queue: why mail waits; retry, cancel, bounce, suspend and resume; held mail that is sent;
+ * notices.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually, hikyaku } from './harness.ts';

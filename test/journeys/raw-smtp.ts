@@ -1,4 +1,4 @@
-/** A bare SMTP client of the tests' own: sends exactly the given octets, knows nothing of the service's code. */
+/** A simple SMTP client of the tests: sends exactly the given octets and uses none of the service's code. */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { portOf } from './harness.ts';

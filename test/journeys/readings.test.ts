@@ -1,6 +1,7 @@
 /**
- * Mail that stopped the service for seconds when it was looked at (450 kB of messages within each other, a From of 9 MB,
- * flowed and empty lines), from port 25 to the list and one event: read once, in a few hundred octets, and told by name.
+ * Mail that stopped the service for seconds when it was shown (450 kB of nested messages, a From of 9 MB,
+ * flowed and empty lines), from port 25 to the list and one event: it is parsed once, into a few hundred
+ * octets, and its defects are named.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,10 +1,10 @@
-/** Real-shape messages: what mail clients and programs of the last thirty years put on the wire. */
+/** Realistic messages: what mail clients and programs of the last thirty years send. */
 import { randomBytes } from 'node:crypto';
 
 export interface RealMessage {
   readonly name: string;
   readonly raw: Buffer;
-  /** Fields cut on the way are left out here; equal to raw where nothing is cut. */
+  /** Without fields that the service removes; equal to raw if nothing is removed. */
   readonly expected: Buffer;
   readonly recipients: readonly string[];
   readonly from?: string;

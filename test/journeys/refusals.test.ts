@@ -1,4 +1,4 @@
-/** Bad input over real sockets: each gets a clear error, and nothing is taken. */
+/** Bad input over real sockets: each gets a clear error, and nothing is accepted. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Servers that reset the connections we make to them: a mail server in each phase, a hook's receiver, an asker of our DNS zone. */
+/**
+ * Peers that reset connections: a mail server in each phase, the receiver of a hook, a client of our DNS
+ * zone.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -6,7 +9,7 @@ import { test } from 'node:test';
 import { bootstrap, eventually, portOf, startService } from './harness.ts';
 import { authorization } from './journey.ts';
 
-/** Resets each connection when it has given the answers. */
+/** Resets each connection after it has sent the answers. */
 async function resetting(...answers: readonly string[]) {
   const state = { connections: 0 };
   const server = createServer((socket: Socket) => {

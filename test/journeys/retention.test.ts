@@ -1,4 +1,7 @@
-/** What is over is gone for everyone who asks: the message, its octets, its event; the setting that decides when. */
+/**
+ * Expired data is gone for every reader: the message, its octets, its event; and the setting that decides
+ * when.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -57,7 +60,7 @@ test('mail is kept for retention_days and then answers as if it had never been',
   assert.deepEqual([gone.status, gone.json.type], [404, '/problems/not-found']);
   assert.deepEqual((await call('GET', events)).json.items, []);
 
-  // whoever had read up to what is gone goes on behind it
+  // a reader that had read up to the removed event continues after it
   await receive('second');
   const next = (await call('GET', `${events}?after=${event.id}`)).json.items;
   assert.equal(next.length, 1);

@@ -1,4 +1,7 @@
-/** The receive-rule table, over real SMTP: who takes which recipient, one event per matched rule and message. */
+/**
+ * The table of receive rules, over real SMTP: who takes which recipient, with one event per matched rule and
+ * message.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { bootstrap, eventually } from './harness.ts';
@@ -19,7 +22,7 @@ interface Place {
 }
 let made = 0;
 
-/** A fresh verified domain with the given rules; every rule publishes to a topic of its own, named by its key. */
+/** A new verified domain with the given rules; every rule publishes to its own topic, named by its key. */
 async function place(rules: Record<string, { type: string; local_part?: string }>): Promise<Place> {
   const domain = `rules-${made++}.test`;
   const who = await bootstrap(journey.service.env, domain, '--project', 'journey');
@@ -42,7 +45,10 @@ async function place(rules: Record<string, { type: string; local_part?: string }
   return { domain, id: who.domain_id, topics, defaultTopic: who.topic_id };
 }
 
-/** Sends one message to the local parts; returns the reply per recipient and, for each rule's topic, the recipients of its event. */
+/**
+ * Sends one message to the local parts; returns the reply per recipient, and for each rule's topic the
+ * recipients of its event.
+ */
 async function receive(where: Place, locals: readonly string[]) {
   await using client = await openSmtp(journey.service.ready.mx);
   assert.match(await client.command('MAIL FROM:<writer@elsewhere.test>'), /^250/);

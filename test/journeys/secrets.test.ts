@@ -1,6 +1,7 @@
 /**
- * Secrets at rest and in logs: a service at level debug is used and misused with known secrets; then none of them is
- * found in any file of the store (a dump of every table, with PostgreSQL), in its log, or in what it answered.
+ * Secrets at rest and in logs: a service at log level debug is used and misused with known secrets.
+ * Afterwards none of them is in any file of the store (with PostgreSQL, in a dump of every table), in its
+ * log, or in its answers.
  */
 import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
@@ -17,16 +18,20 @@ import { bootstrap, eventually, startService, startSink } from './harness.ts';
 import { authorization, type Json } from './journey.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
 
-/** `%40` and `:` are ordinary in passwords; both the spelling of the URL and the password itself are looked for. */
+/**
+ * `%40` and `:` are ordinary in passwords; the test searches for the spelling of the URL and for the password
+ * itself.
+ */
 const ROUTE_PASSWORD = 'route%40Passw0rd-planted';
 const WRONG_PASSWORD = 'wrong-Passw0rd-planted';
-/** The instance's key stands in a file of its own, beside the store. */
+/** The instance's key has its own file, next to the store. */
 const KEPT_APART = [SECRET_KEY_FILE];
 
-/** Everything the secret could be written as. */
+/** All forms in which the secret could be written. */
 function spellings(secret: Buffer | string): Buffer[] {
   const octets = Buffer.from(secret as string);
-  // In base64 it depends on what stands before; the middle of three shifts is found in any longer text.
+  // In base64 the form depends on what stands before; any longer text contains the middle of one of three
+  // shifts.
   const shifted = [0, 1, 2].map((pad) => {
     const text = Buffer.concat([Buffer.alloc(pad), octets])
       .toString('base64')
@@ -74,7 +79,7 @@ async function use(settings: Record<string, string>) {
   const subscriber = (await call('POST', subscribers, hook, { 'idempotency-key': 'hook' })).json;
   assert.equal(typeof key.secret, 'string');
   assert.equal(typeof subscriber.secret, 'string');
-  // Shown once: neither a list, nor the answer repeated, nor a mistake shows them again.
+  // Shown once: lists, repeated answers and errors do not show them again.
   for (const [method, path, body, headers] of [
     ['POST', keys, {}, { 'idempotency-key': 'key' }],
     ['POST', subscribers, hook, { 'idempotency-key': 'hook' }],
@@ -145,7 +150,7 @@ async function use(settings: Record<string, string>) {
     readdirSync(service.directory, { recursive: true, encoding: 'utf8' })
       .filter((name) => !KEPT_APART.includes(name) && statSync(join(service.directory, name)).isFile())
       .map((name): [string, Buffer] => [name, readFileSync(join(service.directory, name))]);
-  /** The files while it runs, with the write-ahead log; then again when it has ended. */
+  /** The files while it runs, with the write-ahead log, and again after it has ended. */
   const places: [string, Buffer][] = files().map(([name, octets]) => [`${name} under way`, octets]);
   await service[Symbol.asyncDispose]();
   await sink[Symbol.asyncDispose]();
@@ -167,7 +172,7 @@ test('SQLite: no secret in the store, its log files, the log or an answer', asyn
     assert.ok(names.includes(wanted), `${wanted}: ${names}`);
   assert.ok(log.length > 3);
   assertAbsent(secrets, places);
-  // The search finds what is there: a topic's name stands in the store, and so would a secret.
+  // The search finds what is there: the name of a topic is in the store, and a secret would be found as well.
   assert.throws(
     () => assertAbsent(new Map([['a name', spellings('secrets.test')]]), places),
     /hikyaku.sqlite/,
@@ -190,7 +195,7 @@ test('PostgreSQL: no secret in any table, the log or an answer', async () => {
   const dumped: [string, Buffer][] = [];
   for (const { name } of rows) {
     const table = await client.query({ text: `SELECT * FROM ${name}`, rowMode: 'array' });
-    // Octets as they are, texts as they are: each cell of its own.
+    // Octets and texts unchanged: each cell separately.
     const cells = table.rows
       .flat()
       .map((cell: unknown) =>

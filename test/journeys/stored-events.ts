@@ -1,4 +1,4 @@
-/** A store with large messages and the events that show them, without the minutes it takes to receive them. */
+/** Makes a store with large messages and their events, without the minutes that receiving them would take. */
 
 import type { EventRow } from '../../src/edj/types.ts';
 import { systemClock } from '../../src/runtime/clock.ts';

@@ -1,4 +1,4 @@
-/** What is counted, and what is answered again, is the own project's; ids of others are in matrix.test.ts. */
+/** Counts and repeated answers belong to the own project; matrix.test.ts tests ids of others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootstrap } from './harness.ts';

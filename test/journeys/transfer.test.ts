@@ -1,4 +1,7 @@
-/** An embedded store moved to PostgreSQL: the queue goes on there, events keep their order, keys still sign in. */
+/**
+ * An embedded store is moved to PostgreSQL: the queue continues there, events keep their order, keys still
+ * sign in.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -91,7 +94,7 @@ test('export, import, and a node that delivers what waited, once', async () => {
     const { status, detail } = findings.find(({ check }) => check === 'store')!;
     return `${status} ${detail}`;
   };
-  // it looks, and makes nothing: the second time there is still no store
+  // doctor only reads: at the second run there is still no store
   for (const _ of [1, 2]) assert.match(await doctor(), /^ok PostgreSQL answers; there is no store yet/);
   const wrongKey = await hikyaku(['import', file], target(Buffer.alloc(32, 1)));
   assert.equal(wrongKey.status, 1);

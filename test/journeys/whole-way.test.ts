@@ -1,6 +1,7 @@
 /**
- * The manual's order, from a project with nothing to a received message at a hook, by the API alone and by the commands
- * alone: domain, DNS, topic and hook, MTA domain, role, API client, static key, receive rule, a message to oneself.
+ * The manual's order, from an empty project to a received message at a hook, by the API alone and by the
+ * commands alone: domain, DNS, topic and hook, MTA domain, role, API client, static key, receive rule, a
+ * message to oneself.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +16,7 @@ interface Reference {
   readonly id: string;
 }
 type Fields = Record<string, string | readonly string[] | Reference>;
-/** Carries out an operation of the documents with a key; its answer, or the words of the refusal. */
+/** Calls an operation of the documents with a key; returns its answer, or the text of the refusal. */
 type Do = (
   key: Key,
   operation: string,
@@ -23,7 +24,7 @@ type Do = (
   fields?: Fields,
 ) => Promise<{ readonly answer: Json } | { readonly refusal: string }>;
 
-/** What bodies need around the fields; the commands add by themselves what can have no other value. */
+/** What bodies need in addition to the fields; commands add values that have only one possibility. */
 const AROUND: Record<string, (fields: Json) => Json> = {
   'edj.subscribers.create': (fields) => ({ type: 'http', ...fields }),
   'mta.domains.send': (fields) => ({ procedure: 'send_message', arguments: fields }),
@@ -76,7 +77,7 @@ async function byCommands(journey: Journey): Promise<Do> {
   };
 }
 
-/** Publishes what the customer is asked to. */
+/** Publishes the records that the customer is asked to publish. */
 function publish(dns: DnsServer, records: readonly Json[]): void {
   for (const { type, name, value } of records)
     if (type === 'TXT') dns.set(name, 'TXT', [value.match(/.{1,255}/g)]);
