@@ -5,6 +5,7 @@
  */
 import Type, { type TProperties, type TSchema } from 'typebox';
 import type { KindList } from '../contract/kinds.ts';
+import type { OperationSpec } from '../contract/operation.ts';
 import { closed } from '../contract/parts.ts';
 import type { Resources } from '../contract/resources/index.ts';
 import { DNS_PROVIDERS } from '../domains/dns-providers/kinds.ts';
@@ -16,6 +17,8 @@ import { invalid } from './problems.ts';
 interface KindOf {
   readonly label: Labels;
   readonly fields: Fields;
+  /** Settings as the documents show them. */
+  readonly example: Settings;
 }
 const LISTS: Readonly<Record<KindList, Readonly<Record<string, KindOf>>>> = {
   dns_provider: DNS_PROVIDERS,
@@ -105,4 +108,24 @@ export function documented(schema: TSchema): TSchema {
     if (settings !== undefined) return eachKind(settings, own, false);
     return shown === undefined ? null : eachKind(shown, own, true);
   });
+}
+/** An example of each kind, for a request that makes one: a body with a field of that list. */
+export function kindExamples(body: TSchema): NonNullable<OperationSpec['examples']> {
+  const { 'x-settings': flat, properties = {} } = body as Marked;
+  const { provider, name } = properties as Readonly<Record<string, Marked>>;
+  const apart = name === undefined ? undefined : provider?.['x-kinds'];
+  const list = flat ?? apart;
+  if (list === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(LISTS[list]).map(([kind, { label, example }]) => [
+      kind,
+      {
+        summary: label.en,
+        value:
+          flat === undefined
+            ? { provider: kind, name: label.en, settings: example }
+            : { type: kind, ...example },
+      },
+    ]),
+  );
 }

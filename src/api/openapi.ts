@@ -11,7 +11,7 @@ import { OPERATIONS } from '../contract/operations/index.ts';
 import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
 import { RESOURCES, resourceName } from '../contract/resources/index.ts';
 import { MOST_LOOKED_AT } from '../runtime/transactor.ts';
-import { documented } from './kinds.ts';
+import { documented, kindExamples } from './kinds.ts';
 
 const TITLES: Record<Service, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
 
@@ -241,7 +241,12 @@ function operationOf(spec: OperationSpec): Operation {
           requestBody: {
             required: true,
             ...pickDescription(body),
-            content: { 'application/json': { schema: documented(body), examples } },
+            content: {
+              'application/json': {
+                schema: documented(body),
+                examples: { ...kindExamples(body), ...examples },
+              },
+            },
           },
         }),
     responses: responsesOf(spec),

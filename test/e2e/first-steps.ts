@@ -127,6 +127,7 @@ export async function automatic({ page, t, browser, language, base }: Walk): Pro
     .first()
     .click();
   await heading(page, t('dns_accounts.title')).waitFor();
+  await choose(page, t('dns_accounts.provider'), gehirn.label[language]);
   await field(page, t('dns_accounts.name')).fill('Our zones');
   await field(page, gehirn.fields['token_id']!.label[language]).fill(provider.token.id);
   await field(page, gehirn.fields['secret']!.label[language]).fill(provider.token.secret);

@@ -110,9 +110,6 @@ export const createSubscriber = op({
   params: topic,
   body: NewSubscriberBody,
   answers: { 201: NewSubscriber },
-  examples: {
-    hook: { summary: 'an HTTP hook', value: { type: 'http', url: 'https://hook.example/mail' } },
-  },
 });
 export const getSubscriber = op({
   id: 'edj.subscribers.get',

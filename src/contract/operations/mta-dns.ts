@@ -213,38 +213,6 @@ export const createDnsAccount = op({
   summary: 'keeps the credentials of an account at a DNS provider; they are never shown again',
   body: MakeAccount,
   answers: { 201: DnsAccount },
-  examples: {
-    gehirn: {
-      summary: 'Gehirn DNS',
-      value: { provider: 'gehirn', name: 'zones at Gehirn', settings: EXAMPLE_DNS },
-    },
-    rfc2136: {
-      summary: 'a name server that takes signed updates (RFC 2136, RFC 8945)',
-      value: {
-        provider: 'rfc2136',
-        name: 'own name server',
-        settings: {
-          server: 'ns1.example.com',
-          port: 53,
-          key_name: 'hikyaku',
-          algorithm: 'hmac-sha256',
-          secret: 'c2hvd24gaW4gZG9jdW1lbnRz',
-        },
-      },
-    },
-    cloudflare: {
-      summary: 'Cloudflare',
-      value: { provider: 'cloudflare', name: 'zones at Cloudflare', settings: { api_token: 'token' } },
-    },
-    route53: {
-      summary: 'Amazon Route 53',
-      value: {
-        provider: 'route53',
-        name: 'zones at Route 53',
-        settings: { access_key_id: 'id', secret_access_key: 'secret' },
-      },
-    },
-  },
 });
 export const getDnsAccount = op({
   id: 'mta.dns_accounts.get',
