@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import type { Cluster } from './ledger/cluster.ts';
-import type { SharedUsage } from './limits/types.ts';
+import type { SharedUsage } from './limits/usage.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -17,7 +17,7 @@ import { createRandom } from './runtime/random.ts';
 import type { Watch } from './runtime/report.ts';
 import { createSealer, type Sealer } from './runtime/sealing.ts';
 import { joinCluster } from './store/postgres/cluster.ts';
-import { createLine } from './store/postgres/line.ts';
+import { createLazyConnection } from './store/postgres/lazy-connection.ts';
 import { lookAtPostgres } from './store/postgres/look.ts';
 import { migratePostgres } from './store/postgres/migrate.ts';
 import { openPostgresStore } from './store/postgres/open.ts';
@@ -147,7 +147,7 @@ export async function openGround(config: Config, options: GroundOptions): Promis
     }),
   );
   opening.use(analyseLarge({ url, logger }));
-  const line = createLine(url);
+  const line = createLazyConnection(url);
   opening.defer(() => line.close());
   const permits = opening.use(
     createPermits({ line, member: cluster.id, cap: options.connections, clock, logger }),

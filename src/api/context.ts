@@ -1,14 +1,14 @@
 /** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
 import type { FastifyRequest } from 'fastify';
 import type { Resources } from '../contract/resources/index.ts';
+import type { MtaDomain, RemovedDomain } from '../domains/mta-domains.ts';
 import { challengeRecord } from '../domains/ownership.ts';
 import { ownershipWords } from '../domains/ownership-keeper.ts';
-import type { MtaDomain, RemovedDomain } from '../domains/types.ts';
-import type { EdjReader, Subscriber, SubscriberDelivery, Topic } from '../edj/types.ts';
-import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/types.ts';
-import type { Task } from '../ledger/types.ts';
+import type { EdjReader, Subscriber, SubscriberDelivery, Topic } from '../edj/topics.ts';
+import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/projects.ts';
+import type { Task } from '../ledger/tasks.ts';
 import { nameWarning, unicodeName } from '../mail/idn.ts';
-import type { EventRule, ReceiveRule, SendRule } from '../rules/types.ts';
+import type { EventRule, ReceiveRule, SendRule } from '../rules/rules.ts';
 import { type Id, INSTANCE, type ProjectId, parseId, type TopicId } from '../runtime/ids.ts';
 import type { AuditContext } from './audit-recorder.ts';
 import { invalid, notFound, Problem } from './problems.ts';

@@ -10,26 +10,26 @@ import type {
   DnsAccountExpectations,
   DnsAccountReader,
   DnsAccountTx,
-} from '../domains/dns-providers/types.ts';
+} from '../domains/dns-providers/provider.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
+import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/mta-domains.ts';
 import type { CancelQueued } from '../domains/removal.ts';
-import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
 import type { RenderedEvent, RenderOptions } from '../edj/render-event.ts';
-import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/types.ts';
+import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/topics.ts';
 import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
-import type { AccessExpectations, PeopleReader, PeopleTx } from '../iam/people-types.ts';
-import type { IamExpectations, IamReader, IamTx, OwnedDomain } from '../iam/types.ts';
+import type { AccessExpectations, PeopleReader, PeopleTx } from '../iam/people-records.ts';
+import type { IamExpectations, IamReader, IamTx, OwnedDomain } from '../iam/projects.ts';
 import type { Letter } from '../intake/letters.ts';
 import type { IntakeTx } from '../intake/planned.ts';
 import type { Submit } from '../intake/submit.ts';
 import type { AuditReader, AuditTx } from '../ledger/audit.ts';
-import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
+import type { LedgerReader, LedgerTx } from '../ledger/tasks.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { LimitReader, LimitTx, ProjectLimits, SettingsExpectations } from '../limits/types.ts';
+import type { LimitReader, LimitTx, ProjectLimits, SettingsExpectations } from '../limits/usage.ts';
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
-import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
+import type { RuleExpectations, RuleReader, RuleTx } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, ProjectId, RecipientId } from '../runtime/ids.ts';
 import type { InFlight } from '../runtime/in-flight.ts';
@@ -40,7 +40,7 @@ import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { Turnstile } from '../runtime/turnstile.ts';
-import type { LanePage, Queue, SpoolReader, SpoolTx, StoredMessage } from '../spool/types.ts';
+import type { LanePage, Queue, SpoolReader, SpoolTx, StoredMessage } from '../spool/messages.ts';
 
 /** Conditions for `If-Match` (api/etag.ts). */
 type Expectations = IamExpectations &

@@ -10,7 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { PERMISSIONS } from '../contract/permissions.ts';
 import { createEventSignal } from '../edj/event-signal.ts';
 import { renderEvent } from '../edj/render-event.ts';
-import type { Principal } from '../iam/types.ts';
+import type { Principal } from '../iam/projects.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type Logger, silentLogger } from '../runtime/logger.ts';
 import { NoPlace } from '../runtime/places.ts';

@@ -3,7 +3,7 @@
 import * as ops from '../contract/operations/edj.ts';
 import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
 import { createShownAhead } from '../edj/shown-ahead.ts';
-import type { EventRow, Topic } from '../edj/types.ts';
+import type { EventRow, Topic } from '../edj/topics.ts';
 import { type EventId, type ProjectId, parseId } from '../runtime/ids.ts';
 import { goneSignal } from './client-gone.ts';
 import { found } from './context.ts';

@@ -6,7 +6,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { MessageGone, type RenderedEvent } from '../edj/render-event.ts';
-import type { EdjReader, EventRow, Topic } from '../edj/types.ts';
+import type { EdjReader, EventRow, Topic } from '../edj/topics.ts';
 import type { EventId } from '../runtime/ids.ts';
 import { NoPlace } from '../runtime/places.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';

@@ -1,6 +1,6 @@
 /** Roles in requests: which names there are, and that nobody hands out what they do not hold themselves. */
 import { isOperation, isRole, operationsOf } from '../iam/policy.ts';
-import type { Principal, Role } from '../iam/types.ts';
+import type { Principal, Role } from '../iam/projects.ts';
 import type { ApiDeps } from './deps.ts';
 import { invalid, Problem } from './problems.ts';
 

@@ -8,9 +8,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationSpec } from '../contract/operation.ts';
 import { OPERATOR_PERMISSIONS } from '../contract/permissions.ts';
-import type { Member } from '../iam/people-types.ts';
+import type { Member } from '../iam/people-records.ts';
 import { inClosedProject, isRole, operationsOf } from '../iam/policy.ts';
-import type { Principal } from '../iam/types.ts';
+import type { Principal } from '../iam/projects.ts';
 import type { Idempotency } from '../ledger/idempotency.ts';
 import { parseId } from '../runtime/ids.ts';
 import type { AuditRecorder } from './audit-recorder.ts';

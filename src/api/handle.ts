@@ -16,7 +16,7 @@ import type {
   StreamedAnswer,
 } from '../contract/operation.ts';
 import { permissionOf } from '../contract/operation.ts';
-import type { Principal } from '../iam/types.ts';
+import type { Principal } from '../iam/projects.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
 import { asMember, pathPart, permitted, permittedOnInstance } from './context.ts';
 import { ifMatch } from './etag.ts';

@@ -2,7 +2,7 @@
 
 import * as ops from '../contract/operations/iam.ts';
 import { challengeRecord } from '../domains/ownership.ts';
-import type { OwnedDomain } from '../iam/types.ts';
+import type { OwnedDomain } from '../iam/projects.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { found, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';

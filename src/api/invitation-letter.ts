@@ -1,5 +1,5 @@
 /** The mail that takes an invitation to the invited, in both languages: nobody knows yet which one they read. */
-import type { Invitation } from '../iam/people-types.ts';
+import type { Invitation } from '../iam/people-records.ts';
 
 /** `url`: the one-time link. What is said stands in plain text; names are as their owners wrote them. */
 export function invitationLetter(

@@ -110,8 +110,8 @@ export function documented(schema: TSchema): TSchema {
   });
 }
 /** An example of each kind, for a request that makes one: a body with a field of that list. */
-export function kindExamples(body: TSchema): NonNullable<OperationSpec['examples']> {
-  const { 'x-settings': flat, properties = {} } = body as Marked;
+export function kindExamples(schema: TSchema): NonNullable<OperationSpec['examples']> {
+  const { 'x-settings': flat, properties = {} } = schema as Marked;
   const { provider, name } = properties as Readonly<Record<string, Marked>>;
   const apart = name === undefined ? undefined : provider?.['x-kinds'];
   const list = flat ?? apart;

@@ -1,6 +1,6 @@
 /** The mail that tells a requester the decision on a request for higher limits, as plain text. Pure. */
 import type { LimitRequest } from '../limits/requests.ts';
-import type { ProjectLimits } from '../limits/types.ts';
+import type { ProjectLimits } from '../limits/usage.ts';
 
 const OUTCOMES: Readonly<Record<LimitRequest['state'], string>> = {
   open: 'open',

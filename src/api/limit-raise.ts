@@ -1,9 +1,9 @@
 /** A project's limits become higher: the event that tells of it, prepared for the commit that does it. */
 
 import type { EventContent } from '../contract/event-contents.ts';
-import type { EdjTx } from '../edj/types.ts';
+import type { EdjTx } from '../edj/topics.ts';
 import { isHigher, type LimitRequest } from '../limits/requests.ts';
-import type { ProjectLimits } from '../limits/types.ts';
+import type { ProjectLimits } from '../limits/usage.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import type { ApiDeps } from './deps.ts';
 

@@ -1,9 +1,9 @@
 import * as ops from '../contract/operations/access.ts';
 import { acceptInvitation as acceptInvitationOp } from '../contract/operations/people.ts';
 import { acceptInvitation, INVITATION_MS, recordLink, signInUrl } from '../iam/links.ts';
-import type { Invitation, Membership } from '../iam/people-types.ts';
+import type { Invitation, Membership } from '../iam/people-records.ts';
+import type { Principal } from '../iam/projects.ts';
 import { hashToken, newToken } from '../iam/sessions.ts';
-import type { Principal } from '../iam/types.ts';
 import { INSTANCE, type MemberId, type ProjectId } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
 import { found } from './context.ts';

@@ -7,8 +7,8 @@ import { ALGORITHMS, type KeyKind, makeDkimKey, rsaBits, sealedKey } from '../do
 import { type DnsRecord, expectedRecords } from '../domains/dns-records.ts';
 import { finding, inWords } from '../domains/findings.ts';
 import { keyWords, replacedBy, tellPending } from '../domains/key-steps.ts';
+import type { DkimKey, DnsCheck, DnsCheckItem, MtaDomain, RecordState } from '../domains/mta-domains.ts';
 import { recordMayGoAt } from '../domains/rotation.ts';
-import type { DkimKey, DnsCheck, DnsCheckItem, MtaDomain, RecordState } from '../domains/types.ts';
 import type { DkimKeyId, DomainId, ProjectId } from '../runtime/ids.ts';
 import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';

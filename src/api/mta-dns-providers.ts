@@ -10,9 +10,9 @@ import type {
   DnsProviderError,
   SetChange,
   StoredPlan,
-} from '../domains/dns-providers/types.ts';
+} from '../domains/dns-providers/provider.ts';
 import { failure, notAsPlanned } from '../domains/dns-providers/words.ts';
-import type { MtaDomain } from '../domains/types.ts';
+import type { MtaDomain } from '../domains/mta-domains.ts';
 import { type DnsAccountId, type DomainId, type Id, type ProjectId, parseId } from '../runtime/ids.ts';
 import { callerOf, found, selfId } from './context.ts';
 import type { ApiDeps } from './deps.ts';

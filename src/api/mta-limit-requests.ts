@@ -5,7 +5,7 @@
 
 import * as ops from '../contract/operations/mta-limits.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import type { Principal } from '../iam/types.ts';
+import type { Principal } from '../iam/projects.ts';
 import {
   approved,
   cancelled,
@@ -14,7 +14,7 @@ import {
   limitsAfter,
   refused,
 } from '../limits/requests.ts';
-import type { ProjectLimits } from '../limits/types.ts';
+import type { ProjectLimits } from '../limits/usage.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { callerOf, found } from './context.ts';

@@ -2,9 +2,9 @@
 
 import * as ops from '../contract/operations/mta-limits.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import type { Principal } from '../iam/types.ts';
+import type { Principal } from '../iam/projects.ts';
 import { readSeries, type TrafficPoint } from '../limits/traffic.ts';
-import type { ProjectLimits } from '../limits/types.ts';
+import type { ProjectLimits } from '../limits/usage.ts';
 import type { WindowState } from '../limits/window-state.ts';
 import { type DomainId, type ProjectId, parseId } from '../runtime/ids.ts';
 import { callerOf, found } from './context.ts';

@@ -2,9 +2,9 @@
 
 import * as ops from '../contract/operations/mta-mail.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import type { Task } from '../ledger/types.ts';
+import type { Task } from '../ledger/tasks.ts';
 import { attemptsAt } from '../spool/attempts.ts';
-import type { AttemptRow, RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { AttemptRow, RecipientRow, StoredMessage } from '../spool/messages.ts';
 import { goneSignal } from './client-gone.ts';
 import { found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';

@@ -2,7 +2,7 @@
 import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../contract/events.ts';
 import * as ops from '../contract/operations/mta-domains.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
-import type { EventRule, Rule, RuleOf, RuleReader } from '../rules/types.ts';
+import type { EventRule, Rule, RuleOf, RuleReader } from '../rules/rules.ts';
 import type { DomainId, ProjectId, RuleId } from '../runtime/ids.ts';
 import { createTopicOf, found, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';

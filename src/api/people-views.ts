@@ -1,7 +1,7 @@
 /** Members, sessions and what belongs to them as JSON. No hash, no secret, no token is among it. */
 import type { Resources } from '../contract/resources/index.ts';
 import type { People } from '../iam/people.ts';
-import type { Invitation, Member, Membership, Passkey, Session } from '../iam/people-types.ts';
+import type { Invitation, Member, Membership, Passkey, Session } from '../iam/people-records.ts';
 import { csrfToken } from '../iam/sessions.ts';
 import { methodsOf, missingOf } from '../iam/sign-in.ts';
 import type { ApiDeps } from './deps.ts';

@@ -3,8 +3,8 @@
  * secret is in it: of keys, subscribers and DKIM keys only what is shown elsewhere, too. An export that breaks off is no
  * JSON, so that nobody takes it for whole.
  */
-import type { Project } from '../iam/types.ts';
-import type { Rule, RuleOf } from '../rules/types.ts';
+import type { Project } from '../iam/projects.ts';
+import type { Rule, RuleOf } from '../rules/rules.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { auditView } from './audit.ts';
 import type { Views } from './context.ts';

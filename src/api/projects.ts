@@ -6,7 +6,7 @@
 
 import * as ops from '../contract/operations/access.ts';
 import { CLOSED_MS, CLOSED_REASON } from '../iam/closing.ts';
-import type { Project } from '../iam/types.ts';
+import type { Project } from '../iam/projects.ts';
 import { goneSignal } from './client-gone.ts';
 import { callerOf, found, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';

@@ -1,5 +1,5 @@
 /** A message as octets, piece by piece: its first ones with our trace and without forged results, the rest as it lies there. */
-import type { ShownMessage, SpoolReader, StoredMessage } from '../spool/types.ts';
+import type { ShownMessage, SpoolReader, StoredMessage } from '../spool/messages.ts';
 
 const PIECE = 256 * 1024;
 

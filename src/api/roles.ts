@@ -4,7 +4,7 @@ import * as ops from '../contract/operations/access.ts';
 import { OPERATOR_PERMISSIONS, PERMISSIONS } from '../contract/permissions.ts';
 import type { Resources } from '../contract/resources/index.ts';
 import { isRole, ROLES } from '../iam/policy.ts';
-import type { Role } from '../iam/types.ts';
+import type { Role } from '../iam/projects.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
 import { found } from './context.ts';

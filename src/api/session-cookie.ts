@@ -4,7 +4,7 @@
  * and bears the session's CSRF token; no answer grants CORS. Fails with Problems 401 and 403.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Member, PeopleReader, PeopleTx, Session } from '../iam/people-types.ts';
+import type { Member, PeopleReader, PeopleTx, Session } from '../iam/people-records.ts';
 import { hashToken, isCsrfToken, isOver, type Origin, wantsTouch } from '../iam/sessions.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE } from '../runtime/ids.ts';

@@ -5,7 +5,7 @@
  */
 import { memberEmail } from '../iam/email.ts';
 import { newMember, recordLink, signInUrl } from '../iam/links.ts';
-import type { PeopleReader, PeopleTx } from '../iam/people-types.ts';
+import type { PeopleReader, PeopleTx } from '../iam/people-records.ts';
 import { missingOf } from '../iam/sign-in.ts';
 import type { AuditTx } from '../ledger/audit.ts';
 import type { Clock } from '../runtime/clock.ts';

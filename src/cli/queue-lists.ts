@@ -6,7 +6,7 @@
  */
 import { reasonOf } from '../delivery/reason.ts';
 import type { ProjectId } from '../runtime/ids.ts';
-import type { DueRecipient, SpoolReader, WaitingFilter } from '../spool/types.ts';
+import type { DueRecipient, SpoolReader, WaitingFilter } from '../spool/messages.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
 import { isWaitingCursor } from '../stores.ts';
 import { showProgress } from './progress.ts';

@@ -3,16 +3,16 @@
  * a first start.
  */
 import { makeDkimKeys } from '../domains/dkim-keys.ts';
+import type { DomainReader, DomainTx, MtaDomain } from '../domains/mta-domains.ts';
 import { challengeRecord } from '../domains/ownership.ts';
 import { DEFAULT_ROTATION_DAYS } from '../domains/rotation.ts';
-import type { DomainReader, DomainTx, MtaDomain } from '../domains/types.ts';
 import { newTopic } from '../edj/new-topic.ts';
-import type { EdjReader, EdjTx, Topic } from '../edj/types.ts';
+import type { EdjReader, EdjTx, Topic } from '../edj/topics.ts';
+import type { ApiClient, IamReader, IamTx, OwnedDomain, Project } from '../iam/projects.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
-import type { ApiClient, IamReader, IamTx, OwnedDomain, Project } from '../iam/types.ts';
 import type { AuditTx } from '../ledger/audit.ts';
 import type { Domain } from '../mail/domain.ts';
-import type { RuleTx } from '../rules/types.ts';
+import type { RuleTx } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';

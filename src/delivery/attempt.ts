@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Content } from '../smtp/client/dialogue.ts';
 import type { Pool, Report, Target } from '../smtp/client/pool.ts';
-import type { SpoolReader, StoredMessage } from '../spool/types.ts';
+import type { SpoolReader, StoredMessage } from '../spool/messages.ts';
 import type { Feedback } from './lanes.ts';
 import { type LargePlace, NoLargePlace } from './large.ts';
 import { deferredHere, type Outcome, outcomesOf } from './outcome.ts';

@@ -8,7 +8,7 @@
  */
 import { createHeap, type Heap } from '../runtime/heap.ts';
 import type { ProjectId } from '../runtime/ids.ts';
-import type { LaneSummary, RecipientState } from '../spool/types.ts';
+import type { LaneSummary, RecipientState } from '../spool/messages.ts';
 
 export type WaitingState = 'queued' | 'deferred' | 'held';
 export interface BacklogLane {

@@ -4,12 +4,12 @@
  * recipient, so that one cancelled row costs the others nothing; a stale single row has been settled by someone else.
  * A notification the sender is owed (RFC 3461) is accepted in the very commit that settles what it tells of.
  */
-import type { EdjTx } from '../edj/types.ts';
+import type { EdjTx } from '../edj/topics.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { NewMessage, RecipientRow, SpoolTx } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, SpoolTx } from '../spool/messages.ts';
 import type { Item, MessageHead, Settled, Settlement } from './settle.ts';
 
 export type { Item } from './settle.ts';

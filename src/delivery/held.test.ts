@@ -5,7 +5,7 @@ import { createLimiter } from '../limits/limiter.ts';
 import type { DomainId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
-import { HELD_LANES } from '../spool/types.ts';
+import { HELD_LANES } from '../spool/messages.ts';
 import * as make from '../store/conformance/samples.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';

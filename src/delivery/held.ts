@@ -3,13 +3,12 @@
  * suspended when nothing suspends it any more. A hold that lasts longer than 7 days ends as expired (holding does not
  * count toward the time in the queue). A domain that is over its own limit does not stand in the way of the project's others.
  */
-import type { DomainReader } from '../domains/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
 import type { Limiter, Reservation } from '../limits/limiter.ts';
-import type { LimitTx } from '../limits/types.ts';
+import type { LimitTx } from '../limits/usage.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId } from '../runtime/ids.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import { release, toHeld } from '../spool/transitions.ts';
 import {
   type DueRecipient,
   HELD_LANES,
@@ -17,7 +16,8 @@ import {
   type RecipientMove,
   type SpoolReader,
   type SpoolTx,
-} from '../spool/types.ts';
+} from '../spool/messages.ts';
+import { release, toHeld } from '../spool/transitions.ts';
 import type { Suspensions } from './suspensions.ts';
 
 export const LONGEST_HOLD_MS = 7 * 24 * 3600 * 1000;

@@ -12,7 +12,6 @@ import { createPlaces } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import { unwatched, type Watch } from '../runtime/report.ts';
 import { StaleError, StoreError, type Transactor } from '../runtime/transactor.ts';
-import { retryNow } from '../spool/transitions.ts';
 import {
   type DueRecipient,
   HELD_LANES,
@@ -21,7 +20,8 @@ import {
   type SpoolReader,
   type Suspension,
   type WaitingFilter,
-} from '../spool/types.ts';
+} from '../spool/messages.ts';
+import { retryNow } from '../spool/transitions.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
 import { type CommitDeps, commitOutcomes, type OutcomeTx } from './commit.ts';
 import type { Scheduler } from './scheduler.ts';

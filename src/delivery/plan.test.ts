@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../runtime/random.ts';
-import type { RecipientRow } from '../spool/types.ts';
+import type { RecipientRow } from '../spool/messages.ts';
 import { createZoneResolver } from '../testing/zone-resolver.ts';
 import { createPlanner, type PlanDeps, type Work } from './plan.ts';
 

@@ -3,13 +3,13 @@
  * machine, and which are settled without trying: also those of a domain that was removed. Recipients of one message behind the same servers share a job,
  * at most 100 each (RFC 5321 §4.5.3.1.8: every server takes so many).
  */
-import { type DomainReader, isHosted } from '../domains/types.ts';
+import { type DomainReader, isHosted } from '../domains/mta-domains.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import type { SharedResolver } from '../runtime/resolver.ts';
 import type { Target } from '../smtp/client/pool.ts';
-import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { RecipientRow, StoredMessage } from '../spool/messages.ts';
 import type { Outcome } from './outcome.ts';
 import { findRoute, type RouteDeps } from './route.ts';
 import type { Change, MessageHead } from './settle.ts';

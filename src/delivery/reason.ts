@@ -1,5 +1,5 @@
 /** Why a recipient waits, in one line for people. Pure. */
-import type { RecipientRow } from '../spool/types.ts';
+import type { RecipientRow } from '../spool/messages.ts';
 
 export function reasonOf(row: RecipientRow, active: boolean): string {
   if (active) return 'being tried';

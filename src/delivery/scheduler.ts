@@ -4,10 +4,10 @@
  * twice at once; the store is the truth, memory is a hint: what does not fit waits there and is found by its lane.
  * Freshly accepted mail comes with its bytes and is not read back. A store that cannot be read is asked again.
  */
-import type { DomainReader } from '../domains/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { LimitReader, LimitTx } from '../limits/types.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { LimitReader, LimitTx } from '../limits/usage.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import type { Timer } from '../runtime/clock.ts';
 import type { ProjectId, RecipientId, SuspensionId } from '../runtime/ids.ts';
 import { watchJumps } from '../runtime/jumps.ts';
@@ -30,7 +30,7 @@ import {
   type SpoolReader,
   type StoredMessage,
   type Suspension,
-} from '../spool/types.ts';
+} from '../spool/messages.ts';
 import { bytesOf, createAttempts, type DeadSite, isLarge, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';

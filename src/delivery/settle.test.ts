@@ -1,9 +1,9 @@
 /** Which deferrals are told, when a message's time is over, and what a sender hears of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_SENDING } from '../limits/types.ts';
+import { DEFAULT_SENDING } from '../limits/usage.ts';
 import { createRandom } from '../runtime/random.ts';
-import type { RecipientMove, RecipientRow } from '../spool/types.ts';
+import type { RecipientMove, RecipientRow } from '../spool/messages.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { newsOf } from './news.ts';
 import { deferredHere, type Outcome } from './outcome.ts';

@@ -6,17 +6,17 @@
 import { classifyReply, classifyStatus } from '../bounces/classify.ts';
 import type { EventContent } from '../contract/event-contents.ts';
 import type { DeliveryEventName } from '../contract/events.ts';
-import type { DomainReader } from '../domains/types.ts';
-import type { SettleTx } from '../edj/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
+import type { SettleTx } from '../edj/topics.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
-import { DEFAULT_SENDING, keptMs, type LimitReader, type SendingSettings } from '../limits/types.ts';
-import type { EventRule, RuleReader } from '../rules/types.ts';
+import { DEFAULT_SENDING, keptMs, type LimitReader, type SendingSettings } from '../limits/usage.ts';
+import type { EventRule, RuleReader } from '../rules/rules.ts';
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { attemptDetail } from '../spool/attempts.ts';
+import type { HELD_LANES, RecipientMove, RecipientRow, StoredMessage } from '../spool/messages.ts';
 import { toBounced, toCancelled, toDeferred, toDelivered, toExpired, toHeld } from '../spool/transitions.ts';
-import type { HELD_LANES, RecipientMove, RecipientRow, StoredMessage } from '../spool/types.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The message without its bytes is enough to settle. */

@@ -4,7 +4,7 @@
  */
 
 import type { ProjectId, SuspensionId } from '../runtime/ids.ts';
-import type { DueRecipient, Suspension } from '../spool/types.ts';
+import type { DueRecipient, Suspension } from '../spool/messages.ts';
 import { matchesWaiting } from '../spool/waiting.ts';
 
 export interface Suspensions {

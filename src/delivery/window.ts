@@ -5,7 +5,7 @@
  */
 import type { ProjectId, RecipientId } from '../runtime/ids.ts';
 import { createShares } from '../runtime/shares.ts';
-import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { RecipientRow, StoredMessage } from '../spool/messages.ts';
 
 export interface Window {
   readonly rows: ReadonlySet<RecipientId>;

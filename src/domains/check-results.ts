@@ -1,7 +1,7 @@
 /** How the checks of single records say what they found: bounded, and failure never as absence. */
 import type { DnsAnswer } from '../runtime/resolver.ts';
 import { finding } from './findings.ts';
-import type { DnsCheckItem, Finding, RecordState } from './types.ts';
+import type { DnsCheckItem, Finding, RecordState } from './mta-domains.ts';
 
 /** Found values are shown to people: so many, so long. */
 const MAX_FOUND = 20;

@@ -11,7 +11,7 @@ import { createSealer } from '../runtime/sealing.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { createChecker } from './checker.ts';
-import type { DkimKey, DomainTx, MtaDomain } from './types.ts';
+import type { DkimKey, DomainTx, MtaDomain } from './mta-domains.ts';
 
 const PROJECT = 'p' as ProjectId;
 const ID = 'd' as DomainId;

@@ -22,7 +22,7 @@ import { checkDomain } from './dns-check.ts';
 import type { DnsExpectations } from './dns-records.ts';
 import { inWords } from './findings.ts';
 import { type KeySteps, prepareKeySteps, recordKeySteps } from './key-steps.ts';
-import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from './types.ts';
+import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from './mta-domains.ts';
 
 export interface CheckerDeps<Tx extends DomainTx> {
   readonly transactor: Transactor<Tx>;

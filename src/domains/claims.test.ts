@@ -9,9 +9,9 @@ import { silentLogger } from '../runtime/logger.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { createClaims, type OwnershipTx } from './claims.ts';
+import type { DomainTx, MtaDomain, RemovedDomain } from './mta-domains.ts';
 import { challengeRecord, type Owned, type Proof } from './ownership.ts';
 import { createOwnershipKeeper } from './ownership-keeper.ts';
-import type { DomainTx, MtaDomain, RemovedDomain } from './types.ts';
 
 const NAME = 'example.test' as Domain;
 const DAY = 86_400_000;

@@ -10,6 +10,7 @@ import type { OwnedDomainId, ProjectId } from '../runtime/ids.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { announce } from './announce.ts';
+import type { DomainReader, DomainTx } from './mta-domains.ts';
 import {
   challengeRecord,
   checkOwnershipEverywhere,
@@ -19,7 +20,6 @@ import {
   seenNow,
 } from './ownership.ts';
 import { type CancelQueued, REMOVED_CAUSES, recordRemoval } from './removal.ts';
-import type { DomainReader, DomainTx } from './types.ts';
 
 export interface OwnershipTx {
   verifyOwnedDomain(project: ProjectId, id: OwnedDomainId, at: number, proof?: Proof): void;

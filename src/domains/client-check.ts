@@ -4,7 +4,7 @@ import type { DnsAnswer, Resolver } from '../runtime/resolver.ts';
 import { absent, ask, item, record } from './check-results.ts';
 import { type DnsExpectations, type DnsRecord, expectedRecords } from './dns-records.ts';
 import { finding } from './findings.ts';
-import type { RecordState } from './types.ts';
+import type { RecordState } from './mta-domains.ts';
 
 export async function checkClients(
   resolver: Resolver,

@@ -5,7 +5,7 @@
  * its key before the old one has gone for good (rotation.ts).
  */
 import type { Domain } from '../mail/domain.ts';
-import type { DkimKey } from './types.ts';
+import type { DkimKey } from './mta-domains.ts';
 
 type Algorithm = DkimKey['algorithm'];
 const SELECTORS: Readonly<Record<Algorithm, readonly string[]>> = {

@@ -4,8 +4,8 @@ import type { Resolver } from '../runtime/resolver.ts';
 import { absent, ask, type Checked, item, record, worst } from './check-results.ts';
 import { dkimName, type KeyRecord, keyRecord, waitingNames } from './delegation.ts';
 import { finding } from './findings.ts';
+import type { DkimKey, DnsCheckItem, Finding } from './mta-domains.ts';
 import type { Sighting } from './rotation.ts';
-import type { DkimKey, DnsCheckItem, Finding } from './types.ts';
 
 /** The item is ok when every active key is published; without one there is nothing to find: 'missing'. */
 export async function checkDkim(

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { freeSelector } from './delegation.ts';
-import type { DkimKey, DkimKeyState } from './types.ts';
+import type { DkimKey, DkimKeyState } from './mta-domains.ts';
 
 export interface OpenDkimKey {
   readonly selector: string;

@@ -5,7 +5,7 @@
 import { parseDomain } from '../mail/domain.ts';
 import type { DnsZone } from '../runtime/dns-zone.ts';
 import { delegatedKey } from './delegation.ts';
-import type { DomainReader } from './types.ts';
+import type { DomainReader } from './mta-domains.ts';
 
 /** `servers`: host names of the nodes that serve the zone. Rejects with what the reader rejects with. */
 export function createDkimZone(

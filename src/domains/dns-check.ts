@@ -10,8 +10,8 @@ import { checkClients } from './client-check.ts';
 import { checkDkim } from './dkim-check.ts';
 import { DMARC_VALUE, type DnsExpectations, MX_PREFERENCE, mergeSpf, spfIncludes } from './dns-records.ts';
 import { finding } from './findings.ts';
+import type { DkimKey, DnsCheck, Finding } from './mta-domains.ts';
 import { countSpfLookups, isSpf, MOST_SPF_LOOKUPS } from './spf-lookups.ts';
-import type { DkimKey, DnsCheck, Finding } from './types.ts';
 
 /** Labels walked up in search of a DMARC record (RFC 9989 §4.10). */
 const MAX_DMARC_STEPS = 8;

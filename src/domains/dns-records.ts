@@ -1,7 +1,7 @@
 /** The records a customer publishes for a domain, as values to paste and to check against. Pure. */
 import type { Domain } from '../mail/domain.ts';
 import { keyRecord, waitingNames } from './delegation.ts';
-import type { DkimKey } from './types.ts';
+import type { DkimKey } from './mta-domains.ts';
 
 export interface DnsExpectations {
   /** Receiving hosts, lower case without final dots. */

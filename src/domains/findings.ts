@@ -3,7 +3,7 @@
  * with what belongs into its sentence, so that what is stored outlives a better wording; an unknown code (a newer program
  * wrote it) becomes a general sentence. Pure.
  */
-import type { Finding } from './types.ts';
+import type { Finding } from './mta-domains.ts';
 
 type Args = Readonly<Record<string, string>>;
 type Sentence = readonly [en: (args: Args) => string, ja: (args: Args) => string];

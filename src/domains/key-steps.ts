@@ -11,8 +11,8 @@ import { delegationTarget, freeSelector, keyRecord } from './delegation.ts';
 import { sightKey } from './dkim-check.ts';
 import { kindOf, makeDkimKey } from './dkim-keys.ts';
 import type { Words } from './findings.ts';
+import type { DkimKey, DomainTx, MtaDomain } from './mta-domains.ts';
 import { dueForRotation, type KeyMove, recordMayGoAt, stepKeys } from './rotation.ts';
-import type { DkimKey, DomainTx, MtaDomain } from './types.ts';
 
 export interface KeyStepDeps {
   /** All of them must have seen a key before it signs. */

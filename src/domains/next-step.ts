@@ -1,6 +1,6 @@
 /** What is to be done next until a domain sends and receives: one step at a time, in words. Pure. */
 import { type FindingCode, finding, inWords } from './findings.ts';
-import type { DnsCheckItem, MtaDomain } from './types.ts';
+import type { DnsCheckItem, MtaDomain } from './mta-domains.ts';
 
 export interface NextStep {
   /** Stable; what programs go by. */

@@ -13,6 +13,7 @@ import type { Resolver } from '../runtime/resolver.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { announce, type DomainEventName } from './announce.ts';
 import type { OwnershipTx } from './claims.ts';
+import type { DomainReader, DomainTx } from './mta-domains.ts';
 import {
   afterLook,
   challengeRecord,
@@ -24,7 +25,6 @@ import {
   type Proof,
 } from './ownership.ts';
 import { type CancelQueued, REMOVED_CAUSES, recordRemoval } from './removal.ts';
-import type { DomainReader, DomainTx } from './types.ts';
 
 export interface KeeperDeps<Tx extends DomainTx & OwnershipTx> {
   readonly transactor: Transactor<Tx>;

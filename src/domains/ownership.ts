@@ -12,7 +12,7 @@ export interface Challenged {
   readonly name: Domain;
   readonly challenge: string;
 }
-/** As iam/types.ts has it. */
+/** As iam/projects.ts has it. */
 export interface Proof {
   readonly seenAt: number;
   readonly checkedAt: number;

@@ -3,7 +3,7 @@
  * the same commit, so that its messages, events and usage can be read as before.
  */
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
-import type { DomainTx, MtaDomain, RemovedDomain } from './types.ts';
+import type { DomainTx, MtaDomain, RemovedDomain } from './mta-domains.ts';
 
 export function recordRemoval(
   tx: Pick<DomainTx, 'deleteDomain' | 'insertRemovedDomain'>,

@@ -19,8 +19,8 @@ import { verifyMessage } from '../verify/verify-message.ts';
 import { createChecker } from './checker.ts';
 import { delegationTarget, dkimName, keyRecord, waitingNames } from './delegation.ts';
 import { makeDkimKeys, openDkimKeys } from './dkim-keys.ts';
+import type { DkimKey, DnsCheck, DomainTx, MtaDomain } from './mta-domains.ts';
 import { dueForRotation, RETIRE_MS, SETTLE_MS, type Sighting, stepKeys } from './rotation.ts';
-import type { DkimKey, DnsCheck, DomainTx, MtaDomain } from './types.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

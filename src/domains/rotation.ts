@@ -5,7 +5,7 @@
  * which another of its algorithm takes over, so signing never pauses; where nothing signs, there is nothing to wait for; every signature finds its record everywhere, before
  * (propagation) and after (mail under way). What DNS fails to tell changes nothing.
  */
-import type { DkimKey } from './types.ts';
+import type { DkimKey } from './mta-domains.ts';
 
 const DAY_MS = 86_400_000;
 export const DEFAULT_ROTATION_DAYS = 180;

@@ -7,9 +7,9 @@ import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { checkDomain } from './dns-check.ts';
 import { expectedRecords } from './dns-records.ts';
 import { FINDING_CODES, finding, inWords } from './findings.ts';
+import type { DkimKey, MtaDomain } from './mta-domains.ts';
 import { nextStep } from './next-step.ts';
 import { countSpfLookups } from './spf-lookups.ts';
-import type { DkimKey, MtaDomain } from './types.ts';
 
 const NAME = 'example.test' as Domain;
 const KEY: DkimKey = {

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
-import type { SubscriberDelivery } from './types.ts';
+import type { SubscriberDelivery } from './topics.ts';
 
 type Guest = Pick<SubscriberDelivery, 'id' | 'projectId' | 'subscriberId'>;
 interface Berth {

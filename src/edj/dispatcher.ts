@@ -22,8 +22,8 @@ import type { Verdict } from './kinds/kind.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
+import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
 import { dead, done, retryLater } from './transitions.ts';
-import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './types.ts';
 
 export interface DispatcherDeps {
   readonly transactor: Transactor<EdjTx>;

@@ -6,11 +6,11 @@ import { parseDate } from '../mail/dates.ts';
 import { decodeWords } from '../mail/encoded-words.ts';
 import { headerText } from '../mail/header-octets.ts';
 import { findHeader, type HeaderField, readHeaderSection, unfold } from '../mail/headers.ts';
+import type { Part, Reading, ReadMailbox, Span, TextOf } from '../reading/reading.ts';
 import { decodeReading } from '../reading/stored.ts';
 import { cutText, withPlainLineEnds } from '../reading/text.ts';
 import type { Encoding } from '../reading/transfer.ts';
-import type { Part, Reading, ReadMailbox, Span, TextOf } from '../reading/types.ts';
-import type { EventRow } from './types.ts';
+import type { EventRow } from './topics.ts';
 
 export interface RenderOptions {
   /** `content.body` is shown. */

@@ -1,6 +1,6 @@
 /** A topic as it begins, where nobody has said more of it than its name. */
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
-import type { Topic } from './types.ts';
+import type { Topic } from './topics.ts';
 
 /** `createdAt`: wall ms. */
 export function newTopic(id: TopicId, projectId: ProjectId, name: string, createdAt: number): Topic {

@@ -3,7 +3,7 @@ import type { EventContent } from '../contract/event-contents.ts';
 import type { EventName } from '../contract/events.ts';
 import type { EventId, MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
-import type { EdjTx } from './types.ts';
+import type { EdjTx } from './topics.ts';
 
 export interface Publication<N extends EventName> {
   readonly project: ProjectId;

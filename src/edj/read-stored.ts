@@ -6,7 +6,7 @@ import type { Reader } from '../reading/reader.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId, ProjectId } from '../runtime/ids.ts';
 import { createPlaces } from '../runtime/places.ts';
-import type { SpoolReader } from '../spool/types.ts';
+import type { SpoolReader } from '../spool/messages.ts';
 
 /** null: the message is gone. */
 export type ReadStored = (project: ProjectId, id: MessageId, signal?: AbortSignal) => Promise<Buffer | null>;

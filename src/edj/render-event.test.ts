@@ -16,7 +16,7 @@ import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRendering, type Rendering } from '../testing/rendering.ts';
 import { NOTHING_CARRIED, renderPiece } from './octet-pieces.ts';
 import { MessageGone, type RenderDeps, type RenderOptions, renderEvent, wholeEvent } from './render-event.ts';
-import type { EventRow } from './types.ts';
+import type { EventRow } from './topics.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
 type Json = any;

@@ -3,10 +3,10 @@
  * gives the same octets every time: nothing in it depends on when or where it is rendered but the base URL. What is over
  * 64 KiB is made in the workers. A message that was not read yet is read now, and its reading kept.
  */
-import type { Span } from '../reading/types.ts';
+import type { Span } from '../reading/reading.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import { packed, type Workers } from '../runtime/workers.ts';
-import type { ShownMessage, SpoolReader } from '../spool/types.ts';
+import type { ShownMessage, SpoolReader } from '../spool/messages.ts';
 import {
   type EventJob,
   type EventJson,
@@ -19,7 +19,7 @@ import {
 import { NOTHING_CARRIED, type Piece, type PieceJob, renderPiece } from './octet-pieces.ts';
 import type { ReadStored } from './read-stored.ts';
 import { shownBy } from './shown-ahead.ts';
-import type { EventRow } from './types.ts';
+import type { EventRow } from './topics.ts';
 
 export type { RenderOptions } from './event-json.ts';
 export interface RenderDeps {

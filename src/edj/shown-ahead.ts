@@ -4,8 +4,8 @@
  * when it is taken. Fails as the store does.
  */
 import type { MessageId, ProjectId } from '../runtime/ids.ts';
-import type { ShownMessage, SpoolReader } from '../spool/types.ts';
-import type { EventRow } from './types.ts';
+import type { ShownMessage, SpoolReader } from '../spool/messages.ts';
+import type { EventRow } from './topics.ts';
 
 const MOST_OCTETS = 256 * 1024;
 

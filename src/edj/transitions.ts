@@ -1,5 +1,5 @@
 /** The named moves of a subscriber delivery; the store applies each only from the states it names. */
-import type { SubscriberDelivery, SubscriberDeliveryMove, SubscriberDeliveryState } from './types.ts';
+import type { SubscriberDelivery, SubscriberDeliveryMove, SubscriberDeliveryState } from './topics.ts';
 
 const OPEN: readonly SubscriberDeliveryState[] = ['pending', 'retry'];
 

@@ -14,7 +14,7 @@ import type { Attempted, Attempts } from './attempts.ts';
 import { createRecoveryCodes, createTotp, totpStep } from './one-time-codes.ts';
 import { type AuthenticatorAnswer, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
-import type { Member, Passkey, PeopleReader, PeopleTx, Session, SessionState } from './people-types.ts';
+import type { Member, Passkey, PeopleReader, PeopleTx, Session, SessionState } from './people-records.ts';
 import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
 
 export interface AccountDeps {

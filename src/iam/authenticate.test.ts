@@ -11,8 +11,8 @@ import { createFakeClock } from '../testing/fake-clock.ts';
 import { createAttempts } from './attempts.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { inClosedProject, isRole, operationsOf } from './policy.ts';
+import type { IamReader, Role } from './projects.ts';
 import { createStaticKey } from './static-keys.ts';
-import type { IamReader, Role } from './types.ts';
 
 async function setUp(expiresAt: number | null = null) {
   const clock = createFakeClock();

@@ -9,8 +9,8 @@ import { parseId } from '../runtime/ids.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Attempts } from './attempts.ts';
 import { operationsOf } from './policy.ts';
+import type { ClientOwner, IamReader, Principal, StaticKey } from './projects.ts';
 import { verifySecret } from './static-keys.ts';
-import type { ClientOwner, IamReader, Principal, StaticKey } from './types.ts';
 
 export type Authentication =
   | { readonly kind: 'ok'; readonly principal: Principal }

@@ -9,10 +9,10 @@ import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE, type MemberId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import { ConflictError, StaleError, type Transactor } from '../runtime/transactor.ts';
-import type { Invitation, Language, Member, PeopleReader, PeopleTx } from './people-types.ts';
+import type { Invitation, Language, Member, PeopleReader, PeopleTx } from './people-records.ts';
+import type { IamReader, Project } from './projects.ts';
 import { type Begun, hashToken, newSession, newToken, type Origin } from './sessions.ts';
 import { missingOf } from './sign-in.ts';
-import type { IamReader, Project } from './types.ts';
 
 export const LINK_MS = 24 * 3_600_000;
 export const INVITATION_MS = 7 * 24 * 3_600_000;

@@ -1,7 +1,7 @@
 /**
  * Second factors that people type: time-based codes (RFC 6238: SHA-1, 6 digits, 30 s; the steps before and
  * after are accepted, too) and recovery codes. Secrets are stored sealed; recovery codes are stored as keyed
- * hashes. The write that takes a code makes sure that no code is taken twice (iam/people-types.ts).
+ * hashes. The write that takes a code makes sure that no code is taken twice (iam/people-records.ts).
  */
 import { Secret, TOTP } from 'otpauth';
 import type { Random } from '../runtime/random.ts';

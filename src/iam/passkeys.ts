@@ -16,7 +16,7 @@ import {
 } from '@simplewebauthn/server';
 import type { Resources } from '../contract/resources/index.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Member, Passkey } from './people-types.ts';
+import type { Member, Passkey } from './people-records.ts';
 
 export class PasskeyRefused extends Error {
   override name = 'PasskeyRefused';

@@ -7,7 +7,7 @@ import { type Account, createAccount } from './account.ts';
 import type { Attempts } from './attempts.ts';
 import { type Ceremonies, createCeremonies } from './passkeys.ts';
 import { createPasswords } from './passwords.ts';
-import type { PeopleReader, PeopleTx } from './people-types.ts';
+import type { PeopleReader, PeopleTx } from './people-records.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
 
 export interface People {

@@ -9,7 +9,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MemberId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
-import type { PeopleTx, Session, SessionState } from './people-types.ts';
+import type { PeopleTx, Session, SessionState } from './people-records.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

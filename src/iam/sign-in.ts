@@ -15,7 +15,7 @@ import { memberEmail } from './email.ts';
 import { recoveryHash, totpStep } from './one-time-codes.ts';
 import { type AuthenticatorAnswer, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
-import type { Member, PeopleReader, PeopleTx, Session } from './people-types.ts';
+import type { Member, PeopleReader, PeopleTx, Session } from './people-records.ts';
 import { type Begun, newSession, type Origin, recordReplace } from './sessions.ts';
 
 export type Method = 'totp' | 'passkey' | 'recovery';

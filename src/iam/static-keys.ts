@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import type { ApiClientId, ProjectId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
-import type { KeyVerifier, StaticKey } from './types.ts';
+import type { KeyVerifier, StaticKey } from './projects.ts';
 
 const derive = promisify(pbkdf2);
 const SCRAM_ITERATIONS = 4096;

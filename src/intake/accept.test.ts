@@ -1,13 +1,13 @@
 /** How long the one door has things kept: by the project's setting, never shorter than they are needed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EventRow } from '../edj/types.ts';
-import { DAY_MS, DEFAULT_SENDING } from '../limits/types.ts';
+import type { EventRow } from '../edj/topics.ts';
+import { DAY_MS, DEFAULT_SENDING } from '../limits/usage.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { NoPlace } from '../runtime/places.ts';
 import { createRandom } from '../runtime/random.ts';
-import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { RecipientRow, StoredMessage } from '../spool/messages.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createIntake, type IntakeDeps } from './accept.ts';
 import { Abandoned, type HostedPlan, type IntakeTx, type PlannedMessage } from './planned.ts';

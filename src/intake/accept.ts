@@ -6,17 +6,17 @@
  * (a topic was removed between matching and commit). After a failure, nothing is written and nothing is
  * handed on.
  */
-import type { SettleTx } from '../edj/types.ts';
+import type { SettleTx } from '../edj/topics.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
-import { DAY_MS, keptMs, type LimitReader } from '../limits/types.ts';
+import { DAY_MS, keptMs, type LimitReader } from '../limits/usage.ts';
 import type { Reader } from '../reading/reader.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import type { NewMessage, RecipientRow, StoredMessage } from '../spool/messages.ts';
 import { moved } from '../spool/transitions.ts';
-import type { NewMessage, RecipientRow, StoredMessage } from '../spool/types.ts';
 import {
   Abandoned,
   type Committing,

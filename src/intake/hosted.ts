@@ -2,14 +2,14 @@
  * Delivery without a network: mail for a domain hosted here goes through `accept` to the domain's receive
  * rules, and the sender's recipients are settled in the same commit. So neither can happen without the other.
  */
-import type { DomainReader } from '../domains/types.ts';
-import { isHosted } from '../domains/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
+import { isHosted } from '../domains/mta-domains.ts';
 import { parseAddress } from '../mail/address.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
-import type { RecipientRow, StoredMessage } from '../spool/types.ts';
+import type { RecipientRow, StoredMessage } from '../spool/messages.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';
 import { MAX_QUEUE_MS } from './limits.ts';
 import type { HostedOutcome, Intake, PlanHosted, PlannedMessage, RecordOutcome } from './planned.ts';

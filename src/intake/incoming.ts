@@ -3,9 +3,9 @@
  * are matched against each envelope recipient, never against `To:`. There is one event per matched rule and
  * message.
  */
-import type { MtaDomain } from '../domains/types.ts';
+import type { MtaDomain } from '../domains/mta-domains.ts';
 import { matchReceiveRules } from '../rules/match.ts';
-import type { ReceiveRule } from '../rules/types.ts';
+import type { ReceiveRule } from '../rules/rules.ts';
 import type { DomainId, ProjectId, RuleId, TopicId } from '../runtime/ids.ts';
 import type { PlannedEvent } from './planned.ts';
 

@@ -4,14 +4,14 @@
  * notification.
  */
 import { isAscii } from 'node:buffer';
-import type { LimitReader } from '../limits/types.ts';
+import type { LimitReader } from '../limits/usage.ts';
 import { parseAddress } from '../mail/address.ts';
 import { composeDsn, type DsnAction, type DsnRecipient } from '../mail/dsn.ts';
 import { headerBounds } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { NewMessage, RecipientRow, SpoolReader, StoredMessage } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, SpoolReader, StoredMessage } from '../spool/messages.ts';
 import { MAX_QUEUE_MS } from './limits.ts';
 
 export interface NoticeDeps {

@@ -1,8 +1,8 @@
 /** The judge of headers to be sent: what cannot be read exactly is refused by name; what must not leave, does not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DomainReader, MtaDomain } from '../domains/types.ts';
-import type { Principal } from '../iam/types.ts';
+import type { DomainReader, MtaDomain } from '../domains/mta-domains.ts';
+import type { Principal } from '../iam/projects.ts';
 import { createRandom } from '../runtime/random.ts';
 import { formatReply } from '../smtp/reply.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';

@@ -4,7 +4,7 @@
  * see an author, a sender or a Bcc that was not judged or removed.
  */
 import { isAscii } from 'node:buffer';
-import type { DomainReader } from '../domains/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
 import { authorMailboxes } from '../mail/authors.ts';
 import type { Domain } from '../mail/domain.ts';
 import { ESC, encodeField, withoutInnerFolds } from '../mail/header-octets.ts';

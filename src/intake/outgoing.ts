@@ -3,18 +3,18 @@
  * mail makes. SMTP submission and the HTTP API both use it, so both refuse the same mail.
  */
 import { isAscii } from 'node:buffer';
-import type { DomainReader, MtaDomain } from '../domains/types.ts';
+import type { DomainReader, MtaDomain } from '../domains/mta-domains.ts';
 import { SEND_OPERATIONS } from '../iam/policy.ts';
-import type { Principal } from '../iam/types.ts';
-import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
+import type { Principal } from '../iam/projects.ts';
+import { DEFAULT_SENDING, type LimitReader } from '../limits/usage.ts';
 import { type Address, parseAddress } from '../mail/address.ts';
 import { formatDate } from '../mail/dates.ts';
 import { findHeader, type HeaderField, readHeaderSection, unfold } from '../mail/headers.ts';
 import { newMessageId, parseMessageId } from '../mail/message-id.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { type DsnRequest, HELD_LANES, type MessageFacts, type RecipientRow } from '../spool/types.ts';
+import { type DsnRequest, HELD_LANES, type MessageFacts, type RecipientRow } from '../spool/messages.ts';
 import { stripForgedResults } from '../verify/forged-results.ts';
 import { judgeHeader } from './outgoing-header.ts';
 import type { PlannedEvent, PlannedMessage } from './planned.ts';

@@ -2,12 +2,12 @@
  * The types of what `accept` takes: planned messages and events, and the outcome of a recipient that is
  * hosted here. Types only.
  */
-import type { EdjTx, SettleTx } from '../edj/types.ts';
-import type { LedgerTx } from '../ledger/types.ts';
+import type { EdjTx, SettleTx } from '../edj/topics.ts';
+import type { LedgerTx } from '../ledger/tasks.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
-import type { LimitTx } from '../limits/types.ts';
+import type { LimitTx } from '../limits/usage.ts';
 import type { DomainId, TopicId } from '../runtime/ids.ts';
-import type { NewMessage, RecipientRow, SpoolTx } from '../spool/types.ts';
+import type { NewMessage, RecipientRow, SpoolTx } from '../spool/messages.ts';
 
 export type IntakeTx = SpoolTx & EdjTx & LimitTx & LedgerTx;
 

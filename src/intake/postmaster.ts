@@ -2,13 +2,13 @@
  * Mail for the operator of this host (RFC 5321 §4.5.1): `postmaster` without a domain, and postmaster at the
  * service's own host name. Invariant: the mail goes to the operator or to nobody, never to another tenant.
  */
-import type { DomainReader } from '../domains/types.ts';
-import type { EdjReader } from '../edj/types.ts';
-import type { PeopleReader } from '../iam/people-types.ts';
-import type { IamReader } from '../iam/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
+import type { EdjReader } from '../edj/topics.ts';
+import type { PeopleReader } from '../iam/people-records.ts';
+import type { IamReader } from '../iam/projects.ts';
 import { parseAddress } from '../mail/address.ts';
 import { type Domain, parseDomain } from '../mail/domain.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import { type TakenRecipient, takeRecipient } from './incoming.ts';
 
 export interface PostmasterDeps {

@@ -1,7 +1,7 @@
 /** Events of a project: to each topic once, in the caller's transaction; who waits for them is woken once it is committed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EventRow } from '../edj/types.ts';
+import type { EventRow } from '../edj/topics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { collectEffects } from '../runtime/effects.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';

@@ -4,10 +4,10 @@
  * once. They are written in the transaction of the change that they report.
  */
 import { recordPublish } from '../edj/publish.ts';
-import type { EdjTx } from '../edj/types.ts';
-import { keptMs, type LimitReader } from '../limits/types.ts';
+import type { EdjTx } from '../edj/topics.ts';
+import { keptMs, type LimitReader } from '../limits/usage.ts';
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { afterCommit } from '../runtime/effects.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';

@@ -1,9 +1,9 @@
 /** What a peer is told when its mail cannot be taken now: to come again, and nothing is taken. And whose turn it is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { MtaDomain } from '../domains/types.ts';
+import type { MtaDomain } from '../domains/mta-domains.ts';
 import { SEND_OPERATIONS } from '../iam/policy.ts';
-import type { ReceiveRule } from '../rules/types.ts';
+import type { ReceiveRule } from '../rules/rules.ts';
 import { MOST_IN_FLIGHT } from '../runtime/in-flight.ts';
 import { NoPlace } from '../runtime/places.ts';
 import { createRandom } from '../runtime/random.ts';

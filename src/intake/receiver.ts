@@ -4,15 +4,15 @@
  * the project's own domains. Invariant: a 2xx reply after DATA means that `intake.accept` has committed.
  */
 import { isAscii } from 'node:buffer';
-import type { DomainReader } from '../domains/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
-import type { Principal } from '../iam/types.ts';
+import type { Principal } from '../iam/projects.ts';
 import type { Limiter, OverLimit, Reservation } from '../limits/limiter.ts';
-import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
+import { DEFAULT_SENDING, type LimitReader } from '../limits/usage.ts';
 import { parseAddress } from '../mail/address.ts';
 import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
 import { newMessageId } from '../mail/message-id.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import type { InFlight } from '../runtime/in-flight.ts';
@@ -25,7 +25,7 @@ import type { Turnstile } from '../runtime/turnstile.ts';
 import { NoPlace } from '../runtime/workers.ts';
 import { closing, type Reply, reply } from '../smtp/reply.ts';
 import type { Connection, MailParameters, Receiver, Transaction, Verdict } from '../smtp/server/receiver.ts';
-import { SENT_KEYS_KEPT_MS, type SpoolReader } from '../spool/types.ts';
+import { SENT_KEYS_KEPT_MS, type SpoolReader } from '../spool/messages.ts';
 import type { BodyHasher } from '../verify/body-hash.ts';
 import { verifyMessage } from '../verify/verify-message.ts';
 import { incomingShares, type TakenRecipient, takeRecipient } from './incoming.ts';

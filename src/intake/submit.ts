@@ -2,12 +2,12 @@
  * `send_message`: turns the caller's fields into an accepted message, by the same rules as SMTP submission.
  * Resolves after the commit, or with a refusal, which the API puts into words. Throws only unexpected errors.
  */
-import type { DomainReader } from '../domains/types.ts';
-import type { Principal } from '../iam/types.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
+import type { Principal } from '../iam/projects.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import { DEFAULT_SENDING, type LimitReader } from '../limits/types.ts';
+import { DEFAULT_SENDING, type LimitReader } from '../limits/usage.ts';
 import { type ComposeInput, compose, FieldError } from '../mail/compose.ts';
-import type { RuleReader } from '../rules/types.ts';
+import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DomainId, MessageId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';

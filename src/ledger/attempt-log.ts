@@ -1,7 +1,7 @@
 /** The log of sign-in attempts in the store, which iam/attempts.ts counts. Rejects if the store does. */
 import { INSTANCE } from '../runtime/ids.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import type { LedgerReader, LedgerTx } from './types.ts';
+import type { LedgerReader, LedgerTx } from './tasks.ts';
 
 export function createAttemptLog(deps: {
   readonly read: Pick<LedgerReader, 'authFailure' | 'authSuccess'>;

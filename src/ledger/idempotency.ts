@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { ConflictError, type Transactor } from '../runtime/transactor.ts';
-import type { LedgerReader, LedgerTx } from './types.ts';
+import type { LedgerReader, LedgerTx } from './tasks.ts';
 
 export type Begun =
   | { readonly kind: 'first' }

@@ -5,7 +5,7 @@ import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import type { LimitAlert, OverFacts, Span } from './alerts.ts';
 import { createLimiter, type DomainLimits, type Limiter } from './limiter.ts';
-import type { LimitTx, UsageBucket } from './types.ts';
+import type { LimitTx, UsageBucket } from './usage.ts';
 
 const PROJECT = 'p' as ProjectId;
 const DOMAIN = 'd' as DomainId;

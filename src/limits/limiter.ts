@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { afterCommit } from '../runtime/effects.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { crossing, type OverFacts, type Span, type TellExceeded } from './alerts.ts';
-import type { LimitReader, LimitTx, ProjectLimits } from './types.ts';
+import type { LimitReader, LimitTx, ProjectLimits } from './usage.ts';
 import { type WindowState, windowState } from './window-state.ts';
 import {
   add,

@@ -9,7 +9,7 @@ import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { floorTo, type TrafficReader, type TrafficTx, WIDTHS } from './traffic.ts';
-import type { ProjectLister } from './types.ts';
+import type { ProjectLister } from './usage.ts';
 
 export interface RollUpDeps {
   readonly read: TrafficReader & ProjectLister;

@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { afterCommit } from '../runtime/effects.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Limiter, type LimiterDeps, usageOf } from './limiter.ts';
-import type { LimitReader, SharedUsage } from './types.ts';
+import type { LimitReader, SharedUsage } from './usage.ts';
 import { type Counts, DAY_WINDOW, MINUTE_WINDOW, windowStart } from './windows.ts';
 
 export interface SharedLimiterDeps extends Omit<LimiterDeps, 'reader'> {

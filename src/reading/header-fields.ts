@@ -8,8 +8,8 @@ import { decodeWords } from '../mail/encoded-words.ts';
 import { sectionDefects } from '../mail/header-defects.ts';
 import { fieldMailboxes, headerText } from '../mail/header-octets.ts';
 import { findHeader, type HeaderSection, trimSpace } from '../mail/headers.ts';
+import type { Reading, ReadMailbox } from './reading.ts';
 import { cutText } from './text.ts';
-import type { Reading, ReadMailbox } from './types.ts';
 
 const MOST_SUBJECT = 8 * 1024;
 type Lists = 'from' | 'sender' | 'reply-to' | 'to' | 'cc';

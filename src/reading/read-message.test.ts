@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { HOSTILE_MAIL } from '../testing/hostile-mail.ts';
 import { readMessage } from './read-message.ts';
+import { MOST_PARTS, MOST_TEXT, type TextOf } from './reading.ts';
 import { decodeReading, encodeReading } from './stored.ts';
-import { MOST_PARTS, MOST_TEXT, type TextOf } from './types.ts';
 
 function read(text: string, encoding: BufferEncoding = 'utf8') {
   const whole = /^From:/m.test(text) ? text : `From: a@sender.test\n${text}`;

@@ -10,6 +10,7 @@ import { readParameters } from '../mail/mime-parameters.ts';
 import { chooseTexts } from './choose-texts.ts';
 import { onOneLine, readFields } from './header-fields.ts';
 import { textOfHtml } from './html-text.ts';
+import { MOST_TEXT, type Part, type Reading, type Span, type TextOf, VERSION } from './reading.ts';
 import { type Leaf, MOST_WORK, readStructure } from './structure.ts';
 import {
   cutText,
@@ -21,7 +22,6 @@ import {
   withPlainLineEnds,
 } from './text.ts';
 import { decodedSize, decodePiece, type Encoding } from './transfer.ts';
-import { MOST_TEXT, type Part, type Reading, type Span, type TextOf, VERSION } from './types.ts';
 
 /** Octets of UTF-8: the size of a summary. */
 const MOST_SUMMARY = 8 * 1024;

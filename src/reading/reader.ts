@@ -7,8 +7,8 @@
 import { readHeaderSection } from '../mail/headers.ts';
 import { packed, TooComplex, type Workers } from '../runtime/workers.ts';
 import { readMessage } from './read-message.ts';
+import { type Span, VERSION } from './reading.ts';
 import { encodeReading } from './stored.ts';
-import { type Span, VERSION } from './types.ts';
 
 /**
  * The largest messages, in octets, that are parsed on the loop. The limit for messages with parts or HTML is

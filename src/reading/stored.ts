@@ -3,7 +3,7 @@
  * smaller). Decoding returns exactly what was encoded, and throws for anything that is not a stored reading.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { Reading } from './types.ts';
+import type { Reading } from './reading.ts';
 
 const [PLAIN, DEFLATED] = [0x7b, 0x01];
 /** Octets from which on deflating saves enough. */

@@ -15,7 +15,7 @@ import {
   readHeaderSection,
 } from '../mail/headers.ts';
 import { type MimeValue, readParameters } from '../mail/mime-parameters.ts';
-import { MOST_LEVELS, MOST_PARTS, type Span } from './types.ts';
+import { MOST_LEVELS, MOST_PARTS, type Span } from './reading.ts';
 
 /** A multipart: while it is open, and as the container of its parts. */
 export interface Container {

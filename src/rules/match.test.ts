@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRuleLocalPart } from './local-part.ts';
 import { matchReceiveRules } from './match.ts';
-import type { ReceiveRule } from './types.ts';
+import type { ReceiveRule } from './rules.ts';
 
 let made = 0;
 function rule(type: ReceiveRule['type'], localPart: string | null = null): ReceiveRule {

@@ -2,7 +2,7 @@
  * Finds the receive rules that take a recipient. Every matching account rule and every rule of type `all`
  * runs; catch-all rules run only if no other rule matched.
  */
-import type { ReceiveRule } from './types.ts';
+import type { ReceiveRule } from './rules.ts';
 
 /** The rules that run for this local part (compared in lower case, with its plus tag), in the given order. */
 export function matchReceiveRules(rules: readonly ReceiveRule[], localPart: string): ReceiveRule[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptDetail, attemptsAt } from './attempts.ts';
-import type { AttemptRow, RecipientRow } from './types.ts';
+import type { AttemptRow, RecipientRow } from './messages.ts';
 
 const row = (over: object) =>
   ({

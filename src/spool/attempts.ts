@@ -3,7 +3,7 @@
  * attempt is stored only as the last result of the recipient's row, so a delivery at the first attempt costs
  * no attempt row. A change without an attempt (held, cancelled, returned) is not an attempt.
  */
-import type { AttemptRow, RecipientRow } from './types.ts';
+import type { AttemptRow, RecipientRow } from './messages.ts';
 
 const DETAILS = ['remote', 'tls', 'reply', 'cause', 'status', 'classification', 'ambiguous'] as const;
 const SETTLED: readonly string[] = ['delivered', 'bounced', 'expired'];

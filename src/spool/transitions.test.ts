@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RecipientRow } from './messages.ts';
 import {
   release,
   retryNow,
@@ -11,7 +12,6 @@ import {
   toHeld,
   toSuppressed,
 } from './transitions.ts';
-import type { RecipientRow } from './types.ts';
 
 const row = {
   id: 'r',

@@ -1,9 +1,9 @@
 /**
  * The named transitions of a recipient. Pure: they take a row and an event, and return the change. The store
  * applies a transition only while the row is in one of the states in `from`; in any other state the
- * transaction fails with StaleError. spool/types.ts explains the states. Times are wall ms.
+ * transaction fails with StaleError. spool/messages.ts explains the states. Times are wall ms.
  */
-import type { HELD_LANES, RecipientMove, RecipientRow, RecipientState } from './types.ts';
+import type { HELD_LANES, RecipientMove, RecipientRow, RecipientState } from './messages.ts';
 
 /** Not settled. A held row that is due is attempted like any other. */
 const OPEN: readonly RecipientState[] = ['queued', 'deferred', 'held'];

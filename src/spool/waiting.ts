@@ -1,5 +1,5 @@
 /** Which waiting recipients a filter selects. Pure. */
-import type { DueRecipient, WaitingFilter } from './types.ts';
+import type { DueRecipient, WaitingFilter } from './messages.ts';
 
 /** What a filter looks at: a waiting recipient and its message. */
 export interface Looked {

@@ -3,7 +3,7 @@
  * them. Invariants: nothing is removed before its time, and no message while one of its recipients still
  * waits.
  */
-import { MAX_RETENTION_DAYS } from '../limits/types.ts';
+import { MAX_RETENTION_DAYS } from '../limits/usage.ts';
 import type { MessageId } from '../runtime/ids.ts';
 
 /** Removed domains are shown as long as any of their messages may exist, including mail that waited. */

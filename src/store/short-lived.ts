@@ -6,7 +6,7 @@
 import { ATTEMPTS_KEPT_MS } from '../iam/attempts.ts';
 import { IDLE_MS } from '../iam/sessions.ts';
 import { ANSWERS_KEPT_MS } from '../ledger/idempotency.ts';
-import { SENT_KEYS_KEPT_MS } from '../spool/types.ts';
+import { SENT_KEYS_KEPT_MS } from '../spool/messages.ts';
 
 /** Rows that expire by their age alone. */
 export interface Aged {

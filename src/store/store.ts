@@ -6,17 +6,17 @@ import type {
   DnsAccountExpectations,
   DnsAccountReader,
   DnsAccountTx,
-} from '../domains/dns-providers/types.ts';
-import type { DomainExpectations, DomainReader, DomainTx } from '../domains/types.ts';
-import type { EdjExpectations, EdjReader, EdjTx } from '../edj/types.ts';
-import type { AccessExpectations, PeopleReader, PeopleTx } from '../iam/people-types.ts';
-import type { IamExpectations, IamReader, IamTx } from '../iam/types.ts';
+} from '../domains/dns-providers/provider.ts';
+import type { DomainExpectations, DomainReader, DomainTx } from '../domains/mta-domains.ts';
+import type { EdjExpectations, EdjReader, EdjTx } from '../edj/topics.ts';
+import type { AccessExpectations, PeopleReader, PeopleTx } from '../iam/people-records.ts';
+import type { IamExpectations, IamReader, IamTx } from '../iam/projects.ts';
 import type { AuditReader, AuditTx } from '../ledger/audit.ts';
-import type { LedgerReader, LedgerTx } from '../ledger/types.ts';
-import type { LimitReader, LimitTx, SettingsExpectations } from '../limits/types.ts';
-import type { RuleExpectations, RuleReader, RuleTx } from '../rules/types.ts';
+import type { LedgerReader, LedgerTx } from '../ledger/tasks.ts';
+import type { LimitReader, LimitTx, SettingsExpectations } from '../limits/usage.ts';
+import type { RuleExpectations, RuleReader, RuleTx } from '../rules/rules.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import type { SpoolReader, SpoolTx } from '../spool/types.ts';
+import type { SpoolReader, SpoolTx } from '../spool/messages.ts';
 import type { Retention } from './retention.ts';
 
 export type Expectations = IamExpectations &

@@ -3,7 +3,7 @@
 import { outcomeOfReply } from '../delivery/outcome.ts';
 import { createScheduler, type SchedulerDeps } from '../delivery/scheduler.ts';
 import type { SettleRecorder } from '../delivery/settle.ts';
-import type { EventRow } from '../edj/types.ts';
+import type { EventRow } from '../edj/topics.ts';
 import type { RecipientId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { systemNetwork } from '../runtime/network.ts';
@@ -16,7 +16,7 @@ import type {
   RecipientMove,
   RecipientRow,
   StoredMessage,
-} from '../spool/types.ts';
+} from '../spool/messages.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { type ScriptOptions, scriptedServer } from './scripted-server.ts';
 import { createZoneResolver, type Zone } from './zone-resolver.ts';

@@ -1,10 +1,10 @@
 /** Makes a store with large messages and their events, without the minutes that receiving them would take. */
 
-import type { EventRow } from '../../src/edj/types.ts';
+import type { EventRow } from '../../src/edj/topics.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { createRandom } from '../../src/runtime/random.ts';
-import type { StoredMessage } from '../../src/spool/types.ts';
+import type { StoredMessage } from '../../src/spool/messages.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import type { Bootstrapped } from './harness.ts';
 

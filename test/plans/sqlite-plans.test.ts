@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { fillOld } from '../../bench/scenarios/old/fill-old.ts';
-import type { Project } from '../../src/iam/types.ts';
+import type { Project } from '../../src/iam/projects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { createRandom } from '../../src/runtime/random.ts';

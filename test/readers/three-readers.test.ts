@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { before, test } from 'node:test';
-import type { DomainReader, MtaDomain } from '../../src/domains/types.ts';
-import type { Principal } from '../../src/iam/types.ts';
+import type { DomainReader, MtaDomain } from '../../src/domains/mta-domains.ts';
+import type { Principal } from '../../src/iam/projects.ts';
 import { prepareOutgoing } from '../../src/intake/outgoing.ts';
 import { authorMailboxes } from '../../src/mail/authors.ts';
 import { authorIsOpen } from '../../src/mail/header-defects.ts';

@@ -4,10 +4,10 @@
  * interface, as the service writes them, in the order of time.
  */
 
-import type { MtaDomain } from '../../../src/domains/types.ts';
+import type { MtaDomain } from '../../../src/domains/mta-domains.ts';
 import { newTopic } from '../../../src/edj/new-topic.ts';
-import type { Subscriber, Topic } from '../../../src/edj/types.ts';
-import { DAY_MS } from '../../../src/limits/types.ts';
+import type { Subscriber, Topic } from '../../../src/edj/topics.ts';
+import { DAY_MS } from '../../../src/limits/usage.ts';
 import type { Domain } from '../../../src/mail/domain.ts';
 import { createReadJob } from '../../../src/reading/reader.ts';
 import type { DomainId, ProjectId, SubscriberId } from '../../../src/runtime/ids.ts';

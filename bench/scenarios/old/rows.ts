@@ -1,8 +1,8 @@
 /** The rows of a store after two months of work: letters of prose, each a little different, most of them delivered. */
 
-import { DAY_MS } from '../../../src/limits/types.ts';
+import { DAY_MS } from '../../../src/limits/usage.ts';
 import type { MessageId } from '../../../src/runtime/ids.ts';
-import type { AttemptRow, RecipientRow, StoredMessage } from '../../../src/spool/types.ts';
+import type { AttemptRow, RecipientRow, StoredMessage } from '../../../src/spool/messages.ts';
 
 /** Domains that mail goes to; as many lanes where enough of it waits. */
 const SITES = 57_481;

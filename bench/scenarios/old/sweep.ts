@@ -1,7 +1,7 @@
 /** The first sweep of a store of which half is over: its rate, accepting beside it, and the room it gave back. */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DAY_MS } from '../../../src/limits/types.ts';
+import { DAY_MS } from '../../../src/limits/usage.ts';
 import { type Note, noteStretch, type Stretch } from './figures.ts';
 import { acceptWhile, mib, type Target } from './load.ts';
 import { type OldRun, query } from './stores.ts';

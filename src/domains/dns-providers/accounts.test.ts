@@ -10,7 +10,7 @@ import { readSettings as read } from '../../runtime/settings.ts';
 import { createZoneResolver } from '../../testing/zone-resolver.ts';
 import { createProviderOpener, sealSettings } from './accounts.ts';
 import { DNS_PROVIDERS, type DnsProviderName as ProviderName } from './kinds.ts';
-import type { DnsAccount } from './types.ts';
+import type { DnsAccount } from './provider.ts';
 
 const GOOD: Record<ProviderName, Record<string, unknown>> = {
   gehirn: { token_id: 'id', secret: 'sesame' },

@@ -7,7 +7,7 @@ import type { Sealer } from '../../runtime/sealing.ts';
 import { type Settings, secretsOf, shownOf } from '../../runtime/settings.ts';
 import type { DnsProviderKind, OpenDeps } from './kind.ts';
 import { dnsProviderOf } from './kinds.ts';
-import { type DnsAccount, type DnsProvider, DnsProviderError } from './types.ts';
+import { type DnsAccount, type DnsProvider, DnsProviderError } from './provider.ts';
 
 const context = ({ projectId, id }: Pick<DnsAccount, 'projectId' | 'id'>) => `dns account ${projectId} ${id}`;
 

@@ -3,7 +3,7 @@
  * learnt by reading, never by trusting an answer; taking back leaves each set as it was, or leaves it alone where somebody
  * changed it since. Fails: never throws DnsProviderError; other errors are ours and pass.
  */
-import { sameValues } from './record-values.ts';
+
 import {
   type ApplyOutcome,
   type DnsProvider,
@@ -12,7 +12,8 @@ import {
   type SetChange,
   type SetKey,
   type Zone,
-} from './types.ts';
+} from './provider.ts';
+import { sameValues } from './record-values.ts';
 
 export type ChangeOutcome =
   | { readonly kind: 'applied'; readonly revert: string | null; readonly propagated: boolean }

@@ -5,10 +5,9 @@ import type { ProjectId } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import { createFakeClock } from '../../testing/fake-clock.ts';
-import type { MtaDomain } from '../types.ts';
+import type { MtaDomain } from '../mta-domains.ts';
 import { createAutomaticDns, PLAN_LIFE_MS } from './automatic.ts';
 import type { WantedRecord } from './plan.ts';
-import { txtOf } from './record-values.ts';
 import {
   type DnsAccount,
   type DnsAccountTx,
@@ -18,7 +17,8 @@ import {
   type RecordSet,
   type SetChange,
   type StoredPlan,
-} from './types.ts';
+} from './provider.ts';
+import { txtOf } from './record-values.ts';
 
 const PROJECT = 'p' as ProjectId;
 const random = createRandom();

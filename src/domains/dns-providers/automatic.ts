@@ -8,7 +8,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { createPlaces, NoPlace } from '../../runtime/places.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Transactor } from '../../runtime/transactor.ts';
-import type { MtaDomain } from '../types.ts';
+import type { MtaDomain } from '../mta-domains.ts';
 import type { OpenProvider } from './accounts.ts';
 import { applyChanges, type ChangeOutcome, reversed, undoChanges } from './apply.ts';
 import { existingSpf, keysFor, planChanges, type WantedRecord } from './plan.ts';
@@ -21,7 +21,7 @@ import {
   DnsProviderError,
   type StoredPlan,
   type Zone,
-} from './types.ts';
+} from './provider.ts';
 
 export interface AutomaticDnsDeps {
   readonly read: Pick<DnsAccountReader, 'dnsAccount'>;

@@ -6,8 +6,8 @@ import { type FakeCloudflare, startFakeCloudflare } from '../../testing/fake-clo
 import { applyChanges, undoChanges } from './apply.ts';
 import { createCloudflareProvider } from './cloudflare.ts';
 import { dnsProviderSuite, type ProviderRig } from './dns-provider-suite.ts';
+import type { RecordSet, SetChange } from './provider.ts';
 import { parseMx, parseSrv, txtOf, txtPieces } from './record-values.ts';
-import type { RecordSet, SetChange } from './types.ts';
 
 interface Rig extends ProviderRig {
   readonly server: FakeCloudflare;

@@ -10,6 +10,16 @@ import { Compile } from 'typebox/compile';
 import { textOf } from '../../runtime/settings.ts';
 import { connectionError, exchange, shortened } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
+import {
+  type ApplyOutcome,
+  type DnsProvider,
+  DnsProviderError,
+  type RecordSet,
+  type RecordType,
+  type SetChange,
+  type SetKey,
+  type Zone,
+} from './provider.ts';
 import { url } from './readers.ts';
 import {
   difference,
@@ -23,16 +33,6 @@ import {
   txtValue,
   valueKey,
 } from './record-values.ts';
-import {
-  type ApplyOutcome,
-  type DnsProvider,
-  DnsProviderError,
-  type RecordSet,
-  type RecordType,
-  type SetChange,
-  type SetKey,
-  type Zone,
-} from './types.ts';
 
 export interface CloudflareSettings {
   readonly api_token: string;

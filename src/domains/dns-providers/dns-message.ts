@@ -5,8 +5,8 @@
  */
 import dnsPacket from 'dns-packet';
 import type { RECORD_TYPES } from '../../contract/values.ts';
+import type { RecordSet, RecordType, SetKey } from './provider.ts';
 import { hostValue, lowerName, parseMx, parseSrv, txtPieces, txtValue } from './record-values.ts';
-import type { RecordSet, RecordType, SetKey } from './types.ts';
 
 /** What the library has and its types leave out. */
 const lib = dnsPacket as unknown as {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { applyChanges, type ChangeOutcome, undoChanges } from './apply.ts';
 import { existingSpf, keysFor, planChanges, type WantedRecord } from './plan.ts';
+import type { DnsPlan, DnsProvider, RecordSet, SetChange, SetKey, Zone } from './provider.ts';
 import { txtOf, txtText } from './record-values.ts';
-import type { DnsPlan, DnsProvider, RecordSet, SetChange, SetKey, Zone } from './types.ts';
 
 /** A server with the zones example.com and sub.example.com, both empty. */
 export interface ProviderRig extends AsyncDisposable {

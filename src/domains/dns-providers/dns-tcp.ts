@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
-import { DnsProviderError } from './types.ts';
+import { DnsProviderError } from './provider.ts';
 
 export interface TcpTarget {
   readonly network: Network;

@@ -9,8 +9,8 @@
  */
 
 import { RECORD_TYPES } from '../../contract/values.ts';
+import { DnsProviderError, type RecordSet, type RecordType, type SetKey } from './provider.ts';
 import { hostValue, lowerName, parseMx, parseSrv, txtOctets, txtOf } from './record-values.ts';
-import { DnsProviderError, type RecordSet, type RecordType, type SetKey } from './types.ts';
 
 export interface GehirnZone {
   readonly id: string;

@@ -8,8 +8,8 @@ import { applyChanges, undoChanges } from './apply.ts';
 import { dnsProviderSuite, FOREIGN_TXT, type ProviderRig } from './dns-provider-suite.ts';
 import { createGehirnProvider } from './gehirn.ts';
 import { fromBody, toBody } from './gehirn-bodies.ts';
+import type { RecordSet, SetChange } from './provider.ts';
 import { txtOf } from './record-values.ts';
-import type { RecordSet, SetChange } from './types.ts';
 
 /** Waits for nothing. */
 const clock: Clock = {

@@ -10,8 +10,6 @@ import { textOf } from '../../runtime/settings.ts';
 import * as bodies from './gehirn-bodies.ts';
 import { exchange, shortened } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
-import { url } from './readers.ts';
-import { longestMatch, lowerName, sameValues } from './record-values.ts';
 import {
   type ApplyOutcome,
   type DnsProvider,
@@ -20,7 +18,9 @@ import {
   type SetChange,
   type SetKey,
   type Zone,
-} from './types.ts';
+} from './provider.ts';
+import { url } from './readers.ts';
+import { longestMatch, lowerName, sameValues } from './record-values.ts';
 
 export interface GehirnSettings {
   readonly token_id: string;

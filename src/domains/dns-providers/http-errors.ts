@@ -1,6 +1,6 @@
 /** A question to a provider that speaks HTTP, and what goes wrong on the way, as a DnsProviderError. */
 import { HttpError } from '../../runtime/http-client.ts';
-import { DnsProviderError } from './types.ts';
+import { DnsProviderError } from './provider.ts';
 
 /** Of an error that `fetch` rejected with, wherever a library has put it. */
 export function connectionError(error: unknown): DnsProviderError {

@@ -4,7 +4,7 @@ import type { Network } from '../../runtime/network.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Resolver } from '../../runtime/resolver.ts';
 import type { Fields, Labels, Settings } from '../../runtime/settings.ts';
-import type { DnsProvider } from './types.ts';
+import type { DnsProvider } from './provider.ts';
 
 /** What providers are opened with. */
 export interface OpenDeps {

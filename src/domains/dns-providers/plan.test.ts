@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { RECORD_TYPES } from '../../contract/values.ts';
 import { reversed } from './apply.ts';
 import { existingSpf, keysFor, planChanges, type WantedRecord } from './plan.ts';
+import type { DnsPlan, RecordSet, RecordType } from './provider.ts';
 import { sameValues, txtOf, txtPieces, txtText, txtValue } from './record-values.ts';
-import type { DnsPlan, RecordSet, RecordType } from './types.ts';
 
 const APEX = 'example.com';
 const MX: WantedRecord[] = [1, 2].map((n) => ({

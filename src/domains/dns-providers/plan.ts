@@ -6,8 +6,8 @@
  */
 
 import { RECORD_TYPES } from '../../contract/values.ts';
+import type { DnsPlan, PlannedChange, RecordSet, RecordType, Remark, SetKey, Words } from './provider.ts';
 import { lowerName, parseSrv, sameValues, txtOf, txtText, valueKey } from './record-values.ts';
-import type { DnsPlan, PlannedChange, RecordSet, RecordType, Remark, SetKey, Words } from './types.ts';
 import * as say from './words.ts';
 
 /** One record as the domain wants it; DnsRecord (domains/dns-records.ts) is one. */

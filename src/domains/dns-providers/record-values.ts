@@ -3,7 +3,7 @@
  * each (RFC 1035 §3.3.14, §5.1), printable ASCII as itself, the rest as `\DDD`. Two values are the same where DNS
  * says the same with them: host names in any case, TXT however it is cut. Fails: SyntaxError on what is no such text.
  */
-import type { RecordType } from './types.ts';
+import type { RecordType } from './provider.ts';
 
 const PIECE = 255;
 

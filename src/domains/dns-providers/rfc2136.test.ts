@@ -8,9 +8,9 @@ import { type Bind, type BindKey, namedProgram, startBind } from '../../testing/
 import { createZoneResolver } from '../../testing/zone-resolver.ts';
 import { applyChanges } from './apply.ts';
 import { dnsProviderSuite, type ProviderRig } from './dns-provider-suite.ts';
+import type { DnsProvider, RecordSet, SetChange } from './provider.ts';
 import { txtOf } from './record-values.ts';
 import { createRfc2136Provider, type Rfc2136Deps } from './rfc2136.ts';
-import type { DnsProvider, RecordSet, SetChange } from './types.ts';
 
 const program = namedProgram();
 const skip = program === null ? 'named (BIND 9) is not installed' : false;

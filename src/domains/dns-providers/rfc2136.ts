@@ -19,10 +19,10 @@ import {
 } from './dns-message.ts';
 import { askOverTcp } from './dns-tcp.ts';
 import type { DnsProviderKind, OpenDeps } from './kind.ts';
+import { type DnsProvider, DnsProviderError, type RecordSet, type SetChange, type Zone } from './provider.ts';
 import { base64, host, keyName, oneOf, port as portOf } from './readers.ts';
 import { difference, liesIn, lowerName } from './record-values.ts';
 import { ALGORITHMS, signMessage, type TsigKey, verifyAnswer } from './tsig.ts';
-import { type DnsProvider, DnsProviderError, type RecordSet, type SetChange, type Zone } from './types.ts';
 
 export interface Rfc2136Settings {
   /** Name or address. */

@@ -7,7 +7,7 @@
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { DnsProviderError } from './types.ts';
+import { DnsProviderError } from './provider.ts';
 
 const NAMESPACE = 'https://route53.amazonaws.com/doc/2013-04-01/';
 /** Of an answer. XML is read on the event loop: 128 KiB of the worst take some 100 ms, what Route 53 writes a few. */

@@ -6,10 +6,10 @@ import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
 import { type FakeRoute53, startFakeRoute53 } from '../../testing/fake-route53.ts';
 import { applyChanges } from './apply.ts';
 import { dnsProviderSuite, type ProviderRig } from './dns-provider-suite.ts';
+import type { RecordSet, SetChange } from './provider.ts';
 import { txtOf, txtPieces, txtValue } from './record-values.ts';
 import { createRoute53Provider } from './route53.ts';
 import { readAnswer } from './route53-bodies.ts';
-import type { RecordSet, SetChange } from './types.ts';
 
 /** Waits for nothing. */
 const clock: Clock = {

@@ -8,6 +8,16 @@ import type { Clock } from '../../runtime/clock.ts';
 import { textOf } from '../../runtime/settings.ts';
 import { connectionError, exchange, shortened } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
+import {
+  type ApplyOutcome,
+  type DnsProvider,
+  DnsProviderError,
+  type RecordSet,
+  type RecordType,
+  type SetChange,
+  type SetKey,
+  type Zone,
+} from './provider.ts';
 import { url } from './readers.ts';
 import {
   hostValue,
@@ -32,16 +42,6 @@ import {
   readRefusal,
 } from './route53-bodies.ts';
 import { signRequest } from './sigv4.ts';
-import {
-  type ApplyOutcome,
-  type DnsProvider,
-  DnsProviderError,
-  type RecordSet,
-  type RecordType,
-  type SetChange,
-  type SetKey,
-  type Zone,
-} from './types.ts';
 
 export interface Route53Settings {
   readonly access_key_id: string;

@@ -1,5 +1,5 @@
 /** The messages about a plan and its outcome, in English and Japanese. Pure. */
-import type { DnsProviderErrorCode, SetKey, Words } from './types.ts';
+import type { DnsProviderErrorCode, SetKey, Words } from './provider.ts';
 
 const words = (message: string, message_ja: string): Words => ({ message, message_ja });
 const NAMES: Readonly<Record<string, [string, string]>> = {

@@ -7,7 +7,7 @@ import type { Places } from '../../runtime/places.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Fields, Labels, Settings } from '../../runtime/settings.ts';
 import type { RenderedEvent, RenderOptions } from '../render-event.ts';
-import type { EventRow } from '../types.ts';
+import type { EventRow } from '../topics.ts';
 
 /** What a subscriber of the kind makes for itself when it is added. */
 export interface Secret {

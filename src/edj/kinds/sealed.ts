@@ -5,7 +5,7 @@
 import type { Random } from '../../runtime/random.ts';
 import type { Sealer } from '../../runtime/sealing.ts';
 import type { Settings } from '../../runtime/settings.ts';
-import type { Subscriber } from '../types.ts';
+import type { Subscriber } from '../topics.ts';
 import type { SubscriberKind } from './kind.ts';
 
 const context = ({ id }: Pick<Subscriber, 'id'>) => `subscriber:${id}`;

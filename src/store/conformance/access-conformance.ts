@@ -1,6 +1,6 @@
 /** Memberships, roles, invitations, closed projects and the audit on every engine. */
 import assert from 'node:assert/strict';
-import type { Project, Role } from '../../iam/types.ts';
+import type { Project, Role } from '../../iam/projects.ts';
 import type { AuditEvent } from '../../ledger/audit.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';

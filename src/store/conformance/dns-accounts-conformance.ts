@@ -1,9 +1,9 @@
 /** DNS accounts, plans and the history of changes on every engine. */
 import assert from 'node:assert/strict';
-import type { DnsAccount, DnsChange, StoredPlan } from '../../domains/dns-providers/types.ts';
-import type { MtaDomain } from '../../domains/types.ts';
-import type { Project } from '../../iam/types.ts';
-import { DAY_MS, MAX_RETENTION_DAYS } from '../../limits/types.ts';
+import type { DnsAccount, DnsChange, StoredPlan } from '../../domains/dns-providers/provider.ts';
+import type { MtaDomain } from '../../domains/mta-domains.ts';
+import type { Project } from '../../iam/projects.ts';
+import { DAY_MS, MAX_RETENTION_DAYS } from '../../limits/usage.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import type { Store } from '../store.ts';
 import { sweepAll } from './retention-conformance.ts';

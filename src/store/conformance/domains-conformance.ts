@@ -1,7 +1,7 @@
 /** MTA domains, DKIM keys and rules on every engine. */
 import assert from 'node:assert/strict';
-import type { RemovedDomain } from '../../domains/types.ts';
-import type { EventRule, ReceiveRule, Rule } from '../../rules/types.ts';
+import type { RemovedDomain } from '../../domains/mta-domains.ts';
+import type { EventRule, ReceiveRule, Rule } from '../../rules/rules.ts';
 import { type Page, StaleError } from '../../runtime/transactor.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';

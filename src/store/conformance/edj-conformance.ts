@@ -1,7 +1,7 @@
 /** Topics, subscribers, events and their deliveries on every engine. */
 import assert from 'node:assert/strict';
-import type { EventRow, Round } from '../../edj/types.ts';
-import { DAY_MS } from '../../limits/types.ts';
+import type { EventRow, Round } from '../../edj/topics.ts';
+import { DAY_MS } from '../../limits/usage.ts';
 import type { DeliveryId, EventId, ProjectId } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { type Page, StaleError } from '../../runtime/transactor.ts';

@@ -3,10 +3,10 @@
  * transaction fails.
  */
 import assert from 'node:assert/strict';
-import type { DnsAccount } from '../../domains/dns-providers/types.ts';
-import type { Role } from '../../iam/types.ts';
-import { DEFAULT_SENDING } from '../../limits/types.ts';
-import type { Rule } from '../../rules/types.ts';
+import type { DnsAccount } from '../../domains/dns-providers/provider.ts';
+import type { Role } from '../../iam/projects.ts';
+import { DEFAULT_SENDING } from '../../limits/usage.ts';
+import type { Rule } from '../../rules/rules.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import type { StoreTx } from '../store.ts';

@@ -1,6 +1,6 @@
 /** Limits, usage, tasks, idempotent answers and failed AUTHs on every engine. */
 import assert from 'node:assert/strict';
-import type { Task } from '../../ledger/types.ts';
+import type { Task } from '../../ledger/tasks.ts';
 import type { WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { LimitAlert } from '../../limits/alerts.ts';
 import { approved, type LimitRequest, refused } from '../../limits/requests.ts';
 import { readSeries, type Traffic } from '../../limits/traffic.ts';
-import { DAY_MS, MAX_RETENTION_DAYS } from '../../limits/types.ts';
+import { DAY_MS, MAX_RETENTION_DAYS } from '../../limits/usage.ts';
 import type { DomainId } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import { sweepAll } from './retention-conformance.ts';

@@ -3,7 +3,7 @@
  * once.
  */
 import assert from 'node:assert/strict';
-import type { Session } from '../../iam/people-types.ts';
+import type { Session } from '../../iam/people-records.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
 import type { Store } from '../store.ts';

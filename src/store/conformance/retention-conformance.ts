@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RemovedDomain } from '../../domains/types.ts';
-import type { Task } from '../../ledger/types.ts';
-import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import type { RemovedDomain } from '../../domains/mta-domains.ts';
+import type { Task } from '../../ledger/tasks.ts';
+import { DAY_MS, DEFAULT_SENDING } from '../../limits/usage.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
-import type { QueueOperation } from '../../spool/types.ts';
+import type { QueueOperation } from '../../spool/messages.ts';
 import { FORMER_DOMAIN_DAYS, NOTHING_REMOVED, type Removed, type Swept } from '../retention.ts';
 import type { Store } from '../store.ts';
 import * as make from './samples.ts';

@@ -1,12 +1,12 @@
 /** Rows for the conformance suite: complete and valid; each field can be replaced. */
-import type { DkimKey, MtaDomain } from '../../domains/types.ts';
+import type { DkimKey, MtaDomain } from '../../domains/mta-domains.ts';
 import { newTopic } from '../../edj/new-topic.ts';
-import type { EventRow, Subscriber, Topic } from '../../edj/types.ts';
-import type { Invitation, Member, Passkey } from '../../iam/people-types.ts';
-import type { ApiClient, OwnedDomain, Project, StaticKey } from '../../iam/types.ts';
+import type { EventRow, Subscriber, Topic } from '../../edj/topics.ts';
+import type { Invitation, Member, Passkey } from '../../iam/people-records.ts';
+import type { ApiClient, OwnedDomain, Project, StaticKey } from '../../iam/projects.ts';
 import type { AuditEvent } from '../../ledger/audit.ts';
 import { createRandom } from '../../runtime/random.ts';
-import type { RecipientRow, StoredMessage } from '../../spool/types.ts';
+import type { RecipientRow, StoredMessage } from '../../spool/messages.ts';
 import type { Store } from '../store.ts';
 
 const random = createRandom();

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { MessageId } from '../../runtime/ids.ts';
 import { ConflictError, StaleError } from '../../runtime/transactor.ts';
-import { MOST_SHOWN, type WaitingFilter } from '../../spool/types.ts';
+import { MOST_SHOWN, type WaitingFilter } from '../../spool/messages.ts';
 import type { Store } from '../store.ts';
 import { ALL, conflict, type WithStore } from './running.ts';
 import * as make from './samples.ts';

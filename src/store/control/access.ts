@@ -1,6 +1,6 @@
 /** Memberships, roles and invitations of a project, as queries for both engines. */
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import type { Invitation, Membership, PeopleReader, PeopleTx } from '../../iam/people-types.ts';
+import type { Invitation, Membership, PeopleReader, PeopleTx } from '../../iam/people-records.ts';
 import { type Ask, command, decodeCursor, decodeUpwards, fromJson, type Push, toPage } from '../command.ts';
 import { one, toMember, toProject, toRole } from '../rows/people.ts';
 import type { InvitationTable, MembershipTable, Tables } from '../schema/tables.ts';

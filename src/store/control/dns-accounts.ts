@@ -9,7 +9,7 @@ import type {
   SetKey,
   StoredPlan,
   Zone,
-} from '../../domains/dns-providers/types.ts';
+} from '../../domains/dns-providers/provider.ts';
 import {
   type Ask,
   command,

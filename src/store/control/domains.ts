@@ -7,9 +7,9 @@ import type {
   DomainTx,
   MtaDomain,
   RemovedDomain,
-} from '../../domains/types.ts';
+} from '../../domains/mta-domains.ts';
 import type { Domain } from '../../mail/domain.ts';
-import type { Rule, RuleOf, RuleReader, RuleTx } from '../../rules/types.ts';
+import type { Rule, RuleOf, RuleReader, RuleTx } from '../../rules/rules.ts';
 import type { DomainId, ProjectId } from '../../runtime/ids.ts';
 import type { PageRequest } from '../../runtime/transactor.ts';
 import {

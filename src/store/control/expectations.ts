@@ -4,13 +4,13 @@
  * the commit.
  */
 import type { Kysely } from 'kysely';
-import type { DnsAccountExpectations } from '../../domains/dns-providers/types.ts';
-import type { DomainExpectations } from '../../domains/types.ts';
-import type { EdjExpectations } from '../../edj/types.ts';
-import type { AccessExpectations } from '../../iam/people-types.ts';
-import type { IamExpectations } from '../../iam/types.ts';
-import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/types.ts';
-import type { RuleExpectations } from '../../rules/types.ts';
+import type { DnsAccountExpectations } from '../../domains/dns-providers/provider.ts';
+import type { DomainExpectations } from '../../domains/mta-domains.ts';
+import type { EdjExpectations } from '../../edj/topics.ts';
+import type { AccessExpectations } from '../../iam/people-records.ts';
+import type { IamExpectations } from '../../iam/projects.ts';
+import { DEFAULT_SENDING, type SettingsExpectations } from '../../limits/usage.ts';
+import type { RuleExpectations } from '../../rules/rules.ts';
 import { command, type Push, toJson } from '../command.ts';
 import type { Tables } from '../schema/tables.ts';
 import { changeable, fromRule } from './domains.ts';

@@ -1,7 +1,14 @@
 /** Projects, API clients, static keys and owned domains, as queries for both engines. */
 import type { Kysely } from 'kysely';
 import { isRole } from '../../iam/policy.ts';
-import type { ApiClient, IamReader, IamTx, OwnedDomain, OwnershipProof, StaticKey } from '../../iam/types.ts';
+import type {
+  ApiClient,
+  IamReader,
+  IamTx,
+  OwnedDomain,
+  OwnershipProof,
+  StaticKey,
+} from '../../iam/projects.ts';
 import type { Domain } from '../../mail/domain.ts';
 import {
   type Ask,

@@ -1,7 +1,7 @@
 /** Limits, usage buckets, tasks and idempotency records, as queries for both engines. */
 import type { Kysely } from 'kysely';
-import type { LedgerReader, LedgerTx, Task } from '../../ledger/types.ts';
-import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/types.ts';
+import type { LedgerReader, LedgerTx, Task } from '../../ledger/tasks.ts';
+import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/usage.ts';
 import { type Ask, command, fromJson, type Push, prepared, toBuffer, toJson } from '../command.ts';
 import type { SendingSettingsTable, Tables } from '../schema/tables.ts';
 

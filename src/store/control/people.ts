@@ -3,7 +3,7 @@
  * access.ts.
  */
 import type { Kysely } from 'kysely';
-import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-types.ts';
+import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-records.ts';
 import { type Ask, command, decodeCursor, fromJson, type Push, toBuffer, toPage } from '../command.ts';
 import { one, toMember } from '../rows/people.ts';
 import type { MemberTable, PasskeyTable, SessionTable, SignInLinkTable, Tables } from '../schema/tables.ts';

@@ -3,7 +3,7 @@
  * deliveries.
  */
 import type { Kysely } from 'kysely';
-import type { EdjReader, EdjTx, Subscriber, Topic } from '../../edj/types.ts';
+import type { EdjReader, EdjTx, Subscriber, Topic } from '../../edj/topics.ts';
 import {
   type Ask,
   command,

@@ -10,7 +10,7 @@ import type { Cluster, ClusterListener } from '../../ledger/cluster.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
-import { createLine } from './line.ts';
+import { createLazyConnection } from './lazy-connection.ts';
 
 const BEAT_MS = 1000;
 const DEAD_MS = 5000;
@@ -67,7 +67,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   const id: string = random.id();
   const lockOf = (query: (sql: string, params: readonly unknown[]) => Promise<{ locked: boolean }[]>) =>
     query(`SELECT pg_try_advisory_lock(hashtextextended('hikyaku node ' || $1, 0)) AS locked`, [name]);
-  const line = createLine(url, async (query) => {
+  const line = createLazyConnection(url, async (query) => {
     if (!joined) return;
     // The session that held the name is gone; the process that has the name now has also become our holder.
     const [row] = await lockOf(query as never);

@@ -8,9 +8,9 @@
 import type pg from 'pg';
 import type { ItemOutcome } from '../../runtime/group-commit.ts';
 import { StaleError, type StoreError } from '../../runtime/transactor.ts';
+import type { BatchStatements } from './batch-statements.ts';
 import { destroy, streamOf } from './connect.ts';
 import { isLost, isOutdatedPlan, isTransient, isUnpartitioned, itemError, storeError } from './errors.ts';
-import type { Hot } from './hot.ts';
 import { LOCK_SPACE } from './migrate.ts';
 import { plan, type Recorded, type Statement, sharedRows } from './plan.ts';
 
@@ -50,7 +50,7 @@ export interface Committer {
 }
 
 /** `writer` identifies the batches of one open store; no other store uses it. */
-export function createCommitter(hot: Hot, member: string | null, writer: string): Committer {
+export function createCommitter(texts: BatchStatements, member: string | null, writer: string): Committer {
   let last = 0;
   // the end of an id is random: two nodes rarely share rows of traffic, and sharing is harmless
   const part = Number.parseInt(writer.slice(-4), 16) || 0;
@@ -140,7 +140,7 @@ export function createCommitter(hot: Hot, member: string | null, writer: string)
     if (typeof number !== 'number') return number;
     const outcomes: ItemOutcome[] = [];
     for (const item of batch) {
-      const statements = plan([item], hot);
+      const statements = plan([item], texts);
       void send(client, 'SAVEPOINT item');
       const fate = await fateOf(statements, sendAll(client, statements));
       if (fate !== null && 'whole' in fate) return undo(client, fate.whole);
@@ -156,7 +156,7 @@ export function createCommitter(hot: Hot, member: string | null, writer: string)
 
   return {
     async commit(client, batch) {
-      const statements = [...plan(batch, hot), ...sharedRows(batch, part)];
+      const statements = [...plan(batch, texts), ...sharedRows(batch, part)];
       const stream = streamOf(client);
       stream.cork();
       const head = sendHead(client, batch);

@@ -3,9 +3,9 @@
  * the subscribers that its topic has at that time; event-order.ts defines the order within a topic; the
  * dispatcher gets only rows that this member owns. An event of a removed topic does not exist for readers,
  * although its row stays until its day is dropped; neither does a delivery of a removed subscriber, although
- * its row stays until retention removes it. Unreadable due rows go to the corrupt shelf.
+ * its row stays until retention removes it. Unreadable due rows go to the list of unreadable rows.
  */
-import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/types.ts';
+import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/topics.ts';
 import type { EventId } from '../../runtime/ids.ts';
 import { decodeCursor, encodeCursor, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
@@ -23,9 +23,9 @@ import {
   walksOf,
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
-import type { Shelf } from '../shelf.ts';
-import { columnsOf, partOf } from './cells.ts';
+import type { UnreadableRows } from '../unreadable-rows.ts';
 import type { EventOrder } from './event-order.ts';
+import { columnsOf, partOf } from './joined-columns.ts';
 import type { Owners } from './owners.ts';
 import { dropDayOf } from './partitions.ts';
 import type { Reading } from './reading.ts';
@@ -105,9 +105,9 @@ export function postgresEventReader(deps: {
   readonly owners: Owners;
   readonly order: EventOrder;
   readonly era: number;
-  readonly shelf: Shelf;
+  readonly unreadable: UnreadableRows;
 }): EventReader {
-  const { all, owners, order, era, shelf } = deps;
+  const { all, owners, order, era, unreadable } = deps;
   interface Key {
     subscriber: string;
     project_id: string | null;
@@ -128,7 +128,7 @@ export function postgresEventReader(deps: {
           subscriber: toSubscriber(subscriber),
         });
       } catch (error) {
-        shelf.put('subscriber_delivery', delivery.id, error);
+        unreadable.put('subscriber_delivery', delivery.id, error);
       }
     }
     return found;
@@ -202,8 +202,8 @@ export function postgresEventReader(deps: {
         for (;;) {
           if (found.length >= limit) return { due: found, rest: null };
           if (looked >= LOOKED_AT) return { due: found, rest: restOf(round, at) };
-          const shelved = shelf.of('subscriber_delivery');
-          const keys = await all<Key>(DUE_KEYS, [mine, at, now, perSubscriber, shelved]);
+          const skipped = unreadable.of('subscriber_delivery');
+          const keys = await all<Key>(DUE_KEYS, [mine, at, now, perSubscriber, skipped]);
           const ofWalk = to === null ? keys : keys.filter((key) => key.subscriber <= to);
           await take(ofWalk);
           const seen = new Set(ofWalk.map((key) => key.subscriber)).size;

@@ -10,7 +10,7 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import pg from 'pg';
 import { floorTo, TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
-import { DAY_MS, DEFAULT_SENDING } from '../../limits/types.ts';
+import { DAY_MS, DEFAULT_SENDING } from '../../limits/usage.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { collectEffects } from '../../runtime/effects.ts';
 import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
@@ -29,24 +29,24 @@ import { peopleReader, peopleTx } from '../control/people.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
-import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreReader, StoreTx } from '../store.ts';
+import { createUnreadableRows, type UnreadableRow } from '../unreadable-rows.ts';
+import { createBatchStatements } from './batch-statements.ts';
 import { createCommitter } from './commit.ts';
 import { connectConfig, openingError } from './connect.ts';
+import { createDirectoryChanges } from './directory-changes.ts';
 import { postgresEventReader, postgresEventTx } from './edj.ts';
 import { createEventOrder } from './event-order.ts';
-import { createHot } from './hot.ts';
 import { migratePostgres } from './migrate.ts';
 import { createOwners, type Member } from './owners.ts';
 import { createPartitions, dropDayOf, withClient } from './partitions.ts';
 import type { Recorded } from './plan.ts';
 import { postgresQueue, type ReadQueue } from './queue.ts';
 import { createReading } from './reading.ts';
+import { createReconnectingConnection } from './reconnecting.ts';
 import { createRecorder } from './recorder.ts';
 import { postgresSpoolReader } from './spool.ts';
 import { postgresSpoolTx } from './spool-tx.ts';
-import { createStamp } from './stamp.ts';
-import { createSteadyConnection } from './steady.ts';
 import { postgresRetention } from './sweep.ts';
 import { ANSWER_MS, createWriter } from './writer.ts';
 
@@ -101,7 +101,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const owners = createOwners(all, member);
 
   const closing = new AbortController();
-  const connection = createSteadyConnection({
+  const connection = createReconnectingConnection({
     config: { ...connectConfig(url, 'writer'), ...WRITER_LIMITS, pipeline: true } as pg.ClientConfig,
     async prepare(client) {
       const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica');
@@ -126,7 +126,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const writer = createGroupCommit<Recorded>({
     commit: createWriter({
       connection,
-      committer: createCommitter(createHot(member?.id ?? '', era), member?.id ?? null, mark),
+      committer: createCommitter(createBatchStatements(member?.id ?? '', era), member?.id ?? null, mark),
       writer: mark,
       partitions,
       clock,
@@ -139,10 +139,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     weigh: (recorded) => recorded.bytes,
   });
 
-  const rows = await all<ShelvedRow>('SELECT table_name, key FROM corrupt').catch((error: unknown) => {
+  const rows = await all<UnreadableRow>('SELECT table_name, key FROM corrupt').catch((error: unknown) => {
     throw openingError(url, error);
   });
-  const stamp = opening.use(await createStamp({ url, all, clock, random, logger }));
+  const stamp = opening.use(await createDirectoryChanges({ url, all, clock, random, logger }));
   const recorder = createRecorder();
   async function write(record: () => void, share: string, urgent = false): Promise<void> {
     let recorded: ReturnType<typeof recorder.record> = null;
@@ -167,7 +167,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       if (recorded.directory) stamp.changed();
     }
   }
-  const shelf = createShelf({
+  const unreadable = createUnreadableRows({
     rows,
     clock,
     logger,
@@ -224,8 +224,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...ledgerReader(queries, ask),
     ...limitsReader(queries, ask),
     ...dnsAccountReader(queries, ask),
-    ...postgresSpoolReader({ all, owners, shelf }),
-    ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, shelf }),
+    ...postgresSpoolReader({ all, owners, unreadable }),
+    ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, unreadable }),
   };
   const held = opening.move();
   return {

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Service } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { ConnectionPermits } from '../../runtime/permits.ts';
-import type { Line } from './line.ts';
+import type { LazyConnection } from './lazy-connection.ts';
 
 const LOOK_MS = 500;
 /** Permits without a connection are given back after this time. */
@@ -30,7 +30,7 @@ interface Site {
 }
 
 export function createPermits(deps: {
-  readonly line: Line;
+  readonly line: LazyConnection;
   readonly member: string;
   readonly cap: (site: string) => number;
   readonly clock: Clock;

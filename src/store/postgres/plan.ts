@@ -2,12 +2,12 @@
  * Recorded transactions, and how a batch of them becomes few statements. Rows of one kind go into one
  * statement. The order of recording is kept where it can matter: nothing overtakes a control-plane command
  * (`apart: false`); one statement does not move a row twice; referenced rows are written first. Commands that
- * are `apart` touch nothing of the hot path (idempotency keys, tasks) and end no stage.
+ * are `apart` touch nothing of these statements (idempotency keys, tasks) and end no stage.
  */
 import type { QueryResult } from 'pg';
 import { TRAFFIC_KINDS, WIDTHS } from '../../limits/traffic.ts';
 import type { Command, SqlValue } from '../command.ts';
-import { HOT_KINDS, type Hot, type HotKind, type Row } from './hot.ts';
+import { BATCH_KINDS, type BatchKind, type BatchStatements, type Row } from './batch-statements.ts';
 
 export interface Body {
   readonly kind: 'body';
@@ -30,7 +30,7 @@ export type Step =
       readonly start: number;
       readonly counts: readonly number[];
     }
-  | { readonly kind: HotKind; readonly row: Row }
+  | { readonly kind: BatchKind; readonly row: Row }
   | Body;
 
 export interface Recorded {
@@ -52,7 +52,7 @@ export interface Statement {
 }
 
 interface Stage {
-  readonly rows: Map<HotKind, Row[]>;
+  readonly rows: Map<BatchKind, Row[]>;
   readonly keys: Set<string>;
   readonly bodies: Body[];
   readonly apart: Command[];
@@ -64,7 +64,7 @@ const never = () => false;
 export const INSERT_BODY =
   'INSERT INTO message_body (project_id, message_id, part, prefix, data, reading, drop_day) VALUES ($1, $2, $3, $4, $5, $6, $7)';
 
-function stagesOf(items: readonly Recorded[], hot: Hot): Stage[] {
+function stagesOf(items: readonly Recorded[], batch: BatchStatements): Stage[] {
   const stages: Stage[] = [newStage()];
   let stage = stages[0]!;
   function next(): void {
@@ -82,7 +82,7 @@ function stagesOf(items: readonly Recorded[], hot: Hot): Stage[] {
       if (step.kind === 'command') stage.apart.push(step.command);
       else if (step.kind === 'body') stage.bodies.push(step);
       else {
-        const key = hot[step.kind].keyOf?.(step.row);
+        const key = batch[step.kind].keyOf?.(step.row);
         if (key !== undefined && stage.keys.has(key)) next();
         if (key !== undefined) stage.keys.add(key);
         const rows = stage.rows.get(step.kind);
@@ -122,16 +122,16 @@ function commandStatement({ sql, params, must, foreign }: Command): Statement {
 }
 
 /** The statements for these transactions, in order, without usage. */
-export function plan(items: readonly Recorded[], hot: Hot): Statement[] {
+export function plan(items: readonly Recorded[], batch: BatchStatements): Statement[] {
   const statements: Statement[] = [];
-  for (const stage of stagesOf(items, hot)) {
+  for (const stage of stagesOf(items, batch)) {
     statements.push(...stage.apart.map(commandStatement));
     for (const { params } of stage.bodies)
       statements.push({ text: INSERT_BODY, values: params, stale: never });
-    for (const kind of HOT_KINDS) {
+    for (const kind of BATCH_KINDS) {
       const rows = stage.rows.get(kind);
       if (rows === undefined) continue;
-      const { text, columns, scalars, must, changed } = hot[kind];
+      const { text, columns, scalars, must, changed } = batch[kind];
       statements.push({
         text,
         values: [...Array.from({ length: columns }, (_, i) => arrayOf(rows, i)), ...scalars],

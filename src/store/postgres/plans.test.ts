@@ -20,7 +20,7 @@ import * as make from '../conformance/samples.ts';
 import { storeConformance } from '../conformance/store-conformance.ts';
 import { joinCluster } from './cluster.ts';
 import { connectConfig } from './connect.ts';
-import { createLine } from './line.ts';
+import { createLazyConnection } from './lazy-connection.ts';
 import { openPostgresStore } from './open.ts';
 import { createPermits } from './permits.ts';
 import { analyse } from './statistics.ts';
@@ -126,7 +126,7 @@ test('what many nodes ask beside the store is recorded, too', async () => {
     [...recording.statements.keys()].some((name) => name.startsWith('DELETE FROM node WHERE')),
   );
 
-  const line = createLine(url);
+  const line = createLazyConnection(url);
   await using permits = createPermits({ line, member: one.id, cap: () => 2, clock, logger: silentLogger });
   assert.equal(await permits.acquire('site.test'), true);
   permits.release('site.test');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import pg from 'pg';
-import type { EventRow } from '../../edj/types.ts';
+import type { EventRow } from '../../edj/topics.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
@@ -335,7 +335,7 @@ test('text that PostgreSQL cannot hold is stored with a replacement, and fails n
   );
 });
 
-test('rows that cannot be read go to the corrupt shelf and stop nobody', async (t) => {
+test('rows that cannot be read go to the list of unreadable rows and stop nobody', async (t) => {
   const url = await server.database();
   const errors: string[] = [];
   const logger = { ...silentLogger, error: (_: object, text: string) => void errors.push(text) };

@@ -7,7 +7,7 @@
 
 import type { Clock } from '../../runtime/clock.ts';
 import type { ProjectId } from '../../runtime/ids.ts';
-import type { LanePage, LaneSummary, Queue } from '../../spool/types.ts';
+import type { LanePage, LaneSummary, Queue } from '../../spool/messages.ts';
 import type { Owners } from './owners.ts';
 import { LONG_READ, type Reading } from './reading.ts';
 

@@ -3,7 +3,7 @@
  * callback that throws has recorded nothing.
  */
 import type { Command, Push, SqlValue } from '../command.ts';
-import type { HotKind, Row } from './hot.ts';
+import type { BatchKind, Row } from './batch-statements.ts';
 import type { Recorded, Step } from './plan.ts';
 
 /** The weight of a step in octets, in addition to its long values. */
@@ -16,7 +16,7 @@ export interface Recorder {
   readonly pushDirectory: Push;
   /** For tables that nothing of the hot path touches. */
   readonly pushApart: Push;
-  hot(kind: HotKind, row: Row): void;
+  hot(kind: BatchKind, row: Row): void;
   body(params: readonly SqlValue[], dropDay: number): void;
   usage(project: string, domain: string, width: number, start: number, count: number): void;
   traffic(project: string, domain: string, start: number, counts: readonly number[]): void;

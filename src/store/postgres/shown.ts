@@ -5,10 +5,10 @@
  */
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { StoreError } from '../../runtime/transactor.ts';
-import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/types.ts';
+import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/messages.ts';
 import { toBuffer } from '../command.ts';
 import { BODY_PART, type MessageCells, toSummary } from '../rows/spool.ts';
-import type { Shelf } from '../shelf.ts';
+import type { UnreadableRows } from '../unreadable-rows.ts';
 import type { Reading } from './reading.ts';
 
 /**
@@ -46,7 +46,10 @@ type ShownCells = MessageCells &
 type Gone = { readonly id: null };
 type PartCells = Stored & { readonly size: number; readonly data: unknown };
 
-export function postgresShown(all: Reading, shelf: Shelf): Pick<SpoolReader, 'shown' | 'shownOf' | 'octets'> {
+export function postgresShown(
+  all: Reading,
+  unreadable: UnreadableRows,
+): Pick<SpoolReader, 'shown' | 'shownOf' | 'octets'> {
   const dayOf = async (project: string, id: string) =>
     (await all<Stored>('SELECT drop_day FROM message WHERE project_id = $1 AND id = $2', [project, id]))[0]
       ?.drop_day;
@@ -64,7 +67,7 @@ export function postgresShown(all: Reading, shelf: Shelf): Pick<SpoolReader, 'sh
     if (now === undefined) return null;
     if (now !== day) return now;
     const error = new Error(reason);
-    shelf.put('message', id, error);
+    unreadable.put('message', id, error);
     throw new StoreError(`message ${id} cannot be read`, false, error);
   }
   async function shown(project: ProjectId, id: MessageId): Promise<ShownMessage | null> {

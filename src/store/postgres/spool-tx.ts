@@ -1,5 +1,5 @@
 /** The spool's writes on PostgreSQL: rows of the hot path, and a few other commands. */
-import type { SpoolTx, StoredMessage } from '../../spool/types.ts';
+import type { SpoolTx, StoredMessage } from '../../spool/messages.ts';
 import { toBit, toJson } from '../command.ts';
 import { BODY_PART } from '../rows/spool.ts';
 import { dropDayOf } from './partitions.ts';

@@ -2,7 +2,7 @@
  * The spool on PostgreSQL, in hand-written SQL. Bodies are in rows of at most 256 KiB, in the partition of
  * the day on which they may be removed. Invariants: a transition is applied only from one of its `from`
  * states; the scheduler gets only rows that this member owns, and people see everyone's rows. Fails: an
- * incomplete body goes to the corrupt shelf, and reading it throws StoreError.
+ * incomplete body goes to the list of unreadable rows, and reading it throws StoreError.
  */
 import type { MessageId, ProjectId } from '../../runtime/ids.ts';
 import { MOST_LOOKED_AT, StoreError } from '../../runtime/transactor.ts';
@@ -12,7 +12,7 @@ import type {
   RecipientRow,
   SpoolReader,
   StoredMessage,
-} from '../../spool/types.ts';
+} from '../../spool/messages.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, decodeUpwards, type SqlValue, toBuffer, toPage } from '../command.ts';
 import {
@@ -32,8 +32,8 @@ import {
   type WaitingKey,
   writeCursor,
 } from '../rows/spool.ts';
-import type { Shelf } from '../shelf.ts';
-import { columnsOf, partOf } from './cells.ts';
+import type { UnreadableRows } from '../unreadable-rows.ts';
+import { columnsOf, partOf } from './joined-columns.ts';
 import type { Owners } from './owners.ts';
 import { LONG_READ, type Reading } from './reading.ts';
 import { postgresShown } from './shown.ts';
@@ -89,9 +89,9 @@ interface DueKey {
 export function postgresSpoolReader(deps: {
   readonly all: Reading;
   readonly owners: Owners;
-  readonly shelf: Shelf;
+  readonly unreadable: UnreadableRows;
 }): SpoolReader {
-  const { all, owners, shelf } = deps;
+  const { all, owners, unreadable } = deps;
   type StoredCells = MessageCells & { readonly drop_day: number };
   const messageOf = async (project: string, id: string) =>
     (
@@ -143,7 +143,7 @@ export function postgresSpoolReader(deps: {
         if (message === null) throw new Error('its message is gone');
         found.push({ row: toRecipient(recipient), message: toSummary(message) });
       } catch (error) {
-        shelf.put('recipient', recipient.id, error);
+        unreadable.put('recipient', recipient.id, error);
       }
     }
     return found;
@@ -160,13 +160,13 @@ export function postgresSpoolReader(deps: {
       const now = await messageOf(project, id);
       if (now === undefined) return null;
       if (now.drop_day !== row.drop_day) return readMessage(project, id);
-      shelf.put('message', id, error);
+      unreadable.put('message', id, error);
       throw new StoreError(`message ${id} cannot be read`, false, error);
     }
   }
   return {
     message: readMessage,
-    ...postgresShown(all, shelf),
+    ...postgresShown(all, unreadable),
     async recipients(project, message) {
       // Sorted here: the key of the table gives the same order, but by walking the whole project.
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE project_id = $1 AND message_id = $2`;
@@ -212,7 +212,7 @@ export function postgresSpoolReader(deps: {
         const byLane = Map.groupBy(keys, (key) => open[key.n - 1]!.n);
         const free = open.map(({ n }) =>
           (byLane.get(n) ?? []).filter(
-            ({ id }) => !exclude.has(id as RecipientRow['id']) && !shelf.has('recipient', id),
+            ({ id }) => !exclude.has(id as RecipientRow['id']) && !unreadable.has('recipient', id),
           ),
         );
         while (free.some((keys) => keys.length > 0)) {
@@ -289,7 +289,7 @@ export function postgresSpoolReader(deps: {
           const key = keys[next]!;
           if (filter.lane !== undefined && key.lane !== filter.lane) continue;
           if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
-          if (!shelf.has('recipient', key.id)) chunk.push(key);
+          if (!unreadable.has('recipient', key.id)) chunk.push(key);
         }
         items.push(...(await waitingRows(chunk)).filter((due) => matchesWaiting(filter, due)));
       }

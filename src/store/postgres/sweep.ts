@@ -7,7 +7,7 @@
 import type pg from 'pg';
 import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
 import { KEPT, WIDTHS } from '../../limits/traffic.ts';
-import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/types.ts';
+import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/usage.ts';
 import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';

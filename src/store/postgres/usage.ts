@@ -7,7 +7,7 @@
 
 import type pg from 'pg';
 import { crossing, type Span } from '../../limits/alerts.ts';
-import type { SharedUsage, UsageDecision, UsageRequest } from '../../limits/types.ts';
+import type { SharedUsage, UsageDecision, UsageRequest } from '../../limits/usage.ts';
 import { type WindowState, windowState } from '../../limits/window-state.ts';
 import {
   add,

@@ -14,7 +14,7 @@ import { destroy } from './connect.ts';
 import { isLost, storeError } from './errors.ts';
 import type { Partitions } from './partitions.ts';
 import type { Recorded } from './plan.ts';
-import type { SteadyConnection } from './steady.ts';
+import type { ReconnectingConnection } from './reconnecting.ts';
 
 /** ms in which a transaction is answered; one that waited as long behind others may take LEAST_MS more. */
 export const ANSWER_MS = 4200;
@@ -29,7 +29,7 @@ const AGAIN_MS = 20;
 const ASK_AGAIN_MS = 100;
 
 export interface WriterDeps {
-  readonly connection: SteadyConnection;
+  readonly connection: ReconnectingConnection;
   readonly committer: Committer;
   /** Identifies the marks of the committer's batches. */
   readonly writer: string;

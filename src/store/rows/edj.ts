@@ -1,5 +1,5 @@
 /** Events and subscriber deliveries as both engines read them; see spool.ts. */
-import type { EdjReader, EventRow, Round, SubscriberDelivery } from '../../edj/types.ts';
+import type { EdjReader, EventRow, Round, SubscriberDelivery } from '../../edj/topics.ts';
 import {
   DISORDER_MS,
   type EventId,

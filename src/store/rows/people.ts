@@ -1,6 +1,6 @@
 /** Converts rows of projects, members and roles to the types of src/iam. */
-import type { Member } from '../../iam/people-types.ts';
-import type { Project, Role } from '../../iam/types.ts';
+import type { Member } from '../../iam/people-records.ts';
+import type { Project, Role } from '../../iam/projects.ts';
 import { fromJson, toBuffer } from '../command.ts';
 import type { MemberTable, ProjectTable, RoleTable } from '../schema/tables.ts';
 

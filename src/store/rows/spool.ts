@@ -1,6 +1,6 @@
 /**
  * Converts the spool's rows for both engines: cells to values, and the cursor of waiting rows. Fails with
- * SyntaxError or TypeError if a cell cannot be read; the engines put such rows on the corrupt shelf.
+ * SyntaxError or TypeError if a cell cannot be read; the engines put such rows on the list of unreadable rows.
  */
 import type {
   AttemptRow,
@@ -12,7 +12,7 @@ import type {
   ShownMessage,
   Suspension,
   WaitingFilter,
-} from '../../spool/types.ts';
+} from '../../spool/messages.ts';
 import { fromJson, type SqlValue } from '../command.ts';
 
 /** Octets of a body in one row. */

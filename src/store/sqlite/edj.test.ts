@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { EventId, ProjectId, TopicId } from '../../runtime/ids.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createFakeClock } from '../../testing/fake-clock.ts';
-import { createShelf } from '../shelf.ts';
+import { createUnreadableRows } from '../unreadable-rows.ts';
 import { sqliteEventReader } from './edj.ts';
 import { migrate, openDatabase } from './files.ts';
 import { idOf, toId } from './ids.ts';
@@ -41,13 +41,13 @@ test('what is behind an event that is gone is found by the index, in a topic of 
       return rows;
     },
   };
-  const shelf = createShelf({
+  const unreadable = createUnreadableRows({
     rows: [],
     clock: createFakeClock(),
     logger: silentLogger,
     note: async () => {},
   });
-  const read = sqliteEventReader(statements, shelf);
+  const read = sqliteEventReader(statements, unreadable);
   const [{ octets }] = plain.all<{ octets: string }>(
     'SELECT lower(hex(id)) AS octets FROM event WHERE seq = 25000',
   ) as [{ octets: string }];

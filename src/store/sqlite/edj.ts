@@ -2,9 +2,9 @@
  * Events and subscriber deliveries on SQLite. Invariants: an event fans out, in its own transaction, to the
  * subscribers that its topic has at that time; the order within a topic is the commit order (`seq`). Readers
  * do not see what a removed topic or subscriber has left, although its rows stay until retention removes
- * them. Unreadable due rows go to the corrupt shelf.
+ * them. Unreadable due rows go to the list of unreadable rows.
  */
-import type { DueDelivery, EdjTx, EventRow, SubscriberDelivery } from '../../edj/types.ts';
+import type { DueDelivery, EdjTx, EventRow, SubscriberDelivery } from '../../edj/topics.ts';
 import type { EventId } from '../../runtime/ids.ts';
 import type { Page } from '../../runtime/transactor.ts';
 import { decodeCursor, encodeCursor, type Push, toJson, toPage } from '../command.ts';
@@ -24,7 +24,7 @@ import {
   walksOf,
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
-import type { Shelf } from '../shelf.ts';
+import type { UnreadableRows } from '../unreadable-rows.ts';
 import { digits, digitsOrNull, ID, idOf, octetsFrom, toId, withIds } from './ids.ts';
 import type { Statements } from './statements.ts';
 
@@ -62,7 +62,7 @@ const eventCells = (row: object): SqliteEvent =>
 const deliveryCells = (row: object): SqliteDelivery =>
   withIds<SqliteDelivery>(row, ['project_id', 'id', 'subscriber_id', 'event_id']);
 
-export function sqliteEventReader(statements: Statements, shelf: Shelf): EventReader {
+export function sqliteEventReader(statements: Statements, unreadable: UnreadableRows): EventReader {
   function eventOf(project: string, id: string): SqliteEvent | undefined {
     const sql = `SELECT ${EVENT} FROM event INDEXED BY event_id WHERE project_id = ${ID} AND id = ${ID}`;
     const [row] = statements.all<object>(sql, project, id);
@@ -153,7 +153,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
         for (const { event, id: read } of keys) {
           if (counted >= perSubscriber || found.length >= limit || !shares.hasRoom(project)) break;
           const id = toId(read);
-          if (shelf.has('subscriber_delivery', id)) continue;
+          if (unreadable.has('subscriber_delivery', id)) continue;
           counted++;
           if (exclude.has(id as SubscriberDelivery['id'])) continue;
           try {
@@ -162,7 +162,7 @@ export function sqliteEventReader(statements: Statements, shelf: Shelf): EventRe
           } catch (error) {
             // removed with its event between two of the queries
             if (!stillThere(event, of)) continue;
-            shelf.put('subscriber_delivery', id, error);
+            unreadable.put('subscriber_delivery', id, error);
           }
         }
       }

@@ -28,8 +28,8 @@ import { peopleReader, peopleTx } from '../control/people.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
-import { createShelf, type ShelvedRow } from '../shelf.ts';
 import type { Store, StoreTx } from '../store.ts';
+import { createUnreadableRows, type UnreadableRow } from '../unreadable-rows.ts';
 import type { Recorded } from './commit.ts';
 import { sqliteEventReader, sqliteEventTx } from './edj.ts';
 import { migrating, openDatabase, refuseOneWay, STORE_FILE, takeLock } from './files.ts';
@@ -82,7 +82,7 @@ const LOOK_MS = 20;
  * Tells that the directory has changed: at once for this process's changes, and after LOOK_MS for those of
  * commands that run next to it.
  */
-function createStamp(statements: Statements, clock: Clock) {
+function createDirectoryChanges(statements: Statements, clock: Clock) {
   const ask = () =>
     statements.all<{ value: number }>("SELECT value FROM meta WHERE key = 'directory'")[0]?.value ?? 0;
   let own = 0;
@@ -199,7 +199,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     push(command);
     recording!.directory = true;
   };
-  const directoryStamp = createStamp(statements, clock);
+  const directoryStamp = createDirectoryChanges(statements, clock);
   async function write(record: () => void, share: string, urgent = false): Promise<void> {
     const outer = recording;
     const mine = { commands: [] as Command[], bytes: 0, directory: false };
@@ -221,8 +221,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     }
     effects.committed();
   }
-  const shelf = createShelf({
-    rows: statements.all<ShelvedRow>('SELECT table_name, key FROM corrupt'),
+  const unreadable = createUnreadableRows({
+    rows: statements.all<UnreadableRow>('SELECT table_name, key FROM corrupt'),
     clock,
     logger,
     note: (...params) => write(() => push({ sql: SHELVE, params }), OWN),
@@ -252,8 +252,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     ...ledgerReader(queries, ask),
     ...limitsReader(queries, ask),
     ...dnsAccountReader(queries, ask),
-    ...sqliteSpoolReader(statements, shelf),
-    ...sqliteEventReader(statements, shelf),
+    ...sqliteSpoolReader(statements, unreadable),
+    ...sqliteEventReader(statements, unreadable),
   };
   const stopping = new AbortController();
   const held = opening.move();

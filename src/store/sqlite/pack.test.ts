@@ -64,7 +64,7 @@ test('text gets smaller; what does not, is stored as it is', () => {
   assert.equal(pack(noise), noise);
 });
 
-test('octets that are not whole are no shorter message: it is shelved', async (t) => {
+test('octets that are not whole are no shorter message: it is skipped as unreadable', async (t) => {
   const directory = directoryFor(t);
   await using store = await open(directory);
   const p = await make.withProject(store);

@@ -1,12 +1,12 @@
 /**
  * Reads messages on SQLite: without their octets; with the first octets and the reading; with any octets by
- * position; or whole. Fails: an incomplete body goes to the corrupt shelf, and reading it throws StoreError.
+ * position; or whole. Fails: an incomplete body goes to the list of unreadable rows, and reading it throws StoreError.
  */
 import { StoreError } from '../../runtime/transactor.ts';
-import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/types.ts';
+import { MOST_SHOWN, type ShownMessage, type SpoolReader } from '../../spool/messages.ts';
 import { toBuffer } from '../command.ts';
 import { BODY_PART, type MessageCells, shownOctets, toSummary } from '../rows/spool.ts';
-import type { Shelf } from '../shelf.ts';
+import type { UnreadableRows } from '../unreadable-rows.ts';
 import { digits, digitsOrNull, ID, withIds } from './ids.ts';
 import { partSize, unpack } from './pack.ts';
 import type { Statements } from './statements.ts';
@@ -55,12 +55,12 @@ interface PartCells {
 
 export function sqliteShown(
   statements: Statements,
-  shelf: Shelf,
+  unreadable: UnreadableRows,
 ): Pick<SpoolReader, 'message' | 'shown' | 'shownOf' | 'octets'> {
   const headOf = (project: string, id: string) =>
     statements.all<{ size: number; body: number }>(HEAD, project, id)[0];
   function broken(id: string, error: unknown): StoreError {
-    shelf.put('message', id, error);
+    unreadable.put('message', id, error);
     return new StoreError(`message ${id} cannot be read`, false, error);
   }
   function shownRow(project: string, id: string) {

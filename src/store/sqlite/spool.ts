@@ -14,7 +14,7 @@ import type {
   SpoolReader,
   SpoolTx,
   WaitingFilter,
-} from '../../spool/types.ts';
+} from '../../spool/messages.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, decodeUpwards, type Push, type SqlValue, toBit, toJson, toPage } from '../command.ts';
 import {
@@ -34,7 +34,7 @@ import {
   type WaitingKey,
   writeCursor,
 } from '../rows/spool.ts';
-import type { Shelf } from '../shelf.ts';
+import type { UnreadableRows } from '../unreadable-rows.ts';
 import { digits, digitsOrNull, ID, idOf, NR, NR_OF_ID, octetsFrom, toId, withIds } from './ids.ts';
 import { MESSAGE, messageCells, sqliteShown } from './shown.ts';
 import type { Statements } from './statements.ts';
@@ -64,7 +64,7 @@ interface LookedCells {
 /** Rows that are read between two turns of the event loop. */
 const TURN = 100;
 
-export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolReader {
+export function sqliteSpoolReader(statements: Statements, unreadable: UnreadableRows): SpoolReader {
   const recipientOf = (row: object, message: string): RecipientRow =>
     toRecipient({ ...withIds<RecipientCells>(row, ['id', 'project_id']), message_id: message });
   function readDue({ message, id }: RecipientKey): DueRecipient | null {
@@ -79,7 +79,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
       const cells = messageCells(summary);
       return { row: recipientOf(row!, cells.id), message: toSummary(cells) };
     } catch (error) {
-      shelf.put('recipient', toId(id), error);
+      unreadable.put('recipient', toId(id), error);
       return null;
     }
   }
@@ -116,7 +116,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     // only the index is walked while skipping
     for (const key of keys) {
       const id = toId(key.id);
-      if (exclude.has(id as RecipientRow['id']) || shelf.has('recipient', id)) continue;
+      if (exclude.has(id as RecipientRow['id']) || unreadable.has('recipient', id)) continue;
       const due = readDue(key);
       if (due !== null) found.push(due);
       if (found.length >= limit) break;
@@ -129,7 +129,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
     return statements.all<{ at: number | null }>(sql, project, lane, now)[0]?.at ?? null;
   }
   return {
-    ...sqliteShown(statements, shelf),
+    ...sqliteShown(statements, unreadable),
     async recipients(project, message) {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} ORDER BY recipient.id`;
       return statements.all<object>(sql, project, message).map((row) => recipientOf(row, message));
@@ -204,7 +204,7 @@ export function sqliteSpoolReader(statements: Statements, shelf: Shelf): SpoolRe
         lookedAt += 1;
         if (filter.lane !== undefined && key.lane !== filter.lane) continue;
         if (filter.states !== undefined && !filter.states.includes(key.state)) continue;
-        if (shelf.has('recipient', key.id)) continue;
+        if (unreadable.has('recipient', key.id)) continue;
         if (lookedAt % TURN === 0) await setImmediate();
         if (isLookedThrough(filter) && !isMeant(filter, key, { message, id })) continue;
         const due = readDue({ message, id });

@@ -1,4 +1,4 @@
-/** SQLite: the conformance suite, and what is its own: the kill, the lock, the version, a full disk, the corrupt shelf. */
+/** SQLite: the conformance suite, and what is its own: the kill, the lock, the version, a full disk, unreadable rows. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -117,7 +117,7 @@ test('retention: the file gets smaller when what is over has gone, and what stay
   assert.ok(after < before / 5, `${before} octets became ${after}`);
 });
 
-test('rows that cannot be read go to the corrupt shelf and stop nobody', async (t) => {
+test('rows that cannot be read go to the list of unreadable rows and stop nobody', async (t) => {
   const directory = directoryFor(t);
   const errors: string[] = [];
   const logger = { ...silentLogger, error: (_: object, text: string) => void errors.push(text) };

@@ -5,7 +5,7 @@
  * by a day, so it does not block others; if a message is more than one step, its own row is removed first and
  * the rest becomes a leftover (leftovers.ts), so nobody sees half of it.
  */
-import { DAY_MS } from '../../limits/types.ts';
+import { DAY_MS } from '../../limits/usage.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import type { Push } from '../command.ts';
 import type { Removed } from '../retention.ts';

@@ -6,7 +6,7 @@
  */
 import type { InvitationId, MemberId, PasskeyId, ProjectId, RoleId, SessionId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
-import type { Project, Role } from './types.ts';
+import type { Project, Role } from './projects.ts';
 
 export const LANGUAGES = ['ja', 'en'] as const;
 export type Language = (typeof LANGUAGES)[number];

@@ -2,7 +2,7 @@
 import type { DeliveryId, EventId, MessageId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
 import type { Settings } from '../runtime/settings.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
-import type { SpoolTx } from '../spool/types.ts';
+import type { SpoolTx } from '../spool/messages.ts';
 
 export interface Topic {
   readonly id: TopicId;

@@ -5,7 +5,7 @@
  */
 import pg from 'pg';
 
-export interface Line {
+export interface LazyConnection {
   query<R extends pg.QueryResultRow>(sql: string, params?: readonly unknown[]): Promise<R[]>;
   close(): Promise<void>;
 }
@@ -15,10 +15,10 @@ const LIMIT_MS = 3000;
  * `connected` runs first on every new connection; if it rejects, the query that needed the connection
  * rejects, too.
  */
-export function createLine(
+export function createLazyConnection(
   url: string,
-  connected: (query: Line['query']) => Promise<void> = async () => {},
-): Line {
+  connected: (query: LazyConnection['query']) => Promise<void> = async () => {},
+): LazyConnection {
   let current: Promise<pg.Client> | null = null;
   async function connect(): Promise<pg.Client> {
     const client = new pg.Client({

@@ -1,27 +1,27 @@
 /**
- * The corrupt shelf: rows that cannot be read are recorded, reported once, and skipped. They block nothing
+ * Rows that cannot be read: they are recorded, reported once, and skipped. They block nothing
  * and are never deleted.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
-export interface ShelvedRow {
+export interface UnreadableRow {
   readonly table_name: string;
   readonly key: string;
 }
-export interface Shelf {
+export interface UnreadableRows {
   has(table: string, key: string): boolean;
   put(table: string, key: string, error: unknown): void;
-  /** Keys of the table's shelved rows. */
+  /** Keys of the table's unreadable rows. */
   of(table: string): string[];
 }
-export function createShelf(options: {
+export function createUnreadableRows(options: {
   /** The rows that are already on it. */
-  rows: readonly ShelvedRow[];
+  rows: readonly UnreadableRow[];
   clock: Clock;
   logger: Logger;
   note: (table: string, key: string, reason: string, at: number) => Promise<void>;
-}): Shelf {
+}): UnreadableRows {
   const { rows, clock, logger, note } = options;
   const known = new Set(rows.map((row) => `${row.table_name}/${row.key}`));
   return {
@@ -32,12 +32,9 @@ export function createShelf(options: {
       if (known.has(`${table}/${key}`)) return;
       known.add(`${table}/${key}`);
       const reason = error instanceof Error ? error.message : String(error);
-      logger.error(
-        { table, key, reason },
-        'a row cannot be read; it is put on the corrupt shelf and skipped',
-      );
+      logger.error({ table, key, reason }, 'a row cannot be read; it is recorded and skipped');
       note(table, key, reason, clock.now()).catch((failure: unknown) => {
-        logger.error({ table, key, failure: String(failure) }, 'writing to the corrupt shelf failed');
+        logger.error({ table, key, failure: String(failure) }, 'recording an unreadable row failed');
       });
     },
   };

@@ -11,21 +11,21 @@ import type { Random } from '../../runtime/random.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import { destroy } from './connect.ts';
 
-export interface SteadyConnection {
+export interface ReconnectingConnection {
   take(ms: number): Promise<pg.Client>;
   close(): Promise<void>;
 }
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1000;
 
-export function createSteadyConnection(options: {
+export function createReconnectingConnection(options: {
   readonly config: pg.ClientConfig;
   /** Runs on each new connection before a caller gets it. */
   readonly prepare: (client: pg.Client) => Promise<unknown>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-}): SteadyConnection {
+}): ReconnectingConnection {
   const { config, prepare, clock, random, logger } = options;
   const takers = new Set<(client: pg.Client) => void>();
   const state = { client: null as pg.Client | null, making: null as pg.Client | null, closed: false };

@@ -7,7 +7,7 @@ import type { QueryResult } from 'pg';
 import type { SqlValue } from '../command.ts';
 
 export type Row = readonly SqlValue[];
-export interface HotStatement {
+export interface BatchStatement {
   readonly text: string;
   readonly columns: number;
   /** Parameters after the columns. */
@@ -17,9 +17,9 @@ export interface HotStatement {
   readonly keyOf?: (row: Row) => string;
 }
 /** In writing order: rows that others refer to first, inserts before moves. */
-export const HOT_KINDS = ['message', 'recipient', 'move', 'attempt', 'event', 'deliveryMove'] as const;
-export type HotKind = (typeof HOT_KINDS)[number];
-export type Hot = Readonly<Record<HotKind, HotStatement>>;
+export const BATCH_KINDS = ['message', 'recipient', 'move', 'attempt', 'event', 'deliveryMove'] as const;
+export type BatchKind = (typeof BATCH_KINDS)[number];
+export type BatchStatements = Readonly<Record<BatchKind, BatchStatement>>;
 
 const rowCount = (result: QueryResult) => result.rowCount ?? 0;
 /** 'project_id text, n int8' as columns, and as arrays to unnest. */
@@ -52,7 +52,7 @@ const DELIVERY_MOVE = shape(
 const keyOf = (row: Row) => `${row[0]} ${row[1]}`;
 
 /** `owner`: the member that owns the waiting rows. `era`: see migrate.ts. */
-export function createHot(owner: string, era: number): Hot {
+export function createBatchStatements(owner: string, era: number): BatchStatements {
   return {
     message: {
       text: `INSERT INTO message (${MESSAGE.names}) SELECT * FROM unnest(${MESSAGE.arrays})`,

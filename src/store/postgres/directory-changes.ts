@@ -9,22 +9,22 @@ import type { Random } from '../../runtime/random.ts';
 import { connectConfig } from './connect.ts';
 import { DIRECTORY_CHANNEL } from './plan.ts';
 import type { Reading } from './reading.ts';
-import { createSteadyConnection } from './steady.ts';
+import { createReconnectingConnection } from './reconnecting.ts';
 
 const POLL_MS = 1000;
 
-export interface Stamp extends AsyncDisposable {
+export interface DirectoryChanges extends AsyncDisposable {
   /** Call it after this process has changed the directory. */
   changed(): void;
   read(): number;
 }
-export async function createStamp(deps: {
+export async function createDirectoryChanges(deps: {
   readonly url: string;
   readonly all: Reading;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-}): Promise<Stamp> {
+}): Promise<DirectoryChanges> {
   const { url, all, clock, random, logger } = deps;
   const ask = async () =>
     (await all<{ value: number }>("SELECT value FROM meta WHERE key = 'directory'"))[0]?.value ?? 0;
@@ -50,7 +50,7 @@ export async function createStamp(deps: {
       polling = poll();
     });
   }
-  const listening = createSteadyConnection({
+  const listening = createReconnectingConnection({
     config: connectConfig(url, 'directory'),
     async prepare(client) {
       client.on('notification', changed);
