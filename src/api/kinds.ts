@@ -1,7 +1,7 @@
 /**
- * The registries of kinds, joined to the contract: which names there are stands in the schemas by which requests are read
- * and in the published documents, and the settings of each kind in the documents. What a kind's settings hold is read by
- * the kind itself, so that a problem names the field and says why.
+ * The registries of kinds, joined to the contract: request schemas and the published documents list
+ * the names of the kinds, and the documents the settings of each kind. The kind itself reads its settings, so that a
+ * problem names the field and says what is wrong with it.
  */
 import Type, { type TProperties, type TSchema } from 'typebox';
 import type { KindList } from '../contract/kinds.ts';
@@ -16,6 +16,7 @@ import { invalid } from './problems.ts';
 
 interface KindOf {
   readonly label: Labels;
+  readonly about: Labels;
   readonly fields: Fields;
   /** Settings as the documents show them. */
   readonly example: Settings;
@@ -42,10 +43,12 @@ export function settingsOf(
 /** The kinds of a list as they are told, by their names. */
 export function kindList(list: KindList): Listing<Resources['Kind']> {
   const items = Object.entries(LISTS[list]).sort(([a], [b]) => (a < b ? -1 : 1));
-  return wholeList({ items, keyOf: ([name]) => name, order: 'up' }, ([name, { label, fields }]) => ({
+  return wholeList({ items, keyOf: ([name]) => name, order: 'up' }, ([name, { label, about, fields }]) => ({
     name,
     label: label.en,
     label_ja: label.ja,
+    description: about.en,
+    description_ja: about.ja,
     settings: Object.entries(fields).map(([field, { type, label: called, secret, otherwise }]) => ({
       name: field,
       type,

@@ -1,5 +1,5 @@
 /** /mta/v1: the three families of rules, of a domain or of the project, which say to which topic something is published. */
-import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../contract/events.ts';
+import { DELIVERY_EVENTS, EVENTS, type EventName, PROJECT_EVENTS } from '../contract/events.ts';
 import * as ops from '../contract/operations/mta-domains.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
 import type { EventRule, Rule, RuleOf, RuleReader } from '../rules/rules.ts';
@@ -29,11 +29,17 @@ function localPartOf({
     );
   return local;
 }
+/** Event rules of a domain and of a project take different names: says where the other ones go. */
+function hint(name: string): string {
+  const kind = Object.hasOwn(EVENTS, name) ? EVENTS[name as EventName].by : null;
+  if (kind === 'project') return '; events of the project: /mta/v1/event_rules';
+  return kind === 'delivery' ? '; events of deliveries: /mta/v1/domains/{id}/event_rules' : '';
+}
 /** The names, each once. Throws a Problem where one is none of `known`. */
 function namesOf<N extends string>(names: readonly string[], known: readonly N[]): readonly N[] {
   const read = names.map((name, i) => {
     const one = known.find((each) => each === name);
-    if (one === undefined) throw invalid(`names[${i}]`, `is none of ${known.join(', ')}`);
+    if (one === undefined) throw invalid(`names[${i}]`, `must be one of ${known.join(', ')}${hint(name)}`);
     return one;
   });
   return [...new Set(read)];

@@ -46,7 +46,7 @@ import { mtaRuleRoutes } from './mta-rules.ts';
 import { createDocuments } from './openapi.ts';
 import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
-import { notFound, Problem, sendProblem } from './problems.ts';
+import { Problem, sendProblem } from './problems.ts';
 import { projectRoutes } from './projects.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
@@ -162,7 +162,9 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
         : problemOf(error, deps, request.id),
     ),
   );
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, notFound()));
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, new Problem('not-found', 'the API has no such path or method; /docs lists them all')),
+  );
 
   autoconfigRoutes(app, deps);
   app.get('/healthz', async () => ({ status: 'ok' }));
@@ -282,7 +284,8 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
   if (validation !== undefined)
     return validationProblem(validation as readonly Violation[], validationContext ?? 'body');
   if (statusCode === 413) return new Problem('body-too-large', `at most ${BODY_LIMIT} octets are taken`);
-  if (statusCode === 415) return new Problem('unsupported-media-type', message);
+  if (statusCode === 415)
+    return new Problem('unsupported-media-type', 'the body must be JSON: Content-Type: application/json');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem('bad-request', message, { status: statusCode });
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');

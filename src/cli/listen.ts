@@ -39,7 +39,9 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     json: { type: 'boolean' },
   });
   if (words.length > 0) throw new UsageError(`unexpected argument: ${words[0]}`);
-  const forward = options.forward === undefined ? null : URL.parse(options.forward);
+  if (options.forward === undefined)
+    throw new UsageError('needs --forward with the URL of a hook on this machine');
+  const forward = URL.parse(options.forward);
   if (
     forward === null ||
     !/^https?:$/.test(forward.protocol) ||

@@ -73,21 +73,42 @@ const onlyValue = (schema: Schema) =>
 
 /**
  * Fields of the body by name. A field of a nested object has its own name if that name is unique; otherwise
- * the name of the object stands before it.
+ * the name of the object stands before it. If the body has several forms (one for each kind of a thing), these
+ * are the fields of all forms, a field is required if every form requires it, and the field that tells the
+ * forms apart takes the values of all forms.
  */
 function bodyFields(schema: Schema): Field[] {
-  const all: Field[] = [];
+  const forms: Schema[] = schema?.anyOf ?? [schema];
+  const found = new Map<
+    string,
+    { readonly at: readonly string[]; readonly of: Schema[]; required: number }
+  >();
   const visit = (at: readonly string[], of: Schema, needed: boolean) => {
     for (const [name, property] of Object.entries<Schema>(of?.properties ?? {})) {
-      if (onlyValue(property) !== undefined) continue;
+      if (onlyValue(property) !== undefined && forms.length === 1) continue;
       const path = [...at, name];
       const required = needed && (of.required ?? []).includes(name);
       const isReference = Object.keys(property.properties ?? {}).join() === 'self';
       if (property.properties !== undefined && !isReference) visit(path, property, required);
-      else all.push({ name: flagOf(name), place: 'body', at: path, schema: property, required });
+      else {
+        const field = found.get(path.join()) ?? { at: path, of: [], required: 0 };
+        field.of.push(property);
+        if (required) field.required += 1;
+        found.set(path.join(), field);
+      }
     }
   };
-  visit([], schema, true);
+  for (const form of forms) visit([], form, true);
+  const all = [...found.values()].map(({ at, of, required }): Field => {
+    const values = of.map(onlyValue);
+    return {
+      name: flagOf(at.at(-1)!),
+      place: 'body',
+      at,
+      schema: values.every((value) => value !== undefined) ? { enum: values } : of[0]!,
+      required: required === forms.length,
+    };
+  });
   return all.map((field) =>
     all.filter(({ name }) => name === field.name).length === 1
       ? field

@@ -26,6 +26,8 @@ export const Kind = closed({
   name: Type.String(),
   label: Type.String(),
   label_ja: Type.String(),
+  description: Type.String(),
+  description_ja: Type.String(),
   settings: Type.Array(
     closed({
       name: Type.String(),

@@ -206,9 +206,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return failed(item, { error: `this version does not know subscribers of type ${subscriber.type}` }, 0);
     let sealed: Settings;
     try {
-      sealed = openSealed(deps.sealer, subscriber, kind);
+      sealed = openSealed(deps.sealer, subscriber);
     } catch {
-      return dead(delivery, { error: 'the signing secret cannot be opened: was the secret key changed?' });
+      return dead(delivery, {
+        error: 'the secrets of the subscriber cannot be opened: was the secret key changed?',
+      });
     }
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
     const over = AbortSignal.any([closing.signal, ending]);

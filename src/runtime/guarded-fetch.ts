@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
 import { fetch as undiciFetch } from 'undici';
 import { isPrivateAddress } from './addresses.ts';
 import { agentFor } from './http-agents.ts';
-import { HttpError } from './http-client.ts';
+import { HttpError, PRIVATE_ADDRESS } from './http-client.ts';
 
 export interface GuardedFetch extends AsyncDisposable {
   readonly fetch: typeof globalThis.fetch;
@@ -30,7 +30,7 @@ export function createGuardedFetch({ allowPrivate }: { readonly allowPrivate: bo
       const host = url.hostname.replace(/^\[|\]$/g, '');
       // A literal address needs no DNS lookup, so it is checked here.
       if (isIP(host) !== 0 && !allowPrivate && isPrivateAddress(host))
-        throw new HttpError('blocked-address', 'the address is not allowed');
+        throw new HttpError('blocked-address', PRIVATE_ADDRESS);
       const limit = AbortSignal.timeout(TIMEOUT_MS);
       const signal = init.signal == null ? limit : AbortSignal.any([init.signal, limit]);
       const options = { ...init, redirect: 'manual', signal, dispatcher: agent };

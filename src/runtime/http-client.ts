@@ -9,6 +9,9 @@ import { isPrivateAddress } from './addresses.ts';
 import { createAgents, type Judge } from './http-agents.ts';
 
 export type HttpErrorCode = 'blocked-address' | 'bad-url' | 'timeout' | 'tls' | 'connect' | 'protocol';
+/** Of HttpError 'blocked-address'. */
+export const PRIVATE_ADDRESS =
+  'the address is private or loopback: requests go there only if the operator sets HIKYAKU_ALLOW_PRIVATE_TARGETS';
 export class HttpError extends Error {
   override name = 'HttpError';
   readonly code: HttpErrorCode;
@@ -66,7 +69,7 @@ export function createHttpClient({ allowPrivate }: { readonly allowPrivate: bool
         isPrivateAddress(host) &&
         !(allowLoopback && isLoopbackAddress(host))
       ) {
-        throw new HttpError('blocked-address', 'the address is not allowed');
+        throw new HttpError('blocked-address', PRIVATE_ADDRESS);
       }
       const overdue = AbortSignal.timeout(timeoutMs);
       const over = signal === undefined ? overdue : AbortSignal.any([overdue, signal]);
@@ -119,7 +122,7 @@ function streamOf(pieces: AsyncIterable<Buffer>, broken: unknown[]): Readable {
 function httpError(error: unknown, signal: AbortSignal): HttpError {
   const { code = '', message = '' } = error as { code?: string; message?: string };
   if (signal.aborted || /TIMEOUT/.test(code)) return new HttpError('timeout', 'no answer in time');
-  if (code === 'EBLOCKED') return new HttpError('blocked-address', 'the address is not allowed');
+  if (code === 'EBLOCKED') return new HttpError('blocked-address', PRIVATE_ADDRESS);
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new HttpError('tls', `TLS failed: ${code}`);
   if (/^E[A-Z]+$/.test(code) || code === 'UND_ERR_SOCKET')
     return new HttpError('connect', `connection failed: ${code}`);

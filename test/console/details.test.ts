@@ -25,7 +25,6 @@ const ELSEWHERE: readonly [file: string, place: RegExp][] = [
   ['src/domains/dkim-import.ts', /return refused\([\s\S]*?\);/g],
   ['src/runtime/settings.ts', /new SettingsError\([\s\S]*?\);/g],
   ['src/domains/dns-providers/readers.ts', /judged\([\s\S]*?\);|wrong: '[^']*'/g],
-  ['src/edj/kinds/http.ts', /wrong: '[^']*'/g],
   ['src/api/conflict-words.ts', /: '[^']*',|'it is there[^']*'/g],
   ['src/api/mta-dkim.ts', /const reason =[\s\S]*?;|new Problem\([\s\S]*?\);/g],
   ['src/api/iam-domains.ts', /new Problem\([\s\S]*?\);/g],
@@ -45,6 +44,10 @@ function details(): Map<string, string> {
   };
   for (const file of globSync('src/api/**/*.ts', { cwd: ROOT }).filter((name) => !name.endsWith('.test.ts')))
     look(file, /\binvalid\([\s\S]*?\);/g);
+  let kinds = 0;
+  for (const file of globSync('src/{edj/kinds,domains/dns-providers}/*.ts', { cwd: ROOT }))
+    if (!file.endsWith('.test.ts')) kinds += look(file, /wrong: '[^']*'/g);
+  assert.ok(kinds > 0, 'what kinds say of their settings');
   for (const [file, place] of ELSEWHERE) assert.ok(look(file, place) > 0, file);
   return found;
 }

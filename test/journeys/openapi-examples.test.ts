@@ -56,7 +56,8 @@ describe('the OpenAPI documents', () => {
       if (operation.requestBody !== undefined) {
         assert.ok(exampleBodies({ operation } as Found).length > 0, `${at}: no example`);
         const body = operation.requestBody.content['application/json'].schema;
-        assert.equal(body.additionalProperties, false, `${at}: the body's schema is open`);
+        for (const form of body.anyOf ?? [body])
+          assert.equal(form.additionalProperties, false, `${at}: the body's schema is open`);
       }
       for (const { name, example } of pathParameters({ operation } as Found))
         assert.ok(example !== undefined, `${at}: no example for ${name}`);

@@ -16,10 +16,7 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^must be at most (?<most>-?\d+)$/, 'problem.detail.too_large'],
   [/^must be a whole number( or null)?$/, 'problem.detail.whole_number'],
   [/^must be (text|a number|true or false|an object|a list|null)( or .*)?$/, 'problem.detail.kind'],
-  [
-    /^(must be one of .*|must be [a-z_0-9]+|is none of .*|is not of a form that is allowed)$/,
-    'problem.detail.choice',
-  ],
+  [/^(must be one of .*|must be [a-z_0-9]+|is not of a form that is allowed)$/, 'problem.detail.choice'],
   [/^has characters that are not allowed$/, 'problem.detail.characters'],
   [/^is not an ISO 8601 time with a zone$/, 'problem.detail.time'],
   [/^must be an http or https URL without credentials$/, 'problem.detail.url'],

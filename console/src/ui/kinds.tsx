@@ -2,7 +2,7 @@
  * Open lists of kinds (DNS providers, kinds of subscribers): what the service says of each, and the fields of a form for the
  * settings of one. What is known of a kind comes from the service, so that a new one needs nothing here.
  */
-import { Checkbox, PasswordInput, TextInput } from '@mantine/core';
+import { Checkbox, PasswordInput, Text, TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import type { Kind } from '../api/resources.ts';
 import { language } from '../i18n.ts';
@@ -37,8 +37,9 @@ export function KindFields({
   readonly onChange: (name: string, value: string | boolean) => void;
 }) {
   const { t } = useTranslation();
-  return kind.settings.map((setting) => {
-    const { name, type, secret, optional } = setting;
+  const about = language() === 'ja' ? kind.description_ja : kind.description;
+  const inputs = kind.settings.map((setting) => {
+    const { name, type, secret, optional, default: otherwise } = setting;
     if (type === 'switch')
       return (
         <Checkbox
@@ -55,6 +56,7 @@ export function KindFields({
         key={`${kind.name} ${name}`}
         label={labelOf(setting)}
         description={optional ? t('common.optional') : undefined}
+        placeholder={typeof otherwise === 'string' ? otherwise : undefined}
         autoComplete="off"
         spellCheck={false}
         {...(secret ? { visibilityToggleButtonProps: { 'aria-label': t('common.show_secret') } } : {})}
@@ -64,4 +66,12 @@ export function KindFields({
       />
     );
   });
+  return (
+    <>
+      <Text c="dimmed" size="sm">
+        {about}
+      </Text>
+      {inputs}
+    </>
+  );
 }

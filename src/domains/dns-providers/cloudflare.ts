@@ -297,6 +297,10 @@ function providerError(error: unknown): DnsProviderError {
 
 export const cloudflare: DnsProviderKind = {
   label: { en: 'Cloudflare', ja: 'Cloudflare' },
+  about: {
+    en: 'An API token that may read the zones and edit their DNS records.',
+    ja: 'ゾーンの読み取りと DNS レコードの編集ができる API トークンを使います。',
+  },
   fields: {
     api_token: { type: 'text', label: { en: 'API token', ja: 'API トークン' }, secret: true },
     api_url: {

@@ -232,6 +232,10 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
 
 export const gehirn: DnsProviderKind = {
   label: { en: 'Gehirn DNS', ja: 'Gehirn DNS' },
+  about: {
+    en: 'An API token of Gehirn DNS that may read and edit the zones.',
+    ja: 'ゾーンの読み取りと編集ができる Gehirn DNS の API トークンを使います。',
+  },
   fields: {
     token_id: { type: 'text', label: { en: 'Token ID', ja: 'トークン ID' } },
     secret: { type: 'text', label: { en: 'Secret', ja: 'シークレット' }, secret: true },

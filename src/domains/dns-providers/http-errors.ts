@@ -1,5 +1,5 @@
 /** A question to a provider that speaks HTTP, and what goes wrong on the way, as a DnsProviderError. */
-import { HttpError } from '../../runtime/http-client.ts';
+import { HttpError, PRIVATE_ADDRESS } from '../../runtime/http-client.ts';
 import { DnsProviderError } from './provider.ts';
 
 /** Of an error that `fetch` rejected with, wherever a library has put it. */
@@ -12,7 +12,7 @@ export function connectionError(error: unknown): DnsProviderError {
         at.message,
       );
     const { code } = at as { code?: unknown };
-    if (code === 'EBLOCKED') return new DnsProviderError('blocked-address', 'the address is not allowed');
+    if (code === 'EBLOCKED') return new DnsProviderError('blocked-address', PRIVATE_ADDRESS);
     if (typeof code === 'string' && /^[A-Z][A-Z_]+$/.test(code))
       return new DnsProviderError('unreachable', `the connection failed: ${code}`);
   }

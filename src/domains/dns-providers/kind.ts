@@ -19,6 +19,8 @@ export interface OpenDeps {
 }
 export interface DnsProviderKind {
   readonly label: Labels;
+  /** A sentence for whoever adds one: what it does, or what it needs. */
+  readonly about: Labels;
   readonly fields: Fields;
   /** Settings that show how an account is made, in the documents. */
   readonly example: Settings;

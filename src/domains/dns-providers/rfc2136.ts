@@ -6,6 +6,7 @@
 
 import { isIP } from 'node:net';
 import { isPrivateAddress } from '../../runtime/addresses.ts';
+import { PRIVATE_ADDRESS } from '../../runtime/http-client.ts';
 import { textOf } from '../../runtime/settings.ts';
 import {
   CLASS,
@@ -49,7 +50,7 @@ export function createRfc2136Provider(
         if (answer.kind === 'found') found.push(...answer.records);
     if (found.length === 0) throw new DnsProviderError('unreachable', `${server} has no address`);
     if (!allowPrivate && found.some(isPrivateAddress))
-      throw new DnsProviderError('blocked-address', `${server} is not a public address`);
+      throw new DnsProviderError('blocked-address', `${server}: ${PRIVATE_ADDRESS}`);
     return found[0]!;
   }
   async function exchange(build: (id: number) => Buffer): Promise<Decoded> {
@@ -167,6 +168,10 @@ function updates({ name, type, before, after, ttl }: SetChange): RawRecord[] {
 
 export const rfc2136: DnsProviderKind = {
   label: { en: 'DNS server (RFC 2136, TSIG)', ja: 'DNS サーバー（RFC 2136、TSIG）' },
+  about: {
+    en: 'A name server that accepts dynamic updates signed with TSIG (RFC 2136, RFC 8945).',
+    ja: 'TSIG で署名した動的更新（RFC 2136、RFC 8945）を受け付けるネームサーバーを使います。',
+  },
   fields: {
     server: { type: 'text', label: { en: 'Server', ja: 'サーバー' }, read: host },
     port: { type: 'text', label: { en: 'Port', ja: 'ポート' }, otherwise: '53', read: portOf },

@@ -344,6 +344,10 @@ function providerError(error: unknown): DnsProviderError {
 
 export const route53: DnsProviderKind = {
   label: { en: 'Amazon Route 53', ja: 'Amazon Route 53' },
+  about: {
+    en: 'An access key of an IAM user that may list hosted zones, and read and change their records.',
+    ja: 'ホストゾーンの一覧、レコードの読み取りと変更ができる IAM ユーザーのアクセスキーを使います。',
+  },
   fields: {
     access_key_id: { type: 'text', label: { en: 'Access key ID', ja: 'アクセスキー ID' } },
     secret_access_key: {

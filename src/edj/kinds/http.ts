@@ -6,6 +6,10 @@ import { judgeByStatus, type SubscriberKind } from './kind.ts';
 
 export const http: SubscriberKind = {
   label: { en: 'HTTP hook', ja: 'HTTP フック' },
+  about: {
+    en: 'The service sends each event as JSON by POST. The signature follows Standard Webhooks.',
+    ja: 'イベントを JSON で POST します。署名は Standard Webhooks に従います。',
+  },
   fields: {
     url: {
       type: 'text',
@@ -23,7 +27,7 @@ export const http: SubscriberKind = {
       otherwise: false,
     },
   },
-  secret: { name: 'secret', make: makeWebhookSecret },
+  makeSecret: makeWebhookSecret,
   example: { url: 'https://hook.example/mail' },
   options: ({ inline }) => ({ body: true, inline: inline === true, deprecated: true }),
   async request({ event, rendered, settings, sealed, now, large }) {

@@ -9,12 +9,6 @@ import type { Fields, Labels, Settings } from '../../runtime/settings.ts';
 import type { RenderedEvent, RenderOptions } from '../render-event.ts';
 import type { EventRow } from '../topics.ts';
 
-/** What a subscriber of the kind makes for itself when it is added. */
-export interface Secret {
-  /** Told in the answer that adds it, and never again. */
-  readonly name: string;
-  make(random: Random): string;
-}
 export interface EventRequest extends Disposable {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -39,9 +33,12 @@ export type Verdict =
 
 export interface SubscriberKind {
   readonly label: Labels;
-  /** On the wire they stand beside `type`. Secret ones are sealed with `secret`. */
+  /** A sentence for whoever adds one: what it does, or what it needs. */
+  readonly about: Labels;
+  /** On the wire they stand beside `type`. Secret ones are sealed. */
   readonly fields: Fields;
-  readonly secret?: Secret;
+  /** Makes the secret of a new subscriber: `secret` of the answer that adds it, and never shown again. */
+  makeSecret?(random: Random): string;
   /** Settings that show how one is added, in the documents. */
   readonly example: Settings;
   /** How events are rendered for it. */

@@ -1,4 +1,4 @@
-/** The kinds of subscribers there are, by the names that rows and the API have them by. A new one is a file and a line here. */
+/** The kinds of subscribers there are, by the names that rows and the API have them by. CONTRIBUTING.md says what a new one needs. */
 import { http } from './http.ts';
 import type { SubscriberKind } from './kind.ts';
 

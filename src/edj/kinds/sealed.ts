@@ -10,10 +10,10 @@ import type { SubscriberKind } from './kind.ts';
 
 const context = ({ id }: Pick<Subscriber, 'id'>) => `subscriber:${id}`;
 /** The secret alone, where there is nothing else to be sealed: as rows have always had it. */
-const encode = (kind: SubscriberKind, sealed: Settings): string => {
+const encode = (sealed: Settings): string => {
   const names = Object.keys(sealed);
   const [only] = names;
-  return names.length === 1 && only === kind.secret?.name ? String(sealed[only!]) : JSON.stringify(sealed);
+  return names.length === 1 && only === 'secret' ? String(sealed[only]) : JSON.stringify(sealed);
 };
 
 /** Makes the secret of a new subscriber and seals it with its secret settings. `told`: what is shown once. */
@@ -22,19 +22,19 @@ export function sealNew(
   subscriber: Pick<Subscriber, 'id'>,
   kind: SubscriberKind,
   settings: Settings,
-): Pick<Subscriber, 'settings' | 'sealedSettings'> & { readonly told: Readonly<Record<string, string>> } {
+): Pick<Subscriber, 'settings' | 'sealedSettings'> & { readonly told: Settings } {
   const isSecret = (name: string) => kind.fields[name]?.secret === true;
-  const told = kind.secret === undefined ? {} : { [kind.secret.name]: kind.secret.make(random) };
+  const told: Settings = kind.makeSecret === undefined ? {} : { secret: kind.makeSecret(random) };
   const entries = Object.entries(settings);
   const sealed = { ...Object.fromEntries(entries.filter(([name]) => isSecret(name))), ...told };
   return {
     settings: Object.fromEntries(entries.filter(([name]) => !isSecret(name))),
-    sealedSettings: sealer.seal(Buffer.from(encode(kind, sealed)), context(subscriber)),
+    sealedSettings: sealer.seal(Buffer.from(encode(sealed)), context(subscriber)),
     told,
   };
 }
 /** Throws what the sealer throws where the row was tampered with or the instance secret changed. */
-export function openSealed(sealer: Sealer, subscriber: Subscriber, kind: SubscriberKind): Settings {
+export function openSealed(sealer: Sealer, subscriber: Subscriber): Settings {
   const text = sealer.open(subscriber.sealedSettings, context(subscriber)).toString('utf8');
-  return kind.secret !== undefined && !text.startsWith('{') ? { [kind.secret.name]: text } : JSON.parse(text);
+  return text.startsWith('{') ? JSON.parse(text) : { secret: text };
 }

@@ -56,7 +56,7 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
   });
   return (
     <Stack>
-      <Section title={t('subscribers.new')} intro={t('subscribers.new_intro')}>
+      <Section title={t('subscribers.new')}>
         <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
           <Stack gap="sm">
             <ProblemAlert error={problem} />
@@ -87,10 +87,10 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
           </Stack>
         </form>
       </Section>
-      {made !== null && (
+      {made?.secret && (
         <SecretOnce
           title={t('subscribers.secret')}
-          values={made.secret ? [{ label: t('subscribers.signing_secret'), value: made.secret }] : []}
+          values={[{ label: t('subscribers.signing_secret'), value: made.secret }]}
           onClose={() => setMade(null)}
         />
       )}
