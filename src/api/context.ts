@@ -1,5 +1,7 @@
 /** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
+
 import type { FastifyRequest } from 'fastify';
+import { isEventName } from '../contract/events.ts';
 import type { Resources } from '../contract/resources/index.ts';
 import type { MtaDomain, RemovedDomain } from '../domains/mta-domains.ts';
 import { challengeRecord } from '../domains/ownership.ts';
@@ -196,7 +198,7 @@ export function createViews(base: () => string) {
     }),
     eventRule: (r: EventRule): Resources['EventRule'] => ({
       id: r.id,
-      names: r.names,
+      names: r.names.filter(isEventName),
       topic: { self: url(`/edj/v1/topics/${r.topicId}`) },
       self: url(
         r.domainId === null

@@ -29,7 +29,7 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   handle(ops.updateApiClient, async ({ body, params, principal, projectId, ifMatch }) => {
     const before = found(await read.apiClient(projectId, params.id));
     const { name = before.name, roles = before.roles } = body;
-    await mayGrant(read, principal, roles);
+    if (body.roles !== undefined) await mayGrant(read, principal, roles);
     await mayChangeHolder(read, principal, before.roles);
     const conditional = ifMatch(views.apiClient(before));
     const client = { ...before, name, roles };

@@ -20,6 +20,7 @@ export interface Shape {
 /** Takes JSON bodies of the scope; an empty one is none, for clients set the content type on every call. */
 export function takeJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('text/plain');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, given, done) => {
     const body = given as string;
     if (body.length === 0) return done(null, undefined);

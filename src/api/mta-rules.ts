@@ -1,5 +1,5 @@
 /** /mta/v1: the three families of rules, of a domain or of the project, which say to which topic something is published. */
-import { DELIVERY_EVENTS, EVENTS, type EventName, PROJECT_EVENTS } from '../contract/events.ts';
+import { DELIVERY_EVENTS, EVENTS, isEventName, PROJECT_EVENTS } from '../contract/events.ts';
 import * as ops from '../contract/operations/mta-domains.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
 import type { EventRule, Rule, RuleOf, RuleReader } from '../rules/rules.ts';
@@ -31,7 +31,7 @@ function localPartOf({
 }
 /** Event rules of a domain and of a project take different names: says where the other ones go. */
 function hint(name: string): string {
-  const kind = Object.hasOwn(EVENTS, name) ? EVENTS[name as EventName].by : null;
+  const kind = isEventName(name) ? EVENTS[name].by : null;
   if (kind === 'project') return '; events of the project: /mta/v1/event_rules';
   return kind === 'delivery' ? '; events of deliveries: /mta/v1/domains/{id}/event_rules' : '';
 }

@@ -100,6 +100,7 @@ const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
     'too-many-failures',
     'too-many-in-flight',
     'internal',
+    'store-unavailable',
     'project-needed',
     'set-up-needed',
     'not-found',
@@ -110,10 +111,11 @@ const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
     'too-many-failures',
     'too-many-in-flight',
     'internal',
+    'store-unavailable',
     'set-up-needed',
     'not-found',
   ],
-  open: ['internal'],
+  open: ['internal', 'store-unavailable'],
 };
 const WRITE: readonly ProblemName[] = [
   'invalid-json',

@@ -26,7 +26,7 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
     self: `${deps.publicUrl()}/iam/v1/roles/${role.id}`,
     name: role.name,
     predefined: false,
-    operations: role.operations,
+    operations: role.operations.filter((one) => PERMISSIONS.includes(one)),
     created_at: iso(role.createdAt),
   });
   const predefined = Object.entries(ROLES).map(

@@ -6,7 +6,12 @@
 import type { RequestListener } from 'node:http';
 import type { SecureContext } from 'node:tls';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { Service as ApiService } from '../contract/operation.ts';
 import { createPeople } from '../iam/people.ts';
 import { createIdempotency } from '../ledger/idempotency.ts';
@@ -109,6 +114,9 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    // A path that is no path, before it is looked for.
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
+      sendProblem(reply, new Problem('bad-request', 'the path is too long, or its % do not stand for UTF-8')),
     serverFactory(handler: RequestListener) {
       const server = door.open(
         {
@@ -159,7 +167,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
       reply,
       error instanceof StaleError && request.headers['if-match'] !== undefined
         ? preconditionFailed()
-        : problemOf(error, deps, request.id),
+        : problemOf(error, deps, request),
     ),
   );
   app.setNotFoundHandler((_request, reply) =>
@@ -262,7 +270,11 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
 }
 
 /** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
-function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string): Problem {
+function problemOf(
+  error: FastifyError | Error,
+  deps: ApiDeps,
+  { id: requestId, method }: Pick<FastifyRequest, 'id' | 'method'>,
+): Problem {
   if (error instanceof Problem) return error;
   // Nobody reads it.
   if (error instanceof ClientGone) return new Problem('bad-request', error.message);
@@ -270,6 +282,8 @@ function problemOf(error: FastifyError | Error, deps: ApiDeps, requestId: string
   if (error instanceof StaleError)
     return new Problem('conflict', 'the resource was changed or removed meanwhile');
   if (error instanceof StoreError) {
+    if (method === 'GET' || method === 'HEAD')
+      return new Problem('store-unavailable', 'the store cannot be read, try again later');
     return error.retryable
       ? new Problem('insufficient-storage', 'it could not be stored, try again later', {
           headers: { 'retry-after': '60' },

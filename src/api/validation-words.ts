@@ -63,21 +63,25 @@ export function sentenceOf(violation: Violation): string {
       return 'is not of a form that is allowed';
   }
 }
-/** `a.b[0]`, from a JSON pointer. */
-function fieldOf(pointer: string): string {
-  return pointer
-    .slice(1)
-    .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
-    .replaceAll('/', '.');
+/** `a.b[0]`, from a JSON pointer (RFC 6901) to a place in a body that has lists where a number stands. */
+function fieldOf(pointer: string, key: string | null): string {
+  const names = pointer.split('/').slice(1).map(unescaped);
+  const path = names
+    .map((name, i) => (/^\d+$/.test(name) ? `[${name}]` : i === 0 ? name : `.${name}`))
+    .join('');
+  if (key === null) return path;
+  return path === '' ? key : `${path}.${key}`;
 }
+const unescaped = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');
+const nameOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+const CONTEXTS: Readonly<Record<string, string>> = { querystring: 'the query', params: 'the path' };
 /** `context`: what is wrong where no field is: body, querystring, params. */
 export function validationProblem(violations: readonly Violation[], context: string): Problem {
   const [first] = violations;
   if (first === undefined) return new Problem('validation', `${context}: is not of a form that is allowed`);
   const named = [first.params['requiredProperties'], first.params['additionalProperties']].flat();
-  const tail =
-    typeof named[0] === 'string' ? `/${named[0]}` : typeof named[1] === 'string' ? `/${named[1]}` : '';
-  const field = fieldOf(`${first.instancePath}${tail}`) || context;
+  const field =
+    fieldOf(first.instancePath, nameOf(named[0]) ?? nameOf(named[1])) || CONTEXTS[context] || context;
   // What may be one of two things, such as a number or null, is wrong for each of them.
   const here = violations.filter(({ instancePath }) => instancePath === first.instancePath);
   const types = here.filter(({ keyword }) => keyword === 'type');

@@ -293,7 +293,11 @@ export const PROBLEMS = {
     title: 'Unknown outcome',
     meaning: 'it is not known what was changed',
   },
-  'store-unavailable': { status: 503, title: 'Store unavailable', meaning: 'the store takes no writes now' },
+  'store-unavailable': {
+    status: 503,
+    title: 'Store unavailable',
+    meaning: 'the database cannot be read, or it is read-only or failed; try again later',
+  },
   'too-busy': {
     status: 503,
     title: 'Too busy',

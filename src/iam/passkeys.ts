@@ -92,9 +92,9 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
           requireUserVerification: true,
         }),
       );
-      if (!result.verified) throw new PasskeyRefused('the attestation does not hold');
+      if (!result.verified) throw new PasskeyRefused(UNREADABLE);
       const { id, publicKey, counter } = result.registrationInfo.credential;
-      const transports = transportsIn(response).map(String).slice(0, 10);
+      const transports = transportsIn(response).slice(0, 10);
       return { credentialId: id, publicKey: Buffer.from(publicKey), counter, transports };
     },
     assertion: async (known, challenge) =>
@@ -127,18 +127,19 @@ export function createCeremonies(publicUrl: () => string): Ceremonies {
 }
 
 /** The transports that a registration names; a valid registration has a list of names. */
-function transportsIn({ response }: AuthenticatorAnswer): readonly unknown[] {
+function transportsIn({ response }: AuthenticatorAnswer): readonly string[] {
   const { transports } = response as { transports?: unknown };
-  return Array.isArray(transports) ? transports : [];
+  return Array.isArray(transports) ? transports.filter((one) => typeof one === 'string') : [];
 }
 
-/** The library reports a bad response with plain errors. Our own code throws none of them. */
+const ELSEWHERE = 'the page was opened at another address than the public URL';
+const UNREADABLE = 'is no answer of an authenticator';
+/** The library reports a bad response with plain errors, in its own words. Our own code throws none of them. */
 async function refusing<T>(verify: () => Promise<T>): Promise<T> {
   try {
     return await verify();
   } catch (error) {
-    throw new PasskeyRefused(
-      error instanceof Error ? error.message.slice(0, 200) : 'the response is not valid',
-    );
+    const isElsewhere = error instanceof Error && /\borigin\b/.test(error.message);
+    throw new PasskeyRefused(isElsewhere ? ELSEWHERE : UNREADABLE);
   }
 }

@@ -41,10 +41,12 @@ const MOST = 4096;
 
 function readText(name: string, given: unknown, { read }: TextField, allowPrivate: boolean): string {
   const text = typeof given === 'number' ? String(given) : given;
-  if (typeof text !== 'string' || text === '' || text.length > MOST || !/^[\x20-\x7e]+$/.test(text))
-    throw new SettingsError(name, 'must be text in visible ASCII');
+  if (typeof text !== 'string') throw new SettingsError(name, 'must be text');
+  if (text === '') throw new SettingsError(name, 'must not be empty');
+  if (text.length > MOST) throw new SettingsError(name, `must have at most ${MOST} characters`);
   const result = read?.(text, allowPrivate) ?? { value: text };
   if ('wrong' in result) throw new SettingsError(name, result.wrong);
+  if (!/^[\x20-\x7e]+$/.test(result.value)) throw new SettingsError(name, 'must be text in visible ASCII');
   return result.value;
 }
 /** The settings, with defaults filled in. Throws SettingsError. */
@@ -57,11 +59,11 @@ export function readSettings(
     if (!Object.hasOwn(fields, name)) throw new SettingsError(name, 'is not a known field');
   const settings: Record<string, string | boolean> = {};
   for (const [name, field] of Object.entries(fields)) {
-    const value = given[name] ?? field.otherwise;
-    if (value === null) continue;
+    const value = given[name] === undefined ? field.otherwise : given[name];
     if (value === undefined) throw new SettingsError(name, 'is missing');
+    if (value === null && field.otherwise === null) continue;
     if (field.type === 'text') settings[name] = readText(name, value, field, allowPrivate);
-    else if (typeof value !== 'boolean') throw new SettingsError(name, 'must be boolean');
+    else if (typeof value !== 'boolean') throw new SettingsError(name, 'must be true or false');
     else settings[name] = value;
   }
   return settings;

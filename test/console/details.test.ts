@@ -21,6 +21,7 @@ function sentences(code: string): string[] {
 /** Where what is passed to `invalid` as a value comes from, and how it looks there. */
 const ELSEWHERE: readonly [file: string, place: RegExp][] = [
   ['src/iam/passwords.ts', /function passwordComplaint[\s\S]*?\n\}/g],
+  ['src/iam/passkeys.ts', /const (ELSEWHERE|UNREADABLE) = [^;]*;/g],
   ['src/iam/account.ts', /kind: 'refused', detail: [^}]*\}/g],
   ['src/domains/dkim-import.ts', /return refused\([\s\S]*?\);/g],
   ['src/runtime/settings.ts', /new SettingsError\([\s\S]*?\);/g],

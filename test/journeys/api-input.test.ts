@@ -47,6 +47,49 @@ test('a value of the wrong type is refused, naming its field, and nothing is sen
   assert.deepEqual((await journey.call('GET', '/mta/v1/messages')).json.items, []);
 });
 
+test('what the service does not know is named as it was sent, and said in its own words', async () => {
+  await using journey = await startJourney();
+  const hooks = `/edj/v1/topics/${journey.who.topic_id}/subscribers`;
+  const base = `http://${journey.service.ready.http}`;
+  for (const path of ['/%', '/healthz%ff', `/mta/v1/domains/${'a'.repeat(500)}`]) {
+    const answer = await fetch(base + path);
+    assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/, path);
+    const problem = (await answer.json()) as { type: string; detail: string };
+    assert.doesNotMatch(JSON.stringify(problem), /FST_/);
+    assert.equal(answer.status, 400, path);
+  }
+  const unknown = await journey.call('GET', '/mta/v1/domain');
+  assert.equal(unknown.status, 404);
+  assert.match(unknown.json.detail, /no such path or method/);
+  const text = await fetch(`${base}/edj/v1/topics`, {
+    method: 'POST',
+    headers: { authorization: authorization(journey.who), 'content-type': 'text/plain' },
+    body: 'x',
+  });
+  assert.equal(text.status, 415);
+  assert.match(await text.text(), /Content-Type: application\/json/);
+  for (const [body, field, sentence] of [
+    [{ name: 'x', 'a/b': 1 }, 'a/b', 'is not a known field'],
+    [{ name: 'x', 'a~1b': 1 }, 'a~1b', 'is not a known field'],
+    [{ name: 'x', 0: 1 }, '0', 'is not a known field'],
+  ] as const) {
+    const { status, json } = await journey.call('POST', '/edj/v1/topics', body);
+    assert.deepEqual([status, json.field, json.detail], [400, field, `${field}: ${sentence}`]);
+  }
+  for (const [body, field, sentence] of [
+    [{ type: 'http', url: true }, 'url', 'must be text'],
+    [{ type: 'http', url: '' }, 'url', 'must not be empty'],
+    [{ type: 'http', url: `https://x.test/${'a'.repeat(5000)}` }, 'url', 'must have at most 4096 characters'],
+    [{ type: 'http', url: 'https://x.test/', inline: 'x' }, 'inline', 'must be true or false'],
+    [{ type: 'http', url: 'https://x.test/', inline: null }, 'inline', 'must be true or false'],
+  ] as const) {
+    const { status, json } = await journey.call('POST', hooks, body);
+    assert.deepEqual([status, json.field, json.detail], [400, field, `${field}: ${sentence}`]);
+  }
+  const made = await journey.call('POST', hooks, { type: 'http', url: 'https://例え.test/é' });
+  assert.deepEqual([made.status, made.json.url], [201, 'https://xn--r8jz45g.test/%C3%A9']);
+});
+
 test('invalid JSON is answered with its position, a poisoned key with its name', async () => {
   await using journey = await startJourney();
   const post = async (body: string) => {

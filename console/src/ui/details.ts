@@ -76,6 +76,7 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^the instance has no name that mail can come from \(HIKYAKU_HOSTNAME\)$/, 'problem.detail.no_host_name'],
   [/^the id of the suspension is needed$/, 'problem.detail.required'],
   [/^(is no answer of an authenticator|no registration was begun)$/, 'problem.detail.passkey_again'],
+  [/^the page was opened at another address than the public URL$/, 'problem.detail.passkey_elsewhere'],
   [/^there are (?<count>\d+) passkeys already$/, 'problem.detail.passkeys'],
   [/^the passkey is registered already$/, 'problem.detail.passkey_known'],
   // conflicts, and what else has facts of its own

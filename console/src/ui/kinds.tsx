@@ -18,9 +18,9 @@ export function kindLabel(kinds: readonly Kind[], name: string): string {
 export type KindValues = Readonly<Record<string, string | boolean>>;
 /** What was filled in of the settings: texts that are empty are left out. */
 export function filledIn({ settings }: Kind, values: KindValues): Record<string, string | boolean> {
-  const given = settings.map(({ name, type }): [string, string | boolean] => {
+  const given = settings.map(({ name, type, default: otherwise }): [string, string | boolean] => {
     const value = values[name];
-    return [name, type === 'switch' ? value === true : String(value ?? '').trim()];
+    return [name, type === 'switch' ? (value ?? otherwise) === true : String(value ?? '').trim()];
   });
   return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }
@@ -45,7 +45,7 @@ export function KindFields({
         <Checkbox
           key={`${kind.name} ${name}`}
           label={labelOf(setting)}
-          checked={values[name] === true}
+          checked={(values[name] ?? otherwise) === true}
           error={errors[name]}
           onChange={(event) => onChange(name, event.currentTarget.checked)}
         />

@@ -117,7 +117,9 @@ test('no credential is shown, none lies in clear, and each account opens its own
 test('no error shows a credential, though the server repeats what it was sent', async () => {
   // A fetch that answers with the request's own headers, as a hostile endpoint does.
   const fetch: typeof globalThis.fetch = async (_url, init) => {
-    const sent = JSON.stringify(init?.headers ?? {});
+    // Far enough to be cut in the midst of what is repeated, and in the spellings of a URL and of base64.
+    const plain = JSON.stringify(init?.headers ?? {});
+    const sent = `${'x'.repeat(150)} ${plain} ${encodeURIComponent(plain)} ${Buffer.from(plain).toString('base64')}`;
     const body = sent.includes('AWS4-HMAC')
       ? `<ErrorResponse><Error><Code>Odd</Code><Message>${sent.replace(/[<>&]/g, '')} ${GOOD.route53['secret_access_key']}</Message></Error></ErrorResponse>`
       : JSON.stringify({ message: `bad ${sent}`, errors: [{ code: 1, message: `bad ${sent}` }] });
@@ -143,7 +145,8 @@ test('no error shows a credential, though the server repeats what it was sent', 
       for (const [name, { secret }] of fieldsOf(provider)) {
         const value = (GOOD[provider] as Record<string, unknown>)[name];
         if (secret === true && typeof value === 'string')
-          assert.ok(!error.message.includes(value), error.message);
+          for (let most = value.length; most > value.length / 2; most -= 1)
+            assert.ok(!error.message.includes(value.slice(0, most)), error.message);
       }
       assert.doesNotMatch(error.message, /Signature=[0-9a-f]|Basic [A-Za-z0-9+/=]{4}/);
       assert.match(error.message, /hidden/);

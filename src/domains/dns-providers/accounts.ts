@@ -45,12 +45,28 @@ export function createProviderOpener(deps: ProviderDeps): OpenProvider {
   };
 }
 const HIDDEN = '(hidden)';
+/** Characters of a provider's message that are shown. */
+const MOST_SHOWN = 300;
+/** A secret as it is, in a URL, and in base64 wherever it begins in what was encoded (three ways). */
+function spellings(secret: string): readonly string[] {
+  const shifted = [0, 1, 2].map((before) => {
+    const text = Buffer.from('\0'.repeat(before) + secret)
+      .toString('base64')
+      .replace(/=+$/, '');
+    return text.slice(before === 0 ? 0 : 4, -1);
+  });
+  return [secret, encodeURIComponent(secret), ...shifted.filter((text) => text.length >= 8)];
+}
 /** What is derived from a secret: a server that repeats what it was sent would show it. */
 const DERIVED = /\b(?:Basic|Bearer)\s+\S+|\bSignature=\w+/gi;
 /** A provider none of whose errors shows a credential, whatever the server that the account names has answered. */
 function hiding(secrets: readonly string[], provider: DnsProvider): DnsProvider {
+  const hidden = secrets.flatMap(spellings).sort((a, b) => b.length - a.length);
   const hide = (text: string) =>
-    secrets.reduce((all, secret) => all.replaceAll(secret, HIDDEN), text).replace(DERIVED, HIDDEN);
+    hidden
+      .reduce((all, secret) => all.replaceAll(secret, HIDDEN), text)
+      .replace(DERIVED, HIDDEN)
+      .slice(0, MOST_SHOWN);
   async function call<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();

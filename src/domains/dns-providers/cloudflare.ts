@@ -8,7 +8,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { textOf } from '../../runtime/settings.ts';
-import { connectionError, exchange, shortened } from './http-errors.ts';
+import { connectionError, exchange, oneLine } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
 import {
   type ApplyOutcome,
@@ -289,7 +289,7 @@ function providerError(error: unknown): DnsProviderError {
   if (error instanceof DnsProviderError) return error;
   if (!(error instanceof Refused)) return connectionError(error);
   const { status, codes, message } = error;
-  const text = `Cloudflare answered ${status}${message === '' ? '' : `: ${shortened(message)}`}`;
+  const text = `Cloudflare answered ${status}${message === '' ? '' : `: ${oneLine(message)}`}`;
   if (status === 401 || status === 403 || codes.some((code) => CREDENTIALS.has(code)))
     return new DnsProviderError('credentials', text);
   return new DnsProviderError(status >= 500 || status === 429 ? 'unreachable' : 'refused', text);

@@ -8,7 +8,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { textOf } from '../../runtime/settings.ts';
 import * as bodies from './gehirn-bodies.ts';
-import { exchange, shortened } from './http-errors.ts';
+import { exchange, oneLine } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
 import {
   type ApplyOutcome,
@@ -76,7 +76,7 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
       const message = (json as { message?: unknown } | null)?.message;
       throw new DnsProviderError(
         'refused',
-        `Gehirn DNS answered ${status}${typeof message === 'string' ? `: ${shortened(message)}` : ''}`,
+        `Gehirn DNS answered ${status}${typeof message === 'string' ? `: ${oneLine(message)}` : ''}`,
       );
     }
     return json as T;

@@ -46,10 +46,7 @@ async function textOf(response: Response, mostOctets: number): Promise<string> {
   }
   return Buffer.concat(chunks).toString('utf8');
 }
-/** Text of a provider as it may be shown: short, one line. */
-export function shortened(text: string): string {
-  return text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
-    .trim()
-    .slice(0, 200);
+/** Text of a provider on one line. It may still hold secrets: accounts.ts hides them, and then cuts it. */
+export function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }

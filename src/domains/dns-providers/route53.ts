@@ -6,7 +6,7 @@
 
 import type { Clock } from '../../runtime/clock.ts';
 import { textOf } from '../../runtime/settings.ts';
-import { connectionError, exchange, shortened } from './http-errors.ts';
+import { connectionError, exchange, oneLine } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
 import {
   type ApplyOutcome,
@@ -234,7 +234,7 @@ export function createRoute53Provider(
       } catch (error) {
         if (!(error instanceof Refused) || error.refusal.code !== 'InvalidChangeBatch')
           throw providerError(error);
-        const said = shortened(error.message);
+        const said = oneLine(error.message);
         if (/but it (already exists|was not found)|but the values provided do not match/.test(error.message))
           return { kind: 'changed', detail: said };
         throw new DnsProviderError('refused', `Route 53 refused the changes: ${said}`);
@@ -337,8 +337,8 @@ function providerError(error: unknown): DnsProviderError {
   if (!(error instanceof Refused)) return connectionError(error);
   const { code, message } = error.refusal;
   if (CREDENTIALS.test(code))
-    return new DnsProviderError('credentials', `Route 53 answered ${shortened(code)}`);
-  const text = `Route 53 answered ${shortened(code)}: ${shortened(message)}`;
+    return new DnsProviderError('credentials', `Route 53 answered ${oneLine(code)}`);
+  const text = `Route 53 answered ${oneLine(code)}: ${oneLine(message)}`;
   return new DnsProviderError(error.status >= 500 || error.isThrottled ? 'unreachable' : 'refused', text);
 }
 

@@ -25,6 +25,8 @@ interface Part {
 /** A step of both engines' schemas: from 12 on they have the same numbers. */
 export interface StepOfBoth {
   readonly version: number;
+  /** What the step changes in rows, for rows of an earlier version that are imported into PostgreSQL. It may run again. */
+  readonly imported?: string;
   readonly sqlite: Part;
   readonly postgres: Part;
 }

@@ -18,6 +18,7 @@ import {
   used,
   windowStart,
 } from '../../limits/windows.ts';
+import { storeError } from './errors.ts';
 
 interface Waiting {
   readonly request: UsageRequest;
@@ -44,7 +45,7 @@ export function createSharedUsage(pool: pg.Pool): SharedUsage {
             resolve(decisions[i]!);
           });
         } catch (error) {
-          for (const { reject } of batch) reject(error);
+          for (const { reject } of batch) reject(storeError(error));
         }
       }
     } finally {

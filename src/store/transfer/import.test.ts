@@ -1,4 +1,7 @@
-/** An import that is ended when everything is there already: nothing is taken back, and it says what there is. */
+/**
+ * What an import makes of an export: names that an older program wrote and that have no behaviour are gone, and
+ * an import that is ended when everything is there already takes nothing back.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +12,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { startPostgres } from '../../testing/postgres.ts';
+import { NAMELESS_ROWS, namelessAreGone } from '../conformance/nameless.ts';
 import * as make from '../conformance/samples.ts';
 import { openPostgresStore } from '../postgres/open.ts';
+import { openDatabase } from '../sqlite/files.ts';
 import { openSqliteStore } from '../sqlite/open.ts';
 import { exportSqlite } from './export.ts';
 import { importPostgres } from './import.ts';
@@ -49,4 +54,18 @@ test('ended while the tables are analysed, an import is done all the same', asyn
   await using store = await openPostgresStore({ ...common, url, member: null });
   assert.deepEqual(await store.read.project(project.id), project);
   await assert.rejects(importPostgres(options), /the store is not empty/);
+});
+
+test('names without a behaviour, written by an older program, do not come along', async () => {
+  const old = mkdtempSync(join(directory, 'old-'));
+  await (await openSqliteStore({ ...common, directory: old }))[Symbol.asyncDispose]();
+  const db = openDatabase(old);
+  db.exec(NAMELESS_ROWS);
+  db.close();
+  const file = join(old, 'export');
+  await exportSqlite({ directory: old, file, takenAt: make.NOW, keyId: null });
+  const url = await server.database();
+  await importPostgres({ url, file, member: createRandom().id(), now: make.NOW, check() {} });
+  await using store = await openPostgresStore({ ...common, url, member: null });
+  await namelessAreGone(store);
 });

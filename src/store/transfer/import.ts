@@ -4,10 +4,12 @@
  * tables are analysed; if that fails, the first node that starts does it. Fails with TransferError if the
  * file is not an export or not complete, or if the store is not empty.
  */
+
 import { stat } from 'node:fs/promises';
 import pg from 'pg';
 import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
+import { BOTH } from '../migrations/both/index.ts';
 import { GONE } from '../postgres/cluster.ts';
 import { connectConfig, openingError } from '../postgres/connect.ts';
 import { cancel, migratePostgres } from '../postgres/migrate.ts';
@@ -156,6 +158,7 @@ async function take(
     }
   }
   if (!whole) throw new TransferError(`${file} is incomplete: its end is missing`);
+  for (const { imported } of BOTH) if (imported !== undefined) await client.query(imported);
   await client.query(
     `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1`,
   );

@@ -140,6 +140,7 @@ function NewAccount({ providers }: { readonly providers: readonly Kind[] }) {
             data={providers.map(({ name }) => ({ value: name, label: kindLabel(providers, name) }))}
             allowDeselect={false}
             {...form.getInputProps('provider')}
+            onChange={(provider) => form.setValues({ provider: provider ?? '', settings: {} })}
           />
           <TextInput label={t('dns_accounts.name')} {...form.getInputProps('name')} />
           {kind !== undefined && (

@@ -63,6 +63,7 @@ UPDATE role SET operations = '[]' WHERE operations = '["was empty"]';
 
 export const names: StepOfBoth = {
   version: 12,
+  imported: sqlOf(postgres),
   sqlite: {
     oldestCompatible: 11,
     sql: `${sqlOf(sqlite)}
