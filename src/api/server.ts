@@ -273,8 +273,9 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
 function problemOf(
   error: FastifyError | Error,
   deps: ApiDeps,
-  { id: requestId, method }: Pick<FastifyRequest, 'id' | 'method'>,
+  request: Pick<FastifyRequest, 'id' | 'method' | 'body' | 'query' | 'params'>,
 ): Problem {
+  const { id: requestId, method } = request;
   if (error instanceof Problem) return error;
   // Nobody reads it.
   if (error instanceof ClientGone) return new Problem('bad-request', error.message);
@@ -296,7 +297,11 @@ function problemOf(
     });
   const { validation, validationContext, statusCode, message } = error as FastifyError;
   if (validation !== undefined)
-    return validationProblem(validation as readonly Violation[], validationContext ?? 'body');
+    return validationProblem(
+      validation as readonly Violation[],
+      validationContext ?? 'body',
+      { querystring: request.query, params: request.params }[String(validationContext)] ?? request.body,
+    );
   if (statusCode === 413) return new Problem('body-too-large', `at most ${BODY_LIMIT} octets are taken`);
   if (statusCode === 415)
     return new Problem('unsupported-media-type', 'the body must be JSON: Content-Type: application/json');

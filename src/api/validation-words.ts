@@ -63,25 +63,30 @@ export function sentenceOf(violation: Violation): string {
       return 'is not of a form that is allowed';
   }
 }
-/** `a.b[0]`, from a JSON pointer (RFC 6901) to a place in a body that has lists where a number stands. */
-function fieldOf(pointer: string, key: string | null): string {
-  const names = pointer.split('/').slice(1).map(unescaped);
-  const path = names
-    .map((name, i) => (/^\d+$/.test(name) ? `[${name}]` : i === 0 ? name : `.${name}`))
-    .join('');
-  if (key === null) return path;
-  return path === '' ? key : `${path}.${key}`;
+/** `a.b[0]`, from a JSON pointer (RFC 6901) into what was given: a number stands in brackets where that has a list. */
+function fieldOf(pointer: string, key: string | null, given: unknown): string {
+  let at = given;
+  let path = '';
+  for (const name of [...pointer.split('/').slice(1).map(unescaped), ...(key === null ? [] : [key])]) {
+    path += Array.isArray(at) ? `[${name}]` : path === '' ? name : `.${name}`;
+    at = typeof at === 'object' && at !== null ? (at as Readonly<Record<string, unknown>>)[name] : undefined;
+  }
+  return path;
 }
 const unescaped = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');
 const nameOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const CONTEXTS: Readonly<Record<string, string>> = { querystring: 'the query', params: 'the path' };
-/** `context`: what is wrong where no field is: body, querystring, params. */
-export function validationProblem(violations: readonly Violation[], context: string): Problem {
+/** `context`: what is wrong where no field is: body, querystring, params. `given`: the body, the query or the path's names. */
+export function validationProblem(
+  violations: readonly Violation[],
+  context: string,
+  given: unknown,
+): Problem {
   const [first] = violations;
   if (first === undefined) return new Problem('validation', `${context}: is not of a form that is allowed`);
   const named = [first.params['requiredProperties'], first.params['additionalProperties']].flat();
   const field =
-    fieldOf(first.instancePath, nameOf(named[0]) ?? nameOf(named[1])) || CONTEXTS[context] || context;
+    fieldOf(first.instancePath, nameOf(named[0]) ?? nameOf(named[1]), given) || CONTEXTS[context] || context;
   // What may be one of two things, such as a number or null, is wrong for each of them.
   const here = violations.filter(({ instancePath }) => instancePath === first.instancePath);
   const types = here.filter(({ keyword }) => keyword === 'type');

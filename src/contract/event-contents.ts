@@ -1,4 +1,4 @@
-/** What each event holds in `content`: its schema, and an example. Times are ISO 8601. */
+/** The `content` of each event: its schema and an example. Times are ISO 8601. */
 import Type, { type Static, type TSchema, type TUnsafe } from 'typebox';
 import type { EventName } from './events.ts';
 import { EXAMPLE, EXAMPLE_DOMAIN, EXAMPLE_URL } from './example-ids.ts';
@@ -7,7 +7,9 @@ import { closed, Id, Open, oneOf, orNull, Time, Url, Whole } from './parts.ts';
 
 const Mailboxes = Type.Array(closed({ name: orNull(Type.String()), address: Type.String() }));
 const Text = (what: string) =>
-  orNull(Type.String({ description: `${what}, at most 256 KiB, line ends as LF; null: there is none` }));
+  orNull(
+    Type.String({ description: `${what}, at most 256 KiB, with LF line ends; null: the message has none` }),
+  );
 const Parsed = closed(
   {
     subject: orNull(Type.String()),
@@ -18,7 +20,7 @@ const Parsed = closed(
     to: Mailboxes,
     cc: Mailboxes,
     text: Text('the text'),
-    html: Text('the HTML, as it came'),
+    html: Text('the HTML, unchanged'),
     attachments: Type.Array(
       closed({
         name: orNull(Type.String()),
@@ -28,23 +30,22 @@ const Parsed = closed(
         size: { ...Whole, description: 'octets, decoded' },
       }),
       {
-        description:
-          'every part that is not shown as text or HTML, in the order of `attachments` of the event',
+        description: "every part that is not in `text` or `html`, in the order of the event's `attachments`",
       },
     ),
   },
-  'the message decoded',
+  'the decoded message',
 );
-/** A domain as events name it; null: of mail that belongs to none. */
+/** A domain in an event; null: the message belongs to no domain. */
 const Domain = closed({ id: Id, name: Type.String() });
-/** What an event shows of a message. */
+/** The fields of a message that an event shows. */
 const Shown = {
   header_list: Type.Array(closed({ raw_name: Type.String(), raw_value: Type.String() })),
   header_map: Type.Record(Type.String(), Type.Array(Type.String()), {
-    description: 'by the name as it came first; values unfolded',
+    description: 'values by field name, as first written in the message; values are unfolded',
   }),
-  body: Type.Optional(Type.String({ description: 'what follows the header; not in lists' })),
-  body_encoding: Type.Optional(Type.Literal('base64', { description: 'where the body is not UTF-8' })),
+  body: Type.Optional(Type.String({ description: 'the part of the message after the header; not in lists' })),
+  body_encoding: Type.Optional(Type.Literal('base64', { description: 'present if the body is not UTF-8' })),
   domain: orNull(Domain),
   envelope: closed({ mail_from: Type.String(), recipients: Type.Array(Type.String()) }),
   id: Id,
@@ -54,7 +55,7 @@ const Shown = {
   defects: Type.Optional(
     Type.Array(Type.String(), {
       description:
-        'what is not as it should be with the message, or was left out of `parsed`; docs/api.md lists them',
+        'errors in the message and what `parsed` leaves out because of its limits; docs/api.md lists them',
     }),
   ),
 };
@@ -63,29 +64,26 @@ const Incoming = closed({
   rule: orNull(
     closed(
       { id: Id, type: oneOf('account', 'all', 'catch_all'), local_part: orNull(Type.String()) },
-      'null: no rule matched, and the default topic of the domain takes it',
+      "null: no rule matched; the event goes to the domain's default topic",
     ),
   ),
-  authentication: Open('SPF, DKIM and DMARC, as they were verified'),
+  authentication: Open('the results of the SPF, DKIM and DMARC checks'),
 });
 const Outgoing = closed({ ...Shown, rule: closed({ id: Id }) });
 
 const delivery = {
-  id: { ...Id, description: 'of the message' },
+  id: { ...Id, description: 'id of the message' },
   message_id: Type.String({ description: 'Message-ID, with angle brackets' }),
   domain: orNull(Domain),
   recipient: closed({ id: Id, address: Type.String() }),
   sender: Type.String(),
-  attempt: { ...Whole, description: '0: none was made' },
+  attempt: { ...Whole, description: 'number of the attempt; 0: no attempt was made' },
   remote: Type.Optional(closed({ host: Type.String(), address: Type.String(), port: Whole })),
   tls: Type.Optional(
     orNull(closed({ version: Type.String(), cipher: Type.String(), verified: Type.Boolean() })),
   ),
   reply: Type.Optional(
-    closed(
-      { code: Whole, enhanced: orNull(Type.String()), text: Type.String() },
-      'of the server that answered',
-    ),
+    closed({ code: Whole, enhanced: orNull(Type.String()), text: Type.String() }, 'the reply of the server'),
   ),
   classification: Type.Optional(Type.String()),
   cause: Type.Optional(Type.String()),
@@ -105,18 +103,21 @@ export const DomainContent = closed({
         found: Type.Array(Type.String()),
         ...Words,
       }),
-      { description: 'what is missing or wrong' },
+      { description: 'records that are missing or wrong' },
     ),
   ),
   checked_at: Type.Optional(Time),
   ends_at: Type.Optional(
-    Type.String({ format: 'date-time', description: 'when the ownership ends if nothing changes' }),
+    Type.String({
+      format: 'date-time',
+      description: 'when the ownership ends if the record is not published again',
+    }),
   ),
   ...Words,
 });
 export const KeyContent = closed({
   domain: { ...Type.String(), description: 'A-labels' },
-  stage: Type.Enum(['pending', 'active', 'retired'], { description: 'what the key has become' }),
+  stage: Type.Enum(['pending', 'active', 'retired'], { description: 'the new state of the key' }),
   selector: Type.String(),
   record: closed({ name: Type.String(), type: oneOf('CNAME', 'TXT'), value: Type.String() }),
   message: Type.String(),
@@ -129,12 +130,12 @@ export const LimitContent = closed({
   scope: oneOf('project', 'domain'),
   domain: orNull(Domain),
   limit: Whole,
-  used: { ...Whole, description: 'recipients that the window held' },
+  used: { ...Whole, description: 'recipients counted in the window' },
   at: Time,
   room_returns_at: Type.String({
     format: 'date-time',
     description:
-      'approaching: when the first of what is counted leaves the window; exceeded: when what did not fit would',
+      'limit.approaching: when the oldest counted recipient leaves the window; limit.exceeded: when the message that did not fit would fit',
   }),
 });
 const Limits = closed({ per_minute: Whole, per_day: Whole }, '0: no limit');
@@ -150,7 +151,7 @@ export const LimitRaisedContent = closed({
       room_returns_at: orNull(Type.String({ format: 'date-time', description: 'null: there is room now' })),
     }),
   ),
-  request: orNull(closed({ id: Id }, 'that was approved; null: there was none')),
+  request: orNull(closed({ id: Id }, 'the request that was approved; null: there was no request')),
 });
 const Published = closed({ message: Type.String() });
 
@@ -207,7 +208,7 @@ export const EVENT_CONTENTS = {
   delivered: content(DeliveryContent, {
     ...attempted,
     remote: REMOTE,
-    reply: { code: 250, enhanced: '2.0.0', text: 'taken' },
+    reply: { code: 250, enhanced: '2.0.0', text: 'accepted' },
   }),
   deferred: content(DeliveryContent, {
     ...attempted,
@@ -224,7 +225,7 @@ export const EVENT_CONTENTS = {
   }),
   expired: content(DeliveryContent, { ...attempted, attempt: 40, cause: 'no answer' }),
   held: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'over the sending limit' }),
-  cancelled: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'cancelled by hand' }),
+  cancelled: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'cancelled in the queue' }),
   'domain.verified': content(DomainContent, { domain: EXAMPLE_DOMAIN, checked_at: AT }),
   'domain.dns_error': content(DomainContent, {
     domain: EXAMPLE_DOMAIN,
@@ -237,7 +238,7 @@ export const EVENT_CONTENTS = {
     stage: 'active',
     selector: 'hk1',
     record: { name: `hk1._domainkey.${EXAMPLE_DOMAIN}`, type: 'TXT', value: 'v=DKIM1; k=rsa; p=…' },
-    message: 'The key hk1 signs from now on.',
+    message: 'The key hk1 now signs.',
     message_ja: '今後は鍵 hk1 で署名します。',
   }),
   'limit.approaching': content(LimitContent, { ...waiting, used: 800, room_returns_at: AT }),
@@ -252,9 +253,9 @@ export const EVENT_CONTENTS = {
   publish: content(Published, { message: 'The shop opens.' }),
 } as const satisfies Record<EventName, Content>;
 
-/** What an event holds, by its name. */
+/** The content of an event with this name. */
 export type EventContent<N extends EventName> = Answered<(typeof EVENT_CONTENTS)[N]['schema']>;
-/** Of an event of any name. */
+/** The content of an event with any name. */
 export const AnyContent = Type.Union(
   [...new Set(Object.values(EVENT_CONTENTS).map(({ schema }) => schema))],
   {

@@ -1,12 +1,12 @@
 /**
- * The events: every name that can be published to a topic, with what it is called and a sentence that says when it
- * happens, in both languages. What each holds is in event-contents.ts. Plain data, which the console reads as well.
+ * The events: every name that can be published to a topic, with its label and a sentence that says when it happens, in
+ * both languages. event-contents.ts defines the content of each. This is plain data; the console reads it as well.
  */
 export interface EventKind {
   readonly service: 'mta' | 'edj';
   /**
-   * What asks for it. `message`: a receive or send rule. `delivery`: an event rule of a domain. `project`: an event rule of
-   * the project. `hand`: somebody publishes it.
+   * What selects the event. `message`: a receive or send rule. `delivery`: an event rule of a domain. `project`: an
+   * event rule of the project. `hand`: a person or a program publishes it through the API.
    */
   readonly by: 'message' | 'delivery' | 'project' | 'hand';
   readonly label: { readonly en: string; readonly ja: string };
@@ -164,7 +164,7 @@ type NameOf<B extends EventKind['by']> = {
 export type MessageEventName = NameOf<'message'>;
 export type DeliveryEventName = NameOf<'delivery'>;
 export type ProjectEventName = NameOf<'project'>;
-/** What event rules name. */
+/** The names that an event rule may hold. */
 export type EventRuleName = DeliveryEventName | ProjectEventName;
 
 function names<B extends EventKind['by']>(by: B): readonly NameOf<B>[] {

@@ -1,27 +1,28 @@
 /**
- * Open lists: kinds of things of which the rooms keep registries. The contract names the list; `api/kinds` fills in which
- * kinds there are, and the settings of each, in the schemas by which requests are read and in the published documents.
+ * Open lists: kinds that registries elsewhere in the source define (DNS providers, subscribers). The contract names
+ * only the list. `api/kinds` fills in the kinds and their settings, both in the schemas that validate requests and
+ * in the published OpenAPI documents.
  */
 import Type, { type Static, type TObject, type TProperties, type TUnsafe } from 'typebox';
 import { closed, oneOf, orNull } from './parts.ts';
 
 export type KindList = 'dns_provider' | 'subscriber';
 
-/** The name of a kind of the list. */
+/** The name of a kind in the list. */
 export const kindName = (list: KindList) => Type.String({ maxLength: 100, 'x-kinds': list });
 type Values = Readonly<Record<string, unknown>>;
-/** A request with the settings of its kind beside its own fields, of which `type` names the kind. */
+/** A request body: its own fields and the settings of its kind. Its field `type` names the kind. */
 export const withSettings = <P extends TProperties>(list: KindList, properties: P) =>
   Type.Object(properties, { additionalProperties: true, 'x-settings': list }) as unknown as TUnsafe<
     Static<TObject<P>> & Values
   >;
-/** A resource with those settings of its kind that may be shown beside its own fields. */
+/** A resource: its own fields and those settings of its kind that may be shown. */
 export const withShown = <P extends TProperties>(list: KindList, properties: P) =>
   Type.Object(properties, { additionalProperties: true, 'x-shown': list }) as unknown as TUnsafe<
     Static<TObject<P>> & Readonly<Record<string, string | boolean | null>>
   >;
 
-/** A kind as it is told, so that a form can be drawn from it. */
+/** The description of a kind. A form can be built from it. */
 export const Kind = closed({
   name: Type.String(),
   label: Type.String(),
@@ -34,7 +35,7 @@ export const Kind = closed({
       type: oneOf('text', 'switch'),
       label: Type.String(),
       label_ja: Type.String(),
-      secret: Type.Boolean({ description: 'never shown again' }),
+      secret: Type.Boolean({ description: 'the API never returns the value' }),
       optional: Type.Boolean(),
       default: orNull(Type.Union([Type.String(), Type.Boolean()])),
     }),

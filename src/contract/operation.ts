@@ -1,6 +1,7 @@
 /**
- * What an operation of the API is: its way, what it takes, what it answers, and who may call it. The handlers are bound to
- * these (api/handle.ts), the published documents are made of them (api/openapi.ts), the console's client is typed by them.
+ * The specification of an API operation: method and path, input, answers, and who may call it. api/handle.ts binds
+ * the handlers to these specifications, api/openapi.ts makes the OpenAPI documents from them, and the console's
+ * client takes its types from them.
  */
 import type { Static, TSchema } from 'typebox';
 import type { ExampleName } from './example-ids.ts';
@@ -9,27 +10,33 @@ import type { ProblemName } from './problems.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export type Service = 'mta' | 'edj' | 'iam';
 
-/** A page of a list. `filtered`: it may be filtered by what no index knows, and then says how many rows were looked at. */
+/**
+ * A page of a list. `filtered`: a filter may use columns without an index; the page then says how many rows were
+ * read.
+ */
 export interface ListAnswer<I extends TSchema = TSchema> {
   readonly list: I;
   readonly filtered?: true;
 }
-/** One resource that is made while it is sent, so that it has no entity tag beforehand. */
+/** One resource that is produced while it is sent, so its entity tag is not known beforehand. */
 export interface StreamedAnswer<S extends TSchema = TSchema> {
   readonly streamed: S;
-  /** It has an entity tag nevertheless. */
+  /** The answer has an entity tag all the same. */
   readonly tagged?: true;
 }
-/** Octets of a media type. */
+/** Octets with this media type. */
 export interface OctetsAnswer {
   readonly octets: string;
 }
-/** null: nothing. */
+/** null: no body. */
 export type Answer = TSchema | ListAnswer | StreamedAnswer | OctetsAnswer | null;
 
-/** A permission of a role, or one that only operators of the instance hold. */
+/** A permission that a role may hold, or one that only operators of the instance hold. */
 export type Grant = string | { readonly operator: string };
-/** Which permission is asked for depends on what is sent: a procedure in the body, or a flag of the query (`false` where it is absent). */
+/**
+ * The required permission depends on a field of the request: a procedure in the body, or a flag in the query. A
+ * flag that is absent counts as `false`.
+ */
 export interface Grants {
   readonly in: 'body' | 'query';
   readonly field: string;
@@ -41,48 +48,48 @@ export interface Example {
 }
 
 export interface OperationSpec {
-  /** Stable name, of the form `service.resource.verb`. */
+  /** Stable name in the form `service.resource.verb`. */
   readonly id: `${Service}.${string}`;
   readonly method: Method;
   readonly path: `/${Service}/v1/${string}`;
   readonly summary: string;
   readonly description?: string;
   /**
-   * Who is asked for. `project`: a role in a project decides. `instance`: a permission of operators does. `account`: it is
-   * about the caller's own account, a session does. `open`: nobody is asked for.
+   * What the caller needs. `project`: a role in the project. `instance`: a permission of operators. `account`: a
+   * session; the operation concerns the caller's own account. `open`: nothing.
    */
   readonly access?: 'project' | 'instance' | 'account' | 'open';
-  /** A session is needed: a key gets no further, whatever its role. */
+  /** The caller needs a session. The service refuses static keys, whatever their roles. */
   readonly people?: true;
-  /** What the role must permit; `id` where it is left out. */
+  /** The permission that the role must hold. If it is left out, it is `id`. */
   readonly permission?: Grant | Grants;
-  /** What the role must permit as well. */
+  /** Permissions that the role must hold in addition. */
   readonly permissions?: readonly string[];
-  /** The handler asks for the permission, since who calls decides about it. */
+  /** The handler checks the permission, because it depends on the caller. */
   readonly asksItself?: true;
-  /** The project is the one in the path. */
+  /** The id in the path is that of the project. */
   readonly projectOfPath?: true;
-  /** A session that is being set up may come here. */
+  /** A session in the state `set_up` may call the operation. */
   readonly setUp?: true;
-  /** The audit's name of a step of signing in, or of what members do to their own account. */
+  /** The name in the audit log of a sign-in step or of a member's change to the own account. */
   readonly step?: string;
-  /** Placeholders of the path, each with the example that stands for it. */
+  /** Placeholders in the path, each with the name of its example id. */
   readonly params?: Readonly<Record<string, ExampleName>>;
   readonly query?: TSchema;
   readonly body?: TSchema;
-  /** By status. */
+  /** Answers by status. */
   readonly answers: Readonly<Record<number, Answer>>;
-  /** Beyond those that every operation of its kind may answer with. */
+  /** Problems in addition to those that every operation of this kind may return. */
   readonly problems?: readonly ProblemName[];
-  /** Bodies that work. */
+  /** Valid request bodies. */
   readonly examples?: Readonly<Record<string, Example>>;
 }
-/** Gives the specification back as it is, with its literal type. */
+/** Returns the specification unchanged, with its literal type. */
 export function op<const S extends OperationSpec>(spec: S): S {
   return spec;
 }
 
-/** Nothing of it can be changed: what is answered was made of rows that cannot either. */
+/** A deeply read-only type. Answers are made from read-only rows. */
 export type Frozen<T> = T extends readonly (infer I)[]
   ? readonly Frozen<I>[]
   : T extends object
@@ -100,7 +107,7 @@ export type ParamsOf<O extends OperationSpec> = O extends { readonly params: inf
   ? { readonly [K in keyof P]: string }
   : Record<never, never>;
 
-/** The one permission that is named first, for documents. */
+/** The first permission of the operation, for the OpenAPI documents. */
 export function permissionOf(spec: OperationSpec): string | null {
   const { access = 'project', permission = spec.id } = spec;
   if (access === 'open' || access === 'account') return null;

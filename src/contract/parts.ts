@@ -1,4 +1,4 @@
-/** What schemas of resources and of requests are made of. */
+/** Parts of the schemas of resources and requests. */
 import Type, { type TProperties, type TSchema } from 'typebox';
 
 export const closed = <P extends TProperties>(properties: P, description?: string) =>
@@ -14,13 +14,13 @@ export const Time = Type.String({ format: 'date-time' });
 export const Url = Type.String({ format: 'uri' });
 export const Link = closed({ self: Url });
 export const Whole = Type.Integer({ minimum: 0 });
-/** What to do, in one sentence, in two languages. */
+/** One sentence in two languages that says what to do. */
 export const Words = {
   message: Type.String({ minLength: 1 }),
   message_ja: Type.String({ minLength: 1 }),
 };
 
-/** A reference in a request; its host is not looked at. */
+/** A reference in a request. The service ignores its host. */
 export const Self = closed({
   self: Type.String({ maxLength: 2048, description: 'absolute URL of the resource' }),
 });
@@ -28,18 +28,18 @@ export const PageQuery = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
   cursor: Type.Optional(Type.String({ maxLength: 500 })),
 });
-/** Of lists that are rarely long: without a limit, as much as one may ask for. */
+/** The query of a list that is rarely long: the default limit is the maximum. */
 export const WholeQuery = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
   cursor: Type.Optional(Type.String({ maxLength: 500 })),
 });
-/** Shown to people and put into logs: no control characters, no line or paragraph separators. */
+/** A name that people and logs show: it has no control characters and no line or paragraph separators. */
 export const ResourceName = Type.String({
   minLength: 1,
   maxLength: 200,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
 });
-/** Names of predefined roles, single permissions, roles of the project. */
+/** Names of predefined roles, of roles of the project, or of single permissions. */
 export const RoleNames = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 });
-/** What was made from replies of others, or for other protocols: any JSON object. */
+/** Any JSON object: its fields come from another server's reply or from another protocol. */
 export const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });

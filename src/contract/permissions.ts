@@ -1,4 +1,4 @@
-/** What roles are made of: the permissions that the operations ask for, in their order. None is there without a call. */
+/** The permissions that a role may hold: those that the operations require, in the order of the operations. */
 import { grantsOf, nameOf, type OperationSpec } from './operation.ts';
 import { OPERATIONS } from './operations/index.ts';
 
@@ -8,11 +8,11 @@ function asksFor({ id, access = 'project', permission = id, permissions = [] }: 
 }
 const GRANTS = OPERATIONS.flatMap(asksFor);
 
-/** What is done to the instance for all projects: in no role of a project, held by `operator` alone. */
+/** Permissions for the whole instance. Only `operator` holds them; a project's role cannot. */
 export const OPERATOR_PERMISSIONS: readonly string[] = [
   ...new Set(GRANTS.filter((grant) => typeof grant !== 'string').map(nameOf)),
 ];
-/** What a role of a project may hold. */
+/** Permissions that a project's role may hold. */
 export const PERMISSIONS: readonly string[] = [
   ...new Set(GRANTS.filter((grant) => typeof grant === 'string')),
 ];

@@ -1,6 +1,6 @@
 /**
- * The types of problems the API answers with (RFC 9457): status, title and meaning. Every operation of the published
- * documents names those it may answer with, and docs/api.md lists them. `detail` says what is wrong this time.
+ * The problem types of the API (RFC 9457): status, title and meaning. Each operation of the OpenAPI documents names the
+ * types that it may return; docs/api.md lists all of them. A problem's `detail` says what is wrong in this case.
  */
 export interface ProblemType {
   readonly status: number;
@@ -11,77 +11,77 @@ export const PROBLEMS = {
   validation: {
     status: 400,
     title: 'Validation failed',
-    meaning: 'a field is missing, unknown or not as it should be; `field` names it',
+    meaning: 'a field is missing, unknown or invalid; `field` names it',
   },
   'invalid-json': {
     status: 400,
     title: 'Invalid JSON',
-    meaning: 'the body is not JSON, or has doubled keys, too many or too deep',
+    meaning: 'the body is not valid JSON, repeats a key, has a forbidden key, or is too large or too deep',
   },
   'bad-request': {
     status: 400,
     title: 'Bad request',
-    meaning: 'the request cannot be read as HTTP has it',
+    meaning: 'the request is not valid HTTP',
   },
   'project-needed': {
     status: 400,
     title: 'Project needed',
-    meaning: "a member's call names no project in Hikyaku-Project",
+    meaning: 'a member must name the project in the header Hikyaku-Project',
   },
   unauthenticated: {
     status: 401,
     title: 'Unauthenticated',
-    meaning: 'no valid static key was given, nor the session of a member',
+    meaning: 'the request has neither a valid static key nor a valid session',
   },
   'sign-in-refused': {
     status: 401,
     title: 'Not signed in',
-    meaning: 'e-mail, password, code, passkey or link is not accepted',
+    meaning: 'the e-mail address, password, code, passkey or link is wrong or no longer valid',
   },
   'operation-not-permitted': {
     status: 403,
     title: 'Not permitted',
-    meaning: 'the role lacks the operation that `detail` names',
+    meaning: "the caller's roles lack the operation that `detail` names",
   },
   'members-only': {
     status: 403,
     title: 'Members only',
-    meaning: 'it is for people who have signed in, not for API clients',
+    meaning: 'only a member who is signed in may do this, not an API client',
   },
   'set-up-needed': {
     status: 403,
     title: 'Set-up needed',
-    meaning: 'a password and a second factor must be set first',
+    meaning: 'the member must first set a password and a second factor',
   },
   'cross-site': {
     status: 403,
     title: 'Not from here',
-    meaning: 'a change with a session must come from a page of this service',
+    meaning: 'a request that changes something with a session must come from a page of this service',
   },
   'csrf-token': {
     status: 403,
     title: 'CSRF token',
-    meaning: "the header Hikyaku-CSRF lacks the session's token",
+    meaning: "the header Hikyaku-CSRF does not hold the session's CSRF token",
   },
   'not-found': {
     status: 404,
     title: 'Not found',
-    meaning: 'there is no such resource, or none that you may see',
+    meaning: 'the resource does not exist, or you may not see it',
   },
   'request-timeout': {
     status: 408,
     title: 'Request timeout',
-    meaning: 'the request did not come whole in time',
+    meaning: 'the whole request did not arrive in time',
   },
   conflict: {
     status: 409,
     title: 'Conflict',
-    meaning: 'the name is taken, the resource is in use, or it changed meanwhile',
+    meaning: 'the name is taken, the resource is in use, or it changed in the meantime',
   },
   'domain-not-verified': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the ownership of the domain is not proved yet',
+    meaning: 'the ownership of the domain is not verified yet',
   },
   'ownership-not-proved': {
     status: 409,
@@ -106,83 +106,87 @@ export const PROBLEMS = {
   'too-many-suspensions': {
     status: 409,
     title: 'Conflict',
-    meaning: 'at most 50 suspensions of a project run at once',
+    meaning: 'a project has at most 50 active suspensions',
   },
   'too-many-keys': {
     status: 409,
     title: 'Conflict',
-    meaning: 'as many DKIM keys as a domain may have, or no name free',
+    meaning: 'the domain has the maximum number of DKIM keys, or no name is free for another key',
   },
   'limit-request-decided': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the request for higher limits is not open any more',
+    meaning: 'the request for higher limits is no longer open',
   },
   'dns-zone-not-found': {
     status: 409,
     title: 'Conflict',
-    meaning: 'no zone of the account has the domain in it',
+    meaning: 'no zone of the account contains the domain',
   },
   'dns-plan-expired': { status: 409, title: 'Conflict', meaning: 'the plan is older than an hour' },
   'mx-replacement-unconfirmed': {
     status: 409,
     title: 'Conflict',
-    meaning: '`replace_mx` must say what becomes of MX of others',
+    meaning: 'the domain has MX records of other services; `replace_mx` must say whether to replace them',
   },
   'dns-account-gone': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the account that made the change is removed',
+    meaning: 'the account that made the change was removed',
   },
-  'dns-change-running': { status: 409, title: 'Conflict', meaning: 'the change is still under way' },
+  'dns-change-running': { status: 409, title: 'Conflict', meaning: 'the change is still in progress' },
   'dns-changed': {
     status: 409,
     title: 'Conflict',
-    meaning: 'DNS is not as planned any more; nothing was changed',
+    meaning: 'DNS has changed since the plan or the change was made; nothing was changed',
   },
   'dns-provider-credentials': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the provider does not take the credentials',
+    meaning: 'the provider does not accept the credentials',
   },
   'dns-provider-ambiguous-zone': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the account has several zones of that name',
+    meaning: 'the account has several zones with this name',
   },
   'dns-provider-blocked-address': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the provider is at an address that is not spoken to',
+    meaning: 'the service does not connect to this address of the provider',
   },
   'dns-provider-refused': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the provider refused, for the reason in `detail`',
+    meaning: 'the provider refused the request; `detail` gives the reason',
   },
   'domain-held': {
     status: 409,
     title: 'Conflict',
-    meaning: 'another project holds the domain and its record is still there',
+    meaning: 'another project holds the domain, and its TXT record is still published',
   },
-  'no-second-factor': { status: 409, title: 'Conflict', meaning: 'the session awaits no second factor' },
-  'no-passkey': { status: 409, title: 'Conflict', meaning: 'there is no passkey that could be used here' },
+  'no-second-factor': {
+    status: 409,
+    title: 'Conflict',
+    meaning: 'the session is not waiting for a second factor',
+  },
+  'no-passkey': { status: 409, title: 'Conflict', meaning: 'the member has no passkey that works here' },
   'sign-in-first': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the invited can sign in already, and accept it signed in',
+    meaning: 'the invited person already has an account and must sign in to accept the invitation',
   },
   'last-second-factor': { status: 409, title: 'Conflict', meaning: 'a second factor must remain' },
   'passkeys-need-a-host-name': {
     status: 409,
     title: 'Conflict',
-    meaning: 'HIKYAKU_PUBLIC_URL names an address, not a host',
+    meaning: 'HIKYAKU_PUBLIC_URL has an IP address instead of a host name',
   },
   'last-owner': { status: 409, title: 'Conflict', meaning: 'the project would have no owner' },
   'member-already': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the invited is a member of the project already',
+    meaning: 'the invited person is already a member of the project',
   },
   'too-many-invitations': {
     status: 409,
@@ -195,47 +199,47 @@ export const PROBLEMS = {
     meaning: 'a member, an API client or an invitation has the role',
   },
   'too-many-roles': { status: 409, title: 'Conflict', meaning: 'a project has at most 200 roles' },
-  'project-closed': { status: 409, title: 'Conflict', meaning: 'the project is closed already' },
+  'project-closed': { status: 409, title: 'Conflict', meaning: 'the project is already closed' },
   'project-open': { status: 409, title: 'Conflict', meaning: 'the project is not closed' },
   'project-over': {
     status: 409,
     title: 'Conflict',
-    meaning: 'the project was closed over 30 days ago and is being removed',
+    meaning: 'the project was closed more than 30 days ago and is being removed',
   },
   'precondition-failed': {
     status: 412,
     title: 'Precondition failed',
-    meaning: 'the resource is no longer the one If-Match names',
+    meaning: "If-Match does not hold the resource's current entity tag",
   },
   'body-too-large': {
     status: 413,
     title: 'Body too large',
-    meaning: 'the body of the request is over 16 MiB',
+    meaning: 'the body of the request is larger than 16 MiB',
   },
   'message-too-large': {
     status: 413,
     title: 'Message too large',
-    meaning: 'the composed message is over 10,485,760 octets',
+    meaning: 'the composed message is larger than 10,485,760 octets',
   },
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported media type',
-    meaning: 'the body of a request is application/json',
+    meaning: 'the content type of the body must be application/json',
   },
   'sender-domain': {
     status: 422,
     title: 'Sender domain',
-    meaning: 'the envelope sender is in no domain of this project',
+    meaning: 'the domain of the envelope sender is not set up in this project',
   },
   'sender-invalid': {
     status: 422,
     title: 'Sender invalid',
-    meaning: 'the envelope sender is not an address',
+    meaning: 'the envelope sender is not a valid address',
   },
   'author-invalid': {
     status: 422,
     title: 'Author invalid',
-    meaning: 'From is not one field with a list of mailboxes',
+    meaning: 'the message must have exactly one From field with a list of mailboxes',
   },
   'author-domain': {
     status: 422,
@@ -245,9 +249,9 @@ export const PROBLEMS = {
   'header-invalid': {
     status: 422,
     title: 'Header invalid',
-    meaning: 'the header of the message cannot be read exactly, or not be sent',
+    meaning: 'the header of the message is not valid or cannot be sent',
   },
-  loop: { status: 422, title: 'Mail loop', meaning: 'the message has passed too many hosts' },
+  loop: { status: 422, title: 'Mail loop', meaning: 'the message has passed through too many hosts' },
   'too-many-failures': {
     status: 429,
     title: 'Too many failures',
@@ -256,42 +260,42 @@ export const PROBLEMS = {
   'limit-exceeded': {
     status: 429,
     title: 'Sending limit reached',
-    meaning: 'the sending limit is reached; see Retry-After',
+    meaning: 'a sending limit is reached; see Retry-After',
   },
   'too-many-waiting': {
     status: 429,
     title: 'Too many waiting',
-    meaning: '100 requests of the project wait for events; see Retry-After',
+    meaning: 'the project already has 100 requests that wait for events; see Retry-After',
   },
   'too-many-in-flight': {
     status: 429,
     title: 'Too many in flight',
-    meaning: '250 requests are in flight; see Retry-After',
+    meaning: 'the service is already handling 250 requests; see Retry-After',
   },
   'header-too-large': {
     status: 431,
     title: 'Header too large',
-    meaning: 'the header of the request is over 16 KiB',
+    meaning: 'the header of the request is larger than 16 KiB',
   },
   internal: {
     status: 500,
     title: 'Internal error',
-    meaning: 'an error on this side; the log knows it by the id in `detail`',
+    meaning: 'the service failed; `detail` holds an id that is also in the log',
   },
   'dns-provider-unreachable': {
     status: 502,
     title: 'Provider unreachable',
-    meaning: 'the provider gave no answer that is understood; try again',
+    meaning: 'the provider gave no answer, or one that the service does not understand; try again',
   },
   'dns-partly-changed': {
     status: 502,
     title: 'Partly changed',
-    meaning: 'only a part was changed; `detail` says which',
+    meaning: 'only some records were changed; `detail` says which',
   },
   'dns-change-unknown': {
     status: 502,
     title: 'Unknown outcome',
-    meaning: 'it is not known what was changed',
+    meaning: 'the service does not know which records were changed',
   },
   'store-unavailable': {
     status: 503,
@@ -301,17 +305,17 @@ export const PROBLEMS = {
   'too-busy': {
     status: 503,
     title: 'Too busy',
-    meaning: 'what was asked for could not be made in time; see Retry-After',
+    meaning: 'the service had no capacity for the request in time; see Retry-After',
   },
   'too-many-connections': {
     status: 503,
     title: 'Too many connections',
-    meaning: 'no place for one more connection of this network; see Retry-After',
+    meaning: 'the service accepts no further connection from this network now; see Retry-After',
   },
   'insufficient-storage': {
     status: 507,
     title: 'Insufficient storage',
-    meaning: 'it could not be stored; see Retry-After',
+    meaning: 'the data could not be stored, for example because the disk is nearly full; see Retry-After',
   },
 } as const satisfies Record<string, ProblemType>;
 

@@ -1,12 +1,15 @@
-/** Names and bounds that requests may hold, for schemas, rooms and the console alike. */
+/** Allowed names and bounds of values in requests, for the schemas, the service and the console. */
 export const LANGUAGES = ['ja', 'en'] as const;
-/** Record types that are set at DNS providers. */
+/** Record types that the service sets at DNS providers. */
 export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'SRV', 'TXT'] as const;
-/** DKIM keys that can be made. */
+/** Kinds of DKIM keys that the service can make. */
 export const KEY_KINDS = ['rsa-2048', 'rsa-4096', 'ed25519'] as const;
-/** Days after which a DKIM key gets a successor: a period must have room for settling and retiring. */
+/**
+ * Days after which a DKIM key gets a successor. The minimum leaves time for a key to settle and for the old one to
+ * retire.
+ */
 export const LEAST_ROTATION_DAYS = 20;
 export const MOST_ROTATION_DAYS = 1000;
-/** Days for which messages, events and what is known of them are kept. */
+/** Days for which the service keeps messages, events and their results. */
 export const MIN_RETENTION_DAYS = 1;
 export const MAX_RETENTION_DAYS = 400;

@@ -1,4 +1,4 @@
-/** Who may what in a project, and the projects themselves: /iam/v1. */
+/** Projects, members, invitations, roles and the audit log: /iam/v1. */
 import Type from 'typebox';
 import { op } from '../operation.ts';
 import { closed, PageQuery, ResourceName, RoleNames, WholeQuery } from '../parts.ts';
@@ -23,11 +23,11 @@ const project = { id: 'project' } as const;
 const Name = closed({ name: ResourceName });
 const ProjectsQuery = closed({
   ...WholeQuery.properties,
-  all: Type.Optional(Type.Boolean({ description: 'for operators: those of everyone' })),
+  all: Type.Optional(Type.Boolean({ description: 'for operators: all projects of the instance' })),
 });
 const Reset = closed({
   second_factor: Type.Optional(
-    Type.Boolean({ description: 'also one-time codes, passkeys and recovery codes' }),
+    Type.Boolean({ description: 'true: also removes one-time codes, passkeys and recovery codes' }),
   ),
 });
 const Invite = closed({
@@ -36,7 +36,7 @@ const Invite = closed({
   mail: Type.Optional(
     Type.Boolean({
       description:
-        'mails the link; without it that is done where the instance has a name that mail can come from',
+        'true: the service mails the link; default: true if the instance has a host name to send mail from (HIKYAKU_HOSTNAME)',
     }),
   ),
 });
@@ -44,11 +44,13 @@ const Operations = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 500 }
 const MakeRole = closed({
   name: Type.String({
     pattern: '^[a-z][a-z0-9-]{0,62}$',
-    description: 'does not change: members and API clients hold the role by it',
+    description: 'cannot be changed: members and API clients refer to the role by its name',
   }),
   operations: Operations,
 });
-const AuditTime = Type.Optional(Type.String({ maxLength: 40, description: 'RFC 3339, with its zone' }));
+const AuditTime = Type.Optional(
+  Type.String({ maxLength: 40, description: 'a time of RFC 3339, with a time zone' }),
+);
 const AuditQuery = closed({
   ...PageQuery.properties,
   actor: Type.Optional(Type.String({ maxLength: 36, description: 'id of a member or an API client' })),
@@ -56,7 +58,7 @@ const AuditQuery = closed({
   from: AuditTime,
   to: AuditTime,
   instance: Type.Optional(
-    Type.Boolean({ description: "for operators: what is no project's, sign-ins among it" }),
+    Type.Boolean({ description: 'for operators: entries that belong to no project, such as sign-ins' }),
   ),
 });
 
@@ -70,7 +72,8 @@ export const listProjects = op({
   },
   method: 'GET',
   path: '/iam/v1/projects',
-  summary: "the caller's projects: the one of a key, all of a member, with `all` everyone's for operators",
+  summary:
+    "lists the caller's projects: one for a static key, all for a member; with `all`, operators get every project",
   query: ProjectsQuery,
   answers: { 200: { list: ListedProject } },
 });
@@ -80,7 +83,7 @@ export const createProject = op({
   method: 'POST',
   path: '/iam/v1/projects',
   access: 'instance',
-  summary: 'an operator makes a project and is its owner',
+  summary: 'creates a project; the operator who calls becomes its owner',
   people: true,
   body: Name,
   answers: { 201: Project },
@@ -91,7 +94,7 @@ export const getProject = op({
   method: 'GET',
   path: '/iam/v1/projects/{id}',
   projectOfPath: true,
-  summary: 'one project',
+  summary: 'returns one project',
   params: project,
   answers: { 200: Project },
 });
@@ -112,7 +115,8 @@ export const closeProject = op({
   path: '/iam/v1/projects/{id}/close',
   projectOfPath: true,
   permission: 'iam.projects.delete',
-  summary: 'ends sending, receiving and every key at once; all of it is removed after 30 days',
+  summary:
+    'closes a project: sending, receiving and all static keys stop at once; the service removes the project after 30 days',
   people: true,
   params: project,
   answers: { 200: Project },
@@ -124,7 +128,7 @@ export const reopenProject = op({
   path: '/iam/v1/projects/{id}/reopen',
   projectOfPath: true,
   permission: 'iam.projects.delete',
-  summary: 'opens a closed project again, within 30 days',
+  summary: 'reopens a closed project, within 30 days',
   people: true,
   params: project,
   answers: { 200: Project },
@@ -135,7 +139,7 @@ export const exportProject = op({
   method: 'GET',
   path: '/iam/v1/projects/{id}/export',
   projectOfPath: true,
-  summary: 'all settings of a project as one document, without secrets',
+  summary: 'returns all settings of a project in one document, without secrets',
   params: project,
   answers: { 200: { streamed: ProjectExport } },
   problems: ['too-busy'],
@@ -144,7 +148,7 @@ export const listMembers = op({
   id: 'iam.members.list',
   method: 'GET',
   path: '/iam/v1/members',
-  summary: 'members of the project, newest first',
+  summary: 'lists the members of the project, newest first',
   query: PageQuery,
   answers: { 200: { list: Member } },
 });
@@ -152,7 +156,7 @@ export const getMember = op({
   id: 'iam.members.get',
   method: 'GET',
   path: '/iam/v1/members/{id}',
-  summary: 'one member of the project',
+  summary: 'returns one member of the project',
   params: member,
   answers: { 200: Member },
 });
@@ -160,18 +164,19 @@ export const updateMember = op({
   id: 'iam.members.update',
   method: 'PATCH',
   path: '/iam/v1/members/{id}',
-  summary: 'gives other roles; nobody grants or takes what they do not hold, and an owner remains',
+  summary:
+    "changes a member's roles; the caller must hold every role that is granted or taken away, and an owner must remain",
   params: member,
   body: closed({ roles: RoleNames }),
   answers: { 200: Member },
   problems: ['last-owner'],
-  examples: { reader: { summary: 'who only looks', value: { roles: ['reader'] } } },
+  examples: { reader: { summary: 'only the role reader', value: { roles: ['reader'] } } },
 });
 export const deleteMember = op({
   id: 'iam.members.delete',
   method: 'DELETE',
   path: '/iam/v1/members/{id}',
-  summary: 'removes a member from the project at once; an owner remains',
+  summary: 'removes a member from the project at once; an owner must remain',
   params: member,
   answers: { 204: null },
   problems: ['last-owner'],
@@ -182,21 +187,22 @@ export const resetMember = op({
   method: 'POST',
   path: '/iam/v1/members/{id}/reset',
   access: 'instance',
-  summary: 'an operator lets a member begin anew by a link; all sessions end',
+  summary:
+    "removes a member's password and returns a link to set a new one; all sessions of the member end; for operators",
   people: true,
   params: member,
   body: Reset,
   answers: { 200: MemberReset },
   examples: {
-    password: { summary: 'the password', value: {} },
-    both: { summary: 'both factors', value: { second_factor: true } },
+    password: { summary: 'only the password', value: {} },
+    both: { summary: 'the password and the second factor', value: { second_factor: true } },
   },
 });
 export const listInvitations = op({
   id: 'iam.invitations.list',
   method: 'GET',
   path: '/iam/v1/invitations',
-  summary: 'invitations that were not accepted, newest first',
+  summary: 'lists invitations that were not accepted, newest first',
   query: PageQuery,
   answers: { 200: { list: Invitation } },
 });
@@ -204,12 +210,12 @@ export const createInvitation = op({
   id: 'iam.invitations.create',
   method: 'POST',
   path: '/iam/v1/invitations',
-  summary: 'mails a link that works for 7 days; this answer is the only one that shows it',
+  summary: 'invites a person by a link that works for 7 days; only this answer shows the link',
   body: Invite,
   answers: { 201: NewInvitation },
   examples: {
     reader: {
-      summary: 'who only looks',
+      summary: 'a person with the role reader',
       value: { email: 'reader@partner.example', roles: ['reader'] },
     },
   },
@@ -218,7 +224,7 @@ export const getInvitation = op({
   id: 'iam.invitations.get',
   method: 'GET',
   path: '/iam/v1/invitations/{id}',
-  summary: 'one invitation, without its link',
+  summary: 'returns one invitation, without its link',
   params: invitation,
   answers: { 200: Invitation },
 });
@@ -226,7 +232,7 @@ export const deleteInvitation = op({
   id: 'iam.invitations.delete',
   method: 'DELETE',
   path: '/iam/v1/invitations/{id}',
-  summary: 'revokes an invitation; its link leads nowhere any more',
+  summary: 'revokes an invitation; its link stops working',
   params: invitation,
   answers: { 204: null },
 });
@@ -235,7 +241,7 @@ export const listPermissions = op({
   method: 'GET',
   path: '/iam/v1/operations',
   permission: 'iam.roles.list',
-  summary: 'all operations a role can be made of',
+  summary: 'lists all operations that a role can hold',
   query: WholeQuery,
   answers: { 200: { list: PolicyOperation } },
 });
@@ -243,7 +249,7 @@ export const listRoles = op({
   id: 'iam.roles.list',
   method: 'GET',
   path: '/iam/v1/roles',
-  summary: "the project's own roles, newest first, then the predefined ones",
+  summary: "lists the project's own roles, newest first, then the predefined roles",
   query: PageQuery,
   answers: { 200: { list: ListedRole } },
 });
@@ -251,13 +257,13 @@ export const createRole = op({
   id: 'iam.roles.create',
   method: 'POST',
   path: '/iam/v1/roles',
-  summary: 'makes a role; nobody grants what they do not hold',
+  summary: 'creates a role; the caller must hold every operation in it',
   body: MakeRole,
   answers: { 201: Role },
   problems: ['too-many-roles'],
   examples: {
     watcher: {
-      summary: 'who watches the queue',
+      summary: 'a role that watches the queue',
       value: { name: 'watcher', operations: ['mta.queues.list', 'mta.messages.list'] },
     },
   },
@@ -266,7 +272,7 @@ export const getRole = op({
   id: 'iam.roles.get',
   method: 'GET',
   path: '/iam/v1/roles/{id}',
-  summary: "one of the project's own roles",
+  summary: "returns one of the project's own roles",
   params: role,
   answers: { 200: Role },
 });
@@ -274,7 +280,7 @@ export const updateRole = op({
   id: 'iam.roles.update',
   method: 'PATCH',
   path: '/iam/v1/roles/{id}',
-  summary: 'gives the role other operations, at once for all who have it',
+  summary: 'replaces the operations of a role; the change applies at once to everyone with the role',
   params: role,
   body: closed({ operations: Operations }),
   answers: { 200: Role },
@@ -284,7 +290,7 @@ export const deleteRole = op({
   id: 'iam.roles.delete',
   method: 'DELETE',
   path: '/iam/v1/roles/{id}',
-  summary: 'removes a role; 409 while somebody has it',
+  summary: 'removes a role; 409 while a member, an API client or an invitation has it',
   params: role,
   answers: { 204: null },
   problems: ['role-in-use'],
@@ -298,7 +304,8 @@ export const listAuditEvents = op({
   },
   method: 'GET',
   path: '/iam/v1/audit_events',
-  summary: "who changed what, newest first; with `instance` what is no project's, for operators",
+  summary:
+    'lists who changed what, newest first; with `instance`, operators get the entries that belong to no project',
   query: AuditQuery,
   answers: { 200: { list: AuditEvent, filtered: true } },
 });

@@ -15,19 +15,24 @@ const EventsQuery = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
   cursor: Type.Optional(Type.String({ maxLength: 500 })),
   after: Type.Optional(
-    Type.String({ maxLength: 36, description: 'an event id: those after it, oldest first' }),
+    Type.String({
+      maxLength: 36,
+      description: 'an event id: the answer holds the events after it, oldest first',
+    }),
   ),
   wait: Type.Optional(
     Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' }),
   ),
-  full: Type.Optional(Type.Boolean({ description: 'with `content.body`' })),
+  full: Type.Optional(Type.Boolean({ description: 'true: with `content.body`' })),
 });
 const EventQuery = closed({
   as: Type.Optional(
-    Type.Literal('hook', { description: 'the octets a hook gets, with the fields only hooks still have' }),
+    Type.Literal('hook', {
+      description: 'returns the octets that an HTTP hook gets, with the fields that only hooks still have',
+    }),
   ),
   inline: Type.Optional(
-    Type.Boolean({ description: 'attachments with their content, as for a subscriber with `inline`' }),
+    Type.Boolean({ description: 'true: attachments with their content, as for a subscriber with `inline`' }),
   ),
 });
 const Publish = Type.Object(
@@ -45,7 +50,7 @@ export const listTopics = op({
   id: 'edj.topics.list',
   method: 'GET',
   path: '/edj/v1/topics',
-  summary: 'topics, newest first',
+  summary: 'lists topics, newest first',
   query: PageQuery,
   answers: { 200: { list: Topic } },
 });
@@ -53,7 +58,7 @@ export const createTopic = op({
   id: 'edj.topics.create',
   method: 'POST',
   path: '/edj/v1/topics',
-  summary: 'makes a topic',
+  summary: 'creates a topic',
   body: Name,
   answers: { 201: Topic },
   examples: { orders: { summary: 'a topic', value: { name: 'orders' } } },
@@ -62,7 +67,7 @@ export const getTopic = op({
   id: 'edj.topics.get',
   method: 'GET',
   path: '/edj/v1/topics/{id}',
-  summary: 'one topic',
+  summary: 'returns one topic',
   params: topic,
   answers: { 200: Topic },
 });
@@ -80,7 +85,7 @@ export const deleteTopic = op({
   id: 'edj.topics.delete',
   method: 'DELETE',
   path: '/edj/v1/topics/{id}',
-  summary: 'removes a topic with its subscribers and events; 409 while a rule or domain refers to it',
+  summary: 'removes a topic with its subscribers and events; 409 while a rule or a domain uses it',
   params: topic,
   answers: { 204: null },
 });
@@ -88,7 +93,7 @@ export const listSubscribers = op({
   id: 'edj.subscribers.list',
   method: 'GET',
   path: '/edj/v1/topics/{id}/subscribers',
-  summary: 'who is told of the events of a topic',
+  summary: 'lists the subscribers of a topic',
   params: topic,
   query: PageQuery,
   answers: { 200: { list: Subscriber } },
@@ -98,7 +103,7 @@ export const listSubscriberKinds = op({
   method: 'GET',
   path: '/edj/v1/subscriber_kinds',
   permission: 'edj.subscribers.list',
-  summary: 'kinds of subscribers, and the settings of each',
+  summary: 'lists the kinds of subscribers, with the settings of each',
   query: WholeQuery,
   answers: { 200: { list: Kind } },
 });
@@ -106,7 +111,7 @@ export const createSubscriber = op({
   id: 'edj.subscribers.create',
   method: 'POST',
   path: '/edj/v1/topics/{id}/subscribers',
-  summary: 'adds a subscriber; its signing secret is shown only in this answer',
+  summary: 'adds a subscriber; only this answer shows its signing secret',
   params: topic,
   body: NewSubscriberBody,
   answers: { 201: NewSubscriber },
@@ -115,7 +120,7 @@ export const getSubscriber = op({
   id: 'edj.subscribers.get',
   method: 'GET',
   path: '/edj/v1/topics/{id}/subscribers/{subscriber}',
-  summary: 'one subscriber',
+  summary: 'returns one subscriber',
   params: subscriber,
   answers: { 200: Subscriber },
 });
@@ -123,7 +128,7 @@ export const deleteSubscriber = op({
   id: 'edj.subscribers.delete',
   method: 'DELETE',
   path: '/edj/v1/topics/{id}/subscribers/{subscriber}',
-  summary: 'removes a subscriber; what was not delivered to it is dropped',
+  summary: 'removes a subscriber; the service drops its undelivered events',
   params: subscriber,
   answers: { 204: null },
 });
@@ -131,7 +136,7 @@ export const listDeliveries = op({
   id: 'edj.deliveries.list',
   method: 'GET',
   path: '/edj/v1/subscribers/{id}/deliveries',
-  summary: 'deliveries to a subscriber, newest first',
+  summary: 'lists the deliveries to a subscriber, newest first',
   params: { id: 'subscriber' },
   query: PageQuery,
   answers: { 200: { list: Delivery } },
@@ -140,11 +145,11 @@ export const listEvents = op({
   id: 'edj.events.list',
   method: 'GET',
   path: '/edj/v1/topics/{id}/events',
-  summary: 'events of a topic: newest first, or with `after` those behind it, oldest first',
+  summary: 'lists the events of a topic, newest first; with `after`, those after that event, oldest first',
   description: [
-    'Events that show a message lack `content.body`; `full=true` gives it. A page ends at 4 MiB, or behind its first',
-    'event where that alone is larger. With `after` (or `wait`) `next_cursor` is the id of the last event looked at',
-    'where more follow, good as the next `after` or as `cursor` beside it, and null where none do.',
+    'Events of messages lack `content.body`; `full=true` adds it. A page ends at 4 MiB, but holds at least one event.',
+    'With `after` (or `wait`), `next_cursor` is the id of the last event on the page if more events follow: use it as',
+    'the next `after`, or as `cursor` beside the same `after`. It is null if no more events follow.',
   ].join(' '),
   params: topic,
   query: EventsQuery,
@@ -155,9 +160,9 @@ export const getEvent = op({
   id: 'edj.events.get',
   method: 'GET',
   path: '/edj/v1/events/{id}',
-  summary: 'one event whole',
+  summary: 'returns one whole event',
   description:
-    'With `as=hook` the very octets an HTTP hook gets; those of a subscriber with `inline` with `inline=true`.',
+    'With `as=hook`, returns exactly the octets that an HTTP hook gets. Add `inline=true` for those of a subscriber with `inline`.',
   params: { id: 'event' },
   query: EventQuery,
   answers: { 200: { streamed: WholeEvent } },
@@ -186,7 +191,7 @@ export const getEdjTask = op({
   id: 'edj.tasks.get',
   method: 'GET',
   path: '/edj/v1/tasks/{id}',
-  summary: 'one task',
+  summary: 'returns one task',
   params: { id: 'publishTask' },
   answers: { 200: PublishTask },
 });

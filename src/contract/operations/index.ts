@@ -20,7 +20,7 @@ const ALL = {
   ...people,
 };
 export type Operation = Extract<(typeof ALL)[keyof typeof ALL], OperationSpec>;
-/** In the order of the documents. */
+/** In the order of the OpenAPI documents. */
 export const OPERATIONS: readonly OperationSpec[] = Object.values(ALL).filter(
   (one): one is Operation => 'path' in one,
 );

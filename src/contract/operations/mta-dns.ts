@@ -1,4 +1,4 @@
-/** DKIM keys, the records a domain needs, and records set at DNS providers: /mta/v1. */
+/** DKIM keys, the DNS records that a domain needs, and changes at DNS providers: /mta/v1. */
 import Type from 'typebox';
 import { EXAMPLE, EXAMPLE_DNS, EXAMPLE_PRIVATE_KEY, exampleSelf } from '../example-ids.ts';
 import { Kind, kindName } from '../kinds.ts';
@@ -20,7 +20,7 @@ const domain = { id: 'domain' } as const;
 const key = { id: 'domain', key: 'dkimKey' } as const;
 const account = { id: 'dnsAccount' } as const;
 const accountSelf = exampleSelf('/mta/v1/dns_accounts', 'dnsAccount');
-/** Whatever is asked of a provider may fail so. */
+/** Problems of every request to a provider. */
 const PROVIDER = [
   'dns-provider-credentials',
   'dns-provider-ambiguous-zone',
@@ -30,28 +30,30 @@ const PROVIDER = [
 ] as const satisfies readonly ProblemName[];
 const CHANGE = ['dns-changed', 'dns-partly-changed', 'dns-change-unknown', ...PROVIDER] as const;
 const MakeKey = closed({
-  algorithm: Type.Optional(Type.Enum(KEY_KINDS, { description: 'of the key that is made; rsa-2048' })),
+  algorithm: Type.Optional(
+    Type.Enum(KEY_KINDS, { description: 'algorithm of the new key; default: rsa-2048' }),
+  ),
   selector: Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: 200,
-      description: 'needed for a key of your own; else a new one',
+      description: 'required for a key of your own; default: a new selector',
     }),
   ),
   delegated: Type.Optional(
     Type.Boolean({
       description:
-        'whether the key is published here and led to by a CNAME record; true where this service has a zone for keys (`dkim_zone` of the DNS state) and neither selector nor private_key is given',
+        'true: the service publishes the key, and a CNAME record points to it; default: true if this service has a zone for keys (`dkim_zone` of the DNS state) and neither selector nor private_key is given',
     }),
   ),
   private_key: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 20_000, description: 'PEM; never shown again' }),
+    Type.String({ minLength: 1, maxLength: 20_000, description: 'PEM; the API never returns it' }),
   ),
 });
 const ProviderSettings = Type.Record(
   Type.String({ maxLength: 100 }),
   Type.Union([Type.String({ maxLength: 4096 }), Type.Integer()]),
-  { maxProperties: 20, description: 'by provider; credentials are never shown again' },
+  { maxProperties: 20, description: 'depend on the provider; the API never returns credentials' },
 );
 const MakeAccount = closed({
   provider: kindName('dns_provider'),
@@ -63,7 +65,8 @@ const Apply = closed({
   plan_id: Type.String({ maxLength: 36 }),
   replace_mx: Type.Optional(
     Type.Boolean({
-      description: 'true: foreign MX go away; false: MX is left alone; needed where there are any',
+      description:
+        'true: replaces MX records of other services; false: leaves the MX records unchanged; required if there are MX records of other services',
     }),
   ),
 });
@@ -72,7 +75,7 @@ export const listDkimKeys = op({
   id: 'mta.dkim_keys.list',
   method: 'GET',
   path: '/mta/v1/domains/{id}/dkim_keys',
-  summary: 'DKIM keys and the records to publish',
+  summary: 'lists the DKIM keys of a domain, with the records to publish',
   params: domain,
   query: WholeQuery,
   answers: { 200: { list: DkimKey } },
@@ -81,17 +84,18 @@ export const createDkimKey = op({
   id: 'mta.dkim_keys.create',
   method: 'POST',
   path: '/mta/v1/domains/{id}/dkim_keys',
-  summary: 'makes a key, or takes one of your own; it signs once its record has been seen long enough',
+  summary:
+    'creates a DKIM key or imports one; the key signs after its record has been visible in DNS for long enough',
   description:
-    'The new key takes over from the active one of its algorithm, whose record must then stay until `record_may_go_at` (null: for good). A delegated key is published by the service: two CNAME records for each algorithm, set once, lead to it, and rotation needs nobody.',
+    'The new key replaces the active key of the same algorithm. The record of the replaced key must stay until `record_may_go_at` (null: permanently). The service publishes a delegated key itself: you set two CNAME records for each algorithm once, and later rotations need no change by you.',
   params: domain,
   body: MakeKey,
   answers: { 201: DkimKey },
   problems: ['too-many-keys'],
   examples: {
     made: { summary: 'a new RSA key of 2,048 bits', value: {} },
-    txt: { summary: 'a key you publish as a TXT record in any case', value: { delegated: false } },
-    kind: { summary: 'of another kind', value: { algorithm: 'ed25519' } },
+    txt: { summary: 'a key that you publish as a TXT record', value: { delegated: false } },
+    kind: { summary: 'an Ed25519 key', value: { algorithm: 'ed25519' } },
     own: {
       summary: 'a key of your own',
       value: { selector: 'mail1', private_key: EXAMPLE_PRIVATE_KEY },
@@ -102,7 +106,7 @@ export const getDkimKey = op({
   id: 'mta.dkim_keys.get',
   method: 'GET',
   path: '/mta/v1/domains/{id}/dkim_keys/{key}',
-  summary: 'one DKIM key, its state and what is to be done',
+  summary: 'returns one DKIM key, its state and the next step',
   params: key,
   answers: { 200: DkimKey },
 });
@@ -110,7 +114,7 @@ export const deleteDkimKey = op({
   id: 'mta.dkim_keys.delete',
   method: 'DELETE',
   path: '/mta/v1/domains/{id}/dkim_keys/{key}',
-  summary: 'removes a DKIM key; it signs nothing from then on',
+  summary: 'removes a DKIM key; it stops signing',
   params: key,
   answers: { 204: null },
 });
@@ -119,7 +123,8 @@ export const getDomainDns = op({
   method: 'GET',
   path: '/mta/v1/domains/{id}/dns',
   permission: 'mta.domains.get',
-  summary: 'the records to publish, those that may go, and what the last check found',
+  summary:
+    'returns the records to publish, the records that may be removed, and the result of the last check',
   params: domain,
   answers: { 200: DomainDns },
 });
@@ -128,7 +133,7 @@ export const checkDomainDns = op({
   method: 'POST',
   path: '/mta/v1/domains/{id}/dns/check',
   permission: 'mta.domains.update',
-  summary: 'looks at DNS now',
+  summary: 'checks the DNS records of a domain now',
   params: domain,
   answers: { 200: DomainDns },
 });
@@ -138,8 +143,9 @@ export const planDomainDns = op({
   method: 'POST',
   path: '/mta/v1/domains/{id}/dns/plan',
   permission: 'mta.domains.update',
-  summary: 'says what would be changed at the DNS provider; changes nothing',
-  description: 'The plan can be applied within the hour. It also needs mta.dns_accounts.get.',
+  summary: 'plans the changes at the DNS provider; changes nothing',
+  description:
+    'The plan can be applied within one hour. The call also needs the operation mta.dns_accounts.get.',
   params: domain,
   body: closed({ account: Self }),
   answers: { 200: DnsPlan },
@@ -152,15 +158,15 @@ export const applyDomainDns = op({
   method: 'POST',
   path: '/mta/v1/domains/{id}/dns/apply',
   permission: 'mta.domains.update',
-  summary: 'makes the changes of a plan, if DNS is still as it was',
-  description: 'A plan is used once. It also needs mta.dns_accounts.update.',
+  summary: 'applies a plan if the records are unchanged since it was made',
+  description: 'A plan can be applied once. The call also needs the operation mta.dns_accounts.update.',
   params: domain,
   body: Apply,
   answers: { 200: AppliedDnsChange },
   problems: ['dns-plan-expired', 'mx-replacement-unconfirmed', ...CHANGE],
   examples: {
     replace: {
-      summary: 'MX of others are replaced',
+      summary: 'replacing MX records of other services',
       value: { account: accountSelf, plan_id: EXAMPLE.dnsPlan, replace_mx: true },
     },
   },
@@ -171,8 +177,8 @@ export const undoDomainDns = op({
   method: 'POST',
   path: '/mta/v1/domains/{id}/dns/undo',
   permission: 'mta.domains.update',
-  summary: 'takes a change back, if DNS is still as it left it',
-  description: 'It also needs mta.dns_accounts.update.',
+  summary: 'undoes a change if the records are unchanged since then',
+  description: 'The call also needs the operation mta.dns_accounts.update.',
   params: domain,
   body: closed({ change_id: Type.String({ maxLength: 36 }) }),
   answers: { 200: AppliedDnsChange },
@@ -184,7 +190,7 @@ export const listDnsChanges = op({
   method: 'GET',
   path: '/mta/v1/domains/{id}/dns/changes',
   permission: 'mta.domains.get',
-  summary: 'what was changed at the DNS provider, newest first',
+  summary: 'lists the changes at the DNS provider, newest first',
   params: domain,
   query: PageQuery,
   answers: { 200: { list: DnsChange } },
@@ -193,7 +199,7 @@ export const listDnsAccounts = op({
   id: 'mta.dns_accounts.list',
   method: 'GET',
   path: '/mta/v1/dns_accounts',
-  summary: 'accounts at DNS providers, without their credentials',
+  summary: 'lists the accounts at DNS providers, without their credentials',
   query: PageQuery,
   answers: { 200: { list: DnsAccount } },
 });
@@ -202,7 +208,7 @@ export const listDnsProviders = op({
   method: 'GET',
   path: '/mta/v1/dns_providers',
   permission: 'mta.dns_accounts.list',
-  summary: 'DNS providers, and the settings that an account at each takes',
+  summary: 'lists the DNS providers, with the settings that an account at each needs',
   query: WholeQuery,
   answers: { 200: { list: Kind } },
 });
@@ -210,7 +216,7 @@ export const createDnsAccount = op({
   id: 'mta.dns_accounts.create',
   method: 'POST',
   path: '/mta/v1/dns_accounts',
-  summary: 'keeps the credentials of an account at a DNS provider; they are never shown again',
+  summary: 'stores an account at a DNS provider; the API never returns its credentials',
   body: MakeAccount,
   answers: { 201: DnsAccount },
 });
@@ -218,7 +224,7 @@ export const getDnsAccount = op({
   id: 'mta.dns_accounts.get',
   method: 'GET',
   path: '/mta/v1/dns_accounts/{id}',
-  summary: 'one account, without its credentials',
+  summary: 'returns one account, without its credentials',
   params: account,
   answers: { 200: DnsAccount },
 });
@@ -226,7 +232,7 @@ export const updateDnsAccount = op({
   id: 'mta.dns_accounts.update',
   method: 'PATCH',
   path: '/mta/v1/dns_accounts/{id}',
-  summary: 'changes the name, or all settings at once',
+  summary: 'changes the name, or replaces all settings',
   params: account,
   body: closed({ name: Type.Optional(ResourceName), settings: Type.Optional(ProviderSettings) }),
   answers: { 200: DnsAccount },
@@ -239,7 +245,7 @@ export const deleteDnsAccount = op({
   id: 'mta.dns_accounts.delete',
   method: 'DELETE',
   path: '/mta/v1/dns_accounts/{id}',
-  summary: 'forgets an account and its credentials; records stay as they are',
+  summary: 'removes an account and its credentials; the DNS records stay unchanged',
   params: account,
   answers: { 204: null },
 });
@@ -248,7 +254,7 @@ export const testDnsAccount = op({
   method: 'POST',
   path: '/mta/v1/dns_accounts/{id}/test',
   permission: 'mta.dns_accounts.update',
-  summary: 'tries the credentials and finds the zones of the domains',
+  summary: 'tests the credentials and finds the zones of the domains',
   params: account,
   answers: { 200: DnsAccountTest },
 });

@@ -1,4 +1,4 @@
-/** Domains set up for mail, and the three families of rules: /mta/v1. */
+/** Domains set up for mail, and their receive, send and event rules: /mta/v1. */
 import Type from 'typebox';
 import { exampleSelf } from '../example-ids.ts';
 import { op } from '../operation.ts';
@@ -19,7 +19,7 @@ const Switches = {
       rotation_days: Type.Optional(
         Type.Union(
           [Type.Integer({ minimum: LEAST_ROTATION_DAYS, maximum: MOST_ROTATION_DAYS }), Type.Null()],
-          { description: 'days after which a key gets a successor; null: never by itself' },
+          { description: 'days after which a key gets a successor; null: the service does not rotate keys' },
         ),
       ),
     }),
@@ -44,7 +44,7 @@ export const listDomains = op({
   id: 'mta.domains.list',
   method: 'GET',
   path: '/mta/v1/domains',
-  summary: 'domains set up for mail',
+  summary: 'lists the domains that are set up for mail',
   query: PageQuery,
   answers: { 200: { list: MtaDomain } },
 });
@@ -52,7 +52,7 @@ export const createDomain = op({
   id: 'mta.domains.create',
   method: 'POST',
   path: '/mta/v1/domains',
-  summary: 'sets a proved domain up for mail and makes its DKIM keys',
+  summary: 'sets a verified domain up for mail and creates its DKIM keys',
   body: SetUp,
   answers: { 201: MtaDomain },
   problems: ['domain-not-verified'],
@@ -67,7 +67,7 @@ export const getDomain = op({
   id: 'mta.domains.get',
   method: 'GET',
   path: '/mta/v1/domains/{id}',
-  summary: 'one domain',
+  summary: 'returns one domain',
   params: domain,
   answers: { 200: MtaDomain },
 });
@@ -75,12 +75,12 @@ export const updateDomain = op({
   id: 'mta.domains.update',
   method: 'PATCH',
   path: '/mta/v1/domains/{id}',
-  summary: 'changes the fields that are given',
+  summary: 'changes the given fields',
   params: domain,
   body: Change,
   answers: { 200: MtaDomain },
   examples: {
-    limits: { summary: 'limits of its own', value: { limits: { per_minute: 60, per_day: null } } },
+    limits: { summary: 'limits for this domain', value: { limits: { per_minute: 60, per_day: null } } },
     topic: { summary: 'another default topic', value: { default_topic: topic } },
     rotation: {
       summary: 'DKIM keys get a successor each quarter',
@@ -92,7 +92,7 @@ export const deleteDomain = op({
   id: 'mta.domains.delete',
   method: 'DELETE',
   path: '/mta/v1/domains/{id}',
-  summary: 'removes the domain from mail, with its rules and DKIM keys',
+  summary: 'removes the mail set-up of a domain, with its rules and DKIM keys',
   params: domain,
   answers: { 204: null },
 });
@@ -101,7 +101,7 @@ export const listRemovedDomains = op({
   method: 'GET',
   path: '/mta/v1/removed_domains',
   permission: 'mta.domains.list',
-  summary: 'domains that were set up for mail once, newest first',
+  summary: 'lists domains that are no longer set up for mail, newest first',
   query: PageQuery,
   answers: { 200: { list: RemovedDomain } },
 });
@@ -109,7 +109,7 @@ export const listIncomingRules = op({
   id: 'mta.incoming_rules.list',
   method: 'GET',
   path: '/mta/v1/domains/{id}/incoming_rules',
-  summary: 'receive rules, newest first',
+  summary: 'lists the receive rules of a domain, newest first',
   params: domain,
   query: WholeQuery,
   answers: { 200: { list: IncomingRule } },
@@ -118,7 +118,7 @@ export const createIncomingRule = op({
   id: 'mta.incoming_rules.create',
   method: 'POST',
   path: '/mta/v1/domains/{id}/incoming_rules',
-  summary: 'makes one of the receive rules',
+  summary: 'creates a receive rule',
   params: domain,
   body: IncomingBody,
   answers: { 201: IncomingRule },
@@ -131,7 +131,7 @@ export const getIncomingRule = op({
   id: 'mta.incoming_rules.get',
   method: 'GET',
   path: '/mta/v1/domains/{id}/incoming_rules/{rule}',
-  summary: 'one of the receive rules',
+  summary: 'returns one receive rule',
   params: { ...domain, rule: 'incomingRule' },
   answers: { 200: IncomingRule },
 });
@@ -139,7 +139,7 @@ export const deleteIncomingRule = op({
   id: 'mta.incoming_rules.delete',
   method: 'DELETE',
   path: '/mta/v1/domains/{id}/incoming_rules/{rule}',
-  summary: 'removes one of the receive rules',
+  summary: 'removes a receive rule',
   params: { ...domain, rule: 'incomingRule' },
   answers: { 204: null },
 });
@@ -147,7 +147,7 @@ export const listOutgoingRules = op({
   id: 'mta.outgoing_rules.list',
   method: 'GET',
   path: '/mta/v1/domains/{id}/outgoing_rules',
-  summary: 'send rules, newest first',
+  summary: 'lists the send rules of a domain, newest first',
   params: domain,
   query: WholeQuery,
   answers: { 200: { list: OutgoingRule } },
@@ -156,17 +156,17 @@ export const createOutgoingRule = op({
   id: 'mta.outgoing_rules.create',
   method: 'POST',
   path: '/mta/v1/domains/{id}/outgoing_rules',
-  summary: 'makes one of the send rules',
+  summary: 'creates a send rule',
   params: domain,
   body: OutgoingBody,
   answers: { 201: OutgoingRule },
-  examples: { copy: { summary: 'a copy of what is sent', value: { topic } } },
+  examples: { copy: { summary: 'a copy of each sent message', value: { topic } } },
 });
 export const getOutgoingRule = op({
   id: 'mta.outgoing_rules.get',
   method: 'GET',
   path: '/mta/v1/domains/{id}/outgoing_rules/{rule}',
-  summary: 'one of the send rules',
+  summary: 'returns one send rule',
   params: { ...domain, rule: 'outgoingRule' },
   answers: { 200: OutgoingRule },
 });
@@ -174,7 +174,7 @@ export const deleteOutgoingRule = op({
   id: 'mta.outgoing_rules.delete',
   method: 'DELETE',
   path: '/mta/v1/domains/{id}/outgoing_rules/{rule}',
-  summary: 'removes one of the send rules',
+  summary: 'removes a send rule',
   params: { ...domain, rule: 'outgoingRule' },
   answers: { 204: null },
 });
@@ -182,7 +182,7 @@ export const listEventRules = op({
   id: 'mta.event_rules.list',
   method: 'GET',
   path: '/mta/v1/domains/{id}/event_rules',
-  summary: 'event rules, newest first',
+  summary: 'lists the event rules of a domain, newest first',
   params: domain,
   query: WholeQuery,
   answers: { 200: { list: EventRule } },
@@ -191,17 +191,17 @@ export const createEventRule = op({
   id: 'mta.event_rules.create',
   method: 'POST',
   path: '/mta/v1/domains/{id}/event_rules',
-  summary: 'makes one of the event rules',
+  summary: 'creates an event rule of a domain',
   params: domain,
   body: EventBody,
   answers: { 201: EventRule },
-  examples: { failures: { summary: 'what went wrong', value: { names: ['bounced', 'expired'], topic } } },
+  examples: { failures: { summary: 'failed deliveries', value: { names: ['bounced', 'expired'], topic } } },
 });
 export const getEventRule = op({
   id: 'mta.event_rules.get',
   method: 'GET',
   path: '/mta/v1/domains/{id}/event_rules/{rule}',
-  summary: 'one of the event rules',
+  summary: 'returns one event rule of a domain',
   params: { ...domain, rule: 'eventRule' },
   answers: { 200: EventRule },
 });
@@ -209,7 +209,7 @@ export const deleteEventRule = op({
   id: 'mta.event_rules.delete',
   method: 'DELETE',
   path: '/mta/v1/domains/{id}/event_rules/{rule}',
-  summary: 'removes one of the event rules',
+  summary: 'removes an event rule of a domain',
   params: { ...domain, rule: 'eventRule' },
   answers: { 204: null },
 });
@@ -218,7 +218,7 @@ export const listProjectEventRules = op({
   method: 'GET',
   path: '/mta/v1/event_rules',
   permission: 'mta.event_rules.list',
-  summary: "project's event rules, newest first",
+  summary: 'lists the event rules of the project, newest first',
   query: WholeQuery,
   answers: { 200: { list: EventRule } },
 });
@@ -227,17 +227,17 @@ export const createProjectEventRule = op({
   method: 'POST',
   path: '/mta/v1/event_rules',
   permission: 'mta.event_rules.create',
-  summary: "makes one of the project's event rules",
+  summary: 'creates an event rule of the project',
   body: EventBody,
   answers: { 201: EventRule },
-  examples: { dns: { summary: 'trouble with DNS', value: { names: ['domain.dns_error'], topic } } },
+  examples: { dns: { summary: 'DNS errors', value: { names: ['domain.dns_error'], topic } } },
 });
 export const getProjectEventRule = op({
   id: 'mta.project_event_rules.get',
   method: 'GET',
   path: '/mta/v1/event_rules/{rule}',
   permission: 'mta.event_rules.get',
-  summary: "one of the project's event rules",
+  summary: 'returns one event rule of the project',
   params: { rule: 'projectEventRule' },
   answers: { 200: EventRule },
 });
@@ -246,7 +246,7 @@ export const deleteProjectEventRule = op({
   method: 'DELETE',
   path: '/mta/v1/event_rules/{rule}',
   permission: 'mta.event_rules.delete',
-  summary: "removes one of the project's event rules",
+  summary: 'removes an event rule of the project',
   params: { rule: 'projectEventRule' },
   answers: { 204: null },
 });

@@ -1,4 +1,4 @@
-/** Limits, what is used of them, requests for higher ones, and how retention stands: /mta/v1. */
+/** Limits, usage, requests for higher limits, and the state of retention: /mta/v1. */
 import Type from 'typebox';
 import { op } from '../operation.ts';
 import { closed, oneOf, PageQuery } from '../parts.ts';
@@ -9,14 +9,14 @@ const request = { id: 'limitRequest' } as const;
 const Limit = Type.Integer({
   minimum: 0,
   maximum: 1_000_000_000,
-  description: 'recipients; 0: no limit',
+  description: 'number of recipients; 0: no limit',
 });
 const ProjectQuery = closed({
   project: Type.Optional(
-    Type.String({ maxLength: 36, description: 'operators: id of another project than the own' }),
+    Type.String({ maxLength: 36, description: 'for operators: the id of another project' }),
   ),
 });
-/** Lines for people: line feeds, and no other control characters. */
+/** Text for people: it may have line feeds, but no other control characters. */
 const Text = Type.String({
   minLength: 1,
   maxLength: 2000,
@@ -29,7 +29,7 @@ const Ask = closed({
   notify: Type.Optional(
     Type.String({
       maxLength: 254,
-      description: "mail address that is told of the decision; without it, a member's own",
+      description: 'mail address that receives the decision; default: the address of the member who asks',
     }),
   ),
 });
@@ -39,19 +39,22 @@ const Approval = Type.Object(
     per_day: Type.Optional(Limit),
     note: Type.Optional(Text),
   },
-  { additionalProperties: false, description: 'what is left out is granted as asked for' },
+  {
+    additionalProperties: false,
+    description: 'grants the request; a limit that is left out is granted as requested',
+  },
 );
 const RequestsQuery = closed({
   ...PageQuery.properties,
   state: Type.Optional(oneOf('open', 'approved', 'approved_in_part', 'refused', 'cancelled')),
-  all: Type.Optional(Type.Boolean({ description: 'operators: those of all projects' })),
+  all: Type.Optional(Type.Boolean({ description: 'for operators: the requests of all projects' })),
 });
 
 export const getUsage = op({
   id: 'mta.usage.get',
   method: 'GET',
   path: '/mta/v1/usage',
-  summary: 'what the rolling windows hold now, and what was sent and received over time',
+  summary: "returns the present use of the project's limits, and how much it sent and received over time",
   answers: { 200: ProjectUsage },
 });
 export const getDomainUsage = op({
@@ -59,7 +62,8 @@ export const getDomainUsage = op({
   method: 'GET',
   path: '/mta/v1/domains/{id}/usage',
   permission: 'mta.domains.get',
-  summary: 'what the rolling windows hold now, and what was sent and received; of removed domains, too',
+  summary:
+    "returns the present use of a domain's limits, and how much it sent and received over time; also for removed domains",
   params: domain,
   answers: { 200: DomainUsage },
 });
@@ -67,7 +71,7 @@ export const getLimits = op({
   id: 'mta.limits.get',
   method: 'GET',
   path: '/mta/v1/limits',
-  summary: 'the limits of the project; operators see those of any',
+  summary: 'returns the limits of the project; operators may name any project',
   query: ProjectQuery,
   answers: { 200: Limits },
   problems: ['not-found'],
@@ -77,7 +81,7 @@ export const setLimits = op({
   permission: { operator: 'mta.limits.update' },
   method: 'PUT',
   path: '/mta/v1/limits',
-  summary: 'operators set the limits of a project; held mail flows where they are raised',
+  summary: 'sets the limits of a project; if they are raised, held mail is sent; for operators',
   query: ProjectQuery,
   body: closed({ per_minute: Limit, per_day: Limit }),
   answers: { 200: Limits },
@@ -90,7 +94,8 @@ export const getRetention = op({
   method: 'GET',
   path: '/mta/v1/retention',
   access: 'instance',
-  summary: 'how much is over and still there, since when, and what the last round removed; for operators',
+  summary:
+    'returns how many messages are past their retention, since when, and what the last round removed; for operators',
   answers: { 200: Retention },
 });
 export const listLimitRequests = op({
@@ -102,7 +107,7 @@ export const listLimitRequests = op({
   },
   method: 'GET',
   path: '/mta/v1/limit_requests',
-  summary: 'requests for higher limits, newest first; with `all` those of all projects, for operators',
+  summary: 'lists requests for higher limits, newest first; with `all`, operators get those of all projects',
   query: RequestsQuery,
   answers: { 200: { list: LimitRequest, filtered: true } },
 });
@@ -110,7 +115,7 @@ export const createLimitRequest = op({
   id: 'mta.limit_requests.create',
   method: 'POST',
   path: '/mta/v1/limit_requests',
-  summary: 'asks for higher limits; one request of a project is open at a time',
+  summary: 'requests higher limits; a project can have one open request at a time',
   body: Ask,
   answers: { 201: LimitRequest },
   examples: {
@@ -119,7 +124,7 @@ export const createLimitRequest = op({
       value: { per_minute: 600, reason: 'A newsletter that 500 readers get each Monday.' },
     },
     both: {
-      summary: 'both limits, with a letter about the decision',
+      summary: 'both limits, and a mail about the decision',
       value: {
         per_minute: 600,
         per_day: 20_000,
@@ -133,7 +138,7 @@ export const getLimitRequest = op({
   id: 'mta.limit_requests.get',
   method: 'GET',
   path: '/mta/v1/limit_requests/{id}',
-  summary: 'one request for higher limits and what was decided',
+  summary: 'returns one request for higher limits, with the decision',
   params: request,
   answers: { 200: LimitRequest },
 });
@@ -142,7 +147,7 @@ export const cancelLimitRequest = op({
   method: 'POST',
   path: '/mta/v1/limit_requests/{id}/cancel',
   permission: 'mta.limit_requests.update',
-  summary: 'takes an open request back',
+  summary: 'cancels an open request',
   params: request,
   answers: { 200: LimitRequest },
   problems: ['limit-request-decided'],
@@ -152,15 +157,15 @@ export const approveLimitRequest = op({
   permission: { operator: 'mta.limit_requests.approve' },
   method: 'POST',
   path: '/mta/v1/limit_requests/{id}/approve',
-  summary: 'operators grant what was asked for, or a part of it',
+  summary: 'approves a request, wholly or in part; for operators',
   params: request,
   body: Approval,
   answers: { 200: LimitRequest },
   problems: ['limit-request-decided'],
   examples: {
-    whole: { summary: 'as asked for', value: {} },
+    whole: { summary: 'as requested', value: {} },
     part: {
-      summary: 'a part of it',
+      summary: 'a part of the request',
       value: { per_minute: 450, note: 'Ask again once the first month went well.' },
     },
   },
@@ -170,7 +175,7 @@ export const refuseLimitRequest = op({
   method: 'POST',
   path: '/mta/v1/limit_requests/{id}/refuse',
   permission: { operator: 'mta.limit_requests.approve' },
-  summary: 'operators refuse, with a reason',
+  summary: 'refuses a request with a reason; for operators',
   params: request,
   body: closed({ reason: Text }),
   answers: { 200: LimitRequest },

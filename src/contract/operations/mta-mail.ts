@@ -1,4 +1,4 @@
-/** Messages, tasks, the queue and how the project's mail is tried: /mta/v1. */
+/** Messages, tasks, the queue and the project's mail settings: /mta/v1. */
 import Type from 'typebox';
 import { EXAMPLE, EXAMPLE_DOMAIN, exampleSelf } from '../example-ids.ts';
 import { op } from '../operation.ts';
@@ -32,7 +32,7 @@ const SendMessage = Type.Object(
   {
     self: Type.String({
       maxLength: 2048,
-      description: 'URL of the MTA domain that sends; its host is not looked at',
+      description: 'URL of the MTA domain that sends; the service ignores its host',
     }),
     from: Type.Optional(Mailboxes),
     sender: Type.Optional(Type.String({ maxLength: 2000 })),
@@ -47,7 +47,7 @@ const SendMessage = Type.Object(
     priority: Type.Optional(
       Type.Enum(['high', 'normal'], {
         description:
-          "high: ahead of the project's other mail, at each destination and among what is held over the limit (by SMTP: the header field MT-Priority, 1 to 9)",
+          "high: sent before the project's other mail, both at each destination and among mail that is held over a limit (with SMTP: the header field MT-Priority, 1 to 9)",
       }),
     ),
     content_type: Type.String({ maxLength: 1000, description: 'text/* or multipart/*' }),
@@ -100,7 +100,7 @@ export const QueueRequest = Type.Object(
   {
     action: oneOf('retry', 'cancel', 'bounce', 'suspend', 'resume'),
     filter: Type.Optional(QueueFilterInput),
-    dry_run: Type.Optional(Type.Boolean({ description: 'only count what is meant' })),
+    dry_run: Type.Optional(Type.Boolean({ description: 'true: only counts the matching recipients' })),
     reason: Type.Optional(
       Type.String({
         minLength: 1,
@@ -111,7 +111,9 @@ export const QueueRequest = Type.Object(
     expires_at: Type.Optional(
       Type.String({ format: 'date-time', description: 'suspend: at most 7 days from now' }),
     ),
-    suspension: Type.Optional(Type.String({ description: 'resume: the id suspend gave' })),
+    suspension: Type.Optional(
+      Type.String({ description: 'resume: the id of the suspension, from the answer to suspend' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -127,7 +129,7 @@ const SettingsChange = Type.Object(
         minimum: MIN_RETENTION_DAYS,
         maximum: MAX_RETENTION_DAYS,
         description:
-          'days for which what comes from now on (messages, events and their deliveries, tasks) is kept; mail that may still wait is kept until it no longer can',
+          'days for which new messages, events, deliveries and tasks are kept; a message that can still wait in the queue is kept until it no longer can',
       }),
     ),
   },
@@ -138,7 +140,7 @@ export const listMessages = op({
   id: 'mta.messages.list',
   method: 'GET',
   path: '/mta/v1/messages',
-  summary: 'messages, newest first',
+  summary: 'lists messages, newest first',
   query: PageQuery,
   answers: { 200: { list: MessageHead } },
 });
@@ -146,7 +148,7 @@ export const getMessage = op({
   id: 'mta.messages.get',
   method: 'GET',
   path: '/mta/v1/messages/{id}',
-  summary: 'the trace of one message: recipients, attempts, results',
+  summary: 'returns the trace of one message: recipients, attempts, results',
   params: message,
   query: WholeQuery,
   answers: { 200: { streamed: Message, tagged: true } },
@@ -157,7 +159,7 @@ export const getRawMessage = op({
   method: 'GET',
   path: '/mta/v1/messages/{id}/raw',
   permission: 'mta.messages.get',
-  summary: 'the message itself',
+  summary: 'returns the message itself',
   params: message,
   answers: { 200: { octets: 'message/rfc822' } },
 });
@@ -168,7 +170,7 @@ export const createMtaTask = op({
   path: '/mta/v1/tasks',
   summary: 'sends one message',
   description:
-    'With `is_sync=true` it answers when the message is on disk, or with what is wrong; otherwise with a task at once. Sending also needs mta.domains.list and mta.domains.get.',
+    'With `is_sync=true`, the service answers when the message is stored durably, or with the error. Otherwise it answers at once with a task. Sending also needs the operations mta.domains.list and mta.domains.get.',
   query: TaskQuery,
   body: Send,
   answers: { 200: SendTask, 202: SendTask },
@@ -200,7 +202,7 @@ export const createMtaTask = op({
       },
     },
     attachment: {
-      summary: 'with an attachment and a header field of its own',
+      summary: 'with an attachment and an additional header field',
       value: {
         procedure: 'send_message',
         arguments: {
@@ -222,7 +224,7 @@ export const getMtaTask = op({
   id: 'mta.tasks.get',
   method: 'GET',
   path: '/mta/v1/tasks/{id}',
-  summary: 'one task',
+  summary: 'returns one task',
   params: { id: 'sendTask' },
   answers: { 200: SendTask },
 });
@@ -230,7 +232,7 @@ export const listQueues = op({
   id: 'mta.queues.list',
   method: 'GET',
   path: '/mta/v1/queues',
-  summary: 'what waits, by destination site',
+  summary: 'returns the queue by destination site',
   query: PageQuery,
   answers: { 200: { streamed: Queues } },
   problems: ['too-busy'],
@@ -240,7 +242,7 @@ export const listWaitingRecipients = op({
   method: 'GET',
   path: '/mta/v1/queues/recipients',
   permission: 'mta.queues.list',
-  summary: 'each recipient that waits, and why',
+  summary: 'lists the recipients that wait, each with its reason',
   query: WaitingQuery,
   answers: { 200: { list: WaitingRecipient, filtered: true } },
 });
@@ -248,7 +250,8 @@ export const updateQueue = op({
   id: 'mta.queues.update',
   method: 'POST',
   path: '/mta/v1/queues',
-  summary: 'retry, cancel, bounce, suspend or resume what a filter means',
+  summary:
+    'retries, cancels, bounces or suspends the recipients that match a filter, or resumes a suspension',
   body: QueueRequest,
   answers: { 200: QueueResult },
   problems: ['not-found', 'too-many-suspensions'],
@@ -262,7 +265,7 @@ export const updateQueue = op({
       value: { action: 'suspend', filter: { domain: 'example.org' }, reason: 'maintenance' },
     },
     resume: {
-      summary: 'let it flow again',
+      summary: 'end a suspension',
       value: { action: 'resume', suspension: EXAMPLE.suspension },
     },
   },
@@ -272,7 +275,7 @@ export const listQueueOperations = op({
   method: 'GET',
   path: '/mta/v1/queues/operations',
   permission: 'mta.queues.list',
-  summary: 'what was done to the queue by hand, and by whom',
+  summary: 'lists the operations on the queue, and who requested each',
   query: PageQuery,
   answers: { 200: { list: QueueOperation } },
 });
@@ -281,7 +284,7 @@ export const listSuspensions = op({
   method: 'GET',
   path: '/mta/v1/queues/suspensions',
   permission: 'mta.queues.list',
-  summary: 'suspensions that are on',
+  summary: 'lists the active suspensions',
   query: WholeQuery,
   answers: { 200: { list: Suspension } },
 });
@@ -289,19 +292,19 @@ export const getSettings = op({
   id: 'mta.settings.get',
   method: 'GET',
   path: '/mta/v1/settings',
-  summary: "how the project's mail is tried and kept",
+  summary: "returns the project's settings for retries, limits and retention",
   answers: { 200: Settings },
 });
 export const updateSettings = op({
   id: 'mta.settings.update',
   method: 'PATCH',
   path: '/mta/v1/settings',
-  summary: 'changes the fields that are given',
+  summary: 'changes the given fields',
   body: SettingsChange,
   answers: { 200: Settings },
   examples: {
     patience: {
-      summary: 'give up after two days, keep for ninety',
+      summary: 'retry for two days, keep for ninety',
       value: { retry_for_seconds: 172_800, retention_days: 90 },
     },
   },

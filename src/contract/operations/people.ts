@@ -1,4 +1,4 @@
-/** Signing in, and what members see and change of their own account: /iam/v1. */
+/** Signing in, and the own account of a member: /iam/v1. */
 import Type from 'typebox';
 import { op } from '../operation.ts';
 import { closed, oneOf, ResourceName, WholeQuery } from '../parts.ts';
@@ -25,10 +25,10 @@ const FACTOR = [
   'csrf-token',
 ] as const satisfies readonly ProblemName[];
 const REFUSED = ['sign-in-refused', 'too-many-failures'] as const satisfies readonly ProblemName[];
-const SIX_DIGITS = { summary: 'of the app', value: { code: '123456' } };
+const SIX_DIGITS = { summary: 'a code from the app', value: { code: '123456' } };
 const Language = oneOf(...LANGUAGES);
 const Code = closed({ code: Type.String({ maxLength: 100 }) });
-/** WebAuthn Level 3 §5.1, as JSON: the library reads the rest, and refuses what is none. */
+/** WebAuthn Level 3 §5.1, as JSON. The library reads the other fields and refuses what is not valid. */
 const PasskeyResponse = Type.Object(
   {
     id: Type.String({ maxLength: 4096 }),
@@ -49,7 +49,7 @@ export const currentSession = op({
   id: 'iam.sessions.current',
   method: 'GET',
   path: '/iam/v1/session',
-  summary: 'how far the caller has come, and the CSRF token',
+  summary: 'returns how far the caller has signed in, and the CSRF token',
   access: 'open',
   answers: { 200: Session },
 });
@@ -57,7 +57,7 @@ export const signInByPassword = op({
   id: 'iam.sessions.password',
   method: 'POST',
   path: '/iam/v1/session',
-  summary: 'e-mail and password; the second factor comes next',
+  summary: 'first step of signing in: e-mail address and password',
   access: 'open',
   step: 'iam.sessions.password',
   body: closed({ email: Type.String({ maxLength: 500 }), password: Type.String({ maxLength: 5000 }) }),
@@ -84,7 +84,7 @@ export const signInByTotp = op({
   id: 'iam.sessions.totp',
   method: 'POST',
   path: '/iam/v1/session/totp',
-  summary: 'the second factor: a one-time code, taken once',
+  summary: 'second step of signing in: a one-time code; each code works once',
   access: 'open',
   step: 'iam.sessions.totp',
   body: Code,
@@ -96,19 +96,19 @@ export const signInByRecoveryCode = op({
   id: 'iam.sessions.recovery',
   method: 'POST',
   path: '/iam/v1/session/recovery',
-  summary: 'the second factor: a recovery code, taken once',
+  summary: 'second step of signing in: a recovery code; each code works once',
   access: 'open',
   step: 'iam.sessions.recovery',
   body: Code,
   answers: { 200: Session },
   problems: [...FACTOR, ...REFUSED],
-  examples: { code: { summary: 'as it was shown', value: { code: 'abcd-efgh-ijkl-mnop' } } },
+  examples: { code: { summary: 'a recovery code', value: { code: 'abcd-efgh-ijkl-mnop' } } },
 });
 export const signInPasskeyOptions = op({
   id: 'iam.sessions.passkey_options',
   method: 'POST',
   path: '/iam/v1/session/passkey/options',
-  summary: 'what navigator.credentials.get() wants',
+  summary: 'returns the options for navigator.credentials.get()',
   access: 'open',
   step: 'iam.sessions.passkey_options',
   answers: { 200: PasskeyRequest },
@@ -118,7 +118,7 @@ export const signInByPasskey = op({
   id: 'iam.sessions.passkey',
   method: 'POST',
   path: '/iam/v1/session/passkey',
-  summary: 'the second factor: a passkey',
+  summary: 'second step of signing in: a passkey',
   access: 'open',
   step: 'iam.sessions.passkey',
   body: closed({ response: PasskeyResponse }),
@@ -135,7 +135,7 @@ export const openLink = op({
   id: 'iam.sessions.link',
   method: 'POST',
   path: '/iam/v1/session/link',
-  summary: 'opens a one-time link: of the first owner, of an invitation, of a reset',
+  summary: 'opens a one-time link for the first owner, an invitation or a reset',
   access: 'open',
   step: 'iam.sessions.link',
   body: Introduction,
@@ -144,9 +144,12 @@ export const openLink = op({
   examples: {
     owner: {
       summary: 'the first owner',
-      value: { token: 'the token behind #/link/', email: 'owner@example.test', name: 'An Owner' },
+      value: { token: 'the part of the link after #/link/', email: 'owner@example.test', name: 'An Owner' },
     },
-    invited: { summary: 'who was invited', value: { token: 'the token behind #/link/', language: 'ja' } },
+    invited: {
+      summary: 'an invited person',
+      value: { token: 'the part of the link after #/link/', language: 'ja' },
+    },
   },
 });
 export const getMe = op({
@@ -154,7 +157,7 @@ export const getMe = op({
   method: 'GET',
   path: '/iam/v1/me',
   setUp: true,
-  summary: 'the own account and what it has for signing in',
+  summary: 'returns the own account and its ways to sign in',
   access: 'account',
   answers: { 200: Account },
 });
@@ -162,7 +165,7 @@ export const updateMe = op({
   id: 'iam.me.update',
   method: 'PATCH',
   path: '/iam/v1/me',
-  summary: 'changes the fields that are given',
+  summary: 'changes the given fields of the own account',
   access: 'account',
   step: 'iam.me.update',
   body: closed({ name: Type.Optional(ResourceName), language: Type.Optional(Language) }),
@@ -184,9 +187,9 @@ export const setPassword = op({
   answers: { 200: Session },
   problems: ['too-many-failures'],
   examples: {
-    first: { summary: 'where there is none', value: { new: 'four lanterns on the quay' } },
+    first: { summary: 'the first password', value: { new: 'four lanterns on the quay' } },
     other: {
-      summary: 'another one',
+      summary: 'a new password',
       value: { current: 'four lanterns on the quay', new: 'five lanterns on the quay' },
     },
   },
@@ -196,7 +199,7 @@ export const beginTotp = op({
   method: 'POST',
   path: '/iam/v1/me/totp',
   setUp: true,
-  summary: 'makes a secret for one-time codes; it counts once a code was confirmed',
+  summary: 'creates a secret for one-time codes; it takes effect when its first code is confirmed',
   access: 'account',
   step: 'iam.me.totp',
   answers: { 200: NewTotp },
@@ -206,7 +209,7 @@ export const confirmTotp = op({
   method: 'POST',
   path: '/iam/v1/me/totp/confirm',
   setUp: true,
-  summary: 'the first code of the new secret',
+  summary: 'confirms the new secret with its first code',
   access: 'account',
   step: 'iam.me.totp',
   body: Code,
@@ -217,7 +220,7 @@ export const deleteTotp = op({
   id: 'iam.me.totp.delete',
   method: 'DELETE',
   path: '/iam/v1/me/totp',
-  summary: 'removes one-time codes; 409 where nothing else would remain',
+  summary: 'removes one-time codes; 409 if no second factor would remain',
   access: 'account',
   step: 'iam.me.totp',
   answers: { 204: null },
@@ -228,7 +231,7 @@ export const newPasskeyOptions = op({
   method: 'POST',
   path: '/iam/v1/me/passkeys/options',
   setUp: true,
-  summary: 'what navigator.credentials.create() wants',
+  summary: 'returns the options for navigator.credentials.create()',
   access: 'account',
   step: 'iam.me.passkeys',
   answers: { 200: PasskeyCreation },
@@ -258,7 +261,7 @@ export const listPasskeys = op({
   id: 'iam.me.passkeys.list',
   method: 'GET',
   path: '/iam/v1/me/passkeys',
-  summary: 'the own passkeys',
+  summary: 'lists the own passkeys',
   access: 'account',
   query: WholeQuery,
   answers: { 200: { list: Passkey } },
@@ -279,7 +282,7 @@ export const deletePasskey = op({
   id: 'iam.me.passkeys.delete',
   method: 'DELETE',
   path: '/iam/v1/me/passkeys/{id}',
-  summary: 'removes a passkey; 409 where nothing else would remain',
+  summary: 'removes a passkey; 409 if no second factor would remain',
   access: 'account',
   step: 'iam.me.passkeys',
   params: passkey,
@@ -290,7 +293,7 @@ export const createRecoveryCodes = op({
   id: 'iam.me.recovery_codes.create',
   method: 'POST',
   path: '/iam/v1/me/recovery_codes',
-  summary: 'ten new recovery codes instead of those there were; shown only in this answer',
+  summary: 'replaces all recovery codes by ten new ones; only this answer shows them',
   access: 'account',
   step: 'iam.me.recovery_codes',
   answers: { 200: RecoveryCodes },
@@ -299,7 +302,7 @@ export const listOwnSessions = op({
   id: 'iam.me.sessions.list',
   method: 'GET',
   path: '/iam/v1/me/sessions',
-  summary: 'the own sessions, newest first',
+  summary: 'lists the own sessions, newest first',
   access: 'account',
   query: WholeQuery,
   answers: { 200: { list: OwnSession } },
@@ -318,7 +321,7 @@ export const deleteOtherSessions = op({
   id: 'iam.me.sessions.delete_others',
   method: 'DELETE',
   path: '/iam/v1/me/sessions',
-  summary: 'ends all own sessions but this one',
+  summary: 'ends all own sessions except this one',
   access: 'account',
   step: 'iam.me.sessions',
   answers: { 204: null },
@@ -327,11 +330,13 @@ export const acceptInvitation = op({
   id: 'iam.invitations.accept',
   method: 'POST',
   path: '/iam/v1/invitations/accept',
-  summary: 'a member accepts an invitation that was sent to the own address',
+  summary: 'accepts an invitation that was sent to the own e-mail address',
   access: 'account',
   step: 'iam.invitations.accept',
   body: closed({ token: Type.String({ maxLength: 100 }) }),
   answers: { 200: Member },
   problems: ['member-already'],
-  examples: { token: { summary: 'a link', value: { token: 'the token behind #/link/' } } },
+  examples: {
+    token: { summary: 'the token of a link', value: { token: 'the part of the link after #/link/' } },
+  },
 });

@@ -1,17 +1,17 @@
-/** Domains set up for mail, their keys and records, and the accounts that set these, as they are rendered. */
+/** The resources for MTA domains, DKIM keys, DNS records, and accounts at DNS providers. */
 import Type from 'typebox';
 import { kindName } from '../kinds.ts';
 import { closed, Id, Link, oneOf, orNull, Time, Url, Whole, Words } from '../parts.ts';
 import { RECORD_TYPES } from '../values.ts';
 
-/** There where something is to be said. */
+/** Present only if there is something to say. */
 const SomeWords = { message: Type.Optional(Words.message), message_ja: Type.Optional(Words.message_ja) };
 const NextStep = closed(
   {
     code: oneOf('check_dns', 'publish_mx', 'publish_spf', 'publish_dkim', 'enable_dkim', 'add_incoming_rule'),
     ...Words,
   },
-  'what is to be done until the domain sends and receives',
+  'the next step before the domain can send and receive',
 );
 const DnsItem = closed({
   status: oneOf('ok', 'missing', 'wrong', 'error'),
@@ -21,7 +21,9 @@ const DnsItem = closed({
 });
 const RecordType = oneOf(...RECORD_TYPES);
 const SetKey = { name: Type.String(), type: RecordType };
-const Values = Type.Array(Type.String(), { description: 'in presentation form; none: there is no such set' });
+const Values = Type.Array(Type.String(), {
+  description: 'in presentation form; an empty list: the record set does not exist',
+});
 const SetChange = {
   ...SetKey,
   before: Values,
@@ -37,7 +39,9 @@ const DnsChangeFields = {
   zone: Type.String(),
   state: oneOf('applying', 'applied', 'partial', 'failed', 'unknown'),
   changes: Type.Array(closed(SetChange)),
-  done: orNull(Type.Array(closed(SetKey), { description: 'what was really changed; null: not known' })),
+  done: orNull(
+    Type.Array(closed(SetKey), { description: 'the record sets that were changed; null: not known' }),
+  ),
   cause: orNull(Type.String()),
   actor: Type.String(),
   created_at: Time,
@@ -48,7 +52,7 @@ export const MtaDomain = closed({
   id: Id,
   self: Url,
   name: Type.String({ description: 'A-labels' }),
-  unicode_name: Type.String({ description: 'as people read it' }),
+  unicode_name: Type.String({ description: 'in Unicode' }),
   domain: Link,
   default_topic: Link,
   receiving: Type.Boolean(),
@@ -56,9 +60,12 @@ export const MtaDomain = closed({
   dkim_enabled: Type.Boolean({ description: 'the same as dkim.enabled' }),
   dkim: closed({
     enabled: Type.Boolean(),
-    rotation_days: orNull(Type.Integer({ description: 'null: keys get no successor by themselves' })),
+    rotation_days: orNull(Type.Integer({ description: 'null: the service does not rotate the keys' })),
   }),
-  limits: closed({ per_minute: orNull(Whole), per_day: orNull(Whole) }, "null: only the project's"),
+  limits: closed(
+    { per_minute: orNull(Whole), per_day: orNull(Whole) },
+    "null: only the project's limits apply",
+  ),
   next_step: Type.Optional(orNull(NextStep)),
   created_at: Time,
 });
@@ -76,20 +83,20 @@ export const DkimKey = closed({
   self: Url,
   selector: Type.String(),
   algorithm: oneOf('rsa-sha256', 'ed25519-sha256'),
-  bits: orNull(Type.Integer({ description: 'of RSA' })),
+  bits: orNull(Type.Integer({ description: 'of an RSA key' })),
   state: Type.Enum(['pending', 'active', 'retiring', 'retired'], {
     description:
-      'pending: to be published and seen; active: signs; retiring: its record must stay; retired: it may go',
+      'pending: its record is not published or not confirmed yet; active: it signs; retiring: its record must stay; retired: its record may be removed',
   }),
   active: Type.Boolean(),
   record: Type.Object(
     { name: Type.String(), type: oneOf('CNAME', 'TXT'), value: Type.String() },
     {
       additionalProperties: false,
-      description: 'to publish; a TXT record with public_key does in any case',
+      description: 'the record to publish; a TXT record with public_key works as well',
     },
   ),
-  public_key: Type.String({ description: 'of RFC 6376 §3.6.1' }),
+  public_key: Type.String({ description: 'a key record as in RFC 6376 §3.6.1' }),
   seen_since: orNull(Time),
   record_may_go_at: orNull(Time),
   changed_at: Time,
@@ -111,11 +118,12 @@ export const DomainDns = closed({
     }),
   ),
   obsolete_records: Type.Array(
-    closed({ type: Type.Literal('TXT'), name: Type.String(), ...Words }, 'may be removed'),
+    closed({ type: Type.Literal('TXT'), name: Type.String(), ...Words }, 'a record that may be removed'),
   ),
   dkim_zone: orNull(
     Type.String({
-      description: 'where this service publishes keys that CNAME records lead to; null: nowhere',
+      description:
+        'the zone in which this service publishes the keys that CNAME records point to; null: it has no zone for keys',
     }),
   ),
   last_check: orNull(closed({ checked_at: Time, mx: DnsItem, spf: DnsItem, dkim: DnsItem, dmarc: DnsItem })),
@@ -139,7 +147,10 @@ export const DnsAccountTest = closed({
     }),
   ),
   domains: Type.Array(
-    closed({ name: Type.String(), zone: orNull(Type.String()) }, 'null: in no zone of the account'),
+    closed(
+      { name: Type.String(), zone: orNull(Type.String()) },
+      'zone null: the domain is in no zone of the account',
+    ),
   ),
 });
 export const DnsPlan = closed({
@@ -147,14 +158,16 @@ export const DnsPlan = closed({
   account: Link,
   zone: Type.String(),
   changes: Type.Array(closed({ purpose: Type.String(), ...SetChange, ...Words })),
-  kept: Type.Array(Remark, { description: 'left as it is; nothing needs to be done' }),
-  conflicts: Type.Array(Remark, { description: 'cannot be set from here' }),
-  replaces_mx: Type.Array(Type.String(), { description: 'MX of others that would go away' }),
+  kept: Type.Array(Remark, { description: 'records that stay as they are' }),
+  conflicts: Type.Array(Remark, { description: 'records that the service cannot set' }),
+  replaces_mx: Type.Array(Type.String(), {
+    description: 'MX records of other services that would be removed',
+  }),
   created_at: Time,
   expires_at: Time,
 });
 export const DnsChange = closed(DnsChangeFields);
 export const AppliedDnsChange = closed({
   ...DnsChangeFields,
-  propagated: Type.Boolean({ description: "false: not yet at all of the provider's servers" }),
+  propagated: Type.Boolean({ description: "false: not all of the provider's servers have the change yet" }),
 });

@@ -1,4 +1,4 @@
-/** Topics, who is told of their events, and the events themselves, as they are rendered. */
+/** The resources for topics, subscribers, events and deliveries. */
 import Type from 'typebox';
 import { AnyContent } from '../event-contents.ts';
 import { EVENT_NAMES } from '../events.ts';
@@ -13,7 +13,7 @@ const SubscriberFields = {
 };
 
 const Secret = orNull(
-  Type.String({ description: 'shown only now; null where an earlier answer is repeated' }),
+  Type.String({ description: 'shown only in this answer; null if the service repeats an earlier answer' }),
 );
 
 const EventFields = {
@@ -28,7 +28,7 @@ const EventFields = {
       content_type: Type.String(),
       filename: Type.Optional(Type.String()),
       encoding: oneOf('7bit', '8bit', 'base64'),
-      content: Type.String({ description: 'empty unless asked for inline' }),
+      content: Type.String({ description: 'empty unless the request or the subscriber has `inline`' }),
     }),
   ),
   created_at: Time,
@@ -37,7 +37,7 @@ const EventFields = {
 
 export const Topic = closed({ id: Id, self: Url, name: Type.String(), created_at: Time });
 
-/** With the settings of its kind that may be shown. */
+/** With those settings of its kind that may be shown. */
 export const Subscriber = withShown('subscriber', SubscriberFields);
 
 export const NewSubscriber = withShown('subscriber', { ...SubscriberFields, secret: Secret });
@@ -48,7 +48,7 @@ export const Delivery = closed({
   state: oneOf('pending', 'retry', 'done', 'dead'),
   attempts: Whole,
   next_attempt_at: orNull(Time),
-  last_result: orNull(Open('status, first part of the answer, error')),
+  last_result: orNull(Open('the status, the beginning of the answer, or the error')),
   created_at: Time,
 });
 
@@ -56,7 +56,7 @@ export const Event = closed(EventFields);
 
 export const WholeEvent = closed({
   ...EventFields,
-  short: Type.Optional(Type.String({ description: '`summary`, for hooks; deprecated' })),
+  short: Type.Optional(Type.String({ description: 'the same as `summary`; only in hooks; deprecated' })),
   raw: Type.Optional(AnyContent),
   topic_id: Type.Optional(Id),
 });

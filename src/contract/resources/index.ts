@@ -1,6 +1,6 @@
 /**
- * The resources as they are rendered, one schema each; the published documents refer to them by these names. No field is
- * left out: a schema with `additionalProperties: false` says that there are no others.
+ * The resources that the API returns, one schema each. The OpenAPI documents refer to them by these names. The
+ * schemas are complete: `additionalProperties: false` means that a resource has no other fields.
  */
 import type { TSchema } from 'typebox';
 import { Kind } from '../kinds.ts';
@@ -14,13 +14,13 @@ import { Problem, PublishTask } from './tasks.ts';
 
 export const RESOURCES = { ...domains, ...limits, ...people, ...mail, ...edj, Kind, Problem, PublishTask };
 export type ResourceName = keyof typeof RESOURCES;
-/** A resource as it is answered, by its name. */
+/** The type of each resource in an answer, by its name. */
 export type Resources = { readonly [N in ResourceName]: Answered<(typeof RESOURCES)[N]> };
 
 const NAMES = new Map<TSchema, ResourceName>(
   Object.entries(RESOURCES).map(([name, schema]) => [schema, name as ResourceName]),
 );
-/** The name of the schema among the resources; null: it has none. */
+/** The name of the resource with this schema; null: the schema is not that of a resource. */
 export function resourceName(schema: TSchema): ResourceName | null {
   return NAMES.get(schema) ?? null;
 }

@@ -1,13 +1,18 @@
-/** Limits, what is used of them, and requests for higher ones, as they are rendered. */
+/** The resources for limits, usage, retention and requests for higher limits. */
 import Type from 'typebox';
 import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
 
-const Limit = Type.Integer({ minimum: 0, description: 'recipients; 0: no limit' });
+const Limit = Type.Integer({ minimum: 0, description: 'number of recipients; 0: no limit' });
 const Window = closed({
   used: Whole,
   limit: Limit,
   remaining: orNull(Whole),
-  room_at: orNull(Type.String({ format: 'date-time', description: 'when one more fits; null: now' })),
+  room_at: orNull(
+    Type.String({
+      format: 'date-time',
+      description: 'when the window has room for one more recipient; null: now',
+    }),
+  ),
   resets_at: orNull(Time),
 });
 const Windows = closed({ per_minute: Window, per_day: Window });
@@ -25,29 +30,29 @@ const Points = Type.Array(
 );
 const Series = closed(
   { minutes: Points, hours: Points, days: Points },
-  'recipients over the last 60 minutes, 48 hours and 92 days of UTC',
+  'recipients in the last 60 minutes, 48 hours and 92 days (UTC)',
 );
 
 export const Limits = closed({
   project: Link,
   per_minute: Limit,
   per_day: Limit,
-  is_default: Type.Boolean({ description: 'the project has none of its own' }),
+  is_default: Type.Boolean({ description: 'true: the project has no limits of its own' }),
 });
 export const ProjectUsage = closed({ project: Windows, series: Series });
 export const DomainUsage = closed({ project: Windows, domain: Windows, series: Series });
 export const Retention = closed({
   due_messages: Type.Integer({
     minimum: 0,
-    description: 'over and still there; counted up to some thousands',
+    description: 'messages past their retention that are still stored; the count stops at some thousands',
   }),
   behind_since: orNull(
     Type.String({
       format: 'date-time',
-      description: 'when the oldest of them should have gone; null: nothing is over',
+      description: 'when the oldest of them should have been removed; null: there is none',
     }),
   ),
-  late: Type.Boolean({ description: 'it falls behind: more than the rounds, one an hour, explain' }),
+  late: Type.Boolean({ description: 'true: removal is behind by more than the hourly rounds explain' }),
   round: orNull(
     closed(
       {
@@ -68,7 +73,7 @@ export const Retention = closed({
           projects: Whole,
         }),
       },
-      'the last one that the node which answers has begun',
+      'the last round that the answering node has started',
     ),
   ),
 });
@@ -81,7 +86,7 @@ export const LimitRequest = closed({
   per_day: orNull(Limit),
   reason: Type.String(),
   actor: Type.String(),
-  notify: orNull(Type.String({ description: 'mail address that is told of the decision' })),
+  notify: orNull(Type.String({ description: 'mail address that receives the decision' })),
   granted: closed({ per_minute: orNull(Limit), per_day: orNull(Limit) }),
   note: orNull(Type.String()),
   created_at: Time,

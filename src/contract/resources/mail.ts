@@ -1,4 +1,4 @@
-/** Messages, what waits of them, and the rules by which they are told of, as they are rendered. */
+/** The resources for messages, the queue, rules and settings. */
 import Type from 'typebox';
 import { DELIVERY_EVENTS, PROJECT_EVENTS } from '../events.ts';
 import { closed, Id, Link, Open, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
@@ -15,7 +15,9 @@ const Head = {
   size: Whole,
   accepted_at: Time,
   expires_at: Time,
-  facts: Open('of the session or call: recipients, peerAddress, helo, tls, authentication, …'),
+  facts: Open(
+    'facts about the SMTP session or API call: recipients, peerAddress, helo, tls, authentication, …',
+  ),
 };
 const RecipientState = oneOf(
   'queued',
@@ -40,7 +42,7 @@ const Recipient = closed({
     }),
   ),
   next_attempt_at: orNull(Time),
-  last_result: orNull(Open('the last outcome, or why it waits')),
+  last_result: orNull(Open('the result of the last attempt, or the reason why the recipient waits')),
   settled_at: orNull(Time),
 });
 const QueueFilter = closed({
@@ -48,7 +50,9 @@ const QueueFilter = closed({
   domain: orNull(Type.String()),
   sender: orNull(Type.String()),
   sent_with: orNull(
-    Type.String({ description: 'id of the domain it was sent with, there still or removed' }),
+    Type.String({
+      description: 'id of the domain that the message was sent with; the domain may have been removed',
+    }),
   ),
   accepted_before: orNull(Time),
   state: orNull(oneOf('queued', 'deferred', 'held')),
@@ -68,7 +72,7 @@ export const Message = closed({
   recipients: Type.Array(Recipient),
   next_cursor: Type.Union([Type.String(), Type.Null()], {
     description:
-      'as `cursor`: where the recipients go on, which end at `limit` (500) and at 4 MiB like the page of a list',
+      'the `cursor` for the next recipients; null: there are no more. A page of recipients ends at `limit` (500) or at 4 MiB, like a page of a list',
   }),
 });
 export const SendTask = task(

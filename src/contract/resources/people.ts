@@ -1,22 +1,28 @@
-/** Resources of people and access as they are rendered (people-views.ts, roles.ts, audit.ts, project-export.ts). */
+/** The resources for people, roles, projects, the audit log, API clients and domain ownership. */
 import Type from 'typebox';
 import { closed, Id, Open, oneOf, orNull, Time, Url, Whole, Words } from '../parts.ts';
 import { LANGUAGES } from '../values.ts';
 
-const Roles = Type.Array(Type.String(), { description: 'names of roles, or single operations' });
+const Roles = Type.Array(Type.String(), { description: 'names of roles or of single operations' });
 const Operations = Type.Array(Type.String());
 const Email = Type.String({ description: 'in lower case' });
-const Day = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d$', description: 'a day of UTC' });
-const Csrf = { csrf_token: Type.String({ description: 'for the header Hikyaku-CSRF of every change' }) };
+const Day = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d$', description: 'a day in UTC' });
+const Csrf = {
+  csrf_token: Type.String({
+    description: 'for the header Hikyaku-CSRF of every request that changes something',
+  }),
+};
 const ShownOnce = orNull(
-  Type.String({ description: 'shown only now; null where an earlier answer is repeated' }),
+  Type.String({ description: 'shown only in this answer; null if the service repeats an earlier answer' }),
 );
 const AccountFields = {
   id: Id,
   email: Email,
   name: Type.String(),
   language: oneOf(...LANGUAGES),
-  instance_roles: Type.Array(Type.String(), { description: 'of the instance: operator, or none' }),
+  instance_roles: Type.Array(Type.String(), {
+    description: 'roles for the whole instance: `operator`, or an empty list',
+  }),
   created_at: Time,
 };
 const PasskeyFields = {
@@ -58,7 +64,7 @@ export const Session = Type.Union(
       ...Csrf,
     }),
   ],
-  { description: 'how far the caller has come' },
+  { description: 'how far the caller has signed in' },
 );
 export const AuditEvent = closed({
   id: Id,
@@ -69,15 +75,15 @@ export const AuditEvent = closed({
       orNull(
         Type.String({
           description:
-            "as it is called now: a member's e-mail, an API client's name; in lists, not in exports",
+            'the present e-mail address of the member, or the present name of the API client; in lists, not in exports',
         }),
       ),
     ),
   }),
   operation: Type.String(),
-  target: Type.String({ description: 'path of what was changed or made' }),
+  target: Type.String({ description: 'path of the resource that was changed or created' }),
   address: orNull(Type.String()),
-  fields: Type.Array(Type.String(), { description: 'names of the fields of the body, never values' }),
+  fields: Type.Array(Type.String(), { description: 'names of the fields in the body, never their values' }),
   outcome: oneOf('succeeded', 'failed'),
   at: Time,
 });
@@ -91,8 +97,8 @@ export const Account = closed({
 });
 export const ChangedAccount = closed(AccountFields);
 export const NewTotp = closed(
-  { secret: Type.String(), uri: Type.String({ description: 'otpauth:, for a QR code' }) },
-  'shown only now',
+  { secret: Type.String(), uri: Type.String({ description: 'otpauth: URI, for a QR code' }) },
+  'shown only in this answer',
 );
 export const Passkey = closed(PasskeyFields);
 export const NewPasskey = closed({ ...PasskeyFields, session: Session });
@@ -102,7 +108,7 @@ export const PasskeyCreation = Type.Object(
     challenge: Type.String(),
     rp: closed({ id: Type.String(), name: Type.String() }),
     user: closed({ id: Type.String(), name: Type.String(), displayName: Type.String() }),
-    excludeCredentials: Type.Array(Open('a passkey there is')),
+    excludeCredentials: Type.Array(Open('an existing passkey')),
   },
   { additionalProperties: true, description: 'PublicKeyCredentialCreationOptionsJSON (WebAuthn)' },
 );
@@ -111,16 +117,16 @@ export const PasskeyRequest = Type.Object(
   {
     challenge: Type.String(),
     rpId: Type.String(),
-    allowCredentials: Type.Array(Open('a passkey there is')),
+    allowCredentials: Type.Array(Open('an existing passkey')),
   },
   { additionalProperties: true, description: 'PublicKeyCredentialRequestOptionsJSON (WebAuthn)' },
 );
-export const RecoveryCodes = closed({ codes: Type.Array(Type.String()) }, 'shown only now');
+export const RecoveryCodes = closed({ codes: Type.Array(Type.String()) }, 'shown only in this answer');
 export const OwnSession = closed({
   id: Id,
   self: Url,
   state: oneOf('second_factor', 'set_up', 'signed_in'),
-  current: Type.Boolean({ description: 'the one that asks' }),
+  current: Type.Boolean({ description: 'true: the session of this request' }),
   created_at: Time,
   last_used_at: Time,
   expires_at: Time,
@@ -135,11 +141,14 @@ export const Member = closed({
   roles: Roles,
   created_at: Time,
 });
-export const MemberReset = closed({ email: Email, sign_in_url: Url }, 'the link is shown only now');
+export const MemberReset = closed(
+  { email: Email, sign_in_url: Url },
+  'the link is shown only in this answer',
+);
 export const Invitation = closed(InvitationFields);
 export const NewInvitation = closed({
   ...InvitationFields,
-  mailed: Type.Boolean({ description: 'the link is on its way to the address' }),
+  mailed: Type.Boolean({ description: 'true: the service has accepted a mail with the link for sending' }),
   sign_in_url: ShownOnce,
 });
 export const Role = closed({
@@ -168,7 +177,7 @@ export const ListedRole = Type.Union([
 ]);
 export const PolicyOperation = closed({
   name: Type.String(),
-  operator: Type.Boolean({ description: "of the instance's operators alone" }),
+  operator: Type.Boolean({ description: 'true: only operators of the instance may hold it' }),
 });
 export const Project = closed({
   id: Id,
@@ -185,24 +194,28 @@ export const ListedProject = closed({
   sandbox: Type.Boolean(),
   closed_at: orNull(Time),
   created_at: Time,
-  roles: Type.Optional(Type.Array(Type.String(), { description: 'a member is told his roles in it' })),
+  roles: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'roles of the calling member in this project; absent for an API client',
+    }),
+  ),
 });
 export const ProjectExport = closed(
   {
     format: Type.Literal('hikyaku-project'),
     version: Type.Literal(1),
     taken_at: Time,
-    project: Open('as GET /iam/v1/projects/{id} has it'),
-    domains: Type.Array(Open('as GET /iam/v1/domains/{id} has it')),
-    mta_domains: Type.Array(Open('as GET /mta/v1/domains/{id} has it, with its rules and DKIM records')),
-    event_rules: Type.Array(Open('as GET /mta/v1/event_rules/{rule} has it')),
-    topics: Type.Array(Open('as GET /edj/v1/topics/{id} has it, with its subscribers')),
-    api_clients: Type.Array(Open('as GET /iam/v1/api_clients/{id} has it, with its static keys')),
+    project: Open('as GET /iam/v1/projects/{id} returns it'),
+    domains: Type.Array(Open('as GET /iam/v1/domains/{id} returns it')),
+    mta_domains: Type.Array(Open('as GET /mta/v1/domains/{id} returns it, with its rules and DKIM records')),
+    event_rules: Type.Array(Open('as GET /mta/v1/event_rules/{rule} returns it')),
+    topics: Type.Array(Open('as GET /edj/v1/topics/{id} returns it, with its subscribers')),
+    api_clients: Type.Array(Open('as GET /iam/v1/api_clients/{id} returns it, with its static keys')),
     roles: Type.Array(closed({ name: Type.String(), operations: Operations })),
     members: Type.Array(closed({ email: Email, name: Type.String(), roles: Roles })),
     audit_events: Type.Array(AuditEvent),
   },
-  'no secret is in it',
+  'the settings of the project, without secrets',
 );
 export const StaticKey = closed({
   id: Id,
@@ -230,7 +243,7 @@ export const OwnedDomain = closed({
         code: oneOf('mixed_script', 'confusable', 'unusual_script'),
         ...Words,
       },
-      'a label that could be taken for another',
+      'a label that looks like another one',
     ),
   ),
   verified: Type.Boolean(),
@@ -244,10 +257,10 @@ export const OwnedDomain = closed({
       checked_at: orNull(Time),
       lost_since: orNull(Time),
       ended: orNull(oneOf('moved', 'lost')),
-      message: Type.Optional(Type.String({ description: 'where something is not well' })),
+      message: Type.Optional(Type.String({ description: 'present if there is a problem' })),
       message_ja: Type.Optional(Type.String()),
     },
-    'the record that proves it, and what DNS said of it',
+    'the TXT record that proves the ownership, and the results of its checks',
   ),
   next_step: orNull(closed({ code: oneOf('publish_challenge', 'verify_again'), ...Words })),
   created_at: Time,
