@@ -1,10 +1,11 @@
 /**
- * The docs check: every file that docs/rfc.md and docs/security.md name exists; both READMEs' environment
- * tables list exactly the variables that the code reads, and docs/api.md exactly the problem types that it
- * uses; the target of every relative link exists.
+ * The docs check: every file that docs/rfc.md and docs/security.md name exists; the code makes each problem
+ * type and publishes each event of the contract; the target of every relative link exists. (tables.ts checks
+ * the tables that are written from the code.)
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { EVENT_NAMES } from '../src/contract/events.ts';
 import { PROBLEMS } from '../src/contract/problems.ts';
 
 const problems: string[] = [];
@@ -27,6 +28,14 @@ for (const file of globSync('src/api/**/*.ts').filter((name) => !name.endsWith('
   for (const [, type = ''] of read(file).matchAll(/new Problem\(\s*'([a-z-]+)'/g)) used.add(type);
 for (const type of Object.keys(PROBLEMS))
   if (!used.has(type)) problems.push(`contract/problems.ts: nothing makes ${type}`);
+
+/** The compiler checks that each event has contents; this checks that some room publishes it. */
+const rooms = globSync('src/{api,delivery,domains,edj,intake,limits,rules}/**/*.ts')
+  .filter((name) => !name.endsWith('.test.ts'))
+  .map(read)
+  .join('\n');
+for (const name of EVENT_NAMES)
+  if (!rooms.includes(`'${name}'`)) problems.push(`contract/events.ts: nothing publishes ${name}`);
 
 const pages = ['README.md', 'README.ja.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'].concat(
   readdirSync('docs', { recursive: true, encoding: 'utf8' })

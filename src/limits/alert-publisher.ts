@@ -13,6 +13,8 @@ import type { Logger } from '../runtime/logger.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import type { AlertReader, AlertTx, LimitAlert } from './alerts.ts';
 
+const EVENT_OF = { approaching: 'limit.approaching', exceeded: 'limit.exceeded' } as const;
+
 export interface AlertPublisherDeps<Tx extends AlertTx> {
   readonly read: AlertReader;
   readonly transactor: Transactor<Tx>;
@@ -57,7 +59,7 @@ export function createAlertPublisher<Tx extends AlertTx>(deps: AlertPublisherDep
         tx.closeLimitAlert(alert);
         // An alert about a removed domain is not published.
         if (domainId === null || name !== null)
-          events.record(tx, `limit.${alert.kind}`, content, { summary: summaryOf(alert, name) });
+          events.record(tx, EVENT_OF[alert.kind], content, { summary: summaryOf(alert, name) });
       });
     } catch (error) {
       if (error instanceof StaleError) return; // another node told it, or a topic has gone: the next look knows
