@@ -1,5 +1,4 @@
-/** What every route uses: the caller's principal, ids out of URLs, pages, resources as JSON. */
-
+/** Helpers for all routes: the caller's principal, ids from URLs, resources as JSON. */
 import type { FastifyRequest } from 'fastify';
 import { isEventName } from '../contract/events.ts';
 import type { Resources } from '../contract/resources/index.ts';
@@ -20,9 +19,9 @@ import { iso } from './times.ts';
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal | null;
-    /** The session of a member; null for a key. */
+    /** The session of a member; null for a static key. */
     self: SelfSession | null;
-    /** What the caller may do for the whole instance. */
+    /** The permissions of the caller for the whole instance. */
     instance: ReadonlySet<string>;
     idempotencyKey: string | null;
     audit: AuditContext | null;
@@ -33,11 +32,11 @@ export type Document = 'mta' | 'edj' | 'iam';
 const lacking = (operation: string) =>
   new Problem('operation-not-permitted', `the role lacks the operation ${operation}`);
 
-/** The caller in a word, as records name who did something: `api_client <id>` or `member <id>`. */
+/** The caller in the form that records use: `api_client <id>` or `member <id>`. */
 export function callerOf({ actor }: Principal): string {
   return actor.kind === 'key' ? `api_client ${actor.apiClientId}` : `member ${actor.memberId}`;
 }
-/** The caller's principal, if its role permits the operation. */
+/** The caller's principal. Throws a Problem if its roles lack the operation. */
 export function permitted(request: FastifyRequest, operation: string): Principal {
   const { principal, audit } = request;
   if (principal === null)
@@ -48,7 +47,7 @@ export function permitted(request: FastifyRequest, operation: string): Principal
   if (!principal.operations.has(operation)) throw lacking(operation);
   return principal;
 }
-/** For what concerns the whole instance. */
+/** Throws a Problem if the caller lacks this permission for the whole instance. */
 export function permittedOnInstance(request: FastifyRequest, operation: string): void {
   if (request.audit !== null) {
     request.audit.operation = operation;
@@ -56,17 +55,17 @@ export function permittedOnInstance(request: FastifyRequest, operation: string):
   }
   if (!request.instance.has(operation)) throw lacking(operation);
 }
-/** The member whose session it is; keys have no account. */
+/** The member of the session. Throws a Problem for a static key, which has no account. */
 export function asMember(request: FastifyRequest): SelfSession {
   if (request.self === null) throw new Problem('members-only', 'this is for members, not for API clients');
   return request.self;
 }
-/** A placeholder of the path, as it came; '' where there is none of that name. */
+/** The value of a placeholder in the path, unchanged; '' if the path has none with this name. */
 export function pathPart({ params }: FastifyRequest, name: string): string {
   const value: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, name) : null;
   return typeof value === 'string' ? value : '';
 }
-/** The id at the end of a `self` URL; any host is taken. */
+/** The id at the end of a `self` URL, whatever its host. Throws a Problem that names the field. */
 export function selfId<K extends string>(self: string, path: string, field: string): Id<K> {
   const url = URL.parse(self);
   const at = url?.pathname.lastIndexOf(`${path}/`) ?? -1;
@@ -91,7 +90,7 @@ export function found<T>(value: T | null): T {
   return value;
 }
 
-/** What is to be done next about an owned domain; null once it is proved and well. */
+/** The next step for an owned domain; null: its ownership is verified and there is no problem. */
 function ownershipStep(d: OwnedDomain): Resources['OwnedDomain']['next_step'] {
   const words = ownershipWords(d, d.proof);
   if (words !== null) return { code: 'verify_again', ...words };
@@ -106,7 +105,7 @@ function ownershipStep(d: OwnedDomain): Resources['OwnedDomain']['next_step'] {
 
 export function createViews(base: () => string) {
   const url = (path: string) => `${base()}${path}`;
-  /** All but the result, in the order of the answer. */
+  /** All fields except the result, in the order of the answer. */
   const taskOf = (t: Task) => ({
     id: t.id,
     self: url(`/${t.service}/v1/tasks/${t.id}`),

@@ -242,6 +242,6 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
 
 const TOO_MANY = new Problem(
   'too-many-connections',
-  'no place is free for one more connection from your network, try again later',
+  'the service accepts no further connection from your network now, try again later',
   { headers: { 'retry-after': '10' } },
 );

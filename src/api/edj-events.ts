@@ -1,4 +1,4 @@
-/** /edj/v1: events, in lists without their bodies, and one at a time whole. */
+/** /edj/v1: events. Lists leave out the bodies of messages; a single event is complete. */
 
 import * as ops from '../contract/operations/edj.ts';
 import { MessageGone, type RenderOptions } from '../edj/render-event.ts';
@@ -13,16 +13,19 @@ import type { Call, Handle } from './handle.ts';
 import { JSON_TYPE, pageOf } from './pages.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 
-/** How long a wait goes by what it was told before it looks again, ms. */
+/** A waiting request looks into the store at least this often, even without a signal, ms. */
 const LOOK_MS = 1_000;
-/** Requests of one project that wait. */
+/** Maximum of waiting requests of one project. */
 const MOST_WAITING = 100;
 
 export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => boolean): void {
   const { read, clock } = deps;
   const waiting = new Map<ProjectId, number>();
 
-  /** Until there is an event, or the time is over. Rejects with the signal's reason, and where too many wait already. */
+  /**
+   * Resolves when there is an event or the time is over. Rejects with the signal's reason, or if too many already
+   * wait.
+   */
   async function wait(
     topic: Topic,
     after: EventId | null,
@@ -54,7 +57,7 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
     if (id === null) throw invalid(field, 'is not an event id');
     return id;
   }
-  /** The events, after the wait that was asked for. */
+  /** The events, after the requested wait. */
   async function walk(
     { query, request }: Pick<Call<typeof ops.listEvents>, 'query' | 'request'>,
     topic: Topic,
@@ -109,7 +112,7 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
         isStarted = true;
         yield piece;
       }
-      // What ends because of it is not whole.
+      // An answer that ends because of the signal is not complete.
       signal.throwIfAborted();
     } catch (error) {
       throw error instanceof MessageGone && !isStarted ? notFound() : error;
@@ -119,6 +122,6 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
 const tooManyWaiting = () =>
   new Problem(
     'too-many-waiting',
-    `${MOST_WAITING} requests of this project wait for events already, try again later`,
+    `${MOST_WAITING} requests of this project already wait for events, try again later`,
     { headers: { 'retry-after': '10' } },
   );

@@ -1,7 +1,7 @@
 /**
- * Entity tags (RFC 9110 §8.8.3, §13): a strong tag is a hash of the resource as it is rendered. `If-Match` is compared
- * here; what is written after it carries `expect…` writes in the same transaction, so that a change between the
- * comparison and the commit makes it fail (StaleError, answered as 412).
+ * Entity tags (RFC 9110 §8.8.3, §13). A strong tag is a hash of the JSON of the resource. This module compares
+ * `If-Match`. The transaction that follows also contains `expect…` writes: if the resource changes between the
+ * comparison and the commit, the transaction fails (StaleError, answered with 412).
  */
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -13,19 +13,22 @@ export function etagOf(resource: unknown): string {
 export function etagOfJson(json: string): string {
   return `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`;
 }
-/** Tags of the field's list, weak ones with their `W/`; `*` is one only where it stands alone. */
+/** The tags in the header field; weak tags keep their `W/`. `*` counts only if it stands alone. */
 function tagsOf(field: string): string[] {
   if (field.trim() === '*') return ['*'];
   return field.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g) ?? [];
 }
 export const preconditionFailed = () =>
-  new Problem('precondition-failed', 'the resource is not the one If-Match names; read it again');
+  new Problem(
+    'precondition-failed',
+    "If-Match does not hold the resource's current entity tag; read the resource again",
+  );
 
-/** True where the caller set a condition, and it holds; throws the 412 where it does not. */
+/** True if the caller set a condition and it holds. Throws 412 if it does not hold. False without a condition. */
 export function ifMatch(request: FastifyRequest, resource: unknown): boolean {
   const field = request.headers['if-match'];
   if (field === undefined) return false;
-  // RFC 9110 §13.1.1: the comparison is strong, so that weak tags never match.
+  // RFC 9110 §13.1.1: the comparison is strong, so weak tags never match.
   const tags = tagsOf(field);
   if (!tags.includes('*') && !tags.includes(etagOf(resource))) throw preconditionFailed();
   return true;
@@ -37,7 +40,10 @@ export function isNotModified(request: FastifyRequest, etag: string): boolean {
   return tagsOf(field).some((tag) => tag === '*' || tag.replace(/^W\//, '') === etag);
 }
 
-/** An entity tag on every answer that is one resource, 304 where the caller has it already; a list is no resource. */
+/**
+ * Adds an entity tag to every answer with one resource, and answers 304 if the caller already has it. Lists have
+ * none.
+ */
 export function tagResources(app: FastifyInstance): void {
   app.addHook('preSerialization', async (request, reply, payload) => {
     if (typeof payload !== 'object' || payload === null) return payload;

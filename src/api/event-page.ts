@@ -1,8 +1,8 @@
 /**
- * A page of events, made while it is sent. Invariants: a page ends at 4 MiB, or behind its first event where that alone
- * is larger, which is then passed on piece by piece; of any other at most 4 MiB are held until it is known to fit;
- * `next_cursor` leads to what follows the last event looked at. An event whose message was removed meanwhile is left
- * out. Ends with the signal's reason, and rejects where the store does.
+ * A page of events, produced while it is sent. Invariants: a page ends at 4 MiB, but contains at least one event;
+ * if the first event alone is larger, it is passed on piece by piece; of any other event at most 4 MiB are held
+ * until it is known to fit; `next_cursor` leads to the events after the last one that was read. An event is left
+ * out if its message was removed in the meantime. Ends with the signal's reason, and rejects if the store does.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { MessageGone, type RenderedEvent } from '../edj/render-event.ts';
@@ -13,17 +13,17 @@ import type { Page, PageRequest } from '../runtime/transactor.ts';
 import { createYielding } from '../runtime/yielding.ts';
 import { PAGE_OCTETS } from './pages.ts';
 
-/** Rows read at once, and where they end before: what is published by hand may have some megabytes. */
+/** Rows read at once, and the octets at which a read ends early: a published text may have some megabytes. */
 const CHUNK = 100;
 const CHUNK_OCTETS = 256 * 1024;
-/** Octets of an event behind which the loop turns at once. */
+/** After an event with more octets than this, the event loop gets a turn at once. */
 const LARGE = 16 * 1024;
 
-/** An event of a list, and the cursor that leads behind it. */
+/** An event of a list, and the cursor for the events after it. */
 export interface Placed {
   readonly event: EventRow;
   readonly cursor: string;
-  /** Those behind it that were read with it. */
+  /** The events after it that were read with it. */
   readonly following: readonly EventRow[];
 }
 type Read = Pick<EdjReader, 'events' | 'eventsAfter'>;
@@ -32,7 +32,7 @@ type Read = Pick<EdjReader, 'events' | 'eventsAfter'>;
 export function newestFirst(read: Read, { projectId, id }: Topic, page: PageRequest): AsyncGenerator<Placed> {
   return walked((next) => read.events(projectId, id, next, CHUNK_OCTETS), page);
 }
-/** Oldest first behind an event; a cursor is an event's id, good as `after`. */
+/** Events after a given event, oldest first. A cursor is an event id, so it also works as `after`. */
 export function oldestFirst(
   read: Read,
   { projectId, id }: Topic,
@@ -43,7 +43,7 @@ export function oldestFirst(
     page,
   );
 }
-/** Up to `limit`, and one more that tells there is more. */
+/** Up to `limit` events, and one more that shows that the list goes on. */
 async function* walked(
   read: (page: PageRequest) => Promise<Page<EventRow>>,
   { limit, cursor }: PageRequest,
@@ -92,14 +92,14 @@ export async function* eventPage(
         yield* held;
         held = [];
       }
-      // What ends because of it is not whole.
+      // An answer that ends because of the signal is not complete.
       signal.throwIfAborted();
       yield* held;
       octets += size;
       shown += 1;
     } catch (error) {
       const isStarted = held.length === 0;
-      // What could not be rendered in time is the next page's first.
+      // An event that could not be rendered in time is the first of the next page.
       if (error instanceof NoPlace && shown > 0) {
         next = last!;
         break;
@@ -108,11 +108,11 @@ export async function* eventPage(
     }
     looked += 1;
     last = placed.cursor;
-    // Behind a large one at once: what others have read is passed on before more is read.
+    // After a large event, other requests get a turn at once, before more is read.
     await (size > LARGE ? turn() : pause());
     signal.throwIfAborted();
   }
-  // Where all of them were gone, who asks again begins behind them.
+  // If all messages of these events were removed, the next request begins after them.
   if (shown === 0) next ??= last;
   yield Buffer.from(`${shown === 0 ? '{"items":[' : ''}],"next_cursor":${JSON.stringify(next)}}`);
 }

@@ -1,10 +1,10 @@
-/** Roles in requests: which names there are, and that nobody hands out what they do not hold themselves. */
+/** Roles in requests: checks the names, and that callers grant only operations that they hold themselves. */
 import { isOperation, isRole, operationsOf } from '../iam/policy.ts';
 import type { Principal, Role } from '../iam/projects.ts';
 import type { ApiDeps } from './deps.ts';
 import { invalid, Problem } from './problems.ts';
 
-/** Throws a Problem where the principal lacks one of the operations. */
+/** Throws a Problem if the principal lacks one of the operations. */
 export function mayHandOut(principal: Principal, operations: Iterable<string>): void {
   for (const operation of operations) {
     if (!principal.operations.has(operation))
@@ -24,7 +24,7 @@ export async function customRoles(
     names.filter((name) => !isRole(name)),
   );
 }
-/** The names are roles the principal may hand out. Throws a Problem otherwise. */
+/** Throws a Problem unless the principal may grant all of the named roles. */
 export async function mayGrant(
   read: ApiDeps['read'],
   principal: Principal,
@@ -37,7 +37,7 @@ export async function mayGrant(
   });
   mayHandOut(principal, operationsOf(names, custom));
 }
-/** Whoever holds more than the principal is not changed by them. */
+/** Throws a Problem if the holder of these roles has operations that the principal lacks. */
 export async function mayChangeHolder(
   read: ApiDeps['read'],
   principal: Principal,

@@ -1,9 +1,9 @@
 /**
- * Who may call. A program comes with a static key (Basic) and acts in the project of the key; a member comes with a
- * session and names the project by `Hikyaku-Project`, or by the path where the resource is a project. Invariants: no
- * route behind the guard runs for nobody; a project that is not the member's is not found, like any other unknown one; a
- * session that is being set up reaches only what sets it up; an earlier answer for an Idempotency-Key is told only to
- * whom the call itself is permitted. Fails with Problems.
+ * Authentication of API calls. A program uses a static key (Basic) and acts in the key's project. A member uses a
+ * session and names the project in `Hikyaku-Project`, or in the path if the resource is a project. Invariants: no
+ * route behind the guard runs without authentication; another member's project is not found, like an unknown
+ * project; a session in the state `set_up` reaches only the operations that complete the set-up; the answer stored
+ * for an Idempotency-Key goes only to callers who may make the call. Fails with Problems.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationSpec } from '../contract/operation.ts';
@@ -26,7 +26,7 @@ export interface GuardDeps {
   readonly sessions: Sessions;
   readonly audit: Pick<AuditRecorder<never>, 'attach'>;
 }
-/** It acts in no project, and is not repeated. */
+/** The operation acts in no project, and the service does not repeat its answers. */
 const isStep = ({ access = 'project' }: OperationSpec): boolean => access !== 'project';
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -35,12 +35,15 @@ export function tooMany(retryAfterMs: number): Problem {
     headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
   });
 }
-/** What the member may do for the whole instance. */
+/** The permissions of the member for the whole instance. */
 export function instanceOperations({ instanceRoles }: Member): ReadonlySet<string> {
   const held = operationsOf(instanceRoles);
   return new Set(OPERATOR_PERMISSIONS.filter((operation) => held.has(operation)));
 }
-/** The member in the project; null where it is none of his and he is no operator. Rejects where the store does. */
+/**
+ * The principal of the member in the project. null: the project does not exist, or the member neither belongs to it nor
+ * is an operator. Rejects if the store does.
+ */
 export async function memberPrincipal(
   read: ApiDeps['read'],
   member: Member,
@@ -109,12 +112,12 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
     }
     const principal = await byKey(request);
     if (principal === null) {
-      // A browser would ask for a name and a password in a window of its own.
+      // With this header, a browser would open its own window for name and password.
       const browser = request.headers.cookie ?? request.headers['sec-fetch-site'];
       if (browser === undefined) reply.header('www-authenticate', 'Basic realm="hikyaku", charset="UTF-8"');
       throw new Problem(
         'unauthenticated',
-        'A valid static key is needed (Basic authentication, key id and secret), or the session of a member.',
+        'Use a valid static key (Basic authentication with key id and secret) or the session of a member.',
       );
     }
     request.principal = principal;
@@ -133,7 +136,7 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
         field: 'Idempotency-Key',
       });
     }
-    // An earlier answer is told only to whom the call itself is permitted.
+    // Only a caller who may make the call gets the stored answer.
     mayCall(request, operation);
     const scoped = `http:${request.url}:${key}`;
     const begun = await idempotency.begin(

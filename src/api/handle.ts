@@ -1,6 +1,6 @@
 /**
- * Binds a handler to an operation of the contract: what it takes is read by the contract's schemas, what it gives back is
- * typed by them, and the permission is asked for once, here, before the handler runs. Fails with Problems.
+ * Binds a handler to an operation of the contract: the contract's schemas validate the request and give the answer
+ * its type, and the permission is checked once, here, before the handler runs. Fails with Problems.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TSchema } from 'typebox';
@@ -25,7 +25,7 @@ import type { Listing, PageAsked } from './pages.ts';
 import { notFound } from './problems.ts';
 import type { SelfSession } from './session-cookie.ts';
 
-/** What the placeholders of a path name, by the examples that stand for them. */
+/** The kinds of ids that placeholders of a path stand for, by the names of their examples. */
 interface Kinds {
   readonly project: 'project';
   readonly apiClient: 'api-client';
@@ -55,7 +55,7 @@ type ParamsOf<O> = O extends { readonly params: infer P }
   ? { readonly [K in keyof P]: P[K] extends keyof Kinds ? Id<Kinds[P[K]]> : never }
   : Record<never, never>;
 type AccessOf<O> = O extends { readonly access: infer A } ? A : 'project';
-/** The caller's principal; null where none is needed, and where a grant of the instance may do instead. */
+/** The caller's principal; null if none is needed, or if a permission for the instance is enough. */
 type PrincipalOf<O> = O extends { readonly asksItself: true }
   ? Principal | null
   : AccessOf<O> extends 'project'
@@ -74,12 +74,12 @@ type SelfOf<O> = O extends { readonly people: true }
 export interface Call<O extends OperationSpec> {
   readonly body: BodyOf<O>;
   readonly query: QueryOf<O>;
-  /** The ids of the path. */
+  /** The ids in the path. */
   readonly params: ParamsOf<O>;
   readonly principal: PrincipalOf<O>;
   readonly projectId: PrincipalOf<O> extends Principal ? ProjectId : null;
   readonly self: SelfOf<O>;
-  /** True where the caller set If-Match and it holds; throws the 412 where it does not. */
+  /** True if the caller set If-Match and it holds. Throws 412 if it does not hold. */
   ifMatch(resource: object): boolean;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -96,7 +96,7 @@ type ResultOf<A> = A extends null
         ? Answered<A>
         : never;
 type Answers<O extends OperationSpec> = O['answers'];
-/** What a handler gives back: the answer, beside its status where the operation has several. */
+/** The result of a handler: the answer, with its status if the operation has several. */
 export type Result<O extends OperationSpec> = [keyof Answers<O>] extends [infer S extends keyof Answers<O>]
   ? IsUnion<S> extends true
     ? { [K in S]: { readonly status: K; readonly answer: ResultOf<Answers<O>[K]> } }[S]
@@ -111,12 +111,12 @@ export type Handle = <const O extends OperationSpec>(
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The operation that the route is. */
+    /** The operation of the route. */
     operation?: OperationSpec;
   }
 }
 
-/** `/mta/v1/domains/{id}` is `/domains/:id` below the prefix of its service. */
+/** `/mta/v1/domains/{id}` becomes `/domains/:id` below the prefix of its service. */
 function urlOf({ path }: OperationSpec): string {
   return path.replace(/^\/\w+\/v1/, '').replace(/\{(\w+)\}/g, ':$1');
 }
@@ -134,12 +134,12 @@ function granted(request: FastifyRequest, grant: Grant): void {
   if (typeof grant === 'string') permitted(request, grant);
   else permittedOnInstance(request, grant.operator);
 }
-/** Throws where the caller may not call the operation. Needs the request's body and query, which are valid. */
+/** Throws if the caller may not call the operation. Needs the valid body and query of the request. */
 export function mayCall(request: FastifyRequest, operation: OperationSpec): void {
   const { access = 'project', permission = operation.id, projectOfPath, permissions = [] } = operation;
   if (access === 'open' || access === 'account' || operation.asksItself === true) return;
   if (projectOfPath === true) {
-    // Whose it is not, it is not there: before the role is asked.
+    // Another project's id is not found; this comes before the check of the role.
     const id = parseId<'project'>(pathPart(request, 'id'));
     if (id === null || (request.principal !== null && request.principal.projectId !== id)) throw notFound();
   }
@@ -192,7 +192,7 @@ export function createHandle(app: FastifyInstance): Handle {
           reply,
         };
         const result: unknown = await handler(call as unknown as Call<typeof operation>);
-        // It was sent while it was made; Fastify waits for it by itself.
+        // The answer sends itself; Fastify waits for it.
         if (reply.sent || reply.raw.headersSent) return;
         const [status, answer] =
           statuses.length === 1

@@ -51,7 +51,7 @@ export function iamDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
       case 'held':
         throw new Problem(
           'domain-held',
-          `your record is there, but so is the one of the project that holds the domain now; have the TXT record ${result.record.name} with ${result.record.value} removed, keep ${value}, and verify again`,
+          `your TXT record is published, but so is the record of the project that holds the domain now; remove the TXT record ${result.record.name} with ${result.record.value}, keep ${value}, and verify again`,
         );
     }
   });

@@ -1,6 +1,7 @@
 /**
- * Closing at once would take the answer from a caller that is still writing (RFC 9112 §9.6). So of what nobody will
- * read some is thrown away, then nothing more is taken, and a little later the connection ends.
+ * If the server closed at once, a caller that is still writing would lose the answer (RFC 9112 §9.6). So the server
+ * first reads and discards some of the remaining input, then stops reading, and closes the connection a little
+ * later.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -10,12 +11,12 @@ import { Problem, problemBody } from './problems.ts';
 const THROWN_AWAY = 256 * 1024;
 const LINGER_MS = 1_000;
 
-/** For a request that is answered before its body has come. */
+/** For a request that is answered before its body has arrived. */
 export function leaveRest(request: IncomingMessage, clock: Clock): void {
   const { complete, headers } = request;
   const announced = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (complete || !announced) return;
-  // Behind `Connection: close` Node would take the connection down with the answer: it only says that it has no more.
+  // With `Connection: close`, Node would close the connection with the answer. Here it only ends its own side.
   const { socket } = request;
   socket.destroySoon = () => void socket.end();
   let octets = 0;
@@ -30,13 +31,13 @@ export function leaveRest(request: IncomingMessage, clock: Clock): void {
 }
 
 /**
- * For what cannot be read as a request, or has not come in time: a problem, and the connection ends. To be called for
- * each `clientError` of the server, of which a socket may have many.
+ * Answers input that is not a valid request, or that did not arrive in time: it sends a problem and ends the
+ * connection. Call it for each `clientError` of the server; a socket may have many.
  */
 export function createRefusal(
   clock: Clock,
 ): (error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket) => void {
-  /** Octets thrown away, by the sockets that have had their answer. */
+  /** Discarded octets of each socket that has had its answer. */
   const refused = new WeakMap<Socket, number>();
   return (error, socket) => {
     const before = refused.get(socket);
@@ -47,26 +48,26 @@ export function createRefusal(
       return;
     }
     refused.set(socket, 0);
-    // Node's own field: the answer that is due next on this connection, if any.
+    // Node's own field: the next answer on this connection, if there is one.
     const due = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? null;
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    // What follows a request that was read whole takes nothing from that one's answer.
+    // Invalid input after a complete request does not affect the answer to that request.
     else if (due?.req.complete === true) due.once('close', () => endWith(socket, null, clock));
     else if (due?.headersSent === true) socket.destroy();
     else endWith(socket, problemOf(error.code), clock);
   };
 }
-/** The connection ends with this answer, and is gone a little later. */
+/** Sends this answer as the last one, and closes the connection a little later. */
 export function endWith(socket: Socket, problem: Problem | null, clock: Clock): void {
   socket.end(problem === null ? '' : answerOf(problem));
   clock.after(LINGER_MS, () => socket.destroy());
 }
 function problemOf(code: string | undefined): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new Problem('request-timeout', 'the request did not come whole in time');
+    return new Problem('request-timeout', 'the whole request did not arrive in time');
   if (code === 'HPE_HEADER_OVERFLOW')
-    return new Problem('header-too-large', 'at most 16384 octets of header are taken');
-  return new Problem('bad-request', 'this cannot be read as an HTTP request');
+    return new Problem('header-too-large', 'the header must have at most 16384 octets');
+  return new Problem('bad-request', 'this is not a valid HTTP request');
 }
 function answerOf(problem: Problem): string {
   const body = problemBody(problem);

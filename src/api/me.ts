@@ -1,6 +1,7 @@
 /**
- * /iam/v1/me: what members see and change of their own account, in no project. Whoever is being set up may come here for
- * what is missing, and nothing else. Invariants: a step that changes what the session is answers with a new one.
+ * /iam/v1/me: the own account of a member, outside any project. A session in the state `set_up` may use only the
+ * operations that complete the set-up. Invariant: a step that changes the state of the session answers with a new
+ * session.
  */
 
 import type { FastifyReply } from 'fastify';
@@ -19,7 +20,7 @@ import { invalid, Problem } from './problems.ts';
 import type { Sessions } from './session-cookie.ts';
 
 const NO_HOST =
-  'passkeys belong to a host name: HIKYAKU_PUBLIC_URL must name one (localhost is one), and the page must be opened by it';
+  'passkeys need a host name: HIKYAKU_PUBLIC_URL must contain one (localhost is one), and you must open the page under that name';
 
 export function meRoutes(
   handle: Handle,
@@ -68,7 +69,7 @@ export function meRoutes(
   handle(ops.deleteTotp, async ({ self }) => {
     found(self.member.totp);
     if (!(await account.deleteTotp(self)))
-      throw new Problem('last-second-factor', 'a passkey must be there before one-time codes can go');
+      throw new Problem('last-second-factor', 'add a passkey before you remove one-time codes');
   });
 
   handle(ops.newPasskeyOptions, async ({ self }) => {
@@ -98,7 +99,7 @@ export function meRoutes(
     const result = await account.deletePasskey(self, params.id);
     if (result === 'unknown') found<never>(null);
     if (result === 'last')
-      throw new Problem('last-second-factor', 'another second factor must be there before this one can go');
+      throw new Problem('last-second-factor', 'add another second factor before you remove this one');
   });
   handle(ops.createRecoveryCodes, async ({ self }) => ({
     codes: await account.newRecoveryCodes(self),

@@ -16,7 +16,7 @@ import { list } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
 import { invalid, Problem } from './problems.ts';
 
-/** Open at a time, in a project: the instance's name is not lent for mail to everybody. */
+/** Maximum of open invitations in a project: nobody may use the instance's name to mail many people. */
 const MOST_INVITATIONS = 50;
 
 export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews): void {
@@ -25,14 +25,14 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     const [membership, member] = await Promise.all([read.membership(project, id), read.member(id)]);
     return { membership: found(membership), member: found(member) };
   };
-  /** Changes a membership, unless the project would be left without an owner. */
+  /** Changes a membership, unless the project would have no owner afterwards. */
   async function keepingAnOwner(before: Membership, change: () => Promise<void>): Promise<void> {
     try {
       await change();
     } catch (error) {
       const stale = error instanceof StaleError;
       const now = stale ? await read.membership(before.projectId, before.memberId) : null;
-      // Changed or gone meanwhile: that is another answer.
+      // The row was changed or removed in the meantime; that has an answer of its own.
       if (now === null || JSON.stringify(now) !== JSON.stringify(before)) throw error;
       throw new Problem('last-owner', 'the project would have no owner');
     }
@@ -72,7 +72,7 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     );
   });
   handle(ops.resetMember, async ({ body, params }) => {
-    // A key that was stolen makes nobody's account its own.
+    // The operation needs a session: a stolen key must not take over an account.
     const member = found(await read.member(params.id));
     const { second_factor: factor = false } = body;
     let token = '';
@@ -91,7 +91,7 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   handle(ops.createInvitation, async ({ body, principal, projectId }) => {
     const mailed = body.mail ?? deps.writesMail;
     if (mailed && !deps.writesMail)
-      throw invalid('mail', 'the instance has no name that mail can come from (HIKYAKU_HOSTNAME)');
+      throw invalid('mail', 'the instance has no host name to send mail from (HIKYAKU_HOSTNAME)');
     const email = emailOf(body.email, 'email');
     if (body.roles.length === 0) throw invalid('roles', 'must name at least one role');
     await mayGrant(read, principal, body.roles);
@@ -137,7 +137,7 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   handle(ops.deleteInvitation, async ({ params, projectId, ifMatch }) => {
     const invitation = found(await read.invitation(projectId, params.id));
     const { id } = invitation;
-    // An invitation has no changeable part: it is what it was, or gone.
+    // An invitation cannot be changed, only removed.
     ifMatch(views.invitation(invitation));
     await transactor.transact(projectId, (tx) => tx.deleteInvitation(projectId, id));
   });
@@ -145,10 +145,9 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     const { member } = self;
     const { token } = body;
     const accepted = await acceptInvitation(deps, member, token);
-    if (accepted.kind === 'gone')
-      throw invalid('token', 'is no invitation of yours that could still be accepted');
+    if (accepted.kind === 'gone') throw invalid('token', 'is not an open invitation to your e-mail address');
     if (accepted.kind === 'member-already')
-      throw new Problem('member-already', 'you are a member of the project already');
+      throw new Problem('member-already', 'you are already a member of the project');
     const { projectId } = accepted.invitation;
     return views.membership({ membership: found(await read.membership(projectId, member.id)), member });
   });

@@ -23,7 +23,7 @@ interface NewKey {
   readonly delegated?: boolean;
   readonly private_key?: string;
 }
-/** Keys that are not retired; the records of more would not be looked after by anyone. */
+/** Maximum of keys that are not retired: nobody would take care of the records of more keys. */
 const MOST_KEYS = 20;
 const MOST_WITH_RETIRED = 100;
 
@@ -35,7 +35,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
 
   const keyView = (domain: MtaDomain, key: DkimKey): Resources['DkimKey'] => {
     const record = keyRecord(key, domain.name, zone);
-    // A delegated key's record stays: a later key takes the name.
+    // The CNAME record of a delegated key stays, because a later key uses the same name.
     const mayGo =
       record.type === 'CNAME' ? null : key.state === 'retired' ? key.changedAt : recordMayGoAt(key);
     const bits = key.algorithm === 'rsa-sha256' ? rsaBits(key.publicRecord) : null;
@@ -71,7 +71,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
     if (keys.length >= MOST_WITH_RETIRED)
       throw new Problem(
         'too-many-keys',
-        `a domain has at most ${MOST_WITH_RETIRED} keys with those that retired; remove one first`,
+        `a domain has at most ${MOST_WITH_RETIRED} keys, including retired keys; remove one first`,
       );
     const key = await newKey(domain, keys, body);
     const told = await deps.projectEvents(projectId);
@@ -93,7 +93,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
     if (pem === undefined)
       return makeDkimKey({ random, sealer, clock }, place, kind, selector === undefined ? {} : { selector });
     if (body.algorithm !== undefined)
-      throw invalid('algorithm', 'is told by the private key; leave one of the two out');
+      throw invalid('algorithm', 'is determined by the private key; give only one of the two');
     if (selector === undefined) throw invalid('selector', 'is needed for a key of your own');
     const imported = importPrivateKey(pem);
     if (imported.kind === 'refused') throw invalid('private_key', imported.problem);
@@ -113,7 +113,9 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
     if (!canDelegate(domain.name, zone)) {
       if (delegated === undefined) return undefined;
       const reason =
-        zone === null ? 'this service has no zone for keys' : 'the name of the domain is too long for it';
+        zone === null
+          ? 'this service has no zone for keys'
+          : 'the domain name is too long for a delegated key';
       throw invalid('delegated', reason);
     }
     const free = freeSelector(keys, algorithm);
@@ -171,7 +173,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
   });
 }
 
-/** What the last check said of the record. */
+/** The result of the last check for the record. */
 function stateOf(record: Pick<DnsRecord, 'purpose' | 'type' | 'name' | 'value'>, dns: DnsCheck | null) {
   const known = dns?.records?.find(
     ({ purpose, type, name, value }) =>

@@ -78,7 +78,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     if (account === null) throw invalid('account.self', 'there is no such account');
     return account;
   }
-  /** An id in a body, or a problem of its field. */
+  /** Reads an id from a body. Throws a Problem that names the field. */
   function bodyId<K extends string>(text: string, field: string): Id<K> {
     const id = parseId<K>(text);
     if (id === null) throw invalid(field, 'is not an id');
@@ -117,7 +117,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
   handle(ops.updateDnsAccount, async ({ body, params, projectId, ifMatch }) => {
     const before = await oneAccount(projectId, params.id);
     const { name = before.name, settings } = body;
-    // All settings or none: a stored credential is never sent to an address that is given later.
+    // All settings are replaced, or none: a stored credential is never sent to an address that is set later.
     const sealed = settings === undefined ? {} : sealedOf(before, settings);
     const account: DnsAccount = { ...before, name, ...sealed };
     const conditional = ifMatch(accountView(before));
@@ -181,7 +181,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     return list((page) => read.dnsChanges(projectId, domain.id, page), changeView);
   });
 
-  /** What came of a change, or the problem that it is. */
+  /** Returns the result of a change, or throws its Problem. */
   function shown(result: ApplyResult | UndoResult, domain: MtaDomain) {
     switch (result.kind) {
       case 'expired':
@@ -189,13 +189,13 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
       case 'mx-unconfirmed':
         throw new Problem(
           'mx-replacement-unconfirmed',
-          `replace_mx: mail would no longer go to ${result.foreignMx.join(', ')}; true replaces them, false leaves MX alone`,
+          `replace_mx is needed: the domain has the MX records ${result.foreignMx.join(', ')}; true replaces them, so that mail no longer goes there, false leaves them unchanged`,
           { field: 'replace_mx' },
         );
       case 'account-gone':
-        throw new Problem('dns-account-gone', 'the account with which this was changed is removed');
+        throw new Problem('dns-account-gone', 'the account that made this change was removed');
       case 'running':
-        throw new Problem('dns-change-running', 'the change is still under way');
+        throw new Problem('dns-change-running', 'the change is still in progress');
       case 'failed':
         throw providerProblem(result.error);
     }
@@ -213,16 +213,16 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
       case 'unknown':
         throw new Problem(
           'dns-change-unknown',
-          `it is not known what was changed (${outcome.cause}); change ${change.id} can be undone`,
+          `the service does not know which records were changed (${outcome.cause}); change ${change.id} can be undone`,
         );
     }
-    // What DNS shows now is looked at without anyone waiting for it.
+    // The DNS check runs in the background; the answer does not wait for it.
     void deps
       .checkDomain(domain.projectId, domain.id)
       .catch((error: unknown) =>
         deps.logger.warn(
           { domain: domain.name, error: String(error) },
-          'DNS could not be checked after a change',
+          'the DNS check after a change failed',
         ),
       );
     return { ...changeView(change), propagated: outcome.propagated };
@@ -232,7 +232,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
 function noZone(domain: MtaDomain, account: DnsAccount): Problem {
   return new Problem(
     'dns-zone-not-found',
-    `the account ${account.name} has no zone that ${domain.name} lies in`,
+    `the account ${account.name} has no zone that contains ${domain.name}`,
   );
 }
 function providerProblem({ code, message }: DnsProviderError): Problem {

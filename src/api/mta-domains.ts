@@ -1,4 +1,4 @@
-/** /mta/v1/domains: set up and remove sending and receiving. */
+/** /mta/v1/domains: sets domains up for mail, changes and removes them. */
 
 import Type from 'typebox';
 import * as ops from '../contract/operations/mta-domains.ts';
@@ -46,7 +46,7 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
   const domainOf = async (project: ProjectId, id: DomainId): Promise<MtaDomain> =>
     found(await read.domain(project, id));
   const topicOf = createTopicOf(read);
-  /** A domain's own limits go up to the project's. */
+  /** The limits of a domain must not exceed those of the project. */
   async function checkLimits(project: ProjectId, { limits = {} }: Changes): Promise<void> {
     const own = (await read.projectLimits(project)) ?? deps.limitDefaults;
     for (const [name, most] of [
@@ -80,7 +80,7 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
     );
     if (owned === null) throw invalid('domain.self', 'there is no such domain');
     if (owned.verifiedAt === null)
-      throw new Problem('domain-not-verified', `the ownership of ${owned.name} is not proved yet`);
+      throw new Problem('domain-not-verified', `the ownership of ${owned.name} is not verified yet`);
     const id = random.id<'mta-domain'>();
     const domain = apply(
       {

@@ -1,6 +1,6 @@
 /**
- * /mta/v1/limit_requests: a project asks for higher limits, operators decide. A decision, the limits it makes, its event
- * and the mail that tells of it are one commit. One request of a project is open at a time.
+ * /mta/v1/limit_requests: a project asks for higher limits, operators decide. A decision, the limits it makes, its
+ * event and the mail that tells of it are one commit. One request of a project is open at a time.
  */
 
 import * as ops from '../contract/operations/mta-limits.ts';
@@ -146,7 +146,7 @@ export function mtaLimitRequestRoutes(handle: Handle, deps: ApiDeps): void {
     const decided = approved(open, granted, { by, at: clock.now(), note: body.note ?? null });
     const after = limitsAfter(decided, before);
     const raise = await prepareRaise(deps, open.projectId, { before, after }, decided);
-    if (raise === null) throw invalid('per_minute', 'nothing is raised: refuse the request instead');
+    if (raise === null) throw invalid('per_minute', 'no limit would be raised: refuse the request instead');
     await decide(decided, after, (tx) => {
       tx.setProjectLimits(open.projectId, after);
       raise.record(tx);

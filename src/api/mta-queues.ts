@@ -19,9 +19,9 @@ type FilterInput = Static<typeof ops.QueueFilterInput>;
 type QueueInput = Static<typeof ops.QueueRequest>;
 const LONGEST_SUSPENSION_MS = 7 * 24 * 3_600_000;
 
-/** Suspensions of a project that run at once: each recipient that is due is looked at beside all of them. */
+/** Maximum of active suspensions of a project: each due recipient is compared with all of them. */
 const MOST_SUSPENSIONS = 50;
-/** The filter as the spool knows it. */
+/** The filter in the form of the spool. */
 export function toFilter(project: WaitingFilter['project'], input: FilterInput): WaitingFilter {
   return {
     project,
@@ -33,7 +33,7 @@ export function toFilter(project: WaitingFilter['project'], input: FilterInput):
   };
 }
 
-/** The answer to a queue request of anyone who may make it; throws a Problem. */
+/** Carries out a queue request of a caller who may make it. Throws a Problem. */
 export async function answerQueueRequest(
   deps: Pick<ApiDeps, 'operate' | 'clock' | 'read'>,
   project: WaitingFilter['project'],
@@ -64,7 +64,7 @@ export async function answerQueueRequest(
     if (running.length >= MOST_SUSPENSIONS)
       throw new Problem(
         'too-many-suspensions',
-        `${MOST_SUSPENSIONS} suspensions run already; resume some first`,
+        `the project already has ${MOST_SUSPENSIONS} suspensions; resume some first`,
       );
   }
   const result = await deps.operate(request, watch);
@@ -101,7 +101,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
   handle(ops.listQueues, async ({ projectId, query }) => {
     const { limit, cursor } = pageOf(query);
     const after = cursor === null ? null : Buffer.from(cursor, 'base64url').toString('utf8');
-    // One more than is shown tells that there is more.
+    // One row more than is shown tells that there are more.
     const { depth, lanes: items } = await deps.queue.page(projectId, { after, limit: limit + 1 });
     const dead = deps.queue.dead();
     return list(
@@ -118,7 +118,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
       { beside: { depth } },
     );
   });
-  /** What waits of the project, which is kept; of one site alone it is not. */
+  /** How many recipients of the project wait; null for a single site, for which no count is kept. */
   async function waitingOf(project: ProjectId, { lane }: WaitingFilter): Promise<number | null> {
     if (lane !== undefined) return null;
     const { queued, deferred, held } = (await deps.queue.page(project, { after: null, limit: 1 })).depth;
@@ -148,7 +148,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     );
   });
   handle(ops.updateQueue, async ({ body, projectId, principal, reply }) => {
-    // A change goes on without its client; a count is for nobody else.
+    // A change continues without its client; a count ends, because only the client needs it.
     const watch = body.dry_run === true ? { report: () => {}, signal: goneSignal(reply) } : undefined;
     return answerQueueRequest(deps, projectId, callerOf(principal), body, watch);
   });

@@ -1,6 +1,6 @@
 /**
- * The published OpenAPI documents, rendered from the contract: one of each service. An operation lists the problems that it
- * names, and those that every operation of its kind may answer with, which the guard and the server bring about.
+ * The published OpenAPI documents, one for each service, made from the contract. An operation lists its own
+ * problems and those that every operation of its kind may return because of the guard and the server.
  */
 import type { TSchema } from 'typebox';
 import { EVENT_CONTENTS } from '../contract/event-contents.ts';
@@ -43,7 +43,7 @@ export interface Operation {
 export interface OpenApi {
   readonly openapi: string;
   readonly servers: readonly { readonly url: string }[];
-  /** Of EDJ: what a hook is sent, by the name of the event. */
+  /** Only for EDJ: the request to an HTTP hook, by the name of the event. */
   readonly webhooks?: Readonly<Record<string, object>>;
   readonly info: { readonly title: string; readonly version: string };
   readonly components: object;
@@ -54,13 +54,13 @@ export interface OpenApi {
 const LOOKED_AT = {
   type: 'integer',
   minimum: 0,
-  description: `with a filter: of so many rows \`items\` are those it means. About ${MOST_LOOKED_AT} are looked at for one answer, so that it may be short or empty before the end, which is where \`next_cursor\` is null`,
+  description: `present with a filter: the number of rows that were compared with the filter for this page; \`items\` are those that match. The service compares about ${MOST_LOOKED_AT} rows for one page, so a page may be short or empty before the end of the list. The list ends when \`next_cursor\` is null`,
 };
 const OF = {
   type: 'integer',
   minimum: 0,
   description:
-    'beside `looked_at`: how many rows there are, this page and all others; absent where that is not known cheaply',
+    'present with `looked_at`: the number of rows in the whole list; absent if it would be costly to count',
 };
 function pointer(schema: TSchema): object {
   const name = resourceName(schema);
@@ -88,7 +88,7 @@ function contentOf(answer: Answer): { readonly type: string; readonly schema: ob
 }
 
 type Way = 'any' | 'session' | 'open';
-/** Who may come: a key or a session, a session alone, or anybody. */
+/** Who may call: a static key or a session, a session only, or anybody. */
 function wayOf({ access, people }: OperationSpec): Way {
   if (access === 'open') return 'open';
   return access === 'account' || people === true ? 'session' : 'any';
@@ -126,19 +126,19 @@ const WRITE: readonly ProblemName[] = [
   'store-unavailable',
   'insufficient-storage',
 ];
-/** Acts in a project: heeds Idempotency-Key and If-Match. */
+/** A POST in a project accepts Idempotency-Key; PUT, PATCH and DELETE accept If-Match. */
 function isRepeatable(spec: OperationSpec): boolean {
   return spec.method === 'POST' && wayOf(spec) === 'any';
 }
 function isConditional(spec: OperationSpec): boolean {
   return /^(PUT|PATCH|DELETE)$/.test(spec.method) && wayOf(spec) === 'any';
 }
-/** Is made while it is sent: a list, octets, what is streamed. */
+/** The answer is produced while it is sent: a list or octets. */
 function isMade({ answers }: OperationSpec): boolean {
   return Object.values(answers).some((answer) => answer !== null && ('list' in answer || 'octets' in answer));
 }
 
-/** The problems an operation may answer with, in the order of the catalogue. */
+/** The problems that an operation may return, in the order of PROBLEMS. */
 export function problemsOf(spec: OperationSpec): readonly ProblemName[] {
   const way = wayOf(spec);
   const { method, params, query, body, problems = [] } = spec;
@@ -147,7 +147,7 @@ export function problemsOf(spec: OperationSpec): readonly ProblemName[] {
   if (params !== undefined) names.add('not-found');
   if (isMade(spec)) names.add('too-busy');
   if (query !== undefined || body !== undefined || method === 'POST') names.add('validation');
-  // A body is read, and refused, where none is asked for, too.
+  // The service also reads, and may refuse, a body of an operation that needs none.
   if (method !== 'GET') {
     names.add('cross-site');
     if (way !== 'open') names.add('csrf-token');
@@ -158,7 +158,7 @@ export function problemsOf(spec: OperationSpec): readonly ProblemName[] {
   return (Object.keys(PROBLEMS) as ProblemName[]).filter((name) => names.has(name));
 }
 
-/** A single resource has an entity tag, but where it is made while it is sent. */
+/** A single resource has an entity tag, unless it is produced while it is sent. */
 function isTagged(spec: OperationSpec): boolean {
   const answer = spec.answers[200];
   if (spec.method !== 'GET' || wayOf(spec) === 'open' || answer === undefined || answer === null)
@@ -195,11 +195,18 @@ function parametersOf(spec: OperationSpec): readonly Parameter[] {
       example: IDS[example],
     })),
     ...(isRepeatable(spec)
-      ? [header('Idempotency-Key', 'same key and body: same answer, kept for 24 hours')]
+      ? [
+          header(
+            'Idempotency-Key',
+            'a repeated call with the same key and body gets the same answer, for 24 hours',
+          ),
+        ]
       : []),
-    ...(isTagged(spec) ? [header('If-None-Match', 'entity tags; 304 where it is still one of them')] : []),
+    ...(isTagged(spec)
+      ? [header('If-None-Match', 'entity tags; the answer is 304 if one of them is the present one')]
+      : []),
     ...(isConditional(spec)
-      ? [header('If-Match', 'entity tags of the resource; 412 where it is none of them any more')]
+      ? [header('If-Match', 'entity tags; the answer is 412 if none of them is the present one')]
       : []),
   ];
 }
@@ -214,7 +221,7 @@ function responsesOf(spec: OperationSpec): Record<string, object> {
       ...(body === null ? {} : { content: { [body.type]: { schema: body.schema } } }),
     };
   }
-  if (tagged) responses['304'] = { description: 'it is still the one If-None-Match names' };
+  if (tagged) responses['304'] = { description: 'If-None-Match holds the present entity tag' };
   const byStatus = Map.groupBy(problemsOf(spec), (name) => PROBLEMS[name].status);
   for (const [status, names] of byStatus)
     responses[String(status)] = {
@@ -260,11 +267,11 @@ function pickDescription(schema: TSchema & { readonly description?: string }) {
 }
 
 const SIGNED = [
-  header('webhook-id', 'id of the event, the same at each attempt'),
-  header('webhook-timestamp', 'seconds since 1970, of this attempt'),
+  header('webhook-id', 'id of the event; the same in each attempt'),
+  header('webhook-timestamp', 'time of this attempt, in seconds since 1970'),
   header('webhook-signature', 'Standard Webhooks: `v1,` and HMAC-SHA-256 of `id.timestamp.body` in base64'),
 ].map((one) => ({ ...one, required: true }));
-/** What an HTTP hook is sent for an event of that name. */
+/** The request to an HTTP hook for an event with this name. */
 function webhookOf(name: EventName): object {
   const { service, when } = EVENTS[name];
   const { schema: content, example } = EVENT_CONTENTS[name];
@@ -290,15 +297,15 @@ function webhookOf(name: EventName): object {
         },
       },
       responses: {
-        '2XX': { description: 'the event is taken' },
-        '410': { description: 'the hook is gone: this event is not tried again' },
-        default: { description: 'the event is tried again, as Retry-After asks' },
+        '2XX': { description: 'the hook accepts the event' },
+        '410': { description: 'the hook is gone; the service does not send this event again' },
+        default: { description: 'the service sends the event again later and respects Retry-After' },
       },
     },
   };
 }
 
-/** The document of a service. `server`: the address of the API, without a slash at its end. */
+/** The document of a service. `server`: the address of the API without a trailing slash. */
 export function openApi(service: Service, server: string): OpenApi {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const spec of OPERATIONS)
@@ -326,7 +333,7 @@ export function openApi(service: Service, server: string): OpenApi {
 }
 
 const SERVICES = ['mta', 'edj', 'iam'] as const satisfies readonly Service[];
-/** The documents, made when they are first asked for: the port may be known only then. */
+/** The documents. They are made at the first request, because the port may not be known before. */
 export function createDocuments(publicUrl: () => string) {
   const made = new Map<Service, { readonly document: OpenApi; readonly octets: Buffer }>();
   function of(service: Service) {
@@ -339,7 +346,7 @@ export function createDocuments(publicUrl: () => string) {
   }
   return {
     all: () => SERVICES.map((service) => of(service).document),
-    /** The same octets for everybody. */
+    /** All clients get the same octets. */
     octets: (service: Service) => of(service).octets,
   };
 }

@@ -1,8 +1,9 @@
 /**
- * Lists, made while they are sent. Invariants: rows are read a few at a time and written item by item, with turns of the
- * event loop between; a page ends at 4 MiB of JSON, or behind its first item; `next_cursor` leads to what follows the last
- * item, wherever the page ended. Where a filter passes rows by, a page ends after a bounded number of them as well, and
- * `looked_at` says of how many, and `of` in how many, where that is known cheaply. Every list leaves by here, or by event-page.ts: etag.ts refuses any other.
+ * Lists, produced while they are sent. Invariants: rows are read a few at a time and written item by item, and the
+ * event loop gets turns in between; a page ends at 4 MiB of JSON, but contains at least one item; `next_cursor`
+ * leads to the items after the last one, wherever the page ended. With a filter, a page also ends after a bounded
+ * number of rows: `looked_at` says how many rows were read, and `of` how many rows the list has, if that is cheap
+ * to know. Every list is sent by this module or by event-page.ts; etag.ts refuses any other.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MOST_LOOKED_AT, type Page, type PageRequest } from '../runtime/transactor.ts';
@@ -13,9 +14,9 @@ import { invalid } from './problems.ts';
 /** Octets of JSON at which a page ends. */
 export const PAGE_OCTETS = 4 * 1024 * 1024;
 export const JSON_TYPE = 'application/json; charset=utf-8';
-/** Items a caller may ask for. */
+/** Maximum of `limit`. */
 export const MOST_ITEMS = 500;
-/** Rows read at once: some have 300 KiB. */
+/** Rows read at once: a row may have 300 KiB. */
 const CHUNK = 25;
 
 export type ReadPage<T> = (page: PageRequest) => Promise<Page<T>>;
@@ -24,14 +25,14 @@ export interface ListOptions<T> extends PageRequest {
   readonly view: (item: T) => object | Promise<object>;
   /** Name of the list. */
   readonly name?: string;
-  /** How many rows there are that a filter is looked for in; null: not known cheaply. Asked where rows were looked at. */
+  /** The number of rows before the filter; null: costly to count. Called only if the page reports `looked_at`. */
   readonly of?: () => Promise<number | null>;
   /** Fields before the items. */
   readonly beside?: object;
   readonly signal?: AbortSignal;
 }
 
-/** A page of a list as pieces of JSON. Rejects where the store does, and with the signal's reason. */
+/** A page of a list as pieces of JSON. Rejects if the store does, or with the signal's reason. */
 export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<string> {
   const { read, view, limit, name = 'items', beside = {}, signal } = options;
   const fields = Object.entries(beside).map(([field, value]) => `"${field}":${JSON.stringify(value)},`);
@@ -54,55 +55,55 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
       next = page.cursors[i]!;
     }
     next = page.nextCursor;
-    // A store that gives fewer than asked has looked at as many rows as it may.
+    // If the store returns fewer rows than requested, it has read as many rows as it may.
     const isEnough = page.items.length < asked || (lookedAt ?? 0) >= MOST_LOOKED_AT;
     if (next === null || isEnough || shown >= limit) break;
     await pause();
     signal?.throwIfAborted();
   }
   const total = lookedAt === null ? null : ((await options.of?.()) ?? null);
-  // What was counted a moment ago may be less than what was looked at.
+  // The count may be a moment old and smaller than the number of rows read.
   const of = total === null || lookedAt === null ? '' : `,"of":${Math.max(total, lookedAt)}`;
   const looked = lookedAt === null ? '' : `,"looked_at":${lookedAt}${of}`;
   yield `],"next_cursor":${JSON.stringify(next)}${looked}}`;
 }
-/** The same, whole. */
+/** The same page as one text. */
 export async function listJson<T>(options: ListOptions<T>): Promise<string> {
   const pieces: string[] = [];
   for await (const piece of listPieces(options)) pieces.push(piece);
   return pieces.join('');
 }
 
-/** What a caller asks for of a list. */
+/** The query parameters of a list. */
 export interface PageAsked {
   readonly limit?: number;
   readonly cursor?: string;
 }
-/** The page the caller asks for; `most` items where he names no limit. Throws problem 400 where the cursor is damaged. */
+/** The requested page; `most` items if the caller gives no limit. Throws problem 400 if the cursor is damaged. */
 export function pageOf({ limit, cursor: asked }: PageAsked, most = 50): PageRequest {
   const cursor = asked ?? null;
-  if (cursor !== null && !isCursor(cursor)) throw invalid('cursor', 'is none that a list has given');
+  if (cursor !== null && !isCursor(cursor)) throw invalid('cursor', 'is not a cursor from a list');
   return { limit: limit ?? most, cursor };
 }
-/** Lists give the keys of rows, which are printable, in base64url (store/command). Damaged ones are not. */
+/** A cursor is the key of a row in base64url (store/command). Keys are printable; a damaged cursor is not. */
 function isCursor(text: string): boolean {
   const key = Buffer.from(text, 'base64url');
   return key.toString('base64url') === text && /^[\x20-\x7e]+$/.test(key.toString('latin1'));
 }
-/** To whom a list is sent, and what of it was asked for. */
+/** The caller of a list, and the requested part of it. */
 export interface Asker {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly query: PageAsked;
 }
-/** A list as a handler gives it back; it is made while it is sent. */
+/** A list as a handler returns it. It is produced while it is sent. */
 export interface Listing<V> {
   sendTo(asker: Asker): Promise<FastifyReply>;
-  /** What its items are shown as; never called. */
+  /** The type of its items in the answer; never called. */
   readonly item?: () => V;
 }
 type Shown<T, V> = (item: T) => V | Promise<V>;
-/** Of pages that are read; `most` items where the caller names no limit. */
+/** A list that is read page by page; `most` items if the caller gives no limit. */
 export function list<T, V extends object>(
   read: ReadPage<T>,
   view: Shown<T, V>,
@@ -116,11 +117,11 @@ export function list<T, V extends object>(
     },
   };
 }
-/** Of a list that is there whole; where the caller names no limit, a page has as many items as one may ask for. */
+/** A list that is completely in memory. If the caller gives no limit, a page has the maximum number of items. */
 export function wholeList<T, V extends object>(whole: Whole<T>, view: Shown<T, V>): Listing<V> {
   return list(pagesOf(whole), view, { most: MOST_ITEMS });
 }
-/** By the caller's project; a member who names none has a share of his own. */
+/** The key for sharing capacity: the caller's project, or the member if the request names no project. */
 function sendPieces(
   { principal, self, routeOptions }: FastifyRequest,
   reply: FastifyReply,
@@ -131,7 +132,7 @@ function sendPieces(
   return reply.streamed(pieces, { type: JSON_TYPE, share, signal, ids: { route: routeOptions.url ?? '' } });
 }
 
-/** A list that is there whole, by keys that order it. */
+/** A list that is completely in memory, ordered by its keys. */
 export interface Whole<T> {
   readonly items: readonly T[];
   readonly keyOf: (item: T) => string;
@@ -150,7 +151,7 @@ export function pagesOf<T>({ items, keyOf, order }: Whole<T>): ReadPage<T> {
   };
 }
 export const byId = ({ id }: { readonly id: string }): string => id;
-/** Orders by time of creation, then by id. */
+/** A key that orders by time of creation, then by id. */
 export function byCreation({ createdAt, id }: { readonly createdAt: number; readonly id: string }): string {
   return `${String(createdAt).padStart(15, '0')} ${id}`;
 }

@@ -1,4 +1,4 @@
-/** Members, sessions and what belongs to them as JSON. No hash, no secret, no token is among it. */
+/** Members, sessions and related resources as JSON, without hashes, secrets or tokens. */
 import type { Resources } from '../contract/resources/index.ts';
 import type { People } from '../iam/people.ts';
 import type { Invitation, Member, Membership, Passkey, Session } from '../iam/people-records.ts';
@@ -68,7 +68,7 @@ export function createPeopleViews({
       address: s.address,
       agent: s.agent,
     }),
-    /** What the caller is told of his own session; the member as he is now. */
+    /** The caller's own session, with the present state of the member. */
     async session(session: Session, token: string): Promise<Resources['Session']> {
       const csrf = { csrf_token: csrfToken(deps.sealer, token) };
       const self = (await read.member(session.memberId))!;

@@ -7,10 +7,10 @@ export class Problem extends Error {
   readonly type: ProblemName;
   readonly status: number;
   readonly title: string;
-  /** JSON path of what is wrong */
+  /** JSON path of the field that is wrong. */
   readonly field: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  /** `status`: another one than the type's, of a request that HTTP itself refuses. */
+  /** `status`: replaces the status of the type if HTTP itself refuses the request. */
   constructor(
     type: ProblemName,
     detail: string,
@@ -28,7 +28,7 @@ export const notFound = () => new Problem('not-found', 'There is no such resourc
 export const invalid = (field: string, detail: string) =>
   new Problem('validation', `${field}: ${detail}`, { field });
 
-/** The body of a problem as it is sent. */
+/** The body of a problem in the answer. */
 export function problemBody(problem: Problem): string {
   const { status, type, title, message, field } = problem;
   return JSON.stringify({

@@ -1,7 +1,7 @@
 /**
- * A project's control plane as one JSON document, made while it is sent: page after page is read, nothing is gathered. No
- * secret is in it: of keys, subscribers and DKIM keys only what is shown elsewhere, too. An export that breaks off is no
- * JSON, so that nobody takes it for whole.
+ * All settings of a project as one JSON document. It is read page by page and sent at once, so nothing is collected in
+ * memory. It has no secrets: static keys, subscribers and DKIM keys have the same fields as in other answers. An export
+ * that breaks off is not valid JSON, so nobody mistakes it for a complete one.
  */
 import type { Project } from '../iam/projects.ts';
 import type { Rule, RuleOf } from '../rules/rules.ts';
@@ -21,7 +21,7 @@ async function* all<T>(read: (page: PageRequest) => Promise<Page<T>>): AsyncGene
     cursor = page.nextCursor;
   } while (cursor !== null);
 }
-/** Asked for when its turn comes. */
+/** Called when it is the turn of this part. */
 async function* asked<T>(read: () => Promise<readonly T[]>): AsyncGenerator<T> {
   yield* await read();
 }
@@ -43,7 +43,7 @@ async function* array<T>(
   }
   yield ']';
 }
-/** An object with fields of its own and arrays behind them. */
+/** An object: its own fields first, then arrays. */
 async function* object(fields: object, ...arrays: Pieces[]): Pieces {
   yield JSON.stringify(fields).slice(0, -1);
   for (const pieces of arrays) yield* pieces;

@@ -1,7 +1,7 @@
 /**
- * /iam/v1/projects: those of the caller. Operators make projects, because each may send in the instance's name. Closing
- * stops sending and receiving at once and turns every key off; what there is stays for 30 days, in which it can be
- * exported, or the project opened again; then retention removes it. What waits in the queue is held meanwhile.
+ * /iam/v1/projects: the caller's projects. Only operators create projects, because each project may send in the
+ * instance's name. Closing a project stops sending, receiving and all static keys at once. For 30 days the project
+ * can be exported or reopened, and its queued mail is held. Then retention removes the project.
  */
 
 import * as ops from '../contract/operations/access.ts';
@@ -19,7 +19,7 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
   const { read, transactor, random, clock } = deps;
   const own = async (id: Project['id']): Promise<Project> => found(await read.project(id));
 
-  /** Lifts what closing laid on the queue. */
+  /** Ends the suspensions that closing the project has made. */
   async function letFlow(actor: string, project: Project['id']): Promise<void> {
     for (const { id, filter, reason } of await read.suspensions())
       if (filter.project === project && reason === CLOSED_REASON)
@@ -27,7 +27,7 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
           action: 'resume',
           filter: { project },
           dryRun: false,
-          reason: 'the project was opened again',
+          reason: 'the project was reopened',
           actor,
           suspension: id,
         });
@@ -84,10 +84,10 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
   });
   handle(ops.closeProject, async ({ params, principal }) => {
     const before = await own(params.id);
-    // No key works in a closed project, so that none could open it again.
-    if (before.closedAt !== null) throw new Problem('project-closed', 'the project is closed already');
+    // The operation needs a session: no static key works in a closed project, so no key could reopen it.
+    if (before.closedAt !== null) throw new Problem('project-closed', 'the project is already closed');
     const project = { ...before, closedAt: clock.now() };
-    // The queue first: a closed project whose mail still goes out would be no closed one.
+    // The queue is suspended first: a closed project must not send mail.
     await deps.operate({
       action: 'suspend',
       filter: { project: project.id },
@@ -108,7 +108,7 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
     const before = await own(params.id);
     if (before.closedAt === null) throw new Problem('project-open', 'the project is open');
     if (before.closedAt + CLOSED_MS <= clock.now())
-      throw new Problem('project-over', 'the project was closed too long ago and is being removed');
+      throw new Problem('project-over', 'the project was closed more than 30 days ago and is being removed');
     const project = { ...before, closedAt: null };
     await transactor.transact(project.id, (tx) => tx.updateProject(project));
     await letFlow(callerOf(principal), project.id);

@@ -1,12 +1,15 @@
-/** A message as octets, piece by piece: its first ones with our trace and without forged results, the rest as it lies there. */
+/**
+ * A message as octets, piece by piece. The first piece has the trace fields of this service and no forged results; the
+ * rest is unchanged.
+ */
 import type { ShownMessage, SpoolReader, StoredMessage } from '../spool/messages.ts';
 
 const PIECE = 256 * 1024;
 
 export interface RawMessage {
-  /** Octets in all. */
+  /** Total octets. */
   readonly size: number;
-  /** Ends with an error where the message is removed meanwhile, and with the signal's reason. */
+  /** Ends with an error if the message is removed in the meantime, or with the signal's reason. */
   pieces(signal: AbortSignal): AsyncGenerator<Buffer>;
 }
 export function rawMessage(
@@ -15,7 +18,7 @@ export function rawMessage(
   shown: (message: StoredMessage) => Buffer,
 ): RawMessage {
   const { size, projectId, id } = message;
-  // The header ends within the first octets, or is not read further.
+  // The header is read only within these first octets.
   const first = shown({ ...message, raw: head });
   return {
     size: first.length + size - head.length,

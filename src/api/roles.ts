@@ -1,4 +1,4 @@
-/** /iam/v1/roles: custom roles of a project, and what there is to choose from. The predefined ones are listed with them. */
+/** /iam/v1/roles: the predefined roles and the custom roles of a project, and the operations that a role can hold. */
 
 import * as ops from '../contract/operations/access.ts';
 import { OPERATOR_PERMISSIONS, PERMISSIONS } from '../contract/permissions.ts';
@@ -39,7 +39,7 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
   );
 
   type Listed = { readonly custom: Role } | { readonly predefined: Predefined };
-  /** The custom roles, and behind the last of them the predefined ones. */
+  /** The custom roles, followed by the predefined roles. */
   const rolesOf =
     (project: ProjectId): ReadPage<Listed> =>
     async (request) => {
@@ -88,7 +88,7 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
     const before = found(await read.role(projectId, params.id));
     const { operations } = body;
     knownOperations(operations);
-    // Neither given nor taken by those who hold less.
+    // A caller must hold every operation that is added or removed.
     mayHandOut(principal, [...operations, ...before.operations]);
     const conditional = ifMatch(view(before));
     const role = { ...before, operations: [...new Set(operations)] };
@@ -109,7 +109,7 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
       });
     } catch (error) {
       const now = error instanceof StaleError ? await read.role(projectId, role.id) : null;
-      // Changed or gone meanwhile: that is another answer.
+      // The row was changed or removed in the meantime; that has an answer of its own.
       if (now === null || JSON.stringify(now) !== JSON.stringify(role)) throw error;
       throw new Problem('role-in-use', 'a member, an API client or an invitation has the role');
     }

@@ -1,7 +1,7 @@
 /**
- * The HTTP server: routes, authentication, problems, idempotency, OpenAPI, and deadlines on slow callers.
- * Invariants: every route but health, metrics, documents and signing in needs a static key or a member's session
- * (guard.ts); every error is a problem.
+ * The HTTP server: routes, authentication, problems, idempotency, OpenAPI, and deadlines for slow callers.
+ * Invariants: every route except health, metrics, documents and signing in needs a static key or a member's session
+ * (guard.ts); every error is answered with a problem.
  */
 import type { RequestListener } from 'node:http';
 import type { SecureContext } from 'node:tls';
@@ -63,34 +63,34 @@ import { type Violation, validationProblem } from './validation-words.ts';
 export interface ApiOptions {
   readonly host: string;
   readonly port: number;
-  /** Asked at each handshake; null: plain HTTP. */
+  /** Called at each handshake; null: plain HTTP. */
   readonly secureContext: (() => SecureContext) | null;
   readonly trustedProxies: readonly string[];
-  /** Addresses whose connections have no cap. */
+  /** True for addresses whose connections are not limited. */
   readonly exempt?: (address: string) => boolean;
   readonly door?: Partial<DoorLimits>;
   readonly deadlines?: Deadlines;
 }
-/** In all, ms: for the header of a request, for the whole of it; and how often that is looked at. */
+/** Total time for the header of a request and for the whole request, and the interval of the check, in ms. */
 export interface Deadlines {
   readonly headerMs: number;
   readonly requestMs: number;
   readonly everyMs: number;
 }
 const DEADLINES: Deadlines = { headerMs: 15_000, requestMs: 60_000, everyMs: 5_000 };
-/** Between two requests, and without an octet in either direction. */
+/** Time between two requests, and time without an octet in either direction. */
 const KEEP_ALIVE_MS = 72_000;
 const STILL_MS = 120_000;
 export interface Api extends Service {
   readonly port: number;
 }
-/** How long answers under way may take once the service stops, ms. */
+/** Time for unfinished answers when the service stops, ms. */
 const STOP_MS = 5_000;
 const BODY_LIMIT = 16 * 1024 * 1024;
 
 export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Api> {
   const audit = createAuditRecorder(given);
-  /** What the routes write is audited with it. */
+  /** The routes write through this transactor, so the audit log records their writes. */
   const deps: ApiDeps = { ...given, transactor: audit.transactor };
   const sessions = createSessions({
     ...given,
@@ -130,9 +130,9 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
       return server.setTimeout(STILL_MS);
     },
   } as object) as unknown as FastifyInstance;
-  // Query texts are converted to what the schema wants; bodies are taken as they are: 5 is no text.
+  // Query values are converted to the schema's types. Bodies are not converted: the number 5 is not a string.
   app.setValidatorCompiler(TypeBoxValidatorCompiler as never);
-  // Answers leave as they were made: a schema describes them and changes nothing.
+  // A schema describes an answer, but does not change it.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency(given);
@@ -145,7 +145,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.addHook('preClose', async () => {
     stop.asked = true;
   });
-  // Gone before it was looked at: without an address there is nobody to count, and nobody to answer.
+  // The client has already disconnected. There is no address to count and nobody to answer.
   app.addHook('onRequest', async (request, reply) => {
     if (request.socket.remoteAddress !== undefined) return;
     reply.hijack();
@@ -202,7 +202,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   ): Promise<void> {
     await app.register(
       async (scope) => {
-        // The same octets for everybody: who does not read holds none of his own, and no key is asked for.
+        // All clients get the same octets, so a client that does not read costs no memory of its own. No key is needed.
         scope.get('/openapi.json', async (_request, reply) => {
           return reply.type(JSON_TYPE).send(documents.octets(name));
         });
@@ -260,7 +260,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     },
     async [Symbol.asyncDispose]() {
       door.shut();
-      // A connection that never asked anything counts as busy to Node: after a while all are ended.
+      // Node counts a connection without any request as busy, so all connections are closed after a while.
       const timer = deps.clock.after(STOP_MS, () => door.clear());
       await app.close();
       timer.cancel();
@@ -269,7 +269,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   };
 }
 
-/** Whatever was thrown, as a problem; the unexpected is logged with the request's id and told as nothing but that. */
+/** Converts any error to a problem. An unexpected error goes to the log; its problem holds only the request's id. */
 function problemOf(
   error: FastifyError | Error,
   deps: ApiDeps,
@@ -277,22 +277,22 @@ function problemOf(
 ): Problem {
   const { id: requestId, method } = request;
   if (error instanceof Problem) return error;
-  // Nobody reads it.
+  // Nobody reads this answer.
   if (error instanceof ClientGone) return new Problem('bad-request', error.message);
   if (error instanceof ConflictError) return new Problem('conflict', conflictWords(error.what));
   if (error instanceof StaleError)
-    return new Problem('conflict', 'the resource was changed or removed meanwhile');
+    return new Problem('conflict', 'the resource was changed or removed in the meantime');
   if (error instanceof StoreError) {
     if (method === 'GET' || method === 'HEAD')
       return new Problem('store-unavailable', 'the store cannot be read, try again later');
     return error.retryable
-      ? new Problem('insufficient-storage', 'it could not be stored, try again later', {
+      ? new Problem('insufficient-storage', 'the data could not be stored, try again later', {
           headers: { 'retry-after': '60' },
         })
-      : new Problem('store-unavailable', 'the store does not take writes, try again later');
+      : new Problem('store-unavailable', 'the database is read-only or has failed, try again later');
   }
   if (error instanceof NoPlace)
-    return new Problem('too-busy', 'no place for it came free in time, try again later', {
+    return new Problem('too-busy', 'the service had no free place for the answer in time, try again later', {
       headers: { 'retry-after': '10' },
     });
   const { validation, validationContext, statusCode, message } = error as FastifyError;
@@ -302,11 +302,12 @@ function problemOf(
       validationContext ?? 'body',
       { querystring: request.query, params: request.params }[String(validationContext)] ?? request.body,
     );
-  if (statusCode === 413) return new Problem('body-too-large', `at most ${BODY_LIMIT} octets are taken`);
+  if (statusCode === 413)
+    return new Problem('body-too-large', `the body must have at most ${BODY_LIMIT} octets`);
   if (statusCode === 415)
     return new Problem('unsupported-media-type', 'the body must be JSON: Content-Type: application/json');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem('bad-request', message, { status: statusCode });
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');
-  return new Problem('internal', `something went wrong here; the log knows it as ${requestId}`);
+  return new Problem('internal', `the service failed; the id in the log is ${requestId}`);
 }

@@ -1,7 +1,8 @@
 /**
- * The session of a request: its cookie, and what keeps others' pages from using it. Invariants: the cookie is HttpOnly
- * and SameSite=Lax, with `__Host-` and Secure wherever TLS is before it; a change by cookie comes from a page of our own
- * and bears the session's CSRF token; no answer grants CORS. Fails with Problems 401 and 403.
+ * The session of a request: its cookie, and the protection against other sites that try to use it. Invariants: the
+ * cookie is HttpOnly and SameSite=Lax, and has `__Host-` and Secure if the client uses TLS; a request that changes
+ * something with a cookie must come from a page of this service and hold the session's CSRF token; no answer allows
+ * CORS. Fails with Problems 401 and 403.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Member, PeopleReader, PeopleTx, Session } from '../iam/people-records.ts';
@@ -13,7 +14,7 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { Problem } from './problems.ts';
 
-/** A request's session, with its member. */
+/** The session of a request and its member. */
 export interface SelfSession {
   readonly member: Member;
   readonly session: Session;
@@ -22,21 +23,21 @@ export interface SelfSession {
 }
 export interface SessionDeps {
   readonly read: PeopleReader;
-  /** Without audit: that a session is used is no change. */
+  /** A transactor without audit: using a session is not a change. */
   readonly transactor: Transactor<PeopleTx>;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly publicUrl: () => string;
-  /** Pages come by TLS: from here, from a trusted proxy, or as the public URL says. */
+  /** Clients use TLS: to this server, to a trusted proxy, or because the public URL is https. */
   readonly secure: boolean;
 }
 export interface Sessions {
-  /** null: no cookie, or one of a session that has ended. */
+  /** null: the request has no cookie, or its session has ended. */
   of(request: FastifyRequest): Promise<SelfSession | null>;
-  /** Throws a Problem where a page of someone else's may have sent it. */
+  /** Throws a Problem if a page of another site may have sent the request. */
   fromOurPages(request: FastifyRequest): void;
-  /** The same, and the session's token must be there. */
+  /** The same check; the request must also hold the session's CSRF token. */
   mayChange(request: FastifyRequest, self: SelfSession): void;
   set(reply: FastifyReply, token: string, session: Session): void;
   clear(reply: FastifyReply): void;
@@ -58,7 +59,7 @@ export function createSessions(deps: SessionDeps): Sessions {
       .map((part) => part.trim())
       .filter((part) => part.startsWith(`${name}=`))
       .map((part) => part.slice(name.length + 1));
-    // Two of one name: one of them was put there by someone else.
+    // If two cookies have this name, another site may have set one of them; neither is accepted.
     return found.length === 1 && TOKEN.test(found[0]!) ? found[0]! : null;
   }
   function isOurs(origin: string, host: string): boolean {
@@ -75,7 +76,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     if (strange)
       throw new Problem(
         'cross-site',
-        'a change with a session must come from a page of this service (Origin or Sec-Fetch-Site)',
+        'a request that changes something with a session must come from a page of this service (Origin or Sec-Fetch-Site)',
       );
   }
   return {
@@ -95,7 +96,9 @@ export function createSessions(deps: SessionDeps): Sessions {
           .transact(INSTANCE, (tx) =>
             tx.touchSession(session.hash, { lastUsedAt: now, address: origin.address, agent }),
           )
-          .catch((error: unknown) => logger.warn({ err: error }, "a session's use could not be noted"));
+          .catch((error: unknown) =>
+            logger.warn({ err: error }, 'the service could not record the use of a session'),
+          );
       }
       return { member, session, token, origin };
     },

@@ -1,7 +1,7 @@
 /**
- * /iam/v1/session: signing in and out, without the guard. Invariants: each step that succeeds answers with a new session
- * in a new cookie; every step, taken or refused, is in the audit; what is refused does not say whether the address, the
- * password or the code was wrong.
+ * /iam/v1/session: signing in and out, without the guard. Invariants: each successful step answers with a new
+ * session in a new cookie; the audit log has every step, successful or refused; a refusal does not say whether the
+ * address, the password or the code was wrong.
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -40,7 +40,7 @@ export function sessionRoutes(handle: Handle, given: SessionRouteDeps): void {
     sessions.set(reply, token, session);
     return views.session(session, token);
   }
-  /** The next session, or the problem the attempt ended in, which is noted. */
+  /** Returns the next session. Throws the problem of a refused attempt, and records the refusal. */
   async function passed<T>(request: FastifyRequest, attempted: Attempted<T>, detail: string): Promise<T> {
     if (attempted.kind === 'ok') return attempted.value;
     if (attempted.kind === 'throttled') {
@@ -52,13 +52,13 @@ export function sessionRoutes(handle: Handle, given: SessionRouteDeps): void {
     if (request.audit !== null) await audit.failed(request.audit);
     throw new Problem('sign-in-refused', detail);
   }
-  /** The session whose second factor is awaited; the step is its member's. */
+  /** The session that waits for its second factor. The audit records the step for its member. */
   async function awaiting(request: FastifyRequest): Promise<SelfSession> {
     const self = await sessions.of(request);
-    if (self === null) throw new Problem('unauthenticated', 'the password comes first');
+    if (self === null) throw new Problem('unauthenticated', 'sign in with the password first');
     sessions.mayChange(request, self);
     if (self.session.state !== 'second_factor')
-      throw new Problem('no-second-factor', 'the session awaits no second factor');
+      throw new Problem('no-second-factor', 'the session is not waiting for a second factor');
     if (request.audit !== null) request.audit.actor = { kind: 'member', id: self.member.id };
     return self;
   }
@@ -89,10 +89,10 @@ export function sessionRoutes(handle: Handle, given: SessionRouteDeps): void {
   });
   handle(ops.signInPasskeyOptions, async ({ request }) => {
     const { session } = await awaiting(request);
-    // Asking for them is no attempt yet.
+    // A request for the options does not count as an attempt.
     if (request.audit !== null) request.audit.written = true;
     const options = await signIn.passkeyOptions(session);
-    if (options === null) throw new Problem('no-passkey', 'there is no passkey that could be used here');
+    if (options === null) throw new Problem('no-passkey', 'you have no passkey that works here');
     return options;
   });
   handle(ops.signInByPasskey, async ({ body, request, reply }) => {
@@ -125,7 +125,7 @@ export function sessionRoutes(handle: Handle, given: SessionRouteDeps): void {
     const opened = await passed(request, attempted, 'the link is not known, was used, or is too old');
     switch (opened.kind) {
       case 'email-needed':
-        throw invalid('email', 'the link names nobody: say your e-mail address');
+        throw invalid('email', 'the link has no e-mail address: enter yours');
       case 'sign-in-first':
         throw new Problem('sign-in-first', 'sign in with that e-mail address, then accept the invitation');
       case 'ok':

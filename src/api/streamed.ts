@@ -1,9 +1,10 @@
 /**
- * Answers made while they are sent, no faster than the client takes them. Invariants: what fails before the first piece
- * is a problem like any other; behind it the connection is ended in the middle of the body, so that nobody takes the
- * answer for whole, and the log says why. What has at most 256 KiB is made whole and sent. Anything larger has one of a
- * few places, shared by project, from before its first octet until its last has left, holds one piece, and is cut off
- * where its client does not keep a minimum pace. Fails with NoPlace where none of the places comes free in time.
+ * Answers produced while they are sent, no faster than the client reads. Invariants: a failure before the first
+ * piece is answered with a problem; after the first piece, the connection ends in the middle of the body, so nobody
+ * mistakes the answer for a complete one, and the log says why. An answer of at most 256 KiB is made completely and
+ * then sent. A larger answer takes one of a few places, shared fairly among projects, from before its first octet
+ * until the last one is sent; it holds one piece in memory, and is cut off if its client does not keep a minimum
+ * pace. Fails with NoPlace if no place becomes free in time.
  */
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -15,31 +16,31 @@ import { ClientGone } from './client-gone.ts';
 
 export interface StreamedOptions {
   readonly type: string;
-  /** The project whose places it takes. */
+  /** The project that the place counts for. */
   readonly share: string;
   readonly signal: AbortSignal;
-  /** What is sent, for the log. */
+  /** Ids of the resource, for the log. */
   readonly ids: Readonly<Record<string, string>>;
 }
 type Pieces = AsyncGenerator<Buffer | string>;
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Sends what is made of pieces. To be returned by the handler. */
+    /** Sends the pieces. The handler returns the result. */
     streamed(pieces: Pieces, options: StreamedOptions): Promise<FastifyReply>;
   }
 }
 
-/** Octets of an answer that needs no place. */
+/** Maximum octets of an answer that needs no place. */
 const SMALL = 256 * 1024;
 const PLACES = 64;
 const OF_A_PROJECT = 8;
-/** Each that waits to be sent holds its first 512 KiB. */
+/** Each answer that waits for a place holds its first 512 KiB. */
 const WAITING_OF_A_PROJECT = 8;
 const WAIT_MS = 10_000;
 /**
- * So many octets have so many ms to leave. They leave in jumps: the system takes more only when a third of the megabytes
- * that it holds has gone, for which a client at 16 KB/s needs 80 s.
+ * The minimum pace: so many octets in so many ms. Octets leave in jumps: the system takes more only after a third
+ * of the megabytes in its buffer has gone, and a client at 16 KB/s needs 80 s for that.
  */
 const SLICE = 64 * 1024;
 const SLICE_MS = 100_000;
@@ -49,7 +50,7 @@ class TooSlow extends Error {
 }
 
 export function takeStreams(app: FastifyInstance, { clock, logger }: { clock: Clock; logger: Logger }): void {
-  /** For making the first octets; not held while a client is waited for. */
+  /** For producing the first octets; not held while the answer waits for its client. */
   const making = createPlaces(PLACES, clock, { places: OF_A_PROJECT });
   const sending = createPlaces(PLACES, clock, { places: OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
 
@@ -64,7 +65,7 @@ export function takeStreams(app: FastifyInstance, { clock, logger }: { clock: Cl
   ): Promise<FastifyReply> {
     const { request } = reply;
     reply.type(type);
-    // A text, even an empty one, would be told as its length.
+    // Fastify would set a length for a text, even for an empty one.
     if (request.method === 'HEAD') return reply.send(Readable.from([]));
     const begun = await begin(pieces, share, signal);
     if (begun.isWhole) return reply.send(Buffer.concat(begun.held));
@@ -110,7 +111,7 @@ export function takeStreams(app: FastifyInstance, { clock, logger }: { clock: Cl
   }
 }
 const octetsOf = (piece: Buffer | string) => (typeof piece === 'string' ? Buffer.from(piece) : piece);
-/** What was held is let go piece by piece. */
+/** Releases each held piece when it is sent. */
 async function* behind(held: Buffer[], pieces: Pieces): AsyncGenerator<Buffer> {
   try {
     for (let first = held.shift(); first !== undefined; first = held.shift()) yield first;
@@ -119,7 +120,7 @@ async function* behind(held: Buffer[], pieces: Pieces): AsyncGenerator<Buffer> {
     await pieces.return(null);
   }
 }
-/** Resolves when what was written has left; rejects with TooSlow, or the signal's reason. */
+/** Resolves when everything written has left. Rejects with TooSlow, or with the signal's reason. */
 function taken(raw: ServerResponse, clock: Clock, signal: AbortSignal): Promise<void> {
   if (!raw.writableNeedDrain) return Promise.resolve();
   return new Promise((resolve, reject) => {

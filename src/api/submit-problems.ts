@@ -1,11 +1,11 @@
-/** Why a message sent by `send_message` is not taken, as a problem. */
+/** The problem for a message that `send_message` refuses. */
 import { SUBMISSION_SIZE_LIMIT } from '../intake/limits.ts';
 import { defectText } from '../intake/send-refusal.ts';
 import type { SubmitRefusal } from '../intake/submit.ts';
 import { notFound, Problem } from './problems.ts';
 
 const retryAfter = (seconds: number) => ({ headers: { 'retry-after': String(seconds) } });
-/** Whoever frees a disk needs a minute at least. */
+/** Freeing disk space takes an operator at least a minute. */
 const LATER = retryAfter(60);
 
 export function submitProblem(refusal: SubmitRefusal): Problem {
@@ -19,7 +19,7 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
     case 'too-large':
       return new Problem(
         'message-too-large',
-        `the composed message has ${refusal.octets} octets, at most ${SUBMISSION_SIZE_LIMIT} are taken`,
+        `the composed message has ${refusal.octets} octets; the maximum is ${SUBMISSION_SIZE_LIMIT}`,
       );
     case 'sender-elsewhere': {
       const { field, domain } = refusal;
@@ -53,7 +53,7 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
         field: argumentOf('Idempotency-Key'),
       });
     case 'loop':
-      return new Problem('loop', 'the message has passed too many hosts');
+      return new Problem('loop', 'the message has passed through too many hosts');
     case 'over-limit':
       return new Problem(
         'limit-exceeded',
@@ -65,11 +65,11 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
     case 'not-stored':
       return refusal.retryable
         ? new Problem('insufficient-storage', 'the message could not be stored, try again later', LATER)
-        : new Problem('store-unavailable', 'the store does not take writes, try again later');
+        : new Problem('store-unavailable', 'the database is read-only or has failed, try again later');
   }
 }
 
-/** Where a field of the composed message came from. Those of a name of their own are written by us, and well. */
+/** The argument that a header field of the composed message came from. */
 function argumentOf(field: string | undefined): string {
   if (field === 'From' || field === 'Sender') return `arguments.${field.toLowerCase()}`;
   return field === undefined ? 'arguments.additional_header' : `arguments.additional_header.${field}`;

@@ -1,4 +1,7 @@
-/** Times out of requests: RFC 3339 with a zone, to wall ms. Throws a validation Problem that names the field. */
+/**
+ * Converts a time in a request (RFC 3339 with a time zone) to wall ms. Throws a validation Problem that names the
+ * field.
+ */
 import { invalid } from './problems.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i;
@@ -9,7 +12,7 @@ export function timeOf(text: string, field: string): number {
   return ms;
 }
 
-/** A moment of wall time (ms) as RFC 3339 has it; null stays null. */
+/** Converts wall ms to RFC 3339; null stays null. */
 export function iso<T extends number | null>(ms: T): T extends number ? string : null;
 export function iso(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();

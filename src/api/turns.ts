@@ -1,7 +1,8 @@
 /**
- * Requests take turns. As soon as the key is known, one more of its project is in flight; before the body is read, the
- * request waits for the project's turn. What a member asks for is his own, so that a project's flood keeps nobody from
- * the console that could end it. Fails with a Problem where too many are in flight, told late.
+ * Requests take turns by project. A request counts as in flight as soon as its key is known, and waits for the
+ * project's turn before its body is read. Requests of a member count for the member, so a project that floods the
+ * API does not lock its members out of the console. Fails with a Problem, after a delay, if too many requests are
+ * in flight.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { InFlight } from '../runtime/in-flight.ts';
@@ -11,12 +12,12 @@ import { Problem } from './problems.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Among those in flight; null for who has none. */
+    /** The place among the requests in flight; null: the request has none. */
     place: Disposable | null;
   }
 }
 
-/** To be called behind the hook that finds the principal. */
+/** Call this after the hook that finds the principal. */
 export function takeTurns(
   app: FastifyInstance,
   { turnstile, inFlight }: { turnstile: Pick<Turnstile, 'turn'>; inFlight: InFlight },

@@ -1,6 +1,6 @@
 /**
- * A private key a customer brings along, as PEM, and the selectors customers choose. Invariant: neither the key nor a part
- * of it is in any answer. Never throws: what does not fit is said in words.
+ * A private key a customer brings along, as PEM, and the selectors customers choose. Invariant: neither the key nor
+ * a part of it is in any answer. Never throws: what does not fit is said in words.
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Domain } from '../mail/domain.ts';
@@ -28,7 +28,7 @@ export function importPrivateKey(pem: string): ImportedKey {
   const bits = details?.modulusLength ?? 0;
   if (bits < FEWEST_BITS)
     return refused(`has ${bits} bits; a key that signs must have ${FEWEST_BITS} or more (RFC 8301)`);
-  if (bits > MOST_BITS) return refused(`has ${bits} bits; at most ${MOST_BITS} are taken`);
+  if (bits > MOST_BITS) return refused(`has ${bits} bits; the maximum is ${MOST_BITS}`);
   return { kind: 'key', key };
 }
 function refused(problem: string): ImportedKey {

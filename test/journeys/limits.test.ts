@@ -421,7 +421,7 @@ test('a higher limit is asked for, given in part, told by event and mail, and go
   assert.equal(
     (await call('POST', `${one}/approve`, { per_minute: 2 }, ops)).status,
     400,
-    'nothing is raised',
+    'no limit would be raised',
   );
   const given = await call('POST', `${one}/approve`, { per_minute: 5, note: 'half for now' }, ops);
   assert.deepEqual(

@@ -1,9 +1,10 @@
 /**
- * What the service says of a value or a conflict, in the reader's words: its details are English sentences of fixed form.
- * One that is not here is shown as it came; test/console/details.test.ts compares this list with the service's code.
+ * Translates the `detail` of a problem into the reader's language. The service's details are English sentences in fixed
+ * forms. The console shows a detail that is not listed here unchanged. test/console/details.test.ts compares this list
+ * with the service's code.
  */
 
-/** Named groups are filled into the text. */
+/** The values of the named groups are inserted into the text. */
 const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^(must not be empty|is missing|is needed)$/, 'problem.detail.required'],
   [/^must have at least (?<count>\d+) characters$/, 'problem.detail.too_short'],
@@ -30,7 +31,7 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^is not a known field$/, 'problem.detail.unknown_field'],
   [/^is not known to this version$/, 'problem.detail.unknown_kind'],
   [
-    /^(must be an absolute URL ending in .*|is not an id|is not an event id|is none that a list has given)$/,
+    /^(must be an absolute URL ending in .*|is not an id|is not an event id|is not a cursor from a list)$/,
     'problem.detail.reference',
   ],
   [/^there is no such (account|change|domain|topic|plan, or it was used)$/, 'problem.detail.gone'],
@@ -39,7 +40,7 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^must be within the next 7 days$/, 'problem.detail.seven_days'],
   [/^is not a domain name$/, 'problem.detail.domain'],
   [/^is not (an e-mail|a mail) address$/, 'problem.detail.email'],
-  [/^the link names nobody: say your e-mail address$/, 'problem.detail.say_email'],
+  [/^the link has no e-mail address: enter yours$/, 'problem.detail.say_email'],
   [
     /^must be a-z 0-9 - _ \. , 1 to 64 characters, no dot first, last or twice in a row$/,
     'problem.detail.local_part',
@@ -50,20 +51,20 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^is below the present limit of (?<limit>\d+)$/, 'problem.detail.below_present'],
   [/^there is no such limit$/, 'problem.detail.no_limit'],
   [/^per_minute or per_day is needed$/, 'problem.detail.either_limit'],
-  [/^nothing is raised: refuse the request instead$/, 'problem.detail.nothing_raised'],
+  [/^no limit would be raised: refuse the request instead$/, 'problem.detail.nothing_raised'],
   [/^must be labels of a-z, 0-9 and inner hyphens, joined by dots$/, 'problem.detail.selector'],
   [/^is needed for a key of your own$/, 'problem.detail.own_selector'],
-  [/^is told by the private key; leave one of the two out$/, 'problem.detail.algorithm_told'],
+  [/^is determined by the private key; give only one of the two$/, 'problem.detail.algorithm_told'],
   [/^a key of your own needs a selector instead$/, 'problem.detail.own_not_delegated'],
   [/^this service has no zone for keys$/, 'problem.detail.no_zone'],
-  [/^the name of the domain is too long for it$/, 'problem.detail.domain_long'],
+  [/^the domain name is too long for a delegated key$/, 'problem.detail.domain_long'],
   [/^is not a PEM private key without passphrase$/, 'problem.detail.pem'],
   [/^must be an RSA or Ed25519 key, not (?<kind>\S+)( kind)?$/, 'problem.detail.key_kind'],
   [
     /^has (?<bits>\d+) bits; a key that signs must have (?<least>\d+) or more \(RFC 8301\)$/,
     'problem.detail.key_short',
   ],
-  [/^has (?<bits>\d+) bits; at most (?<most>\d+) are taken$/, 'problem.detail.key_long'],
+  [/^has (?<bits>\d+) bits; the maximum is (?<most>\d+)$/, 'problem.detail.key_long'],
   [/^is a predefined role$/, 'problem.detail.predefined_role'],
   [/^is neither a role nor an operation$/, 'problem.detail.role'],
   [/^is not an operation$/, 'problem.detail.operation'],
@@ -72,14 +73,14 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^is the same few characters over and over$/, 'problem.detail.password_same'],
   [/^is not the current password$/, 'problem.detail.password_current'],
   [/^is not a code of the secret that was shown$/, 'problem.detail.code'],
-  [/^is no invitation of yours that could still be accepted$/, 'problem.detail.invitation'],
-  [/^the instance has no name that mail can come from \(HIKYAKU_HOSTNAME\)$/, 'problem.detail.no_host_name'],
+  [/^is not an open invitation to your e-mail address$/, 'problem.detail.invitation'],
+  [/^the instance has no host name to send mail from \(HIKYAKU_HOSTNAME\)$/, 'problem.detail.no_host_name'],
   [/^the id of the suspension is needed$/, 'problem.detail.required'],
   [/^(is no answer of an authenticator|no registration was begun)$/, 'problem.detail.passkey_again'],
   [/^the page was opened at another address than the public URL$/, 'problem.detail.passkey_elsewhere'],
   [/^there are (?<count>\d+) passkeys already$/, 'problem.detail.passkeys'],
   [/^the passkey is registered already$/, 'problem.detail.passkey_known'],
-  // conflicts, and what else has facts of its own
+  // Conflicts, and other details that contain values.
   [
     /^the TXT record (?<name>\S+) does not hold (?<value>\S+); it holds: nothing$/,
     'problem.detail.no_record',
@@ -89,17 +90,17 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
     'problem.detail.other_record',
   ],
   [
-    /^your record is there, but so is .*; have the TXT record (?<name>\S+) with (?<value>\S+) removed, keep (?<own>\S+), and verify again$/,
+    /^your TXT record is published, but so is .*; remove the TXT record (?<name>\S+) with (?<value>\S+), keep (?<own>\S+), and verify again$/,
     'problem.detail.held',
   ],
   [/^DNS gave no clear answer: (?<cause>.+)$/, 'problem.detail.dns_answer'],
-  [/^the ownership of (?<domain>\S+) is not proved yet$/, 'problem.detail.not_proved'],
-  [/^the account (?<account>.+) has no zone that (?<domain>\S+) lies in$/, 'problem.detail.no_zone_of'],
+  [/^the ownership of (?<domain>\S+) is not verified yet$/, 'problem.detail.not_proved'],
+  [/^the account (?<account>.+) has no zone that contains (?<domain>\S+)$/, 'problem.detail.no_zone_of'],
   [/^a project has at most (?<count>\d+) roles$/, 'problem.detail.most_roles'],
   [/^(?<count>\d+) invitations are open; revoke some first$/, 'problem.detail.open_invitations'],
   [/^a domain has at most (?<count>\d+) keys; remove one first$/, 'problem.detail.most_keys'],
   [
-    /^a domain has at most (?<count>\d+) keys with those that retired; remove one first$/,
+    /^a domain has at most (?<count>\d+) keys, including retired keys; remove one first$/,
     'problem.detail.most_retired_keys',
   ],
   [/^both names of delegated keys of this algorithm are in use: .*$/, 'problem.detail.both_names'],
@@ -117,10 +118,10 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^a request for higher limits is open already$/, 'problem.detail.request_open'],
   [/^a member has that e-mail address already$/, 'problem.detail.member_email'],
   [/^it is there already, or in use$/, 'problem.detail.there_already'],
-  [/^something went wrong here; the log knows it as (?<id>\S+)$/, 'problem.detail.log_id'],
+  [/^the service failed; the id in the log is (?<id>\S+)$/, 'problem.detail.log_id'],
 ];
 
-/** The text's key and what it is filled in with; null for what is not known. */
+/** The key of the text and the values to insert; null if the detail is not listed. */
 export function detailText(detail: string): { key: string; values: Record<string, string> } | null {
   for (const [form, key] of DETAILS) {
     const match = form.exec(detail);
