@@ -111,13 +111,16 @@ function list(operations: readonly CliOperation[], asJson: boolean): void {
       path,
       summary,
       ids,
-      fields: fields.map((field) => ({ name: field.name, required: field.required })),
+      fields: fields
+        .filter(({ isFixed }) => isFixed !== true)
+        .map((field) => ({ name: field.name, required: field.required })),
     }));
     process.stdout.write(`${JSON.stringify(shown)}\n`);
     return;
   }
   for (const { id, ids, fields, summary } of operations) {
     const flags = fields
+      .filter(({ isFixed }) => isFixed !== true)
       .filter(({ place }) => place !== 'header')
       .map(({ name, required }) => (required ? ` --${name} …` : ` [--${name} …]`))
       .join('');

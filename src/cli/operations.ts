@@ -16,6 +16,8 @@ export interface Field {
   readonly at: readonly string[];
   readonly schema: Schema;
   readonly required: boolean;
+  /** It has one possible value, which is filled in. It may be given, but need not be shown. */
+  readonly isFixed?: true;
 }
 export interface CliOperation {
   readonly id: string;
@@ -67,7 +69,7 @@ function operationOf(path: string, method: string, operation: Schema): CliOperat
   };
 }
 const flagOf = (name: string) => name.toLowerCase().replaceAll('_', '-');
-/** A property with only one possible value is not a field: the value is filled in. */
+/** If a property has only one possible value, that is filled in. */
 const onlyValue = (schema: Schema) =>
   schema.const ?? (schema.enum?.length === 1 ? schema.enum[0] : undefined);
 
@@ -85,7 +87,6 @@ function bodyFields(schema: Schema): Field[] {
   >();
   const visit = (at: readonly string[], of: Schema, needed: boolean) => {
     for (const [name, property] of Object.entries<Schema>(of?.properties ?? {})) {
-      if (onlyValue(property) !== undefined && forms.length === 1) continue;
       const path = [...at, name];
       const required = needed && (of.required ?? []).includes(name);
       const isReference = Object.keys(property.properties ?? {}).join() === 'self';
@@ -101,12 +102,14 @@ function bodyFields(schema: Schema): Field[] {
   for (const form of forms) visit([], form, true);
   const all = [...found.values()].map(({ at, of, required }): Field => {
     const values = of.map(onlyValue);
+    const isFixed = forms.length === 1 && values[0] !== undefined;
     return {
       name: flagOf(at.at(-1)!),
       place: 'body',
       at,
       schema: values.every((value) => value !== undefined) ? { enum: values } : of[0]!,
-      required: required === forms.length,
+      required: required === forms.length && !isFixed,
+      ...(isFixed ? { isFixed } : {}),
     };
   });
   return all.map((field) =>
@@ -230,14 +233,16 @@ function linkTo(
 /** One line per field, for people. */
 export function describe(operation: CliOperation): string {
   const ids = operation.ids.map((id) => ` <${id}>`).join('');
-  const lines = operation.fields.map(({ name, schema, required }) => {
-    const kind = [
-      ...new Set(
-        (schema.anyOf ?? [schema]).flatMap((one: Schema) => one.enum ?? one.const ?? one.type ?? 'JSON'),
-      ),
-    ].join(' | ');
-    return `  --${name}  ${kind}${required ? ', required' : ''}${schema.description === undefined ? '' : `: ${schema.description}`}`;
-  });
+  const lines = operation.fields
+    .filter(({ isFixed }) => isFixed !== true)
+    .map(({ name, schema, required }) => {
+      const kind = [
+        ...new Set(
+          (schema.anyOf ?? [schema]).flatMap((one: Schema) => one.enum ?? one.const ?? one.type ?? 'JSON'),
+        ),
+      ].join(' | ');
+      return `  --${name}  ${kind}${required ? ', required' : ''}${schema.description === undefined ? '' : `: ${schema.description}`}`;
+    });
   const example = operation.examples[0];
   return [
     `${operation.id}${ids}   ${operation.summary}`,

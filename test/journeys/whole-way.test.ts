@@ -26,7 +26,6 @@ type Do = (
 
 /** What bodies need in addition to the fields; commands add values that have only one possibility. */
 const AROUND: Record<string, (fields: Json) => Json> = {
-  'edj.subscribers.create': (fields) => ({ type: 'http', ...fields }),
   'mta.domains.send': (fields) => ({ procedure: 'send_message', arguments: fields }),
 };
 async function byApi(journey: Journey): Promise<Do> {
@@ -113,6 +112,7 @@ for (const [way, waysOf] of [
 
     const topic = await act('edj.topics.create', [], { name: 'inbox' });
     const hook = await act('edj.subscribers.create', [topic.id], {
+      type: 'http',
       url: `${journey.sink.http}/hook`,
     });
     assert.equal(hook.type, 'http');
