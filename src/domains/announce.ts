@@ -1,4 +1,4 @@
-/** What happens to a domain, as an event of its project: in words, and to the topic of the domain as well. */
+/** Events of a project about a domain. They have a text, and also go to the domain's own topic. */
 import type { EventContent } from '../contract/event-contents.ts';
 import type { ProjectEvents } from '../rules/project-events.ts';
 import type { TopicId } from '../runtime/ids.ts';
@@ -8,7 +8,10 @@ export type DomainEventContent = EventContent<DomainEventName>;
 export type DomainProblem = NonNullable<DomainEventContent['problems']>[number];
 export type KeyEventContent = EventContent<'dkim.rotated'>;
 
-/** Records what happened in the transaction that did it. `topic`: the domain's own, beside those of the event rules. */
+/**
+ * Records the event in the transaction of the change. `topic`: the domain's topic, in addition to those of the
+ * event rules.
+ */
 export function announce<Tx, N extends DomainEventName | 'dkim.rotated'>(
   events: ProjectEvents<Tx>,
   tx: Tx,

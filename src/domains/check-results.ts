@@ -1,12 +1,12 @@
-/** How the checks of single records say what they found: bounded, and failure never as absence. */
+/** Results of the checks of single records. Their length is bounded, and a DNS failure is never reported as absence. */
 import type { DnsAnswer } from '../runtime/resolver.ts';
 import { finding } from './findings.ts';
 import type { DnsCheckItem, Finding, RecordState } from './mta-domains.ts';
 
-/** Found values are shown to people: so many, so long. */
+/** Bounds on the found values that people see: their number and their length. */
 const MAX_FOUND = 20;
 const MAX_LENGTH = 1000;
-/** Within a sentence. */
+/** The same bound within a sentence. */
 const MAX_SHOWN = 3;
 const MAX_SENTENCE = 300;
 
@@ -35,7 +35,7 @@ export function item(
     finding: what,
   };
 }
-/** For an answer without records. */
+/** The result of an answer without records. */
 export function absent(
   answer: DnsAnswer<unknown>,
   expected: readonly string[],
@@ -52,7 +52,7 @@ export function record(
   const state = status === 'error' ? 'unknown' : status;
   return { ...place, state, found: state === 'ok' ? [] : found, finding: what };
 }
-/** The status that matters most; null without any. */
+/** The most serious status; null if there is none. */
 export function worst(items: readonly DnsCheckItem[]): DnsCheckItem | null {
   for (const status of ['error', 'wrong', 'missing', 'ok'] as const) {
     const found = items.find((one) => one.status === status);

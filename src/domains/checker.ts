@@ -1,12 +1,12 @@
 /**
- * Keeps every domain's DNS check fresh: each is looked at every hour, one not yet in order every ten minutes in its first
- * three days, a few at a time. A clear answer moves `mxSeen`, sightings of all keys turn DKIM signing on, keys take their
- * next step (rotation.ts), and changes between order and disorder become project events in the same transaction.
- * Invariants: what DNS fails to tell changes nothing; DKIM is never turned off here; a domain with `mxSeen` that was never
- * checked (sandbox, --verified) counts as seen until an asked-for check really sees our MX; a round that finds nothing new
- * is written down every six hours only, for each write makes all nodes read their directory anew; for the same reason those
- * that are looked at together are written together, with a rest between. Errors of the store are logged and tried again
- * next round.
+ * Checks the DNS of every domain regularly, a few domains at a time: every hour, or every ten minutes in the first
+ * three days while a record is not correct. A clear answer updates `mxSeen`. When all keys are published, DKIM
+ * signing turns on. Keys take their next step (rotation.ts). When a domain becomes correct or incorrect, the same
+ * transaction records a project event. Invariants: a DNS failure changes nothing; the checker never turns DKIM off;
+ * a domain with `mxSeen` that was never checked (sandbox, --verified) counts as seen until a requested check really
+ * sees our MX. If a check finds nothing new, it is stored only every six hours, because each write makes all nodes
+ * read their directory again. For the same reason, domains that are checked together are written together, with a
+ * rest in between. Errors of the store are logged; the next round tries again.
  */
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
@@ -28,40 +28,40 @@ export interface CheckerDeps<Tx extends DomainTx> {
   readonly transactor: Transactor<Tx>;
   readonly reader: Pick<DomainReader, 'domain' | 'dkimKeys' | 'domainsForCheck'>;
   readonly resolver: Resolver;
-  /** Each DNS server by itself: a new key must be seen by all of them. */
+  /** One resolver for each DNS server: all of them must see a new key. */
   readonly resolvers: readonly Resolver[];
   readonly expectations: DnsExpectations;
   readonly sealer: Sealer;
   readonly random: Random;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Whether this node makes the rounds now: one of those that share a store does. */
+  /** Whether this node makes the rounds now. Of the nodes that share a store, one does. */
   readonly mayRun?: () => Promise<boolean>;
   readonly projectEvents: PrepareProjectEvents<Tx>;
 }
 export interface Checker extends Service {
-  /** Checks now and stores; null where there is no such domain. Rejects with what the store rejects with. */
+  /** Checks the domain now and stores the result; null if the domain does not exist. Rejects if the store does. */
   checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null>;
-  /** Something about the domain was changed: it is checked soon, unless it counts as seen. */
+  /** Call this after a change to the domain. It is checked soon, unless it counts as seen. */
   changed(project: ProjectId, id: DomainId): void;
 }
 
 const TICK_MS = 10 * 60_000;
 const FIRST_TICK_MS = 10_000;
 const INTERVAL_MS = 3_600_000;
-/** At most so long ago is the check that is stored. */
+/** Maximum age of the stored check. */
 const STORED_MS = 6 * 3_600_000;
 const SETTING_UP_MS = 72 * 3_600_000;
 const AT_ONCE = 8;
-/** Behind each of them: some fifty domains a second, so that mail is hardly slower during a round. */
+/** Rest after each check: about fifty domains a second, so that a round hardly slows mail. */
 const REST_MS = 150;
 const PAGE = 100;
 
 export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Checker {
   const { transactor, reader, resolver, expectations, clock, logger, mayRun = async () => true } = deps;
-  /** Last clear verdict of domains whose latest check was unclear, so that a gap makes no event. */
+  /** The last clear result of domains whose latest check was unclear, so that a DNS failure causes no event. */
   const lastClear = new Map<DomainId, boolean>();
-  /** Wall ms of checks that found nothing new and were not stored. */
+  /** Wall ms of the checks that found nothing new and were not stored. */
   const looked = new Map<DomainId, number>();
   const underWay = new Set<Promise<unknown>>();
   let timer: Timer | null = null;
@@ -69,7 +69,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   let stopped = false;
   let resting: { readonly over: Promise<void>; readonly end: () => void } | null = null;
 
-  /** Those who rest go on at the same time. */
+  /** All workers that rest continue at the same time. */
   function rest(): Promise<void> {
     if (stopped) return Promise.resolve();
     if (resting === null) {
@@ -85,7 +85,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     return resting.over;
   }
 
-  /** `asked`: by someone; it is stored in any case, and makes no new keys. */
+  /** `asked`: somebody requested the check. Its result is always stored, and it makes no new keys. */
   async function check(project: ProjectId, id: DomainId, asked: boolean): Promise<MtaDomain | null> {
     const before = await reader.domain(project, id);
     if (before === null) return null;
@@ -94,11 +94,11 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
       checkDomain(resolver, before.name, keys, expectations, clock.now()),
       prepareKeySteps({ ...deps, dkimZone: expectations.dkimZone ?? null }, before, keys, !asked),
     ]);
-    // Read again: somebody may have changed a switch while DNS was slow.
+    // The domain is read again: somebody may have changed a switch while DNS was slow.
     const domain = await reader.domain(project, id);
     if (domain === null) return null;
     const dns: DnsCheck = { ...seen, dkim: remembering(seen.dkim, domain.dns?.dkim) };
-    // Shown, not stored: see the third invariant.
+    // The result is returned but not stored: see the third invariant.
     if (countsAsSeen(domain) && dns.mx.status !== 'ok') {
       await note(domain, steps, () => {}, null);
       return { ...domain, dns };
@@ -149,7 +149,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     else lastClear.delete(id);
     return next;
   }
-  /** One transaction: what was found, the steps of the keys, and the events that tell of both. */
+  /** Writes the result of the check, the steps of the keys and the events about both, in one transaction. */
   async function note(
     { projectId, defaultTopicId }: MtaDomain,
     steps: KeySteps,
@@ -165,7 +165,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
       for (const content of steps.events) announce(events, tx, 'dkim.rotated', content, defaultTopicId);
     });
   }
-  /** A key that someone else has moved meanwhile is looked at once more. */
+  /** If a key was changed in the meantime, the check runs once more. */
   async function checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {
     try {
       return await check(project, id, true);
@@ -180,7 +180,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
       .domain(project, id)
       .then((domain) => (domain === null || countsAsSeen(domain) ? null : checkNow(project, id)))
       .catch((error: unknown) =>
-        logger.warn({ domain: id, error: String(error) }, 'DNS check after a change not stored'),
+        logger.warn({ domain: id, error: String(error) }, 'the DNS check after a change was not stored'),
       )
       .finally(() => underWay.delete(work));
     underWay.add(work);
@@ -199,7 +199,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
             await check(domain.projectId, domain.id, false);
           } catch (error) {
             if (!(error instanceof StaleError))
-              logger.warn({ domain: domain.name, error: String(error) }, 'DNS check not stored');
+              logger.warn({ domain: domain.name, error: String(error) }, 'a DNS check was not stored');
           }
           if (due.length > 0) await rest();
         }
@@ -209,7 +209,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
       after = page.at(-1)!.id;
     }
   }
-  /** What was remembered of domains that are no more. */
+  /** Forgets the domains that no longer exist. */
   function forgetOthers(there: ReadonlySet<DomainId>): void {
     for (const memory of [looked, lastClear])
       for (const id of memory.keys()) if (!there.has(id)) memory.delete(id);
@@ -218,7 +218,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     timer = clock.after(ms, () => {
       walk = mayRun()
         .then((mine) => (mine ? walkAll() : undefined))
-        .catch((error: unknown) => logger.warn({ error: String(error) }, 'DNS checks broke off'))
+        .catch((error: unknown) => logger.warn({ error: String(error) }, 'the round of DNS checks broke off'))
         .then(() => {
           if (!stopped) schedule(TICK_MS);
         });
@@ -247,8 +247,8 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
 }
 
 /**
- * Signing turns itself on when the keys appear, not at every later check: a switch somebody has turned off stays off.
- * So an unclear check remembers, in `found`, the keys that were there before it.
+ * Signing turns on when the keys first appear, not at every later check: if somebody turns it off, it stays off. So an
+ * unclear check keeps, in `found`, the keys that the check before it has found.
  */
 function remembering(item: DnsCheckItem, before: DnsCheckItem | undefined): DnsCheckItem {
   return item.status === 'error' && keysWereSeen(before) ? { ...item, found: before?.found ?? [] } : item;
@@ -268,17 +268,17 @@ function isDue(domain: MtaDomain, looked: number, now: number): boolean {
     now - domain.createdAt < SETTING_UP_MS &&
     [domain.dns.mx, domain.dns.spf, domain.dns.dkim].some(({ status }) => status !== 'ok');
   const age = now - Math.max(domain.dns.checkedAt, looked);
-  // A check from the future is a clock that was set back.
+  // If the check is in the future, the clock was set back.
   return age < 0 || age >= (settingUp ? TICK_MS : INTERVAL_MS);
 }
-/** Whether the store tells what this check found, and not from too long ago. */
+/** Whether the store already has this result, and it is not too old. */
 function isStored(before: MtaDomain, next: MtaDomain): boolean {
   if (before.dns === null || next.dns === null) return false;
   const age = next.dns.checkedAt - before.dns.checkedAt;
   const told = (domain: MtaDomain) => JSON.stringify({ ...domain, dns: { ...domain.dns, checkedAt: 0 } });
   return age >= 0 && age < STORED_MS && told(before) === told(next);
 }
-/** What is clearly not in order and matters to this domain: MX only when it receives, DKIM only when it signs. */
+/** The records that are clearly missing or wrong: MX only if the domain receives, DKIM only if it signs. */
 export function problems(domain: MtaDomain, dns: DnsCheck): readonly DomainProblem[] {
   const items = (['mx', 'spf', 'dkim'] as const).filter(
     (name) => (name !== 'mx' || domain.receiving) && (name !== 'dkim' || domain.dkimEnabled),

@@ -1,8 +1,9 @@
 /**
- * Proving a domain, also against a project that holds it: DNS decides. Where the newcomer's challenge is there and the
- * holder's is gone from every resolver, the domain moves in one commit: the holder's ownership ends, its MTA domain stops,
- * its project is told. Where both are there nothing moves, and it is said which record must go. Invariants: no answer
- * names the holder; what DNS fails to tell moves nothing. Rejects with what the store rejects with.
+ * Verifies the ownership of a domain, even if another project holds it. DNS decides. If the newcomer's TXT record
+ * is there and every resolver shows that the holder's is gone, the domain moves in one commit: the holder's
+ * ownership ends, its MTA domain stops, and its project gets an event. If both records are there, nothing moves,
+ * and the answer says which record must be removed. Invariants: no answer names the holder; a DNS failure moves
+ * nothing. Rejects if the store does.
  */
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -40,7 +41,7 @@ export type ClaimResult =
   | { readonly kind: 'verified'; readonly at: number; readonly proof: Proof | null }
   | { readonly kind: 'absent'; readonly found: readonly string[] }
   | { readonly kind: 'failed'; readonly cause: string }
-  /** Another project holds it, and its record is still there. */
+  /** Another project holds the domain, and its record is still there. */
   | { readonly kind: 'held'; readonly record: { readonly name: string; readonly value: string } };
 
 export function createClaims<Tx extends DomainTx & OwnershipTx>(
@@ -86,7 +87,7 @@ export function createClaims<Tx extends DomainTx & OwnershipTx>(
     if (holder === null || holder.projectId === owned.projectId) return verified(owned, null);
     const theirs = await isGoneEverywhere(resolvers, holder);
     if (theirs === 'unclear')
-      return { kind: 'failed', cause: 'whether the record of the holder is gone is unclear' };
+      return { kind: 'failed', cause: 'it is unclear whether the record of the present holder is gone' };
     if (theirs === 'there') return { kind: 'held', record: challengeRecord(holder) };
     return verified(owned, holder);
   };

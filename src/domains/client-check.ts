@@ -1,4 +1,7 @@
-/** The records by which mail clients find their settings: suggestions, so that nothing depends on what is found. */
+/**
+ * Checks the records by which mail clients find their settings. They are suggestions: nothing depends on the
+ * result.
+ */
 import type { Domain } from '../mail/domain.ts';
 import type { DnsAnswer, Resolver } from '../runtime/resolver.ts';
 import { absent, ask, item, record } from './check-results.ts';
@@ -43,7 +46,7 @@ async function look(resolver: Resolver, type: DnsRecord['type'], name: string): 
   );
   return { ...answer, records };
 }
-/** Port and host of a SRV record, the host of a CNAME: priorities are the customer's choice. */
+/** Port and host of an SRV record, or the host of a CNAME record. Priorities are the customer's choice. */
 function target(value: string): string {
   return value.split(' ').slice(-2).join(' ').toLowerCase();
 }

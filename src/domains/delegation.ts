@@ -1,8 +1,9 @@
 /**
- * DKIM by CNAME: a customer points two names for each algorithm here once, this service publishes the keys under them in
- * a zone of its own (runtime/dns-server.ts), and no rotation needs the customer again. Pure. Invariants: the names are
- * the same in every domain; of the two, one signs or retires while the other is free or waits, so that no name changes
- * its key before the old one has gone for good (rotation.ts).
+ * DKIM by CNAME (delegation). For each algorithm, a customer once sets two CNAME records that point to this
+ * service. The service publishes the keys under them in a zone of its own (runtime/dns-server.ts), so a rotation
+ * needs no change by the customer. Pure. Invariants: the selectors are the same in every domain; while the key of
+ * one selector signs or retires, the other selector is free or has a pending key, so a name gets a new key only
+ * after the old key has retired (rotation.ts).
  */
 import type { Domain } from '../mail/domain.ts';
 import type { DkimKey } from './mta-domains.ts';
@@ -14,11 +15,11 @@ const SELECTORS: Readonly<Record<Algorithm, readonly string[]>> = {
 };
 const MOST_NAME = 253;
 
-/** Where a key's record stands in the customer's zone (RFC 6376 §3.6.2.1). */
+/** The name of a key's record in the customer's zone (RFC 6376 §3.6.2.1). */
 export function dkimName({ selector }: Pick<DkimKey, 'selector'>, domain: Domain): string {
   return `${selector}._domainkey.${domain}`;
 }
-/** Where it leads in `zone`; null where the key is not delegated: no zone, a selector of one's own, or too long a name. */
+/** The CNAME target in `zone`; null if the key is not delegated: no zone, another selector, or too long a name. */
 export function delegationTarget(
   { selector, algorithm }: Pick<DkimKey, 'selector' | 'algorithm'>,
   domain: Domain,
@@ -28,19 +29,19 @@ export function delegationTarget(
   const target = `${selector}.${domain}.${zone}`;
   return target.length > MOST_NAME ? null : target;
 }
-/** Which key a name in the zone, without the zone's, is asked for. */
+/** The key that a name in the zone stands for. The name is given without the name of the zone. */
 export function delegatedKey(relative: string): { selector: string; domain: string } | null {
   const dot = relative.indexOf('.');
   const [selector, domain] = [relative.slice(0, dot), relative.slice(dot + 1)];
   const known = Object.values(SELECTORS).some((selectors) => selectors.includes(selector));
   return dot > 0 && known ? { selector, domain } : null;
 }
-/** Whether keys of a domain with so long a name can be delegated at all. */
+/** Whether the name of the domain is short enough for delegated keys. */
 export function canDelegate(domain: Domain, zone: string | null): boolean {
   return delegationTarget({ selector: 'hk1r', algorithm: 'rsa-sha256' }, domain, zone) !== null;
 }
 
-/** What a customer publishes for a key: one of them, the first by preference. */
+/** The records of which a customer publishes one for a key; the first is preferred. */
 export interface KeyRecord {
   readonly type: 'CNAME' | 'TXT';
   readonly name: string;
@@ -54,16 +55,16 @@ export function keyRecord(key: DkimKey, domain: Domain, zone: string | null): Ke
     : { type: 'CNAME', name, value: target };
 }
 
-/** The selector for a new key, one that no key uses which is not retired; null: both are in use. */
+/** The selector for a new key: one that only retired keys have used. null: both are in use. */
 export function freeSelector(keys: readonly DkimKey[], algorithm: Algorithm): string | null {
   const inUse = new Set(keys.filter(({ state }) => state !== 'retired').map(({ selector }) => selector));
   const free = SELECTORS[algorithm].filter((selector) => !inUse.has(selector));
-  // The one that rested longer: its old key is the least likely to be remembered anywhere.
+  // Of two free selectors, the one that is free for longer: caches are least likely to hold its old key.
   const lastUse = (selector: string) =>
     Math.max(0, ...keys.filter((key) => key.selector === selector).map(({ changedAt }) => changedAt));
   return free.toSorted((a, b) => lastUse(a) - lastUse(b))[0] ?? null;
 }
-/** Names that are to lead here for the next key already, of algorithms that have a delegated one. */
+/** Names that must already point here for the next key, for algorithms with a delegated key. */
 export function waitingNames(
   keys: readonly DkimKey[],
   domain: Domain,

@@ -1,4 +1,4 @@
-/** Whether the keys of a domain stand in DNS as they should. Never throws; see dns-check.ts for what the words mean. */
+/** Checks that the keys of a domain are published correctly. Never throws. dns-check.ts explains the statuses. */
 import type { Domain } from '../mail/domain.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { absent, ask, type Checked, item, record, worst } from './check-results.ts';
@@ -7,7 +7,7 @@ import { finding } from './findings.ts';
 import type { DkimKey, DnsCheckItem, Finding } from './mta-domains.ts';
 import type { Sighting } from './rotation.ts';
 
-/** The item is ok when every active key is published; without one there is nothing to find: 'missing'. */
+/** The item is 'ok' if every active key is published, and 'missing' if the domain has no active key. */
 export async function checkDkim(
   resolver: Resolver,
   domain: Domain,
@@ -39,7 +39,7 @@ export async function checkDkim(
   };
 }
 
-/** A delegated key is in order wherever its name leads, so long as the key is found there. */
+/** A delegated key is correct if the key is found under its name, wherever the name points. */
 async function checkKey(
   resolver: Resolver,
   domain: Domain,
@@ -55,7 +55,7 @@ async function checkKey(
   const record = keyRecord(key, domain, zone);
   if (record.type === 'CNAME' && answer.kind !== 'failed') {
     const alias = await checkAlias(resolver, record);
-    // What leads here leads to a zone that does not say what it should: the operator's to mend, not the customer's.
+    // The CNAME record is correct, but our zone does not have the key. The operator must repair this, not the customer.
     if (alias.status === 'ok')
       return item('missing', expected, found, finding('dkim.zone_silent', { name, zone: zone! }));
     if (alias.status !== 'missing' || answer.kind !== 'found')
@@ -80,7 +80,7 @@ function problemOf(records: readonly string[], wanted: string, name: string): Fi
   const stripped = records.map(bare);
   const ours = bare(wanted);
   const pieces = stripped.reduce((sum, { length }) => sum + length, 0);
-  // Pasted with the quotation marks of a zone file, or each of its strings as a record of its own.
+  // The value was entered with the quotation marks of a zone file, or each string as a separate record.
   const torn =
     (records.length > 1 && pieces >= ours.length && stripped.every((piece) => ours.includes(piece))) ||
     (records.length === 1 && /["\\]/.test(records[0]!) && stripped[0] === ours);
@@ -94,7 +94,7 @@ function bare(text: string): string {
   return text.replace(/["\\\s]/g, '');
 }
 
-/** What all `resolvers` say of the key's record together. */
+/** The combined answer of all `resolvers` about the key's record. */
 export async function sightKey(
   resolvers: readonly Resolver[],
   domain: Domain,
@@ -113,7 +113,10 @@ export async function sightKey(
   };
 }
 
-/** Same key data and type; spaces, order and further tags do not matter. A testing or revoked key is not ours. */
+/**
+ * Key data and type are the same; spaces, order and other tags do not matter. A testing or revoked key does not
+ * match.
+ */
 export function publishes(text: string, wanted: string): boolean {
   const found = tags(text);
   const ours = tags(wanted);

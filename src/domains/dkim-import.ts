@@ -1,6 +1,6 @@
 /**
- * A private key a customer brings along, as PEM, and the selectors customers choose. Invariant: neither the key nor
- * a part of it is in any answer. Never throws: what does not fit is said in words.
+ * Imports a customer's own private key (PEM), and checks selectors that customers choose. Invariant: no answer
+ * contains the key or a part of it. Never throws: a refusal is returned as a text.
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Domain } from '../mail/domain.ts';
@@ -10,9 +10,9 @@ export type ImportedKey =
   | { readonly kind: 'key'; readonly key: KeyObject }
   | { readonly kind: 'refused'; readonly problem: string };
 
-/** RFC 8301 §3.2: verifiers take 1,024 bits, but who signs should have 2,048. */
+/** RFC 8301 §3.2: verifiers accept 1,024 bits, but signers should use 2,048. */
 const FEWEST_BITS = 2048;
-/** Beyond it verifiers need not go, and the record outgrows a DNS answer. */
+/** Verifiers need not support larger keys, and a larger record does not fit into a DNS answer. */
 const MOST_BITS = 4096;
 
 export function importPrivateKey(pem: string): ImportedKey {
@@ -35,7 +35,7 @@ function refused(problem: string): ImportedKey {
   return { kind: 'refused', problem };
 }
 
-/** RFC 6376 §3.1: sub-domains joined by dots; lower case, and short enough for the name of the record. */
+/** RFC 6376 §3.1: labels joined by dots, in lower case, and short enough for the name of the record. */
 export function isSelector(selector: string, domain: Domain): boolean {
   if (!/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/.test(selector)) return false;
   return (

@@ -1,7 +1,8 @@
 /**
- * DKIM keys of a domain: made (RSA-2048 by default, RSA-4096, Ed25519 by RFC 8463) or brought along, private halves
- * sealed at once and opened only to sign. Invariant: a sealed key opens only for its own project, domain and key id.
- * Fails: openDkimKeys throws what the sealer throws where a row was tampered with or the instance secret changed.
+ * DKIM keys of a domain: created here (RSA-2048 by default, RSA-4096, or Ed25519 by RFC 8463) or imported. A
+ * private key is sealed at once and opened only to sign. Invariant: a sealed key opens only for its own project,
+ * domain and key id. Fails: openDkimKeys throws the sealer's error if a row was tampered with or the instance
+ * secret has changed.
  */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -32,8 +33,8 @@ export interface KeyDeps {
 const generate = promisify(generateKeyPair);
 
 /**
- * What a domain begins with: an RSA-2048 and an Ed25519 key, active: nothing signs before them. `delegated`: with the
- * selectors that may lead here (delegation.ts), else with new ones.
+ * The first keys of a domain: an RSA-2048 key and an Ed25519 key. They are active at once, because no other key signs.
+ * `delegated`: the keys get the selectors of delegated keys (delegation.ts), otherwise new selectors.
  */
 export async function makeDkimKeys(deps: KeyDeps, place: KeyPlace, delegated: boolean): Promise<DkimKey[]> {
   const series = newSeries(deps.random);
@@ -45,7 +46,7 @@ export async function makeDkimKeys(deps: KeyDeps, place: KeyPlace, delegated: bo
   return Promise.all([make('rsa-2048'), make('ed25519')]);
 }
 
-/** A new key, with a new selector where none is given; key generation runs off the event loop. */
+/** A new key, with a new selector if none is given. Key generation runs off the event loop. */
 export async function makeDkimKey(
   deps: KeyDeps,
   place: KeyPlace,
@@ -62,7 +63,7 @@ export async function makeDkimKey(
   return sealedKey(deps, place, selector, privateKey, state);
 }
 
-/** The row of a private key (RSA or Ed25519), sealed. */
+/** The row for a private key (RSA or Ed25519), which it seals. */
 export function sealedKey(
   { random, sealer, clock }: KeyDeps,
   place: KeyPlace,
@@ -86,12 +87,12 @@ export function sealedKey(
   };
 }
 
-/** What a successor of the key has to be; an RSA key of other sizes is followed by one of 2,048 bits. */
+/** The kind of the successor of a key. The successor of an RSA key of another size has 2,048 bits. */
 export function kindOf({ algorithm, publicRecord: record }: DkimKey): KeyKind {
   if (algorithm === 'ed25519-sha256') return 'ed25519';
   return rsaBits(record) === 4096 ? 'rsa-4096' : 'rsa-2048';
 }
-/** Size of the RSA key in a public record; null where it holds none. */
+/** The size of the RSA key in a public record; null if the record has no RSA key. */
 export function rsaBits(record: string): number | null {
   const data = /p=([A-Za-z0-9+/=]+)/.exec(record)?.[1];
   if (data === undefined) return null;
@@ -103,7 +104,7 @@ export function rsaBits(record: string): number | null {
   }
 }
 
-/** The active ones of `keys`, ready to sign. */
+/** The active keys among `keys`, ready to sign. */
 export function openDkimKeys(keys: readonly DkimKey[], sealer: Sealer): OpenDkimKey[] {
   return keys
     .filter((key) => key.state === 'active')
@@ -118,7 +119,7 @@ export function openDkimKeys(keys: readonly DkimKey[], sealer: Sealer): OpenDkim
     }));
 }
 
-/** Opens keys once for as long as the very same rows are asked for. */
+/** Opens keys once and keeps them while the same row objects are requested. */
 export function createKeyRing(sealer: Sealer): (keys: readonly DkimKey[]) => readonly OpenDkimKey[] {
   const opened = new WeakMap<readonly DkimKey[], readonly OpenDkimKey[]>();
   return (keys) => {
@@ -140,7 +141,7 @@ function newSelector(series: string, kind: KeyKind): string {
 function sealingContext({ projectId, domainId, id }: Pick<DkimKey, 'projectId' | 'domainId' | 'id'>): string {
   return `dkim-key:${projectId}:${domainId}:${id}`;
 }
-/** RFC 6376 §3.6.1 (SubjectPublicKeyInfo), RFC 8463 §4.2 (the 32 bare octets). */
+/** RFC 6376 §3.6.1 (SubjectPublicKeyInfo), RFC 8463 §4.2 (the 32 octets of the key alone). */
 function publicRecord(algorithm: DkimKey['algorithm'], key: KeyObject): string {
   const der = key.export({ format: 'der', type: 'spki' });
   if (algorithm === 'rsa-sha256') return `v=DKIM1; k=rsa; p=${der.toString('base64')}`;

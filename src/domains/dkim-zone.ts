@@ -1,13 +1,13 @@
 /**
- * The zone of delegated keys (delegation.ts), made of the directory as it is: what a domain's keys are is what DNS says,
- * with nothing to copy in between. A domain that is not set up, or whose project is closed, has no keys here.
+ * The zone of delegated keys (delegation.ts). Its answers come straight from the directory, so they always show the
+ * present keys of a domain. A domain has no keys here if it is not set up or if its project is closed.
  */
 import { parseDomain } from '../mail/domain.ts';
 import type { DnsZone } from '../runtime/dns-zone.ts';
 import { delegatedKey } from './delegation.ts';
 import type { DomainReader } from './mta-domains.ts';
 
-/** `servers`: host names of the nodes that serve the zone. Rejects with what the reader rejects with. */
+/** `servers`: host names of the nodes that serve the zone. Rejects if the reader does. */
 export function createDkimZone(
   name: string,
   servers: readonly string[],

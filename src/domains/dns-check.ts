@@ -1,7 +1,7 @@
 /**
- * Compares what DNS says with what a domain needs, record by record and in words. Invariant: 'missing' and 'wrong' are
- * said only on a clear answer; a failure of any kind is 'error' ('unknown' of a record) and means "not known now".
- * Never throws.
+ * Compares the DNS records of a domain with those that it needs, one by one, and says in a sentence what to do.
+ * Invariant: 'missing' and 'wrong' need a clear answer; any failure is 'error' ('unknown' for a single record),
+ * which means that the state is not known now. Never throws.
  */
 import type { Domain } from '../mail/domain.ts';
 import type { Resolver } from '../runtime/resolver.ts';
@@ -13,10 +13,10 @@ import { finding } from './findings.ts';
 import type { DkimKey, DnsCheck, Finding } from './mta-domains.ts';
 import { countSpfLookups, isSpf, MOST_SPF_LOOKUPS } from './spf-lookups.ts';
 
-/** Labels walked up in search of a DMARC record (RFC 9989 §4.10). */
+/** Maximum of DNS queries for a DMARC record, at the domain and its parent domains (RFC 9989 §4.10). */
 const MAX_DMARC_STEPS = 8;
 
-/** Looks everything up at once; `now` (ms) becomes checkedAt. */
+/** Makes all look-ups in parallel; `now` (ms) becomes checkedAt. */
 export async function checkDomain(
   resolver: Resolver,
   domain: Domain,
@@ -41,7 +41,10 @@ export async function checkDomain(
   };
 }
 
-/** ok: one of ours is among the most preferred; ours as a mere fallback is 'wrong', for mail goes elsewhere first. */
+/**
+ * 'ok': one of our hosts is among the most preferred. If ours are only a fallback, the status is 'wrong', because
+ * mail goes elsewhere first.
+ */
 async function checkMx(resolver: Resolver, domain: Domain, hosts: readonly string[]): Promise<Checked> {
   const expected = hosts.map((host) => `${MX_PREFERENCE} ${host}`);
   const at = (value: string) => ({ purpose: 'mx', type: 'MX', name: domain, value }) as const;
@@ -102,7 +105,7 @@ async function checkSpf(resolver: Resolver, domain: Domain, include: string): Pr
   const wrong = await spfProblem(resolver, records[0]!, include, merged);
   return one(item(wrong === null ? 'ok' : 'wrong', [merged], records, wrong));
 }
-/** What keeps a single record from letting our mail pass, or null. */
+/** The reason why a single SPF record does not let our mail pass; null: it does. */
 async function spfProblem(
   resolver: Resolver,
   text: string,
@@ -123,7 +126,7 @@ async function spfProblem(
   if (count.lookups > MOST_SPF_LOOKUPS) return finding('spf.too_many', { count: String(count.lookups) });
   return count.broken === null ? null : finding('spf.broken', { name: shown([count.broken]) });
 }
-/** Several records as one: their terms in order, with the last one's `all`. */
+/** Merges several records into one: their terms in order, with the last `all`. */
 function joinSpf(records: readonly string[]): string {
   const terms = records.flatMap((text) => text.trim().split(/ +/).slice(1));
   const isAll = (term: string) => /^[+?~-]?all$/i.test(term);
@@ -135,7 +138,7 @@ function joinSpf(records: readonly string[]): string {
   ].join(' ');
 }
 
-/** Any one valid record will do, of the domain itself or of the nearest domain above it. */
+/** One valid record is enough, at the domain itself or at its nearest parent domain. */
 async function checkDmarc(resolver: Resolver, domain: Domain): Promise<Checked> {
   const expected = [DMARC_VALUE];
   const one = (checked: Checked['item']): Checked => ({

@@ -1,15 +1,18 @@
-/** The records a customer publishes for a domain, as values to paste and to check against. Pure. */
+/**
+ * The records that a customer publishes for a domain. The values are shown for copying and used by the checks.
+ * Pure.
+ */
 import type { Domain } from '../mail/domain.ts';
 import { keyRecord, waitingNames } from './delegation.ts';
 import type { DkimKey } from './mta-domains.ts';
 
 export interface DnsExpectations {
-  /** Receiving hosts, lower case without final dots. */
+  /** Receiving hosts, in lower case, without final dots. */
   readonly mxHosts: readonly string[];
   /** Name to include in SPF. */
   readonly spfInclude: string;
   readonly submissionHost: string;
-  /** Host that serves mail clients their settings on a default port; null or absent: none does. */
+  /** Host that serves settings to mail clients on a default port; null or absent: no host does. */
   readonly autoconfigHost?: string | null;
   /** Zone in which this service publishes delegated DKIM keys itself; null or absent: keys are published as TXT. */
   readonly dkimZone?: string | null;
@@ -17,19 +20,22 @@ export interface DnsExpectations {
 export interface DnsRecord {
   readonly purpose: 'mx' | 'spf' | 'dkim' | 'dmarc' | 'client';
   readonly type: 'MX' | 'TXT' | 'SRV' | 'CNAME';
-  /** Absolute, without final dot. */
+  /** An absolute name without final dot. */
   readonly name: string;
-  /** Presentation form; host names absolute without final dot; TXT unquoted and in one piece. */
+  /** Presentation form. Host names are absolute, without final dot. TXT values are unquoted and in one piece. */
   readonly value: string;
-  /** For TXT: the value as quoted strings of at most 255 octets, as zone files want it (RFC 1035 §3.3.14). */
+  /** For TXT: the value as quoted strings of at most 255 octets, as zone files need it (RFC 1035 §3.3.14). */
   readonly zoneValue: string;
-  /** false: a suggestion, nothing here depends on it. */
+  /** false: the record is a suggestion; nothing in this service depends on it. */
   readonly required: boolean;
 }
 export const MX_PREFERENCE = 10;
 export const DMARC_VALUE = 'v=DMARC1; p=none';
 
-/** `existingSpf`: the record the domain has, to be merged instead of doubled. Keys that are retired have no record. */
+/**
+ * `existingSpf`: the present SPF record of the domain, for merging: a domain must not have two. Retired keys have
+ * no record.
+ */
 export function expectedRecords(
   domain: Domain,
   keys: readonly DkimKey[],
@@ -77,7 +83,7 @@ export function expectedRecords(
   ];
 }
 
-/** Our include right of `v=spf1` and so left of `all`; a record that has it is left as it is. */
+/** Puts our include after `v=spf1`, so it comes before `all`. A record that already has it stays unchanged. */
 export function mergeSpf(existing: string | null, include: string): string {
   if (existing === null) return `v=spf1 include:${include} -all`;
   if (spfIncludes(existing, include)) return existing;
@@ -85,7 +91,10 @@ export function mergeSpf(existing: string | null, include: string): string {
   return [version, `include:${include}`, ...terms].join(' ');
 }
 
-/** Whether `record` passes what `include` passes: a plain or `+` include before any `all` (RFC 7208 §5.1). */
+/**
+ * Whether `record` passes the hosts that `include` passes: an include without qualifier or with `+`, before any
+ * `all` (RFC 7208 §5.1).
+ */
 export function spfIncludes(record: string, include: string): boolean {
   for (const term of record.trim().toLowerCase().split(/ +/)) {
     if (/^[+?~-]?all$/.test(term)) return false;

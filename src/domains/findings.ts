@@ -1,7 +1,7 @@
 /**
- * What a DNS check finds, in words: one sentence each in English and Japanese that says what to do. A finding is a code
- * with what belongs into its sentence, so that what is stored outlives a better wording; an unknown code (a newer program
- * wrote it) becomes a general sentence. Pure.
+ * The findings of DNS checks as texts in English and Japanese that say what to do. A finding is a code with the
+ * values for its text, so the texts can be improved without changing stored findings. An unknown code, from a newer
+ * version of the program, gets a general text. Pure.
  */
 import type { Finding } from './mta-domains.ts';
 

@@ -1,6 +1,7 @@
 /**
- * What a look at DNS makes of a domain's keys: moves, successors that are due, and the events that tell of both; prepared
- * outside the transaction, recorded in it. Invariant: see rotation.ts; keys whose domain was never checked do not move.
+ * The changes to a domain's keys after a DNS check: state changes, new successors, and the events about both. They
+ * are prepared outside the transaction and recorded in it. Invariants: those of rotation.ts; keys of a domain that
+ * was never checked do not change.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -15,7 +16,7 @@ import type { DkimKey, DomainTx, MtaDomain } from './mta-domains.ts';
 import { dueForRotation, type KeyMove, recordMayGoAt, stepKeys } from './rotation.ts';
 
 export interface KeyStepDeps {
-  /** All of them must have seen a key before it signs. */
+  /** All of these resolvers must see a key before it signs. */
   readonly resolvers: readonly Resolver[];
   readonly sealer: Sealer;
   readonly random: Random;
@@ -25,13 +26,13 @@ export interface KeyStepDeps {
 }
 export interface KeySteps {
   readonly moves: readonly KeyMove[];
-  /** Retired ones whose names the fresh ones take over. */
+  /** Retired keys whose selectors the fresh keys take over. */
   readonly gone: readonly DkimKey[];
   readonly fresh: readonly DkimKey[];
   readonly events: readonly KeyEventContent[];
 }
 
-/** `rotate`: successors that are due are made, too. */
+/** `rotate`: also makes the successors that are due. */
 export async function prepareKeySteps(
   deps: KeyStepDeps,
   domain: MtaDomain,
@@ -56,7 +57,7 @@ export async function prepareKeySteps(
   for (const key of due) {
     const selector =
       delegationTarget(key, domain.name, dkimZone) === null ? undefined : freeSelector(after, key.algorithm);
-    // Both names are in use: the turn comes when the older key has retired.
+    // Both names are in use: the successor is made after the older key has retired.
     if (selector === null) continue;
     fresh.push(
       await makeDkimKey(deps, domainOf(key), kindOf(key), selector === undefined ? {} : { selector }),
@@ -73,7 +74,7 @@ export function recordKeySteps(tx: DomainTx, { moves, gone, fresh }: KeySteps): 
   for (const key of gone) tx.deleteDkimKey(key.projectId, key.domainId, key.id);
   for (const key of fresh) tx.insertDkimKey(key);
 }
-/** The retired keys that have the selector of one of `fresh`: a domain has each selector once. */
+/** The retired keys with the selector of a fresh key: a domain has each selector only once. */
 export function replacedBy(fresh: readonly DkimKey[], keys: readonly DkimKey[]): DkimKey[] {
   const taken = new Set(fresh.map(({ selector }) => selector));
   return keys.filter(({ state, selector }) => state === 'retired' && taken.has(selector));
@@ -85,7 +86,7 @@ function domainOf({ projectId, domainId }: DkimKey): Pick<DkimKey, 'projectId' |
 function about(domain: MtaDomain, key: DkimKey, zone: string | null) {
   return { domain: domain.name, selector: key.selector, record: keyRecord(key, domain.name, zone) };
 }
-/** Also for a key made by hand. */
+/** Also used for a key that somebody has created. */
 export function tellPending(domain: MtaDomain, key: DkimKey, zone: string | null): KeyEventContent {
   return { ...about(domain, key, zone), stage: 'pending', ...keyWords(domain, key, zone) };
 }
@@ -112,7 +113,7 @@ function tellMove(
   ];
 }
 
-/** What is to be known of the key, and done about its record. */
+/** The text about a key: its state, and what to do about its record. */
 export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): Words {
   const { type, name, value } = keyRecord(key, domain.name, zone);
   const delegated = type === 'CNAME';

@@ -1,4 +1,4 @@
-/** MTA domains: sending and receiving set up on an owned domain, with its DKIM keys, last DNS check, and what was removed. */
+/** MTA domains: owned domains that are set up for mail, their DKIM keys and last DNS check, and removed domains. */
 import type { Domain } from '../mail/domain.ts';
 import type { DkimKeyId, DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
@@ -9,14 +9,14 @@ export interface MtaDomain {
   readonly ownedDomainId: OwnedDomainId;
   readonly name: Domain;
   readonly defaultTopicId: TopicId;
-  /** Receiving is on. */
+  /** The domain receives mail. */
   readonly receiving: boolean;
   /** The last DNS check saw our MX (or the domain counts as seen: sandbox, --verified). */
   readonly mxSeen: boolean;
   readonly dkimEnabled: boolean;
-  /** Days after which an active DKIM key gets a successor; null = never by itself. */
+  /** Days after which an active DKIM key gets a successor; null = the service does not rotate the keys. */
   readonly dkimRotationDays: number | null;
-  /** Rolling limits of this domain alone; null = only the project's. */
+  /** Rolling limits of this domain; null = only the project's limits apply. */
   readonly limitPerMinute: number | null;
   readonly limitPerDay: number | null;
   readonly dns: DnsCheck | null;
@@ -28,10 +28,10 @@ export interface DnsCheck {
   readonly spf: DnsCheckItem;
   readonly dkim: DnsCheckItem;
   readonly dmarc: DnsCheckItem;
-  /** Each record by itself; not in checks of earlier programs. */
+  /** Each record separately; absent in checks of earlier versions of the program. */
   readonly records?: readonly RecordState[];
 }
-/** What is not in order: a code and what belongs into its sentence (domains/findings.ts). */
+/** What is missing or wrong: a code and the values for its text (domains/findings.ts). */
 export interface Finding {
   readonly code: string;
   readonly args: Readonly<Record<string, string>>;
@@ -40,10 +40,10 @@ export interface RecordState {
   readonly purpose: 'mx' | 'spf' | 'dkim' | 'dmarc' | 'client';
   readonly type: 'MX' | 'TXT' | 'SRV' | 'CNAME';
   readonly name: string;
-  /** null for TXT, of which a name has one here. */
+  /** null for TXT: a name has only one here. */
   readonly value: string | null;
   readonly state: 'ok' | 'missing' | 'wrong' | 'unknown';
-  /** Not kept where all is well. */
+  /** Not stored if the record is correct. */
   readonly found: readonly string[];
   readonly finding: Finding | null;
 }
@@ -53,7 +53,7 @@ export interface DnsCheckItem {
   readonly found: readonly string[];
   readonly finding?: Finding | null;
 }
-/** Receiving is on and the MX is ours: its recipients go straight to the receive rules. */
+/** The domain receives and its MX is ours: mail to it goes straight to the receive rules. */
 export function isHosted(domain: MtaDomain): boolean {
   return domain.receiving && domain.mxSeen;
 }
@@ -68,34 +68,37 @@ export interface DkimKey {
   /** PKCS#8 DER sealed with the instance secret (AES-256-GCM; runtime/sealing.ts). */
   readonly sealedPrivateKey: Buffer;
   readonly state: DkimKeyState;
-  /** First of the unbroken sightings by all resolvers, while it is pending; ms. */
+  /** Of a pending key: since when all resolvers have seen it without a break, ms. */
   readonly seenSince: number | null;
-  /** When it came to its state, ms. */
+  /** When the key reached its state, ms. */
   readonly changedAt: number;
   readonly createdAt: number;
 }
 /**
- * pending: to be published, and not seen for long enough; active: signs; retiring: signs no more, its record must stay;
- * retired: its record may go, and its private half is gone.
+ * pending: not published yet, or not seen for long enough; active: it signs; retiring: it no longer signs, but its
+ * record must stay; retired: its record may be removed, and its private key is deleted.
  */
 export type DkimKeyState = 'pending' | 'active' | 'retiring' | 'retired';
-/** What is left of a domain that was set up: its messages, events and usage bear its id. */
+/** What remains of a removed MTA domain: its messages, events and usage still have its id. */
 export interface RemovedDomain {
   readonly id: DomainId;
   readonly projectId: ProjectId;
   readonly name: Domain;
-  /** By its project; since DNS gave the name to another project; since its ownership was lost. */
+  /** deleted: by its project; moved: another project verified the ownership; lost: the ownership ended. */
   readonly reason: 'deleted' | 'moved' | 'lost';
   readonly createdAt: number;
   readonly removedAt: number;
 }
 export interface DomainReader {
-  /** Global directory look-up by A-label, exact. At most one project has a name set up; a closed project's are not found. */
+  /**
+   * Exact look-up by A-labels over all projects. At most one project has a name set up. Domains of closed projects
+   * are not found.
+   */
   findDomain(name: Domain): Promise<MtaDomain | null>;
   domain(project: ProjectId, id: DomainId): Promise<MtaDomain | null>;
   domains(project: ProjectId, page: PageRequest): Promise<Page<MtaDomain>>;
   dkimKeys(project: ProjectId, domain: DomainId): Promise<readonly DkimKey[]>;
-  /** All domains of all projects in id order, for the checker: those after `after`, at most `limit`. */
+  /** The domains of all projects in the order of their ids, for the checker: at most `limit`, after `after`. */
   domainsForCheck(after: DomainId | null, limit: number): Promise<readonly MtaDomain[]>;
   removedDomain(project: ProjectId, id: DomainId): Promise<RemovedDomain | null>;
   removedDomains(project: ProjectId, page: PageRequest): Promise<Page<RemovedDomain>>;
@@ -103,24 +106,27 @@ export interface DomainReader {
 export interface DomainTx {
   /** ConflictError 'mta_domain.name'. */
   insertDomain(domain: MtaDomain): void;
-  /** Replaces what people change, so not what DNS says. StaleError when it is gone. */
+  /** Replaces the fields that people change, but not those from DNS checks. StaleError if the domain is gone. */
   updateDomain(domain: MtaDomain): void;
-  /** What a check found, and nothing else; `signs`: signing turns on (false leaves it as it is). StaleError when it is gone. */
+  /**
+   * Writes only the result of a check. `signs`: turns signing on (false changes nothing). StaleError if the domain
+   * is gone.
+   */
   noteDnsCheck(
     project: ProjectId,
     id: DomainId,
     found: { readonly dns: DnsCheck; readonly mxSeen: boolean; readonly signs: boolean },
   ): void;
-  /** Removes rules and DKIM keys of the domain too. */
+  /** Also removes the rules and DKIM keys of the domain. */
   deleteDomain(project: ProjectId, id: DomainId): void;
   insertRemovedDomain(domain: RemovedDomain): void;
-  /** ConflictError 'dkim_key.selector' on a second of one selector in the domain. */
+  /** ConflictError 'dkim_key.selector' if the domain already has a key with this selector. */
   insertDkimKey(key: DkimKey): void;
-  /** Writes state, times and the sealed private half. StaleError where it is no longer in the state `from`. */
+  /** Writes the state, the times and the sealed private key. StaleError if the key is no longer in the state `from`. */
   moveDkimKey(key: DkimKey, from: DkimKeyState): void;
   deleteDkimKey(project: ProjectId, domain: DomainId, id: DkimKeyId): void;
 }
-/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+/** Conditions of a transaction: it fails with StaleError unless the row is unchanged at the commit. */
 export interface DomainExpectations {
   expectDomain(domain: MtaDomain): void;
   expectDkimKey(key: DkimKey): void;

@@ -1,9 +1,9 @@
-/** What is to be done next until a domain sends and receives: one step at a time, in words. Pure. */
+/** The next step until a domain can send and receive, as a text. Pure. */
 import { type FindingCode, finding, inWords } from './findings.ts';
 import type { DnsCheckItem, MtaDomain } from './mta-domains.ts';
 
 export interface NextStep {
-  /** Stable; what programs go by. */
+  /** Stable, for programs. */
   readonly code:
     | 'check_dns'
     | 'publish_mx'
@@ -15,7 +15,7 @@ export interface NextStep {
   readonly message_ja: string;
 }
 
-/** null: all is set up. `rules`: how many receive rules there are. */
+/** null: nothing remains to do. `rules`: the number of receive rules. */
 export function nextStep(domain: MtaDomain, rules: number): NextStep | null {
   const { dns } = domain;
   if (dns === null && !domain.mxSeen)
@@ -50,7 +50,7 @@ export function nextStep(domain: MtaDomain, rules: number): NextStep | null {
 function isMissing({ status }: DnsCheckItem): boolean {
   return status === 'missing' || status === 'wrong';
 }
-/** `fallback`: for checks of programs that noted no finding. */
+/** `fallback`: the text for checks of earlier versions of the program, which stored no finding. */
 function fromItem(
   code: NextStep['code'],
   item: DnsCheckItem,

@@ -1,8 +1,9 @@
 /**
- * Looks once a day whether the challenge of each proved domain is still in DNS, an hour later again where DNS was unclear.
- * Clearly gone three days in a row: the project is told; clearly gone on fourteen days, over fourteen days: the ownership
- * ends, and with it what was set up on it. Invariants: a failure of DNS ends nothing, and neither does absence in a domain
- * whose challenge was never seen (sandbox, --verified). Errors of the store are logged and tried again next round.
+ * Checks once a day that the TXT record of each verified domain is still in DNS, and again after an hour if DNS was
+ * unclear. If the record is clearly gone three days in a row, the project gets an event. If it is clearly gone on
+ * fourteen days over fourteen days, the ownership ends, and the mail set-up of the domain with it. Invariants: a
+ * DNS failure ends nothing; neither does absence if the record was never seen (sandbox, --verified). Errors of the
+ * store are logged; the next round tries again.
  */
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
@@ -41,14 +42,14 @@ export interface KeeperDeps<Tx extends DomainTx & OwnershipTx> {
 const DAY_MS = 86_400_000;
 const FIRST_TICK_MS = 30_000;
 const TICK_MS = 3_600_000;
-/** A little less than a day, so that a look each day is one at each day. */
+/** A little less than a day, so that there is a check on every day. */
 const LOOK_AFTER_MS = DAY_MS - TICK_MS / 2;
 const PAGE = 100;
 const AT_ONCE = 4;
 
 export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: KeeperDeps<Tx>): Service {
   const { transactor, reader, resolvers, clock, logger, mayRun = async () => true } = deps;
-  /** Looks that left nothing in the store: wall ms by id. */
+  /** Checks that wrote nothing into the store: wall ms by id. */
   const looked = new Map<OwnedDomainId, number>();
   let timer: Timer | null = null;
   let round: Promise<void> = Promise.resolve();
@@ -100,7 +101,7 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
   }
   function isDue({ id, proof }: Owned, now: number): boolean {
     const last = Math.max(proof?.checkedAt ?? 0, looked.get(id) ?? 0);
-    // A look from the future is a clock that was set back.
+    // If the check is in the future, the clock was set back.
     return last > now || now - last >= LOOK_AFTER_MS;
   }
 
@@ -117,7 +118,10 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
             await look(owned);
           } catch (error) {
             if (!(error instanceof StaleError))
-              logger.warn({ domain: owned.name, error: String(error) }, 'ownership not noted');
+              logger.warn(
+                { domain: owned.name, error: String(error) },
+                'the check of an ownership was not stored',
+              );
           }
         }
       };
@@ -131,7 +135,9 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
     timer = clock.after(ms, () => {
       round = mayRun()
         .then((mine) => (mine ? walk() : undefined))
-        .catch((error: unknown) => logger.warn({ error: String(error) }, 'ownership checks broke off'))
+        .catch((error: unknown) =>
+          logger.warn({ error: String(error) }, 'the round of ownership checks broke off'),
+        )
         .then(() => {
           if (!stopped) schedule(TICK_MS);
         });
@@ -175,7 +181,7 @@ function contentOf(owned: Owned, proof: Proof, now: number) {
   };
 }
 
-/** What is to be said of an ownership that is not well; null where it is. */
+/** The text about a problem of an ownership; null: there is none. */
 export function ownershipWords(
   owned: Pick<Owned, 'name' | 'challenge'>,
   proof: Proof | null,

@@ -1,18 +1,19 @@
 /**
- * Proof that a customer controls a domain: a TXT record with a token only they were told, seen by every resolver asked.
- * Invariants: a failure of DNS is never an absence; an ownership ends only by clear absences over LOST_MS. Never throws.
+ * Proof that a customer controls a domain: a TXT record with a token that only this customer knows, seen by the
+ * resolvers. Invariants: a DNS failure never counts as absence; an ownership ends only after clear absences over
+ * LOST_MS. Never throws.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Domain } from '../mail/domain.ts';
 import type { OwnedDomainId, ProjectId } from '../runtime/ids.ts';
 import type { DnsAnswer, Resolver } from '../runtime/resolver.ts';
 
-/** An owned domain as far as this file reads it; `challenge` is the token, without the prefix. */
+/** The fields of an owned domain that this module reads; `challenge` is the token, without the prefix. */
 export interface Challenged {
   readonly name: Domain;
   readonly challenge: string;
 }
-/** As iam/projects.ts has it. */
+/** As in iam/projects.ts. */
 export interface Proof {
   readonly seenAt: number;
   readonly checkedAt: number;
@@ -33,15 +34,15 @@ export interface ChallengeRecord {
 }
 export type OwnershipResult =
   | { readonly kind: 'proved' }
-  /** DNS answered and the value is not there; `found` shows what is. */
+  /** DNS answered, and the value is not there; `found` has the values that are. */
   | { readonly kind: 'absent'; readonly found: readonly string[] }
   /** DNS did not answer clearly: try again. */
   | { readonly kind: 'failed'; readonly cause: string };
 
 const DAY_MS = 86_400_000;
-/** Clear absences in a row, one a day, after which the project is told. */
+/** After this many clear absences in a row, one a day, the project gets an event. */
 export const LOST_CHECKS_TOLD = 3;
-/** So long must the absence last, and so often be seen, until the ownership ends. */
+/** How long the absence must last, and how often it must be seen, before the ownership ends. */
 export const LOST_MS = 14 * DAY_MS;
 export const LOST_CHECKS = 14;
 
@@ -52,12 +53,15 @@ export function challengeRecord({ name, challenge }: Challenged): ChallengeRecor
 export async function checkOwnership(resolver: Resolver, owned: Challenged): Promise<OwnershipResult> {
   return checkOwnershipEverywhere([resolver], owned);
 }
-/** Proved where every resolver that can tell shows the record; failed where none can tell; absent otherwise. */
+/**
+ * Verified if every resolver that answers clearly shows the record; failed if none answers clearly; absent
+ * otherwise.
+ */
 export async function checkOwnershipEverywhere(
   resolvers: readonly Resolver[],
   owned: Challenged,
 ): Promise<OwnershipResult> {
-  // An empty token would be proved by anyone who reads the documentation.
+  // Anyone who reads the documentation could publish an empty token.
   if (owned.challenge === '') return { kind: 'failed', cause: 'no challenge' };
   const { name, value } = challengeRecord(owned);
   const answers = await Promise.all(
@@ -77,7 +81,7 @@ export async function checkOwnershipEverywhere(
   if (lacking === undefined) return { kind: 'proved' };
   return { kind: 'absent', found: lacking.slice(0, 10).map((record) => record.slice(0, 300)) };
 }
-/** Whether none of the resolvers shows the record: absence everywhere, not merely somewhere. */
+/** Whether no resolver shows the record: it must be absent everywhere, not only at one resolver. */
 export async function isGoneEverywhere(
   resolvers: readonly Resolver[],
   owned: Challenged,
@@ -87,11 +91,14 @@ export async function isGoneEverywhere(
   return results.every(({ kind }) => kind === 'absent') ? 'gone' : 'unclear';
 }
 
-/** Proof as it is when DNS has just shown the challenge. */
+/** The state of the proof when DNS has just shown the record. */
 export function seenNow(now: number): Proof {
   return { seenAt: now, checkedAt: now, lostSince: null, lostChecks: 0, ended: null };
 }
-/** Proof after a daily look; null = nothing to write down: DNS was unclear, or has never shown it. */
+/**
+ * The state of the proof after a daily check; null = nothing to store: DNS was unclear, or has never shown the
+ * record.
+ */
 export function afterLook(
   proof: Proof | null,
   state: 'gone' | 'there' | 'unclear',

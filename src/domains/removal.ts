@@ -1,6 +1,6 @@
 /**
- * The end of a domain that was set up. Invariant: with the commit it sends and receives no more; what is left of it is in
- * the same commit, so that its messages, events and usage can be read as before.
+ * Removes an MTA domain. Invariant: from the commit on, it neither sends nor receives. The same commit writes what
+ * remains of it, so its messages, events and usage can still be read.
  */
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { DomainTx, MtaDomain, RemovedDomain } from './mta-domains.ts';
@@ -14,7 +14,7 @@ export function recordRemoval(
   tx.deleteDomain(projectId, id);
   tx.insertRemovedDomain({ id, projectId, name, reason, createdAt, removedAt: now });
 }
-/** After the commit: what of the domain's mail still waits is cancelled. */
+/** Call this after the commit: it cancels the domain's mail in the queue. */
 export type CancelQueued = (project: ProjectId, domain: DomainId, cause: string) => void;
 
 export const REMOVED_CAUSES: Readonly<Record<RemovedDomain['reason'], string>> = {

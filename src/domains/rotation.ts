@@ -1,34 +1,35 @@
 /**
- * How DKIM keys come and go. Pure. A successor is pending until every resolver asked has seen it for SETTLE_MS (or its
- * TTL) without a clear absence in between; then it signs, and what signed before retires: it stays published for
- * RETIRE_MS, signs nothing, and loses its private half at the end. Invariants: an active key leaves only in the step in
- * which another of its algorithm takes over, so signing never pauses; where nothing signs, there is nothing to wait for; every signature finds its record everywhere, before
- * (propagation) and after (mail under way). What DNS fails to tell changes nothing.
+ * Rotation of DKIM keys. Pure. A successor is pending until every resolver has seen it for SETTLE_MS (or its TTL)
+ * without a clear absence in between. Then it signs, and the key that signed before retires: it stays published for
+ * RETIRE_MS, signs nothing, and loses its private key at the end. Invariants: an active key stops signing only when
+ * another key of its algorithm starts, so signing never pauses; if no key signs, a pending key need not wait; the
+ * record of every signature can be found everywhere, from the first signature (propagation) until the last signed
+ * mail has arrived. A DNS failure changes nothing.
  */
 import type { DkimKey } from './mta-domains.ts';
 
 const DAY_MS = 86_400_000;
 export const DEFAULT_ROTATION_DAYS = 180;
-/** A period must have room for settling and retiring. */
+/** The period must leave time for a new key to settle and the old one to retire. */
 export const LEAST_ROTATION_DAYS = 20;
 export const MOST_ROTATION_DAYS = 1000;
-/** The longest a change of DNS takes to be seen everywhere. */
+/** The longest time until a DNS change is visible everywhere. */
 export const SETTLE_MS = 5 * DAY_MS;
-/** The longest mail may wait on its way once it is signed, and the time records take to be seen everywhere. */
+/** The longest time that signed mail may be on its way, and the time until a DNS change is visible everywhere. */
 export const RETIRE_MS = 7 * DAY_MS + SETTLE_MS;
 
-/** What all resolvers together say of a key's record; ttl in seconds. */
+/** The combined answer of all resolvers about a key's record; ttl in seconds. */
 export type Sighting =
   | { readonly kind: 'seen'; readonly ttl: number }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unclear' };
 export interface KeyMove {
-  /** As it is afterwards. */
+  /** The key after the move. */
   readonly key: DkimKey;
   readonly from: DkimKey['state'];
 }
 
-/** The moves due at `now` (ms). `sightings` by key id; of pending keys only. */
+/** The moves that are due at `now` (ms). `sightings`: by key id, for pending keys only. */
 export function stepKeys(
   keys: readonly DkimKey[],
   sightings: ReadonlyMap<string, Sighting>,
@@ -49,7 +50,7 @@ export function stepKeys(
       moves.push({ key: { ...key, seenSince: null }, from: 'pending' });
     if (sighting.kind !== 'seen') continue;
     const settle = silent ? 0 : Math.max(SETTLE_MS, sighting.ttl * 1000);
-    // A first sighting from the future is a clock that was set back.
+    // If the first sighting is in the future, the clock was set back.
     const since = key.seenSince === null || key.seenSince > now ? now : key.seenSince;
     if (now - since >= settle && !taken.has(key.algorithm)) {
       taken.add(key.algorithm);
@@ -62,7 +63,7 @@ export function stepKeys(
   return moves;
 }
 
-/** Active keys that should get a successor now: old enough, and none of their algorithm is under way. */
+/** Active keys that should get a successor now: they are old enough, and their algorithm has no pending key. */
 export function dueForRotation(keys: readonly DkimKey[], days: number | null, now: number): DkimKey[] {
   if (days === null) return [];
   return keys.filter(
@@ -73,7 +74,7 @@ export function dueForRotation(keys: readonly DkimKey[], days: number | null, no
   );
 }
 
-/** Wall ms from which the record of a retiring key may go; null in other states. */
+/** Wall ms from which the record of a retiring key may be removed; null in other states. */
 export function recordMayGoAt(key: DkimKey): number | null {
   return key.state === 'retiring' ? key.changedAt + RETIRE_MS : null;
 }

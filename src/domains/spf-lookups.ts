@@ -1,6 +1,7 @@
 /**
- * How many look-ups a receiver needs for an SPF record: include, a, mx, ptr, exists and redirect count, and more than ten
- * are an error (RFC 7208 §4.6.4). Included records are read in turn, 30 questions at most. Never throws.
+ * Counts the look-ups that a receiver needs for an SPF record: include, a, mx, ptr, exists and redirect count, and
+ * more than ten are an error (RFC 7208 §4.6.4). Included records are read one after the other, with at most 30
+ * queries. Never throws.
  */
 import type { Resolver } from '../runtime/resolver.ts';
 
@@ -8,19 +9,19 @@ export const MOST_SPF_LOOKUPS = 10;
 const MOST_QUESTIONS = 30;
 
 export type SpfCount =
-  /** `broken`: a name that is included or redirected to and has not exactly one SPF record (RFC 7208 §5.2), or null. */
+  /** `broken`: an included or redirected name that does not have exactly one SPF record (RFC 7208 §5.2), or null. */
   | { readonly kind: 'counted'; readonly lookups: number; readonly broken: string | null }
   /** DNS did not answer clearly, or names depend on the message (macros). */
   | { readonly kind: 'unknown' };
 
-/** `ours`: the name that is the operator's to publish; its absence is not the customer's mistake. */
+/** `ours`: the name that the operator publishes; its absence is not the customer's mistake. */
 export async function countSpfLookups(resolver: Resolver, record: string, ours: string): Promise<SpfCount> {
   const state = { lookups: 0, questions: 0, broken: null as string | null, unknown: false };
 
   async function follow(target: string): Promise<void> {
     if (target.includes('%')) return;
     if (state.questions >= MOST_QUESTIONS) {
-      // Each question was a look-up: the count is far beyond the limit already.
+      // Each query was a look-up: the count is already far above the limit.
       return;
     }
     state.questions += 1;
@@ -46,7 +47,7 @@ export async function countSpfLookups(resolver: Resolver, record: string, ours: 
         state.lookups += 1;
         if (match[1]!.toLowerCase() === 'include' && match[2] !== undefined) await follow(plain(match[2]));
       }
-      // What comes behind `all` is never reached.
+      // Receivers never reach the terms after `all`.
       if (/^[+?~-]?all$/i.test(term)) return;
     }
   }
