@@ -284,7 +284,7 @@ test('DKIM keys: made, brought along, refused in words, never shown, taken away'
     [{ selector: 'odd', private_key: 'nonsense' }, 'private_key', /PEM/],
     [{ private_key: own }, 'selector', /needed/],
     [{ selector: 'a b' }, 'selector', /labels/],
-    [{ selector: 'x', private_key: own, algorithm: 'ed25519' }, 'algorithm', /leave one/],
+    [{ selector: 'x', private_key: own, algorithm: 'ed25519' }, 'algorithm', /give only one of the two/],
   ];
   for (const [body, field, words] of refusals) {
     const { status, json } = await call('POST', path, body);
