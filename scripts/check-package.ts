@@ -6,10 +6,20 @@
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, globSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CHROMIUM, openBrowser } from '../test/e2e/browser.ts';
 import { generateTrace } from '../test/journeys/first-mail-trace.ts';
 import { startService } from '../test/journeys/harness.ts';
 
@@ -119,6 +129,16 @@ async function openConsole(): Promise<void> {
   );
   for (const path of assets) check((await fetch(base + path)).status === 200, path);
   tell(`console: ${assets.length} files load`);
+  if (!existsSync(CHROMIUM)) {
+    tell(`skipped: the console in a browser (no ${CHROMIUM})`);
+    return;
+  }
+  await using browser = await openBrowser('en');
+  await browser.page.goto(`${base}/`);
+  const heading = browser.page.getByRole('heading', { level: 1 });
+  await heading.waitFor();
+  check(browser.complaints.length === 0, browser.complaints.join('\n'));
+  tell(`console in Chromium: ${await heading.textContent()}`);
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'hikyaku-package-'));

@@ -169,7 +169,11 @@ test('the operator is told what to delegate and whether it leads here; the recor
   assert.match(zone.stdout, new RegExp(`^${ZONE}\\. 3600 IN NS mx1\\.service\\.test\\.$`, 'm'));
   const doctor = await hikyaku(['doctor', '--json'], journey.service.env);
   const finding = JSON.parse(doctor.stdout).find(({ check }: Json) => check === 'DKIM zone');
-  assert.deepEqual(finding, { check: 'DKIM zone', status: 'ok', detail: `${ZONE} is delegated to this service` });
+  assert.deepEqual(finding, {
+    check: 'DKIM zone',
+    status: 'ok',
+    detail: `${ZONE} is delegated to this service`,
+  });
 
   await using dns = await startFakeGehirnDns({ zones: [DOMAIN], editable: false });
   const account = await call('POST', '/mta/v1/dns_accounts', {
