@@ -1,7 +1,8 @@
 /**
- * The audit of the API. A request that may change something has a context; the first transaction made in it carries its
- * event, so that both are written or neither. What changed without a transaction of the API's own is noted before the
- * answer is sent. Names of fields are noted, never values. Sending and publishing are told by their own events.
+ * The audit log of the API. Each request that may change something has a context. The first changing transaction in
+ * this context also writes the audit event, so both are written or neither. For changes outside the API's own
+ * transactions, the event is written before the answer is sent. An audit event holds names of fields, never values.
+ * Sending and publishing are not audited: they have events of their own.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -22,18 +23,21 @@ export interface AuditContext {
   written: boolean;
 }
 export interface AuditRecorder<Tx> {
-  /** As the one given, and the context's event goes along. */
+  /** Like the given transactor, but it also writes the audit event of the context. */
   readonly transactor: Transactor<Tx>;
-  /** Gives every request of the scope that may change something a context; after authentication. */
+  /** Gives a context to every request of the scope that may change something, after authentication. */
   attach(scope: FastifyInstance): void;
-  /** An event of its own: of a sign-in that was refused. */
+  /** Writes a separate event for a refused sign-in. */
   failed(context: AuditContext): Promise<void>;
 }
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const TOLD_OTHERWISE = new Set(['mta.domains.send', 'edj.topics.publish']);
-/** Steps on the way to a change, by themselves none, as conditions (`expect…`) are: what they lead to may be refused. */
+/**
+ * Writes that are not changes by themselves, like conditions (`expect…`): the change that follows may still be
+ * refused.
+ */
 const QUIET = new Set(['setPending', 'touchSession']);
-/** What is made along the way and names nothing. */
+/** Inserts whose id does not become the target of the audit event. */
 const UNNAMED = new Set(['insertSession', 'insertSignInLink', 'insertAuditEvent']);
 
 export function auditActorOf({ principal, self }: FastifyRequest): AuditActor {
@@ -66,7 +70,7 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
       outcome,
     };
   }
-  /** Tells each write, with the id of what it makes. */
+  /** Reports each write, with the id of a row that it inserts. */
   function watching(tx: Tx, written: (name: string, made: string | null) => void): Tx {
     return new Proxy(tx as object, {
       get(target, name) {

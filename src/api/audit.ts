@@ -1,4 +1,4 @@
-/** /iam/v1/audit_events: who did what in the project; of the whole instance for its operators. */
+/** /iam/v1/audit_events: the audit log of the project; for operators also that of the instance. */
 
 import * as ops from '../contract/operations/access.ts';
 import type { Resources } from '../contract/resources/index.ts';
@@ -43,7 +43,7 @@ export function auditRoutes(handle: Handle, deps: ApiDeps): void {
     );
   });
 }
-/** What actors are called now: members by their e-mail, API clients by their name. Each is asked for once. */
+/** The present names of actors: e-mail addresses of members, names of API clients. Each is read once. */
 function createNames(read: ApiDeps['read']): (event: AuditEvent) => Promise<string | null> {
   const names = new Map<string, string | null>();
   return async ({ actor, projectId }) => {

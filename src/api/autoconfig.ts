@@ -1,6 +1,6 @@
 /**
- * Settings for mail clients that look for them (Thunderbird's config-v1.1), without authentication. Invariant: the answer
- * is the same for every domain but for the name that was asked: it tells nothing of whether a domain is set up here.
+ * Settings for mail clients (Thunderbird's config-v1.1), without authentication. Invariant: apart from the
+ * requested name, the answer is the same for every domain, so it does not reveal whether a domain is set up here.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Domain, parseDomain } from '../mail/domain.ts';
@@ -8,7 +8,7 @@ import type { ApiDeps } from './deps.ts';
 
 export const AUTOCONFIG_PATHS = ['/.well-known/autoconfig/mail/config-v1.1.xml', '/mail/config-v1.1.xml'];
 
-/** `domain`: as parsed, so that it holds nothing XML would mind. */
+/** `domain`: a parsed domain, so it has no characters that are special in XML. */
 export function clientConfig(submissionHost: string, domain: Domain | null): string {
   const server = (port: number, socket: 'SSL' | 'STARTTLS') => `    <outgoingServer type="smtp">
       <hostname>${submissionHost}</hostname>
@@ -31,7 +31,10 @@ ${server(465, 'SSL')}${server(587, 'STARTTLS')}    <documentation url="https://$
 `;
 }
 
-/** The host `autoconfig.<domain>` may point to: clients come to the default ports, by a name; null where that does not fit. */
+/**
+ * The host that `autoconfig.<domain>` may point to. null: the public URL has a port or no host name, so clients
+ * cannot use it.
+ */
 export function autoconfigHost(publicUrl: string): string | null {
   const { hostname, port } = new URL(publicUrl);
   return port === '' ? parseDomain(hostname) : null;
@@ -47,7 +50,7 @@ export function autoconfigRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'dns'
         .send(clientConfig(deps.dns.submissionHost, askedDomain(request))),
     );
 }
-/** Of the address the client asks for, else of the host name it came by (`autoconfig.<domain>`). */
+/** The domain of the requested address, or else of the host name in the request (`autoconfig.<domain>`). */
 function askedDomain(request: FastifyRequest): Domain | null {
   const [address, another] = new URL(request.url, 'http://localhost').searchParams.getAll('emailaddress');
   if (address !== undefined && another === undefined)

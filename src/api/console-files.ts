@@ -1,8 +1,8 @@
 /**
- * The console's built files, served at `/` out of memory: read once at start, so that a file changed under a running
- * service is not mixed with an older index. Invariants: nothing but what the build wrote can be asked for (a look-up
- * in a table, no path handling); the index carries a style nonce of its own per answer and is never cached; hashed
- * files are cached for a year. Where the console is not built, `/` says so and points to /docs.
+ * Serves the built files of the console at `/`. They are read into memory once at start, so a file that changes under a
+ * running service is not mixed with an older index. Invariants: only files from the build are served (by a look-up in a
+ * table, without path handling); the index has a new style nonce in each answer and is never cached; hashed files are
+ * cached for a year. If the console is not built, `/` says so and points to /docs.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
@@ -22,17 +22,17 @@ const TYPES: Readonly<Record<string, string>> = {
 interface ConsoleFile {
   readonly type: string;
   readonly body: Buffer;
-  /** The same, compressed at build time. */
+  /** The body, compressed at build time. */
   readonly gzip: Buffer | null;
 }
 export interface ConsoleFiles {
   /** null: the console is not built. */
   readonly index: string | null;
-  /** By URL path, without the index. */
+  /** Files by URL path, without the index. */
   readonly files: ReadonlyMap<string, ConsoleFile>;
 }
 
-/** What the build wrote; kinds of files the console has no use for (the build's manifest) stay unseen. */
+/** The files from the build. Types that the console does not use (the build's manifest) are left out. */
 export function readConsole(directory = DIST): ConsoleFiles {
   const files = new Map<string, ConsoleFile>();
   const indexFile = join(directory, 'index.html');
@@ -50,10 +50,10 @@ export function readConsole(directory = DIST): ConsoleFiles {
   return { index: readFileSync(indexFile, 'utf8'), files };
 }
 
-/** Whether there is a console to sign in to. */
+/** Whether the console is built. */
 export const hasConsole = (directory = DIST): boolean => existsSync(join(directory, 'index.html'));
 
-/** Everything from our own origin and nothing else; styles that are made at run time need the nonce. */
+/** Allows only content from the same origin. Styles that are made at run time need the nonce. */
 function policy(nonce: string): string {
   return [
     "default-src 'none'",

@@ -1,6 +1,7 @@
 /**
- * `POST /copy` at the operator's door: the service copies its store into a file that the command has made. The file must
- * be the same one here: under a service manager another directory may have that name. Who hangs up breaks the copy off.
+ * `POST /copy` at the control socket: the service copies its store into a file that the command has created. The
+ * path must lead to the same file for the service: under a service manager, another directory may have that name.
+ * If the caller disconnects, the copy ends.
  */
 import { accessSync, constants, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,33 +10,33 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Report, Watch } from '../runtime/report.ts';
 
-/** A device and an inode; as text, since they have 64 bits. */
+/** A device and an inode, as text, because they have 64 bits. */
 const Identity = Type.String({ pattern: '^\\d{1,20}:\\d{1,20}$' });
 export const CopyBody = Type.Object({
   file: Type.String({ minLength: 1, maxLength: 4096 }),
   fileIdentity: Identity,
-  /** Of the store that is meant. */
+  /** The identity of the store that the command means. */
   storeIdentity: Identity,
 });
 export type CopyBody = Type.Static<typeof CopyBody>;
-/** The store that the service keeps itself. */
+/** The store in a file of this service. */
 export interface OwnStore {
   readonly file: string;
-  /** Resolves when the file is whole and on the disk. Rejects with what to tell the operator. */
+  /** Resolves when the file is complete and on the disk. Rejects with an error for the operator. */
   copyInto(file: string, report: Report, signal: AbortSignal): Promise<void>;
 }
 
-/** Names a file whatever its path. */
+/** Identifies a file independently of its path. */
 export function identityOf(file: string): string {
   const { dev, ino } = lstatSync(file, { bigint: true });
   return `${dev}:${ino}`;
 }
-/** Why the service cannot write there; null where it can. */
+/** The reason why the service cannot write there; null: it can. */
 function unseen({ file, fileIdentity, storeIdentity }: CopyBody, store: OwnStore): string | null {
   try {
-    if (identityOf(store.file) !== storeIdentity) return 'the service that runs here serves another store';
+    if (identityOf(store.file) !== storeIdentity) return 'the running service uses another store';
     if (identityOf(file) !== fileIdentity || !lstatSync(file).isFile() || lstatSync(file).size > 0)
-      return 'the service finds another file there';
+      return 'the service finds another file at this path';
     accessSync(file, constants.R_OK | constants.W_OK);
     accessSync(dirname(file), constants.W_OK);
     return null;
@@ -44,7 +45,7 @@ function unseen({ file, fileIdentity, storeIdentity }: CopyBody, store: OwnStore
   }
 }
 
-/** 409: nothing was written. 500: it failed in the middle. */
+/** 409: nothing was written. 500: the copy failed while it was running. */
 export async function answerCopy(
   body: CopyBody,
   store: OwnStore,
@@ -58,9 +59,12 @@ export async function answerCopy(
   try {
     await store.copyInto(file, report, signal);
   } catch (error) {
-    logger.warn({ file, err: error }, 'the store could not be copied for a backup');
+    logger.warn({ file, err: error }, 'the service could not copy the store for a backup');
     return { status: 500, json: { detail: (error as Error).message } };
   }
-  logger.info({ file, ms: Math.round(clock.monotonic() - began) }, 'the store was copied for a backup');
+  logger.info(
+    { file, ms: Math.round(clock.monotonic() - began) },
+    'the service has copied the store for a backup',
+  );
   return { status: 200, json: {} };
 }

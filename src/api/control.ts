@@ -1,7 +1,8 @@
 /**
- * The operator's door on the machine itself: a socket in the data directory that its owner alone may open. It speaks JSON
- * over HTTP to `hikyaku queue`, which acts on all projects, to `hikyaku backup` and to `hikyaku doctor`. Requests are small and few. Whoever takes NDJSON is told how far
- * it has come, line by line, and the last line is the answer; where he goes away, it ends, and what was done is recorded.
+ * The control socket: a socket in the data directory that only its owner may open. The commands `hikyaku queue`,
+ * which acts on all projects, `hikyaku backup` and `hikyaku doctor` use it, with JSON over HTTP. Requests are small
+ * and few. A client that accepts NDJSON gets lines of progress, and the answer as the last line. If the client
+ * disconnects, the work ends, and what was done is recorded.
  */
 import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
@@ -24,18 +25,18 @@ export const CONTROL_SOCKET = 'control.sock';
 /** https://github.com/ndjson/ndjson-spec */
 export const NDJSON = 'application/x-ndjson';
 const MOST_OCTETS = 64 * 1024;
-/** ms between two lines of progress */
+/** Time between two lines of progress, ms. */
 const PAUSE_MS = 100;
 
 interface Answer {
   readonly status: number;
   readonly json: object;
 }
-/** Who asks has the machine: what the store says is for him. */
+/** The caller controls the machine, so the answer may hold error messages of the store. */
 function failureOf(error: unknown, logger: ApiDeps['logger']): Answer {
   if (error instanceof Problem) return { status: error.status, json: { detail: error.message } };
   if (error instanceof SyntaxError) return { status: 400, json: { detail: 'not JSON' } };
-  logger.error({ err: error }, 'control request failed');
+  logger.error({ err: error }, 'a control request failed');
   return error instanceof StoreError
     ? { status: error.retryable ? 507 : 503, json: { detail: error.message } }
     : { status: 500, json: { detail: 'internal error' } };
@@ -53,7 +54,7 @@ function throttled(clock: Clock, write: Report): Report {
 export function createControl(
   directory: string,
   deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger' | 'read' | 'retention'> & {
-    /** null where the store is not this service's own. */
+    /** null: the store is not a file of this service. */
     readonly ownStore: OwnStore | null;
   },
 ): Service {
@@ -76,7 +77,8 @@ export function createControl(
     const input: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     if (url.pathname === '/retention') return { status: 200, json: retentionView(await deps.retention()) };
     if (url.pathname === '/copy') {
-      if (deps.ownStore === null) return { status: 404, json: { detail: 'the store is no file' } };
+      if (deps.ownStore === null)
+        return { status: 404, json: { detail: 'the store is not a file of this service' } };
       if (!copyBody.Check(input)) return { status: 400, json: { detail: 'not a request for a copy' } };
       return await answerCopy(input, deps.ownStore, deps, watch);
     }

@@ -61,7 +61,7 @@ export type ApiTx = IamTx &
   AuditTx &
   DnsAccountTx &
   Expectations;
-/** What is over, and what was done about it. Times are wall ms. */
+/** The state of retention: what is due for removal, and the last round. Times are wall ms. */
 export interface RetentionStanding {
   readonly due: number;
   readonly behindSince: number | null;
@@ -87,61 +87,67 @@ export interface ApiDeps {
   readonly transactor: Transactor<ApiTx>;
   readonly authenticator: Authenticator;
   readonly attempts: Attempts;
-  /** Who one-time codes are for, as their apps show it. */
+  /** The issuer that apps for one-time codes show. */
   readonly issuer: string;
   readonly limiter: Limiter;
-  /** Of projects without limits of their own. */
+  /** Limits of projects without limits of their own. */
   readonly limitDefaults: ProjectLimits;
   readonly projectEvents: PrepareProjectEvents<Pick<EdjTx, 'insertEvent'>>;
-  /** Takes a mail of the instance's own through the one door, and `also` in the same commit. */
+  /** Accepts a mail of the instance itself for sending, and runs `also` in the same commit. */
   readonly acceptLetter: (letter: Letter, also: (tx: ApiTx & IntakeTx) => void) => Promise<void>;
-  /** The instance has a name of the Internet, that its letters can come from. */
+  /** The instance has a public host name, so it can send mail of its own. */
   readonly writesMail: boolean;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly notices: Notices;
-  /** Those that SMTP has, too. */
+  /** SMTP uses the same turnstile. */
   readonly turnstile: Pick<Turnstile, 'turn'>;
   readonly inFlight: InFlight;
   readonly retention: () => Promise<RetentionStanding>;
   readonly metrics: Metrics;
-  /** Prefix of `self` URLs, without trailing slash; asked late, because port 0 is known only then. */
+  /**
+   * Prefix of `self` URLs, without trailing slash. A function, because the real port for port 0 is known only
+   * later.
+   */
   readonly publicUrl: () => string;
   readonly dns: DnsExpectations;
   readonly eventSignal: EventSignal;
-  /** Events were committed to these topics. */
+  /** Reports that events were committed to these topics. */
   readonly published: (project: EventRow['projectId'], topics: readonly EventRow['topicId'][]) => void;
-  /** Event JSON, its message read by `shown` where that is given; rejects with MessageGone, and with the signal's reason. */
+  /**
+   * The JSON of an event. `shown`, if given, reads its message. Rejects with MessageGone, or with the signal's
+   * reason.
+   */
   readonly renderEvent: (
     event: EventRow,
     options: RenderOptions,
     signal?: AbortSignal,
     shown?: SpoolReader['shown'],
   ) => Promise<RenderedEvent>;
-  /** Prefix + raw as it is shown: forged results taken out. */
+  /** The message as it is shown: prefix and raw message, without forged results. */
   readonly shown: (message: StoredMessage) => Buffer;
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;
-  /** It was changed: it is checked soon, in the background. */
+  /** Reports a change of the domain: it is checked soon, in the background. */
   readonly domainChanged: (project: ProjectId, id: DomainId) => void;
-  /** In the background: of a domain that is no more. */
+  /** Cancels the queued mail of a removed domain, in the background. */
   readonly cancelQueued: CancelQueued;
-  /** Asks DNS, and writes down what it proves. */
+  /** Asks DNS, and stores the result. */
   readonly verifyOwnership: (owned: OwnedDomain) => Promise<ClaimResult>;
   readonly automaticDns: AutomaticDns;
-  /** Targets of a customer's choice may be private addresses and plain HTTP. */
+  /** Targets that customers choose may be private addresses and use plain HTTP. */
   readonly allowPrivateTargets: boolean;
   readonly submit: Submit;
   readonly operate: Operate;
-  /** Limits of the project, or of a domain of it, are higher: held mail may flow. */
+  /** Reports higher limits of the project or of one of its domains: held mail may be sent. */
   readonly limitsRaised: (project: ProjectId) => void;
   readonly queue: {
     page(project: ProjectId, page: LanePage): Promise<Queue<LaneView>>;
     dead(): readonly DeadSite[];
-    /** It is being tried right now. */
+    /** Whether an attempt for the recipient is running. */
     isActive(recipient: RecipientId): boolean;
   };
-  /** What hinders serving, or null. */
+  /** The reason why the service is not ready; null: it is ready. */
   readonly notReady: () => string | null;
 }

@@ -1,9 +1,10 @@
 /**
- * The HTTP server's front door: gives each connection a place, speaks TLS where the server does, and hands it to Node's
- * HTTP. Places and handshakes are shared by network as at the SMTP ports (runtime/slots, runtime/rates).
- * Invariants: of an address or network with its part nobody more gets in; where all places are taken the idlest
- * connection of the greediest makes room; a write under way is never cut for others; each handshake has a deadline in
- * all; what is refused costs no route and no key. The certificate is asked for at each handshake.
+ * Accepts connections for the HTTP server: gives each connection a place, does TLS if the server uses it, and hands
+ * the connection to Node's HTTP. Networks share places and handshakes as at the SMTP ports (runtime/slots,
+ * runtime/rates). Invariants: an address or network that has used its part gets no further connection; if all
+ * places are taken, the idlest connection of the network with the most makes room; a running write is never cut off
+ * for others; each handshake has a total deadline; a refused connection runs no route and checks no key. The
+ * certificate is read at each handshake.
  */
 
 import type { ServerOptions, ServerResponse } from 'node:http';
@@ -20,20 +21,23 @@ import { endWith } from './linger.ts';
 import { Problem } from './problems.ts';
 
 export interface DoorLimits {
-  /** Connections of the whole server. */
+  /** Maximum of connections of the whole server. */
   readonly places: number;
-  /** Those of one address or /64; wider networks have more (runtime/rates). */
+  /** Maximum of connections of one address or /64; wider networks may have more (runtime/rates). */
   readonly ofAnAddress: number;
-  /** TLS handshakes a minute of one address or /64. */
+  /** Maximum of TLS handshakes of one address or /64 in a minute. */
   readonly handshakes: number;
 }
-/** A browser has six connections, a long poll one for each topic, and an office is behind one address. */
+/** A browser uses six connections, a long poll one for each topic, and a whole office may share one address. */
 export const DOOR_LIMITS: DoorLimits = { places: 5_000, ofAnAddress: 200, handshakes: 1_200 };
 
 export interface DoorOptions {
-  /** Asked at each handshake, so that a renewed certificate is used at once; null: plain HTTP. */
+  /** Called at each handshake, so that a renewed certificate is used at once; null: plain HTTP. */
   readonly secureContext: (() => SecureContext) | null;
-  /** Trusted networks, and proxies, whose connections are many clients': they count for the whole alone. */
+  /**
+   * True for trusted networks and for proxies, which serve many clients: only the limit of the whole server
+   * applies.
+   */
   readonly exempt: (address: string) => boolean;
   readonly limits: DoorLimits;
   readonly clock: Clock;
@@ -41,40 +45,46 @@ export interface DoorOptions {
   readonly notices: Notices;
 }
 export interface Door {
-  /** A server all of whose connections come in by this door. */
+  /** A server that gets all of its connections from this module. */
   open(options: ServerOptions, handler: RequestListener): Server;
   readonly connections: number;
-  /** Nobody is let in any more, and whoever has not got through TLS is gone. */
+  /** Accepts no further connections, and closes those that have not finished TLS. */
   shut(): void;
-  /** Everybody goes now. */
+  /** Closes all connections now. */
   clear(): void;
 }
 
 const HANDSHAKE_MS = 15_000;
-/** While places are few: for a handshake, and for a connection on which nothing is asked. */
+/** While few places are left: deadlines of a handshake, and of a connection without a request. */
 const PRESSED_HANDSHAKE_MS = 5_000;
 const PRESSED_WAITING_MS = 10_000;
-/** Requests of one connection that have no whole answer: whoever asks for more without reading is cut off. */
+/** Maximum of unanswered requests on one connection. A client that sends more without reading is cut off. */
 const MOST_TURNS = 100;
 const SWEEP_MS = 1_000;
-/** Of a sweep while places are few: thousands at once would be a stall, and come again at once. */
+/**
+ * Maximum of one sweep while few places are left: closing thousands at once would stall, and they would all return
+ * at once.
+ */
 const MOST_CLOSED_AT_ONCE = 250;
-/** Connections on their way out beside those with a place, and those of one address: beyond them without a word. */
+/**
+ * Maximum of refused connections that get an answer, in total and for one address. Further ones are closed without
+ * an answer.
+ */
 const MOST_WITHOUT = 1_000;
 const MOST_WITHOUT_OF_ONE = 20;
-/** Methods that change nothing (RFC 9110 §9.2.1): whoever is cut off asks again. */
+/** Methods that change nothing (RFC 9110 §9.2.1): a client that is cut off can repeat them. */
 const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 interface Live {
   /** For the log; unique in the process. */
   readonly id: string;
   readonly socket: Socket;
-  /** Without a cap, and never closed for others. */
+  /** Not limited, and never closed to make room for others. */
   readonly trusted: boolean;
   inHandshake: boolean;
-  /** Monotonic ms when the connection, a handshake, a request or an answer began or ended last. */
+  /** Monotonic ms of the last beginning or end of the connection, a handshake, a request or an answer. */
   since: number;
-  /** Requests without their whole answer, in their order: the first is being answered, and the others wait for it. */
+  /** Requests without a complete answer, in order: the first is being answered, and the others wait. */
   readonly turns: (() => void)[];
   last: { readonly request: IncomingMessage; readonly response: ServerResponse } | null;
 }
@@ -84,13 +94,13 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
   const leaving = createSlots({ most: MOST_WITHOUT, parts: perWidth(MOST_WITHOUT_OF_ONE) });
   const handshakes = createRate(clock, 60_000, perWidth(limits.handshakes));
   const live = new Set<Live>();
-  /** By the socket that HTTP sees. */
+  /** By the socket that Node's HTTP uses. */
   const bySocket = new WeakMap<Socket, Live>();
   let serial = 0;
   let sweeper: Timer | null = null;
   let isShut = false;
 
-  /** A request has come whole that changes something, and nothing is answered so far. */
+  /** A complete request that may change something has no answer yet. */
   function writes({ last }: Live): boolean {
     if (last === null) return false;
     const { request, response } = last;
@@ -111,7 +121,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
     sweeper = live.size === 0 ? null : clock.after(SWEEP_MS, sweep);
   }
 
-  /** `serve`: Node's own taking of a connection, which reads requests from it. */
+  /** `serve`: Node's own listener for connections, which reads the requests. */
   function accept(socket: Socket, serve: (socket: Socket) => void): void {
     if (isShut || socket.remoteAddress === undefined || live.size >= limits.places + MOST_WITHOUT) {
       socket.destroy();
@@ -154,7 +164,7 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       refuse(one, prefixes);
     }
   }
-  /** Nobody can be told anything before TLS. Who is refused often takes no time from others who are. */
+  /** Before TLS, no answer is possible. An address that is refused often must not use up the answers of others. */
   function refuse({ socket, since }: Live, prefixes: Prefixes | null): void {
     socket.on('error', () => socket.destroy());
     if (secureContext !== null) return void socket.destroy();
@@ -186,14 +196,14 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       serve(secured);
     });
   }
-  /** One request of a connection after the other, as their answers leave (RFC 9112 §9.3.2). */
+  /** Handles the requests of a connection one after the other, as their answers leave (RFC 9112 §9.3.2). */
   function asked(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const one = bySocket.get(request.socket);
     if (one === undefined) {
       handle();
       return;
     }
-    // What comes behind the last answer of a connection is answered by nobody (RFC 9112 §9.6).
+    // Requests after the last answer of a connection are ignored (RFC 9112 §9.6).
     if (!request.socket.writable) return;
     one.since = clock.monotonic();
     one.turns.push(() => {

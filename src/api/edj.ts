@@ -1,4 +1,4 @@
-/** /edj/v1: topics, subscribers, deliveries, publishing by hand. */
+/** /edj/v1: topics, subscribers, deliveries, and publishing through the API. */
 
 import * as ops from '../contract/operations/edj.ts';
 import { subscriberKindOf } from '../edj/kinds/kinds.ts';

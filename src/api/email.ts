@@ -1,4 +1,4 @@
-/** A member's e-mail address out of a request. Throws a validation Problem that names the field. */
+/** Reads a member's e-mail address from a request. Throws a validation Problem that names the field. */
 import { memberEmail } from '../iam/email.ts';
 import { invalid } from './problems.ts';
 

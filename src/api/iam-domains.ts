@@ -1,4 +1,4 @@
-/** /iam/v1/domains: ownership of domains, proved by DNS, also against a project that holds one. */
+/** /iam/v1/domains: ownership of domains, verified by DNS, even if another project holds the domain. */
 
 import * as ops from '../contract/operations/iam.ts';
 import { challengeRecord } from '../domains/ownership.ts';

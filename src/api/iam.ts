@@ -68,7 +68,7 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const client = found(await read.apiClient(projectId, params.id));
     const key = found(await read.findKey(params.key));
     if (key.client.id !== client.id) return found<never>(null);
-    // A key has no changeable part: it is what it was, or gone.
+    // A static key cannot be changed, only removed.
     ifMatch(views.staticKey(key.key));
     await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));
   });

@@ -1,7 +1,7 @@
-/** The mail that takes an invitation to the invited, in both languages: nobody knows yet which one they read. */
+/** The mail with an invitation, in both languages: the language of the invited person is not known yet. */
 import type { Invitation } from '../iam/people-records.ts';
 
-/** `url`: the one-time link. What is said stands in plain text; names are as their owners wrote them. */
+/** `url`: the one-time link. The mail is plain text; names are as their owners wrote them. */
 export function invitationLetter(
   invitation: Invitation,
   project: string,

@@ -13,7 +13,7 @@ function per(limit: number | null, unit: string): string[] {
   if (limit === null) return [];
   return [limit === 0 ? `no limit per ${unit}` : `${limit} recipients per ${unit}`];
 }
-/** `limits`: the project's from now on. */
+/** `limits`: the new limits of the project. */
 export function decisionLetter(
   request: LimitRequest,
   projectName: string,

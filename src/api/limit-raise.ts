@@ -1,4 +1,4 @@
-/** A project's limits become higher: the event that tells of it, prepared for the commit that does it. */
+/** The event about raised limits of a project, prepared for the commit that raises them. */
 
 import type { EventContent } from '../contract/event-contents.ts';
 import type { EdjTx } from '../edj/topics.ts';
@@ -7,7 +7,7 @@ import type { ProjectLimits } from '../limits/usage.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import type { ApiDeps } from './deps.ts';
 
-/** A field of requests and answers, and what it is called in the room. */
+/** A field of requests and answers, and its name in the code. */
 export const LIMIT_FIELDS = [
   ['per_minute', 'perMinute'],
   ['per_day', 'perDay'],
@@ -15,10 +15,10 @@ export const LIMIT_FIELDS = [
 const WINDOWS = { perMinute: 'minute', perDay: 'day' } as const;
 
 export interface Raise {
-  /** In the transaction that sets the limits. */
+  /** Call this in the transaction that sets the limits. */
   readonly record: (tx: Pick<EdjTx, 'insertEvent'>) => void;
 }
-/** null where nothing becomes higher. Rejects where the store does. */
+/** null: no limit becomes higher. Rejects if the store does. */
 export async function prepareRaise(
   deps: Pick<ApiDeps, 'limiter' | 'projectEvents'>,
   project: ProjectId,

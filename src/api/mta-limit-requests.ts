@@ -1,6 +1,6 @@
 /**
- * /mta/v1/limit_requests: a project asks for higher limits, operators decide. A decision, the limits it makes, its
- * event and the mail that tells of it are one commit. One request of a project is open at a time.
+ * /mta/v1/limit_requests: a project requests higher limits, and operators decide. One commit holds the decision, the
+ * new limits, the event and the mail about the decision. A project can have one open request at a time.
  */
 
 import * as ops from '../contract/operations/mta-limits.ts';
@@ -111,7 +111,7 @@ export function mtaLimitRequestRoutes(handle: Handle, deps: ApiDeps): void {
     await transactor.transact(projectId, (tx) => tx.decideLimitRequest(decided));
     return requestView(decided);
   });
-  /** The decision, with what it brings about, and the mail to whoever wants to hear of it, in one commit. */
+  /** Writes the decision, its effects, and the mail to the requester in one commit. */
   async function decide(
     decided: LimitRequest,
     limits: ProjectLimits,
@@ -130,7 +130,7 @@ export function mtaLimitRequestRoutes(handle: Handle, deps: ApiDeps): void {
     }
     deps.logger.info(
       { request: decided.id, state: decided.state, by: decided.decidedBy },
-      'limit request decided',
+      'an operator decided a limit request',
     );
   }
   handle(ops.approveLimitRequest, async ({ body, params, principal }) => {

@@ -1,4 +1,4 @@
-/** /mta/v1: limits, which operators set, what is used of them, and what was sent and received over time. */
+/** /mta/v1: limits, which operators set, their use, and how much was sent and received over time. */
 
 import * as ops from '../contract/operations/mta-limits.ts';
 import type { Resources } from '../contract/resources/index.ts';
@@ -20,7 +20,7 @@ type Point = Resources['ProjectUsage']['series']['hours'][number];
 export function mtaLimitRoutes(handle: Handle, deps: ApiDeps): void {
   const { read, transactor, limiter, clock } = deps;
 
-  /** The project the query names; of another one only operators learn anything. */
+  /** The project in the query. Only operators may name another project than their own. */
   async function projectOf({ projectId, operations }: Principal, named?: string): Promise<ProjectId> {
     const id = named === undefined ? projectId : parseId<'project'>(named);
     if (id === projectId) return projectId;
@@ -54,7 +54,10 @@ export function mtaLimitRoutes(handle: Handle, deps: ApiDeps): void {
       raise?.record(tx);
     });
     if (raise !== null) deps.limitsRaised(project);
-    deps.logger.info({ project, before, after, by: callerOf(principal) }, 'limits were set');
+    deps.logger.info(
+      { project, before, after, by: callerOf(principal) },
+      'an operator set the limits of a project',
+    );
     return limitsView(project, after);
   });
 
@@ -83,7 +86,7 @@ export function mtaLimitRoutes(handle: Handle, deps: ApiDeps): void {
   handle(ops.getDomainUsage, async ({ params, projectId }) => {
     const id = params.id;
     const domain = await read.domain(projectId, id);
-    // What a removed one sent and received is still told.
+    // The usage of a removed domain can still be read.
     if (domain === null) found(await read.removedDomain(projectId, id));
     return {
       project: usageView(await limiter.usage(projectId, null, null)),

@@ -1,4 +1,4 @@
-/** /mta/v1: messages and their trace, tasks. */
+/** /mta/v1: messages with their trace, and tasks. */
 
 import * as ops from '../contract/operations/mta-mail.ts';
 import type { Resources } from '../contract/resources/index.ts';
@@ -123,7 +123,7 @@ export function mtaMessageRoutes(handle: Handle, deps: ApiDeps, views: Views): v
       (tx, { id, messageIdHeader, recipients }) => {
         const accepted = { id, message_id: messageIdHeader, recipients };
         task ??= taskOf({ status: 'succeeded', result: accepted, error: null });
-        // The task and the answer for the Idempotency-Key are as durable as the mail itself.
+        // The task and the answer for the Idempotency-Key are stored as durably as the message.
         tx.insertTask(task);
         if (request.idempotencyKey !== null)
           tx.completeIdempotency(principal.projectId, request.idempotencyKey, {

@@ -1,4 +1,4 @@
-/** /mta/v1/retention: how retention stands, for operators; the console shows it to them where it falls behind. */
+/** /mta/v1/retention: the state of retention, for operators. The console shows it to them if removal is late. */
 
 import * as ops from '../contract/operations/mta-limits.ts';
 import type { Resources } from '../contract/resources/index.ts';

@@ -1,4 +1,7 @@
-/** /mta/v1: the three families of rules, of a domain or of the project, which say to which topic something is published. */
+/**
+ * /mta/v1: receive, send and event rules of a domain, and event rules of the project. A rule names the topic of an
+ * event.
+ */
 import { DELIVERY_EVENTS, EVENTS, isEventName, PROJECT_EVENTS } from '../contract/events.ts';
 import * as ops from '../contract/operations/mta-domains.ts';
 import { isRuleLocalPart } from '../rules/local-part.ts';
@@ -13,7 +16,10 @@ import { invalid } from './problems.ts';
 type Family = Rule['family'];
 type Deletion = Pick<Call<typeof ops.deleteIncomingRule>, 'ifMatch'>;
 
-/** The local part of a receive rule: an account rule has one, no other has. Throws a Problem. */
+/**
+ * The local part of a receive rule. Only an account rule has one. Throws a Problem if it is missing, invalid or not
+ * allowed.
+ */
 function localPartOf({
   type,
   local_part: local,
@@ -35,7 +41,7 @@ function hint(name: string): string {
   if (kind === 'project') return '; events of the project: /mta/v1/event_rules';
   return kind === 'delivery' ? '; events of deliveries: /mta/v1/domains/{id}/event_rules' : '';
 }
-/** The names, each once. Throws a Problem where one is none of `known`. */
+/** The names, each once. Throws a Problem if a name is not in `known`. */
 function namesOf<N extends string>(names: readonly string[], known: readonly N[]): readonly N[] {
   const read = names.map((name, i) => {
     const one = known.find((each) => each === name);
@@ -136,14 +142,14 @@ export function mtaRuleRoutes(handle: Handle, deps: ApiDeps, views: Views): void
   });
 }
 
-/** `domain` null: the project's own. */
+/** `domain` null: the rules of the project. */
 function createRules(read: Pick<RuleReader, 'rule' | 'rulePage'>) {
   return {
     pages:
       <F extends Family>(project: ProjectId, domain: DomainId | null, family: F) =>
       (page: Parameters<RuleReader['rulePage']>[3]) =>
         read.rulePage(project, domain, family, page),
-    /** Throws the 404 where it is no rule of that domain and family. */
+    /** Throws 404 if the rule is not of this domain and family. */
     async one<F extends Family>(
       project: ProjectId,
       domain: DomainId | null,

@@ -30,7 +30,7 @@ export function takeTurns(
     if (reply.raw.destroyed) leave();
     else reply.raw.once('close', leave);
     await turnstile.turn(shareOf(request));
-    if (reply.raw.destroyed) throw new ClientGone('the client went away');
+    if (reply.raw.destroyed) throw new ClientGone('the client has disconnected');
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
     request.place?.[Symbol.dispose]();

@@ -1,8 +1,9 @@
 /**
- * The deliveries under way, each in a berth, and who may have another. Invariants: a project takes no more berths than are
- * free, so that a few that hang leave some; where none is free and a project with none wants one, the longest under way
- * of the project with most gives its up, once it has had `patienceMs`. So a newcomer waits no longer than that, however
- * many hang, unless every berth is another project's only one. Work is in the number of berths.
+ * The places ("berths") of running deliveries: each has one. Invariants: a project may take no more berths than
+ * remain free, so deliveries that hang leave some for others. If no berth is free and a project without any needs
+ * one, the longest-running delivery of the project with the most berths gives its berth up, after at least
+ * `patienceMs`. So a newcomer waits no longer than that, however many deliveries hang, unless every berth is
+ * another project's only one. The cost is linear in the number of berths.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
@@ -16,17 +17,23 @@ interface Berth {
 }
 export interface Berths {
   readonly free: number;
-  /** How many of one project could be let in now, were no other to come. With none free, 1 for a project that has none. */
+  /**
+   * How many more berths the project could take now if no other project came. If none is free: 1 for a project
+   * without any.
+   */
   room(project: ProjectId): number;
   ofSubscriber(subscriber: SubscriberId): number;
   ids(): ReadonlySet<DeliveryId>;
-  /** `giveUp` is called at most once. Disposing gives the berth back. */
+  /** `giveUp` is called at most once. Disposing the result frees the berth. */
   enter(guest: Guest, giveUp: () => void): Disposable;
-  /** A berth is given up for a project that has none, now or in so many ms; null: one is being given up, or nobody has two. */
+  /**
+   * Frees a berth for a project without any, now (0) or after the returned ms. null: one is already being freed, or
+   * no project has two.
+   */
   makeRoom(): number | null;
 }
 
-/** How many of each there are; those with none are forgotten. */
+/** A counter for each key; keys with 0 are removed. */
 function createCounts<K>() {
   const counts = new Map<K, number>();
   const of = (key: K) => counts.get(key) ?? 0;
@@ -46,7 +53,7 @@ export function createBerths(options: {
   readonly clock: Clock;
 }): Berths {
   const { berths: count, patienceMs, clock } = options;
-  /** Whoever came first comes first. */
+  /** In the order in which the deliveries began. */
   const berths = new Map<DeliveryId, Berth>();
   const leaving = new Set<Berth>();
   const perSubscriber = createCounts<SubscriberId>();

@@ -318,7 +318,7 @@ test('a place that was given up is tried again later, and says why', async () =>
   await edj.clock.advance(3_000);
   await well.until(1);
   const given = await edj.found(0, 'retry');
-  assert.match(JSON.stringify(given.lastResult), /timeout.*others waited/);
+  assert.match(JSON.stringify(given.lastResult), /timeout.*another project waited/);
   await hanging.end();
 });
 

@@ -1,9 +1,10 @@
 /**
- * Hands events to their subscribers, at least once. Invariants: a delivery is under way at most once in this process;
- * its row is settled after the answer; one slow subscriber never holds up another (each has its own few places), nor a
- * project another (berths.ts; connections and the places of large bodies are shared by project, too). What is looked at
- * in one go is bounded, however many subscribers have something waiting.
- * Retries go on for more than three days; then the delivery is dead and says why. A store that fails is asked again.
+ * Delivers events to their subscribers, at least once. Invariants: a delivery runs at most once at a time in this
+ * process; its row is written after the answer; a slow subscriber does not delay another one (each has a few places
+ * of its own), and a project does not delay another one (berths.ts; connections and places for large bodies are
+ * also shared by project). One look at the store is bounded, however many subscribers have deliveries waiting.
+ * Retries go on for more than three days; then the delivery is dead, with the reason. If the store fails, it is
+ * asked again.
  */
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
@@ -35,36 +36,36 @@ export interface DispatcherDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Hooks of this project may be on loopback (the sandbox). */
+  /** Whether hooks of this project may be on loopback (the sandbox). */
   readonly allowLoopback: (project: ProjectId) => Promise<boolean>;
 }
 export interface Dispatcher extends Service {
-  /** Something was committed: look now. */
+  /** Deliveries may be due: look now. */
   nudge(): void;
 }
 const PER_SUBSCRIBER = 4;
 const ALL = 128;
-/** Large bodies under way at once. */
+/** Maximum of large bodies at a time. */
 const LARGE = 16;
 const POLL_MS = 30_000;
-/** Where not everything was looked at, the next look comes after this: it has others to let through. */
+/** If a look did not cover everything, the next one comes after this time, so that other work gets a turn. */
 const REST_MS = 50;
-/** ms that a delivery has at least, though a project that has none under way wants its place. */
+/** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
 const PATIENCE_MS = 3_000;
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 64 * 1024;
-/** 5 s, doubling to 4 h: 34 attempts reach beyond three days. */
+/** 5 s, doubled up to 4 h: 34 attempts take more than three days. */
 const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
 const GIVE_UP_MS = 4 * 86_400_000;
-/** However old: a service that was down for a week has not tried yet. */
+/** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
 const FEWEST_ATTEMPTS = 8;
 const STORE_RETRY_MS = 1_000;
 
-/** Its place was wanted by a project that had none. */
+/** Ends a delivery because a project without any needed its place. */
 class GivenUp extends Error {
   override name = 'GivenUp';
   constructor() {
-    super('no answer in time, and others waited for the place');
+    super('no answer in time, while another project waited for the place');
   }
 }
 
@@ -72,7 +73,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { clock, read, logger } = deps;
   const inFlight = new Set<Promise<void>>();
   const berths = createBerths({ berths: ALL, patienceMs: PATIENCE_MS, clock });
-  /** Whose turn was last: the next look begins behind it. `rest`: what is still to be looked at of the round. */
+  /**
+   * `last`: the last subscriber that had a turn; the next look begins after it. `rest`: the remaining part of the
+   * round.
+   */
   const turn: { last: SubscriberId | null; rest: Round | null } = { last: null, rest: null };
   const places = createPlaces(LARGE, clock, { places: LARGE / 2 });
   const closing = new AbortController();
@@ -94,7 +98,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
     looking = look()
       .catch((error) => {
-        logger.error({ err: error }, 'due subscriber deliveries could not be read');
+        logger.error({ err: error }, 'the service could not read the due subscriber deliveries');
         arm(STORE_RETRY_MS);
       })
       .finally(() => {
@@ -142,11 +146,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         begin(item);
       }
     }
-    // What was refused took room in the claim that others may have work for; who has no place may be behind the last one.
+    // Refused deliveries took room in this claim that others could use, and a project without a place may come later.
     const more = begun > 0 && (refused > 0 || berths.free === 0);
     if (found.rest !== null) {
       turn.last = found.rest.after;
-      // all of it again: somebody nudged meanwhile, or was seen and has no place yet
+      // look at everything again: there was a nudge in the meantime, or a delivery was found that has no place yet
       turn.rest = again || more || roomIn !== null ? null : found.rest;
       return rest();
     }
@@ -180,7 +184,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (move.to === 'dead')
       logger.warn(
         { delivery: delivery.id, event: event.id, subscriber: delivery.subscriberId },
-        'a subscriber delivery was given up',
+        'the service gave up a subscriber delivery',
       );
     for (;;) {
       try {
@@ -189,7 +193,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         if (error instanceof StaleError) return; // the subscriber is gone
         logger.error(
           { delivery: delivery.id, err: error },
-          'a subscriber delivery could not be settled, trying again',
+          'the result of a subscriber delivery could not be stored, trying again',
         );
         if (stopped) return;
         await new Promise<void>((resolve) => void clock.after(STORE_RETRY_MS, resolve));
@@ -249,7 +253,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         return failed(item, result, verdict.retryAfter ?? 0);
     }
   }
-  /** `retryAfter`: seconds that the answer asked for; 0: none. */
+  /** `retryAfter`: seconds from the answer; 0: none. */
   function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
     const now = clock.now();
     if (now - delivery.createdAt >= GIVE_UP_MS && delivery.attempts + 1 >= FEWEST_ATTEMPTS)
@@ -275,7 +279,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     async [Symbol.asyncDispose]() {
       stopped = true;
-      // What waits for its turn is tried at the next start; what is being posted comes to its end.
+      // Deliveries that wait for a place are tried at the next start. Requests that are running come to their end.
       closing.abort(new NoPlace('the service is stopping'));
       timer?.cancel();
       timer = null;

@@ -1,6 +1,7 @@
 /**
- * The JSON of an event (format v1) around a message's octets: what is small of it as octets, and where the body and the
- * attachments' contents go. Pure, for the loop and for the workers; the same input gives the same segments.
+ * The JSON of an event (format v1), as segments. Small parts are octets; for the body and the contents of
+ * attachments, a segment says which octets of the message belong there. Pure, for the event loop and for the
+ * workers; the same input gives the same segments.
  */
 import { parseDate } from '../mail/dates.ts';
 import { decodeWords } from '../mail/encoded-words.ts';
@@ -13,14 +14,14 @@ import type { Encoding } from '../reading/transfer.ts';
 import type { EventRow } from './topics.ts';
 
 export interface RenderOptions {
-  /** `content.body` is shown. */
+  /** The event has `content.body`. */
   readonly body: boolean;
-  /** Attachments carry their content. */
+  /** Attachments have their content. */
   readonly inline: boolean;
   /** Adds short, raw and topic_id, which are deprecated and set for HTTP hooks only. */
   readonly deprecated: boolean;
 }
-/** A piece of a message's octets by its place in them. */
+/** A piece of the octets of a message, with its position. */
 export interface Octets {
   readonly at: Span;
   readonly octets: Uint8Array;
@@ -36,18 +37,18 @@ export interface EventJob {
     readonly incoming: boolean;
     readonly size: number;
     readonly prefix: Uint8Array;
-    /** As it is stored. */
+    /** In the stored form. */
     readonly reading: Uint8Array;
-    /** The first octets, and others that were asked for. */
+    /** The first octets, and further ones that were needed. */
     readonly octets: readonly Octets[];
   };
 }
-/** `octets` as they are; else octets of the message, between the quotes of a JSON string. */
+/** `octets`: sent unchanged. Other kinds: octets of the message, as the content of a JSON string. */
 export type Segment =
   | { readonly kind: 'octets'; readonly octets: Uint8Array }
   | { readonly kind: 'text' | 'base64'; readonly at: Span }
   | { readonly kind: 'part'; readonly at: Span; readonly encoding: Encoding };
-/** What is to be shown of the message lies behind the octets that were given: asked for, and then again. */
+/** `needs`: the event shows octets that were not given. Call eventJson again with them. */
 export type EventJson =
   | { readonly kind: 'made'; readonly segments: readonly Segment[] }
   | { readonly kind: 'needs'; readonly spans: readonly Span[] };
@@ -55,7 +56,7 @@ export type EventJson =
 /** Event format: a summary has at most 8 KiB. */
 const MOST_SUMMARY = 8 * 1024;
 
-/** Of an event that shows a message. */
+/** The JSON of an event that shows a message. */
 export function eventJson(job: EventJob): EventJson {
   const { event, options, message } = job;
   const reading = decodeReading(bufferOf(message.reading));
@@ -77,7 +78,7 @@ export function eventJson(job: EventJob): EventJson {
     raw_url: `${job.publicUrl}/mta/v1/messages/${message.id}/raw`,
     parsed: {
       subject: reading.subject,
-      // Of mail sent without a date, ours says when it was.
+      // If the message was sent without a date, this service's Date field has the time.
       date: reading.date ?? dateOf(fields),
       from: mailboxes(reading.from),
       sender: mailboxes(reading.sender),
@@ -108,7 +109,7 @@ export function eventJson(job: EventJob): EventJson {
   };
 }
 
-/** Of an event that shows none. */
+/** The JSON of an event that shows no message. */
 export function plainEventJson(event: EventRow, options: RenderOptions): Buffer {
   const summary = json(cutText(withPlainLineEnds(event.summary ?? ''), MOST_SUMMARY).text);
   const parts = envelope(event, options, summary, [json(event.content)], ['[]']);
@@ -148,7 +149,7 @@ function attachmentsOf(parts: readonly Part[], { inline }: RenderOptions): Piece
     ']',
   ];
 }
-/** Neighbouring texts become one segment of octets. */
+/** Joins neighbouring texts to one segment of octets. */
 function joined(pieces: Pieces): Segment[] {
   const segments: Segment[] = [];
   let texts: string[] = [];
@@ -170,7 +171,7 @@ function json(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
-/** Our own trace fields, and those of the message without results that claim to be ours. */
+/** This service's trace fields, and the fields of the message without forged results of this service. */
 function fieldsOf(
   { prefix, octets, incoming }: EventJob['message'],
   { forged }: Reading,

@@ -1,4 +1,4 @@
-/** Lets readers of a topic wait for its next event. A hint only: whoever is woken looks into the store. */
+/** Lets readers of a topic wait for its next event. It is only a hint: a woken reader looks into the store. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../runtime/clock.ts';
 import type { TopicId } from '../runtime/ids.ts';
@@ -9,7 +9,7 @@ export interface EventSignal {
   wait(topic: TopicId, ms: number, clock: Clock, signal?: AbortSignal): Promise<boolean>;
 }
 
-/** Woken in one turn of the loop: each looks into the store at once. */
+/** Readers woken in one turn of the event loop: each looks into the store at once. */
 const OF_A_TURN = 8;
 
 export function createEventSignal(): EventSignal {

@@ -1,16 +1,16 @@
 /**
- * The body of a hook: signed and counted as it is rendered. What is small stays as it is until it has been sent; what is
- * large is rendered once to be signed and again to be sent, never there as a whole, and takes one of a few places that
- * are shared by project. Rejects with what rendering rejects with, and with NoPlace.
+ * The body of a request to a hook, signed and counted while it is rendered. A small body stays in memory until it
+ * is sent. A large body is rendered once for the signature and again for sending, so it is never completely in
+ * memory; it takes one of a few places that are shared by project. Rejects if rendering does, or with NoPlace.
  */
 import type { HttpBody } from '../runtime/http-client.ts';
 import type { Places } from '../runtime/places.ts';
 import type { RenderedEvent } from './render-event.ts';
 import type { WebhookSigner } from './webhook-signature.ts';
 
-/** Octets that are kept. */
+/** Maximum octets of a body that stays in memory. */
 const KEPT = 512 * 1024;
-/** ms for which a large one waits for its place. */
+/** How long a large body waits for a place, ms. */
 const WAIT_MS = 60_000;
 
 export interface HookBody extends Disposable {

@@ -1,4 +1,4 @@
-/** A topic as it begins, where nobody has said more of it than its name. */
+/** A new topic that has only a name. */
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import type { Topic } from './topics.ts';
 

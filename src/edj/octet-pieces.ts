@@ -1,25 +1,25 @@
 /**
- * Octets of a message as what stands between the quotes of a JSON string, piece by piece: escaped text, or base64. Pure;
- * what a piece leaves undecided (a character, a group of three, a soft line end) goes before the next one, so that the
- * result does not depend on where the pieces end.
+ * Converts octets of a message to the content of a JSON string, piece by piece: escaped text, or base64. Pure.
+ * Octets that a piece cannot decide alone (part of a character, of a group of three, of a soft line end) go before
+ * the next piece, so the result does not depend on where the pieces end.
  */
 import { decodePiece, type Encoding } from '../reading/transfer.ts';
 
 export interface PieceJob {
   readonly kind: 'text' | 'base64' | 'part';
-  /** Of a part. */
+  /** Only for kind `part`. */
   readonly encoding?: Encoding;
-  /** What the piece before left, and the piece. */
+  /** The rest of the previous piece, followed by this piece. */
   readonly carried: Carried;
   readonly octets: Uint8Array;
   readonly last: boolean;
 }
 export interface Carried {
-  /** Undecided octets of the message. */
+  /** Octets of the message for the next piece. */
   readonly raw: Uint8Array;
-  /** Decoded octets that make no group of three yet. */
+  /** Decoded octets that do not yet form a group of three. */
   readonly decoded: Uint8Array;
-  /** The data has ended: what follows is not looked at. */
+  /** The data has ended: the octets that follow are ignored. */
   readonly ended: boolean;
 }
 export interface Piece {
@@ -50,7 +50,7 @@ function joined(before: Uint8Array, octets: Uint8Array): Buffer {
   const given = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
   return before.length === 0 ? given : Buffer.concat([before, given]);
 }
-/** Where the last whole character of UTF-8 ends. */
+/** The end of the last complete UTF-8 character. */
 function completeEnd(octets: Buffer): number {
   for (let back = 1; back <= 3 && back <= octets.length; back++) {
     const octet = octets[octets.length - back]!;

@@ -1,4 +1,4 @@
-/** Publishing to a topic: one event row, and with it one pending delivery for each subscriber of that moment. */
+/** Publishing to a topic: writes one event row, and one pending delivery for each present subscriber. */
 import type { EventContent } from '../contract/event-contents.ts';
 import type { EventName } from '../contract/events.ts';
 import type { EventId, MessageId, ProjectId, TopicId } from '../runtime/ids.ts';
@@ -14,7 +14,7 @@ export interface Publication<N extends EventName> {
   /** At most 8 KiB. */
   readonly summary: string;
   readonly messageId?: MessageId;
-  /** ms for which it is kept at least: the project's setting. */
+  /** Minimum time for which the event is kept, ms: the project's setting. */
   readonly keptMs: number;
   /** ms */
   readonly expiresAt?: number;

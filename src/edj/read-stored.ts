@@ -1,6 +1,7 @@
 /**
- * Reads messages that were stored without a reading, when they are first shown, and keeps what was read. Each is loaded
- * whole for it, so that few are at once; their places are shared by project. Fails with NoPlace, and as the store does.
+ * Reads (parses) messages that were stored without a reading when they are first shown, and stores the reading.
+ * Each message is loaded completely, so only a few are read at a time, in places that are shared by project. Fails
+ * with NoPlace, or if the store does.
  */
 import type { Reader } from '../reading/reader.ts';
 import type { Clock } from '../runtime/clock.ts';

@@ -1,7 +1,7 @@
 /**
- * An event row as the JSON that leaves (format v1), in pieces, so that no large message is there as a whole. The same row
- * gives the same octets every time: nothing in it depends on when or where it is rendered but the base URL. What is over
- * 64 KiB is made in the workers. A message that was not read yet is read now, and its reading kept.
+ * Renders an event row as JSON (format v1), in pieces, so that no large message is completely in memory. The same
+ * row gives the same octets every time: apart from the base URL, nothing depends on the time or place of rendering.
+ * Workers render parts over 64 KiB. A message without a reading is read now, and its reading is stored.
  */
 import type { Span } from '../reading/reading.ts';
 import type { MessageId } from '../runtime/ids.ts';
@@ -25,9 +25,9 @@ export type { RenderOptions } from './event-json.ts';
 export interface RenderDeps {
   readonly spool: Pick<SpoolReader, 'shown' | 'octets'>;
   readonly workers: Workers;
-  /** Reads a message that was not read yet (read-stored.ts). */
+  /** Reads a message that has no reading yet (read-stored.ts). */
   readonly readStored: ReadStored;
-  /** Octets of buffers just let go: a hint to the garbage collector (runtime/collect.ts). */
+  /** Octets of buffers that were just released: a hint for the garbage collector (runtime/collect.ts). */
   readonly released: (octets: number) => void;
   /** Prefix of URLs, without trailing slash. */
   readonly publicUrl: string;
@@ -37,18 +37,21 @@ export class MessageGone extends Error {
 }
 export interface RenderedEvent {
   /**
-   * The same octets each time it is called, in pieces of at most 256 KiB. Throws MessageGone where the message has gone
-   * meanwhile, NoPlace where no worker came free in time, or the signal's reason.
+   * Returns the same octets at each call, in pieces of at most 256 KiB. Throws MessageGone if the message was
+   * removed in the meantime, NoPlace if no worker became free in time, or the signal's reason.
    */
   pieces(signal?: AbortSignal): AsyncIterable<Buffer>;
 }
 const MOST_PIECE = 256 * 1024;
-/** Octets that are rendered on the loop. */
+/** Maximum octets that are rendered on the event loop. */
 const ON_THE_LOOP = 64 * 1024;
-/** How long a piece waits for a worker, ms: what has begun to leave would break off. */
+/** How long a piece waits for a worker, ms. After this, an answer that has begun would break off. */
 const PIECE_WAIT_MS = 60_000;
 
-/** `shown`: where the message is read, else from the spool. Throws MessageGone where the event shows a message that is no longer kept, and what `pieces` throws. */
+/**
+ * `shown`: reads the message; default: from the spool. Throws MessageGone if the event shows a message that was
+ * removed, and the errors of `pieces`.
+ */
 export async function renderEvent(
   event: EventRow,
   options: RenderOptions,
@@ -68,14 +71,14 @@ export async function renderEvent(
   return { pieces: (ended) => gathered(rendered(segments, message, deps, ended)) };
 }
 
-/** All of it at once: for what is small, and for tests. */
+/** The whole event at once: for small events and for tests. */
 export async function wholeEvent(rendered: RenderedEvent): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of rendered.pieces()) pieces.push(piece);
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
-/** All but the large: what lies behind the first octets and is to be shown is fetched when it is asked for. */
+/** Renders all but the large segments. Octets after the first ones are fetched when they are needed. */
 async function frame(
   event: EventRow,
   options: RenderOptions,
@@ -85,7 +88,7 @@ async function frame(
   signal?: AbortSignal,
 ): Promise<readonly Segment[]> {
   const { projectId: share } = message;
-  // A reading that is deflated has a multiple of its octets.
+  // An inflated reading has several times the octets of the deflated one.
   const onLoop = message.head.length + 8 * reading.length <= ON_THE_LOOP;
   const make = (given: readonly Octets[]): Promise<EventJson> | EventJson => {
     const transfer: ArrayBuffer[] = [];
@@ -147,7 +150,7 @@ async function* octetsRendered(
   let carried = NOTHING_CARRIED;
   for (let at = start; at < end && !carried.ended; ) {
     signal?.throwIfAborted();
-    // As they lie in the store: one row at a time.
+    // Octets are read as the store has them, one row at a time.
     const next = Math.min(end, (Math.floor(at / MOST_PIECE) + 1) * MOST_PIECE);
     const octets = await octetsOf(message, [at, next], deps);
     const piece = await pieceOf({ ...jobOf(segment), carried, octets, last: next === end });
@@ -179,7 +182,7 @@ async function octetsOf(message: ShownMessage, [start, end]: Span, deps: RenderD
   return octets;
 }
 
-/** Small ones together, large ones cut. */
+/** Joins small pieces and cuts large ones. */
 async function* gathered(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer[] = [];
   let size = 0;

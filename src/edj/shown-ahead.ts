@@ -1,7 +1,7 @@
 /**
- * Messages of events that are rendered one after the other, read some at a time: who reads a list asks the store once for
- * what the next events show. Invariants: what is held has 256 KiB and the octets of one message at most; each is let go
- * when it is taken. Fails as the store does.
+ * Reads the messages of successive events some at a time, so that a list asks the store once for several events.
+ * Invariants: it holds at most 256 KiB plus the octets of one message; a message is released when it is taken.
+ * Fails if the store does.
  */
 import type { MessageId, ProjectId } from '../runtime/ids.ts';
 import type { ShownMessage, SpoolReader } from '../spool/messages.ts';
@@ -10,7 +10,7 @@ import type { EventRow } from './topics.ts';
 const MOST_OCTETS = 256 * 1024;
 
 export interface ShownAhead {
-  /** The message as it is shown; where it is not held, it is read together with those of the events that follow. */
+  /** The message of an event. If it is not held, it is read together with those of the following events. */
   shown(project: ProjectId, id: MessageId, following: readonly EventRow[]): Promise<ShownMessage | null>;
 }
 export function createShownAhead(spool: Pick<SpoolReader, 'shownOf'>): ShownAhead {
@@ -29,7 +29,7 @@ export function createShownAhead(spool: Pick<SpoolReader, 'shownOf'>): ShownAhea
     },
   };
 }
-/** The message that is shown with the event; null where none is. */
+/** The id of the message that the event shows; null: it shows none. */
 export function shownBy({ summary, messageId }: EventRow): MessageId | null {
   return summary === null ? messageId : null;
 }

@@ -1,4 +1,4 @@
-/** Topics, subscribers, events and their deliveries, as rows; the interfaces the store implements. */
+/** Rows of topics, subscribers, events and deliveries, and the interfaces that the store implements. */
 import type { DeliveryId, EventId, MessageId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
 import type { Settings } from '../runtime/settings.ts';
 import type { Page, PageRequest } from '../runtime/transactor.ts';
@@ -14,15 +14,15 @@ export interface Subscriber {
   readonly id: SubscriberId;
   readonly projectId: ProjectId;
   readonly topicId: TopicId;
-  /** A name of kinds/kinds.ts, or one that another version of the program knows. */
+  /** A kind in kinds/kinds.ts, or one that another version of the program knows. */
   readonly type: string;
-  /** Without what is secret. */
+  /** Settings that are not secret. */
   readonly settings: Settings;
-  /** What is secret (kinds/sealed.ts), sealed (runtime/sealing.ts). */
+  /** The secret settings (kinds/sealed.ts), sealed (runtime/sealing.ts). */
   readonly sealedSettings: Buffer;
   readonly createdAt: number;
 }
-/** An event row refers to its message; its JSON is rendered on sending, the same bytes every time. */
+/** An event row refers to its message. Its JSON is rendered when it is sent, with the same octets every time. */
 export interface EventRow {
   readonly id: EventId;
   readonly projectId: ProjectId;
@@ -31,11 +31,17 @@ export interface EventRow {
   readonly name: string;
   readonly createdAt: number;
   readonly expiresAt: number | null;
-  /** Wall ms: the event and its deliveries are not removed before. Covered by the message's where the event shows it. */
+  /**
+   * Wall ms: the event and its deliveries are kept at least until then. If the event shows a message, it is kept as
+   * long as the message.
+   */
   readonly keepUntil: number;
-  /** incoming and outgoing show the message itself; others only name it in `content`. */
+  /** The events incoming and outgoing show the message; others only name it in `content`. */
   readonly messageId: MessageId | null;
-  /** What rendering needs beside the message: for incoming/outgoing `{rule, envelope, authentication}`; else the whole `content`. JSON. */
+  /**
+   * Data for rendering, in addition to the message: `{rule, envelope, authentication}` for incoming and outgoing,
+   * otherwise the whole `content`. JSON.
+   */
   readonly content: unknown;
   /** Summary of an event that shows no message; null for incoming and outgoing (rendered from the message). */
   readonly summary: string | null;
@@ -49,7 +55,7 @@ export interface SubscriberDelivery {
   readonly state: SubscriberDeliveryState;
   readonly attempts: number;
   readonly nextAttemptAt: number | null;
-  /** JSON: status, first part of the answer, error. */
+  /** JSON: the status, the beginning of the answer, or the error. */
   readonly lastResult: unknown;
   readonly createdAt: number;
 }
@@ -65,8 +71,9 @@ export interface SubscriberDeliveryMove {
   readonly lastResult: unknown;
 }
 /**
- * Subscribers in the order of their ids, from behind `after` to `until`, through the end and the beginning where that comes
- * first. null is the beginning; both the same is all of them.
+ * A round of subscribers in the order of their ids: those after `after`, up to `until`. If `until` comes first in
+ * the order, the round continues from the end to the beginning. null is the beginning; if both are the same, the
+ * round has all subscribers.
  */
 export interface Round {
   readonly after: SubscriberId | null;
@@ -74,7 +81,7 @@ export interface Round {
 }
 export interface DueDeliveries {
   readonly due: readonly DueDelivery[];
-  /** Not looked at, since enough were; null where the round came to its end, or `limit` was reached. */
+  /** The part of the round that remains, because the look was bounded; null: the round or `limit` was reached. */
   readonly rest: Round | null;
 }
 export interface DueDelivery {
@@ -85,7 +92,7 @@ export interface DueDelivery {
 export interface EdjReader {
   topic(project: ProjectId, id: TopicId): Promise<Topic | null>;
   topics(project: ProjectId, page: PageRequest): Promise<Page<Topic>>;
-  /** The oldest one. */
+  /** The oldest topic. */
   firstTopic(project: ProjectId): Promise<Topic | null>;
   topicByName(project: ProjectId, name: string): Promise<Topic | null>;
   subscriber(project: ProjectId, id: SubscriberId): Promise<Subscriber | null>;
@@ -94,9 +101,10 @@ export interface EdjReader {
   isHeard(project: ProjectId, topic: TopicId): Promise<boolean>;
   event(project: ProjectId, id: EventId): Promise<EventRow | null>;
   /**
-   * Oldest first after the event id `after` (null: from the beginning), at most `limit`, in the order of the commits.
-   * Where that event is gone, nothing that was committed after it is left out; events of the minute before it may come
-   * again. Cursors are the events' ids, good as `after`. A page ends behind the event with which it reaches `octets`.
+   * Events after the event id `after` (null: from the beginning), oldest first, at most `limit`, in the order of
+   * the commits. If that event was removed, no event that was committed after it is left out, but events of the
+   * minute before it may come again. Cursors are event ids that also work as `after`. A page ends with the event
+   * that reaches `octets`.
    */
   eventsAfter(
     project: ProjectId,
@@ -105,7 +113,7 @@ export interface EdjReader {
     limit: number,
     octets?: number,
   ): Promise<Page<EventRow>>;
-  /** Newest first, for lists. A page ends behind the event with which it reaches `octets`. */
+  /** Newest first, for lists. A page ends with the event that reaches `octets`. */
   events(project: ProjectId, topic: TopicId, page: PageRequest, octets?: number): Promise<Page<EventRow>>;
   deliveries(
     project: ProjectId,
@@ -113,17 +121,21 @@ export interface EdjReader {
     page: PageRequest,
   ): Promise<Page<SubscriberDelivery>>;
   /**
-   * Of each subscriber of the round its earliest due deliveries, subscriber after subscriber. What one subscriber has
-   * waiting costs nothing to the others. A bounded number of subscribers is looked at: `rest` is what is left for then.
+   * The earliest due deliveries of each subscriber in the round, subscriber by subscriber. The backlog of one
+   * subscriber costs the others nothing. The call reads a bounded number of subscribers; `rest` is the part that
+   * remains.
    */
   dueDeliveries(
     now: number,
     claim: {
-      /** At most this many of one subscriber, those in `exclude` counted. */
+      /** Maximum for one subscriber, including those in `exclude`. */
       readonly perSubscriber: number;
-      /** At most this many in all. */
+      /** Maximum in total. */
       readonly limit: number;
-      /** At most this many of the project, those in `exclude` not counted: its subscribers take nobody else's room. */
+      /**
+       * Maximum for a project, not counting those in `exclude`, so that its subscribers take no room of other
+       * projects.
+       */
       readonly perProject: (project: ProjectId) => number;
       readonly round: Round;
       readonly exclude: ReadonlySet<DeliveryId>;
@@ -135,18 +147,24 @@ export interface EdjTx {
   /** ConflictError 'topic.name'. */
   insertTopic(topic: Topic): void;
   updateTopic(topic: Topic): void;
-  /** ConflictError 'topic.in_use' while a rule or domain refers to it; removes its subscribers and their deliveries. */
+  /**
+   * Removes a topic with its subscribers and their deliveries. ConflictError 'topic.in_use' while a rule or domain
+   * refers to it.
+   */
   deleteTopic(project: ProjectId, id: TopicId): void;
   insertSubscriber(subscriber: Subscriber): void;
   updateSubscriber(subscriber: Subscriber): void;
   deleteSubscriber(project: ProjectId, id: SubscriberId): void;
-  /** Writes the event and, for each subscriber the topic has at that moment, one pending delivery due at once (ids made by the store). StaleError where the topic is gone. */
+  /**
+   * Writes the event and, for each present subscriber of the topic, one pending delivery that is due at once. The
+   * store makes the ids. StaleError if the topic is gone.
+   */
   insertEvent(event: EventRow): void;
   moveDelivery(move: SubscriberDeliveryMove): void;
 }
-/** What the settlement of a recipient writes: its move, the attempt, and the events that tell of it. */
+/** The writes that settle a recipient: its move, the attempt, and the events about it. */
 export type SettleTx = Pick<SpoolTx, 'moveRecipient' | 'insertAttempt'> & Pick<EdjTx, 'insertEvent'>;
-/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+/** Conditions of a transaction: it fails with StaleError unless the row is unchanged at the commit. */
 export interface EdjExpectations {
   expectTopic(topic: Topic): void;
   expectSubscriber(subscriber: Subscriber): void;

@@ -1,4 +1,4 @@
-/** The named moves of a subscriber delivery; the store applies each only from the states it names. */
+/** The moves of a subscriber delivery. The store applies a move only from the states that the move names. */
 import type { SubscriberDelivery, SubscriberDeliveryMove, SubscriberDeliveryState } from './topics.ts';
 
 const OPEN: readonly SubscriberDeliveryState[] = ['pending', 'retry'];

@@ -1,19 +1,19 @@
-/** Standard Webhooks: HMAC-SHA-256 over `id.timestamp.body`, in headers of its own. */
+/** Standard Webhooks signatures: HMAC-SHA-256 over `id.timestamp.body`, in header fields. */
 import { createHmac } from 'node:crypto';
 import type { Random } from '../runtime/random.ts';
 
-/** A new secret: `whsec_` and 32 octets in base64. */
+/** A new secret: `whsec_` followed by 32 octets in base64. */
 export function makeWebhookSecret(random: Random): string {
   return `whsec_${random.bytes(32).toString('base64')}`;
 }
 
-/** Signs a body as it comes by. */
+/** Signs a body piece by piece. */
 export interface WebhookSigner {
   update(piece: Buffer): void;
-  /** Once, behind the last piece. */
+  /** Call this once, after the last piece. */
   headers(): Record<string, string>;
 }
-/** The three headers; several secrets give several signatures, so that a secret can be changed without a gap. */
+/** The three header fields. Several secrets give several signatures, so a secret can be changed without a gap. */
 export function webhookSigner(
   id: string,
   timestampSeconds: number,
@@ -34,7 +34,7 @@ export function webhookSigner(
     }),
   };
 }
-/** As webhookSigner, of a body that is there whole. */
+/** Like webhookSigner, for a body that is completely in memory. */
 export function webhookHeaders(
   id: string,
   timestampSeconds: number,

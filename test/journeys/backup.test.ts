@@ -68,7 +68,7 @@ test('a backup under load, restored elsewhere: all that was queued when it began
   assert.equal(backup.status, 0, backup.stderr);
   assert.match(backup.stderr, /contains the secret key/);
   assert.doesNotMatch(backup.stderr, /copies the store itself/);
-  assert.ok(service.log.some((line) => line.includes('the store was copied for a backup')));
+  assert.ok(service.log.some((line) => line.includes('the service has copied the store for a backup')));
   const metrics = await (await fetch(`http://${service.ready.http}/metrics`)).text();
   const wal = Number(/^hikyaku_store_wal_octets (\d+)$/m.exec(metrics)?.[1]);
   assert.ok(wal > 0 && wal <= 64 * 1024 * 1024, `${wal} octets`);
@@ -200,7 +200,7 @@ test('a backup that is broken off, killed, or left by its service is none, and t
 
   await eventually(
     'the service has let go of both',
-    async () => service.log.filter((line) => line.includes('could not be copied')).length === 2,
+    async () => service.log.filter((line) => line.includes('could not copy the store')).length === 2,
   );
   const whole = await hikyaku(['backup', file], service.env);
   assert.equal(whole.status, 0, whole.stderr);
