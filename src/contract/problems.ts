@@ -229,7 +229,8 @@ export const PROBLEMS = {
   'sender-domain': {
     status: 422,
     title: 'Sender domain',
-    meaning: 'the domain of the envelope sender is not set up in this project',
+    meaning:
+      'the sender is not an address of the sending domain, or its domain is not set up in this project',
   },
   'sender-invalid': {
     status: 422,
