@@ -14,7 +14,6 @@ const WORDS: Readonly<Record<string, string>> = {
   'member.email': 'a member has that e-mail address already',
   'passkey.credential_id': 'the passkey is registered already',
 };
-export const CONFLICTS: readonly string[] = Object.values(WORDS);
 /** `what`: as ConflictError names it. */
 export function conflictWords(what: string): string {
   return WORDS[what] ?? 'it is there already, or in use';

@@ -27,7 +27,6 @@ declare module 'fastify' {
     audit: AuditContext | null;
   }
 }
-export type Document = 'mta' | 'edj' | 'iam';
 
 const lacking = (operation: string) =>
   new Problem('operation-not-permitted', `the role lacks the operation ${operation}`);

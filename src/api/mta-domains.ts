@@ -1,6 +1,5 @@
 /** /mta/v1/domains: sets domains up for mail, changes and removes them. */
 
-import Type from 'typebox';
 import * as ops from '../contract/operations/mta-domains.ts';
 import type { Resources } from '../contract/resources/index.ts';
 import { canDelegate } from '../domains/delegation.ts';
@@ -12,34 +11,11 @@ import { DEFAULT_ROTATION_DAYS } from '../domains/rotation.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { createTopicOf, found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import type { Handle } from './handle.ts';
+import type { Call, Handle } from './handle.ts';
 import { list } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
-import { Self } from './schemas.ts';
 
-const _RuleParams = Type.Object({ id: Type.String(), rule: Type.String() });
-interface Changes {
-  receiving?: boolean;
-  dkim_enabled?: boolean;
-  dkim?: { enabled?: boolean; rotation_days?: number | null };
-  limits?: { per_minute?: number | null; per_day?: number | null };
-  default_topic?: { self: string };
-}
-const _RULE_BODIES = {
-  incoming: Type.Object(
-    {
-      type: Type.Union([Type.Literal('account'), Type.Literal('all'), Type.Literal('catch_all')]),
-      local_part: Type.Optional(Type.String({ maxLength: 64 })),
-      topic: Self,
-    },
-    { additionalProperties: false },
-  ),
-  outgoing: Type.Object({ topic: Self }, { additionalProperties: false }),
-  event: Type.Object(
-    { names: Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 50 }), topic: Self },
-    { additionalProperties: false },
-  ),
-};
+type Changes = Call<typeof ops.updateDomain>['body'];
 
 export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;

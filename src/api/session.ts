@@ -5,7 +5,6 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
 import * as ops from '../contract/operations/people.ts';
 import type { Attempted } from '../iam/attempts.ts';
 import { openLink } from '../iam/links.ts';
@@ -30,7 +29,6 @@ export interface SessionRouteDeps {
   readonly audit: Pick<AuditRecorder<never>, 'failed'>;
   readonly views: PeopleViews;
 }
-const _Code = Type.Object({ code: Type.String({ maxLength: 100 }) }, { additionalProperties: false });
 
 export function sessionRoutes(handle: Handle, given: SessionRouteDeps): void {
   const { deps, people, sessions, audit, views } = given;

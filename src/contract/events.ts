@@ -161,7 +161,6 @@ export type EventName = keyof typeof EVENTS;
 type NameOf<B extends EventKind['by']> = {
   [N in EventName]: (typeof EVENTS)[N]['by'] extends B ? N : never;
 }[EventName];
-export type MessageEventName = NameOf<'message'>;
 export type DeliveryEventName = NameOf<'delivery'>;
 export type ProjectEventName = NameOf<'project'>;
 /** The names that an event rule may hold. */

@@ -4,8 +4,10 @@
  * domain and key id. Fails: openDkimKeys throws the sealer's error if a row was tampered with or the instance
  * secret has changed.
  */
+
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
+import type { KEY_KINDS } from '../contract/values.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
@@ -17,7 +19,6 @@ export interface OpenDkimKey {
   readonly algorithm: DkimKey['algorithm'];
   readonly privateKey: KeyObject;
 }
-export const KEY_KINDS = ['rsa-2048', 'rsa-4096', 'ed25519'] as const;
 export type KeyKind = (typeof KEY_KINDS)[number];
 export const ALGORITHMS = {
   'rsa-2048': 'rsa-sha256',

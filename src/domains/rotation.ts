@@ -10,9 +10,6 @@ import type { DkimKey } from './mta-domains.ts';
 
 const DAY_MS = 86_400_000;
 export const DEFAULT_ROTATION_DAYS = 180;
-/** The period must leave time for a new key to settle and the old one to retire. */
-export const LEAST_ROTATION_DAYS = 20;
-export const MOST_ROTATION_DAYS = 1000;
 /** The longest time until a DNS change is visible everywhere. */
 export const SETTLE_MS = 5 * DAY_MS;
 /** The longest time that signed mail may be on its way, and the time until a DNS change is visible everywhere. */

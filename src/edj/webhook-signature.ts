@@ -34,14 +34,3 @@ export function webhookSigner(
     }),
   };
 }
-/** Like webhookSigner, for a body that is completely in memory. */
-export function webhookHeaders(
-  id: string,
-  timestampSeconds: number,
-  body: Buffer,
-  secrets: readonly string[],
-): Record<string, string> {
-  const signer = webhookSigner(id, timestampSeconds, secrets);
-  signer.update(body);
-  return signer.headers();
-}

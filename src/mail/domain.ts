@@ -2,7 +2,7 @@
  * Domain names as one key: the lower-case A-label form without trailing dot. Two texts are one domain exactly when
  * their `Domain` is equal. Parsing never folds a number into an address and never repairs what it does not know.
  */
-import { domainToASCII, domainToUnicode } from 'node:url';
+import { domainToASCII } from 'node:url';
 
 declare const brand: unique symbol;
 export type Domain = string & { readonly [brand]: 'Domain' };
@@ -35,23 +35,4 @@ export function parseDomain(text: string): Domain | null {
   if (/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1)!)) return null;
   if (ascii.includes('xn--') && domainToASCII(ascii) !== ascii) return null;
   return ascii as Domain;
-}
-
-/** For people: Unicode where every label is of one script beside ASCII digits and hyphens, punycode otherwise. */
-export function domainToDisplay(domain: Domain): string {
-  if (!domain.includes('xn--')) return domain;
-  const unicode = domainToUnicode(domain);
-  const scripts = ['Latin', 'Cyrillic', 'Greek', 'Hangul', 'Arabic', 'Hebrew', 'Thai'];
-  for (const label of unicode.split('.')) {
-    const used = scripts.filter((script) => new RegExp(`\\p{Script=${script}}`, 'u').test(label));
-    const eastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(label) ? 1 : 0;
-    if (used.filter((script) => script !== 'Latin' || eastAsian === 0).length + eastAsian > 1) return domain;
-    if (
-      used.some((script) => script === 'Cyrillic' || script === 'Greek') &&
-      domain.split('.').some((l) => !l.startsWith('xn--') && l.length > 3)
-    ) {
-      return domain;
-    }
-  }
-  return unicode;
 }

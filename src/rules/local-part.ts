@@ -8,5 +8,3 @@ const LOCAL_PART = /^(?=[a-z0-9\-_.]{1,64}$)[a-z0-9\-_]+(?:\.[a-z0-9\-_]+)*$/;
 export function isRuleLocalPart(text: string): boolean {
   return text.length <= 64 && LOCAL_PART.test(text);
 }
-/** The same rule as a JSON Schema pattern. */
-export const LOCAL_PART_PATTERN = LOCAL_PART.source;

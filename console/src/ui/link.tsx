@@ -1,17 +1,9 @@
 /** Links of the router in Mantine's clothes. */
-import {
-  Anchor,
-  type AnchorProps,
-  Button,
-  type ButtonProps,
-  NavLink,
-  type NavLinkProps,
-} from '@mantine/core';
+import { Anchor, type AnchorProps, NavLink, type NavLinkProps } from '@mantine/core';
 import { createLink } from '@tanstack/react-router';
 import type { AnchorHTMLAttributes, Ref } from 'react';
 
 type Plain<P> = P & Omit<AnchorHTMLAttributes<HTMLAnchorElement>, keyof P> & { ref?: Ref<HTMLAnchorElement> };
 
 export const TextLink = createLink((props: Plain<AnchorProps>) => <Anchor {...props} />);
-export const ButtonLink = createLink((props: Plain<ButtonProps>) => <Button component="a" {...props} />);
 export const MenuLink = createLink((props: Plain<NavLinkProps>) => <NavLink {...props} />);
