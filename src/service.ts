@@ -6,6 +6,7 @@ import { autoconfigHost } from './api/autoconfig.ts';
 import { createControl } from './api/control.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
+import type { VARIABLES } from './config/variables.ts';
 import type { CommitDeps } from './delivery/commit.ts';
 import { newsOf } from './delivery/news.ts';
 import { createOperator, type NodeQuestion } from './delivery/operate.ts';
@@ -491,7 +492,11 @@ export async function startService(
         .catch((error: unknown) => logger.debug({ err: error }, "recording a key's last use failed"));
     },
   });
-  const inTrusted = (address: string) => config.trustedNetworks.find((network) => within(address, network));
+  const trusted = config.trustedNetworks.map((network) => ({
+    ...network,
+    holds: createNetworkList([`${network.address}/${network.prefix}`]),
+  }));
+  const inTrusted = (address: string) => trusted.find(({ holds }) => holds(address));
   const notices = createNotices(clock, logger);
   const turnstile = createTurnstile(clock, createPressure(clock));
   const inFlight = createInFlight(clock, metrics.refusedInFlight);
@@ -703,7 +708,7 @@ export async function startService(
   const doors = [...listeners.mx, ...listeners.submission, ...listeners.submissions, ...dnsServers, api];
   for (const service of doors) {
     starting.use(service);
-    await explained(service.start(signal));
+    await explained(service.start(signal), config);
   }
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
   if (!config.publicUrlGiven) urls.http = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
@@ -733,23 +738,27 @@ const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : 
 const reachable = (host: string): string =>
   host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : bracketed(host);
 
-async function explained(starting: Promise<void>): Promise<void> {
+/** The variables that say where the service listens. */
+const LISTEN = {
+  HIKYAKU_MX_LISTEN: 'mxListen',
+  HIKYAKU_SUBMISSION_LISTEN: 'submissionListen',
+  HIKYAKU_SUBMISSIONS_LISTEN: 'submissionsListen',
+  HIKYAKU_DNS_LISTEN: 'dnsListen',
+  HIKYAKU_HTTP_LISTEN: 'httpListen',
+} as const satisfies Partial<Record<keyof typeof VARIABLES, keyof Config>>;
+async function explained(starting: Promise<void>, config: Config): Promise<void> {
   try {
     await starting;
   } catch (error) {
     const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+    const named = Object.entries(LISTEN).find(([, key]) =>
+      [config[key]].flat().some((at) => at.port === port),
+    );
+    const set = named === undefined ? '' : `: set ${named[0]} to another address`;
     if (code === 'EADDRINUSE')
-      throw new Error(`${address}:${port} is already in use by another program`, { cause: error });
+      throw new Error(`${address}:${port} is already in use by another program${set}`, { cause: error });
     if (code === 'EACCES')
-      throw new Error(`${address}:${port}: no permission to listen there`, { cause: error });
+      throw new Error(`${address}:${port}: no permission to listen there${set}`, { cause: error });
     throw error;
   }
-}
-
-function within(address: string, network: Config['trustedNetworks'][number]): boolean {
-  if (network.address.includes(':')) return address === network.address;
-  const bits = (text: string) => text.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  if (!/^\d+\.\d+\.\d+\.\d+$/.test(address)) return false;
-  const size = 2 ** (32 - network.prefix);
-  return Math.floor(bits(address) / size) === Math.floor(bits(network.address) / size);
 }

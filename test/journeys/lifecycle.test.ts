@@ -10,7 +10,15 @@ import { test } from 'node:test';
 import { loadConfig } from '../../src/config/config.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { startService as startInProcess } from '../../src/service.ts';
-import { bootstrap, environment, eventually, execute, startService, temporaryDirectory } from './harness.ts';
+import {
+  bootstrap,
+  environment,
+  eventually,
+  execute,
+  hikyaku,
+  startService,
+  temporaryDirectory,
+} from './harness.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
 
 test('the whole service starts and stops ten times in one process and leaves no socket and no timer', async () => {
@@ -30,6 +38,24 @@ test('the whole service starts and stops ten times in one process and leaves no 
   for (let turns = 0; count() > before && turns < 10_000; turns++)
     await new Promise((resolve) => setImmediate(resolve));
   assert.equal(count(), before);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('a start at a port that is taken names the variable that says so', async () => {
+  const directory = temporaryDirectory();
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  for (const name of ['HIKYAKU_HTTP_LISTEN', 'HIKYAKU_SUBMISSIONS_LISTEN']) {
+    const env = environment(directory, { [name]: `127.0.0.1:${port}`, HIKYAKU_LOG_LEVEL: 'silent' });
+    const { status, stderr } = await hikyaku(['serve'], env);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      new RegExp(`127\\.0\\.0\\.1:${port} is already in use by another program: set ${name} to`),
+    );
+  }
+  other.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
