@@ -65,6 +65,8 @@ type Marked = TSchema & {
   readonly properties?: TProperties;
   readonly 'x-kinds'?: KindList;
   readonly 'x-settings'?: KindList;
+  readonly 'x-settings-of'?: KindList;
+  readonly description?: string;
   readonly 'x-shown'?: KindList;
 };
 const enumOf = (list: KindList) => Type.Enum(Object.keys(LISTS[list]));
@@ -89,6 +91,14 @@ function eachKind(list: KindList, own: TProperties, shown: boolean): TSchema {
   );
   return all.length === 1 ? all[0]! : Type.Union(all);
 }
+/** The settings of each kind of a list; a number may stand for its text. */
+function settingsOfEach(list: KindList, description = ''): TSchema {
+  const all = Object.values(LISTS[list]).map(({ label, fields }) => ({
+    ...closed(properties(fields, false)),
+    title: label.en,
+  }));
+  return Type.Union(all, { description });
+}
 /** Walks a schema; `of` gives what stands in place of a marked one. */
 function mapped(schema: TSchema, of: (marked: Marked) => TSchema | null): TSchema {
   const found = of(schema as Marked);
@@ -107,8 +117,10 @@ export function readable(schema: TSchema): TSchema {
 export function documented(schema: TSchema): TSchema {
   return mapped(schema, (marked) => {
     const { 'x-kinds': name, 'x-settings': settings, 'x-shown': shown, properties: own = {} } = marked;
+    const { 'x-settings-of': apart, description } = marked;
     if (name !== undefined) return enumOf(name);
     if (settings !== undefined) return eachKind(settings, own, false);
+    if (apart !== undefined) return settingsOfEach(apart, description);
     return shown === undefined ? null : eachKind(shown, own, true);
   });
 }

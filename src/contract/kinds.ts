@@ -11,6 +11,13 @@ export type KindList = 'dns_provider' | 'subscriber';
 /** The name of a kind in the list. */
 export const kindName = (list: KindList) => Type.String({ maxLength: 100, 'x-kinds': list });
 type Values = Readonly<Record<string, unknown>>;
+/** The settings of a kind, apart from the field that names the kind. A setting may be given as a number. */
+export const settingsOfKind = (list: KindList, options: { readonly description: string }) =>
+  Type.Record(
+    Type.String({ maxLength: 100 }),
+    Type.Union([Type.String({ maxLength: 4096 }), Type.Integer(), Type.Boolean()]),
+    { maxProperties: 20, 'x-settings-of': list, ...options },
+  );
 /** A request body: its own fields and the settings of its kind. Its field `type` names the kind. */
 export const withSettings = <P extends TProperties>(list: KindList, properties: P) =>
   Type.Object(properties, { additionalProperties: true, 'x-settings': list }) as unknown as TUnsafe<

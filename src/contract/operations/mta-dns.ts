@@ -1,7 +1,7 @@
 /** DKIM keys, the DNS records that a domain needs, and changes at DNS providers: /mta/v1. */
 import Type from 'typebox';
 import { EXAMPLE, EXAMPLE_DNS, EXAMPLE_PRIVATE_KEY, exampleSelf } from '../example-ids.ts';
-import { Kind, kindName } from '../kinds.ts';
+import { Kind, kindName, settingsOfKind } from '../kinds.ts';
 import { op } from '../operation.ts';
 import { closed, PageQuery, ResourceName, Self, WholeQuery } from '../parts.ts';
 import type { ProblemName } from '../problems.ts';
@@ -50,11 +50,9 @@ const MakeKey = closed({
     Type.String({ minLength: 1, maxLength: 20_000, description: 'PEM; the API never returns it' }),
   ),
 });
-const ProviderSettings = Type.Record(
-  Type.String({ maxLength: 100 }),
-  Type.Union([Type.String({ maxLength: 4096 }), Type.Integer()]),
-  { maxProperties: 20, description: 'depend on the provider; the API never returns credentials' },
-);
+const ProviderSettings = settingsOfKind('dns_provider', {
+  description: 'depend on the provider; the API never returns credentials',
+});
 const MakeAccount = closed({
   provider: kindName('dns_provider'),
   name: ResourceName,
