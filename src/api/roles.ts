@@ -89,7 +89,7 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
     const { operations } = body;
     knownOperations(operations);
     // A caller must hold every operation that is added or removed.
-    mayHandOut(principal, [...operations, ...before.operations]);
+    mayHandOut(principal, [...operations, ...view(before).operations]);
     const conditional = ifMatch(view(before));
     const role = { ...before, operations: [...new Set(operations)] };
     await transactor.transact(projectId, (tx) => {
@@ -100,7 +100,7 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
   });
   handle(ops.deleteRole, async ({ params, principal, projectId, ifMatch }) => {
     const role = found(await read.role(projectId, params.id));
-    mayHandOut(principal, role.operations);
+    mayHandOut(principal, view(role).operations);
     const conditional = ifMatch(view(role));
     try {
       await transactor.transact(projectId, (tx) => {

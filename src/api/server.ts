@@ -295,7 +295,7 @@ function problemOf(
     return new Problem('too-busy', 'the service had no free place for the answer in time, try again later', {
       headers: { 'retry-after': '10' },
     });
-  const { validation, validationContext, statusCode, message } = error as FastifyError;
+  const { validation, validationContext, statusCode, code, message } = error as FastifyError;
   if (validation !== undefined)
     return validationProblem(
       validation as readonly Violation[],
@@ -307,7 +307,11 @@ function problemOf(
   if (statusCode === 415)
     return new Problem('unsupported-media-type', 'the body must be JSON: Content-Type: application/json');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new Problem('bad-request', message, { status: statusCode });
+    return new Problem(
+      'bad-request',
+      code?.startsWith('FST_') ? 'the method, the headers or the length of the body is not valid' : message,
+      { status: statusCode },
+    );
   deps.logger.error({ request: requestId, err: error }, 'a request failed unexpectedly');
   return new Problem('internal', `the service failed; the id in the log is ${requestId}`);
 }

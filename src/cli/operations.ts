@@ -68,6 +68,8 @@ function operationOf(path: string, method: string, operation: Schema): CliOperat
     body: content?.schema,
   };
 }
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const flagOf = (name: string) => name.toLowerCase().replaceAll('_', '-');
 /** If a property has only one possible value, that is filled in. */
 const onlyValue = (schema: Schema) =>
@@ -135,6 +137,7 @@ export function requestOf(operation: CliOperation, given: Arguments, url: string
     );
   const query = new URLSearchParams();
   const headers: Record<string, string> = {};
+  if (given.body !== undefined && !isObject(given.body)) throw new UsageError('--json must be a JSON object');
   let body: Schema = given.body === undefined ? undefined : structuredClone(given.body);
   if (body !== undefined && !operation.hasBody) throw new UsageError(`${operation.id} takes no body`);
   for (const [flag, value] of given.flags) {
@@ -170,7 +173,10 @@ export function requestOf(operation: CliOperation, given: Arguments, url: string
 /** Sets a value; if the field is a list, adds further values to it. */
 function put(body: Schema, at: readonly string[], value: unknown): void {
   let place = body;
-  for (const name of at.slice(0, -1)) place = place[name] ??= {};
+  for (const name of at.slice(0, -1)) {
+    place = place[name] ??= {};
+    if (!isObject(place)) throw new UsageError(`--json: ${name} must be an object`);
+  }
   const last = at.at(-1)!;
   place[last] = Array.isArray(value) && Array.isArray(place[last]) ? [...place[last], ...value] : value;
 }

@@ -46,6 +46,7 @@ function readText(name: string, given: unknown, { read }: TextField, allowPrivat
   if (text.length > MOST) throw new SettingsError(name, `must have at most ${MOST} characters`);
   const result = read?.(text, allowPrivate) ?? { value: text };
   if ('wrong' in result) throw new SettingsError(name, result.wrong);
+  if (result.value.length > MOST) throw new SettingsError(name, `must have at most ${MOST} characters`);
   if (!/^[\x20-\x7e]+$/.test(result.value)) throw new SettingsError(name, 'must be text in visible ASCII');
   return result.value;
 }

@@ -47,26 +47,36 @@ export function createProviderOpener(deps: ProviderDeps): OpenProvider {
 const HIDDEN = '(hidden)';
 /** Characters of a provider's message that are shown. */
 const MOST_SHOWN = 300;
-/** A secret as it is, in a URL, and in base64 wherever it begins in what was encoded (three ways). */
-function spellings(secret: string): readonly string[] {
-  const shifted = [0, 1, 2].map((before) => {
-    const text = Buffer.from('\0'.repeat(before) + secret)
-      .toString('base64')
-      .replace(/=+$/, '');
-    return text.slice(before === 0 ? 0 : 4, -1);
-  });
-  return [secret, encodeURIComponent(secret), ...shifted.filter((text) => text.length >= 8)];
+/** So many characters of a secret in a row are not shown, in whatever case and with whatever between them. */
+const IN_A_ROW = 8;
+const bare = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+/** Every run of a secret, as it is, in hexadecimal, and in base64 wherever it begins in what was encoded (three ways). */
+function runsOf(secret: string): readonly string[] {
+  const octets = Buffer.from(secret);
+  const shifted = [0, 1, 2].map((before) =>
+    bare(Buffer.concat([Buffer.alloc(before), octets]).toString('base64')).slice(before === 0 ? 0 : 4),
+  );
+  return [bare(secret), octets.toString('hex'), ...shifted].flatMap((spelt) =>
+    spelt.length <= IN_A_ROW
+      ? spelt === ''
+        ? []
+        : [spelt]
+      : Array.from({ length: spelt.length - IN_A_ROW + 1 }, (_, at) => spelt.slice(at, at + IN_A_ROW)),
+  );
 }
 /** What is derived from a secret: a server that repeats what it was sent would show it. */
 const DERIVED = /\b(?:Basic|Bearer)\s+\S+|\bSignature=\w+/gi;
 /** A provider none of whose errors shows a credential, whatever the server that the account names has answered. */
 function hiding(secrets: readonly string[], provider: DnsProvider): DnsProvider {
-  const hidden = secrets.flatMap(spellings).sort((a, b) => b.length - a.length);
-  const hide = (text: string) =>
-    hidden
-      .reduce((all, secret) => all.replaceAll(secret, HIDDEN), text)
-      .replace(DERIVED, HIDDEN)
-      .slice(0, MOST_SHOWN);
+  const runs = new Set(secrets.flatMap(runsOf));
+  /** What a server said is not shown at all if a part of a secret is in it; who said it is. */
+  const hide = (text: string) => {
+    const shown = text.replace(DERIVED, HIDDEN).slice(0, MOST_SHOWN);
+    const [who = '', ...said] = shown.split(' answered ');
+    const words = bare(said.join(' '));
+    for (const run of runs) if (words.includes(run)) return `${who} answered ${HIDDEN}`;
+    return shown;
+  };
   async function call<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();

@@ -8,31 +8,33 @@
  * - TXT `data` is the text in one piece, as UTF-8; host names in records end in a dot.
  */
 
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { RECORD_TYPES } from '../../contract/values.ts';
 import { DnsProviderError, type RecordSet, type RecordType, type SetKey } from './provider.ts';
 import { hostValue, lowerName, parseMx, parseSrv, txtOctets, txtOf } from './record-values.ts';
 
-export interface GehirnZone {
-  readonly id: string;
-  readonly name: string;
-  readonly current_version_id: string;
-}
-export interface GehirnVersion {
-  readonly id: string;
-  readonly name: string;
-  readonly editable: boolean;
-}
-export interface GehirnPreset {
-  readonly id: string;
-  readonly is_completed: boolean;
-}
-export interface GehirnRecord {
-  readonly name: string;
-  readonly type: string;
-  readonly enable_alias: boolean;
-  readonly ttl: number;
-  readonly records?: readonly Readonly<Record<string, unknown>>[];
-}
+const text = Type.String({ minLength: 1, maxLength: 255 });
+const zone = Type.Object({ id: text, name: text, current_version_id: text });
+const record = Type.Object({
+  name: text,
+  type: text,
+  enable_alias: Type.Boolean(),
+  ttl: Type.Number(),
+  records: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))),
+});
+export type GehirnRecord = Static<typeof record>;
+/** The answers that are understood. */
+export const ANSWERS = {
+  zone: Compile(zone),
+  zones: Compile(Type.Array(zone)),
+  version: Compile(Type.Object({ id: text, editable: Type.Optional(Type.Boolean()) })),
+  preset: Compile(Type.Object({ id: text, is_completed: Type.Boolean() })),
+  record: Compile(record),
+  records: Compile(Type.Array(record)),
+  /** Nobody reads it. */
+  any: Compile(Type.Unknown()),
+};
 export const MOST_RECORDS = 25;
 export const MOST_TXT = 4000;
 const fqdn = (name: string) => (name === '.' ? name : `${name}.`);

@@ -8,6 +8,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { textOf } from '../../runtime/settings.ts';
 import * as bodies from './gehirn-bodies.ts';
+import { ANSWERS } from './gehirn-bodies.ts';
 import { exchange, oneLine } from './http-errors.ts';
 import type { DnsProviderKind } from './kind.ts';
 import {
@@ -42,12 +43,17 @@ const MOST_OCTETS = 1024 * 1024;
 const LOOKS = 30;
 const BETWEEN_LOOKS_MS = 1000;
 
+/** An answer that is understood. */
+interface Shape<T> {
+  Check(value: unknown): value is T;
+}
+
 export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }: GehirnDeps): DnsProvider {
   const authorization = `Basic ${Buffer.from(`${settings.token_id}:${settings.secret}`).toString('base64')}`;
-  let zones: Promise<readonly bodies.GehirnZone[]> | null = null;
+  let zones: Promise<readonly { readonly id: string; readonly name: string }[]> | null = null;
 
   /** null: 404. */
-  async function call<T>(method: string, path: string, body?: object): Promise<T | null> {
+  async function call<T>(method: string, path: string, shape: Shape<T>, body?: object): Promise<T | null> {
     const { status, text } = await exchange(
       fetch,
       `${settings.api_url}${path}`,
@@ -79,24 +85,23 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
         `Gehirn DNS answered ${status}${typeof message === 'string' ? `: ${oneLine(message)}` : ''}`,
       );
     }
-    return json as T;
+    if (!shape.Check(json))
+      throw new DnsProviderError('unreachable', 'an answer of Gehirn DNS is not understood');
+    return json;
   }
-  async function need<T>(method: string, path: string, body?: object): Promise<T> {
-    const answer = await call<T>(method, path, body);
+  async function need<T>(method: string, path: string, shape: Shape<T>, body?: object): Promise<T> {
+    const answer = await call(method, path, shape, body);
     if (answer === null) throw new DnsProviderError('refused', `Gehirn DNS does not know ${path}`);
     return answer;
   }
   const records = (zone: Zone, version: string) => `/zones/${zone.id}/versions/${version}/records`;
   const liveVersion = async (zone: Zone) =>
-    (await need<bodies.GehirnZone>('GET', `/zones/${zone.id}`)).current_version_id;
+    (await need('GET', `/zones/${zone.id}`, ANSWERS.zone)).current_version_id;
 
   async function readFrom(zone: Zone, version: string, keys: readonly SetKey[]): Promise<RecordSet[]> {
     const sets: RecordSet[] = [];
     for (const key of keys) {
-      const record = await call<bodies.GehirnRecord>(
-        'GET',
-        `${records(zone, version)}/${bodies.recordPath(key)}`,
-      );
+      const record = await call('GET', `${records(zone, version)}/${bodies.recordPath(key)}`, ANSWERS.record);
       const set = record === null ? null : bodies.fromBody(record);
       if (set !== null) sets.push(set);
     }
@@ -110,8 +115,8 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
     values: readonly string[],
   ) {
     const path = `${records(zone, version)}/${bodies.recordPath(key)}`;
-    if (values.length === 0) await call('DELETE', path);
-    else await need('PUT', path, bodies.toBody(key, ttl ?? 3600, values));
+    if (values.length === 0) await call('DELETE', path, ANSWERS.any);
+    else await need('PUT', path, ANSWERS.any, bodies.toBody(key, ttl ?? 3600, values));
   }
   const asBefore = (sets: readonly RecordSet[], changes: readonly SetChange[], side: 'before' | 'after') =>
     changes.every((change) => {
@@ -141,13 +146,13 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
   }
   async function switchTo(zone: Zone, from: string, to: string, name: string): Promise<void> {
     const body = bodies.newPreset(name, from, to, clock.now());
-    let preset = await need<bodies.GehirnPreset>('POST', `/zones/${zone.id}/presets`, body);
+    let preset = await need('POST', `/zones/${zone.id}/presets`, ANSWERS.preset, body);
     for (let look = 0; !preset.is_completed; look += 1) {
       if ((await liveVersion(zone)) === to) return;
       if (look === LOOKS)
         throw new DnsProviderError('unreachable', 'the switch to the new version is not completed yet');
       await new Promise<void>((resolve) => clock.after(BETWEEN_LOOKS_MS, resolve));
-      preset = await need<bodies.GehirnPreset>('GET', `/zones/${zone.id}/presets/${preset.id}`);
+      preset = await need('GET', `/zones/${zone.id}/presets/${preset.id}`, ANSWERS.preset);
     }
   }
   async function cloneAndSwitch(
@@ -156,9 +161,10 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
     changes: readonly SetChange[],
   ): Promise<ApplyOutcome> {
     const name = `hikyaku ${new Date(clock.now()).toISOString()}`;
-    const { id: clone } = await need<bodies.GehirnVersion>(
+    const { id: clone } = await need(
       'POST',
       `/zones/${zone.id}/versions`,
+      ANSWERS.version,
       bodies.newVersion(live, name),
     );
     let switching = false;
@@ -177,15 +183,16 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
         }
       }
     } catch (error) {
-      if (!switching) await call('DELETE', `/zones/${zone.id}/versions/${clone}`).catch(() => {});
+      if (!switching)
+        await call('DELETE', `/zones/${zone.id}/versions/${clone}`, ANSWERS.any).catch(() => {});
       throw error;
     }
-    await call('DELETE', `/zones/${zone.id}/versions/${clone}`).catch(() => {});
+    await call('DELETE', `/zones/${zone.id}/versions/${clone}`, ANSWERS.any).catch(() => {});
     return CHANGED;
   }
   /** Every set of a version, as one text each. */
   async function contents(zone: Zone, version: string): Promise<Map<string, string>> {
-    const all = await need<readonly bodies.GehirnRecord[]>('GET', records(zone, version));
+    const all = await need('GET', records(zone, version), ANSWERS.records);
     const lines = new Map<string, string>();
     for (const { name, type, enable_alias: alias, ttl, records: items = [] } of all)
       lines.set(`${lowerName(name)} ${type}`, JSON.stringify([alias, ttl, items]));
@@ -194,10 +201,10 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
 
   const provider: DnsProvider = {
     async check() {
-      await need('GET', '/zones');
+      await need('GET', '/zones', ANSWERS.zones);
     },
     async findZone(name) {
-      zones ??= need<readonly bodies.GehirnZone[]>('GET', '/zones');
+      zones ??= need('GET', '/zones', ANSWERS.zones);
       const all = (await zones).map((zone) => ({ id: zone.id, name: lowerName(zone.name) }));
       const [zone = null, other] = longestMatch(all, lowerName(name));
       if (other !== undefined)
@@ -209,13 +216,13 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
     },
     async apply(zone, changes) {
       const live = await liveVersion(zone);
-      const { editable } = await need<bodies.GehirnVersion>('GET', `/zones/${zone.id}/versions/${live}`);
+      const { editable } = await need('GET', `/zones/${zone.id}/versions/${live}`, ANSWERS.version);
       return editable ? editInPlace(zone, live, changes) : cloneAndSwitch(zone, live, changes);
     },
     async revert(zone, changes, text) {
       const { from, to } = JSON.parse(text) as Revert;
       if ((await liveVersion(zone)) !== from) return null;
-      if ((await call('GET', `/zones/${zone.id}/versions/${to}`)) === null) return null;
+      if ((await call('GET', `/zones/${zone.id}/versions/${to}`, ANSWERS.any)) === null) return null;
       // Whatever else was changed in our version since would be lost with it.
       const [ours, before] = [await contents(zone, from), await contents(zone, to)];
       const known = new Set(changes.map(({ name, type }) => `${name} ${type}`));

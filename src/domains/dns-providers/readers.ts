@@ -21,7 +21,7 @@ export const url: ReadText = (text, allowPrivate) => {
   )
     return { wrong: 'must be a URL without credentials, query and fragment' };
   return parsed.protocol === 'https:' || (allowPrivate && parsed.protocol === 'http:')
-    ? { value: text.replace(/(?<!\/)\/+$/, '') }
+    ? { value: parsed.href.replace(/(?<!\/)\/+$/, '') }
     : { wrong: 'must be https' };
 };
 export const host = judged(
