@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Resources } from '../../src/contract/resources/index.ts';
 import { type Browser, ORIGIN, openBrowser, softwareAuthenticator } from './browser.ts';
 import { eventually, type Running, startService } from './harness.ts';
-import { freshCode, linkIn, OWNER, PASSWORD, setUp, visit } from './people-steps.ts';
+import { freshCode, linkIn, OWNER, PASSWORD, visit } from './people-steps.ts';
 import { anId, aTime, like, type TypedApi, typedApi } from './typed.ts';
 
 const TOKEN = /^[\w-]{43}$/;
