@@ -27,7 +27,6 @@ const BOUNDED: readonly { readonly file: string; readonly pattern: string; reado
     why: 'the text is cut to 1,000 characters',
   })),
   { file: 'src/cli/sink.ts', pattern: '^…$', why: 'given by who starts the sink, a tool for tests' },
-  { file: 'src/mail/domain.ts', pattern: '\\p{Script=…}', why: 'one character' },
   { file: 'src/mail/idn.ts', pattern: '\\p{Script_Extensions=…}', why: 'one character' },
   ...['<…>([\\s\\S]*?)</…>', '"((?:[^"\\\\]|\\\\[0-7]{3}|\\\\["\\\\])*)"(?: |$)'].map((pattern) => ({
     file: 'src/testing/fake-route53.ts',
