@@ -1,4 +1,4 @@
-/** Settings of accounts: what is taken, what may be shown, and that credentials open for their account alone. */
+/** Settings of accounts: which are accepted, which may be shown, and that credentials open for their account only. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../runtime/clock.ts';
@@ -117,7 +117,7 @@ test('no credential is shown, none lies in clear, and each account opens its own
 test('no error shows a credential, though the server repeats what it was sent', async () => {
   // A fetch that answers with the request's own headers, as a hostile endpoint does.
   const fetch: typeof globalThis.fetch = async (_url, init) => {
-    // Far enough to be cut in the midst of what is repeated, and in the spellings of a URL and of base64.
+    // Long enough that the text is cut within a repeated secret; in the spellings of a URL and of base64.
     const plain = JSON.stringify(init?.headers ?? {});
     const sent = `${'x'.repeat(150)} ${plain} ${encodeURIComponent(plain)} ${Buffer.from(plain).toString('base64')}`;
     const body = sent.includes('AWS4-HMAC')

@@ -1,7 +1,7 @@
 /**
- * Accounts at DNS providers: how their settings are stored and opened. Invariants: the whole of the settings is sealed for
- * its account; what is shown holds no credential, nor does an error. Fails: DnsProviderError where something sealed cannot
- * be opened any more, or the provider is one that this program does not know.
+ * Accounts at DNS providers: how their settings are stored and opened. Invariants: all settings are sealed for their
+ * account; neither the shown settings nor an error holds a credential. Fails: DnsProviderError if the sealed settings
+ * can no longer be opened, or if this program does not know the provider.
  */
 import type { Sealer } from '../../runtime/sealing.ts';
 import { type Settings, secretsOf, shownOf } from '../../runtime/settings.ts';
@@ -11,7 +11,7 @@ import { type DnsAccount, type DnsProvider, DnsProviderError } from './provider.
 
 const context = ({ projectId, id }: Pick<DnsAccount, 'projectId' | 'id'>) => `dns account ${projectId} ${id}`;
 
-/** What is stored of an account's settings. */
+/** The two stored forms of an account's settings: those that may be shown, and all of them sealed. */
 export function sealSettings(
   sealer: Sealer,
   account: Pick<DnsAccount, 'projectId' | 'id'>,
@@ -45,7 +45,7 @@ export function createProviderOpener(deps: ProviderDeps): OpenProvider {
   };
 }
 const HIDDEN = '(hidden)';
-/** Characters of a provider's message that are shown. */
+/** The maximum number of characters of a provider's message that are shown. */
 const MOST_SHOWN = 300;
 /** So many characters of a secret in a row are not shown, in whatever case and with whatever between them. */
 const IN_A_ROW = 8;
@@ -64,9 +64,9 @@ function runsOf(secret: string): readonly string[] {
       : Array.from({ length: spelt.length - IN_A_ROW + 1 }, (_, at) => spelt.slice(at, at + IN_A_ROW)),
   );
 }
-/** What is derived from a secret: a server that repeats what it was sent would show it. */
+/** Text that is derived from a secret. A server that repeats the request in its answer would show it. */
 const DERIVED = /\b(?:Basic|Bearer)\s+\S+|\bSignature=\w+/gi;
-/** A provider none of whose errors shows a credential, whatever the server that the account names has answered. */
+/** Wraps a provider so that no error shows a credential, whatever the server of the account has answered. */
 function hiding(secrets: readonly string[], provider: DnsProvider): DnsProvider {
   const runs = new Set(secrets.flatMap(runsOf));
   /** What a server said is not shown at all if a part of a secret is in it; who said it is. */

@@ -1,7 +1,7 @@
 /**
- * Changes made, seen, and taken back. Invariants: nothing is changed unless DNS is what the change says; what was done is
- * learnt by reading, never by trusting an answer; taking back leaves each set as it was, or leaves it alone where somebody
- * changed it since. Fails: never throws DnsProviderError; other errors are ours and pass.
+ * Applies changes, checks them and undoes them. Invariants: nothing is changed unless DNS holds what the change expects;
+ * the result is learnt by reading DNS, never from the provider's answer; undoing restores each set, or leaves a set alone
+ * if somebody has changed it since. Fails: never throws DnsProviderError; other errors are ours and are passed on.
  */
 
 import {
@@ -17,13 +17,13 @@ import { sameValues } from './record-values.ts';
 
 export type ChangeOutcome =
   | { readonly kind: 'applied'; readonly revert: string | null; readonly propagated: boolean }
-  /** Nothing was done: these sets are not what the change says. */
+  /** Nothing was done: these sets are not what the change expects. */
   | { readonly kind: 'changed'; readonly sets: readonly SetKey[] }
-  /** `done` was, the rest was not. */
+  /** The sets in `done` were changed, the others were not. */
   | { readonly kind: 'partial'; readonly done: readonly SetKey[]; readonly cause: string }
   /** Nothing was done. */
   | { readonly kind: 'failed'; readonly error: DnsProviderError }
-  /** It was begun, and then DNS could not be read. */
+  /** The change was begun, and then DNS could not be read. */
   | { readonly kind: 'unknown'; readonly cause: string };
 
 export async function applyChanges(
@@ -34,7 +34,7 @@ export async function applyChanges(
   return run(provider, zone, changes, () => provider.apply(zone, changes));
 }
 
-/** Takes `changes` back as far as they were done; `revert` is what applying them gave. */
+/** Undoes those of `changes` that were done. `revert` comes from the outcome of applying them. */
 export async function undoChanges(
   provider: DnsProvider,
   zone: Zone,

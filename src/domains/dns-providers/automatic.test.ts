@@ -1,4 +1,4 @@
-/** Plan, apply and undo over a provider and a store of maps: what is known when an answer is lost, and when. */
+/** Plan, apply and undo with a provider and a store of maps: what the service knows, and when, if an answer is lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProjectId } from '../../runtime/ids.ts';

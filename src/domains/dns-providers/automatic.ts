@@ -1,8 +1,8 @@
 /**
- * Automatic DNS setting of a domain: plan, apply, undo, with a history. Invariants: what is applied is what was planned and
- * shown; a plan is used once and within the hour; a change stands in the store before the provider is told, so that one
- * whose end is not learnt is still known and can be taken back. Fails: what the store rejects with; a provider's failure
- * is an outcome.
+ * Automatic DNS setting of a domain: plan, apply, undo, with a history. Invariants: the service applies exactly the plan
+ * that it showed; a plan is used once and within the hour; a change is stored before the provider is called, so a change
+ * whose result is never learnt is still known and can be undone. Fails: passes on the store's errors; a provider's
+ * failure is an outcome, not an error.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import { createPlaces, NoPlace } from '../../runtime/places.ts';
@@ -29,7 +29,7 @@ export interface AutomaticDnsDeps {
   readonly open: OpenProvider;
   readonly clock: Clock;
   readonly random: Random;
-  /** What the domain wants, with `existingSpf` merged. */
+  /** The records that the domain needs, with `existingSpf` merged. */
   readonly recordsOf: (domain: MtaDomain, existingSpf: string | null) => Promise<readonly WantedRecord[]>;
 }
 type Failed = { readonly kind: 'failed'; readonly error: DnsProviderError };
@@ -40,13 +40,13 @@ export type PlanResult =
 export type ApplyResult =
   | { readonly kind: 'ended'; readonly change: DnsChange; readonly outcome: ChangeOutcome }
   | { readonly kind: 'expired' }
-  /** These foreign MX would go, and nobody has said whether they may. */
+  /** The plan would remove these foreign MX, and the caller has not said whether it may. */
   | { readonly kind: 'mx-unconfirmed'; readonly foreignMx: readonly string[] }
   | Failed;
 export type UndoResult =
   | { readonly kind: 'ended'; readonly change: DnsChange; readonly outcome: ChangeOutcome }
   | { readonly kind: 'account-gone' }
-  /** It may still be under way. */
+  /** The change may still be under way. */
   | { readonly kind: 'running' }
   | Failed;
 export interface CheckResult {
@@ -66,7 +66,7 @@ export interface AutomaticDns {
   /** Whether the account works, and which of its zones the names lie in. */
   check(account: DnsAccount, names: readonly string[]): Promise<CheckResult>;
 }
-/** Providers that are spoken to at once, and by one project; a server that is slow, or worse, keeps what it was given. */
+/** Concurrent calls to providers: in all, and for one project. So a slow server blocks only its project's share. */
 const CALLS = 16;
 const CALLS_OF_A_PROJECT = 2;
 const WAITING_OF_A_PROJECT = 8;
@@ -74,14 +74,14 @@ const WAIT_MS = 20_000;
 const TOO_BUSY = () =>
   new DnsProviderError('unreachable', 'other calls to DNS providers are under way: try again in a minute');
 export const PLAN_LIFE_MS = 3_600_000;
-/** Beyond it nobody is at work on a change any more: each call to a provider has a shorter deadline. */
+/** After this time no node is still working on a change, because each call to a provider has a shorter deadline. */
 const LONGEST_CHANGE_MS = 10 * 60_000;
 
 export function createAutomaticDns(deps: AutomaticDnsDeps): AutomaticDns {
   const { read, transactor, open, clock, random, recordsOf } = deps;
   const calls = createPlaces(CALLS, clock, { places: CALLS_OF_A_PROJECT, waiting: WAITING_OF_A_PROJECT });
 
-  /** Opens, uses and closes; a provider's failure is a value. */
+  /** Opens the provider, uses it and closes it. Returns a provider's failure as a value. */
   async function using<T>(
     account: DnsAccount,
     use: (provider: DnsProvider) => Promise<T>,
@@ -221,7 +221,7 @@ export function createAutomaticDns(deps: AutomaticDnsDeps): AutomaticDns {
           undone.revert,
         );
         const over = ended(change, outcome);
-        // Sets that were already as they should be were not changed by this.
+        // `done` leaves out the sets that were already as they should be: this undo did not change them.
         const shown: DnsChange =
           outcome.kind === 'applied'
             ? { ...over, done: changes.map(({ name, type }) => ({ name, type })) }

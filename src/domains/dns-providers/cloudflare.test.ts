@@ -1,4 +1,4 @@
-/** Cloudflare: the suite against a server that speaks its API, and what is its own. */
+/** Cloudflare: the suite against a server that speaks its API, and tests of what only Cloudflare has. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
@@ -12,7 +12,7 @@ import { parseMx, parseSrv, txtOf, txtPieces } from './record-values.ts';
 interface Rig extends ProviderRig {
   readonly server: FakeCloudflare;
 }
-/** So many zones that the list has two pages. */
+/** Enough zones that the list has two pages. */
 const ZONES = [...Array.from({ length: 60 }, (_, i) => `other${i}.test`), 'example.com', 'sub.example.com'];
 
 async function start(): Promise<Rig> {
@@ -36,7 +36,7 @@ async function start(): Promise<Rig> {
           server.add('example.com', { ...base, content: exchange, priority: preference });
         } else if (type === 'SRV') server.add('example.com', { ...base, data: { ...parseSrv(value) } });
         else if (type === 'TXT' && txtPieces(value).length === 1)
-          // As it is from before strings were quoted.
+          // As in records from the time before strings were quoted.
           server.add('example.com', { ...base, content: Buffer.concat(txtPieces(value)).toString('utf8') });
         else server.add('example.com', { ...base, content: value });
       }
@@ -58,7 +58,7 @@ async function start(): Promise<Rig> {
     },
   };
 }
-/** What DNS says with it, quoted or not. */
+/** The meaning in DNS, whether the value is quoted or not. */
 function dumpTxt(content: string): string {
   return content.startsWith('"') ? Buffer.concat(txtPieces(content)).toString('utf8') : content;
 }

@@ -1,8 +1,8 @@
 /**
- * Cloudflare (API v4, https://developers.cloudflare.com/api). Records are single there and have ids: what stays is not touched at all, and what
- * changes goes into one batch, which Cloudflare's database takes whole or not (its servers around the world follow record
- * by record). A record that was removed meanwhile makes the batch fail. Comments and tags go along with a record that is
- * changed, and come back with one that is restored.
+ * Cloudflare (API v4, https://developers.cloudflare.com/api). Each record there is a single object with an id. Records
+ * that stay are not touched. All changes go into one batch: Cloudflare's database takes all of it or nothing (its servers
+ * around the world follow record by record). If a record was removed in the meantime, the batch fails. A changed record
+ * keeps its comment and tags; a restored record gets them back.
  */
 
 import Type, { type Static, type TSchema } from 'typebox';
@@ -36,17 +36,17 @@ import {
 
 export interface CloudflareSettings {
   readonly api_token: string;
-  /** Without final slash. */
+  /** Without a slash at its end. */
   readonly api_url: string;
 }
 const PAGE = 50;
 const MOST_PAGES = 100;
-/** Of one name: more records than any zone may have of it. */
+/** Pages of the records of one name: more records than a zone may have of one name. */
 const MOST_RECORD_PAGES = 20;
-/** Of an answer: fifty records of 4 KiB. */
+/** Octets of one answer: fifty records of 4 KiB. */
 const MOST_OCTETS = 256 * 1024;
 const option = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
-/** A record as far as it is read here. */
+/** The fields of a record that are read here. */
 const record = Type.Object({
   id: Type.String(),
   name: Type.String(),
@@ -87,11 +87,11 @@ const CHANGED = new Set([81044, 81053, 81054, 81057, 81058]);
 /** "invalid request headers", "invalid access token", "authentication error". */
 const CREDENTIALS = new Set([6003, 6111, 9106, 9109, 10000, 10001]);
 
-/** An answer that is taken. */
+/** The schema of an answer. */
 interface Shape<T> {
   Check(value: unknown): value is T;
 }
-/** Cloudflare said no. */
+/** Cloudflare refused the request. */
 class Refused extends Error {
   readonly status: number;
   readonly codes: readonly number[];
@@ -186,7 +186,7 @@ export function createCloudflareProvider(
         const { removed, added } = difference(change.type, change.before, change.after);
         const ids = removed.map((value) => idOf(change.type, value, read));
         if (ids.includes(null)) return { kind: 'changed', detail: `${change.type} ${change.name}` };
-        // One for one keeps the record, with its comment and tags.
+        // Replacing one value by one keeps the record, with its comment and tags.
         const inPlace = ids.length === 1 && added.length === 1;
         for (const value of added) {
           const body = toBody(change, value, change.ttl.after ?? 1);
@@ -242,7 +242,7 @@ function valueText(type: RecordType, { content: given, priority, data }: Found):
     case 'SRV':
       return `${data?.priority ?? priority ?? 0} ${data?.weight ?? 0} ${data?.port ?? 0} ${hostValue(data?.target ?? '')}`;
     case 'TXT':
-      // Strings are quoted; records from before that rule are plain text.
+      // Strings are quoted; records that are older than that rule are plain text.
       try {
         return txtValue(txtPieces(content));
       } catch {

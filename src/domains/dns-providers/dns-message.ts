@@ -1,14 +1,14 @@
 /**
  * DNS messages octet by octet, as dynamic update (RFC 2136) and TSIG (RFC 8945) need them: classes NONE and ANY, empty
- * RDATA, and the place where the last record begins. RDATA and names are the work of dns-packet. Fails: RangeError on a
- * message that is cut or malformed.
+ * RDATA, and the offset of the last record. The library dns-packet encodes and decodes RDATA and names. Fails: RangeError
+ * if a message is cut off or malformed.
  */
 import dnsPacket from 'dns-packet';
 import type { RECORD_TYPES } from '../../contract/values.ts';
 import type { RecordSet, RecordType, SetKey } from './provider.ts';
 import { hostValue, lowerName, parseMx, parseSrv, txtPieces, txtValue } from './record-values.ts';
 
-/** What the library has and its types leave out. */
+/** Parts of the library that its types leave out. */
 const lib = dnsPacket as unknown as {
   readonly name: { encode(name: string): Buffer };
   record(type: string): { encode(data: unknown): Buffer };
@@ -103,7 +103,7 @@ export function encodeRdata(type: RecordType, value: string): Buffer {
         return value;
     }
   };
-  // The library puts the length in front.
+  // The library puts the length in front of the RDATA.
   return lib.record(type).encode(data()).subarray(2);
 }
 
@@ -116,7 +116,7 @@ function skipName(message: Buffer, at: number): number {
     to += length + 1;
   }
 }
-/** Where the last record of the message begins, or null where it has none. */
+/** The offset of the last record of the message, or null if the message has no record. */
 export function lastRecordAt(message: Buffer): number | null {
   if (message.length < 12) throw new RangeError('no DNS message');
   let at = 12;
@@ -155,7 +155,7 @@ export function decodeMessage(message: Buffer): Decoded {
     throw new RangeError('no DNS message', { cause: error });
   }
 }
-/** The set of a key among the answers, or null. */
+/** The record set of the key, from the answers; null if there is none. */
 export function setOf({ name, type }: SetKey, answers: readonly dnsPacket.Answer[]): RecordSet | null {
   const values: string[] = [];
   let ttl = 0;

@@ -1,4 +1,4 @@
-/** What every DNS provider must do: one suite for all, against a server that each brings along. */
+/** What every DNS provider must do: one suite for all of them. Each provider's test supplies a server for it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { applyChanges, type ChangeOutcome, undoChanges } from './apply.ts';
@@ -9,21 +9,21 @@ import { txtOf, txtText } from './record-values.ts';
 /** A server with the zones example.com and sub.example.com, both empty. */
 export interface ProviderRig extends AsyncDisposable {
   open(credentials: 'good' | 'wrong'): Promise<DnsProvider>;
-  /** As somebody else would, past the provider under test. */
+  /** Changes the server directly, as somebody else would, without the provider under test. */
   put(set: RecordSet): Promise<void>;
   remove(key: SetKey): Promise<void>;
-  /** Every set of example.com but SOA and NS as the server itself has it, one line for each record, sorted. */
+  /** Every set of example.com except SOA and NS, read from the server itself: one line for each record, sorted. */
   dump(): Promise<string[]>;
 }
 export interface ProviderSuite {
   readonly name: string;
-  /** Why it cannot be run here. */
+  /** The reason why the suite cannot run here. */
   readonly skip?: string | false;
   start(): Promise<ProviderRig>;
 }
 const APEX = 'example.com';
 const INCLUDE = 'include:spf.hikyaku.test';
-/** TXT data of others: quotes, backslashes, semicolons, spaces at the ends, more than ASCII, more than 255 octets. */
+/** Foreign TXT data: quotes, backslashes, semicolons, spaces at the ends, more than ASCII, more than 255 octets. */
 export const FOREIGN_TXT = [
   'site-verification=abcDEF',
   'say "hi"; and \\ go; v=none',
@@ -127,7 +127,7 @@ export function dnsProviderSuite({ name, skip = false, start }: ProviderSuite): 
       assert.deepEqual((await planIn(provider)).plan.changes, []);
       assert.equal((await undoChanges(provider, zone, plan.changes, revert)).kind, 'applied');
       assert.deepEqual(await rig.dump(), []);
-      // Asked again, there is nothing left to undo.
+      // A second undo finds nothing left to do.
       const again = await undoChanges(provider, zone, plan.changes, revert);
       assert.deepEqual([again.kind, again.changes], ['applied', []]);
     });
@@ -175,7 +175,7 @@ export function dnsProviderSuite({ name, skip = false, start }: ProviderSuite): 
       const before = await rig.dump();
       const outcome = await applyChanges(provider, zone, plan.changes);
       assert.deepEqual(outcome, { kind: 'changed', sets: [{ name: APEX, type: 'MX' }] });
-      // The provider sees it by itself, too: between our reading and its writing there is time.
+      // The provider must notice the change by itself as well: somebody may change DNS between our read and its write.
       assert.equal((await provider.apply(zone, plan.changes)).kind, 'changed');
       assert.deepEqual(await rig.dump(), before);
     });

@@ -1,4 +1,4 @@
-/** One DNS message to a server over TCP and its answer (RFC 7766 §8: two octets of length in front of each). */
+/** Sends one DNS message to a server over TCP and reads the answer (RFC 7766 §8: two octets of length precede each). */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
@@ -7,7 +7,7 @@ import { DnsProviderError } from './provider.ts';
 export interface TcpTarget {
   readonly network: Network;
   readonly clock: Clock;
-  /** Judged by the caller. */
+  /** The caller has checked that this address is allowed. */
   readonly address: string;
   readonly port: number;
 }

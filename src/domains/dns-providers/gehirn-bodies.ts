@@ -1,10 +1,10 @@
 /**
- * What Gehirn DNS is sent and answers. Records, zones and paths are documented. Assumptions, all of them here, since
- * the documents say only "send the object that you want":
+ * The bodies of requests to Gehirn DNS and of its answers. Gehirn documents records, zones and paths. For the rest its
+ * documents say only "send the object that you want". These are all our assumptions:
  * - POST versions takes `{base, name}` and copies the records of `base`; the copy can be edited;
- * - POST presets takes `{name, prev_version_id, next_version_id, applied_at}`, and the switch is over when the preset says
- *   `is_completed` or the zone names the version as its current one;
- * - lists are whole arrays; an error's body is `{message}` where it has one;
+ * - POST presets takes `{name, prev_version_id, next_version_id, applied_at}`, and the switch is complete when the preset
+ *   says `is_completed` or the zone names the version as its current one;
+ * - a list is one whole array; if an error has a body, it is `{message}`;
  * - TXT `data` is the text in one piece, as UTF-8; host names in records end in a dot.
  */
 
@@ -53,7 +53,7 @@ export function newPreset(name: string, from: string, to: string, now: number): 
 export function recordPath({ name, type }: SetKey): string {
   return `${encodeURIComponent(fqdn(name))}/IN/${type}`;
 }
-/** Throws DnsProviderError 'refused' for what cannot be written there. */
+/** Throws DnsProviderError 'refused' if the value cannot be written at Gehirn DNS. */
 export function toBody({ name, type }: SetKey, ttl: number, values: readonly string[]): GehirnRecord {
   if (values.length > MOST_RECORDS)
     throw new DnsProviderError('refused', `${type} ${name} would have more than ${MOST_RECORDS} records`);
@@ -91,7 +91,7 @@ function toItem(type: RecordType, value: string): Readonly<Record<string, unknow
     }
   }
 }
-/** null: a type that is none of ours. Throws DnsProviderError 'unreachable' where the record is not understood. */
+/** null: a type that the service does not use. Throws DnsProviderError 'unreachable' if it cannot read the record. */
 export function fromBody(record: GehirnRecord): RecordSet | null {
   const type = RECORD_TYPES.find((known) => known === record.type);
   if (type === undefined) return null;

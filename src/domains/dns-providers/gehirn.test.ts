@@ -1,4 +1,4 @@
-/** Gehirn DNS: the suite with a live version that can be edited and one that cannot, and what is its own. */
+/** Gehirn DNS: the suite with an editable and with a fixed live version, and tests of what only Gehirn has. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../runtime/clock.ts';
@@ -11,7 +11,7 @@ import { fromBody, toBody } from './gehirn-bodies.ts';
 import type { RecordSet, SetChange } from './provider.ts';
 import { txtOf } from './record-values.ts';
 
-/** Waits for nothing. */
+/** A clock whose waits end at once. */
 const clock: Clock = {
   now: () => Date.UTC(2026, 0, 1),
   monotonic: () => 0,
@@ -69,7 +69,7 @@ const set = (name: string, text: string): SetChange => ({
   ttl: { before: null, after: 300 },
 });
 const CHANGES = [set('a', 'one'), set('b', 'two'), set('c', 'three')];
-/** Fails the second record that is written. */
+/** Makes the second write of a record fail. */
 function failSecondWrite(server: FakeGehirnDns): void {
   server.failing((method, path) => (method === 'PUT' && path.includes('/b.example.com') ? 500 : null));
 }

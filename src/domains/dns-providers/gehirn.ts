@@ -1,8 +1,9 @@
 /**
- * Gehirn DNS. Where the live version of a zone cannot be edited, it is cloned, the clone is edited, read back, and made
- * live by a preset: all at once, and back again by a preset to the version before. An editable live version is edited in
- * place, set by set; where that breaks off, what was done is put back. There is no ETag: each set is read before it is
- * written and after. Invariant: a set is written whole, with everything it had that is not ours.
+ * Gehirn DNS. If the live version of a zone cannot be edited, we clone it, edit the clone, read it back, and make it live
+ * by a preset. So all changes take effect at once, and a preset to the previous version undoes them. If the live version
+ * can be edited, we edit it in place, set by set; if that fails half-way, we restore the sets that were changed. There is
+ * no ETag, so each set is read before and after it is written. Invariant: a set is written as a whole, and keeps every
+ * record in it that is not ours.
  */
 
 import type { Clock } from '../../runtime/clock.ts';
@@ -26,7 +27,7 @@ import { longestMatch, lowerName, sameValues } from './record-values.ts';
 export interface GehirnSettings {
   readonly token_id: string;
   readonly secret: string;
-  /** Without final slash. */
+  /** Without a slash at its end. */
   readonly api_url: string;
 }
 export interface GehirnDeps {
@@ -38,7 +39,7 @@ interface Revert {
   readonly to: string;
 }
 const CHANGED: ApplyOutcome = { kind: 'changed', detail: 'a record set was changed meanwhile' };
-/** Of an answer: lists are whole. */
+/** Octets of one answer. A list comes as a whole, without pages. */
 const MOST_OCTETS = 1024 * 1024;
 const LOOKS = 30;
 const BETWEEN_LOOKS_MS = 1000;
@@ -137,7 +138,7 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
         await write(zone, version, change, change.ttl.after, change.after);
       }
     } catch (error) {
-      // What cannot be put back is told by whoever reads back.
+      // If a set cannot be restored, the caller finds out when it reads DNS back.
       for (const change of begun.reverse())
         await write(zone, version, change, change.ttl.before, change.before).catch(() => {});
       throw error;
@@ -169,7 +170,7 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
     );
     let switching = false;
     try {
-      // The clone's own sets are looked at: they are what goes live.
+      // We compare the sets of the clone, because the clone goes live.
       const unchanged = asBefore(await readFrom(zone, clone, changes), changes, 'before');
       if (unchanged) {
         for (const change of changes) await write(zone, clone, change, change.ttl.after, change.after);
@@ -190,7 +191,7 @@ export function createGehirnProvider(settings: GehirnSettings, { fetch, clock }:
     await call('DELETE', `/zones/${zone.id}/versions/${clone}`, ANSWERS.any).catch(() => {});
     return CHANGED;
   }
-  /** Every set of a version, as one text each. */
+  /** Every set of a version, each as one text. */
   async function contents(zone: Zone, version: string): Promise<Map<string, string>> {
     const all = await need('GET', records(zone, version), ANSWERS.records);
     const lines = new Map<string, string>();

@@ -1,8 +1,8 @@
-/** A question to a provider that speaks HTTP, and what goes wrong on the way, as a DnsProviderError. */
+/** A request to a provider over HTTP. Every failure becomes a DnsProviderError. */
 import { HttpError, PRIVATE_ADDRESS } from '../../runtime/http-client.ts';
 import { DnsProviderError } from './provider.ts';
 
-/** Of an error that `fetch` rejected with, wherever a library has put it. */
+/** Finds the code of an error that `fetch` rejected with, wherever a library has put it. */
 export function connectionError(error: unknown): DnsProviderError {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 6; at = at.cause, depth += 1) {
     if (at instanceof DnsProviderError) return at;
@@ -19,8 +19,8 @@ export function connectionError(error: unknown): DnsProviderError {
   return new DnsProviderError('unreachable', 'there was no answer in time, or none that is understood');
 }
 /**
- * Asks, and reads at most so many octets of the answer: whoever has an account may name the server, and what it answers is
- * read beside everybody's mail. Rejects with DnsProviderError.
+ * Sends a request and reads at most so many octets of the answer. The limit is needed because the owner of an account may
+ * name any server, and this process handles everybody's mail. Rejects with DnsProviderError.
  */
 export async function exchange(
   fetch: typeof globalThis.fetch,
@@ -46,7 +46,7 @@ async function textOf(response: Response, mostOctets: number): Promise<string> {
   }
   return Buffer.concat(chunks).toString('utf8');
 }
-/** Text of a provider on one line. It may still hold secrets: accounts.ts hides them, and then cuts it. */
+/** A provider's text on one line. It may still hold secrets: accounts.ts hides them first and cuts the text then. */
 export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }

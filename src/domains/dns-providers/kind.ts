@@ -1,4 +1,4 @@
-/** What a kind of DNS provider is: its settings, and how it is opened with them. */
+/** The definition of a kind of DNS provider: its settings, and how to open a provider with them. */
 import type { Clock } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -6,7 +6,7 @@ import type { Resolver } from '../../runtime/resolver.ts';
 import type { Fields, Labels, Settings } from '../../runtime/settings.ts';
 import type { DnsProvider } from './provider.ts';
 
-/** What providers are opened with. */
+/** Dependencies of an open provider. */
 export interface OpenDeps {
   readonly network: Network;
   readonly resolver: Pick<Resolver, 'a' | 'aaaa'>;
@@ -14,15 +14,15 @@ export interface OpenDeps {
   readonly random: Random;
   /** Targets may be private addresses. */
   readonly allowPrivate: boolean;
-  /** Speaks only to addresses that may be spoken to. */
+  /** Connects to allowed addresses only. */
   readonly fetch: typeof globalThis.fetch;
 }
 export interface DnsProviderKind {
   readonly label: Labels;
-  /** A sentence for whoever adds one: what it does, or what it needs. */
+  /** One sentence for the person who adds an account: what the kind does, or what it needs. */
   readonly about: Labels;
   readonly fields: Fields;
-  /** Settings that show how an account is made, in the documents. */
+  /** Example settings for the documents. */
   readonly example: Settings;
   open(settings: Settings, deps: OpenDeps): DnsProvider;
 }

@@ -1,4 +1,4 @@
-/** The DNS providers there are, by the names that accounts have them by. A new one is a file and a line here. */
+/** The DNS providers, by the names that accounts use. A new provider is one file, and one line here. */
 import { cloudflare } from './cloudflare.ts';
 import { gehirn } from './gehirn.ts';
 import type { DnsProviderKind } from './kind.ts';
@@ -13,7 +13,7 @@ export const DNS_PROVIDERS = {
 } as const satisfies Record<string, DnsProviderKind>;
 export type DnsProviderName = keyof typeof DNS_PROVIDERS;
 
-/** null: this program knows no such provider. */
+/** null: this program does not know the provider. */
 export function dnsProviderOf(name: string): DnsProviderKind | null {
   return Object.hasOwn(DNS_PROVIDERS, name) ? DNS_PROVIDERS[name as DnsProviderName] : null;
 }

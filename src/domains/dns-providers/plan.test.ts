@@ -1,4 +1,4 @@
-/** The planner: what it changes, keeps and refuses; and that a second plan is empty, whatever was there. */
+/** The planner: what it changes, keeps and refuses; and that a second plan is empty for any zone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -163,7 +163,7 @@ test('TXT data: every octet goes there and back, whatever the cuts', () => {
     assert.throws(() => txtPieces(bad), SyntaxError);
 });
 
-/** Zones as others leave them: strings and hosts of any kind at the names we want. */
+/** Zones that others have filled: any strings and hosts at the names that we need. */
 const foreign = fc.record({
   txt: fc.uniqueArray(
     fc.oneof(

@@ -1,8 +1,8 @@
 /**
- * What must change for a domain's records to stand in its zone. Pure. Invariants: the MX set is replaced as a whole; SPF
- * is merged into its own string, every other TXT string stays, octet for octet and in its place; a set that is somebody
- * else's (DMARC policy, SRV, address) is left and named; what cannot be set is said in words. Planned again after it was
- * applied, nothing is left to do.
+ * Plans the changes that bring a domain's records into its zone. Pure. Invariants: the MX set is replaced as a whole; SPF
+ * is merged into the existing SPF string, and every other TXT string stays, octet for octet and in its place; a set that
+ * belongs to somebody else (DMARC policy, SRV, address) is left and named; the plan says in words what cannot be set.
+ * After a plan was applied, a new plan is empty.
  */
 
 import { RECORD_TYPES } from '../../contract/values.ts';
@@ -10,29 +10,29 @@ import type { DnsPlan, PlannedChange, RecordSet, RecordType, Remark, SetKey, Wor
 import { lowerName, parseSrv, sameValues, txtOf, txtText, valueKey } from './record-values.ts';
 import * as say from './words.ts';
 
-/** One record as the domain wants it; DnsRecord (domains/dns-records.ts) is one. */
+/** One record that the domain needs. DnsRecord (domains/dns-records.ts) has this form. */
 export interface WantedRecord {
   readonly purpose: string;
   readonly type: RecordType;
-  /** Absolute, without final dot. */
+  /** Absolute, without a final dot. */
   readonly name: string;
-  /** Presentation form without final dots; TXT as its plain text. `spf`: already merged with the one that exists. */
+  /** Presentation form without final dots; TXT as its plain text. `spf`: already merged with the existing record. */
   readonly value: string;
 }
 export interface PlanInput {
   readonly records: readonly WantedRecord[];
-  /** What exists among `keysFor(records)`. */
+  /** Those sets of `keysFor(records)` that exist. */
   readonly sets: readonly RecordSet[];
-  /** Names that lie in another zone than the domain: not to be set here. */
+  /** Names that lie in another zone than the domain. They are not set here. */
   readonly elsewhere: ReadonlySet<string>;
 }
-/** Seconds, of sets that are new. */
+/** The TTL of new sets, in seconds. */
 export const NEW_TTL = 3600;
 const DKIM = /^v\s*=\s*DKIM1\s*(;|$)|^(k=\w+\s*;\s*)?p\s*=/i;
 const DMARC = /^v\s*=\s*DMARC1\s*(;|$)/i;
 const SPF = /^v=spf1( |$)/i;
 
-/** Everything that must be read to plan: the sets themselves and what may not stand beside them. */
+/** Everything that a plan must read: the sets themselves, and the sets that may not exist beside them. */
 export function keysFor(records: readonly WantedRecord[]): SetKey[] {
   const keys = new Map<string, SetKey>();
   const add = (name: string, type: RecordType) => keys.set(`${name} ${type}`, { name, type });
@@ -42,7 +42,7 @@ export function keysFor(records: readonly WantedRecord[]): SetKey[] {
   }
   return [...keys.values()];
 }
-/** The one SPF record among the strings of a TXT set, or null where there is none, or no single one. */
+/** The SPF record among the strings of a TXT set; null if there is none or more than one. */
 export function existingSpf(set: RecordSet | undefined): string | null {
   const found = (set?.values ?? []).map(txtText).filter((text) => SPF.test(text));
   return found.length === 1 ? found[0]! : null;
@@ -120,7 +120,7 @@ export function planChanges({ records, sets, elsewhere }: PlanInput): DnsPlan {
       } else if (purpose === 'dmarc' && there.some((text) => DMARC.test(text)))
         remark(kept, purpose, key, say.keptDmarc(key.name));
       else {
-        // A selector is ours, and so is the key that stands at it.
+        // The selector is ours, so the key at it is ours, too.
         const left = purpose === 'dkim' ? after.filter((_, i) => !DKIM.test(there[i]!)) : after;
         words =
           left.length < after.length ? say.replaced(key, purpose) : say.added(key, purpose, left.length > 0);
@@ -152,7 +152,7 @@ export function planChanges({ records, sets, elsewhere }: PlanInput): DnsPlan {
   return { changes, kept, conflicts, foreignMx };
 }
 
-/** Records by set, in the order of the first of each. */
+/** The records grouped by set, in the order of each set's first record. */
 function groups(records: readonly WantedRecord[]): [SetKey, WantedRecord[]][] {
   const all = new Map<string, [SetKey, WantedRecord[]]>();
   for (const record of records) {

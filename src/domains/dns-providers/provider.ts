@@ -1,8 +1,8 @@
 /**
- * Providers of DNS behind one interface: find the zone of a name, read record sets exactly, change several together.
- * Invariants: a value is never repaired or reordered; what is not asked to change is not touched; a provider that finds
- * other records than a change says changes nothing. Fails: DnsProviderError, whose message is for people and never
- * holds a credential; whoever calls `apply` reads back afterwards, since a lost answer leaves open what happened.
+ * DNS providers behind one interface: find the zone of a name, read record sets exactly, change several together.
+ * Invariants: a value is never repaired or reordered; a provider touches only the sets of the change; if it finds other
+ * records than the change expects, it changes nothing. Fails: DnsProviderError; its message is for people and never holds
+ * a credential. The caller of `apply` reads DNS back afterwards, because a lost answer does not tell what happened.
  */
 import type { RECORD_TYPES } from '../../contract/values.ts';
 import type { DnsAccountId, DnsChangeId, DnsPlanId, DomainId, ProjectId } from '../../runtime/ids.ts';
@@ -10,7 +10,7 @@ import type { Page, PageRequest } from '../../runtime/transactor.ts';
 
 export type RecordType = (typeof RECORD_TYPES)[number];
 
-/** `name` is absolute, lower case, without final dot. */
+/** `name` is absolute, in lower case, without a final dot. */
 export interface SetKey {
   readonly name: string;
   readonly type: RecordType;
@@ -20,58 +20,58 @@ export interface RecordSet extends SetKey {
   /** Seconds. */
   readonly ttl: number;
   /**
-   * At least one, in the provider's order, in presentation form: host names without final dot (the root is `.`), TXT as
+   * At least one, in the provider's order, in presentation form: host names without a final dot (the root is `.`), TXT as
    * quoted character-strings with `\DDD` (record-values.ts).
    */
   readonly values: readonly string[];
-  /** Why this set is not changed through here, e.g. that it is an alias. */
+  /** The reason why the service does not change this set, e.g. that it is an alias. */
   readonly fixed?: string;
-  /** What the provider keeps beside a value (comments, tags), given back with it when it is restored. */
+  /** Data that the provider keeps with a value (comments, tags). It is restored together with the value. */
   readonly extras?: Readonly<Record<string, unknown>>;
 }
-/** What becomes of one set; no values = there is no such set. */
+/** One set before and after the change. No values: the set does not exist. */
 export interface SetChange extends SetKey {
   readonly before: readonly string[];
   readonly after: readonly string[];
-  /** Seconds; null where there is no set. */
+  /** Seconds; null if there is no set. */
   readonly ttl: { readonly before: number | null; readonly after: number | null };
   readonly extras?: Readonly<Record<string, unknown>>;
 }
 export interface Zone {
-  /** The provider's. */
+  /** The provider's id of the zone. */
   readonly id: string;
-  /** Lower case, without final dot. */
+  /** In lower case, without a final dot. */
   readonly name: string;
 }
 export type ApplyOutcome =
-  /** `revert`: the provider's own way back, for `revert` below; `propagated` false: not yet at all of its servers. */
+  /** `revert`: the argument of `revert` below. `propagated` false: not all servers of the provider have it yet. */
   | { readonly kind: 'applied'; readonly revert: string | null; readonly propagated: boolean }
-  /** Nothing was changed: DNS is not what `before` says. */
+  /** Nothing was changed: DNS does not hold what `before` says. */
   | { readonly kind: 'changed'; readonly detail: string };
 
 export interface DnsProvider {
-  /** Asks something harmless with the credentials. */
+  /** Tests the credentials with a request that changes nothing. */
   check(): Promise<void>;
-  /** The zone with the longest name that `name` lies in, or null. */
+  /** The zone that contains `name`; of several, the one with the longest name. null: there is none. */
   findZone(name: string): Promise<Zone | null>;
-  /** The sets that exist among `keys`. */
+  /** Those sets of `keys` that exist. */
   read(zone: Zone, keys: readonly SetKey[]): Promise<readonly RecordSet[]>;
-  /** All changes or none, where the provider can. */
+  /** Makes all changes or none, if the provider can do that. */
   apply(zone: Zone, changes: readonly SetChange[]): Promise<ApplyOutcome>;
-  /** Goes back the provider's own way, exactly; null: that way is closed, `apply` the reverse. */
+  /** Restores the exact previous state by the provider's own means. null: not possible any more; `apply` the reverse. */
   revert?(zone: Zone, changes: readonly SetChange[], revert: string): Promise<ApplyOutcome | null>;
-  /** Ends connections that are kept. */
+  /** Closes open connections. */
   close?(): void;
 }
 export type DnsProviderErrorCode =
-  /** The provider does not take the credentials, or they may not do this. */
+  /** The provider does not accept the credentials, or they do not allow this call. */
   | 'credentials'
   /** Several zones of the account have the same name. */
   | 'ambiguous-zone'
   | 'blocked-address'
-  /** No answer, or none that can be understood: try again. */
+  /** There was no answer, or it cannot be understood: try again. */
   | 'unreachable'
-  /** It answered no. */
+  /** The provider refused. */
   | 'refused';
 export class DnsProviderError extends Error {
   override name = 'DnsProviderError';
@@ -85,10 +85,10 @@ export class DnsProviderError extends Error {
 export interface DnsAccount {
   readonly id: DnsAccountId;
   readonly projectId: ProjectId;
-  /** A name of kinds.ts, or one that another version of the program knows. */
+  /** A name from kinds.ts, or a name that only another version of the program knows. */
   readonly provider: string;
   readonly name: string;
-  /** What may be shown. */
+  /** The settings that may be shown. */
   readonly settings: Readonly<Record<string, string>>;
   /** All settings as JSON, sealed (runtime/sealing.ts) for this account alone. */
   readonly sealedSettings: Buffer;
@@ -102,7 +102,7 @@ export interface Words {
 export interface PlannedChange extends SetChange, Words {
   readonly purpose: string;
 }
-/** A set that stays as it is although something else was wished, and why. */
+/** A set that the plan leaves as it is although the domain needs something else, and the reason. */
 export interface Remark extends SetKey, Words {
   readonly purpose: string;
   readonly found: readonly string[];
@@ -113,7 +113,7 @@ export interface DnsPlan {
   readonly kept: readonly Remark[];
   /** Cannot be set from here; somebody must do something first. */
   readonly conflicts: readonly Remark[];
-  /** MX values that go away and are not ours: asks for `replace_mx`. */
+  /** Foreign MX values that the plan removes. To apply it, the caller must give `replace_mx`. */
   readonly foreignMx: readonly string[];
 }
 export interface StoredPlan {
@@ -125,21 +125,21 @@ export interface StoredPlan {
   readonly plan: DnsPlan;
   readonly createdAt: number;
 }
-/** `applying`: not finished yet, or its end was never learnt. */
+/** `applying`: not finished yet, or its result was never learnt. */
 export type ChangeState = 'applying' | 'applied' | 'partial' | 'failed' | 'unknown';
-/** One row of the history. Rows are kept, also beyond the domain and the account. */
+/** One row of the history. Rows are kept even after the domain or the account is deleted. */
 export interface DnsChange {
   readonly id: DnsChangeId;
   readonly projectId: ProjectId;
   readonly domainId: DomainId;
   readonly accountId: DnsAccountId;
   readonly kind: 'apply' | 'undo';
-  /** The change that an undo takes back. */
+  /** The change that an undo reverses. */
   readonly undoes: DnsChangeId | null;
   readonly zone: Zone;
   readonly changes: readonly SetChange[];
   readonly state: ChangeState;
-  /** Sets that were really changed, known once it is over. */
+  /** The sets that were really changed. Known once the change has ended. */
   readonly done: readonly SetKey[] | null;
   readonly cause: string | null;
   readonly revert: string | null;
@@ -156,22 +156,22 @@ export interface DnsAccountReader {
   dnsChanges(project: ProjectId, domain: DomainId, page: PageRequest): Promise<Page<DnsChange>>;
 }
 export interface DnsAccountTx {
-  /** ConflictError 'dns_account.name' on a second of one name in the project. */
+  /** ConflictError 'dns_account.name' if the project already has an account of this name. */
   insertDnsAccount(account: DnsAccount): void;
-  /** Replaces name and settings. StaleError when it is gone. */
+  /** Replaces name and settings. StaleError if the account does not exist any more. */
   updateDnsAccount(account: DnsAccount): void;
-  /** Removes its plans too; the history stays. */
+  /** Removes the account and its plans; the history stays. */
   deleteDnsAccount(project: ProjectId, id: DnsAccountId): void;
   insertDnsPlan(plan: StoredPlan): void;
-  /** StaleError when it is gone: a plan is used once. */
+  /** Removes the plan, because a plan is used once. StaleError if it does not exist any more. */
   useDnsPlan(project: ProjectId, domain: DomainId, id: DnsPlanId): void;
   /** Removes the domain's plans made before `before`. */
   pruneDnsPlans(project: ProjectId, domain: DomainId, before: number): void;
   insertDnsChange(change: DnsChange): void;
-  /** Writes state, done, cause, revert and completedAt. StaleError when it is gone. */
+  /** Writes state, done, cause, revert and completedAt. StaleError if the change does not exist any more. */
   updateDnsChange(change: DnsChange): void;
 }
-/** Conditions of a transaction: it fails with StaleError unless the row is, at the commit, as it is given here. */
+/** Conditions of a transaction: it fails with StaleError unless the stored row equals the given one at the commit. */
 export interface DnsAccountExpectations {
   expectDnsAccount(account: DnsAccount): void;
 }

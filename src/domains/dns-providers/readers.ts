@@ -1,4 +1,4 @@
-/** How texts among the settings of DNS providers are read. */
+/** Readers of text settings of DNS providers. */
 import { isIP } from 'node:net';
 import { parseDomain } from '../../mail/domain.ts';
 import type { ReadText } from '../../runtime/settings.ts';

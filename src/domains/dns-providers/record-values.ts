@@ -1,13 +1,14 @@
 /**
- * Values of records as text that holds every octet: TXT data is a row of quoted character-strings of at most 255 octets
- * each (RFC 1035 §3.3.14, §5.1), printable ASCII as itself, the rest as `\DDD`. Two values are the same where DNS
- * says the same with them: host names in any case, TXT however it is cut. Fails: SyntaxError on what is no such text.
+ * Values of records as text that keeps every octet: TXT data is a row of quoted character-strings of at most 255 octets
+ * each (RFC 1035 §3.3.14, §5.1), printable ASCII as itself, the rest as `\DDD`. Two values are the same if they mean
+ * the same in DNS: the case of host names does not matter, nor does the way in which TXT is cut into strings. Fails:
+ * SyntaxError if a text does not have this form.
  */
 import type { RecordType } from './provider.ts';
 
 const PIECE = 255;
 
-/** `base`: of the escapes; 10 everywhere but with Route 53, which writes octal. */
+/** `base`: the base of the escapes: 10, but 8 for Route 53. */
 export function txtValue(pieces: readonly Uint8Array[], base: 8 | 10 = 10): string {
   const piece = (octets: Uint8Array) => {
     let text = '';
@@ -20,7 +21,7 @@ export function txtValue(pieces: readonly Uint8Array[], base: 8 | 10 = 10): stri
   };
   return (pieces.length === 0 ? [new Uint8Array()] : pieces).map(piece).join(' ');
 }
-/** The value of a text or of octets in one piece, cut where it must be. */
+/** The TXT value of a text or of octets, cut into strings of the allowed length. */
 export function txtOf(data: string | Uint8Array): string {
   const octets = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
   const pieces: Uint8Array[] = [];
@@ -53,31 +54,31 @@ function octetsOf(text: string, base: 8 | 10): Buffer {
   }
   return Buffer.concat(parts);
 }
-/** The data of a TXT value in one piece. */
+/** The data of a TXT value, its strings joined. */
 export function txtOctets(value: string): Buffer {
   return Buffer.concat(txtPieces(value));
 }
-/** The same as text, for looking into it; octets that are no UTF-8 become U+FFFD. */
+/** The same data as text, for searching; octets that are not UTF-8 become U+FFFD. */
 export function txtText(value: string): string {
   return txtOctets(value).toString('utf8');
 }
 
-/** A host name as it stands in a value: without final dot, the root as `.`. */
+/** A host name as values hold it: without a final dot, the root as `.`. */
 export function hostValue(name: string): string {
   return name === '' || name === '.' ? '.' : name.replace(/\.$/, '');
 }
 export function lowerName(name: string): string {
   return hostValue(name).toLowerCase();
 }
-/** Equal exactly where two values of the type are the same. */
+/** Two values of the type are the same exactly if their keys are equal. */
 export function valueKey(type: RecordType, value: string): string {
   return type === 'TXT' ? txtOctets(value).toString('latin1') : value.toLowerCase();
 }
-/** Same values, in whatever order. */
+/** Whether the values are the same, in any order. */
 export function sameValues(type: RecordType, a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && without(type, a, b).length === 0;
 }
-/** The values of `a` that are not in `b`; a value that stands twice is taken away once for each in `b`. */
+/** The values of `a` that are not in `b`. Each value in `b` removes one equal value of `a`. */
 export function without(type: RecordType, a: readonly string[], b: readonly string[]): string[] {
   const left = new Map<string, number>();
   for (const value of b) left.set(valueKey(type, value), (left.get(valueKey(type, value)) ?? 0) + 1);
@@ -88,7 +89,7 @@ export function without(type: RecordType, a: readonly string[], b: readonly stri
     return count === 0;
   });
 }
-/** Values as the changes of a set leave them, in place. */
+/** The values that a change removes from a set, and those that it adds. */
 export interface ValueDifference {
   readonly removed: readonly string[];
   readonly added: readonly string[];
@@ -124,11 +125,11 @@ export function parseSrv(value: string): SrvValue {
   const [priority, weight, port] = match.slice(1, 4).map(Number) as [number, number, number];
   return { priority, weight, port, target: match[4]! };
 }
-/** Whether `name` is `zone` or lies below it; both lower case without final dot. */
+/** Whether `name` is `zone` or lies below it. Both are in lower case without a final dot. */
 export function liesIn(name: string, zone: string): boolean {
   return name === zone || zone === '.' || name.endsWith(`.${zone}`);
 }
-/** The zone of the longest name, of those that `name` lies in; all of that name where there are several. */
+/** Of the zones that contain `name`, the one with the longest name. If several zones have that name, all of them. */
 export function longestMatch<Z extends { readonly name: string }>(
   zones: readonly Z[],
   name: string,

@@ -1,4 +1,4 @@
-/** Dynamic update: the suite against a real BIND 9, and what is its own. */
+/** Dynamic update: the suite against a real BIND 9, and tests of what only dynamic update has. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../runtime/clock.ts';
@@ -57,7 +57,7 @@ async function start(key: BindKey): Promise<ProviderRig> {
       type: set.type,
       before: there?.values ?? [],
       after: set.values,
-      // A TTL of its own makes the whole set be written anew.
+      // Because the TTL differs, the whole set is written anew.
       ttl: { before: there === undefined ? null : -1, after: set.ttl },
     };
     assert.equal((await other.apply(zone, [change])).kind, 'applied');

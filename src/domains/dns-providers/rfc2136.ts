@@ -1,7 +1,7 @@
 /**
- * A primary server of the customer's own, by dynamic update (RFC 2136) with TSIG over TCP; it is read by asking it, too.
- * One update carries prerequisites that each set is still what the change says, so that the server changes all of it or
- * nothing. Records that stay are not sent at all.
+ * The customer's own primary server, changed by dynamic update (RFC 2136) with TSIG over TCP, and read by DNS queries.
+ * One update carries the prerequisite that each set is still what the change expects, so the server makes all changes or
+ * none. Records that stay are not sent.
  */
 
 import { isIP } from 'node:net';
@@ -84,7 +84,7 @@ export function createRfc2136Provider(
     const { rcode, authoritative, answers, authorities } = await ask(name, 'SOA');
     if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN' && rcode !== 'REFUSED' && rcode !== 'NOTAUTH')
       throw new DnsProviderError('unreachable', `the server answered ${rcode}`);
-    // A server that is not authoritative refers elsewhere or says no.
+    // A server that is not authoritative refers to another server or refuses.
     if (!authoritative) return null;
     const soa = [...answers, ...authorities].find(
       (record) => record.type === 'SOA' && liesIn(name, lowerName(record.name)),
@@ -148,7 +148,7 @@ function prerequisites({ name, type, before }: SetChange): RawRecord[] {
   if (before.length === 0) return [{ name, type, class: CLASS.NONE, ttl: 0, rdata: EMPTY }];
   return before.map((value) => ({ name, type, class: CLASS.IN, ttl: 0, rdata: encodeRdata(type, value) }));
 }
-/** RFC 2136 §2.5: single records go and come; where the TTL changes, the whole set. */
+/** RFC 2136 §2.5: deletes and adds single records; if the TTL changes, the whole set. */
 function updates({ name, type, before, after, ttl }: SetChange): RawRecord[] {
   const add = (value: string) => ({
     name,

@@ -1,8 +1,8 @@
 /**
- * What Route 53 is sent and answers: XML of its API of 2013-04-01
+ * The bodies of requests to Route 53 and of its answers: XML of its API of 2013-04-01
  * (https://docs.aws.amazon.com/Route53/latest/APIReference/API_Operations_Amazon_Route_53.html). Numbers and truth values
- * stay text. Whoever has an account may name any endpoint, so that an answer is bounded, declares no entities, and is
- * taken only in the shape that is documented. Throws DnsProviderError.
+ * stay text. The owner of an account may name any endpoint. So we limit the size of an answer, allow no entity
+ * declarations, and accept only the documented form. Throws DnsProviderError.
  */
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
 import Type, { type Static, type TSchema } from 'typebox';
@@ -10,14 +10,14 @@ import { Compile } from 'typebox/compile';
 import { DnsProviderError } from './provider.ts';
 
 const NAMESPACE = 'https://route53.amazonaws.com/doc/2013-04-01/';
-/** Of an answer. XML is read on the event loop: 128 KiB of the worst take some 100 ms, what Route 53 writes a few. */
+/** Octets of one answer. XML is parsed on the event loop: 128 KiB take some 100 ms at worst; Route 53's take a few. */
 export const MOST_OCTETS = 128 * 1024;
 const REPEATED = new Set(['HostedZone', 'ResourceRecordSet', 'ResourceRecord', 'Message']);
 
 const text = Type.String();
 const flag = Type.Union([Type.Literal('true'), Type.Literal('false')]);
 const option = Type.Optional;
-/** An element without children is read as empty text. */
+/** The parser reads an element without children as empty text. */
 const listOf = <T extends TSchema, N extends string>(name: N, item: T) =>
   Type.Union([Type.Literal(''), Type.Object({ [name]: Type.Array(item) } as { [K in N]: Type.TArray<T> })]);
 
@@ -32,7 +32,7 @@ const resourceRecordSet = Type.Object({
 export type ResourceRecordSet = Static<typeof resourceRecordSet>;
 const changeInfo = Type.Object({ ChangeInfo: Type.Object({ Id: text, Status: text }) });
 
-/** By the name of the root. */
+/** The schemas of answers, by the name of the root element. */
 export const ANSWERS = {
   ListHostedZonesResponse: Compile(
     Type.Object({
@@ -63,7 +63,7 @@ const parser = new XMLParser({
   ignoreAttributes: true,
   parseTagValue: false,
   trimValues: false,
-  // numeric references, which are no entities of a document
+  // Numeric references: they are not entities that a document declares.
   htmlEntities: true,
   processEntities: {
     enabled: true,
@@ -74,7 +74,7 @@ const parser = new XMLParser({
 });
 const builder = new XMLBuilder({ ignoreAttributes: false });
 
-/** The answer under its root. */
+/** The content of the answer's root element. */
 export function readAnswer<N extends AnswerName>(name: N, xml: string): Answer<N> {
   const root = parse(xml)?.[name];
   if (!ANSWERS[name].Check(root)) throw notUnderstood();
@@ -92,7 +92,7 @@ const refusals = {
     Type.Object({ Messages: option(listOf('Message', text)), Message: option(Type.Array(text)) }),
   ),
 };
-/** null: it is no answer of Route 53's. */
+/** null: it is not a refusal of Route 53. */
 export function readRefusal(xml: string): Refusal | null {
   let roots: ReturnType<typeof parse>;
   try {

@@ -1,4 +1,4 @@
-/** Route 53: the suite against a server that speaks its API, and what is its own. */
+/** Route 53: the suite against a server that speaks its API, and tests of what only Route 53 has. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../runtime/clock.ts';
@@ -11,7 +11,7 @@ import { txtOf, txtPieces, txtValue } from './record-values.ts';
 import { createRoute53Provider } from './route53.ts';
 import { readAnswer } from './route53-bodies.ts';
 
-/** Waits for nothing. */
+/** A clock whose waits end at once. */
 const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => 0,
@@ -84,7 +84,7 @@ const NEW: SetChange = {
 test('foreign values go back in the writing in which they came; all servers have it at the end', async () => {
   await using rig = await start();
   const { server } = rig;
-  // Not how we would write it: an octal escape for a letter.
+  // We would not write it like this: an octal escape for a letter.
   const odd = '"\\141bc" "d\\303\\251"';
   server.put(APEX, { name: `${APEX}.`, type: 'TXT', ttl: 60, values: [odd] });
   const provider = await rig.open('good');

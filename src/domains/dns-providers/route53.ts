@@ -1,7 +1,7 @@
 /**
- * Amazon Route 53 (API of 2013-04-01). One ChangeBatch is one transaction: the set as it was is deleted and the new one
- * created in it, so that it fails whole where the set is not as it was any more. After it, the change is waited for until
- * all of Route 53's servers have it (INSYNC). Sets with an alias or a routing policy are left alone.
+ * Amazon Route 53 (API of 2013-04-01). One ChangeBatch is one transaction: it deletes the set exactly as it was read and
+ * creates the new one. So if the set has changed since, the whole batch fails. Then we wait until all of Route 53's
+ * servers have the change (INSYNC). Sets with an alias or a routing policy are left alone.
  */
 
 import type { Clock } from '../../runtime/clock.ts';
@@ -54,22 +54,22 @@ export interface Route53Deps {
   readonly clock: Clock;
 }
 const ENDPOINT = 'https://route53.amazonaws.com';
-/** Route 53 is one for all regions. */
+/** Route 53 has one endpoint for all regions. */
 const SCOPE = { region: 'us-east-1', service: 'route53' };
 const TRIES = 3;
 const BETWEEN_TRIES_MS = 500;
 const LOOKS = 30;
 const BETWEEN_LOOKS_MS = 3000;
 const MOST_PAGES = 100;
-/** Of the sets of one name. */
+/** Pages of the sets of one name. */
 const MOST_SET_PAGES = 20;
-/** Of one answer, so that it stays small. */
+/** Entries of one answer, so that an answer stays small. */
 const ZONES = '100';
 const SETS = '25';
 const CREDENTIALS =
   /^(AccessDenied|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|ExpiredToken|MissingAuthenticationToken|IncompleteSignature|NotAuthorized)/;
 
-/** What Route 53 said instead of an answer. */
+/** Route 53 refused the request. */
 class Refused extends Error {
   readonly status: number;
   readonly refusal: Refusal;
@@ -120,7 +120,7 @@ export function createRoute53Provider(
     if (status === 200) return readAnswer(name, text);
     throw new Refused(status, readRefusal(text) ?? { code: String(status), message: '' });
   }
-  /** What changes nothing, or was not taken since there was too much, is asked again. */
+  /** Repeats a request after an error of the server if it changes nothing, and any request that was throttled. */
   async function ask<N extends AnswerName>(name: N, path: string, asking: Asking = {}): Promise<Answer<N>> {
     for (let tries = 1; ; tries += 1)
       try {
@@ -217,11 +217,11 @@ export function createRoute53Provider(
           current.find(([each]) => each.name === change.name && each.type === change.type) ?? [];
         if (set?.fixed !== undefined || !sameValues(change.type, set?.values ?? [], change.before))
           return { kind: 'changed', detail: `${change.type} ${change.name}` };
-        // Deleting asks for exactly what is there, in Route 53's own writing.
+        // DELETE must name exactly what is there, in Route 53's own notation.
         if (raw !== undefined) batch.push({ action: 'DELETE', set: asRead(raw) });
         if (change.after.length > 0) batch.push({ action: 'CREATE', set: toSet(change, set, raw) });
       }
-      // A CNAME may only be created once what stood beside it is gone.
+      // A CNAME can be created only after the other sets of its name are deleted.
       batch.sort((a, b) => Number(a.action === 'CREATE') - Number(b.action === 'CREATE'));
       let id: string;
       try {
@@ -300,7 +300,7 @@ function toText(type: RecordType, value: string): string {
       return value;
   }
 }
-/** Values that stay are sent back in the writing in which they were read. */
+/** Values that stay are sent back in the notation in which they were read. */
 function toSet(
   { name, type, after, ttl }: SetChange,
   set: RecordSet | undefined,
@@ -321,7 +321,7 @@ function asRead(raw: ResourceRecordSet): Change['set'] {
 function valuesOf({ ResourceRecords: records = '' }: ResourceRecordSet): readonly string[] {
   return records === '' ? [] : records.ResourceRecord.map(({ Value }) => Value);
 }
-/** Names come with `\ooo` for what is no letter, digit, hyphen or underscore. */
+/** Route 53 writes `\ooo` in names for every character that is not a letter, digit, hyphen or underscore. */
 function unescapeName(name: string): string {
   return name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

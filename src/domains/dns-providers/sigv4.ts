@@ -16,9 +16,9 @@ export interface AwsScope {
 }
 export interface RequestToSign {
   readonly method: string;
-  /** Its path is taken as it is written: each segment percent-encoded once. */
+  /** The path is used as it is written: each segment is percent-encoded once. */
   readonly url: URL;
-  /** Signed with the request, beside `host` and those that are added; names in lower case. */
+  /** Headers to sign, besides `host` and those that this function adds. Their names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** Wall time, ms. */
@@ -29,7 +29,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 const sha256 = (data: string) => createHash('sha256').update(data).digest('hex');
 const hmac = (key: string | Buffer, data: string) => createHmac('sha256', key).update(data).digest();
 
-/** The headers to send: those given, and `x-amz-date`, `x-amz-security-token`, `authorization`. */
+/** The headers to send: the given ones, `x-amz-date`, `x-amz-security-token` and `authorization`. */
 export function signRequest(
   { method, url, headers, body, at }: RequestToSign,
   { accessKeyId, secretAccessKey, sessionToken }: AwsCredentials,
@@ -74,7 +74,7 @@ function canonicalQuery(parameters: URLSearchParams): string {
     .join('&');
 }
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-/** All but unreserved characters (RFC 3986 §2.3) as octets of UTF-8. */
+/** Percent-encodes the UTF-8 octets of all characters except unreserved ones (RFC 3986 §2.3). */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

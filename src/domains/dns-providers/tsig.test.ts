@@ -1,4 +1,4 @@
-/** TSIG without a server: what is signed is what counts, and an answer is only believed when it is right. */
+/** TSIG without a server: the signature covers the whole message, and a wrong answer is not accepted. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ const KEY: TsigKey = { name: 'Key.Example', algorithm: 'hmac-sha256', secret: Bu
 const NOW = Date.UTC(2026, 0, 1);
 const QUERY = encodeMessage(0x1234, OPCODE.QUERY, { name: 'example.com', type: 'SOA' });
 
-/** As a server does: an answer with a TSIG over the request's MAC, the answer and the variables (RFC 8945 §5.3). */
+/** Signs as a server does: a TSIG over the request's MAC, the answer and the variables (RFC 8945 §5.3). */
 function answerTo(
   requestMac: Buffer,
   over: { at?: number; error?: number; unsigned?: boolean; key?: TsigKey } = {},
@@ -77,7 +77,7 @@ test('an answer counts only with the right key, over our request, near in time, 
     } catch (error) {
       assert.ok(error instanceof RangeError, String(error));
     }
-    // The class and TTL of the record are not looked at: they say nothing.
+    // The class and TTL of the record are ignored: they have no meaning.
     const looseFrom = lastRecordAt(whole)! + encodeName(KEY.name).length + 2;
     if (at < looseFrom || at >= looseFrom + 6) assert.notEqual(verdict, 'good', `octet ${at}`);
   }

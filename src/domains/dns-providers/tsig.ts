@@ -1,7 +1,7 @@
 /**
- * TSIG (RFC 8945): a shared secret signs each DNS message and its answer. Pure but for the clock that is given. An answer
- * counts only when its signature is right and its time near; what a server may answer unsigned (BADKEY, BADSIG) is told
- * as such and proves nothing.
+ * TSIG (RFC 8945): a shared secret signs each DNS message and its answer. Pure: the caller gives the time. An answer
+ * counts only if its signature is right and its time is near ours. A server may answer BADKEY and BADSIG unsigned: such an
+ * answer is reported as 'refused' and proves nothing.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { CLASS, encodeName, lastRecordAt, TYPES } from './dns-message.ts';
@@ -14,14 +14,14 @@ export interface TsigKey {
 }
 export interface Signed {
   readonly message: Buffer;
-  /** Goes into the answer's signature (RFC 8945 §5.3.1). */
+  /** The answer's signature covers it (RFC 8945 §5.3.1). */
   readonly mac: Buffer;
 }
 export type Verdict =
   | { readonly kind: 'good'; readonly message: Buffer }
-  /** The server does not take our signature; `error` is BADSIG, BADKEY, BADTIME, BADTRUNC. */
+  /** The server does not accept our signature; `error` is BADSIG, BADKEY, BADTIME or BADTRUNC. */
   | { readonly kind: 'refused'; readonly error: string }
-  /** Not an answer of someone who has the key. */
+  /** The answer does not come from a server that has the key. */
   | { readonly kind: 'forged'; readonly why: string };
 /** Seconds. */
 const FUDGE = 300;
@@ -48,7 +48,7 @@ function digest(key: TsigKey, ...parts: readonly Buffer[]): Buffer {
   return hmac.digest();
 }
 
-/** `now`: wall ms. The message has no TSIG yet. */
+/** `now`: wall time in ms. The message must not have a TSIG yet. */
 export function signMessage(message: Buffer, key: TsigKey, now: number): Signed {
   const at = Math.floor(now / 1000);
   const mac = digest(key, message, variables(key, at, FUDGE, 0, Buffer.alloc(0)));
@@ -68,13 +68,13 @@ export function signMessage(message: Buffer, key: TsigKey, now: number): Signed 
   return { message: signed, mac };
 }
 
-/** `answer` is to the message that `requestMac` signed. Throws RangeError on a malformed message. */
+/** `answer` answers the message that `requestMac` signed. Throws RangeError if the answer is malformed. */
 export function verifyAnswer(answer: Buffer, key: TsigKey, requestMac: Buffer, now: number): Verdict {
   const at = lastRecordAt(answer);
   const name = encodeName(key.name, true);
   const algorithm = encodeName(key.algorithm, true);
   const record = at === null ? Buffer.alloc(0) : answer.subarray(at);
-  // Names in a TSIG are not compressed (RFC 8945 §4.2); case may differ.
+  // Names in a TSIG are not compressed (RFC 8945 §4.2); their case may differ.
   const body = name.length;
   if (record.length < body + 10 || record.readUInt16BE(body) !== TYPES.TSIG || !sameName(record, name))
     return { kind: 'forged', why: 'the answer is not signed' };

@@ -1,4 +1,4 @@
-/** The messages about a plan and its outcome, in English and Japanese. Pure. */
+/** The texts about a plan and its outcome, in English and Japanese. Pure. */
 import type { DnsProviderErrorCode, SetKey, Words } from './provider.ts';
 
 const words = (message: string, message_ja: string): Words => ({ message, message_ja });
