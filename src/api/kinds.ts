@@ -1,7 +1,7 @@
 /**
- * The registries of kinds, joined to the contract: request schemas and the published documents list
- * the names of the kinds, and the documents the settings of each kind. The kind itself reads its settings, so that a
- * problem names the field and says what is wrong with it.
+ * Joins the registries of kinds to the contract. Request schemas and the published documents list the names of the
+ * kinds. The documents also show the settings of each kind; request schemas do not, because the kind itself reads its
+ * settings. So a problem names the field and says what is wrong with it.
  */
 import Type, { type TProperties, type TSchema } from 'typebox';
 import type { KindList } from '../contract/kinds.ts';
@@ -18,7 +18,7 @@ interface KindOf {
   readonly label: Labels;
   readonly about: Labels;
   readonly fields: Fields;
-  /** Settings as the documents show them. */
+  /** Example settings for the documents. */
   readonly example: Settings;
 }
 const LISTS: Readonly<Record<KindList, Readonly<Record<string, KindOf>>>> = {
@@ -26,7 +26,7 @@ const LISTS: Readonly<Record<KindList, Readonly<Record<string, KindOf>>>> = {
   subscriber: SUBSCRIBER_KINDS,
 };
 
-/** The settings that a caller gave, below `at` in the body. Throws the Problem that names the field. */
+/** Reads the settings that a caller gave. `at`: where they are in the body. Throws the Problem that names the field. */
 export function settingsOf(
   { fields }: Pick<KindOf, 'fields'>,
   given: Readonly<Record<string, unknown>>,
@@ -40,7 +40,7 @@ export function settingsOf(
     throw invalid(`${at}${error.field}`, error.message);
   }
 }
-/** The kinds of a list as they are told, by their names. */
+/** The kinds of a list as the API describes them, sorted by name. */
 export function kindList(list: KindList): Listing<Resources['Kind']> {
   const items = Object.entries(LISTS[list]).sort(([a], [b]) => (a < b ? -1 : 1));
   return wholeList({ items, keyOf: ([name]) => name, order: 'up' }, ([name, { label, about, fields }]) => ({
@@ -70,7 +70,7 @@ type Marked = TSchema & {
   readonly 'x-shown'?: KindList;
 };
 const enumOf = (list: KindList) => Type.Enum(Object.keys(LISTS[list]));
-/** The schemas of a kind's settings, by their names. */
+/** The schemas of a kind's settings, by the settings' names. */
 function properties(fields: Fields, shown: boolean): TProperties {
   return Object.fromEntries(
     Object.entries(fields)
@@ -91,7 +91,7 @@ function eachKind(list: KindList, own: TProperties, shown: boolean): TSchema {
   );
   return all.length === 1 ? all[0]! : Type.Union(all);
 }
-/** The settings of each kind of a list; a number may stand for its text. */
+/** The settings of each kind of a list, for the documents. */
 function settingsOfEach(list: KindList, description = ''): TSchema {
   const all = Object.values(LISTS[list]).map(({ label, fields }) => ({
     ...closed(properties(fields, false)),
@@ -99,7 +99,7 @@ function settingsOfEach(list: KindList, description = ''): TSchema {
   }));
   return Type.Union(all, { description });
 }
-/** Walks a schema; `of` gives what stands in place of a marked one. */
+/** Walks a schema. For a marked part, `of` returns the schema that replaces it. */
 function mapped(schema: TSchema, of: (marked: Marked) => TSchema | null): TSchema {
   const found = of(schema as Marked);
   if (found !== null) return found;
@@ -109,11 +109,11 @@ function mapped(schema: TSchema, of: (marked: Marked) => TSchema | null): TSchem
   if (walked.every(([name, one]) => one === fields[name])) return schema;
   return { ...schema, properties: Object.fromEntries(walked) } as TSchema;
 }
-/** As requests are read: the names of kinds are known, their settings are left to the kind. */
+/** The schema that validates requests: it knows the names of the kinds, and leaves the settings to the kind. */
 export function readable(schema: TSchema): TSchema {
   return mapped(schema, ({ 'x-kinds': list }) => (list === undefined ? null : enumOf(list)));
 }
-/** As the documents have it: each kind with its settings. */
+/** The schema for the documents: each kind with its settings. */
 export function documented(schema: TSchema): TSchema {
   return mapped(schema, (marked) => {
     const { 'x-kinds': name, 'x-settings': settings, 'x-shown': shown, properties: own = {} } = marked;
@@ -124,7 +124,7 @@ export function documented(schema: TSchema): TSchema {
     return shown === undefined ? null : eachKind(shown, own, true);
   });
 }
-/** An example of each kind, for a request that makes one: a body with a field of that list. */
+/** An example of each kind, if the schema is the body of a request that adds one of the list; else none. */
 export function kindExamples(schema: TSchema): NonNullable<OperationSpec['examples']> {
   const { 'x-settings': flat, properties = {} } = schema as Marked;
   const { provider, name } = properties as Readonly<Record<string, Marked>>;

@@ -1,4 +1,4 @@
-/** The contract holds together: names are unique, examples fit their schemas, and no answer is open but where it says why. */
+/** The contract is consistent: names are unique, examples fit their schemas, and every open answer has its reason. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TSchema } from 'typebox';
@@ -11,7 +11,7 @@ import { OPERATIONS } from './operations/index.ts';
 import { OPERATOR_PERMISSIONS, PERMISSIONS } from './permissions.ts';
 import { RESOURCES, resourceName } from './resources/index.ts';
 
-/** What is open in answers, and why. */
+/** The open parts of answers, each with the reason. */
 const OPEN: Readonly<Record<string, string>> = {
   'MessageHead.facts': 'what is known of a session or call; grows with what is looked at',
   'Message.facts': 'the same',
@@ -44,7 +44,7 @@ type Walked = TSchema & {
   readonly items?: TSchema;
   readonly anyOf?: readonly TSchema[];
 };
-/** Paths at which a schema takes what it does not name. */
+/** The paths at which a schema accepts fields or values that it does not name. */
 function openIn(given: TSchema, path: string): string[] {
   const { type, properties, patternProperties, additionalProperties, items, anyOf, ...rest } =
     given as Walked;

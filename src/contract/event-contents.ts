@@ -36,7 +36,7 @@ const Parsed = closed(
   },
   'the decoded message',
 );
-/** A domain in an event; null: the message belongs to no domain. */
+/** The domain in an event. null: the message belongs to no domain. */
 const Domain = closed({ id: Id, name: Type.String() });
 /** The fields of a message that an event shows. */
 const Shown = {

@@ -172,5 +172,5 @@ function names<B extends EventKind['by']>(by: B): readonly NameOf<B>[] {
 export const DELIVERY_EVENTS = names('delivery');
 export const PROJECT_EVENTS = names('project');
 export const EVENT_NAMES = Object.keys(EVENTS) as readonly EventName[];
-/** Rows may hold names that a program of another version knows. */
+/** Whether this program knows the event. Rows may hold names that only a program of another version knows. */
 export const isEventName = (name: string): name is EventName => Object.hasOwn(EVENTS, name);

@@ -9,7 +9,7 @@ export const EXAMPLE = {
   apiClient: id(2),
   staticKey: id(3),
   ownedDomain: id(4),
-  /** Its ownership is verified, and it is not an MTA domain yet. */
+  /** A domain whose ownership is verified. It is not an MTA domain yet. */
   provedDomain: id(5),
   domain: id(6),
   topic: id(7),

@@ -1,8 +1,8 @@
 /**
- * Effects of a transaction: its callback only records, and what is to happen once it is committed, or has failed, is left
- * here meanwhile. Invariants: each effect runs at most once, in the order in which it was left, and never before the end of
- * its transaction is known; where the callback itself throws, nothing was recorded and the effects of a failure run. An
- * effect that throws keeps no other from running.
+ * Effects of a transaction. The callback of a transaction only records. It registers here what must happen once the
+ * transaction is committed or has failed. Invariants: each effect runs at most once, in the order of registration, and
+ * never before the end of its transaction is known; if the callback itself throws, nothing was recorded and the effects
+ * of a failure run. If an effect throws, the others still run.
  */
 export interface Effects {
   committed(): void;
@@ -12,16 +12,16 @@ interface Collected {
   readonly commit: (() => void)[];
   readonly failure: (() => void)[];
 }
-/** Of the transaction that records now: callbacks are synchronous, so that there is one at most. */
+/** The effects of the transaction that records now. Callbacks are synchronous, so there is at most one. */
 const state = { current: null as Collected | null };
 
 function leave(list: keyof Collected, effect: () => void): void {
   if (state.current === null) throw new Error('a transaction has effects only during its callback');
   state.current[list].push(effect);
 }
-/** Runs when what is being recorded is on disk. */
+/** Registers an effect that runs when the transaction that records now is on disk. */
 export const afterCommit = (effect: () => void): void => leave('commit', effect);
-/** Runs when nothing of what is being recorded was written, as far as is known. */
+/** Registers an effect that runs when the transaction that records now has written nothing, as far as is known. */
 export const afterFailure = (effect: () => void): void => leave('failure', effect);
 
 function run(effects: (() => void)[]): void {
@@ -35,7 +35,7 @@ function run(effects: (() => void)[]): void {
   }
   if (failure !== null) throw failure;
 }
-/** For transactors: calls the callback, and gives back what is to be called once its end is known. */
+/** For transactors: calls the callback. Call `committed` or `failed` of the result once the transaction has ended. */
 export function collectEffects(record: () => void): Effects {
   const outer = state.current;
   const mine: Collected = { commit: [], failure: [] };

@@ -1,12 +1,12 @@
 /**
- * Settings of a kind of thing that there are several of (a DNS provider, a kind of subscriber): which fields it takes, how
- * each is read, which are secret, and what people call them. Fails: SettingsError naming the field.
+ * The settings of a kind (of DNS provider, of subscriber): which fields it has, how each is read, which are secret, and
+ * how people call them. Fails: SettingsError, which names the field.
  */
 export interface Labels {
   readonly en: string;
   readonly ja: string;
 }
-/** Reads a text: what is kept of it, or what is wrong with it. `allowPrivate`: targets may be private and without TLS. */
+/** Returns the value to store, or what is wrong with the text. `allowPrivate`: targets may be private and without TLS. */
 export type ReadText = (
   text: string,
   allowPrivate: boolean,
@@ -14,9 +14,9 @@ export type ReadText = (
 export interface TextField {
   readonly type: 'text';
   readonly label: Labels;
-  /** Sealed where it is stored, and never shown again. */
+  /** The value is stored sealed and never shown again. */
   readonly secret?: true;
-  /** Taken where the field is not given; null: the field may be missing. */
+  /** The default if the field is not given. null: the field may be missing. */
   readonly otherwise?: string | null;
   readonly read?: ReadText;
 }
@@ -69,7 +69,7 @@ export function readSettings(
   }
   return settings;
 }
-/** What may be shown of them. */
+/** The settings that may be shown. */
 export function shownOf(fields: Fields, settings: Settings): Settings {
   return Object.fromEntries(Object.entries(settings).filter(([name]) => fields[name]?.secret !== true));
 }
@@ -79,7 +79,7 @@ export function secretsOf(fields: Fields, settings: Settings): readonly string[]
     fields[name]?.secret === true ? [String(value)] : [],
   );
 }
-/** A text among the settings; '' where it is missing. */
+/** A text setting; '' if it is missing. */
 export function textOf(settings: Settings, name: string): string {
   const value = settings[name];
   return typeof value === 'string' ? value : '';

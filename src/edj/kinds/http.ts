@@ -1,4 +1,4 @@
-/** An HTTP hook: the event's JSON by POST, signed by Standard Webhooks. */
+/** An HTTP hook: the service sends the event as JSON by POST, signed as Standard Webhooks says. */
 import { textOf } from '../../runtime/settings.ts';
 import { signedBody } from '../hook-body.ts';
 import { makeWebhookSecret, webhookSigner } from '../webhook-signature.ts';

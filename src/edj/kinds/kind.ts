@@ -1,6 +1,6 @@
 /**
- * What a kind of subscriber is: its settings, the request that an event becomes, and what an answer means. The dispatcher
- * does the rest (dispatcher.ts): places, retries, settling.
+ * The definition of a kind of subscriber: its settings, how it makes a request from an event, and what an answer means.
+ * The dispatcher does the rest (dispatcher.ts): places, retries, settling.
  */
 import type { HttpBody, HttpResponse } from '../../runtime/http-client.ts';
 import type { Places } from '../../runtime/places.ts';
@@ -18,14 +18,14 @@ export interface RequestDeps {
   readonly event: EventRow;
   readonly rendered: RenderedEvent;
   readonly settings: Settings;
-  /** As `open` gave it. */
+  /** The opened sealed settings (sealed.ts). */
   readonly sealed: Settings;
   /** Wall time, in seconds. */
   readonly now: number;
-  /** For a body that is not kept whole. */
+  /** What a body needs that is too large to be held in memory as a whole. */
   readonly large: { readonly places: Places; readonly share: string; readonly signal: AbortSignal };
 }
-/** `gone`: it is never asked again. `later`: it is tried again, after so many seconds at least. */
+/** `gone`: the subscriber is never called again. `later`: the delivery is retried, at least so many seconds later. */
 export type Verdict =
   | { readonly kind: 'done' }
   | { readonly kind: 'gone' }
@@ -33,22 +33,22 @@ export type Verdict =
 
 export interface SubscriberKind {
   readonly label: Labels;
-  /** A sentence for whoever adds one: what it does, or what it needs. */
+  /** One sentence for the person who adds a subscriber: what the kind does, or what it needs. */
   readonly about: Labels;
-  /** On the wire they stand beside `type`. Secret ones are sealed. */
+  /** The settings. In API bodies they stand beside `type`. Secret settings are stored sealed. */
   readonly fields: Fields;
-  /** Makes the secret of a new subscriber: `secret` of the answer that adds it, and never shown again. */
+  /** Makes the secret of a new subscriber. The answer that adds it has it as `secret`; it is never shown again. */
   makeSecret?(random: Random): string;
-  /** Settings that show how one is added, in the documents. */
+  /** Example settings for the documents. */
   readonly example: Settings;
-  /** How events are rendered for it. */
+  /** How events are rendered for a subscriber with these settings. */
   options(settings: Settings): RenderOptions;
-  /** Rejects with what rendering rejects with, and with NoPlace. */
+  /** Rejects with the errors of rendering, and with NoPlace. */
   request(deps: RequestDeps): Promise<EventRequest>;
   judge(answer: HttpResponse): Verdict;
 }
 
-/** 2xx is done, 410 gone; else later, as Retry-After asks in seconds. */
+/** 2xx means done, 410 means gone. Any other status means later; Retry-After may give the seconds. */
 export function judgeByStatus({ status, headers }: HttpResponse): Verdict {
   if (status >= 200 && status < 300) return { kind: 'done' };
   if (status === 410) return { kind: 'gone' };

@@ -1,6 +1,6 @@
 /**
- * What is sealed of a subscriber: its secret settings and the secret that it made for itself, for this subscriber alone.
- * A row of an earlier version holds the signing secret of an HTTP hook and nothing else.
+ * The sealed part of a subscriber: its secret settings, and the secret that its kind made for it. It can be opened for
+ * this subscriber only. In a row of an earlier version it is the signing secret of an HTTP hook and nothing else.
  */
 import type { Random } from '../../runtime/random.ts';
 import type { Sealer } from '../../runtime/sealing.ts';
@@ -9,14 +9,14 @@ import type { Subscriber } from '../topics.ts';
 import type { SubscriberKind } from './kind.ts';
 
 const context = ({ id }: Pick<Subscriber, 'id'>) => `subscriber:${id}`;
-/** The secret alone, where there is nothing else to be sealed: as rows have always had it. */
+/** If the secret is the only thing to seal, it is sealed as plain text, the form that rows have always had. */
 const encode = (sealed: Settings): string => {
   const names = Object.keys(sealed);
   const [only] = names;
   return names.length === 1 && only === 'secret' ? String(sealed[only]) : JSON.stringify(sealed);
 };
 
-/** Makes the secret of a new subscriber and seals it with its secret settings. `told`: what is shown once. */
+/** Makes the secret of a new subscriber and seals it together with the secret settings. `told` is shown once. */
 export function sealNew(
   { sealer, random }: { readonly sealer: Sealer; readonly random: Random },
   subscriber: Pick<Subscriber, 'id'>,
@@ -33,7 +33,7 @@ export function sealNew(
     told,
   };
 }
-/** Throws what the sealer throws where the row was tampered with or the instance secret changed. */
+/** Throws the sealer's error if the row was tampered with or the instance secret has changed. */
 export function openSealed(sealer: Sealer, subscriber: Subscriber): Settings {
   const text = sealer.open(subscriber.sealedSettings, context(subscriber)).toString('utf8');
   return text.startsWith('{') ? JSON.parse(text) : { secret: text };

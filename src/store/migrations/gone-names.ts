@@ -1,6 +1,6 @@
 /**
- * Names of events and permissions that were in lists and had no behaviour. Migration 12 removes them from
- * stored rows.
+ * Names of events and permissions that lists contained although they had no behaviour. Migration 12 removes them
+ * from stored rows.
  */
 export const GONE_EVENTS = [
   'bounced_late',

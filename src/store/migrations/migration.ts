@@ -22,17 +22,17 @@ interface Part {
   readonly oldestCompatible: number;
   readonly sql: string;
 }
-/** A step of both engines' schemas: from 12 on they have the same numbers. */
+/** A step of both engines' schemas. From step 12 on, both engines use the same numbers. */
 export interface StepOfBoth {
   readonly version: number;
-  /** What the step changes in rows, for rows of an earlier version that are imported into PostgreSQL. It may run again. */
+  /** The part of the step that changes rows. The import into PostgreSQL runs it on older rows. It may run repeatedly. */
   readonly imported?: string;
   readonly sqlite: Part;
   readonly postgres: Part;
 }
 /**
- * A step that both engines can say in the same words, such as a column with a default. Programs of the schema before may use
- * the result: `oldest` names the oldest one of them, of SQLite.
+ * A step with the same SQL for both engines, such as a new column with a default. Programs of earlier schemas may use the
+ * result; for SQLite, `oldest` is the version of the oldest schema whose programs may.
  */
 export function same(version: number, oldest: number, sql: string): StepOfBoth {
   return { version, sqlite: { oldestCompatible: oldest, sql }, postgres: { oldestCompatible: 1, sql } };

@@ -1,17 +1,17 @@
 /**
- * Names without a behaviour leave what is stored (gone-names.ts): event rules lose such events, roles and those who hold
- * roles lose such permissions. A rule or role that has no name left is removed, which stands in the audit of its project;
- * the name of such a role is taken from those who hold it, so that a later role of that name is not theirs unasked. Which
- * DNS providers there are is the program's to know.
+ * Removes stored names that have no behaviour (gone-names.ts): such events from event rules, and such permissions from
+ * roles and from holders of roles. If a rule or role has no name left, it is removed, and the audit of its project says
+ * so. Its holders lose the name of such a role, too; otherwise a later role of the same name would be theirs unasked.
+ * The step also removes the check on the names of DNS providers: the program knows them, not the schema.
  */
 import { GONE_EVENTS, GONE_PERMISSIONS, listed } from '../gone-names.ts';
 import type { StepOfBoth } from '../migration.ts';
 
 const HOLDERS = ['membership', 'api_client', 'invitation'];
-/** Names of roles of the same project that have nothing left. */
+/** The names of the project's roles that have no permission left. */
 const emptied = (table: string): string =>
   `SELECT name FROM role WHERE role.project_id = ${table}.project_id AND role.operations = '[]'`;
-/** How the engine takes names out of a list, tells the time, and makes an id (UUIDv7, RFC 9562 §5.7). */
+/** How the engine removes names from a list, gives the time, and makes an id (UUIDv7, RFC 9562 §5.7). */
 interface Dialect {
   readonly without: (table: string, column: string, names: string) => string;
   readonly now: string;
@@ -29,7 +29,7 @@ const sqlite: Dialect = {
   wasEmpty: 'CREATE TEMP TABLE was_empty AS',
 };
 const postgresNow = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`;
-/** Lists are JSON as the program writes it, without spaces. */
+/** Writes lists as the program does: JSON without spaces. */
 const postgres: Dialect = {
   without: (table, column, names) =>
     `UPDATE ${table} SET ${column} = (SELECT coalesce('[' || string_agg(to_json(value)::text, ',' ORDER BY at) || ']', '[]')

@@ -1,8 +1,9 @@
 /**
- * A subscriber is its kind, its settings, and what is sealed of them. Of an HTTP hook that is the signing secret alone, as it
- * was. SQLite: an older program would look for the old columns, so that none may use the result. PostgreSQL: nodes of the
- * version before may still run beside; for them the old columns stay, and a trigger fills in what the other version does not
- * write. Of a kind that they do not know they post to nowhere, and try again.
+ * A subscriber consists of its kind, its settings, and its sealed settings. For an HTTP hook the sealed settings are the
+ * signing secret alone, as before. SQLite: an older program would look for the old columns, so no older program may use
+ * the result. PostgreSQL: nodes of the previous version may still run. The old columns stay for them, and a trigger fills
+ * in the columns that the other version does not write. If a subscriber has a kind that they do not know, their POST has
+ * no address; it fails, and they try again.
  */
 import type { StepOfBoth } from '../migration.ts';
 

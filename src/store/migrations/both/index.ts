@@ -1,4 +1,4 @@
-/** The steps of both engines' schemas, oldest first. A new one stands here; a long one has a file of its own. */
+/** The steps for both engines, oldest first. Add a new step here; a long one gets a file of its own. */
 import type { StepOfBoth } from '../migration.ts';
 import { names } from './012-names.ts';
 import { kinds } from './013-kinds.ts';
