@@ -1,6 +1,6 @@
 /**
- * Theme, data and routes around everything. Styles made at run time carry the nonce the service put into the index,
- * which is the only way its content security policy lets them in.
+ * Theme, data and routes. Styles that are made at run time carry the nonce that the service put into the index; the
+ * content security policy allows them only with it.
  */
 import { Badge, createTheme, MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
@@ -24,7 +24,7 @@ const theme = createTheme({
 function styleNonce(): string {
   return document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? '';
 }
-// What locks scrolling behind a dialog makes its own style element, and looks here for the nonce.
+// The library that locks scrolling behind a dialog makes its own style element, and looks here for the nonce.
 Object.assign(globalThis, { __webpack_nonce__: styleNonce() });
 
 export function App() {

@@ -1,4 +1,4 @@
-/** Japanese and English, both in the first load so that switching is at once; the choice is remembered here. */
+/** Japanese and English. Both are in the first load, so switching is immediate. The choice is stored here. */
 
 import i18next, { type TFunction } from 'i18next';
 import { initReactI18next } from 'react-i18next';
@@ -47,7 +47,7 @@ export async function startI18n(): Promise<void> {
 
 const eventOf = (name: string): EventKind | undefined =>
   (EVENTS as Readonly<Record<string, EventKind>>)[name];
-/** What an event is called; its name where the console does not know it. */
+/** The label of an event; its name if the console does not know it. */
 export function eventLabel(name: string): string {
   return eventOf(name)?.label[language()] ?? name;
 }
@@ -55,7 +55,7 @@ export function eventLabel(name: string): string {
 export function eventSentence(name: string): string {
   return eventOf(name)?.when[language()] ?? '';
 }
-/** The text for a name out of an open set (problem types, states, …), or the name itself. */
+/** The text for a name from an open set (problem types, states, …), or the name itself. */
 export function named(t: TFunction, group: string, name: string): string {
   const key = `${group}.${name.replaceAll('.', '_').replaceAll('-', '_')}`;
   return i18next.exists(key) ? String(t(key as never)) : name;
@@ -69,7 +69,7 @@ export function showNumber(n: number): string {
   return new Intl.NumberFormat(language()).format(n);
 }
 
-/** The service's own sentence in the reader's language; empty where it has none. */
+/** The service's own sentence in the reader's language; empty if there is none. */
 export function said(words: Words | null | undefined): string {
   return (language() === 'ja' ? words?.message_ja : words?.message) ?? '';
 }

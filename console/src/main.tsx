@@ -1,4 +1,4 @@
-/** The console's beginning: languages, then the application. */
+/** The entry point of the console: it loads the languages and then the application. */
 import '@mantine/core/styles.css';
 import './styles.css';
 import { createRoot } from 'react-dom/client';

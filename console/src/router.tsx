@@ -1,4 +1,4 @@
-/** The routes, behind the hash so that `/#/link/<token>` reaches no server; pages other than the first load when shown. */
+/** The routes, behind the hash, so `/#/link/<token>` reaches no server. All pages but the first load when shown. */
 import {
   createHashHistory,
   createRootRoute,

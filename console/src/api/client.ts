@@ -1,20 +1,20 @@
 /**
- * The one way to the service: a client typed by the contract. Fails with ApiProblem (the service said no,
- * RFC 9457) or Unreachable (no answer came); nothing else is thrown.
+ * The only way to the service: a client whose types come from the contract. Fails with ApiProblem (the service refused,
+ * RFC 9457) or Unreachable (no answer came); it throws nothing else.
  */
 import createClient from 'openapi-fetch';
 import { connection } from '../session/connection.ts';
 import type { Paths } from './paths.ts';
 
-/** Longer than the longest wait we ask the service for. */
+/** Longer than the longest wait that we request from the service. */
 const PATIENCE_MS = 45_000;
 
 export class ApiProblem extends Error {
   override name = 'ApiProblem';
   readonly status: number;
-  /** Last part of the problem's type, such as `validation`. */
+  /** The last part of the problem's type, such as `validation`. */
   readonly type: string;
-  /** JSON path of what is wrong, where it is one field. */
+  /** The JSON path of the wrong field, if the problem is about one field. */
   readonly field: string | null;
   /** Seconds, from Retry-After. */
   readonly retryAfter: number | null;
@@ -63,14 +63,14 @@ interface Answer {
   readonly error?: unknown;
   readonly response: Response;
 }
-/** What a call is answered with where all is well; undefined where the answer has no body. */
+/** The body of a successful answer; undefined if it has none. */
 type BodyOf<A extends Answer> = A extends { readonly data: infer T } ? T : never;
-/** The body of a good answer, of the type that the document gives it. */
+/** Waits for a call and returns the body of its successful answer, with the type from the contract. */
 export async function ask<A extends Answer>(call: Promise<A>): Promise<BodyOf<A>> {
   const { data, error, response } = await call;
   if (response.ok) return data as BodyOf<A>;
   const problem = new ApiProblem(response.status, error, response.headers.get('retry-after'));
-  // A refused password or code is no session that ended.
+  // A refused password or code does not mean that the session has ended.
   if (problem.type === 'unauthenticated' && connection.get().csrfToken !== null)
     connection.set({ expired: true });
   throw problem;

@@ -1,11 +1,11 @@
-/** The beginning of a long answer: what follows is not read. */
+/** The beginning of a long answer. The rest is not read. */
 export interface FirstPart {
   readonly text: string;
-  /** Nothing follows. */
+  /** The text is the whole answer. */
   readonly isWhole: boolean;
 }
 
-/** At most about `most` octets; a character cut in two is left out. Ends the answer where more would follow. */
+/** Reads at most about `most` octets and leaves out a character that is cut in two. If more follows, ends the answer. */
 export async function firstPart(body: ReadableStream<Uint8Array>, most: number): Promise<FirstPart> {
   const reader = body.getReader();
   const decoder = new TextDecoder();

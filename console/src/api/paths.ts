@@ -1,4 +1,4 @@
-/** The operations of the contract, in the shape that the client's types want: by path and method, as OpenAPI has them. */
+/** The operations of the contract in the form that the client's types need: by path and method, as in OpenAPI. */
 import type { Static, TSchema } from 'typebox';
 import type {
   Answer,

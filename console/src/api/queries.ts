@@ -1,4 +1,4 @@
-/** Reading and changing through TanStack Query: keys carry the project, so that no project sees another's pages. */
+/** Reads and changes through TanStack Query. Keys contain the project, so no project sees another's pages. */
 import {
   MutationCache,
   QueryCache,
@@ -14,13 +14,13 @@ import { ApiProblem, Unreachable } from './client.ts';
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next_cursor: string | null;
-  /** Where a filter passed rows by. */
+  /** How many rows the service looked at, if a filter left rows out. */
   readonly looked_at?: number;
   readonly of?: number;
 }
 const MOST_TRIES = 3;
 
-/** What the service refused stays refused; only a missing answer or one of its 5xx is worth another try. */
+/** Only a missing answer or a 5xx is retried. Any other refusal of the service would be the same again. */
 function worthRetry(count: number, error: Error): boolean {
   if (error instanceof ApiProblem) return error.status >= 500 && count < MOST_TRIES;
   return error instanceof Unreachable && count < MOST_TRIES;
@@ -72,7 +72,7 @@ export function useList<T>(
 }
 export type List<T> = ReturnType<typeof useList<T>>;
 
-/** Marks what a change touched as old: it is read again where it is shown. */
+/** Marks the data that a change touched as old, so the pages that show it read it again. */
 export function useRefresh(): (...keys: Key[]) => Promise<void> {
   const client = useQueryClient();
   return useCallback(

@@ -1,4 +1,4 @@
-/** Short names for the resources of the contract, and for those parts of them that have no name there. */
+/** Short names for the resources of the contract, and for parts of them that have no name there. */
 import type { Static } from 'typebox';
 import type { RESOURCES } from '../../../src/contract/resources/index.ts';
 
@@ -47,7 +47,7 @@ export const TRAFFIC_KINDS = [
 export type LimitRequest = Resource<'LimitRequest'>;
 
 export type Role = Resource<'Role'>;
-/** One of the project's own, or a predefined one; the client's types leave out what is always null, as its id is. */
+/** A role of the project or a predefined role. The client's types leave out fields that are always null, like its id. */
 export type ListedRole = Role | Omit<Extract<Resource<'ListedRole'>, { predefined: true }>, 'id'>;
 export type ProjectMember = Resource<'Member'>;
 export type NewInvitation = Resource<'NewInvitation'>;

@@ -1,14 +1,14 @@
 /**
- * What every request needs and every page may have to say: the CSRF token, the project, whether the session ended
- * and whether the server can be reached. Invariant: only what is here leaves the browser with a request; nothing of it
- * but the project's id is kept beyond the page.
+ * The state that every request needs and every page may show: the CSRF token, the project, whether the session has ended,
+ * and whether the server can be reached. Invariant: of the console's state, requests send only what is here; and only the
+ * project's id is stored beyond the page.
  */
 import { useSyncExternalStore } from 'react';
 
 export interface Connection {
   readonly csrfToken: string | null;
   readonly projectId: string | null;
-  /** A request was answered 401 after sign-in: the page stays, the sign-in lies over it. */
+  /** A request got 401 after sign-in: the page stays, and the sign-in lies over it. */
   readonly expired: boolean;
   /** The last request got an answer. */
   readonly reachable: boolean;

@@ -1,4 +1,4 @@
-/** The frame before anyone is signed in. */
+/** The frame of the pages before sign-in. */
 import { Group, Paper, Text, Title } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import type { ReactNode } from 'react';

@@ -1,6 +1,6 @@
 /**
- * The page of a one-time link: it is used by pressing a button, since a look at a link must not use it up. Whoever has
- * the first owner's link says who they are; whoever is invited and known already signs in and accepts.
+ * The page of a one-time link. A button uses the link, because opening the page must not use it up. A person with the
+ * first owner's link enters who they are. An invited person who has an account signs in and accepts.
  */
 import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';

@@ -1,4 +1,4 @@
-/** Making a passkey on this device or a security key. */
+/** Makes a passkey on this device or on a security key. */
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';

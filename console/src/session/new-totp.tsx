@@ -1,4 +1,4 @@
-/** One-time codes: the secret as a QR code and as text, then a first code as proof that the app has it. */
+/** Sets up one-time codes: shows the secret as QR code and text, then asks for a code as proof that the app has it. */
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';

@@ -1,7 +1,7 @@
-/** The browser's half of passkeys; loaded when one is used. What the browser refuses becomes a PasskeyFailed. */
+/** The browser's part of passkeys, loaded when one is used. If the browser refuses, it throws PasskeyFailed. */
 import { ApiProblem, Unreachable } from '../api/client.ts';
 
-/** The browser or the person did not go through with it. */
+/** The browser refused, or the person cancelled. */
 export class PasskeyFailed extends Error {
   override name = 'PasskeyFailed';
 }
@@ -16,7 +16,7 @@ async function inBrowser<T>(act: () => Promise<T>): Promise<T> {
 export function passkeysWork(): boolean {
   return typeof PublicKeyCredential !== 'undefined';
 }
-/** Proves an existing passkey; gives what the service wants as `response`. */
+/** Proves an existing passkey. Returns what the service expects as `response`. */
 export function askPasskey(options: object) {
   return inBrowser(async () => {
     const { startAuthentication } = await import('@simplewebauthn/browser');

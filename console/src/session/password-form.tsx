@@ -1,4 +1,4 @@
-/** Setting a password, with the current one where the service asks for it; the rules are the service's. */
+/** Sets a password. Asks for the current one if the service requires it. The service checks the rules. */
 import { Button, Group, PasswordInput, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';

@@ -6,7 +6,7 @@ import { api, ask } from '../api/client.ts';
 import { ProblemAlert } from '../ui/problem.tsx';
 
 interface RecoveryCodesProps {
-  /** Pressed once the codes are kept. */
+  /** Called when the person confirms that the codes are kept. */
   readonly onDone: () => void;
 }
 export function RecoveryCodes({ onDone }: RecoveryCodesProps) {

@@ -1,4 +1,4 @@
-/** The second factor: the methods the member has, one at a time. */
+/** The second factor: shows the member's methods, one at a time. */
 import { Anchor, Button, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';

@@ -1,4 +1,4 @@
-/** The session as the service tells it; steps of signing in answer with the next state, which is put in its place. */
+/** The session as the service describes it. Each step of signing in returns the next state, which replaces it. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback } from 'react';
 import { ApiProblem, api, ask } from '../api/client.ts';
@@ -12,9 +12,9 @@ export type Setup = Extract<Session, { state: 'set_up' }>;
 export type SignedIn = Extract<Session, { state: 'signed_in' }>;
 export type Method = SecondFactor['methods'][number];
 export type Me = SignedIn['member'];
-/** A project as a member of it sees it. */
+/** A project as its member sees it. */
 export type OwnProject = SignedIn['projects'][number];
-/** The own account as it shows itself. */
+/** The member's own account. */
 export type Account = Resource<'Account'>;
 const SESSION = ['session'] as const;
 
@@ -30,7 +30,7 @@ async function readSession(signal: AbortSignal): Promise<Session> {
     throw error;
   }
 }
-/** Asked once: what follows comes from the steps themselves. */
+/** The session is read once. After that, the steps themselves return the next state. */
 export function useSession() {
   return useQuery({
     queryKey: SESSION,
@@ -40,7 +40,7 @@ export function useSession() {
   });
 }
 
-/** Takes the session a step led to; after a session that ended, the same member's pages are read again, in place. */
+/** Takes the session that a step returned. If the same member signs in again, the pages stay and are read again. */
 export function useTakeSession(): (next: Session) => void {
   const queries = useQueryClient();
   return useCallback(
@@ -61,7 +61,7 @@ export function useTakeSession(): (next: Session) => void {
 }
 const isOther = ({ queryKey }: { readonly queryKey: readonly unknown[] }) => queryKey[0] !== SESSION[0];
 
-/** Reads the session anew, after something in it changed. */
+/** Reads the session again after something in it has changed. */
 export function useRereadSession(): () => Promise<void> {
   const queries = useQueryClient();
   return useCallback(() => queries.refetchQueries({ queryKey: SESSION }), [queries]);
@@ -72,7 +72,7 @@ export function useSignOut(): () => Promise<void> {
     try {
       await ask(api.DELETE('/iam/v1/session'));
     } catch (error) {
-      // Ended already: that is what was wanted. Any other failure is told by the page that follows.
+      // 401: the session has already ended, as intended. The caller shows any other failure.
       if (!(error instanceof ApiProblem && error.status === 401)) throw error;
     }
     queries.removeQueries({ predicate: isOther });

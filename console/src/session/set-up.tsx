@@ -1,6 +1,6 @@
 /**
- * What a member has to set before anything else: a password, a second factor, and recovery codes to keep. The session
- * that the last step leads to is taken when the codes are kept, so that nobody passes them by unseen.
+ * What a member must set first: a password, a second factor, and recovery codes. The console uses the session from the
+ * last step only after the member has confirmed that the codes are kept, so nobody misses them.
  */
 import { Alert, Button, Group, List, Stack, Text } from '@mantine/core';
 import { useState } from 'react';

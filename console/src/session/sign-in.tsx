@@ -11,13 +11,13 @@ import { type SecondFactor, type Session, type SignedOut, useTakeSession } from 
 
 interface SignInProps {
   readonly session: SignedOut | SecondFactor;
-  /** Who was signed in, where a session ended. */
+  /** The e-mail address of the person whose session has ended. */
   readonly email?: string;
 }
 export function SignIn({ session, email = '' }: SignInProps) {
   const { t } = useTranslation();
   const take = useTakeSession();
-  // Over an ended session the page keeps its own session in mind: the step is remembered here.
+  // Over an ended session, the stored session stays that of the page, so the current step is kept here.
   const [step, setStep] = useState<SignedOut | SecondFactor>(session);
   const form = useForm({
     initialValues: { email, password: '' },

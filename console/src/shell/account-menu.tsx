@@ -1,4 +1,4 @@
-/** Who is signed in, the way to the own account, and signing out. */
+/** Shows who is signed in, with links to the own account and to signing out. */
 import { Button, Menu } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';

@@ -1,4 +1,4 @@
-/** The menu: the pages of the project, and the operator's. */
+/** The menu: the pages of the project, and those for operators. */
 import { ScrollArea } from '@mantine/core';
 import { useLocation } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';

@@ -1,4 +1,4 @@
-/** The project the pages show; choosing another, and making one. */
+/** Shows the current project; for choosing another project and for making one. */
 import { Button, Group, Menu, Modal, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';

@@ -1,4 +1,4 @@
-/** Tells the operators of the instance where what is over is not removed in time; nothing else is shown of it. */
+/** Warns the operators of the instance if retention does not remove expired data in time. Otherwise shows nothing. */
 import { Alert } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../api/client.ts';

@@ -1,6 +1,6 @@
 /**
- * What is shown is decided here by the session: the sign-in, what is still to be set up, or the pages. A session that
- * ends later leaves the page as it is, with the sign-in over it.
+ * The session decides what is shown: the sign-in, the steps that are still to be set up, or the pages. If the session
+ * ends later, the page stays as it is, and the sign-in lies over it.
  */
 import { Center, Loader } from '@mantine/core';
 import { Outlet, useLocation } from '@tanstack/react-router';

@@ -1,4 +1,4 @@
-/** The frame around the pages: header with project, language and account; the menu; and the sign-in over an ended session. */
+/** The frame around the pages: header (project, language, account), menu, and the sign-in over an ended session. */
 import { AppShell, Burger, Group, Modal, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Outlet, useLocation } from '@tanstack/react-router';

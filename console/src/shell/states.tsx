@@ -1,4 +1,4 @@
-/** Pages that are none: an address nobody knows, and a page that failed. */
+/** What is shown instead of a page: for an unknown address, and after a failure. */
 import { Alert, Button, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { TextLink } from '../ui/link.tsx';
@@ -13,7 +13,7 @@ export function NotFound() {
     </Page>
   );
 }
-/** Someone who belongs to no project (any more). */
+/** For a person who belongs to no project, or no longer to one. */
 export function NoProject() {
   const { t } = useTranslation();
   return (
@@ -22,7 +22,7 @@ export function NoProject() {
     </Page>
   );
 }
-/** A page's code that could not be loaded (the service was away, or is newer than this page), or that failed itself. */
+/** For a page whose code failed, or could not be loaded (the service was away, or is newer than this page). */
 export function PageFailed() {
   const { t } = useTranslation();
   return (

@@ -1,4 +1,4 @@
-/** A button for what cannot be undone: it asks once, says what will happen, and shows what went wrong. */
+/** A button for an action that cannot be undone. It says what will happen, asks once, and shows what went wrong. */
 import { Button, type ButtonProps, Group, Modal, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useTranslation } from 'react-i18next';
@@ -8,7 +8,7 @@ import { useSubmit } from './use-submit.ts';
 
 interface ConfirmProps {
   readonly label: string;
-  /** Names what is meant, for those who do not see the row. */
+  /** Names the item, for people who do not see the row. */
   readonly subject: string;
   readonly text: string;
   readonly act: () => Promise<unknown>;

@@ -1,4 +1,4 @@
-/** Values to be taken elsewhere: shown whole, copied by a button; secrets say that they are shown this once. */
+/** Values to copy: they are shown whole and copied by a button. A secret says that it is shown only once. */
 import { Alert, Button, Code, CopyButton, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 
@@ -40,7 +40,7 @@ interface SecretProps {
   readonly values: readonly CopyProps[];
   readonly onClose: () => void;
 }
-/** A secret that cannot be shown again; it goes when the reader says so. */
+/** A secret that cannot be shown again. It disappears when the reader says so. */
 export function SecretOnce({ title, values, onClose }: SecretProps) {
   const { t } = useTranslation();
   return (

@@ -1,6 +1,6 @@
 /**
- * Open lists of kinds (DNS providers, kinds of subscribers): what the service says of each, and the fields of a form for the
- * settings of one. What is known of a kind comes from the service, so that a new one needs nothing here.
+ * Open lists of kinds (DNS providers, kinds of subscribers): the service's description of each kind, and the form fields
+ * for its settings. Everything about a kind comes from the service, so a new kind needs no change here.
  */
 import { Checkbox, PasswordInput, Text, TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
@@ -9,14 +9,14 @@ import { language } from '../i18n.ts';
 
 type Labelled = Pick<Kind, 'label' | 'label_ja'>;
 export const labelOf = ({ label, label_ja }: Labelled): string => (language() === 'ja' ? label_ja : label);
-/** What people call a kind; its name where it is not known. */
+/** The label of a kind; its name if the kind is not known. */
 export function kindLabel(kinds: readonly Kind[], name: string): string {
   const kind = kinds.find((one) => one.name === name);
   return kind === undefined ? name : labelOf(kind);
 }
 
 export type KindValues = Readonly<Record<string, string | boolean>>;
-/** What was filled in of the settings: texts that are empty are left out. */
+/** The settings that were filled in. Empty texts are left out. */
 export function filledIn({ settings }: Kind, values: KindValues): Record<string, string | boolean> {
   const given = settings.map(({ name, type, default: otherwise }): [string, string | boolean] => {
     const value = values[name];

@@ -1,4 +1,4 @@
-/** Japanese or English, at once; each language is named in itself. */
+/** Switches between Japanese and English at once. Each language is named in that language. */
 import { SegmentedControl, VisuallyHidden } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { changeLanguage, isLanguage, LANGUAGES, language } from '../i18n.ts';

@@ -1,4 +1,4 @@
-/** Links of the router in Mantine's clothes. */
+/** Links of the router in Mantine's style. */
 import { Anchor, type AnchorProps, NavLink, type NavLinkProps } from '@mantine/core';
 import { createLink } from '@tanstack/react-router';
 import type { AnchorHTMLAttributes, Ref } from 'react';

@@ -1,4 +1,4 @@
-/** The frame of a page: its title (also the document's), what can be done there, and lists in their four states. */
+/** The frame of a page: its title (also the document's title), its actions, and lists in their four states. */
 import { Box, Button, Group, Loader, Paper, Stack, Text, Title } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import type { ReactNode } from 'react';
@@ -68,7 +68,7 @@ interface Loading {
   readonly error: Error | null;
   readonly refetch: () => unknown;
 }
-/** What is shown of a question that has no answer yet; null once there is one, even an old one. */
+/** What is shown while a query has no answer; null once there is an answer, even an old one. */
 export function Waiting({ query }: { readonly query: Loading & { readonly data: unknown } }) {
   const { t } = useTranslation();
   if (query.data !== undefined) return null;

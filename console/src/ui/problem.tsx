@@ -1,4 +1,4 @@
-/** What went wrong, in the reader's words, with what can be done; what else there is to know stands below. */
+/** Shows what went wrong, in the reader's language, and what the reader can do. Further details stand below. */
 import { Alert, Button, Text } from '@mantine/core';
 import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
@@ -7,10 +7,10 @@ import { named, showNumber } from '../i18n.ts';
 import { PasskeyFailed } from '../session/passkeys.ts';
 import { detailText } from './details.ts';
 
-/** Types whose details tell more than the type does, and may be anything: words of a DNS provider, an id of the log. */
+/** Types whose detail says more than the type and may be any text: a DNS provider's message, an id of the log. */
 const FREE = /^(dns-.*|conflict|internal|validation|bad-request|invalid-json)$/;
 
-/** One or two sentences: the kind of problem, and the detail where the kind alone does not say enough. */
+/** One or two sentences: the kind of problem, and the detail if the kind alone does not say enough. */
 export function explain(t: TFunction, error: Error): string {
   if (error instanceof PasskeyFailed) return t('problem.passkey');
   if (!(error instanceof ApiProblem))
@@ -19,7 +19,7 @@ export function explain(t: TFunction, error: Error): string {
   if (kind === error.type)
     return error.message === '' ? t('problem.unknown', { status: error.status }) : error.message;
   if (error.field === null) return kind;
-  // without the name of the field, which stands in front of it
+  // Without the name of the field: the form shows it already.
   const detail = error.message.replace(`${error.field}: `, '');
   return inWords(t, detail) ?? (detail === '' ? kind : t('problem.with_detail', { kind, detail }));
 }
@@ -32,7 +32,7 @@ function inWords(t: TFunction, detail: string): string | null {
   ]);
   return String(t(known.key as never, Object.fromEntries(values) as never));
 }
-/** What there is to know besides `explain`; where nobody has put it into words, as the service said it. */
+/** What `explain` does not say. If the detail has no text in the reader's language, the service's own text is shown. */
 export function Detail({ error }: { readonly error: ApiProblem }) {
   const { t } = useTranslation();
   const known = error.field === null ? inWords(t, error.message) : t('problem.field', { field: error.field });

@@ -1,4 +1,4 @@
-/** A QR code as one SVG path: no image, no data URL, nothing a content security policy would have to let in. */
+/** A QR code as one SVG path: no image and no data URL, so the content security policy needs no exception. */
 import { create } from 'qrcode';
 
 interface QrCodeProps {

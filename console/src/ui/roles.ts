@@ -7,7 +7,7 @@ export function useRoles() {
     ask(api.GET('/iam/v1/roles', { params: { query: { limit: 200 } }, signal })),
   );
 }
-/** Those that can be handed out in a project; `operator` is the instance's. */
+/** The roles that can be given in a project. `operator` is not one of them: it is a role of the instance. */
 export function useRoleNames(): string[] {
   const names = useRoles().data?.items.map(({ name }) => name) ?? [];
   return names.filter((name) => name !== 'operator');

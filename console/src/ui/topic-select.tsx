@@ -1,4 +1,4 @@
-/** Choosing a topic: those that exist; where there is none yet, it says how to come by one. */
+/** Chooses one of the existing topics. If there is none yet, it says how to make one. */
 import { Select } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';

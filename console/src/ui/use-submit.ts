@@ -1,7 +1,7 @@
 /**
- * Sending a form: what was typed stays until the service has answered well; a problem that names a field is put
- * beside that field, any other one above the form. The same body after a lost answer is sent with the same
- * Idempotency-Key, so that pressing the button again makes nothing twice.
+ * Sends a form. The form keeps what the person typed until the service has accepted it. A problem that names a field is
+ * shown beside that field, any other problem above the form. If an answer was lost, the same body is sent with the same
+ * Idempotency-Key, so pressing the button again makes nothing twice.
  */
 import { useMutation } from '@tanstack/react-query';
 import { useRef } from 'react';
@@ -14,7 +14,7 @@ export interface SubmitOptions<V, R> {
   readonly send: (values: V, headers: { 'Idempotency-Key': string }) => Promise<R>;
   readonly done?: (result: R, values: V) => void;
   readonly refreshes?: readonly Key[];
-  /** The form whose fields problems may name, and the form's name of a field of the API. */
+  /** The form whose fields problems may name. `fieldOf`: the form's name for a field of the API. */
   readonly form?: { setFieldError: (path: string, error: string) => void; getValues: () => object };
   readonly fieldOf?: (field: string) => string;
 }
@@ -47,10 +47,10 @@ export function useSubmit<V, R>({ send, done, refreshes = [], form, fieldOf }: S
   return {
     submit: mutation.mutate,
     pending: mutation.isPending,
-    /** What is to be said above the form. */
+    /** The problem to show above the form. */
     problem: shownBesideField ? null : error,
     reset: mutation.reset,
-    /** What the last good answer was. */
+    /** The last successful answer. */
     result: mutation.data,
   };
 }
