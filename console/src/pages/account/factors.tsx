@@ -1,4 +1,4 @@
-/** The second factors: one-time codes and passkeys; one always remains. */
+/** The second factors: one-time codes and passkeys. At least one always remains. */
 import { Badge, Button, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';

@@ -1,4 +1,4 @@
-/** Where the member is signed in, and ending one session or all the others. */
+/** The member's sessions; for ending one session or all others. */
 import { Badge, Group, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';

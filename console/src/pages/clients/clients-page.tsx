@@ -1,4 +1,4 @@
-/** The API clients of the project, and making one with the roles it needs. */
+/** The API clients of the project; for making one with the roles that it needs. */
 import { Badge, Button, Group, MultiSelect, Stack, Table, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useNavigate } from '@tanstack/react-router';

@@ -1,4 +1,4 @@
-/** The static keys of an API client: made with an expiry, the secret shown once, and taken away. */
+/** The static keys of an API client; for making one with an expiry (its secret is shown once) and for removing one. */
 import { Button, Group, Select, Stack, Table, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
@@ -116,7 +116,7 @@ export function StaticKeys({ clientId }: { readonly clientId: string }) {
   );
 }
 
-/** A repeated answer has no secret: the key is there, but nobody will ever know how to use it. */
+/** A repeated answer has no secret: the key exists, but nobody can ever use it. */
 function MadeKey({ made, onClose }: { readonly made: NewStaticKey; readonly onClose: () => void }) {
   const { t } = useTranslation();
   const id = { label: t('keys.id_user'), value: made.id };

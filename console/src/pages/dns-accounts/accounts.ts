@@ -1,4 +1,4 @@
-/** The accounts at DNS providers, and the providers there are. */
+/** Queries: the accounts at DNS providers, and the list of providers. */
 import { api, ask } from '../../api/client.ts';
 import { useList } from '../../api/queries.ts';
 

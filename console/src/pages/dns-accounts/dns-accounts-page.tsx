@@ -1,4 +1,4 @@
-/** Accounts at DNS providers, with which a domain's records are set by themselves; credentials are never shown again. */
+/** Accounts at DNS providers. With one, the service sets a domain's records itself. Credentials are never shown again. */
 import { Alert, Button, Card, Group, List, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';

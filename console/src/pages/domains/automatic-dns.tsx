@@ -1,4 +1,4 @@
-/** 自動設定: what would change at the DNS provider, in words; doing it; and taking it back. */
+/** 自動設定: shows in words what would change at the DNS provider, applies it, and undoes it. */
 import { Alert, Badge, Button, Card, Checkbox, Code, Group, Select, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';

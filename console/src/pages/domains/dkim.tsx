@@ -1,4 +1,4 @@
-/** The signing switch, how often keys are renewed, and the keys with what is to be done about each. */
+/** The signing switch, the interval of key rotation, and the keys, each with its next step. */
 import { Badge, Group, Select, Stack, Switch, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
@@ -87,7 +87,7 @@ function Signing({ domain: { id, dkim } }: { readonly domain: MtaDomain }) {
     refreshes: [['domains']],
   });
   const days = dkim.rotation_days === null ? 'off' : String(dkim.rotation_days);
-  // Another number of days can have been set through the API: it is shown as it is.
+  // Somebody may have set another number of days through the API. It is shown as it is.
   const choices = ROTATIONS.some((choice) => choice === days) ? ROTATIONS : [...ROTATIONS, days];
   return (
     <Section title={t('dkim.switch')} intro={t('dkim.intro')}>

@@ -1,4 +1,4 @@
-/** The records the domain needs, the state of each in words, and checking now. */
+/** The records that the domain needs, the state of each in words, and "check now". */
 import { Alert, Badge, Button, Card, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';

@@ -1,4 +1,4 @@
-/** One domain on its way: ownership, then its place in MTA, then DNS, rules and keys. */
+/** One domain, step by step: ownership, then MTA, then DNS, rules and keys. */
 import { Alert, List, Text } from '@mantine/core';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
@@ -70,7 +70,7 @@ function Steps({ step }: { readonly step: number }) {
   );
 }
 
-/** What the service says is to be done next. */
+/** The next step, as the service says it. */
 function Missing({ id }: { readonly id: string }) {
   const words = said(useMtaDomain(id).data?.next_step);
   return words === '' ? null : (
@@ -80,7 +80,7 @@ function Missing({ id }: { readonly id: string }) {
   );
 }
 
-/** The two resources go in the reverse of the order they came in. */
+/** Removes the owned domain. The MTA domain must be removed first. */
 function Removal({ owned: { id, name }, inMta }: { readonly owned: OwnedDomain; readonly inMta: boolean }) {
   const { t } = useTranslation();
   const navigate = useNavigate();

@@ -1,4 +1,4 @@
-/** A domain's own settings: receiving, default topic, limits of its own; and taking it out of MTA. */
+/** A domain's own settings: receiving, default topic, its own limits; for removing the domain from MTA. */
 import { Button, Group, NumberInput, Stack, Switch } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
@@ -16,7 +16,7 @@ interface Values {
   readonly per_minute: number | string;
   readonly per_day: number | string;
 }
-/** An empty field is no limit of the domain's own. */
+/** An empty field means that the domain has no limit of its own. */
 const limitOf = (value: number | string): number | null => (typeof value === 'number' ? value : null);
 
 export function DomainSettings({ domain }: { readonly domain: MtaDomain }) {

@@ -1,4 +1,4 @@
-/** The tabs of a domain that is set up in MTA; the open one stands in the URL. */
+/** The tabs of a domain that is set up in MTA. The URL names the open tab. */
 import { Tabs } from '@mantine/core';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';

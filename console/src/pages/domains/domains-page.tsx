@@ -1,4 +1,4 @@
-/** All domains of the project with where each stands, and adding one. */
+/** All domains of the project, each with its state; for adding a domain. */
 import { Badge, Button, Group, Table, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useNavigate } from '@tanstack/react-router';

@@ -1,4 +1,4 @@
-/** What is asked of the service about domains: the owned domain (first) and what MTA makes of it (second). */
+/** The queries about domains: owned domains (first step) and MTA domains (second step). */
 import { api, ask } from '../../api/client.ts';
 import { type Page, useList, useResource } from '../../api/queries.ts';
 import { idOf, type MtaDomain } from '../../api/resources.ts';
@@ -15,7 +15,7 @@ export function useOwnedDomain(id: string) {
     ask(api.GET('/iam/v1/domains/{id}', { params: { path: { id } }, signal })),
   );
 }
-/** MTA domains by the id of the owned domain they rest on. */
+/** MTA domains by the id of their owned domain. */
 export function useMtaDomains() {
   return useResource(['domains', 'mta'], async (signal) => {
     const found = new Map<string, MtaDomain>();
@@ -30,7 +30,7 @@ export function useMtaDomains() {
     return found;
   });
 }
-/** One MTA domain with what it lacks. */
+/** One MTA domain, with the things that it still lacks. */
 export function useMtaDomain(id: string) {
   return useResource(['domains', 'mta', id], (signal) =>
     ask(api.GET('/mta/v1/domains/{id}', { params: { path: { id } }, signal })),

@@ -1,4 +1,4 @@
-/** Event rules (イベントルール): which events of a domain's deliveries, or of the project, are published to which topic. */
+/** Event rules (イベントルール): which events of a domain's deliveries or of the project go to which topic. */
 
 import { Button, Checkbox, Group, SimpleGrid, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';

@@ -1,4 +1,4 @@
-/** A new DKIM key: made by the service, or a private key of one's own, which is never shown again. */
+/** A new DKIM key: the service makes it, or the person gives a private key, which is never shown again. */
 import { Button, Group, Select, Stack, Textarea, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';

@@ -1,4 +1,4 @@
-/** The proof of ownership: the record to publish, "check now", and in words what DNS shows instead. */
+/** The proof of ownership: the record to publish, "check now", and a sentence about what DNS shows instead. */
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { ApiProblem, api, ask } from '../../api/client.ts';

@@ -1,4 +1,4 @@
-/** The rules of one family as a table, each with the topic it publishes to, and taking one away. */
+/** The rules of one family as a table, each with the topic to which it publishes; for removing a rule. */
 import { Table } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -8,12 +8,12 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { TextLink } from '../../ui/link.tsx';
 import { useTopics } from '../topics/topics.ts';
 
-/** More are shown when they are asked for. */
+/** The number of rules shown at first. A button shows more. */
 export const RULES_AT_ONCE = 50;
 
 interface RuleListProps<R extends Rule> {
   readonly rules: readonly R[];
-  /** What the rule is about, as the first column and as its name. */
+  /** The subject of a rule: the first column, and the rule's name. */
   readonly about?: { readonly title: string; readonly of: (rule: R) => string };
   readonly remove: (rule: R) => Promise<unknown>;
   readonly refreshes: Key;

@@ -1,4 +1,4 @@
-/** The second step: the proved domain is set up for sending and receiving; it needs a default topic. */
+/** The second step: sets up a verified domain for sending and receiving. It needs a default topic. */
 import { Button, Group, Stack, Switch, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';

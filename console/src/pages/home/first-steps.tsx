@@ -1,4 +1,4 @@
-/** The manual's order, for a project that has no domain yet: domain, role, API client, static key, topic, rule. */
+/** The first steps in the manual's order, for a project without a domain: domain, role, API client, key, topic, rule. */
 import { Alert, List } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { TextLink } from '../../ui/link.tsx';

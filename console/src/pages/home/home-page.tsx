@@ -1,4 +1,4 @@
-/** The project at a glance: 使用状況 against both limits, what was sent and received over time, and 緩和申請. */
+/** The overview of the project: 使用状況 against both limits, traffic over time, and 緩和申請. */
 import { SimpleGrid } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';

@@ -1,4 +1,4 @@
-/** Applications for higher limits (緩和申請): one at a time, with what became of the earlier ones. */
+/** Requests for higher limits (緩和申請): one at a time, with the results of the earlier ones. */
 import { Badge, Button, Group, NumberInput, Stack, Table, Text, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';
@@ -83,7 +83,7 @@ export function LimitRequests({ usage }: { readonly usage: Usage }) {
   );
 }
 
-/** The limits asked for, in words. */
+/** The requested limits, in words. */
 export function Asked({ per_minute: minute, per_day: day }: Pick<LimitRequest, 'per_minute' | 'per_day'>) {
   const { t } = useTranslation();
   const shown = (limit: number) => (limit === 0 ? t('usage.no_limit') : showNumber(limit));
@@ -95,7 +95,7 @@ export function Asked({ per_minute: minute, per_day: day }: Pick<LimitRequest, '
   );
 }
 
-/** The decision is mailed to whoever asked. */
+/** The service mails the decision to the requester. */
 function NewRequest({ usage }: { readonly usage: Usage }) {
   const { t } = useTranslation();
   const form = useForm<Values>({

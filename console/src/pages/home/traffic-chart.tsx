@@ -1,4 +1,4 @@
-/** The chart of the traffic, with the libraries it needs, in a file of its own that is loaded when it is shown. */
+/** The chart of the traffic. It is in a file of its own, so its libraries are loaded only when the chart is shown. */
 import '@mantine/charts/styles.css';
 import { BarChart } from '@mantine/charts';
 import { useTranslation } from 'react-i18next';

@@ -1,4 +1,4 @@
-/** What was sent and received over the last hour, two days, or three months; the chart comes when it is needed. */
+/** Sent and received mail over the last hour, two days, or three months. The chart is loaded when it is needed. */
 import { Loader, SegmentedControl, Table } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';

@@ -1,10 +1,10 @@
-/** One rolling window: used against its limit, and when there is room again. */
+/** One rolling window: its usage and its limit, and when there is room again. */
 import { Card, Group, Progress, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import type { UsageWindow } from '../../api/resources.ts';
 import { showNumber, showTime } from '../../i18n.ts';
 
-/** From here on the limit is near; the service tells of it at the same share. */
+/** From this share on, the limit is near. The service publishes its alert at the same share. */
 const NEAR = 0.8;
 
 export function UsageCard({ title, usage }: { readonly title: string; readonly usage: UsageWindow }) {

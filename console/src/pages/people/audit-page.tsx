@@ -1,4 +1,4 @@
-/** Who did what in the project, newest first, with a filter by operation. */
+/** The audit log: who did what in the project, newest first, with a filter by operation. */
 import { Badge, Table, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useState } from 'react';

@@ -1,4 +1,4 @@
-/** Who works in the project and with which roles; inviting, and taking an invitation or a membership back. */
+/** The members of the project and their roles; for inviting people, and for removing an invitation or a membership. */
 import { Badge, Button, Card, Group, MultiSelect, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';

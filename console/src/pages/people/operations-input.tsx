@@ -1,4 +1,4 @@
-/** Choosing operations out of all there are, by resource. Their names are what policies and the documents use. */
+/** Chooses from all operations, grouped by resource. Policies and the documents use the same names. */
 import { Checkbox, Input, ScrollArea, SimpleGrid, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -15,7 +15,7 @@ export function OperationsInput({ value = [], onChange, error }: OperationsInput
   const { t } = useTranslation();
   const query = useResource(['operations'], (signal) => ask(api.GET('/iam/v1/operations', { signal })));
   if (query.data === undefined) return <Waiting query={query} />;
-  // An operator's operations are in no role of a project.
+  // No role of a project contains operations for operators.
   const names = query.data.items.filter(({ operator }) => !operator).map(({ name }) => name);
   const resources = Map.groupBy(names, (name) => name.slice(0, name.lastIndexOf('.')));
   return (

@@ -1,4 +1,4 @@
-/** Roles: the predefined ones, the project's own, and the operations each permits. */
+/** Roles: the predefined ones and the project's own, each with the operations that it permits. */
 import { Badge, Button, Card, Code, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
@@ -149,7 +149,7 @@ function NewRole() {
     </Section>
   );
 }
-/** Sending needs all three. */
+/** A role needs all three for sending. */
 const SENDING = ['mta.domains.list', 'mta.domains.get', 'mta.domains.send'];
 
 interface ChangeRoleProps {

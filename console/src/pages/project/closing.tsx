@@ -1,4 +1,4 @@
-/** Closing a project, opening it again while its data is kept, and taking the data along. */
+/** Closes a project, opens it again while its data is kept, and exports the data. */
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';

@@ -1,4 +1,4 @@
-/** The project's settings: its name, how its mail is kept and tried, its own event rules, closing it. */
+/** The project's settings: its name, retention and retries of its mail, its own event rules, and closing it. */
 import { Button, Group, NumberInput, Select, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useTranslation } from 'react-i18next';

@@ -1,4 +1,4 @@
-/** The operator's list of applications from all projects, and deciding them: in full, in part, or not. */
+/** The operator's list of limit requests from all projects; for granting them in full or in part, or refusing them. */
 import { Badge, Button, Card, Group, NumberInput, Stack, Text, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';

@@ -1,6 +1,6 @@
 /**
- * One event: what is readable of a message, and the JSON, of which a long one is shown in its first part; the whole can
- * be downloaded. Whatever a message holds is shown as text, never as markup.
+ * One event: the readable parts of a message, and the JSON. Of a long JSON only the first part is shown; the whole can be
+ * downloaded. The contents of a message are always shown as text, never as markup.
  */
 import { Alert, Badge, Button, Code, Group, List, Stack, Text, Title } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
@@ -15,7 +15,7 @@ import { useSubmit } from '../../ui/use-submit.ts';
 import { readable } from './readable.ts';
 
 const MOST_SHOWN = 64 * 1024;
-/** For the browser to begin the download. */
+/** The time that the browser has to begin the download. */
 const KEPT_MS = 60_000;
 
 export function EventDetails({ event }: { readonly event: TopicEvent }) {
@@ -104,7 +104,7 @@ function indented(json: string): string {
   return JSON.stringify(JSON.parse(json), null, 2);
 }
 
-/** By the client and not by a link: a link names no project. The octets stay with the browser, outside the page. */
+/** Downloads with the client, because a link cannot name the project. The browser keeps the octets outside the page. */
 function Download({ id }: { readonly id: string }) {
   const { t } = useTranslation();
   const { problem, pending, submit } = useSubmit({

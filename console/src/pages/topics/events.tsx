@@ -1,4 +1,4 @@
-/** The newest events of a topic, live: after the first page one request waits for the next event, again and again. */
+/** The newest events of a topic, live: after the first page, one request at a time waits for the next event. */
 import { Badge, Button, Card, Group, Stack, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
@@ -17,7 +17,7 @@ const WAIT_SECONDS = 10;
 const PAUSE_MS = 3_000;
 const MOST_SHOWN = 200;
 
-/** Keeps the list of `key` filled with what is published while the page is open. */
+/** Adds events to the list of `key` as they are published, while the page is open. */
 function useLive(topicId: string, newest: string | undefined, ready: boolean): void {
   const client = useQueryClient();
   const { projectId, expired } = useConnection();
@@ -42,7 +42,7 @@ function useLive(topicId: string, newest: string | undefined, ready: boolean): v
           return { items: all.slice(0, MOST_SHOWN), next_cursor: isCut ? null : (old?.next_cursor ?? null) };
         });
       } catch {
-        // the page says elsewhere that the service is away; the list goes on when it is back
+        // The page says elsewhere that the service is away. The list goes on when the service is back.
         const timer = setTimeout(() => void follow(after), PAUSE_MS);
         end.signal.addEventListener('abort', () => clearTimeout(timer));
       }
@@ -78,7 +78,7 @@ export function Events({ topicId }: { readonly topicId: string }) {
   );
 }
 
-/** What is older than the events shown, up to as many as a page is good for. */
+/** Loads events that are older than the shown ones, up to the number that a page can show. */
 function Older(props: { readonly topicId: string; readonly cursor: string | null; readonly shown: number }) {
   const { topicId, cursor, shown } = props;
   const { t } = useTranslation();

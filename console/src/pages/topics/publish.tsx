@@ -1,4 +1,4 @@
-/** Publishing a text to a topic by hand. */
+/** Publishes a text to a topic by hand. */
 import { Alert, Button, Group, Stack, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';

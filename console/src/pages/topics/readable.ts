@@ -1,10 +1,10 @@
-/** What people read of an event: its text, its attachments, and what could not be read exactly. */
+/** The readable parts of an event: its text, its attachments, and the defects that made exact reading impossible. */
 import type { TopicEvent } from '../../api/resources.ts';
 
 export interface Readable {
-  /** null: there is none beside the summary. */
+  /** null: the event has no text besides the summary. */
   readonly text: string | null;
-  /** More of the text follows. */
+  /** The text was cut: there is more of it. */
   readonly isCut: boolean;
   readonly attachments: readonly {
     readonly name: string | null;
@@ -19,7 +19,7 @@ const fields = (value: unknown): Fields =>
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
-/** `most`: characters of the text. */
+/** `most`: the maximum number of characters of the text. */
 export function readable({ content, attachments }: TopicEvent, most: number): Readable {
   const { parsed, defects } = fields(content);
   const { text: whole, attachments: parts } = fields(parsed);

@@ -1,4 +1,4 @@
-/** A topic's subscribers: adding one (its signing secret is shown once), taking one away, what reached it. */
+/** A topic's subscribers: for adding one (its signing secret is shown once), removing one, and seeing its deliveries. */
 import { Badge, Button, Card, Group, Select, Stack, Table, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
@@ -103,7 +103,7 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
   );
 }
 
-/** What tells it from others: its first setting that may be shown. */
+/** The subscriber's title: its first text setting that may be shown, else the label of its kind. */
 function titleOf(one: Subscriber, kinds: readonly Kind[]): string {
   const kind = kinds.find(({ name }) => name === one.type);
   const shown = kind?.settings.find(({ type, secret }) => type === 'text' && !secret);

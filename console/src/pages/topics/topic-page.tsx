@@ -1,4 +1,4 @@
-/** One topic: who is told (subscribers), what was published (live), publishing by hand. */
+/** One topic: its subscribers, its events (live), and publishing by hand. */
 import { Button, Group, Tabs, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';

@@ -1,4 +1,4 @@
-/** All topics of the project, and making one. */
+/** All topics of the project; for making a topic. */
 import { Button, Group, Table, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useNavigate } from '@tanstack/react-router';

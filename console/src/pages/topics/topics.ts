@@ -1,4 +1,4 @@
-/** What is asked of the service about topics. */
+/** The queries about topics. */
 import { api, ask } from '../../api/client.ts';
 import { useList } from '../../api/queries.ts';
 import type { Topic } from '../../api/resources.ts';
