@@ -81,8 +81,8 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     } else {
       process.stdout.write(
         `domain  ${out.domain_url}\ntopic   ${out.topic_id}\nkey id  ${ready.key.id}\nsecret  ${ready.key.secret}   (shown only now)\n\n` +
-          `The domain cannot receive yet, and its mail has no SPF and DKIM records. Publish its records:\n` +
-          `  hikyaku api mta.domains.dns.get ${ready.domain.id} --key-id ${ready.key.id} --key-secret …\n`,
+          `Next, publish the records of the domain (MX, SPF, DKIM). This lists them:\n` +
+          `  hikyaku api --key-id ${ready.key.id} --key-secret SECRET mta.domains.dns.get ${ready.domain.id}\n`,
       );
     }
     if (options.json !== true && member !== null)

@@ -1,6 +1,6 @@
 /**
  * Rolling windows made of whole buckets: 60 s in buckets of a second, 24 h in buckets of a minute. A bucket
- * counts as long as any instant of it lies in the window, so no window of that length ever contains more than
+ * counts as long as any moment of it lies in the window, so no window of that length ever contains more than
  * the limit.
  */
 export const MINUTE_WINDOW = { width: 1, buckets: 60 } as const;

@@ -114,6 +114,48 @@ test('no credential is shown, none lies in clear, and each account opens its own
   await guarded[Symbol.asyncDispose]();
 });
 
+test('no eight characters of a credential are shown, however a server spells them; who has none in it is shown', async () => {
+  const secret = 'Zq7-abcdefGHIJKLmnop_0123XYZ';
+  const own = base('cloudflare');
+  const settings = readSettings('cloudflare', { api_token: secret }, false);
+  const account = { ...own, ...sealSettings(sealer, own, DNS_PROVIDERS.cloudflare, settings) };
+  const said = async (...messages: string[]): Promise<string> => {
+    const errors = messages.map((message) => ({ code: 1, message }));
+    const open = createProviderOpener({
+      sealer,
+      fetch: async () => new Response(JSON.stringify({ errors }), { status: 400 }),
+      network: systemNetwork,
+      resolver: createZoneResolver({}),
+      clock: systemClock,
+      random,
+      allowPrivate: false,
+    });
+    const error: unknown = await (await open(account)).check().then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(error instanceof Error);
+    return error.message;
+  };
+  assert.equal(await said('no such zone'), 'Cloudflare answered 400: no such zone');
+  const hex = Buffer.from(secret).toString('hex');
+  for (const spelt of [
+    [secret],
+    [secret.slice(0, 20)],
+    [secret.slice(9)],
+    [secret.toUpperCase()],
+    [secret.slice(0, 13), secret.slice(13)],
+    [[...secret].join('\u200b')],
+    [[...secret].join(' ')],
+    [secret.slice(0, 10) + secret + secret.slice(10)],
+    [hex],
+    [hex.replace(/../g, '%$&')],
+    ...['', 'x', 'xy'].map((before) => [Buffer.from(before + secret).toString('base64')]),
+    [`${'-'.repeat(260)}${secret}`],
+  ])
+    assert.equal(await said(...spelt), 'Cloudflare answered (hidden)', spelt.join());
+});
+
 test('no error shows a credential, though the server repeats what it was sent', async () => {
   // A fetch that answers with the request's own headers, as a hostile endpoint does.
   const fetch: typeof globalThis.fetch = async (_url, init) => {

@@ -72,9 +72,9 @@ function hiding(secrets: readonly string[], provider: DnsProvider): DnsProvider 
   /** What a server said is not shown at all if a part of a secret is in it; who said it is. */
   const hide = (text: string) => {
     const shown = text.replace(DERIVED, HIDDEN).slice(0, MOST_SHOWN);
-    const [who = '', ...said] = shown.split(' answered ');
-    const words = bare(said.join(' '));
-    for (const run of runs) if (words.includes(run)) return `${who} answered ${HIDDEN}`;
+    const who = /^(Cloudflare|Gehirn DNS|Route 53) answered /.exec(shown)?.[0] ?? '';
+    const said = bare(shown.slice(who.length));
+    for (const run of runs) if (said.includes(run)) return who + HIDDEN;
     return shown;
   };
   async function call<T>(act: () => Promise<T>): Promise<T> {

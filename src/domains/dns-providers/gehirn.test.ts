@@ -158,6 +158,18 @@ test('an editable version: where it cannot be put back, the report says what was
   assert.deepEqual(await rig.dump(), []);
 });
 
+test('an answer of another shape is not understood', async () => {
+  for (const odd of ['{}', '[null]', '"x"', '1', '[{"id":1,"name":null}]', '']) {
+    const provider = createGehirnProvider(
+      { token_id: 'id', secret: 'sesame', api_url: 'https://dns.test' },
+      { fetch: async () => new Response(odd), clock },
+    );
+    const expected = { name: 'DnsProviderError', code: 'unreachable', message: /not understood/ };
+    await assert.rejects(provider.check(), expected, odd);
+    await assert.rejects(provider.findZone('a.test'), expected, odd);
+  }
+});
+
 test('bodies: TXT data is the same text both ways, an alias is left alone, too much is refused', () => {
   const key = { name: 'example.com', type: 'TXT' } as const;
   const values = FOREIGN_TXT.map((text) => txtOf(text));

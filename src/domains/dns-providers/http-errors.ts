@@ -46,7 +46,7 @@ async function textOf(response: Response, mostOctets: number): Promise<string> {
   }
   return Buffer.concat(chunks).toString('utf8');
 }
-/** A provider's text on one line. It may still hold secrets: accounts.ts hides them first and cuts the text then. */
+/** A provider's text on one line. It may still hold secrets: accounts.ts cuts it and hides it. */
 export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }
