@@ -2,7 +2,6 @@
 
 import { getServers } from 'node:dns';
 import { pino } from 'pino';
-import { autoconfigHost } from './api/autoconfig.ts';
 import { createControl } from './api/control.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
@@ -448,7 +447,6 @@ export async function startService(
     spfInclude: config.spfInclude,
     submissionHost: config.submissionHost,
     dkimZone: config.dkimZone,
-    autoconfigHost: config.publicUrlGiven ? autoconfigHost(config.publicUrl) : null,
   };
   /** Cancels the waiting mail of a removed domain. If this misses a message, the planner cancels it. */
   const cancelQueued: CancelQueued = (project, sentWith, reason) =>

@@ -20,7 +20,6 @@ import { NoPlace } from '../runtime/places.ts';
 import { ConflictError, StaleError, StoreError } from '../runtime/transactor.ts';
 import { auditRoutes } from './audit.ts';
 import { createAuditRecorder } from './audit-recorder.ts';
-import { autoconfigRoutes } from './autoconfig.ts';
 import { ClientGone } from './client-gone.ts';
 import { conflictWords } from './conflict-words.ts';
 import { consoleRoutes, readConsole } from './console-files.ts';
@@ -174,7 +173,6 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     sendProblem(reply, new Problem('not-found', 'the API has no such path or method; /docs lists them all')),
   );
 
-  autoconfigRoutes(app, deps);
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const reason = deps.notReady();

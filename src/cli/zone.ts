@@ -1,52 +1,34 @@
 /**
  * `hikyaku zone`: prints the DNS records that the operator publishes for the service itself, ready for a zone
- * file.
+ * file. Invariant: it prints no address that only this machine or its own network can reach; it says in a comment
+ * which records are missing for that reason.
  */
 
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { type Config, loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
+import { isLocalAddress, operatorRecords, type ServiceNames } from '../domains/operator-records.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
-export interface ZoneRecord {
-  readonly name: string;
-  readonly type: 'A' | 'AAAA' | 'NS' | 'PTR' | 'TXT';
-  readonly value: string;
-}
-
-/** The name for a reverse lookup of an address (RFC 1035 §3.5, RFC 3596 §2.5). */
-export function reverseName(address: string): string {
-  if (isIP(address) === 4) return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
-  const [head = '', tail] = address.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-  return `${groups
-    .map((group) => group.padStart(4, '0'))
-    .join('')
-    .split('')
-    .reverse()
-    .join('.')}.ip6.arpa`;
-}
-
-/** The operator's records for the hosts that customers see, with these addresses. */
-export function zoneRecords(
-  config: Pick<Config, 'hostname' | 'submissionHost' | 'mxHosts' | 'spfInclude' | 'dkimZone'>,
-  addresses: readonly string[],
-): readonly ZoneRecord[] {
-  const hosts = [...new Set([config.hostname, config.submissionHost, ...config.mxHosts])];
-  const records: ZoneRecord[] = [];
-  for (const name of hosts) {
-    for (const value of addresses) records.push({ name, type: isIP(value) === 4 ? 'A' : 'AAAA', value });
-  }
-  for (const address of addresses)
-    records.push({ name: reverseName(address), type: 'PTR', value: `${config.hostname}.` });
-  const mechanisms = addresses.map((address) => `${isIP(address) === 4 ? 'ip4' : 'ip6'}:${address}`);
-  records.push({ name: config.spfInclude, type: 'TXT', value: ['v=spf1', ...mechanisms, '-all'].join(' ') });
-  records.push({ name: config.hostname, type: 'TXT', value: 'v=spf1 a -all' });
-  if (config.dkimZone !== null)
-    for (const host of config.mxHosts) records.push({ name: config.dkimZone, type: 'NS', value: `${host}.` });
-  return records;
+/** What is missing, one sentence a line, if this machine lacks public addresses. */
+export function missingWords(names: ServiceNames, own: readonly string[]): readonly string[] {
+  const local = own.filter(isLocalAddress);
+  const open = own.filter((address) => !isLocalAddress(address));
+  if (open.length === 0)
+    return [
+      local.length === 0
+        ? 'This machine has no address.'
+        : `This machine has no public address, only ${local.join(', ')}: other hosts cannot reach it under these.`,
+      `The A and AAAA records of the hosts, the PTR records and the SPF record ${names.spfInclude} are missing.`,
+      'Run `hikyaku zone --address ADDRESS` with each public address that mail leaves from or arrives at.',
+    ];
+  const missing = ([4, 6] as const)
+    .filter((kind) => local.some((one) => isIP(one) === kind) && !open.some((one) => isIP(one) === kind))
+    .map(
+      (kind) =>
+        `The ${kind === 4 ? 'A' : 'AAAA'} records are missing: of IPv${kind}, this machine has only ${local.filter((one) => isIP(one) === kind).join(', ')}. If it has a public IPv${kind} address, give all public addresses with --address.`,
+    );
+  return missing;
 }
 
 export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
@@ -56,14 +38,24 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   });
   for (const address of options.address ?? []) {
     if (isIP(address) === 0) throw new UsageError(`'${address}' is not an IP address`);
+    if (isLocalAddress(address))
+      throw new UsageError(`'${address}' is not a public address: other hosts cannot reach it`);
   }
   const own = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter((entry) => !entry.internal && !entry.address.startsWith('fe80:'))
     .map((entry) => entry.address);
-  const records = zoneRecords(loadConfig(env), options.address ?? own);
-  if (options.json === true) process.stdout.write(`${JSON.stringify(records)}\n`);
-  else {
+  const names = loadConfig(env);
+  const records = operatorRecords(
+    names,
+    options.address ?? own.filter((address) => !isLocalAddress(address)),
+  );
+  const missing = options.address === undefined ? missingWords(names, own) : [];
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify(records)}\n`);
+    for (const line of missing) process.stderr.write(`${line}\n`);
+  } else {
+    for (const line of missing) process.stdout.write(`; ${line}\n`);
     for (const { name, type, value } of records) {
       process.stdout.write(`${name}. 3600 IN ${type} ${type === 'TXT' ? JSON.stringify(value) : value}\n`);
     }

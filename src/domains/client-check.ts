@@ -5,7 +5,7 @@
 import type { Domain } from '../mail/domain.ts';
 import type { DnsAnswer, Resolver } from '../runtime/resolver.ts';
 import { absent, ask, item, record } from './check-results.ts';
-import { type DnsExpectations, type DnsRecord, expectedRecords } from './dns-records.ts';
+import { type DnsExpectations, expectedRecords } from './dns-records.ts';
 import { finding } from './findings.ts';
 import type { RecordState } from './mta-domains.ts';
 
@@ -17,7 +17,7 @@ export async function checkClients(
   const wanted = expectedRecords(domain, [], expectations).filter(({ purpose }) => purpose === 'client');
   return Promise.all(
     wanted.map(async ({ purpose, type, name, value }) => {
-      const answer = await look(resolver, type, name);
+      const answer = await look(resolver, name);
       const args = { name, expected: value };
       if (answer.kind !== 'found')
         return record(
@@ -37,8 +37,7 @@ export async function checkClients(
 }
 
 /** Records in presentation form. */
-async function look(resolver: Resolver, type: DnsRecord['type'], name: string): Promise<DnsAnswer<string>> {
-  if (type === 'CNAME') return ask(() => resolver.cname(name));
+async function look(resolver: Resolver, name: string): Promise<DnsAnswer<string>> {
   const answer = await ask(() => resolver.srv(name));
   if (answer.kind !== 'found') return answer;
   const records = answer.records.map(
@@ -46,7 +45,7 @@ async function look(resolver: Resolver, type: DnsRecord['type'], name: string): 
   );
   return { ...answer, records };
 }
-/** Port and host of an SRV record, or the host of a CNAME record. Priorities are the customer's choice. */
+/** Port and host of an SRV record. Priorities and weights are the customer's choice. */
 function target(value: string): string {
   return value.split(' ').slice(-2).join(' ').toLowerCase();
 }

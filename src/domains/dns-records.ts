@@ -12,8 +12,6 @@ export interface DnsExpectations {
   /** Name to include in SPF. */
   readonly spfInclude: string;
   readonly submissionHost: string;
-  /** Host that serves settings to mail clients on a default port; null or absent: no host does. */
-  readonly autoconfigHost?: string | null;
   /** Zone in which this service publishes delegated DKIM keys itself; null or absent: keys are published as TXT. */
   readonly dkimZone?: string | null;
 }
@@ -39,7 +37,7 @@ export const DMARC_VALUE = 'v=DMARC1; p=none';
 export function expectedRecords(
   domain: Domain,
   keys: readonly DkimKey[],
-  { mxHosts, spfInclude, submissionHost, autoconfigHost = null, dkimZone = null }: DnsExpectations,
+  { mxHosts, spfInclude, submissionHost, dkimZone = null }: DnsExpectations,
   existingSpf: string | null = null,
 ): DnsRecord[] {
   const txt = (purpose: DnsRecord['purpose'], name: string, value: string, required: boolean): DnsRecord => ({
@@ -74,12 +72,10 @@ export function expectedRecords(
       type === 'TXT' ? txt('dkim', name, value, true) : plain('dkim', type, name, value, true),
     ),
     txt('dmarc', `_dmarc.${domain}`, DMARC_VALUE, false),
-    // RFC 8314 §5.1 prefers implicit TLS: lower priority value first.
-    plain('client', 'SRV', `_submissions._tcp.${domain}`, `0 1 465 ${submissionHost}`, false),
-    plain('client', 'SRV', `_submission._tcp.${domain}`, `10 1 587 ${submissionHost}`, false),
-    ...(autoconfigHost === null
-      ? []
-      : [plain('client', 'CNAME', `autoconfig.${domain}`, autoconfigHost, false)]),
+    // RFC 8314 §5.1 prefers implicit TLS: lower priority value first. RFC 2782: the weight is 0, because there is
+    // only one server.
+    plain('client', 'SRV', `_submissions._tcp.${domain}`, `0 0 465 ${submissionHost}`, false),
+    plain('client', 'SRV', `_submission._tcp.${domain}`, `10 0 587 ${submissionHost}`, false),
   ];
 }
 

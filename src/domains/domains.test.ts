@@ -91,8 +91,8 @@ test('the records to publish, long keys split for zone files only', () => {
     [
       [NAME, '10 mx1.host.test', '10 mx1.host.test.'],
       [NAME, '10 mx2.host.test', '10 mx2.host.test.'],
-      ['_submissions._tcp.example.test', '0 1 465 smtp.host.test', '0 1 465 smtp.host.test.'],
-      ['_submission._tcp.example.test', '10 1 587 smtp.host.test', '10 1 587 smtp.host.test.'],
+      ['_submissions._tcp.example.test', '0 0 465 smtp.host.test', '0 0 465 smtp.host.test.'],
+      ['_submission._tcp.example.test', '10 0 587 smtp.host.test', '10 0 587 smtp.host.test.'],
     ],
   );
   const rsa = records.find(({ name }) => name === dkimName(keys[0]!, NAME))!;

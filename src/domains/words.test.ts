@@ -29,7 +29,6 @@ const EXPECTED = {
   mxHosts: ['mx1.host.test', 'mx2.host.test'],
   spfInclude: '_spf.host.test',
   submissionHost: 'smtp.host.test',
-  autoconfigHost: 'api.host.test',
 };
 const DKIM = `s._domainkey.${NAME}`;
 const SPF = 'v=spf1 include:_spf.host.test -all';
@@ -39,7 +38,6 @@ const GOOD: Zone = {
   [`_dmarc.${NAME}`]: { txt: ['v=DMARC1; p=none'] },
   [`_submissions._tcp.${NAME}`]: { srv: [{ priority: 0, weight: 1, port: 465, target: 'smtp.host.test' }] },
   [`_submission._tcp.${NAME}`]: { srv: [{ priority: 5, weight: 0, port: 587, target: 'smtp.host.test' }] },
-  [`autoconfig.${NAME}`]: { cname: 'api.host.test' },
 };
 const check = (zone: Zone, keys: readonly DkimKey[] = [KEY]) =>
   checkDomain(createZoneResolver(zone), NAME, keys, EXPECTED, 1);
@@ -57,7 +55,7 @@ const withDkim = (...txt: string[]) => said({ ...GOOD, [DKIM]: { txt } });
 
 test('all well: nothing is said', async () => {
   assert.deepEqual(await said(GOOD), []);
-  assert.equal((await check(GOOD)).records?.length, 8);
+  assert.equal((await check(GOOD)).records?.length, 7);
 });
 
 test('MX: missing, null, foreign, foreign first, a foreign one beside, one of ours missing', async () => {
@@ -196,7 +194,9 @@ test('DMARC and the records of mail clients; what DNS does not tell is unknown',
   assert.deepEqual(await dmarc(), ['dmarc missing dmarc.missing']);
   assert.deepEqual(await dmarc('v=DMARC1; p=none', 'v=DMARC1; p=reject'), ['dmarc wrong dmarc.several']);
   assert.deepEqual(await dmarc('v=DMARC1; sp=none'), ['dmarc wrong dmarc.invalid']);
-  assert.deepEqual(await said({ ...GOOD, [`autoconfig.${NAME}`]: { cname: 'elsewhere.test' } }), [
+  assert.deepEqual(await said({ ...GOOD, [`autoconfig.${NAME}`]: { cname: 'api.host.test' } }), []);
+  const elsewhere = { srv: [{ priority: 0, weight: 0, port: 587, target: 'elsewhere.test' }] };
+  assert.deepEqual(await said({ ...GOOD, [`_submission._tcp.${NAME}`]: elsewhere }), [
     'client wrong client.wrong',
   ]);
   assert.deepEqual(await said({ ...GOOD, [`_submission._tcp.${NAME}`]: {} }), [

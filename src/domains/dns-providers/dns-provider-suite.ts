@@ -40,7 +40,7 @@ const wantedFor = (spf: string): WantedRecord[] => [
   { purpose: 'spf', type: 'TXT', name: APEX, value: spf },
   { purpose: 'dkim', type: 'TXT', name: `s1._domainkey.${APEX}`, value: DKIM },
   { purpose: 'dmarc', type: 'TXT', name: `_dmarc.${APEX}`, value: 'v=DMARC1; p=none' },
-  { purpose: 'client', type: 'SRV', name: `_submissions._tcp.${APEX}`, value: '0 1 465 smtp.hikyaku.test' },
+  { purpose: 'client', type: 'SRV', name: `_submissions._tcp.${APEX}`, value: '0 0 465 smtp.hikyaku.test' },
 ];
 const MX: RecordSet = {
   name: APEX,

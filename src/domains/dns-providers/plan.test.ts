@@ -33,7 +33,7 @@ const SRV: WantedRecord = {
   purpose: 'client',
   type: 'SRV',
   name: `_submissions._tcp.${APEX}`,
-  value: '0 1 465 smtp.hikyaku.test',
+  value: '0 0 465 smtp.hikyaku.test',
 };
 const set = (
   name: string,
@@ -99,9 +99,9 @@ test('DKIM: added, renewed at our selector, others beside it stay; DMARC and SRV
     [[], 1, ['"v=DMARC1; p=reject"']],
   );
   assert.equal(plan([DMARC], [set(DMARC.name, 'TXT', ['unrelated'])]).changes.length, 1);
-  const srv = plan([SRV], [set(SRV.name, 'SRV', ['0 1 465 smtp.example.net'])]);
+  const srv = plan([SRV], [set(SRV.name, 'SRV', ['0 0 465 smtp.example.net'])]);
   assert.deepEqual([srv.changes, srv.kept.length], [[], 1]);
-  assert.match(srv.kept[0]!.message, /0 1 465 smtp\.hikyaku\.test/);
+  assert.match(srv.kept[0]!.message, /0 0 465 smtp\.hikyaku\.test/);
   assert.deepEqual(shown(plan([SRV], [set(SRV.name, 'SRV', ['5 5 465 smtp.hikyaku.test'])])), [
     [SRV.name, 'SRV', ['5 5 465 smtp.hikyaku.test'], [SRV.value]],
   ]);
@@ -119,7 +119,7 @@ test('CNAME: nothing is put beside one, none is put beside others, our key gives
   ]);
   assert.equal(plan([ALIAS], [set(ALIAS.name, 'TXT', [DKIM.value, 'theirs'])]).conflicts.length, 1);
   assert.deepEqual(plan([ALIAS], [set(ALIAS.name, 'CNAME', [ALIAS.value.toUpperCase()])]).changes, []);
-  const other = { ...ALIAS, purpose: 'client', name: `autoconfig.${APEX}` };
+  const other = { ...ALIAS, purpose: 'client', name: `clients.${APEX}` };
   assert.equal(plan([other], [set(other.name, 'CNAME', ['theirs.example.net'])]).kept.length, 1);
 });
 
