@@ -2,6 +2,7 @@
 
 import { getServers } from 'node:dns';
 import { pino } from 'pino';
+import { type Connect, connectOf } from './api/connect.ts';
 import { createControl } from './api/control.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
@@ -107,6 +108,9 @@ export interface RunningService extends AsyncDisposable {
   readonly dns: string;
   /** The URL for people and API callers, without a final slash. */
   readonly url: string;
+  /** The HTTP listener's own URL: the scheme that it speaks, and an address that this machine reaches. */
+  readonly listeningUrl: string;
+  readonly connect: Connect;
   /**
    * The first owner's sign-in link, while nobody can sign in yet. Show it to the person who starts the
    * service; never log it.
@@ -528,6 +532,12 @@ export async function startService(
     submission: [],
     submissions: [],
   };
+  const connect = () =>
+    connectOf(
+      config,
+      { submission: listeners.submission[0]!.port, submissions: listeners.submissions[0]!.port },
+      urls.http,
+    );
   const receiver = guardReceiver(takes, {
     clock,
     notices,
@@ -643,6 +653,7 @@ export async function startService(
       inFlight,
       metrics,
       publicUrl: () => urls.http,
+      connect,
       dns,
       eventSignal,
       published,
@@ -709,7 +720,8 @@ export async function startService(
     await explained(service.start(signal), config);
   }
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
-  if (!config.publicUrlGiven) urls.http = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
+  const listeningUrl = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
+  if (!config.publicUrlGiven) urls.http = listeningUrl;
   const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
   ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
@@ -722,6 +734,8 @@ export async function startService(
     submissions: address(listeners.submissions, config.submissionsListen),
     dns: address(dnsServers, config.dnsListen),
     url: urls.http,
+    listeningUrl,
+    connect: connect(),
     signInUrl: ownerToken === null ? null : signInUrl(urls.http, ownerToken),
     async [Symbol.asyncDispose]() {
       ready.state = 'stopping';

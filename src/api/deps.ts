@@ -42,6 +42,8 @@ import type { Transactor } from '../runtime/transactor.ts';
 import type { Turnstile } from '../runtime/turnstile.ts';
 import type { LanePage, Queue, SpoolReader, SpoolTx, StoredMessage } from '../spool/messages.ts';
 
+import type { Connect } from './connect.ts';
+
 /** Conditions for `If-Match` (api/etag.ts). */
 type Expectations = IamExpectations &
   AccessExpectations &
@@ -112,6 +114,8 @@ export interface ApiDeps {
    * later.
    */
   readonly publicUrl: () => string;
+  /** Where programs and mail clients connect to send. A function for the same reason. */
+  readonly connect: () => Connect;
   readonly dns: DnsExpectations;
   readonly eventSignal: EventSignal;
   /** Reports that events were committed to these topics. */

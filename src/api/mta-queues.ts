@@ -96,6 +96,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     deferred_event_ages: s.deferredAges,
     over_limit: s.overLimit,
     retention_days: s.retentionDays,
+    connect: deps.connect(),
   });
 
   handle(ops.listQueues, async ({ projectId, query }) => {

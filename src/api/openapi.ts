@@ -11,6 +11,7 @@ import { OPERATIONS } from '../contract/operations/index.ts';
 import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
 import { RESOURCES, resourceName } from '../contract/resources/index.ts';
 import { MOST_LOOKED_AT } from '../runtime/transactor.ts';
+import { type Connect, connectLines } from './connect.ts';
 import { documented, kindExamples } from './kinds.ts';
 
 const TITLES: Record<Service, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
@@ -45,7 +46,7 @@ export interface OpenApi {
   readonly servers: readonly { readonly url: string }[];
   /** Only for EDJ: the request to an HTTP hook, by the name of the event. */
   readonly webhooks?: Readonly<Record<string, object>>;
-  readonly info: { readonly title: string; readonly version: string };
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly components: object;
   readonly security: readonly object[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -306,7 +307,7 @@ function webhookOf(name: EventName): object {
 }
 
 /** The document of a service. `server`: the address of the API without a trailing slash. */
-export function openApi(service: Service, server: string): OpenApi {
+export function openApi(service: Service, server: string, connect: Connect): OpenApi {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const spec of OPERATIONS)
     if (spec.path.startsWith(`/${service}/`))
@@ -315,7 +316,13 @@ export function openApi(service: Service, server: string): OpenApi {
   const named = Object.entries(RESOURCES).filter(([name]) => text.includes(`"#/components/schemas/${name}"`));
   return {
     openapi: '3.1.0',
-    info: { title: TITLES[service], version: '1' },
+    info: {
+      title: TITLES[service],
+      version: '1',
+      description: `Where programs connect to send:\n${connectLines(connect)
+        .map((line) => `\n- ${line}`)
+        .join('')}`,
+    },
     servers: [{ url: server }],
     components: {
       securitySchemes: {
@@ -334,12 +341,12 @@ export function openApi(service: Service, server: string): OpenApi {
 
 const SERVICES = ['mta', 'edj', 'iam'] as const satisfies readonly Service[];
 /** The documents. They are made at the first request, because the port may not be known before. */
-export function createDocuments(publicUrl: () => string) {
+export function createDocuments(publicUrl: () => string, connect: () => Connect) {
   const made = new Map<Service, { readonly document: OpenApi; readonly octets: Buffer }>();
   function of(service: Service) {
     const known = made.get(service);
     if (known !== undefined) return known;
-    const document = openApi(service, publicUrl());
+    const document = openApi(service, publicUrl(), connect());
     const one = { document, octets: Buffer.from(JSON.stringify(document)) };
     made.set(service, one);
     return one;

@@ -136,7 +136,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency(given);
   const peopleViews = createPeopleViews({ deps, people });
-  const documents = createDocuments(deps.publicUrl);
+  const documents = createDocuments(deps.publicUrl, deps.connect);
 
   takeJson(app);
   takeStreams(app, deps);

@@ -2,7 +2,8 @@
  * `hikyaku bootstrap`: makes a project, a domain, a topic with a catch-all rule, an API client and its key in
  * one step; with `--email` it makes an owner as well.
  */
-import { loadConfig } from '../config/config.ts';
+import { connectLines, connectOf } from '../api/connect.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import { canDelegate } from '../domains/delegation.ts';
 import { checkOwnership, seenNow } from '../domains/ownership.ts';
 import { isRole } from '../iam/policy.ts';
@@ -81,6 +82,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     } else {
       process.stdout.write(
         `domain  ${out.domain_url}\ntopic   ${out.topic_id}\nkey id  ${ready.key.id}\nsecret  ${ready.key.secret}   (shown only now)\n\n` +
+          `${whereToConnect(config)}\n\n` +
           `Next, publish the records of the domain (MX, SPF, DKIM). This lists them:\n` +
           `  hikyaku api --key-id ${ready.key.id} --key-secret SECRET mta.domains.dns.get ${ready.domain.id}\n`,
       );
@@ -97,4 +99,10 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     process.stderr.write(`hikyaku bootstrap: ${domain} belongs to another project (${error.what})\n`);
     return 1;
   }
+}
+
+/** From the configuration alone: the service need not be running. */
+function whereToConnect(config: Config): string {
+  const [submission, submissions] = [config.submissionListen[0]!.port, config.submissionsListen[0]!.port];
+  return connectLines(connectOf(config, { submission, submissions }, config.publicUrl)).join('\n');
 }

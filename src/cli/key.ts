@@ -2,6 +2,8 @@
  * `hikyaku key`: creates, lists and deletes static keys of an API client. Without `--client` it acts on the
  * API client of the key in use.
  */
+import { connectLines } from '../api/connect.ts';
+import type { Resources } from '../contract/resources/index.ts';
 import { ACCESS_OPTIONS, type ApiClient, clientOf } from './api-client.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
@@ -24,6 +26,13 @@ async function everything(client: ApiClient, path: string): Promise<{ readonly i
     cursor = page.next_cursor;
   } while (cursor !== null);
   return items;
+}
+/** The key is made already, so a refusal here is only told. */
+async function whereToConnect(client: ApiClient): Promise<readonly string[]> {
+  const answer = await client.ask({ method: 'GET', path: '/mta/v1/settings' });
+  if (answer.status !== 200)
+    return ['A key that may read the settings learns where to connect: hikyaku api mta.settings.get'];
+  return connectLines((answer.json as unknown as Resources['Settings']).connect);
 }
 const keysOf = (apiClient: string) => `/iam/v1/api_clients/${encodeURIComponent(apiClient)}/static_keys`;
 async function ownerOf(client: ApiClient, key: string): Promise<string> {
@@ -60,7 +69,12 @@ export async function run(args: readonly string[], context: CommandContext): Pro
         keysOf(owner),
         expires === undefined ? {} : { expires_at: expires },
       );
-      print(key, [`key id  ${key.id}`, `secret  ${key.secret}   (shown only now)`]);
+      print(key, [
+        `key id  ${key.id}`,
+        `secret  ${key.secret}   (shown only now)`,
+        '',
+        ...(await whereToConnect(client)),
+      ]);
       return 0;
     }
     case 'list': {

@@ -4,6 +4,7 @@
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connectLines } from '../api/connect.ts';
 import { hasConsole } from '../api/console-files.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
@@ -25,7 +26,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   await using service = await startService(config, logger, stop, { fenced: () => fenced.abort() });
   const { http, mx, submission, submissions, dns } = service;
   logger.info({ http, mx, submission, submissions, ...(dns === '' ? {} : { dns }) }, 'ready');
-  process.stderr.write(`\nHikyaku is running: ${service.url}/\n`);
+  process.stderr.write(banner(service));
   if (sandbox !== null) {
     process.stderr.write(welcome(sandbox, service));
     rmSync(untoldFile(config), { force: true });
@@ -75,13 +76,27 @@ async function firstStart(config: Config): Promise<SetUp | null> {
   });
 }
 
+/** The URL for people may belong to a proxy, so this also says where the process itself listens. */
+function banner({ url, listeningUrl, mx, submission, submissions, connect }: RunningService): string {
+  return `
+Hikyaku is running: ${url}/
+It listens at ${listeningUrl} (console and API), ${mx} (mail from the Internet), ${submissions} (submission, implicit
+TLS) and ${submission} (submission, STARTTLS). Programs connect here to send:
+${connectLines(connect)
+  .map((line) => `  ${line}\n`)
+  .join('')}`;
+}
+
 function welcome({ ready }: SetUp, service: RunningService): string {
   const { id, secret } = ready!.key;
-  const base = service.url;
+  // The lines are for this machine, where a public URL may lead elsewhere or nowhere.
+  const base = service.listeningUrl;
+  // On this machine the certificate's name is not the address that is called.
+  const curl = base.startsWith('https:') ? 'curl -sS -k' : 'curl -sS';
   const body = JSON.stringify({
     procedure: 'send_message',
     arguments: {
-      self: `${base}/mta/v1/domains/${ready!.domain.id}`,
+      self: `${service.url}/mta/v1/domains/${ready!.domain.id}`,
       from: ['me@sandbox.test'],
       to: ['you@sandbox.test'],
       subject: 'First mail',
@@ -94,7 +109,7 @@ function welcome({ ready }: SetUp, service: RunningService): string {
 The service made a sandbox project with the domain sandbox.test. Its mail stays on this machine. To send a first mail by
 HTTP, paste this:
 
-curl -sS -u '${id}:${secret}' -H 'Content-Type: application/json' -d '${body}' '${base}/mta/v1/tasks?is_sync=true'
+${curl} -u '${id}:${secret}' -H 'Content-Type: application/json' -d '${body}' '${base}/mta/v1/tasks?is_sync=true'
 
 To send one by SMTP, paste this:
 
@@ -102,7 +117,7 @@ printf 'From: me@sandbox.test\\r\\nTo: you@sandbox.test\\r\\nSubject: First mail
 
 To see what arrived:
 
-  curl -sS -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events?full=true'
+  ${curl} -u '${id}:${secret}' '${base}/edj/v1/topics/${ready!.topic.id}/events?full=true'
 
 The key is shown only now. \`hikyaku bootstrap\` makes new keys.
 `;

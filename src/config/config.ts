@@ -43,6 +43,9 @@ export interface Config {
     | { readonly kind: 'postgres'; readonly url: string };
   readonly hostname: string;
   readonly submissionHost: string;
+  /** The ports that customers are told. null: the port of the first listener. */
+  readonly submissionPort: number | null;
+  readonly submissionsPort: number | null;
   readonly mxHosts: readonly string[];
   readonly spfInclude: string;
   /** Lower case. null if keys are not delegated; then there is no DNS server. */
@@ -161,6 +164,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const zoneName = (text: string) => (text.includes('.') && text.length <= 150 ? host(text) : null);
   const count = (text: string) => (/^\d{1,9}$/.test(text) ? Number(text) : null);
   const delay = (text: string) => (/^\d{1,2}$/.test(text) && Number(text) <= 30 ? Number(text) : null);
+  const port = (text: string) =>
+    /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535 ? Number(text) : null;
   const tlsVersion = (text: string) => TLS_VERSIONS.find((version) => version === text) ?? null;
 
   const machine = host(machineName()) ?? 'localhost';
@@ -172,8 +177,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     parseStore,
     'sqlite:<directory> or postgres://user:password@host/database',
   );
-  const listen = (name: keyof typeof VARIABLES, port: number) =>
-    readList(name, [{ host: '127.0.0.1', port }], parseHostPort, 'address:port, comma-separated');
+  const listen = (name: keyof typeof VARIABLES, usual: number) =>
+    readList(name, [{ host: '127.0.0.1', port: usual }], parseHostPort, 'address:port, comma-separated');
   const cert = get('HIKYAKU_TLS_CERT');
   const key = get('HIKYAKU_TLS_KEY');
   if ((cert === undefined) !== (key === undefined)) {
@@ -183,6 +188,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     store,
     hostname,
     submissionHost: read('HIKYAKU_SUBMISSION_HOST', hostname, host, 'a host name'),
+    submissionPort: read<number | null>('HIKYAKU_SUBMISSION_PORT', null, port, 'a port from 1 to 65535'),
+    submissionsPort: read<number | null>('HIKYAKU_SUBMISSIONS_PORT', null, port, 'a port from 1 to 65535'),
     mxHosts: readList('HIKYAKU_MX_HOSTS', [hostname], host, 'host names, comma-separated'),
     spfInclude: read(
       'HIKYAKU_SPF_INCLUDE',

@@ -41,6 +41,20 @@ export const VARIABLES = {
       ja: '利用者に案内する受信ホスト。コンマ区切り',
     },
   },
+  HIKYAKU_SUBMISSION_PORT: {
+    otherwise: { en: 'the port of the first listener', ja: '最初の待ち受けポート' },
+    meaning: {
+      en: 'the port with STARTTLS that customers see, if something in front of the service forwards it',
+      ja: '利用者に案内する STARTTLS のポート。前段の機器がポートを転送する場合に設定します',
+    },
+  },
+  HIKYAKU_SUBMISSIONS_PORT: {
+    otherwise: { en: 'the port of the first listener', ja: '最初の待ち受けポート' },
+    meaning: {
+      en: 'the port with implicit TLS that customers see, if something in front of the service forwards it',
+      ja: '利用者に案内する TLS 直結のポート。前段の機器がポートを転送する場合に設定します',
+    },
+  },
   HIKYAKU_SPF_INCLUDE: {
     otherwise: { en: '`_spf.` + the host name', ja: '`_spf.` + ホスト名' },
     meaning: {

@@ -177,6 +177,9 @@ export async function key({ page, t, browser, language }: Walk): Promise<{ user:
   await heading(page, 'Shop server').waitFor();
   await button(page, t('keys.make')).click();
   await page.getByTestId('secret').waitFor();
+  const connect = page.getByTestId('connect');
+  await connect.getByText(t('connect.host'), { exact: true }).waitFor();
+  await connect.getByText(t('connect.port.implicit'), { exact: true }).waitFor();
   await inspect(browser, 'static-key-secret', language);
   const user = await copied(page, t('common.copy_named', { label: t('keys.id_user') }));
   const pass = await copied(page, t('common.copy_named', { label: t('keys.secret_password') }));

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { commands } from '../../src/cli/commands.ts';
-import { bootstrap, type DnsServer, eventually, hikyaku, startDns } from './harness.ts';
+import { bootstrap, type DnsServer, eventually, hikyaku, portOf, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 
 const HIKYAKU = fileURLToPath(new URL('../../bin/hikyaku.js', import.meta.url));
@@ -163,6 +163,9 @@ describe('the commands', () => {
     const made = await hikyaku(['key', 'create', '--expires-at', '2099-01-01T00:00:00Z'], env);
     assert.equal(made.status, 0, made.stderr);
     const [, id, secret] = /key id {2}(\S+)\nsecret {2}(\S+)/.exec(made.stdout)!;
+    const { ready } = journey.service;
+    assert.match(made.stdout, new RegExp(`^SMTP: host \\S+, port ${portOf(ready.submissions)} `, 'm'));
+    assert.match(made.stdout, new RegExp(`^HTTP API: http://${ready.http},`, 'm'));
     const listed: Json[] = JSON.parse((await hikyaku(['key', 'list', '--json'], env)).stdout);
     assert.equal(listed.find((key) => key.id === id).expires_at, '2099-01-01T00:00:00.000Z');
     assert.ok(listed.some((key) => key.id === journey.who.key.id));

@@ -16,6 +16,7 @@ import {
   eventually,
   execute,
   hikyaku,
+  portOf,
   startService,
   temporaryDirectory,
 } from './harness.ts';
@@ -94,11 +95,18 @@ test('a first start that fails leaves its first mail to the next one; later star
     /already in use/,
   );
   taken.close();
-  const said = async () => {
-    await using service = await startService({}, directory, true);
-    const running = `Hikyaku is running: http://${service.ready.http}/`;
+  const said = async (publicUrl?: string) => {
+    const given: Record<string, string> = publicUrl === undefined ? {} : { HIKYAKU_PUBLIC_URL: publicUrl };
+    await using service = await startService(given, directory, true);
+    const { http, submissions } = service.ready;
+    const running = `Hikyaku is running: ${publicUrl ?? `http://${http}`}/`;
+    const listening = `It listens at http://${http} (console and API)`;
+    const connect = `SMTP: host ${service.env['HIKYAKU_HOSTNAME']}, port ${portOf(submissions)} (implicit TLS)`;
     return await eventually('where it runs', async () =>
-      service.log.includes(running) && service.log.some((line) => line.includes('Nobody can sign in yet'))
+      service.log.includes(running) &&
+      service.log.some((line) => line.startsWith(listening)) &&
+      service.log.some((line) => line.trim().startsWith(connect)) &&
+      service.log.some((line) => line.includes('Nobody can sign in yet'))
         ? [...service.log]
         : null,
     );
@@ -106,6 +114,7 @@ test('a first start that fails leaves its first mail to the next one; later star
   const isPasted = (line: string) => /^(curl |printf | {2}curl )/.test(line);
   assert.equal((await said()).filter(isPasted).length, 3);
   assert.equal((await said()).filter(isPasted).length, 0);
+  assert.equal((await said('https://mail.example.com')).filter(isPasted).length, 0);
 });
 
 test("the sandbox's first mail, as pasted, is in its inbox topic", async () => {

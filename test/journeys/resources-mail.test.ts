@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Resources } from '../../src/contract/resources/index.ts';
-import { eventually } from './harness.ts';
+import { eventually, portOf } from './harness.ts';
 import { type Journey, startJourney } from './journey.ts';
 import { anId, aTime, like, type TypedApi, typedApi } from './typed.ts';
 
@@ -254,6 +254,18 @@ describe('the resources of mail', () => {
       deferred_event_ages: [0, 3600, 14_400, 86_400, 172_800, 259_200, 345_600],
       over_limit: 'reject',
       retention_days: 30,
+      connect: {
+        api_url: base,
+        smtp_host: journey.service.env.HIKYAKU_HOSTNAME!,
+        smtp_ports: [
+          { port: portOf(journey.service.ready.submissions), tls: 'implicit' },
+          { port: portOf(journey.service.ready.submission), tls: 'starttls' },
+        ],
+        tls_min_version: 'TLSv1.2',
+        auth_mechanisms: ['PLAIN', 'LOGIN'],
+        user_name: 'static_key.id',
+        password: 'static_key.secret',
+      },
     } satisfies Resources['Settings']);
   });
 });

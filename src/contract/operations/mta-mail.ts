@@ -292,7 +292,8 @@ export const getSettings = op({
   id: 'mta.settings.get',
   method: 'GET',
   path: '/mta/v1/settings',
-  summary: "returns the project's settings for retries, limits and retention",
+  summary:
+    "returns the project's settings for retries, limits and retention, and where programs connect to send",
   answers: { 200: Settings },
 });
 export const updateSettings = op({

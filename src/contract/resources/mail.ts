@@ -129,9 +129,29 @@ export const Suspension = closed({
   created_at: Time,
   expires_at: Time,
 });
+/** Where and how programs and mail clients connect to send. */
+const Connect = closed({
+  api_url: Type.String({ description: 'base URL of the HTTP API; HTTP Basic with a static key' }),
+  smtp_host: Type.String({ description: 'host name of the SMTP submission service' }),
+  smtp_ports: Type.Array(
+    closed({
+      port: Whole,
+      tls: oneOf('implicit', 'starttls'),
+    }),
+    {
+      description:
+        '`implicit`: TLS from the first octet; `starttls`: STARTTLS before AUTH. The first is the best',
+    },
+  ),
+  tls_min_version: oneOf('TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'),
+  auth_mechanisms: Type.Array(oneOf('PLAIN', 'LOGIN')),
+  user_name: Type.Literal('static_key.id', { description: 'the user name is the id of a static key' }),
+  password: Type.Literal('static_key.secret', { description: 'the password is the secret of that key' }),
+});
 export const Settings = closed({
   retry_for_seconds: Whole,
   deferred_event_ages: Type.Array(Whole),
   over_limit: oneOf('reject', 'hold'),
   retention_days: Whole,
+  connect: Connect,
 });

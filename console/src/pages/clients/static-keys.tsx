@@ -12,6 +12,7 @@ import { SecretOnce } from '../../ui/copy.tsx';
 import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
+import { WhereToConnect } from './where-to-connect.tsx';
 
 const DAY_MS = 24 * 3_600_000;
 const LIVES = ['30', '90', '365', 'never'] as const;
@@ -63,7 +64,12 @@ export function StaticKeys({ clientId }: { readonly clientId: string }) {
           </Group>
         </form>
       </Section>
-      {made !== null && <MadeKey made={made} onClose={() => setMade(null)} />}
+      {made !== null && (
+        <>
+          <MadeKey made={made} onClose={() => setMade(null)} />
+          <WhereToConnect />
+        </>
+      )}
       <Section title={t('keys.title')}>
         <ListView list={list} empty={t('keys.empty')}>
           {(keys) => (

@@ -3,6 +3,7 @@ import { Tabs } from '@mantine/core';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { MtaDomain } from '../../api/resources.ts';
+import { WhereToConnect } from '../clients/where-to-connect.tsx';
 import { Dkim } from './dkim.tsx';
 import { Dns } from './dns.tsx';
 import { DomainSettings } from './domain-settings.tsx';
@@ -24,6 +25,7 @@ export function DomainTabs({ ownedId, domain }: DomainTabsProps) {
     ['outgoing', t('rules.outgoing.title'), <OutgoingRules key="outgoing" domain={domain} />],
     ['event', t('rules.event.title'), <EventRules key="event" domainId={domain.id} />],
     ['dkim', t('dkim.title'), <Dkim key="dkim" domain={domain} />],
+    ['connect', t('connect.title'), <WhereToConnect key="connect" />],
     ['settings', t('common.settings'), <DomainSettings key="settings" domain={domain} />],
   ] as const;
   return (
