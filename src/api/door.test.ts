@@ -18,7 +18,7 @@ const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n';
 const REFUSED =
-  /^HTTP\/1\.1 503 Too many connections\r\nConnection: close\r\nretry-after: 10\r\nContent-Type: application\/problem\+json\r\n[^{]*\{"type":"\/problems\/too-many-connections"/;
+  /^HTTP\/1\.1 503 Too many connections\r\nConnection: close\r\n[^{]*retry-after: 10\r\nContent-Type: application\/problem\+json\r\n[^{]*\{"type":"\/problems\/too-many-connections"/;
 
 type More = Partial<Omit<DoorOptions, 'limits'>> & { readonly limits?: Partial<DoorOptions['limits']> };
 async function openDoor(

@@ -17,6 +17,7 @@ import type { Notices } from '../runtime/notices.ts';
 import { type Prefixes, prefixesOf } from '../runtime/prefixes.ts';
 import { createRate, perWidth } from '../runtime/rates.ts';
 import { createSlots } from '../runtime/slots.ts';
+import { noProxy } from './http-edge.ts';
 import { endWith } from './linger.ts';
 import { Problem } from './problems.ts';
 
@@ -196,6 +197,15 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       serve(secured);
     });
   }
+  /** After CONNECT, Node leaves the connection; answers that are due come first. */
+  function refuseConnect(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+    const refusing = () => endWith(socket, noProxy(), clock);
+    const due = bySocket.get(socket)?.last?.response;
+    if (due === undefined) refusing();
+    else due.once('close', refusing);
+  }
   /** Handles the requests of a connection one after the other, as their answers leave (RFC 9112 §9.3.2). */
   function asked(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const one = bySocket.get(request.socket);
@@ -226,9 +236,14 @@ export function createDoor({ secureContext, exempt, limits, clock, logger, notic
       return live.size;
     },
     open(options, handler) {
-      const server = createServer(options, (request, response) => {
+      const take: RequestListener = (request, response) =>
         asked(request, response, () => handler(request, response));
-      });
+      const server = createServer(options, take);
+      // Without listeners, Node would answer an unknown expectation without a problem, and CONNECT not at all.
+      server.on('checkExpectation', take);
+      server.on('connect', (_request, socket: Socket) => refuseConnect(socket));
+      // Node would drop fields beyond 2000 unseen; 16 KiB bound them.
+      server.maxHeadersCount = 0;
       const serving = server.listeners('connection');
       server.removeAllListeners('connection');
       server.on('connection', (socket: Socket) =>

@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
-import { Problem, problemBody } from './problems.ts';
+import { PROBLEM_TYPE, Problem, problemBody, problemHeaders } from './problems.ts';
 
 const THROWN_AWAY = 256 * 1024;
 const LINGER_MS = 1_000;
@@ -54,7 +54,7 @@ export function createRefusal(
     // Invalid input after a complete request does not affect the answer to that request.
     else if (due?.req.complete === true) due.once('close', () => endWith(socket, null, clock));
     else if (due?.headersSent === true) socket.destroy();
-    else endWith(socket, problemOf(error.code), clock);
+    else endWith(socket, problemOf(error), clock);
   };
 }
 /** Sends this answer as the last one, and closes the connection a little later. */
@@ -62,20 +62,27 @@ export function endWith(socket: Socket, problem: Problem | null, clock: Clock): 
   socket.end(problem === null ? '' : answerOf(problem));
   clock.after(LINGER_MS, () => socket.destroy());
 }
-function problemOf(code: string | undefined): Problem {
+function problemOf({ code, rawPacket }: { code?: string; rawPacket?: Buffer }): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new Problem('request-timeout', 'the whole request did not arrive in time');
   if (code === 'HPE_HEADER_OVERFLOW')
-    return new Problem('header-too-large', 'the header must have at most 16384 octets');
+    return isRequestLine(rawPacket)
+      ? new Problem('uri-too-long', 'the path and the query must have at most 8192 octets')
+      : new Problem('header-too-large', 'the header must have at most 16384 octets');
   return new Problem('bad-request', 'this is not a valid HTTP request');
+}
+/** The octets begin with a request, and its first line alone is too long. */
+function isRequestLine(octets: Buffer | undefined): boolean {
+  if (octets === undefined || octets.subarray(0, 16_000).includes(0x0a)) return false;
+  return /^[A-Z]{3,10} \//.test(octets.toString('latin1', 0, 16));
 }
 function answerOf(problem: Problem): string {
   const body = problemBody(problem);
   return [
     `HTTP/1.1 ${problem.status} ${problem.title}`,
     'Connection: close',
-    ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
-    'Content-Type: application/problem+json',
+    ...Object.entries(problemHeaders(problem)).map(([name, value]) => `${name}: ${value}`),
+    `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     '',
     body,

@@ -28,6 +28,14 @@ export const notFound = () => new Problem('not-found', 'There is no such resourc
 export const invalid = (field: string, detail: string) =>
   new Problem('validation', `${field}: ${detail}`, { field });
 
+/** Header fields of every answer: nobody keeps it, and nobody guesses another type for it. */
+export const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+/** The header fields of an answer with a problem, beside its type. */
+export const problemHeaders = ({ headers }: Problem): Readonly<Record<string, string>> => ({
+  ...ALWAYS,
+  ...headers,
+});
+export const PROBLEM_TYPE = 'application/problem+json';
 /** The body of a problem in the answer. */
 export function problemBody(problem: Problem): string {
   const { status, type, title, message, field } = problem;
@@ -43,7 +51,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   return reply
     .removeHeader('content-disposition')
     .code(problem.status)
-    .headers(problem.headers)
-    .type('application/problem+json')
+    .headers(problemHeaders(problem))
+    .type(PROBLEM_TYPE)
     .send(problemBody(problem));
 }

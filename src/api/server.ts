@@ -32,6 +32,7 @@ import { edjEventRoutes } from './edj-events.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
 import { guard } from './guard.ts';
 import { createHandle, type Handle } from './handle.ts';
+import { createPathMethods, edgeProblem, originForm, refuseAtEdge } from './http-edge.ts';
 import { iamRoutes } from './iam.ts';
 import { iamDomainRoutes } from './iam-domains.ts';
 import { takeJson } from './json-body.ts';
@@ -50,7 +51,7 @@ import { mtaRuleRoutes } from './mta-rules.ts';
 import { createDocuments } from './openapi.ts';
 import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
-import { Problem, sendProblem } from './problems.ts';
+import { ALWAYS, Problem, sendProblem } from './problems.ts';
 import { projectRoutes } from './projects.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
@@ -114,15 +115,28 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     // A path that is no path, before it is looked for.
-    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
-      sendProblem(reply, new Problem('bad-request', 'the path is too long, or its % do not stand for UTF-8')),
-    serverFactory(handler: RequestListener) {
+    frameworkErrors: (error: FastifyError, _request: unknown, reply: FastifyReply) =>
+      sendProblem(
+        reply,
+        error.code === 'FST_ERR_MAX_PARAM_LENGTH'
+          ? new Problem('uri-too-long', 'a part of the path is longer than any id')
+          : new Problem('bad-request', 'the percent signs in the path do not stand for UTF-8'),
+      ),
+    serverFactory(routed: RequestListener) {
+      const handler: RequestListener = (request, response) => {
+        const problem = edgeProblem(request);
+        if (problem !== null) return refuseAtEdge(request, response, problem, deps.clock);
+        request.url = originForm(request.url ?? '/');
+        routed(request, response);
+      };
       const server = door.open(
         {
           headersTimeout: headerMs,
           requestTimeout: requestMs,
           connectionsCheckingInterval: everyMs,
           keepAliveTimeout: KEEP_ALIVE_MS,
+          // Node would answer without a problem.
+          requireHostHeader: false,
         },
         handler,
       );
@@ -150,7 +164,10 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     reply.hijack();
     request.raw.destroy();
   });
+  const paths = createPathMethods();
+  app.addHook('onRoute', ({ method, url }) => paths.add(method, url));
   app.addHook('onSend', async (request, reply, payload) => {
+    for (const [name, value] of Object.entries(ALWAYS)) if (!reply.hasHeader(name)) reply.header(name, value);
     if (stop.asked) reply.header('connection', 'close');
     leaveRest(request.raw, deps.clock);
     return payload;
@@ -169,9 +186,17 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
         : problemOf(error, deps, request),
     ),
   );
-  app.setNotFoundHandler((_request, reply) =>
-    sendProblem(reply, new Problem('not-found', 'the API has no such path or method; /docs lists them all')),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = paths.of(request.url);
+    return sendProblem(
+      reply,
+      allowed.length === 0
+        ? new Problem('not-found', 'the API has no such path; /docs lists them all')
+        : new Problem('method-not-allowed', `the path has no ${request.method}; /docs lists its methods`, {
+            headers: { allow: allowed.join(', ') },
+          }),
+    );
+  });
 
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {

@@ -68,6 +68,11 @@ export const PROBLEMS = {
     title: 'Not found',
     meaning: 'the resource does not exist, or you may not see it',
   },
+  'method-not-allowed': {
+    status: 405,
+    title: 'Method not allowed',
+    meaning: 'the path does not have this method; the header `Allow` lists those that it has',
+  },
   'request-timeout': {
     status: 408,
     title: 'Request timeout',
@@ -221,10 +226,20 @@ export const PROBLEMS = {
     title: 'Message too large',
     meaning: 'the composed message is larger than 10,485,760 octets',
   },
+  'uri-too-long': {
+    status: 414,
+    title: 'URI too long',
+    meaning: 'the path and the query of the request are larger than 8 KiB, or a part of the path is too long',
+  },
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported media type',
     meaning: 'the content type of the body must be application/json',
+  },
+  'expectation-failed': {
+    status: 417,
+    title: 'Expectation failed',
+    meaning: 'the header Expect holds anything other than `100-continue`',
   },
   'sender-domain': {
     status: 422,
