@@ -574,7 +574,8 @@ export async function startService(
         logger,
         announcedSize: (connection) =>
           role === 'mx' && connection.principal === null ? MX_SIZE_LIMIT : SUBMISSION_SIZE_LIMIT,
-        authAllowed: (version) => least.indexOf(version) >= least.indexOf(config.tlsMinVersion),
+        authNeeds: (version) =>
+          least.indexOf(version) >= least.indexOf(config.tlsMinVersion) ? null : config.tlsMinVersion,
         exempt: (address) => inTrusted(address) !== undefined,
         trustedProxy,
         slots,

@@ -121,7 +121,7 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
     logger: silentLogger,
     budget: createByteBudget(systemClock, undefined, 256 * 1024 * 1024),
     announcedSize: () => SIZE_LIMIT,
-    authAllowed: () => true,
+    authNeeds: () => null,
     exempt: () => true,
     maxJunk: Number.POSITIVE_INFINITY,
     maxErrors: Number.POSITIVE_INFINITY,

@@ -51,7 +51,7 @@ export async function judgeHeader(
   const unreadable = unreadableHeader(message, section);
   if (unreadable !== null) return { ok: false, refusal: unreadable };
   if (!fields.some(({ name }) => name === 'from')) return { ok: false, refusal: { kind: 'author-missing' } };
-  if (fields.filter(({ name }) => name === 'received').length >= MAX_HOPS)
+  if (fields.filter(({ name }) => name === 'received').length > MAX_HOPS)
     return { ok: false, refusal: { kind: 'loop' } };
   const leaving = fields
     .filter(({ name }) => !NEVER_LEAVES.has(name))

@@ -401,7 +401,7 @@ async function acceptIncoming(
 ): Promise<Reply> {
   const section = readHeaderSection(raw);
   const { fields } = section;
-  if (fields.filter((field) => field.name === 'received').length >= MAX_HOPS) return LOOP;
+  if (fields.filter((field) => field.name === 'received').length > MAX_HOPS) return LOOP;
   const now = deps.clock.now();
   const { authentication, authenticationResults } = await verifyMessage({
     message: raw,

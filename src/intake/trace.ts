@@ -24,13 +24,18 @@ export function receivedField(parts: ReceivedParts): string {
   const from =
     parts.from === undefined
       ? ''
-      : `from ${harmless(parts.from.helo)} (${addressLiteral(parts.from.address)})\r\n\t`;
+      : `from ${helloName(parts.from.helo)} (${addressLiteral(parts.from.address)})\r\n\t`;
   const tls = parts.tls === null ? '' : ` (${harmless(parts.tls)})`;
   return `Received: ${from}by ${parts.by} with ${parts.with}${tls}\r\n\tid ${parts.id}; ${formatDate(parts.now)}\r\n`;
 }
 
 function addressLiteral(address: string): string {
   return address.includes(':') ? `[IPv6:${address.replace(/^::ffff:/, '')}]` : `[${address}]`;
+}
+/** What a client calls itself; in quotes where it has blanks, since RFC 5321 §4.4 has one word here. */
+function helloName(helo: string): string {
+  const name = harmless(helo);
+  return name.includes(' ') ? `"${name}"` : name;
 }
 function harmless(text: string): string {
   return text.replace(/[^A-Za-z0-9.\-_:[\]/ ]/g, '?').slice(0, 255) || 'unknown';

@@ -15,6 +15,8 @@ const good: [text: string, wire: string, local: string][] = [
   ['"x@evil.example"@good.example', '"x@evil.example"@good.example', 'x@evil.example'],
   ['user%evil.example@good.example', 'user%evil.example@good.example', 'user%evil.example'],
   ['x@日本語.jp', 'x@xn--wgv71a119e.jp', 'x'],
+  // RFC 5321 §4.5.3.1.3: with its brackets, a path has 256 octets.
+  [`${'x'.repeat(247)}@b.test`, `${'x'.repeat(247)}@b.test`, 'x'.repeat(247)],
 ];
 for (const [text, wire, local] of good) {
   test(`address ${text}`, () => {
@@ -44,7 +46,9 @@ for (const text of [
   'a\r\n@b.test',
   '"a\r\nb"@b.test',
   '"open@b.test',
-  `${'x'.repeat(65)}@b.test`,
+  `${'x'.repeat(248)}@b.test`,
+  `"${' '.repeat(246)}"@b.test`,
+  `${'é'.repeat(124)}@b.test`,
   '..@b.test',
 ]) {
   test(`no address: ${JSON.stringify(text)}`, () => assert.equal(parseAddress(text), null));

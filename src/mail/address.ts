@@ -20,8 +20,10 @@ export interface Mailbox {
   readonly address: Address;
 }
 
-/** RFC 5321 §4.5.3.1. */
-const MAX_LOCAL = 64;
+/**
+ * RFC 5321 §4.5.3.1.3: a path has 256 octets with its brackets. The 64 of a local part (§4.5.3.1.1) is what each server
+ * takes at least; addresses of forwarders and mailing lists are longer.
+ */
 const MAX_ADDRESS = 254;
 const MAX_MAILBOXES = 1000;
 const MAX_COMMENTS = 20;
@@ -57,8 +59,7 @@ function hasControl(text: string): boolean {
 
 function build(localPart: string, domainText: string): Address | null {
   // A local part too long is not looked at any further.
-  if (localPart === '' || localPart.length > MAX_LOCAL || Buffer.byteLength(localPart) > MAX_LOCAL)
-    return null;
+  if (localPart === '' || localPart.length > MAX_ADDRESS) return null;
   const domain = parseDomain(domainText);
   if (domain === null || hasControl(localPart)) return null;
   const plain =
@@ -68,7 +69,7 @@ function build(localPart: string, domainText: string): Address | null {
     !localPart.includes('..');
   const wireLocal = plain ? localPart : `"${localPart.replace(/["\\]/g, '\\$&')}"`;
   const wire = `${wireLocal}@${domain}`;
-  if (Buffer.byteLength(wire) > MAX_ADDRESS + 2) return null;
+  if (Buffer.byteLength(wire) > MAX_ADDRESS) return null;
   return { localPart, domain, wire, utf8: /[^\u0000-\u007f]/.test(localPart) };
 }
 

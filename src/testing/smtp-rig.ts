@@ -78,7 +78,7 @@ export async function openRig(options: Partial<ListenerOptions> = {}, answers: A
     clock,
     logger: silentLogger,
     announcedSize: () => 10_000_000,
-    authAllowed: () => true,
+    authNeeds: () => null,
     trustedProxy: (address) => address === PROXY,
     slots,
     notices: { tell: (kind, address, session) => void notices.push({ kind, address, session }) },

@@ -97,7 +97,7 @@ async function play(
       logger: silentLogger,
       announcedSize: () => 200,
       tlsAvailable: true,
-      authAllowed: () => true,
+      authNeeds: () => null,
     },
     {
       write: (text) => {

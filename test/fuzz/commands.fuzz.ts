@@ -53,6 +53,7 @@ export const target: Target = {
       recipients: () => 1,
       maxRecipients: 100,
       beyondCap: unused,
+      authNeeds: () => null,
       mayHandshake: () => true,
       hello: unused,
       reset: unused,
@@ -69,7 +70,7 @@ export const target: Target = {
         if (refusal !== null) assert.match(formatReply(refusal), /^(?:[245]\d\d[ -][^\r\n]*\r\n)+$/);
       }
       const path = parsePath(rest);
-      if (path !== null) assert.ok(rest.includes(`<${path.address}>`));
+      if (path !== null) assert.ok(rest.includes(`${path.address}>`) && !path.address.startsWith('@'));
     };
   },
 };

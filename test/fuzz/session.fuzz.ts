@@ -63,7 +63,7 @@ export const target: Target = {
           logger: silentLogger,
           announcedSize: () => 10_000,
           tlsAvailable: (how & 4) > 0,
-          authAllowed: () => true,
+          authNeeds: () => null,
           receiver: {
             connect: async () => ({ ok: true, value: how & 8 ? {} : null }),
             authenticate: async () =>

@@ -13,6 +13,7 @@ export interface CommandState {
   inTransaction(): boolean;
   readonly tlsAvailable: boolean;
   authOffered(): boolean;
+  authNeeds(tlsVersion: string): string | null;
   mayHandshake(): boolean;
   announcedSize(): number;
   readonly hostname: string;
@@ -51,10 +52,9 @@ const nothing = () => null;
 function hello(esmtp: boolean): Command {
   return {
     junk: true,
+    // Copiers and label printers send the name that people gave them, blanks included. It is shown, and decides nothing.
     check: (_state, rest) =>
-      rest === '' || rest.length > 255 || /\s/.test(rest)
-        ? reply(501, '5.5.4', 'a host name is needed')
-        : null,
+      rest === '' || rest.length > 255 ? reply(501, '5.5.4', 'a host name is needed') : null,
     proceed(state, rest) {
       state.hello(rest, esmtp);
       return esmtp
@@ -107,10 +107,12 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       junk: true,
       check(state, rest) {
-        if (state.connection.tls === null) return replies.ENCRYPTION_REQUIRED;
+        const { tls } = state.connection;
+        if (tls === null) return replies.ENCRYPTION_REQUIRED;
         if (state.connection.helo === null) return replies.NEED_HELLO;
         if (state.connection.principal !== null || state.inTransaction()) return replies.BAD_SEQUENCE;
-        if (!state.authOffered()) return replies.ENCRYPTION_REQUIRED;
+        const needed = state.authNeeds(tls.version);
+        if (needed !== null) return replies.newerTls(needed, tls.version);
         return /^\S+( \S+)?$/.test(rest) ? null : replies.SYNTAX;
       },
       async proceed(state, rest) {

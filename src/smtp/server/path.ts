@@ -6,7 +6,10 @@ export interface PathAndParameters {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Null where it is not `<path> *(SP keyword[=value])`; a blank before the bracket is let pass. Source routes are null. */
+/**
+ * Null where it is not `<path> *(SP keyword[=value])`; a blank before the bracket is let pass. A source route is left out:
+ * the address is judged like any other, so a route opens nothing.
+ */
 export function parsePath(text: string): PathAndParameters | null {
   let at = 0;
   while (text[at] === ' ') at++;
@@ -21,8 +24,8 @@ export function parsePath(text: string): PathAndParameters | null {
     else if ((char === '<' || char === ' ') && !quoted) return null;
   }
   if (at >= text.length) return null;
-  const address = text.slice(start, at);
-  if (address.startsWith('@')) return null;
+  const address = withoutRoute(text.slice(start, at));
+  if (address === null) return null;
   const rest = text.slice(at + 1);
   if (rest !== '' && !rest.startsWith(' ')) return null;
   const parameters = new Map<string, string>();
@@ -32,4 +35,14 @@ export function parsePath(text: string): PathAndParameters | null {
     parameters.set(match[1]!.toUpperCase(), match[2] ?? '');
   }
   return { address, parameters };
+}
+
+/** RFC 5321 §4.1.1.3, appendix C: `@a.test,@b.test:user@c.test` is user@c.test. null: behind the route stands no mailbox. */
+function withoutRoute(path: string): string | null {
+  if (!path.startsWith('@')) return path;
+  const colon = path.indexOf(':');
+  const hosts = path.slice(0, Math.max(colon, 0)).split(',');
+  const mailbox = path.slice(colon + 1);
+  if (!hosts.every((host) => /^@[^@,:;<>()"\\[\]\s]+$/.test(host))) return null;
+  return mailbox.startsWith('@') || !mailbox.includes('@') ? null : mailbox;
 }

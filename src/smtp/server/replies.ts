@@ -1,5 +1,5 @@
 /** The server's own replies; those of meaning come from the Receiver. */
-import { closing, reply } from '../reply.ts';
+import { closing, type Reply, reply } from '../reply.ts';
 
 export const OK = reply(250, '2.0.0', 'ok');
 export const SENDER_OK = reply(250, '2.1.0', 'sender ok');
@@ -31,6 +31,15 @@ export const NEED_SMTPUTF8 = reply(553, '5.6.7', 'address needs SMTPUTF8');
 export const BARE_IN_DATA = reply(554, '5.6.0', 'message has a bare CR or LF; lines end with CRLF');
 export const LONG_LINE_IN_DATA = reply(554, '5.6.0', 'message has a line over 998 octets');
 export const ENCRYPTION_REQUIRED = reply(538, '5.7.11', 'encryption required for authentication');
+/** Both versions as Node.js names them, such as TLSv1.2. */
+export function newerTls(needed: string, version: string): Reply {
+  const said = (name: string) => name.replace(/^TLSv/, 'TLS ').replace(/^TLS 1$/, 'TLS 1.0');
+  return reply(
+    538,
+    '5.7.11',
+    `authentication needs ${said(needed)} or above, this connection has ${said(version)}`,
+  );
+}
 export const AUTH_MALFORMED = reply(501, '5.5.2', 'malformed authentication data');
 export const AUTH_CANCELLED = reply(501, '5.7.0', 'authentication cancelled');
 export const AUTH_UNKNOWN = reply(504, '5.5.4', 'authentication mechanism not supported');

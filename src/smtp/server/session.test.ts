@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { reply } from '../reply.ts';
 import { createByteBudget } from './byte-budget.ts';
-import type { Receiver, Transaction } from './receiver.ts';
+import type { ListenerRole, Receiver, Transaction } from './receiver.ts';
 import { createSession, type SessionOptions } from './session.ts';
 
 const EHLO = 'EHLO client.test\r\n';
@@ -18,7 +18,11 @@ const TO_DATA = `${MAIL}${RCPT}DATA\r\n`;
 const AHEAD = /554 5\.5\.0 you sent more before it was asked for$/;
 
 /** A session that takes everything but `nobody`, and what was said in it. */
-async function open(options: Partial<SessionOptions> = {}, rcpt?: Transaction['rcpt']) {
+async function open(
+  options: Partial<SessionOptions> = {},
+  rcpt?: Transaction['rcpt'],
+  role: ListenerRole = 'mx',
+) {
   const messages: string[] = [];
   const state = { said: '', closed: false };
   const take: Transaction['rcpt'] = async ({ address }) =>
@@ -42,7 +46,7 @@ async function open(options: Partial<SessionOptions> = {}, rcpt?: Transaction['r
     }),
   };
   const session = createSession(
-    { id: 'session', role: 'mx', remoteAddress: '192.0.2.1', remotePort: 1, tls: null },
+    { id: 'session', role, remoteAddress: '192.0.2.1', remotePort: 1, tls: null },
     {
       hostname: 'mx.example.test',
       receiver,
@@ -50,7 +54,7 @@ async function open(options: Partial<SessionOptions> = {}, rcpt?: Transaction['r
       logger: silentLogger,
       announcedSize: () => 1_000_000,
       tlsAvailable: true,
-      authAllowed: () => true,
+      authNeeds: () => null,
       ...options,
     },
     {
@@ -275,4 +279,36 @@ test('a line without end, octet by octet, keeps no more than a line may have', a
     assert.ok(session.waiting() <= 2048);
   }
   assert.match((await ask('\r\n')).join(), /^500 /);
+});
+
+test('AUTH inside TLS that is too old for it says which version is wanted', async () => {
+  for (const [needed, version, text] of [
+    ['TLSv1.2', 'TLSv1', 'needs TLS 1.2 or above, this connection has TLS 1.0'],
+    ['TLSv1.3', 'TLSv1.2', 'needs TLS 1.3 or above, this connection has TLS 1.2'],
+  ] as const) {
+    const { session, ask } = await open({ authNeeds: (has) => (has === version ? needed : null) });
+    await ask('STARTTLS\r\n');
+    session.secured({ version, cipher: 'x' });
+    assert.ok(!(await ask(EHLO)).some((line) => line.includes('AUTH')));
+    assert.deepEqual(await ask('AUTH PLAIN AGEAYg==\r\n'), [`538 5.7.11 authentication ${text}`]);
+  }
+  const { ask } = await open();
+  await ask(EHLO);
+  assert.deepEqual(await ask('AUTH PLAIN AGEAYg==\r\n'), [
+    '538 5.7.11 encryption required for authentication',
+  ]);
+});
+
+test('ORCPT may hold any text, and is not empty', async () => {
+  const { ask } = await open({}, undefined, 'submission');
+  await ask(EHLO);
+  await ask(MAIL);
+  for (const [orcpt, code] of [
+    ['rfc822;root', '250'],
+    ['rfc822;a+3Db', '250'],
+    ['unknown;x', '250'],
+    ['', '501'],
+    ['rfc822;', '501'],
+  ] as const)
+    assert.match((await ask(`RCPT TO:<u@ok2.test> ORCPT=${orcpt}\r\n`))[0]!, new RegExp(`^${code} `), orcpt);
 });

@@ -35,8 +35,8 @@ export interface SessionOptions {
   readonly announcedSize: (connection: Connection) => number;
   /** STARTTLS can be offered. */
   readonly tlsAvailable: boolean;
-  /** AUTH may be offered at this TLS version. */
-  readonly authAllowed: (tlsVersion: string) => boolean;
+  /** The TLS version that AUTH needs, where this one is older; null: AUTH may be offered. As `TLSv1.2`. */
+  readonly authNeeds: (tlsVersion: string) => string | null;
   /** Asked before each STARTTLS: whether the peer may have one more handshake now. */
   readonly mayHandshake?: () => boolean;
   readonly notices?: Notices;
@@ -177,7 +177,10 @@ export function createSession(
     inTransaction: () => transaction !== null,
     tlsAvailable: options.tlsAvailable,
     authOffered: () =>
-      connection.tls !== null && connection.principal === null && options.authAllowed(connection.tls.version),
+      connection.tls !== null &&
+      connection.principal === null &&
+      options.authNeeds(connection.tls.version) === null,
+    authNeeds: options.authNeeds,
     announcedSize: () => options.announcedSize(connection),
     mayHandshake: options.mayHandshake ?? (() => true),
     hostname: options.hostname,

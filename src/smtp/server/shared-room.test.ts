@@ -54,7 +54,7 @@ async function open(budget: ByteBudget, address: string) {
       logger: silentLogger,
       announcedSize: () => LIMIT,
       tlsAvailable: false,
-      authAllowed: () => false,
+      authNeeds: () => 'TLSv1.3',
     },
     {
       write(text) {
