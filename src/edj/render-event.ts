@@ -3,7 +3,7 @@
  * row gives the same octets every time: apart from the base URL, nothing depends on the time or place of rendering.
  * Workers render parts over 64 KiB. A message without a reading is read now, and its reading is stored.
  */
-import type { Span } from '../reading/reading.ts';
+import type { Span } from '../mail/structure.ts';
 import type { MessageId } from '../runtime/ids.ts';
 import { packed, type Workers } from '../runtime/workers.ts';
 import type { ShownMessage, SpoolReader } from '../spool/messages.ts';

@@ -5,7 +5,7 @@
  */
 import { findHeader } from '../mail/headers.ts';
 import { readParameters } from '../mail/mime-parameters.ts';
-import type { Container, Leaf } from './structure.ts';
+import type { Container, Leaf } from '../mail/structure.ts';
 
 export type TextKind = 'text' | 'html';
 

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { MOST_PARTS } from '../mail/structure.ts';
 import { HOSTILE_MAIL } from '../testing/hostile-mail.ts';
 import { readMessage } from './read-message.ts';
-import { MOST_PARTS, MOST_TEXT, type TextOf } from './reading.ts';
+import { MOST_TEXT, type TextOf } from './reading.ts';
 import { decodeReading, encodeReading } from './stored.ts';
 
 function read(text: string, encoding: BufferEncoding = 'utf8') {

@@ -7,11 +7,11 @@
 import { isUtf8 } from 'node:buffer';
 import { findHeader, readHeaderSection, unfold } from '../mail/headers.ts';
 import { readParameters } from '../mail/mime-parameters.ts';
+import { type Leaf, MOST_WORK, readStructure, type Span } from '../mail/structure.ts';
 import { chooseTexts } from './choose-texts.ts';
 import { onOneLine, readFields } from './header-fields.ts';
 import { textOfHtml } from './html-text.ts';
-import { MOST_TEXT, type Part, type Reading, type Span, type TextOf, VERSION } from './reading.ts';
-import { type Leaf, MOST_WORK, readStructure } from './structure.ts';
+import { MOST_TEXT, type Part, type Reading, type TextOf, VERSION } from './reading.ts';
 import {
   cutText,
   decodeText,

@@ -5,9 +5,10 @@
  * reading as one over its budget.
  */
 import { readHeaderSection } from '../mail/headers.ts';
+import type { Span } from '../mail/structure.ts';
 import { packed, TooComplex, type Workers } from '../runtime/workers.ts';
 import { readMessage } from './read-message.ts';
-import { type Span, VERSION } from './reading.ts';
+import { VERSION } from './reading.ts';
 import { encodeReading } from './stored.ts';
 
 /**

@@ -3,20 +3,16 @@
  * Invariants: a reading depends only on the octets (and, for `forged`, on our own name); offsets are into the
  * message as it is stored; nothing in it is larger than the limits here.
  */
+import type { Span } from '../mail/structure.ts';
 import type { Encoding } from './transfer.ts';
 
 /** The version of the stored form. A reading keeps the version that it was made with. */
 export const VERSION = 1;
 /** The most octets of UTF-8 that are kept of a text, and the most of HTML. */
 export const MOST_TEXT = 256 * 1024;
-export const MOST_PARTS = 1000;
-/** The most levels of nested multiparts. */
-export const MOST_LEVELS = 50;
 
 /** `at`: the text stands there in the message, in UTF-8. It is shown with LF line ends. */
 export type TextOf = { readonly at: Span } | { readonly value: string };
-/** Octet offsets: the first, and the one after the last. */
-export type Span = readonly [start: number, end: number];
 export interface ReadMailbox {
   readonly name: string | null;
   readonly address: string;

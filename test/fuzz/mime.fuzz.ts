@@ -5,6 +5,7 @@ import type { Target } from './engine/target.ts';
 type Reader = typeof import('../../src/reading/read-message.ts');
 type Stored = typeof import('../../src/reading/stored.ts');
 type Types = typeof import('../../src/reading/reading.ts');
+type Structure = typeof import('../../src/mail/structure.ts');
 
 export const target: Target = {
   words: [
@@ -37,7 +38,8 @@ export const target: Target = {
   async open(load) {
     const { readMessage } = await load<Reader>('reading/read-message.ts');
     const { decodeReading, encodeReading } = await load<Stored>('reading/stored.ts');
-    const { MOST_PARTS, MOST_TEXT } = await load<Types>('reading/reading.ts');
+    const { MOST_TEXT } = await load<Types>('reading/reading.ts');
+    const { MOST_PARTS } = await load<Structure>('mail/structure.ts');
     return (raw) => {
       const reading = readMessage(raw, []);
       assert.ok(reading.parts.length <= MOST_PARTS);

@@ -13,14 +13,28 @@ import {
   type HeaderSection,
   headerBounds,
   readHeaderSection,
-} from '../mail/headers.ts';
-import { type MimeValue, readParameters } from '../mail/mime-parameters.ts';
-import { MOST_LEVELS, MOST_PARTS, type Span } from './reading.ts';
+} from './headers.ts';
+import { type MimeValue, readParameters } from './mime-parameters.ts';
 
+/** Octet offsets: the first, and the one after the last. */
+export type Span = readonly [start: number, end: number];
+export const MOST_PARTS = 1000;
+/** The most levels of nested multiparts. */
+export const MOST_LEVELS = 50;
+
+/** The header of the message or of a part. */
+export interface EntityHeader {
+  /** Where it begins in the message; the offsets of the section count from here. */
+  readonly start: number;
+  readonly section: HeaderSection;
+  /** The Content-Type cannot be read; the type is a guess. */
+  readonly typeBroken: boolean;
+}
 /** A multipart: while it is open, and as the container of its parts. */
 export interface Container {
   /** alternative, related, mixed, … */
   readonly kind: string;
+  readonly header: EntityHeader;
   readonly parent: Container | null;
   /** Its index in its parent. */
   readonly index: number;
@@ -29,6 +43,7 @@ export interface Leaf {
   /** type/subtype, lower case. */
   readonly type: string;
   readonly parameters: MimeValue['parameters'];
+  readonly header: EntityHeader;
   readonly fields: readonly HeaderField[];
   readonly container: Container | null;
   /** Its index in its container. */
@@ -74,21 +89,25 @@ export function readStructure(
   const current = { leaf: null as Omit<Leaf, 'at'> | null, start: 0 };
   let parts = 0;
 
-  /** Starts an entity whose body begins at `start`. */
+  /** Starts the entity whose header begins at `from` and whose body begins at `start`. */
   function enter(
-    fields: readonly HeaderField[],
+    section: HeaderSection,
+    from: number,
     start: number,
     container: Container | null,
     index: number,
   ): void {
-    const { value, parameters } = contentTypeOf(fields, container, defect);
-    const leaf = { type: value, parameters, fields, container, index };
+    const { fields } = section;
+    const { value, parameters, broken } = contentTypeOf(fields, container);
+    if (broken) defect('content-type-broken');
+    const header = { start: from, section, typeBroken: broken };
+    const leaf = { type: value, parameters, header, fields, container, index };
     const boundary = parameters.get('boundary')?.trimEnd() ?? '';
     const usable = boundary !== '' && boundary.length <= MOST_BOUNDARY;
     if (value.startsWith('multipart/') && usable && open.length < MOST_LEVELS) {
       const kind = value.slice('multipart/'.length);
       const one = {
-        container: { kind, parent: container, index },
+        container: { kind, header, parent: container, index },
         boundary,
         hidden: boundaries.get(boundary),
         leaf,
@@ -152,8 +171,8 @@ export function readStructure(
       if (whole || over || boundaryAt(line.start, line.end) !== null) {
         const bodyStart = whole ? looked + empty.bodyStart : line.start;
         work.left -= PART_WORK;
-        const { fields } = readHeaderSection(raw.subarray(start, bodyStart));
-        enter(fields, bodyStart, one.container, one.count - 1);
+        const section = readHeaderSection(raw.subarray(start, bodyStart));
+        enter(section, start, bodyStart, one.container, one.count - 1);
         return line;
       }
       looked = line.start;
@@ -179,7 +198,7 @@ export function readStructure(
     return enterPart(Math.min(raw.length, line.end + 1), met.one);
   }
 
-  enter(section.fields, section.bodyStart, null, 0);
+  enter(section, 0, section.bodyStart, null, 0);
   let line: Line | null = open.length === 0 ? null : nextLine(section.bodyStart);
   let reached = raw.length;
   while (line !== null && line.start < raw.length) {
@@ -216,18 +235,17 @@ const TYPE = /^[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}\/[!#$%&'*+.^_`{|}~0-9a-z-]{1,127
 function contentTypeOf(
   fields: readonly HeaderField[],
   container: Container | null,
-  defect: (name: string) => void,
-): MimeValue {
+): MimeValue & { readonly broken: boolean } {
   const field = findHeader(fields, 'content-type');
   if (field === undefined) {
     const value = container?.kind === 'digest' ? 'message/rfc822' : 'text/plain';
-    return { value, parameters: new Map() };
+    return { value, parameters: new Map(), broken: false };
   }
   const read = readParameters(field.rawValue);
-  if (TYPE.test(read.value)) return read;
-  defect('content-type-broken');
+  if (TYPE.test(read.value)) return { ...read, broken: false };
   return {
     value: read.parameters.has('name') ? 'application/octet-stream' : 'text/plain',
     parameters: read.parameters,
+    broken: true,
   };
 }
