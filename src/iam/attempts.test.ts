@@ -266,3 +266,43 @@ test('while nothing can be written who is known gets in, and nobody else', async
   await assert.rejects(attempts.attempt(who('192.0.2.1'), WRONG), StoreError);
   await assert.rejects(attempts.attempt(who('198.51.100.1'), RIGHT), StoreError);
 });
+
+const SIX_DAYS = 144 * HOUR;
+test('failures and successes from six days ahead count for nobody once the clock is right, with and without a restart', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  const [here, right] = ['192.0.2.1', who('192.0.2.9', 'right key')];
+  it.clock.jump(SIX_DAYS);
+  assert.equal((await node.attempt(right, RIGHT)).kind, 'ok');
+  for (let minute = 0; minute < 8; minute += 1) {
+    // enough for every cap: a minute, a day, the name from this address, the name from everywhere
+    for (let i = 0; i < 12; i += 1)
+      await node.attempt(who(here, i % 2 === 0 ? 'right key' : `key ${i}`), WRONG);
+    await it.clock.advance(MINUTE + 1000);
+  }
+  const locked = await node.attempt(who(here, 'right key'), RIGHT);
+  assert.equal(locked.kind, 'throttled', 'the caps hold while the clock is ahead');
+  it.clock.jump(-SIX_DAYS);
+  for (const each of [node, it.node()]) {
+    assert.equal((await each.attempt(who(here, 'right key'), RIGHT)).kind, 'ok');
+    assert.equal((await each.attempt(who('198.51.100.1', 'right key'), RIGHT)).kind, 'ok');
+  }
+  // the sign-in from ahead is written down anew, so that the origin is known a day from now at most
+  const before = it.counts.written;
+  assert.equal((await node.attempt(right, RIGHT)).kind, 'ok');
+  assert.ok(it.counts.written > before);
+});
+test('a wait for a place is never longer than its window, wherever the clock went', async () => {
+  for (const by of [-SIX_DAYS, -4_000, 4_000, SIX_DAYS]) {
+    await using it = await setUp();
+    const node = it.node();
+    for (let i = 0; i < 10; i += 1) await node.attempt(who('192.0.2.1', `key ${i}`), WRONG);
+    it.clock.jump(by);
+    let throttled: number | null = null;
+    for (let i = 0; i < 11 && throttled === null; i += 1) {
+      const tried = await node.attempt(who('192.0.2.1', `key ${i}`), WRONG);
+      if (tried.kind === 'throttled') throttled = tried.retryAfterMs;
+    }
+    assert.ok(throttled !== null && throttled > 0 && throttled <= MINUTE, `${throttled}`);
+  }
+});

@@ -12,9 +12,11 @@
  * Invariants: attempts from one address are judged one after the other. A stranger's attempt is stored as a
  * failure before it is judged, and taken back if it was right; so simultaneous attempts on all nodes are
  * counted together. A typed name is stored as a keyed hash. The number of attempts that wait in memory is
- * bounded. Rejects if the store does, except for known origins: with the right secret they can sign in while
- * the store accepts no writes.
+ * bounded. Attempts that are stored ahead of the clock (it was set back) count for nobody and against nobody.
+ * Rejects if the store does, except for known origins: with the right secret they can sign in while the store
+ * accepts no writes.
  */
+import { isWithin, LEAD_MS } from '../runtime/ahead.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PerWidth, Prefix } from '../runtime/prefixes.ts';
 import { prefixesOf } from '../runtime/prefixes.ts';
@@ -25,8 +27,8 @@ import { createPace } from './pace.ts';
 
 /** Attempts by scope, in the store. Times are wall ms. */
 export interface AttemptLog {
-  /** The time of the `nth` newest failure of the scope (1 is the newest); null if there are fewer. */
-  failure(scope: string, nth: number): Promise<number | null>;
+  /** The time of the `nth` newest failure of the scope up to `until` (1 is the newest); null if there are fewer. */
+  failure(scope: string, nth: number, until: number): Promise<number | null>;
   /** The time of the scope's last success, rounded to the hour; null if it never succeeded. */
   success(scope: string): Promise<number | null>;
   /** Stores one failure for each scope, under the attempt's name. */
@@ -106,6 +108,7 @@ export function createAttempts(deps: {
     const hashed = sealer.mac(`${kind} ${name}`, 'attempts').toString('base64url').slice(0, 22);
     return { prefixes, host, pair: `${hashed} ${host}`, name: hashed };
   }
+  const failure = (scope: string, nth: number, now: number) => log.failure(scope, nth, now + LEAD_MS);
   function remember(scope: string, at: number): void {
     successes.delete(scope);
     successes.set(scope, at);
@@ -113,14 +116,14 @@ export function createAttempts(deps: {
   }
   async function succeeded(scope: string, now: number): Promise<boolean> {
     const seen = successes.get(scope);
-    if (seen !== undefined && seen > now - DAY) return true;
+    if (seen !== undefined && isWithin(seen, DAY, now)) return true;
     const at = await log.success(scope);
-    if (at === null || at <= now - DAY) return false;
+    if (at === null || !isWithin(at, DAY, now)) return false;
     remember(scope, at);
     return true;
   }
   async function hasSlipped({ pair }: Scopes, now: number): Promise<boolean> {
-    const slip = await log.failure(pair, SLIPS);
+    const slip = await failure(pair, SLIPS, now);
     return slip !== null && slip > now - HOUR;
   }
   const isKnown = async (scopes: Scopes, now: number): Promise<boolean> =>
@@ -128,7 +131,7 @@ export function createAttempts(deps: {
   /** Whether a stranger attempts a name with too many failures from all origins. */
   async function isAttacked(scopes: Scopes): Promise<boolean> {
     const now = clock.now();
-    const at = await log.failure(scopes.name, NAME_AN_HOUR);
+    const at = await failure(scopes.name, NAME_AN_HOUR, now);
     return at !== null && at > now - HOUR && !(await isKnown(scopes, now));
   }
   function capsOf({ prefixes, host, pair, name }: Scopes, kind: Who['kind'], known: boolean, kept: number) {
@@ -149,8 +152,8 @@ export function createAttempts(deps: {
   async function waitFor(caps: readonly Cap[], now: number, own: number): Promise<number> {
     const waits = await Promise.all(
       caps.map(async ({ scope, ms, most }) => {
-        const at = await log.failure(scope, most + own);
-        return at === null ? 0 : at + ms - now;
+        const at = await failure(scope, most + own, now);
+        return at === null ? 0 : Math.min(ms, at + ms - now);
       }),
     );
     return Math.max(0, ...waits);
@@ -188,7 +191,7 @@ export function createAttempts(deps: {
     const now = clock.now();
     const { wait } = await standing(kind, scopes, now);
     if (wait > 0) return wait;
-    const failed = await log.failure(scopes.pair, 1);
+    const failed = await failure(scopes.pair, 1, now);
     return pace.turn(scopes.name, scopes.host, failed !== null && failed > now - HOUR);
   }
   /**
@@ -230,7 +233,7 @@ export function createAttempts(deps: {
       return { kind: 'refused' };
     }
     const stale = [scopes.pair, scopes.host].filter(
-      (scope) => !known || (successes.get(scope) ?? 0) <= now - NOTE_EVERY_MS,
+      (scope) => !known || !isWithin(successes.get(scope) ?? 0, NOTE_EVERY_MS, now),
     );
     if (!known) await log.succeed({ scopes: counted, attempt }, stale, now);
     else if (stale.length > 0 && !(await noted(stale, now))) return { kind: 'ok', value };

@@ -40,6 +40,15 @@ export function totpStep(sealer: Sealer, sealed: Buffer, code: string, now: numb
   const delta = totp.validate({ token: code, timestamp: now, window: WINDOW });
   return delta === null ? null : Math.floor(now / 1000 / PERIOD_S) + delta;
 }
+/**
+ * A taken step that is so many steps ahead of a right code was taken while the clock was ahead. It stops no
+ * code; otherwise the member could not sign in until that time.
+ */
+export const STEPS_AHEAD = 10;
+/** Whether the step may be taken after `last`: no code is taken twice. */
+export function isNewStep(step: number, last: number): boolean {
+  return step > last || last > step + STEPS_AHEAD;
+}
 
 /** The stored form of the code. Case, spaces and hyphens do not matter. */
 export function recoveryHash(sealer: Sealer, code: string): Buffer {

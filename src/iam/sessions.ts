@@ -6,6 +6,7 @@
  * nobody can know the CSRF token without the session token.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isWithin } from '../runtime/ahead.ts';
 import type { MemberId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
@@ -81,7 +82,8 @@ export function isOver(session: Session, now: number): boolean {
   return now >= session.expiresAt || now - session.lastUsedAt >= IDLE_MS;
 }
 export function wantsTouch(session: Session, now: number): boolean {
-  return now - session.lastUsedAt >= TOUCH_EVERY_MS;
+  // A use ahead of the clock is put right at once: otherwise the session would not count as idle until then.
+  return !isWithin(session.lastUsedAt, TOUCH_EVERY_MS, now);
 }
 /** Replaces the old session with the next one. */
 export function recordReplace(tx: PeopleTx, old: Session | null, next: Session): void {

@@ -14,7 +14,7 @@ import { acceptInvitation, newMember, offerOwnerLink, openLink, recordLink } fro
 import { createTotp } from './one-time-codes.ts';
 import { createCeremonies } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
-import { hashToken, IDLE_MS, isOver, newSession } from './sessions.ts';
+import { hashToken, IDLE_MS, isOver, newSession, wantsTouch } from './sessions.ts';
 import { createSignIn } from './sign-in.ts';
 
 const HOUR = 3_600_000;
@@ -92,6 +92,16 @@ test('a code signs in once, and none before it; the session it was for is over',
   assert.deepEqual(two.map(({ kind }) => kind).sort(), ['ok', 'refused']);
 });
 
+test('a code taken while the clock was six days ahead does not lock the member out, and none is taken twice', async () => {
+  const { store, signIn, begin, clock, code } = await setUp();
+  await using _ = store;
+  clock.jump(144 * HOUR);
+  assert.equal((await signIn.totp(await begin(), code(), at('192.0.2.1'))).kind, 'ok');
+  clock.jump(-144 * HOUR);
+  assert.equal((await signIn.totp(await begin(), code(), at('192.0.2.1'))).kind, 'ok');
+  assert.equal((await signIn.totp(await begin(), code(), at('192.0.2.1'))).kind, 'refused');
+});
+
 test('a second factor is guessed twenty times an hour, from however many addresses', async () => {
   const { store, signIn, begin, clock, code } = await setUp();
   await using _ = store;
@@ -101,6 +111,21 @@ test('a second factor is guessed twenty times an hour, from however many address
   assert.equal((await signIn.totp(session, code(), at('203.0.113.1'))).kind, 'throttled');
   await clock.advance(HOUR + 1);
   assert.equal((await signIn.totp(session, code(), at('203.0.113.1'))).kind, 'ok');
+});
+
+test('the use of a session ahead of the clock is put right at the next use', () => {
+  const random = createRandom();
+  const { session } = newSession({ random, now: 0 }, random.id(), 'signed_in', {
+    address: '192.0.2.1',
+    agent: '',
+  });
+  for (const [by, touched] of [
+    [0, false],
+    [4_000, false],
+    [144 * HOUR, true],
+    [-5 * 60_000, true],
+  ] as const)
+    assert.equal(wantsTouch({ ...session, lastUsedAt: by }, 0), touched, String(by));
 });
 
 test('sessions end: unused, and after their time whatever is done', () => {

@@ -12,7 +12,7 @@ import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import type { Attempted, Attempts } from './attempts.ts';
 import { memberEmail } from './email.ts';
-import { recoveryHash, totpStep } from './one-time-codes.ts';
+import { isNewStep, recoveryHash, totpStep } from './one-time-codes.ts';
 import { type AuthenticatorAnswer, type Ceremonies, newChallenge, PasskeyRefused } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
 import type { Member, PeopleReader, PeopleTx, Session } from './people-records.ts';
@@ -123,7 +123,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
         const member = await read.member(session.memberId);
         if (member === null || member.totp === null) return null;
         const taken = totpStep(sealer, member.totp.sealedSecret, code.replace(/\s/g, ''), clock.now());
-        if (taken === null || taken <= member.totp.lastStep) return null;
+        if (taken === null || !isNewStep(taken, member.totp.lastStep)) return null;
         return (tx) => tx.takeTotpStep(member.id, taken);
       }),
     recovery: (session, code, origin) =>

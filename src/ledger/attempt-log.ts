@@ -9,7 +9,7 @@ export function createAttemptLog(deps: {
 }) {
   const { read, transactor } = deps;
   return {
-    failure: (scope: string, nth: number) => read.authFailure(scope, nth),
+    failure: (scope: string, nth: number, until: number) => read.authFailure(scope, nth, until),
     success: (scope: string) => read.authSuccess(scope),
     /** Stores one failure in each scope. */
     fail(scopes: readonly string[], at: number, attempt: string): Promise<void> {

@@ -36,7 +36,9 @@ export function createIdempotency(deps: {
       const existing = await read.idempotency(project, key);
       if (existing !== null) {
         const age = now - existing.createdAt;
-        if (age < (existing.response === null ? ABANDONED_MS : ANSWERS_KEPT_MS)) {
+        // An unanswered call so far ahead was begun while the clock was ahead; it has ended long ago.
+        const isAhead = existing.response === null && age < -ABANDONED_MS;
+        if (!isAhead && age < (existing.response === null ? ABANDONED_MS : ANSWERS_KEPT_MS)) {
           if (!existing.requestHash.equals(requestHash)) return { kind: 'other-body' };
           if (existing.response === null) return { kind: 'running' };
           return { kind: 'replay', ...existing.response };

@@ -25,8 +25,8 @@ export interface IdempotencyRecord {
 export interface LedgerReader {
   task(project: ProjectId, id: TaskId): Promise<Task | null>;
   idempotency(project: ProjectId, key: string): Promise<IdempotencyRecord | null>;
-  /** Wall ms of the `nth` newest failed attempt of the scope (1 is the newest); null if there are fewer. */
-  authFailure(scope: string, nth: number): Promise<number | null>;
+  /** Wall ms of the `nth` newest failed attempt of the scope up to `until` (1 is the newest); null if there are fewer. */
+  authFailure(scope: string, nth: number, until: number): Promise<number | null>;
   /** Wall ms of the last sign-in of the scope; null if never or long ago. */
   authSuccess(scope: string): Promise<number | null>;
 }

@@ -116,6 +116,55 @@ test('usage stored before a restart counts', async () => {
   });
 });
 
+const SIX_DAYS = 6 * 24 * 3600_000;
+test('what was counted while the clock was six days ahead refuses nothing once it is right, with and without a restart', async () => {
+  const stored: UsageBucket[] = [];
+  const { clock, limiter } = setUp(10, 20, stored);
+  const restarted = () => setUp(10, 20, stored).limiter;
+  clock.jump(SIX_DAYS);
+  assert.ok(await sent(limiter, 10));
+  const second = Math.floor(clock.now() / 1000);
+  stored.push(
+    { width: 1, start: second, count: 10 },
+    { width: 60, start: second - (second % 60), count: 10 },
+  );
+  assert.ok(!(await sent(limiter, 1)), 'the limit holds while the clock is ahead');
+  clock.jump(-SIX_DAYS);
+  for (const each of [limiter, restarted()]) {
+    const { perMinute, perDay } = await each.usage(PROJECT, null, null);
+    assert.deepEqual([perMinute.used, perDay.used, perDay.emptyAt], [0, 0, null]);
+    assert.ok(await sent(each, 10));
+    const over = await each.reserve(PROJECT, DOMAIN, NONE, 1);
+    assert.ok(over.kind === 'over' && over.retryAfterSeconds <= 61, 'what is sent now counts');
+  }
+  await clock.advance(SIX_DAYS);
+  assert.ok(await sent(limiter, 10), 'nor when their time comes');
+});
+test('Retry-After is never longer than the window, wherever the clock went', async () => {
+  for (const by of [-SIX_DAYS, -3_600_000, -4_000, 4_000, 3_600_000, SIX_DAYS]) {
+    for (const [perMinute, perDay, most] of [
+      [1, 0, 61],
+      [0, 1, 24 * 3600 + 60],
+    ] as const) {
+      const { clock, limiter } = setUp(perMinute, perDay);
+      assert.ok(await sent(limiter, 1));
+      clock.jump(by);
+      await limiter.reserve(PROJECT, DOMAIN, NONE, 1);
+      const over = await limiter.reserve(PROJECT, DOMAIN, NONE, 1);
+      assert.ok(over.kind === 'over' && over.retryAfterSeconds >= 1 && over.retryAfterSeconds <= most);
+      const { perMinute: minute, perDay: day } = await limiter.usage(PROJECT, null, null);
+      const roomAt = (perMinute > 0 ? minute : day).roomAt;
+      assert.ok(roomAt !== null && roomAt <= clock.now() + most * 1000);
+    }
+  }
+});
+test('a step back of a few seconds forgets nothing', async () => {
+  const { clock, limiter } = setUp(3, 0);
+  assert.ok(await sent(limiter, 3));
+  clock.jump(-4_000);
+  assert.ok(!(await sent(limiter, 1)));
+});
+
 /** Sends and commits; the alerts written with it. */
 async function commit(limiter: Limiter, n: number, limits = NONE): Promise<(LimitAlert | 'rearmed')[]> {
   const notes: (LimitAlert | 'rearmed')[] = [];

@@ -1,5 +1,5 @@
 /** A rolling window as people see it: how full it is, and when it has room again. Pure. */
-import { type Counts, retryAfter, used, type WindowShape } from './windows.ts';
+import { type Counts, countedFor, counting, retryAfter, type WindowShape } from './windows.ts';
 
 export interface WindowState {
   /** Recipients in the window. */
@@ -18,9 +18,10 @@ export interface WindowState {
 /** `now` in wall ms. */
 export function windowState(shape: WindowShape, counts: Counts, now: number, limit: number): WindowState {
   const seconds = now / 1000;
-  const held = used(shape, counts, seconds);
-  const starts = [...counts.keys()];
-  const leavesAt = (start: number) => (start + (shape.buckets + 1) * shape.width) * 1000;
+  const buckets = counting(shape, counts, seconds);
+  const held = buckets.reduce((sum, [, count]) => sum + count, 0);
+  const starts = buckets.map(([start]) => start);
+  const leavesAt = (start: number) => (start + countedFor(shape)) * 1000;
   const full = limit > 0 && held >= limit;
   return {
     used: held,

@@ -1,8 +1,10 @@
 /**
  * Rolling windows made of whole buckets: 60 s in buckets of a second, 24 h in buckets of a minute. A bucket
  * counts as long as any moment of it lies in the window, so no window of that length ever contains more than
- * the limit.
+ * the limit. A bucket that begins ahead of the clock was counted while the clock was ahead; it does not count.
  */
+import { LEAD_MS } from '../runtime/ahead.ts';
+
 export const MINUTE_WINDOW = { width: 1, buckets: 60 } as const;
 export const DAY_WINDOW = { width: 60, buckets: 24 * 60 } as const;
 export type WindowShape = typeof MINUTE_WINDOW | typeof DAY_WINDOW;
@@ -23,17 +25,29 @@ export function add(shape: WindowShape, counts: Counts, seconds: number, n: numb
   if (value > 0) counts.set(bucket, value);
   else counts.delete(bucket);
 }
-/** The content of the window. Drops buckets that no window reaches any more. */
-export function used(shape: WindowShape, counts: Counts, seconds: number): number {
-  const start = windowStart(shape, seconds);
-  let sum = 0;
-  for (const [bucket, count] of counts) {
-    if (bucket < start) counts.delete(bucket);
-    else sum += count;
-  }
-  return sum;
+/** Seconds after its start for which a bucket counts: the window, and the bucket itself. */
+export function countedFor(shape: WindowShape): number {
+  return (shape.buckets + 1) * shape.width;
 }
-/** Whole seconds until `n` more fit; the whole length of the window if they never fit. */
+/**
+ * The buckets of the window, in no order. Drops buckets that no window reaches any more, and those further
+ * ahead than a window: their time would come when their mail is long forgotten.
+ */
+export function counting(shape: WindowShape, counts: Counts, seconds: number): [number, number][] {
+  const start = windowStart(shape, seconds);
+  const end = seconds + LEAD_MS / 1000;
+  const found: [number, number][] = [];
+  for (const [bucket, count] of counts) {
+    if (bucket < start || bucket > seconds + countedFor(shape)) counts.delete(bucket);
+    else if (bucket <= end) found.push([bucket, count]);
+  }
+  return found;
+}
+/** The content of the window. */
+export function used(shape: WindowShape, counts: Counts, seconds: number): number {
+  return counting(shape, counts, seconds).reduce((sum, [, count]) => sum + count, 0);
+}
+/** Whole seconds until `n` more fit, never more than a bucket counts; exactly that if they never fit. */
 export function retryAfter(
   shape: WindowShape,
   counts: Counts,
@@ -41,11 +55,12 @@ export function retryAfter(
   limit: number,
   n: number,
 ): number {
-  const length = (shape.buckets + 1) * shape.width;
-  let over = used(shape, counts, seconds) + n - limit;
-  for (const [bucket, count] of [...counts].sort(([a], [b]) => a - b)) {
+  const length = countedFor(shape);
+  const buckets = counting(shape, counts, seconds);
+  let over = buckets.reduce((sum, [, count]) => sum + count, 0) + n - limit;
+  for (const [bucket, count] of buckets.sort(([a], [b]) => a - b)) {
     over -= count;
-    if (over <= 0) return Math.max(1, bucket + length - Math.floor(seconds));
+    if (over <= 0) return Math.min(length, Math.max(1, bucket + length - Math.floor(seconds)));
   }
   return length;
 }

@@ -15,12 +15,42 @@ export interface Aged {
   /** The index by that column. */
   readonly index: string;
   readonly keptMs: number;
+  /**
+   * Rows further ahead than they are kept go, too: they were written while the clock was ahead, and would count
+   * again when their time comes. Keys stay: nothing is done twice, whatever the clock said.
+   */
+  readonly goesAhead?: true;
 }
-export const AGED: readonly Aged[] = [
+/** A bound that rows are beyond, in wall ms. */
+export interface Beyond extends Aged {
+  readonly than: '<' | '>';
+  readonly bound: (now: number) => number;
+}
+const AGED: readonly Aged[] = [
   { table: 'idempotency', column: 'created_at', index: 'idempotency_age', keptMs: ANSWERS_KEPT_MS },
   { table: 'sent_key', column: 'created_at', index: 'sent_key_age', keptMs: SENT_KEYS_KEPT_MS },
-  { table: 'auth_failure', column: 'at', index: 'auth_failure_at', keptMs: ATTEMPTS_KEPT_MS },
-  { table: 'auth_success', column: 'at', index: 'auth_success_at', keptMs: ATTEMPTS_KEPT_MS },
+  {
+    table: 'auth_failure',
+    column: 'at',
+    index: 'auth_failure_at',
+    keptMs: ATTEMPTS_KEPT_MS,
+    goesAhead: true,
+  },
+  {
+    table: 'auth_success',
+    column: 'at',
+    index: 'auth_success_at',
+    keptMs: ATTEMPTS_KEPT_MS,
+    goesAhead: true,
+  },
+];
+export const BEYOND: readonly Beyond[] = [
+  ...AGED.map((aged) => ({ ...aged, than: '<' as const, bound: (now: number) => now - aged.keptMs })),
+  ...AGED.filter(({ goesAhead }) => goesAhead === true).map((aged) => ({
+    ...aged,
+    than: '>' as const,
+    bound: (now: number) => now + aged.keptMs,
+  })),
 ];
 
 /**

@@ -4,6 +4,7 @@
  * whose result is never learnt is still known and can be undone. Fails: passes on the store's errors; a provider's
  * failure is an outcome, not an error.
  */
+import { isWithin } from '../../runtime/ahead.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createPlaces, NoPlace } from '../../runtime/places.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -194,7 +195,7 @@ export function createAutomaticDns(deps: AutomaticDnsDeps): AutomaticDns {
     },
 
     async undo(undone, actor) {
-      if (undone.state === 'applying' && clock.now() - undone.createdAt < LONGEST_CHANGE_MS)
+      if (undone.state === 'applying' && isWithin(undone.createdAt, LONGEST_CHANGE_MS, clock.now()))
         return { kind: 'running' };
       const account = await read.dnsAccount(undone.projectId, undone.accountId);
       if (account === null) return { kind: 'account-gone' };

@@ -58,18 +58,19 @@ export function ledgerConformance(with_: WithStore): void {
       tx.insertAuthFailure('b', 9, 'attempt 1');
       tx.setAuthSuccess('a', 4);
     });
-    assert.deepEqual(await Promise.all([1, 2, 3, 4].map((nth) => read.authFailure('a', nth))), [
+    assert.deepEqual(await Promise.all([1, 2, 3, 4].map((nth) => read.authFailure('a', nth, 9))), [
       5,
       3,
       1,
       null,
     ]);
     assert.deepEqual([await read.authSuccess('a'), await read.authSuccess('b')], [4, null]);
+    assert.deepEqual([await read.authFailure('a', 1, 4), await read.authFailure('a', 2, 2)], [3, null]);
     await store.transact(p.id, (tx) => {
       tx.deleteAuthFailure('a', 'attempt 1');
       tx.setAuthSuccess('a', 7);
     });
-    assert.deepEqual([await read.authFailure('a', 1), await read.authFailure('b', 1)], [3, 9]);
+    assert.deepEqual([await read.authFailure('a', 1, 9), await read.authFailure('b', 1, 9)], [3, 9]);
     assert.equal(await read.authSuccess('a'), 7);
   });
 

@@ -3,6 +3,7 @@
  * once.
  */
 import assert from 'node:assert/strict';
+import { STEPS_AHEAD } from '../../iam/one-time-codes.ts';
 import type { Session } from '../../iam/people-records.ts';
 import { INSTANCE } from '../../runtime/ids.ts';
 import { StaleError } from '../../runtime/transactor.ts';
@@ -82,6 +83,18 @@ export function peopleConformance(with_: WithStore): void {
     assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
     assert.equal((await store.read.member(m.id))?.totp?.lastStep, 8);
   });
+  with_(
+    'people: a step that was taken while the clock was ahead stops no later code, nor is one taken twice',
+    async (store) => {
+      const m = await withMember(store, { totp: { sealedSecret: Buffer.from('s'), lastStep: 17_287 } });
+      const take = (step: number) => write(store, (tx) => tx.takeTotpStep(m.id, step));
+      await take(7);
+      await assert.rejects(take(7), StaleError);
+      await take(8);
+      await take(8 + STEPS_AHEAD);
+      await assert.rejects(take(8), StaleError);
+    },
+  );
   with_('people: passkeys; a second factor always remains', async (store) => {
     const m = await withMember(store, { totp: { sealedSecret: Buffer.from('s'), lastStep: 5 } });
     const p = make.passkey(m);

@@ -230,6 +230,25 @@ export function retentionConformance(
     assert.deepEqual((await store.read.operations(ALL, null)).items, [written[1]!.operation]);
     assert.deepEqual([await bucketsOf(1), await bucketsOf(60)], [0, 0]);
   });
+  with_(
+    'retention: usage that was counted while the clock was ahead goes, what windows reach stays',
+    async (store) => {
+      const p = await make.withProject(store);
+      const seconds = NOW / 1000;
+      const ahead = seconds + 6 * 24 * 3600;
+      await store.transact(p.id, (tx) => {
+        for (const at of [seconds, seconds + 3600, ahead, ahead + 60]) tx.addUsage(p.id, null, at, 1);
+      });
+      await sweepAll(store, NOW);
+      for (const width of [1, 60] as const) {
+        const buckets = await store.read.usage(p.id, null, width, 0);
+        assert.deepEqual(
+          buckets.map(({ start }) => start),
+          [seconds, seconds + 3600],
+        );
+      }
+    },
+  );
   with_('retention: what is more than a step goes in several, each bounded', async (store) => {
     const p = await make.withProject(store);
     const many = 700;

@@ -61,19 +61,21 @@ export function shortLivedConformance(with_: WithStore): void {
       for (const [scope, at] of [
         ['old', NOW - 1],
         ['fresh', NOW],
+        ['ahead', NOW + 2 * ATTEMPTS_KEPT_MS + 1],
       ] as const) {
         tx.insertAuthFailure(scope, at, 'attempt');
         tx.setAuthSuccess(scope, at);
       }
     });
     const { removed } = await sweepAll(store, NOW + ATTEMPTS_KEPT_MS);
-    assert.equal(removed.records, 2);
+    assert.equal(removed.records, 4);
     assert.deepEqual(
-      [await store.read.authFailure('old', 1), await store.read.authSuccess('old')],
+      [await store.read.authFailure('old', 1, NOW), await store.read.authSuccess('old')],
       [null, null],
     );
+    assert.equal(await store.read.authSuccess('ahead'), null, 'of a clock that was ahead');
     assert.deepEqual(
-      [await store.read.authFailure('fresh', 1), await store.read.authSuccess('fresh')],
+      [await store.read.authFailure('fresh', 1, NOW), await store.read.authSuccess('fresh')],
       [NOW, NOW],
     );
   });

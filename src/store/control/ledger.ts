@@ -12,6 +12,7 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & Ledge
       .selectFrom('auth_failure')
       .select('at')
       .where('scope', '=', '')
+      .where('at', '<=', 0)
       .orderBy('at', 'desc')
       .limit(1)
       .offset(0),
@@ -75,8 +76,8 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & Ledge
         createdAt: r.created_at,
       };
     },
-    async authFailure(scope, nth) {
-      const [row] = await ask(failure(scope, 1, nth - 1));
+    async authFailure(scope, nth, until) {
+      const [row] = await ask(failure(scope, until, 1, nth - 1));
       return row?.at ?? null;
     },
     async authSuccess(scope) {

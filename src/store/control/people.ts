@@ -3,6 +3,7 @@
  * access.ts.
  */
 import type { Kysely } from 'kysely';
+import { STEPS_AHEAD } from '../../iam/one-time-codes.ts';
 import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-records.ts';
 import { type Ask, command, decodeCursor, fromJson, type Push, toBuffer, toPage } from '../command.ts';
 import { one, toMember } from '../rows/people.ts';
@@ -141,7 +142,7 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
             .updateTable('member')
             .set({ totp_step: step })
             .where('id', '=', id)
-            .where('totp_step', '<', step),
+            .where((e) => e.or([e('totp_step', '<', step), e('totp_step', '>', step + STEPS_AHEAD)])),
           { must: true },
         ),
       ),

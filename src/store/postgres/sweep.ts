@@ -8,7 +8,7 @@ import type pg from 'pg';
 import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
 import { KEPT, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/usage.ts';
-import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
+import { countedFor, DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { MessageId } from '../../runtime/ids.ts';
 import { closedBefore, PROJECT_ROWS, removeRows } from '../removal.ts';
 import {
@@ -19,7 +19,7 @@ import {
   type Retention,
   type Swept,
 } from '../retention.ts';
-import { AGED, ENDING } from '../short-lived.ts';
+import { BEYOND, ENDING } from '../short-lived.ts';
 import { storeError } from './errors.ts';
 import { type Asking, dropDayOf, dropPartitions, type Partitions, withClient } from './partitions.ts';
 
@@ -73,9 +73,14 @@ const AUDIT = `DELETE FROM audit_event WHERE (project_id, id) IN (
       AND a.at < $1::int8 - greatest(${LEAST_AUDIT_DAYS}, s.retention_days) * ${DAY_MS}::int8 LIMIT ${ROWS})`;
 const TASKS = `DELETE FROM task WHERE project_id = $1 AND id = ANY (ARRAY(
   SELECT id FROM task WHERE project_id = $1 AND created_at < $2 ORDER BY id LIMIT ${ROWS}))`;
-const USAGE = `DELETE FROM usage WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM usage WHERE project_id = $1 AND width = $2 AND start < $3 LIMIT ${ROWS}))`;
+const USAGE = usageOf('<');
+/** What was counted while the clock was ahead; it would count again when its time comes. */
+const USAGE_AHEAD = usageOf('>');
 
+function usageOf(than: '<' | '>'): string {
+  return `DELETE FROM usage WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM usage WHERE project_id = $1 AND width = $2 AND start ${than} $3 LIMIT ${ROWS}))`;
+}
 /** Traffic that is no longer shown; of minutes and hours, only what was rolled up. */
 const TRAFFIC = `DELETE FROM traffic WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM traffic WHERE project_id = $1 AND width = $2 AND start < $3
@@ -89,10 +94,10 @@ const DNS_PLANS = someOf('dns_plan', 'created_at');
 const DNS_CHANGES = someOf('dns_change', 'created_at');
 /** Short-lived records; $1 and following: the moments before which they are expired. */
 const SHORT_LIVED = [
-  ...AGED.map(({ table, column, keptMs }) => ({
+  ...BEYOND.map(({ table, column, than, bound }) => ({
     sql: `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM ${table} WHERE ${column} < $1 ORDER BY ${column} LIMIT ${ROWS}))`,
-    bounds: (now: number) => [now - keptMs],
+  SELECT ctid FROM ${table} WHERE ${column} ${than} $1 ORDER BY ${column} LIMIT ${ROWS}))`,
+    bounds: (now: number) => [bound(now)],
   })),
   ...ENDING.map(({ table, key, over }) => ({
     sql: `DELETE FROM ${table} WHERE ${key} = ANY (ARRAY(
@@ -220,9 +225,13 @@ export function postgresRetention(pool: pg.Pool, partitions: Partitions): Retent
       let [tasks, usage] = [0, 0];
       for (const { id, days } of rows) {
         tasks += (await query(TASKS, [id, now - days * DAY_MS])).rowCount ?? 0;
-        for (const window of [MINUTE_WINDOW, DAY_WINDOW])
-          usage += (await query(USAGE, [id, window.width, windowStart(window, now / 1000)])).rowCount ?? 0;
         const seconds = Math.floor(now / 1000);
+        for (const window of [MINUTE_WINDOW, DAY_WINDOW])
+          for (const [sql, start] of [
+            [USAGE, windowStart(window, seconds)],
+            [USAGE_AHEAD, seconds + countedFor(DAY_WINDOW)],
+          ] as const)
+            usage += (await query(sql, [id, window.width, start])).rowCount ?? 0;
         for (const [width, before, behind] of [
           [WIDTHS.minute, seconds - KEPT.minutes, 0],
           [WIDTHS.hour, seconds - KEPT.hours, -WIDTHS.day],

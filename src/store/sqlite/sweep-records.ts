@@ -6,7 +6,7 @@
 import { LEAST_AUDIT_DAYS } from '../../ledger/audit.ts';
 import { KEPT, WIDTHS } from '../../limits/traffic.ts';
 import { DAY_MS, DEFAULT_SENDING, MAX_RETENTION_DAYS } from '../../limits/usage.ts';
-import { DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
+import { countedFor, DAY_WINDOW, MINUTE_WINDOW, windowStart } from '../../limits/windows.ts';
 import type { SqlValue } from '../command.ts';
 import { CONTROL_ROWS, closedBefore, removeRows } from '../removal.ts';
 import { FORMER_DOMAIN_DAYS } from '../retention.ts';
@@ -157,25 +157,27 @@ export function overOfProjects(
 }
 /**
  * Buckets that no window reaches any more: for each domain and width, the last one that may be removed, and
- * how many there are.
+ * how many there are. The same for buckets that were counted while the clock was ahead: they would count again
+ * when their time comes.
  */
 function* oldUsage(statements: Statements, project: string, now: number, most: number): Generator<Removal> {
   const next = 'SELECT min(domain_id) AS id FROM usage WHERE project_id = ? AND domain_id > ?';
-  const sql =
-    'SELECT start FROM usage WHERE project_id = ? AND domain_id = ? AND width = ? AND start < ? ORDER BY start LIMIT ?';
+  const of = 'FROM usage WHERE project_id = ? AND domain_id = ? AND width = ? AND start';
+  const seconds = Math.floor(now / 1000);
   let left = most;
   for (let domain: string | null = ''; domain !== null && left > 0; ) {
     for (const shape of [MINUTE_WINDOW, DAY_WINDOW]) {
-      const before = windowStart(shape, now / 1000);
-      const rows = statements.all<{ start: number }>(sql, project, domain, shape.width, before, left);
-      const last = rows.at(-1);
-      if (last !== undefined)
-        yield [
-          'DELETE FROM usage WHERE project_id = ? AND domain_id = ? AND width = ? AND start <= ?',
-          [project, domain, shape.width, last.start],
-          rows.length,
-        ];
-      left -= rows.length;
+      const key = [project, domain, shape.width];
+      for (const [beyond, bound, order, upTo] of [
+        ['<', windowStart(shape, seconds), 'ASC', '<='],
+        ['>', seconds + countedFor(DAY_WINDOW), 'DESC', '>='],
+      ] as const) {
+        const sql = `SELECT start ${of} ${beyond} ? ORDER BY start ${order} LIMIT ?`;
+        const rows = statements.all<{ start: number }>(sql, ...key, bound, left);
+        const last = rows.at(-1);
+        if (last !== undefined) yield [`DELETE ${of} ${upTo} ?`, [...key, last.start], rows.length];
+        left -= rows.length;
+      }
     }
     domain = statements.all<{ id: string | null }>(next, project, domain)[0]?.id ?? null;
   }

@@ -2,7 +2,7 @@
  * Retention of short-lived records on SQLite: by their age, or walked in the order of their keys
  * (short-lived.ts).
  */
-import { AGED, type Aged, type Ending } from '../short-lived.ts';
+import { BEYOND, type Beyond, type Ending } from '../short-lived.ts';
 import type { Statements } from './statements.ts';
 import type { Step } from './sweep-mail.ts';
 
@@ -16,13 +16,13 @@ const KEYS: Readonly<Record<string, string>> = {
 /** Rows read in one step. */
 const LOOKED_AT = 500;
 
-/** Rows that are expired by their age, of the first table that has any. */
+/** Rows that are expired by their age, or lie too far ahead, of the first table that has any. */
 export function overByAge(statements: Statements, now: number, most: number): Step {
-  for (const aged of AGED) {
-    const before = now - aged.keptMs;
+  for (const aged of BEYOND) {
+    const bound = aged.bound(now);
     const [counted] = statements.all<{ n: number }>(
       `SELECT count(*) AS n FROM (${overOf('1', aged)})`,
-      before,
+      bound,
       most,
     );
     if (counted!.n === 0) continue;
@@ -33,14 +33,14 @@ export function overByAge(statements: Statements, now: number, most: number): St
       record: (push) =>
         push({
           sql: `DELETE FROM ${aged.table} WHERE (${keys}) IN (${overOf(keys, aged)})`,
-          params: [before, most],
+          params: [bound, most],
         }),
     };
   }
   return { units: 0, removed: {}, record() {} };
 }
-const overOf = (columns: string, { table, index, column }: Aged): string =>
-  `SELECT ${columns} FROM ${table} INDEXED BY ${index} WHERE ${column} < ? ORDER BY ${column} LIMIT ?`;
+const overOf = (columns: string, { table, index, column, than }: Beyond): string =>
+  `SELECT ${columns} FROM ${table} INDEXED BY ${index} WHERE ${column} ${than} ? ORDER BY ${column} LIMIT ?`;
 
 /** The ended ones of the next rows after `from`, and how far it has read; null if there are no more. */
 export function overByEnd(
