@@ -16,6 +16,7 @@ const MAY = {
   ledger: EVERYWHERE,
   edj: [...EVERYWHERE, 'spool', 'reading'],
   bounces: EVERYWHERE,
+  sealed: [...EVERYWHERE, 'iam', 'domains', 'edj', 'rules', 'ledger'],
   intake: [
     ...EVERYWHERE,
     'smtp',
@@ -30,7 +31,7 @@ const MAY = {
     'reading',
   ],
   delivery: [...EVERYWHERE, 'smtp', 'spool', 'domains', 'rules', 'edj', 'bounces', 'limits'],
-  store: [...EVERYWHERE, 'spool', 'edj', 'iam', 'domains', 'rules', 'limits', 'ledger'],
+  store: [...EVERYWHERE, 'spool', 'edj', 'iam', 'domains', 'rules', 'limits', 'ledger', 'sealed'],
 };
 const ROOMS = [...Object.keys(MAY), 'api', 'cli', 'testing'];
 
@@ -40,7 +41,7 @@ function forbid(room, allowed) {
     name: `${room}-may-not-look-there`,
     severity: 'error',
     from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
-    to: { path: [`^src/(${others.join('|')})/`, '^src/(service|stores|jobs|main)\\.ts$'] },
+    to: { path: [`^src/(${others.join('|')})/`, '^src/(service|stores|secret-key|jobs|main)\\.ts$'] },
   };
 }
 

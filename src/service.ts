@@ -82,6 +82,7 @@ import { spaceGate } from './runtime/space.ts';
 import { StoreError } from './runtime/transactor.ts';
 import { createTurnstile } from './runtime/turnstile.ts';
 import { createWorkers } from './runtime/workers.ts';
+import { openSealer } from './secret-key.ts';
 import { createByteBudget } from './smtp/server/byte-budget.ts';
 import { guardReceiver } from './smtp/server/guard.ts';
 import {
@@ -94,7 +95,7 @@ import {
 import type { LanePage, Queue, StoredMessage } from './spool/messages.ts';
 import type { Store, StoreTx } from './store/store.ts';
 import { createSweeper } from './store/sweeper.ts';
-import { openGround, openSealer } from './stores.ts';
+import { openGround } from './stores.ts';
 import { createBodyHasher, SIGNED } from './verify/body-hash.ts';
 import { stripForgedResults } from './verify/forged-results.ts';
 import { signDkim } from './verify/sign.ts';
@@ -195,7 +196,6 @@ export async function startService(
   const metrics = createMetrics();
   const collector = createCollector();
   const certificate = await openCertificate(config, machineClock, logger);
-  const sealer = await openSealer(config);
   const siteConnections = (site: string) =>
     config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
   const ground = starting.use(
@@ -215,6 +215,12 @@ export async function startService(
     }),
   );
   const { embedded, clock, shared } = ground;
+  const sealer = await openSealer(config, ground.store, (unreadable) =>
+    logger.error(
+      { unreadable },
+      'another secret key has sealed some secrets of the store, so the service cannot read them: `hikyaku secret-key replace` replaces them',
+    ),
+  );
   const hasSpace =
     config.store.kind === 'sqlite' ? spaceGate(config.store.directory, MX_SIZE_LIMIT, clock) : () => true;
   const ready = createReadiness('starting', hasSpace, clock);
@@ -492,6 +498,11 @@ export async function startService(
       store
         .transact(key.projectId, (tx) => tx.noteKeyUse(key.projectId, key.id, day))
         .catch((error: unknown) => logger.debug({ err: error }, "recording a key's last use failed"));
+    },
+    noteHash(key, keyedHash) {
+      store
+        .transact(key.projectId, (tx) => tx.setKeyedHash(key.projectId, key.id, keyedHash))
+        .catch((error: unknown) => logger.warn({ err: error }, 'storing the keyed hash of a key failed'));
     },
   });
   const trusted = config.trustedNetworks.map((network) => ({

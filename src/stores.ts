@@ -2,7 +2,6 @@
  * Chooses and opens the store engine: embedded for one process, PostgreSQL for a cluster. Only this module
  * imports store engines.
  */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
@@ -11,15 +10,14 @@ import type { SharedUsage } from './limits/usage.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import type { Service } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
-import { ownFile } from './runtime/own-file.ts';
 import type { ConnectionPermits } from './runtime/permits.ts';
 import { createRandom } from './runtime/random.ts';
 import type { Watch } from './runtime/report.ts';
-import { createSealer, type Sealer } from './runtime/sealing.ts';
 import { joinCluster } from './store/postgres/cluster.ts';
 import { createLazyConnection } from './store/postgres/lazy-connection.ts';
 import { lookAtPostgres } from './store/postgres/look.ts';
 import { migratePostgres } from './store/postgres/migrate.ts';
+import { keepNodesOut } from './store/postgres/nodes.ts';
 import { openPostgresStore } from './store/postgres/open.ts';
 import { createPermits } from './store/postgres/permits.ts';
 import type { ReadQueue } from './store/postgres/queue.ts';
@@ -28,26 +26,14 @@ import { createSharedUsage } from './store/postgres/usage.ts';
 import { readCursor } from './store/rows/spool.ts';
 import { migrateAside } from './store/sqlite/aside.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
-import { STORE_FILE } from './store/sqlite/files.ts';
-import { lookAtSqlite } from './store/sqlite/look.ts';
+import { STORE_FILE, takeLock } from './store/sqlite/files.ts';
+import { keyCheckIn, lookAtSqlite } from './store/sqlite/look.ts';
 import { type Embedded, openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import { sqliteWords } from './store/sqlite/words.ts';
 import { BackupError, type Store, type StoreLook } from './store/store.ts';
 import { type ExportOptions, exportSqlite } from './store/transfer/export.ts';
 import { type ImportOptions, importPostgres } from './store/transfer/import.ts';
-
-/** In the data directory; used if the environment gives no key. */
-export const SECRET_KEY_FILE = 'secret.key';
-
-/**
- * The instance's sealer. Its key comes from the environment; otherwise it is made at first start in the data
- * directory.
- */
-export async function openSealer(config: Config): Promise<Sealer> {
-  const made = () => ownFile(config.dataDir, SECRET_KEY_FILE, () => randomBytes(32));
-  return createSealer(config.secretKey ?? (await made()));
-}
 
 type OnCommit = (info: { ops: number; ms: number }) => void;
 
@@ -72,6 +58,17 @@ export async function openMadeStore(config: Config, logger: Logger): Promise<Sto
       `there is no store in ${config.store.directory}: set HIKYAKU_STORE to the directory of the store; \`hikyaku serve\` and \`hikyaku bootstrap\` create a store`,
     );
   return openStore(config, logger, false);
+}
+
+/** While the result is not disposed, no service can run on the store. Rejects with StoreLocked if one runs. */
+export async function keepServicesOut({ store }: Config): Promise<AsyncDisposable> {
+  if (store.kind === 'postgres') return keepNodesOut(store.url);
+  const lock = takeLock(store.directory);
+  return {
+    async [Symbol.asyncDispose]() {
+      lock.close();
+    },
+  };
 }
 
 /** What a service runs on. Disposing leaves the cluster and closes the store. */
@@ -173,6 +170,8 @@ function embeddedDirectory({ store }: Config): string {
 export function embeddedFile(config: Config): string {
   return join(embeddedDirectory(config), STORE_FILE);
 }
+/** The check value of the secret key in the embedded store; null if there is none. Changes nothing. */
+export const embeddedKeyCheck = (config: Config): number | null => keyCheckIn(embeddedDirectory(config));
 /** Makes a backup of the embedded store; the service may keep running. Throws BackupError. */
 export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): Promise<BackupFacts> {
   return backUpSqlite({ ...options, directory: embeddedDirectory(config) });

@@ -9,7 +9,8 @@ import { createStaticKey } from '../../src/iam/static-keys.ts';
 import { parseDomain } from '../../src/mail/domain.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { createRandom } from '../../src/runtime/random.ts';
-import { openSealer, openStore } from '../../src/stores.ts';
+import { openSealer } from '../../src/secret-key.ts';
+import { openStore } from '../../src/stores.ts';
 import { environment, portOf, type Running } from '../../test/journeys/harness.ts';
 
 export interface Sender {
@@ -33,7 +34,7 @@ export async function makeSenders(
 ): Promise<readonly Sender[]> {
   const config = loadConfig(environment(directory, settings));
   await using store = await openStore(config, silentLogger, false);
-  const sealer = await openSealer(config);
+  const sealer = await openSealer(config, store);
   const random = createRandom();
   const now = Date.now();
   return await Promise.all(

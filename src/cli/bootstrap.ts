@@ -13,7 +13,8 @@ import { createResolver } from '../runtime/dns-resolver.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { ConflictError } from '../runtime/transactor.ts';
-import { openSealer, openStore } from '../stores.ts';
+import { openSealer } from '../secret-key.ts';
+import { openStore } from '../stores.ts';
 import { emailOption, ownerOf } from './first-member.ts';
 import { setUp } from './setup.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
@@ -38,7 +39,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   const deps = {
     read: store.read,
     transactor: store,
-    sealer: await openSealer(config),
+    sealer: await openSealer(config, store),
     clock: systemClock,
     random: createRandom(),
   };

@@ -31,6 +31,12 @@ export const commands: Readonly<Record<string, Command>> = {
     'reset EMAIL [--second-factor] [--json]',
     () => import('./member.ts'),
   ),
+  'secret-key': lazy(
+    'check that the secret key is the key of the store, or replace what a lost key has sealed',
+    'check [--json] | replace [--yes] [--json]',
+    () => import('./secret-key.ts'),
+    'what it has replaced stays replaced; run it again to replace the rest',
+  ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
   queue: lazy(

@@ -5,15 +5,16 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { exportStore } from '../stores.ts';
+import { isOther, keyIdOf, presentKey, wrongKey } from '../secret-key.ts';
+import { embeddedKeyCheck, exportStore } from '../stores.ts';
 import { withProgress } from './progress.ts';
-import { keyIdOf, presentKey } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
 export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
   const present = presentKey(config);
+  if (present !== null && isOther(embeddedKeyCheck(config), present)) throw wrongKey(config, present);
   const path = resolve(file);
   const rows = await withProgress('export', signal, (watch) =>
     exportStore(config, {

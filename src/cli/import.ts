@@ -6,9 +6,9 @@ import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createRandom } from '../runtime/random.ts';
+import { keyIdOf, presentKey } from '../secret-key.ts';
 import { importStore } from '../stores.ts';
 import { withProgress } from './progress.ts';
-import { keyIdOf, presentKey } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
 export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {

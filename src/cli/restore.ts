@@ -16,9 +16,9 @@ import {
 } from 'node:fs';
 import { type Config, loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { restoreStore } from '../stores.ts';
+import { isOther, keyIdOf, LOSS, presentKey, secretKeyPath } from '../secret-key.ts';
+import { embeddedKeyCheck, restoreStore } from '../stores.ts';
 import { withProgress } from './progress.ts';
-import { keyIdOf, presentKey, secretKeyPath } from './secret-key.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
 /**
@@ -71,6 +71,9 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
       },
     }),
   );
+  // A backup may not know the id of its key; the store that was restored knows its key.
+  const present = presentKey(config);
+  if (present !== null && isOther(embeddedKeyCheck(config), present)) key.outcome = 'different';
   const out = {
     store: config.store.kind === 'sqlite' ? config.store.directory : null,
     version: facts.version,
@@ -85,11 +88,11 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     );
   if (key.outcome === 'missing')
     process.stderr.write(
-      `There is no secret key. Before the first start, set HIKYAKU_SECRET_KEY to the old key or put the old key at ${secretKeyPath(config)} (mode 0600). Otherwise the service makes a new key; with a new key, ${UNREADABLE}.\n`,
+      `There is no secret key. Before the first start, set HIKYAKU_SECRET_KEY to the old key or put the old key at ${secretKeyPath(config)} (mode 0600). The service does not start without it. ${LOSS}\n`,
     );
   if (key.outcome === 'different')
     process.stderr.write(
-      `The secret key of this configuration is not the key of this backup. With it, ${UNREADABLE}.\n`,
+      `The secret key of this configuration is not the key of this backup. With it, the service does not start. ${LOSS}\n`,
     );
   process.stderr.write(
     'The service will deliver again the waiting mail that was delivered after the backup was taken.\n',

@@ -11,8 +11,9 @@ import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
+import { openSealer } from '../secret-key.ts';
 import { createLogger, type RunningService, startService } from '../service.ts';
-import { openSealer, openStore } from '../stores.ts';
+import { openStore } from '../stores.ts';
 import { type SetUp, setUp } from './setup.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
@@ -62,7 +63,7 @@ async function firstStart(config: Config): Promise<SetUp | null> {
   const deps = {
     read: store.read,
     transactor: store,
-    sealer: await openSealer(config),
+    sealer: await openSealer(config, store),
     clock: systemClock,
     random: createRandom(),
   };

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import type { KEY_KINDS } from '../contract/values.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Sealer } from '../runtime/sealing.ts';
+import { opens, type Sealer } from '../runtime/sealing.ts';
 import { freeSelector } from './delegation.ts';
 import type { DkimKey, DkimKeyState } from './mta-domains.ts';
 
@@ -104,6 +104,10 @@ export function rsaBits(record: string): number | null {
     return null;
   }
 }
+
+/** Whether the sealed private key opens; for a store that was used with another instance secret it does not. */
+export const opensDkimKey = (sealer: Sealer, key: DkimKey): boolean =>
+  opens(sealer, key.sealedPrivateKey, sealingContext(key));
 
 /** The active keys among `keys`, ready to sign. */
 export function openDkimKeys(keys: readonly DkimKey[], sealer: Sealer): OpenDkimKey[] {

@@ -10,7 +10,7 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Attempts } from './attempts.ts';
 import { operationsOf } from './policy.ts';
 import type { ClientOwner, IamReader, Principal, StaticKey } from './projects.ts';
-import { verifySecret } from './static-keys.ts';
+import { recoverKeyedHash, verifySecret } from './static-keys.ts';
 
 export type Authentication =
   | { readonly kind: 'ok'; readonly principal: Principal }
@@ -43,8 +43,10 @@ export function createAuthenticator(deps: {
   clock: Clock;
   /** Stores the day on which a key was used. The caller does not wait for it; it handles its own errors. */
   noteUse?: (key: StaticKey, day: number) => void;
+  /** Stores the keyed hash of a key that had lost it. The caller does not wait for it, either. */
+  noteHash?: (key: StaticKey, keyedHash: Buffer) => void;
 }): Authenticator {
-  const { iam, sealer, clock, attempts, noteUse = () => {} } = deps;
+  const { iam, sealer, clock, attempts, noteUse = () => {}, noteHash = () => {} } = deps;
   const noted = new Map<StaticKeyId, number>();
 
   function used(key: StaticKey): void {
@@ -60,8 +62,15 @@ export function createAuthenticator(deps: {
     const id = parseId<'static-key'>(username);
     return id === null ? null : iam.findKey(id);
   }
-  function judge(found: Awaited<ReturnType<typeof find>>, secret: string): Principal | null {
-    const matches = verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret);
+  async function matchesAgain(key: StaticKey, secret: string): Promise<boolean> {
+    const keyedHash = await recoverKeyedHash(sealer, key.verifier, secret);
+    if (keyedHash !== null) noteHash(key, keyedHash);
+    return keyedHash !== null;
+  }
+  async function judge(found: Awaited<ReturnType<typeof find>>, secret: string): Promise<Principal | null> {
+    const matches =
+      verifySecret(sealer, found?.key.verifier ?? NO_KEY, secret) ||
+      (found !== null && (await matchesAgain(found.key, secret)));
     const expired = found !== null && found.key.expiresAt !== null && found.key.expiresAt <= clock.now();
     if (found === null || !matches || expired || found.project.closedAt !== null) return null;
     used(found.key);

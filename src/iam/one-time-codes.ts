@@ -5,7 +5,7 @@
  */
 import { Secret, TOTP } from 'otpauth';
 import type { Random } from '../runtime/random.ts';
-import type { Sealer } from '../runtime/sealing.ts';
+import { opens, type Sealer } from '../runtime/sealing.ts';
 
 const PERIOD_S = 30;
 const WINDOW = 1;
@@ -49,6 +49,8 @@ export const STEPS_AHEAD = 10;
 export function isNewStep(step: number, last: number): boolean {
   return step > last || last > step + STEPS_AHEAD;
 }
+
+export const opensTotp = (sealer: Sealer, sealed: Buffer): boolean => opens(sealer, sealed, 'totp');
 
 /** The stored form of the code. Case, spaces and hyphens do not matter. */
 export function recoveryHash(sealer: Sealer, code: string): Buffer {

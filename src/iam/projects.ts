@@ -140,6 +140,8 @@ export interface IamTx {
   deleteApiClient(project: ProjectId, id: ApiClientId): void;
   insertStaticKey(key: StaticKey): void;
   deleteStaticKey(project: ProjectId, id: StaticKeyId): void;
+  /** Stores the keyed hash of a key that has none. Does nothing if it has one. */
+  setKeyedHash(project: ProjectId, id: StaticKeyId, keyedHash: Buffer): void;
   /** Stores the day of the key's last use; the directory does not change. */
   noteKeyUse(project: ProjectId, id: StaticKeyId, day: number): void;
   /** ConflictError 'owned_domain.name' if the project already has the name. */

@@ -1,7 +1,7 @@
 /**
  * Static keys: an id (UUID) and a secret that is shown once. The store does not have the secret. It has a
  * keyed hash for PLAIN, LOGIN and Basic, and a SCRAM-SHA-256 verifier. A generated secret has over 200 bits,
- * so a fast hash is safe.
+ * so a fast hash is safe. The keyed hash depends on the secret key of the instance; the verifier does not.
  */
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -60,22 +60,40 @@ function lettersAndDigits(random: Random, length: number): string {
 }
 
 /** RFC 5802 §3. */
-async function scramVerifier(secret: string, salt: Buffer): Promise<KeyVerifier['scram']> {
-  const salted = await derive(secret, salt, SCRAM_ITERATIONS, 32, 'sha256');
+async function scramVerifier(
+  secret: string,
+  salt: Buffer,
+  iterations = SCRAM_ITERATIONS,
+): Promise<KeyVerifier['scram']> {
+  const salted = await derive(secret, salt, iterations, 32, 'sha256');
   const clientKey = createHmac('sha256', salted).update('Client Key').digest();
   return {
     salt,
-    iterations: SCRAM_ITERATIONS,
+    iterations,
     storedKey: createHash('sha256').update(clientKey).digest(),
     serverKey: createHmac('sha256', salted).update('Server Key').digest(),
   };
 }
 
-/** Compares in constant time. */
+/** Compares in constant time. False if the keyed hash was emptied. */
 export function verifySecret(
   sealer: Sealer,
   verifier: Pick<KeyVerifier, 'keyedHash'>,
   secret: string,
 ): boolean {
-  return timingSafeEqual(sealer.mac(secret, CONTEXT), verifier.keyedHash);
+  const given = sealer.mac(secret, CONTEXT);
+  return verifier.keyedHash.length === given.length && timingSafeEqual(given, verifier.keyedHash);
+}
+/**
+ * For a key whose keyed hash was emptied, because the secret key of the instance was lost: its SCRAM verifier
+ * says whether the secret is right. Returns the new keyed hash; null if the secret is wrong.
+ */
+export async function recoverKeyedHash(
+  sealer: Sealer,
+  { keyedHash, scram }: KeyVerifier,
+  secret: string,
+): Promise<Buffer | null> {
+  if (keyedHash.length > 0) return null;
+  const again = await scramVerifier(secret, scram.salt, scram.iterations);
+  return timingSafeEqual(again.storedKey, scram.storedKey) ? sealer.mac(secret, CONTEXT) : null;
 }

@@ -22,6 +22,16 @@ export interface Sealer {
 }
 const VERSION = 1;
 
+/** Whether the sealed value opens with this key in this context. */
+export function opens(sealer: Sealer, sealed: Buffer, context: string): boolean {
+  try {
+    sealer.open(sealed, context);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `secretKey` has 32 octets. */
 export function createSealer(secretKey: Buffer): Sealer {
   if (secretKey.length !== 32) throw new RangeError('the secret key must have 32 octets');

@@ -16,6 +16,7 @@ import type { LedgerReader, LedgerTx } from '../ledger/tasks.ts';
 import type { LimitReader, LimitTx, SettingsExpectations } from '../limits/usage.ts';
 import type { RuleExpectations, RuleReader, RuleTx } from '../rules/rules.ts';
 import type { Transactor } from '../runtime/transactor.ts';
+import type { SecretKeyReader, SecretKeyTx } from '../sealed/secret-key.ts';
 import type { SpoolReader, SpoolTx } from '../spool/messages.ts';
 import type { Retention } from './retention.ts';
 
@@ -36,6 +37,7 @@ export type StoreTx = IamTx &
   PeopleTx &
   AuditTx &
   DnsAccountTx &
+  SecretKeyTx &
   Expectations;
 export type StoreReader = IamReader &
   DomainReader &
@@ -46,7 +48,8 @@ export type StoreReader = IamReader &
   LedgerReader &
   PeopleReader &
   AuditReader &
-  DnsAccountReader;
+  DnsAccountReader &
+  SecretKeyReader;
 
 export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;
@@ -66,6 +69,8 @@ export type StoreLook =
       readonly ours: number;
       /** Rows are being moved into a new form, or the move was interrupted. */
       readonly moving: boolean;
+      /** The check value of the secret key (sealed/secret-key.ts); null if there is none yet. */
+      readonly keyCheck: number | null;
       /** The whole store was checked for damage. */
       readonly lookedThrough: boolean;
     };

@@ -12,7 +12,8 @@ import pg from 'pg';
 import { loadConfig } from '../../src/config/config.ts';
 import { openDkimKeys } from '../../src/domains/dkim-keys.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
-import { openSealer, openStore, SECRET_KEY_FILE } from '../../src/stores.ts';
+import { openSealer, SECRET_KEY_FILE } from '../../src/secret-key.ts';
+import { openStore } from '../../src/stores.ts';
 import { startPostgres } from '../../src/testing/postgres.ts';
 import { bootstrap, eventually, startService, startSink } from './harness.ts';
 import { authorization, type Json } from './journey.ts';
@@ -127,8 +128,8 @@ async function use(settings: Record<string, string>) {
   await eventually('the hook has heard', async () => (await sink.events()).length >= 0);
 
   const config = loadConfig(service.env);
-  const sealer = await openSealer(config);
   await using store = await openStore(config, silentLogger, false);
+  const sealer = await openSealer(config, store);
   const dkim = await store.read.dkimKeys(who.project_id as never, who.domain_id as never);
   assert.equal(dkim.length, 2);
   const secrets = new Map<string, Buffer[]>();

@@ -3,7 +3,7 @@
  * account; neither the shown settings nor an error holds a credential. Fails: DnsProviderError if the sealed settings
  * can no longer be opened, or if this program does not know the provider.
  */
-import type { Sealer } from '../../runtime/sealing.ts';
+import { opens, type Sealer } from '../../runtime/sealing.ts';
 import { type Settings, secretsOf, shownOf } from '../../runtime/settings.ts';
 import type { DnsProviderKind, OpenDeps } from './kind.ts';
 import { dnsProviderOf } from './kinds.ts';
@@ -24,6 +24,9 @@ export function sealSettings(
     sealedSettings: sealer.seal(Buffer.from(JSON.stringify(settings)), context(account)),
   };
 }
+
+export const opensSettings = (sealer: Sealer, account: DnsAccount): boolean =>
+  opens(sealer, account.sealedSettings, context(account));
 
 export interface ProviderDeps extends OpenDeps {
   readonly sealer: Sealer;

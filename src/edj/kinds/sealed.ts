@@ -3,7 +3,7 @@
  * this subscriber only. In a row of an earlier version it is the signing secret of an HTTP hook and nothing else.
  */
 import type { Random } from '../../runtime/random.ts';
-import type { Sealer } from '../../runtime/sealing.ts';
+import { opens, type Sealer } from '../../runtime/sealing.ts';
 import type { Settings } from '../../runtime/settings.ts';
 import type { Subscriber } from '../topics.ts';
 import type { SubscriberKind } from './kind.ts';
@@ -33,6 +33,8 @@ export function sealNew(
     told,
   };
 }
+export const opensSealed = (sealer: Sealer, subscriber: Subscriber): boolean =>
+  opens(sealer, subscriber.sealedSettings, context(subscriber));
 /** Throws the sealer's error if the row was tampered with or the instance secret has changed. */
 export function openSealed(sealer: Sealer, subscriber: Subscriber): Settings {
   const text = sealer.open(subscriber.sealedSettings, context(subscriber)).toString('utf8');

@@ -21,6 +21,7 @@ import { retentionConformance } from './retention-conformance.ts';
 import { type Calls, noting, type WithStore } from './running.ts';
 import * as make from './samples.ts';
 import { NOW } from './samples.ts';
+import { secretKeyConformance } from './secret-key-conformance.ts';
 import { shortLivedConformance } from './short-lived-conformance.ts';
 import { spoolConformance } from './spool-conformance.ts';
 
@@ -53,6 +54,7 @@ export function storeConformance({
     peopleConformance(with_);
     accessConformance(with_);
     retentionConformance(with_);
+    secretKeyConformance(with_);
     shortLivedConformance(with_);
     expectationsConformance(with_);
     with_('a transaction is atomic and a batch is not one fate', async (store) => {

@@ -269,6 +269,17 @@ export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx 
       ),
     deleteStaticKey: (project, id) =>
       push(command(db.deleteFrom('static_key').where('project_id', '=', project).where('id', '=', id))),
+    setKeyedHash: (project, id, keyedHash) =>
+      push(
+        command(
+          db
+            .updateTable('static_key')
+            .set({ keyed_hash: keyedHash })
+            .where('project_id', '=', project)
+            .where('id', '=', id)
+            .where('keyed_hash', '=', Buffer.alloc(0)),
+        ),
+      ),
     noteKeyUse: (project, id, day) =>
       pushQuietly(
         command(

@@ -24,6 +24,7 @@ export async function lookAtPostgres(url: string): Promise<StoreLook> {
       version: metaOf('version'),
       ours: OUR_VERSION,
       moving: false,
+      keyCheck: rows.find(({ key }) => key === 'key_check')?.value ?? null,
       lookedThrough: false,
     };
   } catch (error) {

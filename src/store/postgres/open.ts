@@ -26,6 +26,7 @@ import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { limitsReader, limitsTx } from '../control/limits.ts';
 import { peopleReader, peopleTx } from '../control/people.ts';
+import { secretKeyReader, secretKeyTx } from '../control/secret-key.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
@@ -198,6 +199,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...expectations(queries, recorder.push),
     ...ledgerTx(queries, recorder.pushApart),
     ...dnsAccountTx(queries, recorder.push),
+    ...secretKeyTx(queries, recorder.pushDirectory),
     ...postgresSpoolTx(recorder),
     ...postgresEventTx(recorder),
     addUsage(project, domain, atSeconds, recipients) {
@@ -224,6 +226,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...ledgerReader(queries, ask),
     ...limitsReader(queries, ask),
     ...dnsAccountReader(queries, ask),
+    ...secretKeyReader(queries, ask),
     ...postgresSpoolReader({ all, owners, unreadable }),
     ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, unreadable }),
   };

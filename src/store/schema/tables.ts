@@ -3,6 +3,11 @@
  * Booleans are 0 and 1, times are ms, JSON is text. The global directories are the unique indexes
  * `directory_*`.
  */
+/** Facts about the store itself. */
+export interface MetaTable {
+  key: string;
+  value: number;
+}
 export interface ProjectTable {
   id: string;
   name: string;
@@ -314,6 +319,7 @@ export interface DnsChangeTable {
   completed_at: number | null;
 }
 export interface Tables {
+  meta: MetaTable;
   project: ProjectTable;
   api_client: ApiClientTable;
   static_key: StaticKeyTable;

@@ -23,22 +23,35 @@ export async function lookAtSqlite(directory: string, within: AbortSignal): Prom
   if (schema !== null && schema.oldest > OUR_VERSION) throw new StoreTooNew(schema.oldest, OUR_VERSION);
   const lookedThrough = await lookThrough(file, within);
   if (schema === null) return { kind: 'empty' };
-  const { version, moving } = schema;
-  return { kind: 'there', version, ours: OUR_VERSION, moving, lookedThrough };
+  const { version, moving, keyCheck } = schema;
+  return { kind: 'there', version, ours: OUR_VERSION, moving, keyCheck, lookedThrough };
+}
+/** The check value of the secret key in the store; null if there is no store, or no value yet. */
+export function keyCheckIn(directory: string): number | null {
+  const file = join(directory, STORE_FILE);
+  return existsSync(file) ? (schemaOf(file)?.keyCheck ?? null) : null;
+}
+interface SchemaFacts {
+  readonly version: number;
+  readonly oldest: number;
+  readonly moving: boolean;
+  readonly keyCheck: number | null;
 }
 
 /** null if the file does not have our schema. */
-function schemaOf(file: string): { version: number; oldest: number; moving: boolean } | null {
+function schemaOf(file: string): SchemaFacts | null {
   const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT });
   try {
     const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'");
     if (has.get() === undefined) return null;
     const read = db.prepare('SELECT value FROM meta WHERE key = ?');
     const metaOf = (key: string) => Number(read.get(key)?.['value'] ?? 0);
+    const check = read.get('key_check')?.['value'];
     return {
       version: metaOf('version'),
       oldest: metaOf('oldest_compatible'),
       moving: read.get('moving') !== undefined,
+      keyCheck: check === undefined ? null : Number(check),
     };
   } finally {
     db.close();

@@ -25,6 +25,7 @@ import { iamReader, iamTx } from '../control/iam.ts';
 import { ledgerReader, ledgerTx, limitTx } from '../control/ledger.ts';
 import { limitsReader, limitsTx } from '../control/limits.ts';
 import { peopleReader, peopleTx } from '../control/people.ts';
+import { secretKeyReader, secretKeyTx } from '../control/secret-key.ts';
 import { topicReader, topicTx } from '../control/topics.ts';
 import { cacheDirectory } from '../directory-cache.ts';
 import type { Tables } from '../schema/tables.ts';
@@ -238,6 +239,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     ...limitsTx(queries, push),
     ...ledgerTx(queries, push),
     ...dnsAccountTx(queries, push),
+    ...secretKeyTx(queries, pushDirectory),
     ...expectations(queries, push),
     ...sqliteSpoolTx(push),
     ...sqliteEventTx(push),
@@ -252,6 +254,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     ...ledgerReader(queries, ask),
     ...limitsReader(queries, ask),
     ...dnsAccountReader(queries, ask),
+    ...secretKeyReader(queries, ask),
     ...sqliteSpoolReader(statements, unreadable),
     ...sqliteEventReader(statements, unreadable),
   };
