@@ -229,10 +229,12 @@ export async function startService(
   /** For rounds that one node at a time makes for all nodes. */
   const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
   const { read } = store;
-  const resolver = starting.use(createResolver({ servers: [...config.dnsServers], clock }));
+  const resolver = starting.use(
+    createResolver({ servers: [...config.dnsServers], clock, allowPrivate: config.allowPrivateTargets }),
+  );
   /** One resolver for each DNS server, for checks in which all servers must agree. */
   const views = (config.dnsServers.length > 0 ? config.dnsServers : getServers()).map((server) =>
-    starting.use(createResolver({ servers: [server], clock })),
+    starting.use(createResolver({ servers: [server], clock, allowPrivate: config.allowPrivateTargets })),
   );
   const workers = starting.use(createWorkers({ jobs: moduleBeside(import.meta.url, './jobs'), clock }));
   const hashBody = createBodyHasher(workers);

@@ -9,6 +9,7 @@ import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
 import { list } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
+import { iso } from './times.ts';
 
 export function iamDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
@@ -46,7 +47,7 @@ export function iamDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
       case 'absent':
         throw new Problem(
           'ownership-not-proved',
-          `the TXT record ${name} does not hold ${value}; it holds: ${result.found.join(', ') || 'nothing'}`,
+          `the TXT record ${name} does not hold ${value}; at ${iso(result.observedAt)} ${result.authoritative ? 'the servers of the zone' : 'the DNS servers'} said that it holds: ${result.found.join(', ') || 'nothing'}`,
         );
       case 'held':
         throw new Problem(

@@ -199,6 +199,8 @@ function checkView(dns: DnsCheck | null): Resources['DomainDns']['last_check'] {
   });
   return {
     checked_at: iso(dns.checkedAt),
+    observed_at: iso(dns.observedAt ?? dns.checkedAt),
+    authoritative: dns.authoritative ?? false,
     mx: view(dns.mx),
     spf: view(dns.spf),
     dkim: view(dns.dkim),

@@ -33,7 +33,7 @@ const GOOD: Zone = {
   'example.test': { mx: ['mx.host.test'], txt: ['v=spf1 include:_spf.host.test -all'] },
   's._domainkey.example.test': { txt: ['v=DKIM1; k=rsa; p=AAAA'] },
 };
-function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
+function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}, negativeTtl: number | null = null) {
   const clock = createFakeClock();
   const domains = new Map<string, MtaDomain>();
   const add = (id: string, more: Partial<MtaDomain> = {}) =>
@@ -56,7 +56,7 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}) {
   add(ID, over);
   const zone: Zone = { ...start };
   const events: string[] = [];
-  const resolver = createZoneResolver(zone);
+  const resolver = createZoneResolver(zone, negativeTtl === null ? {} : { clock, negativeTtl });
   const checker = createChecker<DomainTx>({
     transactor: {
       async transact(_project, record) {
@@ -157,14 +157,21 @@ test('signing turns on when the very first check was unclear', async () => {
   assert.equal(domain().dkimEnabled, true);
 });
 
-test('a domain that counts as seen stays so until our MX is really seen', async () => {
+test('a domain that counts as seen stays so until our MX is really seen; what a check saw is stored', async () => {
   const { become, check, domain, resolver, checker, clock } = setUp({ mxSeen: true });
   await checker.start(new AbortController().signal);
   await clock.advance(HOUR);
   assert.equal(resolver.queries.length, 0);
   const shown = await check();
   assert.equal(shown?.dns?.mx.status, 'missing');
-  assert.deepEqual([domain().mxSeen, domain().dns], [true, null]);
+  assert.deepEqual([domain().mxSeen, domain().dns?.mx.status], [true, 'missing']);
+  assert.equal(domain().dns?.spf.status, 'missing');
+  const asked = resolver.queries.length;
+  await clock.advance(HOUR);
+  assert.equal(resolver.queries.length, asked, 'no round looks at it');
+  become({ 'example.test': { txt: GOOD['example.test']!.txt! } });
+  await check();
+  assert.deepEqual([domain().mxSeen, domain().dns?.spf.status], [true, 'ok']);
   become(GOOD);
   await check();
   become({});
@@ -230,4 +237,42 @@ test('an aborted or disposed checker is quiet', async () => {
   assert.equal(resolver.queries.length, 0);
   assert.equal(clock.pending, 0);
   assert.equal(await checker.checkNow(PROJECT, 'other' as DomainId), null);
+});
+
+test('a record set after an early check is seen at the next press, however long its absence is kept', async () => {
+  const { become, check, domain, clock } = setUp({}, {}, 10_800);
+  const early = await check();
+  assert.equal(early?.dns?.mx.status, 'missing');
+  await clock.advance(60_000);
+  become(GOOD);
+  await check();
+  const { mx, spf, dkim } = domain().dns!;
+  assert.deepEqual([mx.status, spf.status, dkim.status], ['ok', 'ok', 'ok']);
+  assert.deepEqual([domain().dns?.authoritative, domain().dns?.observedAt], [true, clock.now()]);
+  // A wrong record is kept even longer than an absence.
+  become({ ...GOOD, 'example.test': { mx: ['mx.elsewhere.test'], txt: [], ttl: 86_400 } });
+  await check();
+  assert.equal(domain().dns?.mx.status, 'wrong');
+  become(GOOD);
+  await check();
+  assert.equal(domain().dns?.mx.status, 'ok');
+});
+
+test('a round takes nothing back because of a kept answer, and says how old its answers are', async () => {
+  const { become, domain, domains, clock, checker, resolver, events } = setUp({}, {}, 10_800);
+  // Somebody else's question, before the record was set, fills the cache.
+  for (const name of ['mx', 'txt'] as const) await resolver[name]('example.test');
+  await resolver.txt('s._domainkey.example.test');
+  become(GOOD);
+  await checker.start(new AbortController().signal);
+  await clock.advance(20_000);
+  assert.deepEqual([domain().dns?.mx.status, domain().mxSeen], ['ok', true], 'a domain that is being set up');
+  domains.set(ID, { ...domain(), createdAt: clock.now() - 100 * HOUR });
+  const from = clock.now();
+  await clock.advance(6 * HOUR);
+  assert.deepEqual([domain().mxSeen, events], [true, []]);
+  assert.ok(domain().dns!.checkedAt > from);
+  // An answer that was kept is as old as its question.
+  assert.ok(domain().dns!.observedAt! <= domain().dns!.checkedAt);
+  await checker[Symbol.asyncDispose]();
 });

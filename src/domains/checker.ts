@@ -4,7 +4,8 @@
  * signing turns on. Keys take their next step (rotation.ts). When a domain becomes correct or incorrect, the same
  * transaction records a project event. Invariants: a DNS failure changes nothing; the checker never turns DKIM off;
  * a domain with `mxSeen` that was never checked (sandbox, --verified) counts as seen until a requested check really
- * sees our MX. If a check finds nothing new, it is stored only every six hours, because each write makes all nodes
+ * sees our MX; what such a check saw is stored. A check that somebody asks for goes past every cache; so does a second
+ * look, before a round stores that something is missing. If a check finds nothing new, it is stored only every six hours, because each write makes all nodes
  * read their directory again. For the same reason, domains that are checked together are written together, with a
  * rest in between. Errors of the store are logged; the next round tries again.
  */
@@ -14,7 +15,7 @@ import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Resolver } from '../runtime/resolver.ts';
+import type { CheckingResolver, Resolver } from '../runtime/resolver.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { announce, type DomainEventContent, type DomainEventName, type DomainProblem } from './announce.ts';
@@ -27,9 +28,9 @@ import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from '
 export interface CheckerDeps<Tx extends DomainTx> {
   readonly transactor: Transactor<Tx>;
   readonly reader: Pick<DomainReader, 'domain' | 'dkimKeys' | 'domainsForCheck'>;
-  readonly resolver: Resolver;
+  readonly resolver: CheckingResolver;
   /** One resolver for each DNS server: all of them must see a new key. */
-  readonly resolvers: readonly Resolver[];
+  readonly resolvers: readonly CheckingResolver[];
   readonly expectations: DnsExpectations;
   readonly sealer: Sealer;
   readonly random: Random;
@@ -90,23 +91,27 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     const before = await reader.domain(project, id);
     if (before === null) return null;
     const keys = await reader.dkimKeys(project, id);
-    const [seen, steps] = await Promise.all([
-      checkDomain(resolver, before.name, keys, expectations, clock.now()),
-      prepareKeySteps({ ...deps, dkimZone: expectations.dkimZone ?? null }, before, keys, !asked),
+    const resolvers = asked ? deps.resolvers.map((one) => one.fresh(project)) : deps.resolvers;
+    const look = (from: Resolver) => checkDomain(from, before.name, keys, expectations, clock.now());
+    const [first, steps] = await Promise.all([
+      look(asked ? resolver.fresh(project) : resolver),
+      prepareKeySteps({ ...deps, resolvers, dkimZone: expectations.dkimZone ?? null }, before, keys, !asked),
     ]);
+    const seen =
+      !asked && isDoubtful(before, first, clock.now()) ? await look(resolver.fresh(project)) : first;
     // The domain is read again: somebody may have changed a switch while DNS was slow.
     const domain = await reader.domain(project, id);
     if (domain === null) return null;
-    const dns: DnsCheck = { ...seen, dkim: remembering(seen.dkim, domain.dns?.dkim) };
-    // The result is returned but not stored: see the third invariant.
-    if (countsAsSeen(domain) && dns.mx.status !== 'ok') {
-      await note(domain, steps, () => {}, null);
-      return { ...domain, dns };
-    }
+    const assumed = countsAsSeen(domain) && seen.mx.status !== 'ok';
+    const dns: DnsCheck = {
+      ...seen,
+      dkim: remembering(seen.dkim, domain.dns?.dkim),
+      ...(assumed ? { assumed } : {}),
+    };
     const next: MtaDomain = {
       ...domain,
       dns,
-      mxSeen: dns.mx.status === 'ok' || (dns.mx.status === 'error' && domain.mxSeen),
+      mxSeen: assumed || dns.mx.status === 'ok' || (dns.mx.status === 'error' && domain.mxSeen),
       dkimEnabled: domain.dkimEnabled || (dns.dkim.status === 'ok' && !keysWereSeen(domain.dns?.dkim)),
     };
     const wasBroken =
@@ -259,23 +264,40 @@ function keysWereSeen(before: DnsCheckItem | undefined): boolean {
   );
 }
 function countsAsSeen(domain: MtaDomain): boolean {
-  return domain.mxSeen && domain.dns === null;
+  return domain.mxSeen && (domain.dns === null || domain.dns.assumed === true);
 }
 function isDue(domain: MtaDomain, looked: number, now: number): boolean {
   if (countsAsSeen(domain)) return false;
   if (domain.dns === null) return true;
-  const settingUp =
-    now - domain.createdAt < SETTING_UP_MS &&
-    [domain.dns.mx, domain.dns.spf, domain.dns.dkim].some(({ status }) => status !== 'ok');
+  const settingUp = isNew(domain, now) && sendingItems(domain.dns).some(({ status }) => status !== 'ok');
   const age = now - Math.max(domain.dns.checkedAt, looked);
   // If the check is in the future, the clock was set back.
   return age < 0 || age >= (settingUp ? TICK_MS : INTERVAL_MS);
+}
+function isNew({ createdAt }: MtaDomain, now: number): boolean {
+  return now - createdAt < SETTING_UP_MS;
+}
+function sendingItems({ mx, spf, dkim }: DnsCheck): readonly DnsCheckItem[] {
+  return [mx, spf, dkim];
+}
+/**
+ * Whether a cache may have kept an answer from before the record was set: something is not there that was there at the
+ * last check, or that somebody is setting now.
+ */
+function isDoubtful(domain: MtaDomain, seen: DnsCheck, now: number): boolean {
+  const before = domain.dns === null ? [] : sendingItems(domain.dns);
+  return sendingItems(seen).some(
+    ({ status }, i) =>
+      (status === 'missing' || status === 'wrong') && (isNew(domain, now) || before[i]?.status === 'ok'),
+  );
 }
 /** Whether the store already has this result, and it is not too old. */
 function isStored(before: MtaDomain, next: MtaDomain): boolean {
   if (before.dns === null || next.dns === null) return false;
   const age = next.dns.checkedAt - before.dns.checkedAt;
-  const told = (domain: MtaDomain) => JSON.stringify({ ...domain, dns: { ...domain.dns, checkedAt: 0 } });
+  const untimed = { checkedAt: 0, observedAt: 0, authoritative: false };
+  const told = ({ dns, ...domain }: MtaDomain) =>
+    JSON.stringify([domain, { ...untimed, ...dns, ...untimed }]);
   return age >= 0 && age < STORED_MS && told(before) === told(next);
 }
 /** The records that are clearly missing or wrong: MX only if the domain receives, DKIM only if it signs. */

@@ -79,7 +79,8 @@ function setUp(...owners: { project: string; verified: boolean; seen?: boolean }
       verifiedOwner: async () => [...owned.values()].find(({ verifiedAt }) => verifiedAt !== null) ?? null,
       verifiedDomains: async () => [...owned.values()].filter(({ verifiedAt }) => verifiedAt !== null),
     },
-    resolvers: zones.map((zone) => createZoneResolver(zone)),
+    // Absences are kept for three hours.
+    resolvers: zones.map((zone) => createZoneResolver(zone, { clock, negativeTtl: 10_800 })),
     clock,
     projectEvents: async (project: ProjectId) => ({
       record(_tx: unknown, name: string, content: object, { topic = null }: { topic?: unknown }) {
@@ -105,7 +106,12 @@ function setUp(...owners: { project: string; verified: boolean; seen?: boolean }
 
 test('a domain nobody holds is proved by its own challenge, and the project is told', async () => {
   const s = setUp({ project: 'one', verified: false });
-  assert.deepEqual(await s.claim('one'), { kind: 'absent', found: [] });
+  assert.deepEqual(await s.claim('one'), {
+    kind: 'absent',
+    found: [],
+    observedAt: s.clock.now(),
+    authoritative: true,
+  });
   s.publish('one');
   assert.equal((await s.claim('one')).kind, 'verified');
   assert.notEqual(s.of('one').verifiedAt, null);

@@ -8,7 +8,7 @@
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { OwnedDomainId, ProjectId } from '../runtime/ids.ts';
-import type { Resolver } from '../runtime/resolver.ts';
+import type { CheckingResolver, Provenance } from '../runtime/resolver.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { announce } from './announce.ts';
 import type { DomainReader, DomainTx } from './mta-domains.ts';
@@ -20,6 +20,7 @@ import {
   type Proof,
   seenNow,
 } from './ownership.ts';
+import { watched } from './provenance.ts';
 import { type CancelQueued, REMOVED_CAUSES, recordRemoval } from './removal.ts';
 
 export interface OwnershipTx {
@@ -32,14 +33,15 @@ export interface ClaimDeps<Tx extends DomainTx & OwnershipTx> {
   readonly reader: Pick<DomainReader, 'findDomain'> & {
     verifiedOwner(name: Owned['name']): Promise<Owned | null>;
   };
-  readonly resolvers: readonly Resolver[];
+  /** They are asked past every cache: somebody has just set a record, and waits. */
+  readonly resolvers: readonly CheckingResolver[];
   readonly clock: Clock;
   readonly projectEvents: PrepareProjectEvents<Tx>;
   readonly cancelQueued: CancelQueued;
 }
 export type ClaimResult =
   | { readonly kind: 'verified'; readonly at: number; readonly proof: Proof | null }
-  | { readonly kind: 'absent'; readonly found: readonly string[] }
+  | ({ readonly kind: 'absent'; readonly found: readonly string[] } & Required<Provenance>)
   | { readonly kind: 'failed'; readonly cause: string }
   /** Another project holds the domain, and its record is still there. */
   | { readonly kind: 'held'; readonly record: { readonly name: string; readonly value: string } };
@@ -47,7 +49,7 @@ export type ClaimResult =
 export function createClaims<Tx extends DomainTx & OwnershipTx>(
   deps: ClaimDeps<Tx>,
 ): (owned: Owned) => Promise<ClaimResult> {
-  const { transactor, reader, resolvers, clock, projectEvents } = deps;
+  const { transactor, reader, clock, projectEvents } = deps;
 
   async function verified(owned: Owned, holder: Owned | null): Promise<ClaimResult> {
     const now = clock.now();
@@ -81,7 +83,17 @@ export function createClaims<Tx extends DomainTx & OwnershipTx>(
 
   return async function verify(owned) {
     if (owned.verifiedAt !== null) return { kind: 'verified', at: owned.verifiedAt, proof: owned.proof };
+    const views = deps.resolvers.map((resolver) => watched(resolver.fresh(owned.projectId)));
+    const resolvers = views.map(({ resolver }) => resolver);
     const result = await checkOwnershipEverywhere(resolvers, owned);
+    if (result.kind === 'absent') {
+      const seen = views.map(({ provenance }) => provenance(clock.now()));
+      return {
+        ...result,
+        observedAt: Math.min(...seen.map(({ observedAt }) => observedAt)),
+        authoritative: seen.every(({ authoritative }) => authoritative),
+      };
+    }
     if (result.kind !== 'proved') return result;
     const holder = await reader.verifiedOwner(owned.name);
     if (holder === null || holder.projectId === owned.projectId) return verified(owned, null);

@@ -11,6 +11,7 @@ import { checkDkim } from './dkim-check.ts';
 import { DMARC_VALUE, type DnsExpectations, MX_PREFERENCE, mergeSpf, spfIncludes } from './dns-records.ts';
 import { finding } from './findings.ts';
 import type { DkimKey, DnsCheck, Finding } from './mta-domains.ts';
+import { watched } from './provenance.ts';
 import { countSpfLookups, isSpf, MOST_SPF_LOOKUPS } from './spf-lookups.ts';
 
 /** Maximum of DNS queries for a DMARC record, at the domain and its parent domains (RFC 9989 §4.10). */
@@ -18,12 +19,13 @@ const MAX_DMARC_STEPS = 8;
 
 /** Makes all look-ups in parallel; `now` (ms) becomes checkedAt. */
 export async function checkDomain(
-  resolver: Resolver,
+  asked: Resolver,
   domain: Domain,
   keys: readonly DkimKey[],
   expectations: DnsExpectations,
   now: number,
 ): Promise<DnsCheck> {
+  const { resolver, provenance } = watched(asked);
   const [mx, spf, dkim, dmarc, clients] = await Promise.all([
     checkMx(resolver, domain, expectations.mxHosts),
     checkSpf(resolver, domain, expectations.spfInclude),
@@ -33,6 +35,7 @@ export async function checkDomain(
   ]);
   return {
     checkedAt: now,
+    ...provenance(now),
     mx: mx.item,
     spf: spf.item,
     dkim: dkim.item,

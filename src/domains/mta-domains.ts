@@ -24,6 +24,11 @@ export interface MtaDomain {
 }
 export interface DnsCheck {
   readonly checkedAt: number;
+  /** When DNS gave the oldest of the answers, ms, and whether all came from the servers of the zones themselves. */
+  readonly observedAt?: number;
+  readonly authoritative?: boolean;
+  /** The domain still counts as seen (sandbox, --verified), because no check has seen our MX. */
+  readonly assumed?: true;
   readonly mx: DnsCheckItem;
   readonly spf: DnsCheckItem;
   readonly dkim: DnsCheckItem;

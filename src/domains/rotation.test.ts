@@ -8,7 +8,7 @@ import { readHeaderSection } from '../mail/headers.ts';
 import type { DkimKeyId, DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
-import type { Resolver } from '../runtime/resolver.ts';
+import type { CheckingResolver, Resolver } from '../runtime/resolver.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { StaleError } from '../runtime/transactor.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -152,7 +152,7 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
     publish(records);
     history[0]!.at = start - 10 * DAY;
     /** DNS as someone sees it who is `behind` ms late. */
-    function view(behind: number): Resolver {
+    function view(behind: number): CheckingResolver {
       const at = () =>
         createZoneResolver({
           ...history.findLast((one) => one.at <= clock.now() - behind)?.zone,
@@ -166,7 +166,7 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
               ]),
           ),
         });
-      return {
+      const resolver: Resolver = {
         mx: (name) => at().mx(name),
         a: (name) => at().a(name),
         aaaa: (name) => at().aaaa(name),
@@ -175,6 +175,7 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
         cname: (name) => at().cname(name),
         srv: (name) => at().srv(name),
       };
+      return { ...resolver, for: () => resolver, fresh: () => view(0) };
     }
     const views = [0, 7 * HOUR, 2 * DAY, 5 * DAY].map(view);
     const stages: { stage: string; selector: string; day: number }[] = [];

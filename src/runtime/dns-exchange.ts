@@ -17,7 +17,7 @@ import {
 } from 'dns-packet';
 import type { Clock } from './clock.ts';
 
-export type QuestionType = 'MX' | 'A' | 'AAAA' | 'TXT' | 'PTR' | 'CNAME' | 'SRV';
+export type QuestionType = 'MX' | 'A' | 'AAAA' | 'TXT' | 'PTR' | 'CNAME' | 'SRV' | 'NS';
 export interface DnsServer {
   readonly address: string;
   readonly port: number;
@@ -38,6 +38,8 @@ export interface ExchangeOptions {
   /** For the whole exchange over both transports, in ms. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** false: asks what the server itself knows (RFC 1035 §4.1.1, RD). The default is true. */
+  readonly recursive?: boolean;
 }
 /** The size that avoids IP fragmentation everywhere (RFC 9715). */
 const UDP_PAYLOAD = 1232;
@@ -60,13 +62,13 @@ export async function exchange(options: ExchangeOptions): Promise<ExchangeResult
   return result;
 }
 
-function question({ name, type }: ExchangeOptions, id: number, edns: boolean): Buffer {
+function question({ name, type, recursive = true }: ExchangeOptions, id: number, edns: boolean): Buffer {
   return encode({
     type: 'query',
     id,
     // The AD bit in a question requests the AD bit in the answer, without the signatures that DO would bring
     // (RFC 6840 §5.7).
-    flags: RECURSION_DESIRED | AUTHENTIC_DATA,
+    flags: recursive ? RECURSION_DESIRED | AUTHENTIC_DATA : 0,
     questions: [{ type, name, class: 'IN' }],
     additionals: edns
       ? [

@@ -9,6 +9,7 @@ import { createFakeClock } from '../testing/fake-clock.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createDnsCache } from './dns-cache.ts';
 import { createResolver } from './dns-resolver.ts';
+import type { DnsAnswer } from './resolver.ts';
 
 type Respond = (query: DecodedPacket, via: 'udp' | 'tcp') => Packet | Buffer | null | (Packet | Buffer)[];
 const RA = 0x0080;
@@ -71,6 +72,14 @@ function resolverOf(
   return resolver;
 }
 
+/** Without the time of the observation. */
+function untimed<T>(answer: DnsAnswer<T>): DnsAnswer<T> {
+  if (answer.kind === 'failed') return answer;
+  const { observedAt, ...rest } = answer;
+  assert.ok(observedAt !== undefined && observedAt <= systemClock.now());
+  return rest as DnsAnswer<T>;
+}
+
 test('records, TTL, AD bit, null MX, joined TXT and PTR names', async (t) => {
   const dns = await server(t, (query) => {
     const { type, name } = query.questions![0]!;
@@ -96,7 +105,7 @@ test('records, TTL, AD bit, null MX, joined TXT and PTR names', async (t) => {
     });
   });
   const resolver = resolverOf(t, [dns.address]);
-  assert.deepEqual(await resolver.mx('Example.Test.'), {
+  assert.deepEqual(untimed(await resolver.mx('Example.Test.')), {
     kind: 'found',
     records: [
       { preference: 10, exchange: 'mx.example.test' },
@@ -108,7 +117,12 @@ test('records, TTL, AD bit, null MX, joined TXT and PTR names', async (t) => {
   const nullMx = await resolver.mx('null.test');
   assert.deepEqual(nullMx.kind === 'found' && nullMx.records, [{ preference: 0, exchange: '' }]);
   const txt = await resolver.txt('example.test');
-  assert.deepEqual(txt, { kind: 'found', records: ['v=spf1 -all\0x'], ttl: 60, authenticated: false });
+  assert.deepEqual(untimed(txt), {
+    kind: 'found',
+    records: ['v=spf1 -all\0x'],
+    ttl: 60,
+    authenticated: false,
+  });
   const ptr = await resolver.ptr('::ffff:192.0.2.1');
   assert.deepEqual(ptr.kind === 'found' && ptr.records, ['host.example.test']);
 });
@@ -123,8 +137,8 @@ test('NXDOMAIN and NODATA with the SOA minimum; a referral and error codes are f
     return reply(query, { rcode: name === 'refused.test' ? 5 : 2 });
   });
   const resolver = resolverOf(t, [dns.address]);
-  assert.deepEqual(await resolver.a('gone.test'), { kind: 'nxdomain', ttl: 30 });
-  assert.deepEqual(await resolver.a('empty.test'), { kind: 'nodata', ttl: 900 });
+  assert.deepEqual(untimed(await resolver.a('gone.test')), { kind: 'nxdomain', ttl: 30 });
+  assert.deepEqual(untimed(await resolver.a('empty.test')), { kind: 'nodata', ttl: 900 });
   assert.deepEqual(await resolver.a('referral.test'), { kind: 'failed', cause: 'referral' });
   assert.deepEqual(await resolver.a('refused.test'), { kind: 'failed', cause: 'REFUSED' });
   assert.deepEqual(await resolver.a('servfail.test'), { kind: 'failed', cause: 'SERVFAIL' });
@@ -205,13 +219,13 @@ test('CNAMEs: inside the answer, by asking again, and loops both ways', async (t
     return reply(query, { answers: [alias(name, `s${step + 1}.test`)] });
   });
   const resolver = resolverOf(t, [dns.address], { timeoutMs: 4000 });
-  assert.deepEqual(await resolver.a('inside.test'), {
+  assert.deepEqual(untimed(await resolver.a('inside.test')), {
     kind: 'found',
     records: ['192.0.2.1'],
     ttl: 30,
     authenticated: false,
   });
-  assert.deepEqual(await resolver.a('outside.test'), {
+  assert.deepEqual(untimed(await resolver.a('outside.test')), {
     kind: 'found',
     records: ['192.0.2.2'],
     ttl: 30,
@@ -219,7 +233,7 @@ test('CNAMEs: inside the answer, by asking again, and loops both ways', async (t
   });
   assert.deepEqual(await resolver.a('loop.test'), { kind: 'failed', cause: 'CNAME loop' });
   assert.deepEqual(await resolver.a('s0.test'), { kind: 'failed', cause: 'CNAME loop' });
-  assert.deepEqual(await resolver.a('dead.test'), { kind: 'nxdomain', ttl: 30 });
+  assert.deepEqual(untimed(await resolver.a('dead.test')), { kind: 'nxdomain', ttl: 30 });
   const cname = await resolver.cname('outside.test');
   assert.deepEqual(cname.kind === 'found' && cname.records, ['x.test']);
 });
@@ -326,4 +340,42 @@ test('the cache is bounded and clamps', () => {
   assert.equal(long?.kind === 'found' && long.ttl, 86_400);
   cache.set('zero', found(0));
   assert.equal(cache.get('zero'), null);
+});
+
+test('past the cache: each press asks, without a word that would make a server remember an absence', async (t) => {
+  const dns = await server(t, (query) => {
+    const { type, name } = query.questions![0]!;
+    if (type === 'NS') return reply(query, { rcode: 2 });
+    return reply(query, { answers: [{ type: 'TXT', name, ttl: 600, data: ['v'] }] });
+  });
+  const resolver = resolverOf(t, [dns.address]);
+  const name = '_hikyaku-challenge.a.test';
+  await resolver.txt(name);
+  await resolver.txt(name);
+  assert.equal(dns.asked.length, 1);
+  await resolver.fresh('p').txt(name);
+  await resolver.fresh('p').txt(name);
+  const plain = dns.asked.filter((one) => one === `udp TXT ${name}`);
+  assert.equal(plain.length, 3);
+  assert.deepEqual([...new Set(dns.asked.filter((one) => / NS /.test(one)))], ['udp NS a.test']);
+});
+
+test('a project that asks too much gets kept answers; others still ask, and time gives it more', async (t) => {
+  const clock = createFakeClock();
+  const dns = await server(t, (query) => {
+    const { type, name } = query.questions![0]!;
+    if (type === 'NS') return reply(query, { rcode: 2 });
+    return reply(query, { answers: [{ type: 'TXT', name, ttl: 600, data: ['v'] }] });
+  });
+  const resolver = resolverOf(t, [dns.address], { clock });
+  const asked = () => dns.asked.filter((one) => one === 'udp TXT a.test').length;
+  for (let i = 0; i < 700; i += 1) await resolver.fresh('p').txt('a.test');
+  assert.equal(asked(), 600);
+  const kept = await resolver.fresh('p').txt('a.test');
+  assert.equal(kept.kind, 'found');
+  await resolver.fresh('q').txt('a.test');
+  assert.equal(asked(), 601);
+  await clock.advance(120_000);
+  await resolver.fresh('p').txt('a.test');
+  assert.equal(asked(), 602);
 });

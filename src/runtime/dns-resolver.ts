@@ -9,12 +9,25 @@
  */
 import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
-import type { Answer } from 'dns-packet';
-import ipaddr from 'ipaddr.js';
+import { isPrivateAddress } from './addresses.ts';
 import type { Clock } from './clock.ts';
+import { type AskZone, createAuthority } from './dns-authority.ts';
 import { createDnsCache } from './dns-cache.ts';
-import { type DnsReply, type DnsServer, exchange, type QuestionType } from './dns-exchange.ts';
-import type { DnsAnswer, MxRecord, Resolver, SharedResolver, SrvRecord } from './resolver.ts';
+import { type DnsServer, exchange, type QuestionType } from './dns-exchange.ts';
+import {
+  addressRecord,
+  hostName,
+  isQueryable,
+  judge,
+  MAX_HOPS,
+  mxRecord,
+  reverseName,
+  srvRecord,
+  txtRecord,
+  type Verdict,
+} from './dns-replies.ts';
+import { createTally } from './rates.ts';
+import type { CheckingResolver, DnsAnswer, Resolver } from './resolver.ts';
 import { createShares, createTurns } from './shares.ts';
 
 export interface ResolverOptions {
@@ -30,21 +43,21 @@ export interface ResolverOptions {
   readonly timeoutMs?: number;
   /** Rounds over the servers. The default is 2. */
   readonly tries?: number;
+  /** Permits `fresh` to ask servers of zones at private addresses. Configured servers are always permitted. */
+  readonly allowPrivate?: boolean;
+  /** Where the name server with an address is. The default is port 53 of the address. */
+  readonly zoneServer?: (address: string) => DnsServer;
 }
-const MAX_HOPS = 8;
-const MAX_RECORDS = 1000;
+/** Questions past the cache for one project in a minute: about ten checks of a domain. */
+const MOST_FRESH = 600;
+const MINUTE_MS = 60_000;
+/** For one question to one server of a zone. */
+const ZONE_SERVER_MS = 1500;
 /** One project, or the service itself, may use half of them. */
 const MAX_SOCKETS = 512;
 /** The share of questions that belong to no project. */
 const SERVICE = '';
 const CROWDED = 'too many questions at once';
-
-type Verdict =
-  | { kind: 'found'; data: unknown[]; ttl: number; authenticated: boolean }
-  | { kind: 'nodata'; ttl: number }
-  | { kind: 'nxdomain'; ttl: number }
-  | { kind: 'alias'; target: string; ttl: number; hops: number; authenticated: boolean }
-  | { kind: 'failed'; cause: string };
 
 /** The remaining time of a question, in ms. */
 interface Time {
@@ -53,14 +66,21 @@ interface Time {
 }
 
 /** Makes the resolver. Disposing it ends running questions as 'failed'. */
-export function createResolver(options: ResolverOptions): SharedResolver & AsyncDisposable {
-  const { clock, timeoutMs = 5000, tries = 2 } = options;
+export function createResolver(options: ResolverOptions): CheckingResolver & AsyncDisposable {
+  const {
+    clock,
+    timeoutMs = 5000,
+    tries = 2,
+    allowPrivate = false,
+    zoneServer = (address) => ({ address, port: 53 }),
+  } = options;
   const servers = (options.servers.length > 0 ? options.servers : getServers()).map(parseServer);
   const cache = createDnsCache(clock);
   const underWay = new Map<string, Promise<DnsAnswer<unknown>>>();
   const stop = new AbortController();
   const sockets = createShares(MAX_SOCKETS);
   const waiting = createTurns<() => void>(sockets);
+  const pressed = createTally(clock, MINUTE_MS);
 
   async function enter(share: string, time: Time): Promise<void> {
     if (sockets.hasRoom(share)) return sockets.enter(share);
@@ -106,27 +126,74 @@ export function createResolver(options: ResolverOptions): SharedResolver & Async
     return { kind: 'failed', cause };
   }
 
+  /** The servers of zones, for one question; each packet takes its turn and its time from the question. */
+  function authorityFor(share: string, time: Time): AskZone {
+    return createAuthority({
+      ns: (name) => ask(name, 'NS', hostName, share),
+      async addresses(host) {
+        const answers = await Promise.all([
+          ask(host, 'A', addressRecord, share),
+          ask(host, 'AAAA', addressRecord, share),
+        ]);
+        return answers.flatMap((answer) => (answer.kind === 'found' ? answer.records : []));
+      },
+      mayAsk: (address) => allowPrivate || !isPrivateAddress(address) || configuredAt(address) !== undefined,
+      serverAt: (address) => configuredAt(address) ?? zoneServer(address),
+      async exchange(server, name, type) {
+        await enter(share, time);
+        const since = clock.monotonic();
+        try {
+          if (stop.signal.aborted || time.waiting <= 0) return { kind: 'failed', cause: CROWDED };
+          // The usual servers keep at least half of what is left.
+          const most = Math.max(1, Math.min(ZONE_SERVER_MS, time.asking / 2));
+          return await exchange({
+            server,
+            name,
+            type,
+            clock,
+            timeoutMs: most,
+            signal: stop.signal,
+            recursive: false,
+          });
+        } finally {
+          time.asking -= clock.monotonic() - since;
+          leave(share);
+        }
+      },
+    });
+  }
+  function configuredAt(address: string): DnsServer | undefined {
+    return servers.find((server) => server.address === address);
+  }
+
   async function follow<T>(
     name: string,
     type: QuestionType,
     map: (data: unknown) => T | null,
     share: string,
+    past: boolean,
   ): Promise<DnsAnswer<T>> {
     const time: Time = { asking: timeoutMs, waiting: timeoutMs };
     let owner = name;
     let hops = 0;
     let ttl = Number.POSITIVE_INFINITY;
     let authenticated = true;
+    let authoritative = past;
+    const askZone = authorityFor(share, time);
     for (;;) {
-      const verdict = await askServers(owner, type, share, time);
+      const own = past ? await askZone(owner, type) : null;
+      const verdict = own ?? (await askServers(owner, type, share, time));
+      authoritative &&= own !== null;
+      const provenance = { observedAt: clock.now(), ...(authoritative ? { authoritative } : {}) };
       if (verdict.kind === 'failed') return verdict;
       ttl = Math.min(ttl, verdict.ttl);
-      if (verdict.kind === 'nodata' || verdict.kind === 'nxdomain') return { kind: verdict.kind, ttl };
+      if (verdict.kind === 'nodata' || verdict.kind === 'nxdomain')
+        return { kind: verdict.kind, ttl, ...provenance };
       authenticated &&= verdict.authenticated;
       if (verdict.kind === 'found') {
         const records = verdict.data.map(map);
         if (records.includes(null)) return { kind: 'failed', cause: 'malformed record' };
-        return { kind: 'found', records: records as T[], ttl, authenticated };
+        return { kind: 'found', records: records as T[], ttl, authenticated, ...provenance };
       }
       hops += verdict.hops;
       if (hops > MAX_HOPS) return { kind: 'failed', cause: 'CNAME loop' };
@@ -140,132 +207,56 @@ export function createResolver(options: ResolverOptions): SharedResolver & Async
     type: QuestionType,
     map: (data: unknown) => T | null,
     share: string,
+    fresh = false,
   ): Promise<DnsAnswer<T>> {
     const name = rawName.toLowerCase().replace(/\.$/, '');
     if (!isQueryable(name)) return Promise.resolve({ kind: 'failed', cause: 'malformed name' });
     if (stop.signal.aborted) return Promise.resolve({ kind: 'failed', cause: 'closed' });
     const key = `${type} ${name}`;
-    const kept = cache.get(key);
+    const past = fresh && pressed.count(share) < MOST_FRESH;
+    if (past) pressed.add(share);
+    const kept = past ? null : cache.get(key);
     if (kept !== null) return Promise.resolve(kept as DnsAnswer<T>);
-    const asked = `${share} ${key}`;
+    const asked = `${share} ${past} ${key}`;
     const same = underWay.get(asked);
     if (same !== undefined) return same as Promise<DnsAnswer<T>>;
-    const answer = follow(name, type, map, share)
+    const answer = follow(name, type, map, share, past)
       .catch((error: unknown): DnsAnswer<T> => ({ kind: 'failed', cause: String(error) }))
       .then((settled) => {
         underWay.delete(asked);
         const ofOthers = settled.kind === 'failed' && settled.cause === CROWDED;
-        if (!stop.signal.aborted && !ofOthers) cache.set(key, settled);
+        // A failure past the cache does not replace an answer that is there.
+        const worse = past && settled.kind === 'failed';
+        if (!stop.signal.aborted && !ofOthers && !worse) cache.set(key, settled);
         return settled;
       });
     underWay.set(asked, answer);
     return answer;
   }
 
-  const resolverFor = (share: string): Resolver => ({
-    mx: (name) => ask(name, 'MX', mxRecord, share),
-    a: (name) => ask(name, 'A', text, share),
-    aaaa: (name) => ask(name, 'AAAA', text, share),
-    txt: (name) => ask(name, 'TXT', txtRecord, share),
-    cname: (name) => ask(name, 'CNAME', hostName, share),
-    srv: (name) => ask(name, 'SRV', srvRecord, share),
+  const resolverFor = (share: string, fresh = false): Resolver => ({
+    mx: (name) => ask(name, 'MX', mxRecord, share, fresh),
+    a: (name) => ask(name, 'A', addressRecord, share, fresh),
+    aaaa: (name) => ask(name, 'AAAA', addressRecord, share, fresh),
+    txt: (name) => ask(name, 'TXT', txtRecord, share, fresh),
+    cname: (name) => ask(name, 'CNAME', hostName, share, fresh),
+    srv: (name) => ask(name, 'SRV', srvRecord, share, fresh),
     async ptr(address) {
       const name = reverseName(address);
       return name === null
         ? { kind: 'failed', cause: 'not an address' }
-        : await ask(name, 'PTR', hostName, share);
+        : await ask(name, 'PTR', hostName, share, fresh);
     },
   });
   return {
     ...resolverFor(SERVICE),
-    for: resolverFor,
+    for: (share) => resolverFor(share),
+    fresh: (share) => resolverFor(share, true),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await Promise.all(underWay.values());
     },
   };
-}
-
-/**
- * Reads one reply: follows the chain of CNAMEs in it; returns records, an absence, or the name to ask next.
- */
-function judge(reply: DnsReply, name: string, type: QuestionType): Verdict {
-  if (reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN') return { kind: 'failed', cause: reply.rcode };
-  if (reply.answers.length > MAX_RECORDS) return { kind: 'failed', cause: 'too many records' };
-  const authenticated = reply.flag_ad;
-  let owner = name.toLowerCase();
-  let ttl = Number.POSITIVE_INFINITY;
-  let hops = 0;
-  const ours = reply.answers.filter((answer) => 'class' in answer && answer.class === 'IN');
-  for (;;) {
-    const here = ours.filter((answer) => plainName(answer.name) === owner);
-    const records = here.filter((answer) => answer.type === type);
-    if (records.length > 0) {
-      const data = records.map((answer) => ('data' in answer ? (answer.data as unknown) : null));
-      return { kind: 'found', data, ttl: Math.min(ttl, ...records.map(ttlOf)), authenticated };
-    }
-    const alias = here.find((answer) => answer.type === 'CNAME');
-    if (alias === undefined) break;
-    hops += 1;
-    if (hops > MAX_HOPS) return { kind: 'failed', cause: 'CNAME loop' };
-    ttl = Math.min(ttl, ttlOf(alias));
-    owner = plainName((alias as { data: string }).data);
-  }
-  const soa = reply.authorities.find((record) => record.type === 'SOA');
-  // RFC 2308 §5: the lesser of the SOA's own TTL and its minimum; without an SOA, the absence is not cached.
-  const negativeTtl =
-    soa === undefined ? 0 : Math.min(ttl, ttlOf(soa), (soa.data as { minimum?: number }).minimum ?? 0);
-  if (reply.rcode === 'NXDOMAIN') return { kind: 'nxdomain', ttl: negativeTtl };
-  if (hops > 0 && soa === undefined) return { kind: 'alias', target: owner, ttl, hops, authenticated };
-  // RFC 2308 §2.2: NS records without a SOA are a referral, not an absence.
-  if (soa === undefined && reply.authorities.some((record) => record.type === 'NS'))
-    return { kind: 'failed', cause: 'referral' };
-  return { kind: 'nodata', ttl: negativeTtl };
-}
-
-/** Seconds. RFC 2181 §8: a TTL with the top bit set counts as zero. */
-function ttlOf(record: Answer): number {
-  const ttl = ('ttl' in record ? record.ttl : 0) ?? 0;
-  return ttl > 0x7fffffff ? 0 : ttl;
-}
-function plainName(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '');
-}
-function isQueryable(name: string): boolean {
-  if (name.length === 0 || name.length > 253 || !/^[\x21-\x7e]+$/.test(name)) return false;
-  return name.split('.').every((label) => label.length > 0 && label.length <= 63);
-}
-function text(data: unknown): string | null {
-  return typeof data === 'string' && isIP(data) !== 0 ? data : null;
-}
-function hostName(data: unknown): string | null {
-  return typeof data === 'string' ? plainName(data) : null;
-}
-function mxRecord(data: unknown): MxRecord | null {
-  const { preference, exchange } = (data ?? {}) as { preference?: unknown; exchange?: unknown };
-  if (typeof exchange !== 'string') return null;
-  return { preference: typeof preference === 'number' ? preference : 0, exchange: plainName(exchange) };
-}
-function srvRecord(data: unknown): SrvRecord | null {
-  const { priority = 0, weight = 0, port, target } = (data ?? {}) as Partial<Record<string, unknown>>;
-  if (typeof target !== 'string' || typeof port !== 'number') return null;
-  return { priority: Number(priority), weight: Number(weight), port, target: plainName(target) };
-}
-function txtRecord(data: unknown): string | null {
-  if (!Array.isArray(data)) return null;
-  return Buffer.concat(
-    data.map((part) => (Buffer.isBuffer(part) ? part : Buffer.from(String(part)))),
-  ).toString('utf8');
-}
-
-/** RFC 1035 §3.5, RFC 3596 §2.5; an IPv4-mapped address is looked up as IPv4. */
-function reverseName(address: string): string | null {
-  if (isIP(address) === 0) return null;
-  const parsed = ipaddr.process(address.split('%', 1)[0]!);
-  const bytes = parsed.toByteArray();
-  if (parsed.kind() === 'ipv4') return `${bytes.reverse().join('.')}.in-addr.arpa`;
-  const nibbles = [...Buffer.from(bytes).toString('hex')].reverse();
-  return `${nibbles.join('.')}.ip6.arpa`;
 }
 
 function parseServer(server: string): DnsServer {

@@ -39,14 +39,15 @@ export async function startBind(
   keys: readonly BindKey[],
   strangers: readonly BindKey[] = [],
   others: number | null = null,
+  negativeTtl = 60,
 ): Promise<Bind> {
   const directory = mkdtempSync(join(tmpdir(), 'hikyaku-bind-'));
   const port = await freePort();
   const file = (zone: string) => join(directory, `${zone}.zone`);
   for (const [zone, lines] of Object.entries(zones)) {
     const head = [
-      '$TTL 300',
-      `@ IN SOA ns.${zone}. hostmaster.${zone}. 1 3600 600 86400 60`,
+      `$TTL ${Math.max(300, negativeTtl)}`,
+      `@ IN SOA ns.${zone}. hostmaster.${zone}. 1 3600 600 86400 ${negativeTtl}`,
       `@ IN NS ns.${zone}.`,
       'ns IN A 127.0.0.1',
     ];

@@ -234,6 +234,8 @@ describe('the resources of domains', () => {
       dkim_zone: null,
       last_check: {
         checked_at: aTime(check.checked_at),
+        observed_at: aTime(check.observed_at),
+        authoritative: false,
         mx: { status: 'ok', expected: [EXCHANGE], found: [EXCHANGE] },
         spf: { status: 'ok', expected: [SPF], found: [SPF] },
         dkim: {

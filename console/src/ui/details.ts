@@ -82,11 +82,11 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^the passkey is registered already$/, 'problem.detail.passkey_known'],
   // Conflicts, and other details that contain values.
   [
-    /^the TXT record (?<name>\S+) does not hold (?<value>\S+); it holds: nothing$/,
+    /^the TXT record (?<name>\S+) does not hold (?<value>\S+); at (?<at>\S+) .* said that it holds: nothing$/,
     'problem.detail.no_record',
   ],
   [
-    /^the TXT record (?<name>\S+) does not hold (?<value>\S+); it holds: (?<found>.+)$/,
+    /^the TXT record (?<name>\S+) does not hold (?<value>\S+); at (?<at>\S+) .* said that it holds: (?<found>.+)$/,
     'problem.detail.other_record',
   ],
   [

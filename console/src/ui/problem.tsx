@@ -3,12 +3,14 @@ import { Alert, Button, Text } from '@mantine/core';
 import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { ApiProblem, Unreachable } from '../api/client.ts';
-import { named, showNumber } from '../i18n.ts';
+import { named, showNumber, showTime } from '../i18n.ts';
 import { PasskeyFailed } from '../session/passkeys.ts';
 import { detailText } from './details.ts';
 
 /** Types whose detail says more than the type and may be any text: a DNS provider's message, an id of the log. */
 const FREE = /^(dns-.*|conflict|internal|validation|bad-request|invalid-json)$/;
+
+const TIME = /^\d{4}-\d{2}-\d{2}T\S+Z$/;
 
 /** One or two sentences: the kind of problem, and the detail if the kind alone does not say enough. */
 export function explain(t: TFunction, error: Error): string {
@@ -28,7 +30,7 @@ function inWords(t: TFunction, detail: string): string | null {
   if (known === null) return null;
   const values = Object.entries(known.values).map(([name, text]) => [
     name,
-    /^\d+$/.test(text) ? showNumber(Number(text)) : text,
+    /^\d+$/.test(text) ? showNumber(Number(text)) : TIME.test(text) ? showTime(text) : text,
   ]);
   return String(t(known.key as never, Object.fromEntries(values) as never));
 }

@@ -126,7 +126,23 @@ export const DomainDns = closed({
         'the zone in which this service publishes the keys that CNAME records point to; null: it has no zone for keys',
     }),
   ),
-  last_check: orNull(closed({ checked_at: Time, mx: DnsItem, spf: DnsItem, dkim: DnsItem, dmarc: DnsItem })),
+  last_check: orNull(
+    closed({
+      checked_at: Time,
+      observed_at: Type.String({
+        format: 'date-time',
+        description: 'when DNS gave the oldest of the answers',
+      }),
+      authoritative: Type.Boolean({
+        description:
+          'all answers came from the servers of the zones themselves; false: a DNS server in between may have repeated an older answer for its TTL',
+      }),
+      mx: DnsItem,
+      spf: DnsItem,
+      dkim: DnsItem,
+      dmarc: DnsItem,
+    }),
+  ),
   mx_seen: Type.Boolean(),
   dkim_enabled: Type.Boolean(),
 });

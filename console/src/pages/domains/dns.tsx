@@ -1,5 +1,6 @@
 /** The records that the domain needs, the state of each in words, and "check now". */
 import { Alert, Badge, Button, Card, Group, Stack, Text } from '@mantine/core';
+import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useResource } from '../../api/queries.ts';
@@ -31,7 +32,7 @@ export function Dns({ domainId }: { readonly domainId: string }) {
     <Stack>
       <Group justify="space-between">
         <Text size="sm" c="dimmed">
-          {check === null ? t('dns.never') : t('dns.checked_at', { at: showTime(check.checked_at) })}
+          {lastCheck(t, check)}
         </Text>
         <Button loading={pending} onClick={() => submit({})}>
           {t('dns.check')}
@@ -66,6 +67,14 @@ export function Dns({ domainId }: { readonly domainId: string }) {
       )}
     </Stack>
   );
+}
+
+/** When DNS was asked, and how old its answers may be. */
+function lastCheck(t: TFunction, check: DnsState['last_check']): string {
+  if (check === null) return t('dns.never');
+  const { checked_at, observed_at, authoritative } = check;
+  if (authoritative) return t('dns.checked_at', { at: showTime(checked_at) });
+  return t('dns.kept', { at: showTime(checked_at), observed: showTime(observed_at) });
 }
 
 function RecordCard({ record }: { readonly record: DnsRecord }) {
