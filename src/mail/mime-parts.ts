@@ -1,5 +1,6 @@
 /** Pieces of MIME (RFC 2045, 2231): media types, transfer encodings, filenames. Pure. */
 import libmime from 'libmime';
+import { encodeOctets } from './transfer-encode.ts';
 
 export interface ContentType {
   /** 'text', 'multipart', …, lower case */
@@ -46,36 +47,8 @@ export function encodeText(body: string): { encoding: '7bit' | 'quoted-printable
   const ended = body === '' || body.endsWith('\r\n') ? body : `${body}\r\n`;
   if (/^[\x01-\x7f]*$/.test(ended) && ended.split('\r\n').every((line) => line.length <= 998))
     return { encoding: '7bit', text: ended };
-  const octets = Buffer.from(ended, 'utf8');
-  let high = 0;
-  for (const octet of octets) if (octet > 126) high++;
-  if (high > octets.length / 6)
-    return { encoding: 'base64', text: wrapBase64(octets.toString('base64')).toString('latin1') };
-  return { encoding: 'quoted-printable', text: quotedPrintable(octets) };
-}
-
-/** RFC 2045 §6.7; lines of at most 76 characters, CRLF kept as line ends. */
-function quotedPrintable(octets: Buffer): string {
-  const lines = octets.toString('latin1').split('\r\n');
-  return lines
-    .map((line) => {
-      let out = '';
-      let width = 0;
-      for (let i = 0; i < line.length; i++) {
-        const code = line.charCodeAt(i);
-        const plain =
-          (code >= 33 && code <= 126 && code !== 61) || ((code === 32 || code === 9) && i < line.length - 1);
-        const piece = plain ? line[i]! : `=${code.toString(16).toUpperCase().padStart(2, '0')}`;
-        if (width + piece.length > 75) {
-          out += '=\r\n';
-          width = 0;
-        }
-        out += piece;
-        width += piece.length;
-      }
-      return out;
-    })
-    .join('\r\n');
+  const { encoding, octets } = encodeOctets(Buffer.from(ended, 'utf8'), true);
+  return { encoding, text: octets.toString('latin1') };
 }
 
 /** Lines of 76 characters, CRLF-ended. */
