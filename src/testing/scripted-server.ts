@@ -1,7 +1,7 @@
 /**
  * For tests: an SMTP server on loopback that answers as it is told. Each connection gets a fresh script: a function
- * from what the client sent (a command line, or the whole message after 354) to raw bytes, null for silence, or
- * 'drop' to cut the link. Imported by tests only.
+ * from what the client sent (a command line, or the whole message after 354) to raw bytes, null for silence, 'drop' to
+ * cut the link, or last bytes behind which it closes. Imported by tests only.
  */
 import { openFarEnd, type Pair } from './far-end.ts';
 
@@ -9,7 +9,7 @@ export type Say = (
   input: string,
   kind: 'connect' | 'command' | 'message',
   nth: number,
-) => string | Buffer | null | 'drop';
+) => string | Buffer | null | 'drop' | { readonly last: string };
 export interface ScriptedServer extends AsyncDisposable {
   readonly port: number;
   /** Everything heard, by connection. */
@@ -57,6 +57,7 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
         const own = options.say?.(input, kind, session.nth);
         const out = own === undefined ? politely(input, kind, extensions) : own;
         if (out === 'drop') session.drop();
+        else if (out !== null && typeof out === 'object' && 'last' in out) session.end(out.last);
         else if (out !== null) session.say(out);
         return String(out);
       }

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
+import { BLOCK, inBlocks } from './blocks.ts';
 import {
   type Answer,
   type Capabilities,
@@ -95,7 +96,6 @@ export type OpenResult =
       readonly tls: boolean;
     };
 
-const BLOCK = 65_536;
 /** Blocks in one turn of the loop. */
 const TURN = 4;
 /** Octets a server may say while it is not listened to: it has said nothing of use by then. */
@@ -148,7 +148,7 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
   } catch (error) {
     link.destroy();
     if (!(error instanceof LinkFault)) throw error;
-    return { kind: 'failed', cause: error.message, reply: null, tls: error.what === 'tls' };
+    return { kind: 'failed', cause: error.message, reply: error.reply, tls: error.what === 'tls' };
   }
 }
 
@@ -196,9 +196,24 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     socket.destroy();
     if (plain !== socket) plain.destroy();
     const dialogue = running;
+    // A reply that was begun and cut off: its code decides all the same.
+    const said = waiting ? parser.begun() : null;
     running = null;
     waiting = false;
-    dialogue?.fault(fault);
+    if (said !== null && said.code < 300 && phase === 'final' && !writing)
+      dialogue?.answer({ kind: 'reply', reply: said });
+    else dialogue?.fault(said !== null && said.code >= 400 ? withReply(fault, said) : fault);
+  }
+  /** The server speaks, although it was not asked. Mostly it says that it closes. */
+  function early(asked: Phase): LinkFault {
+    try {
+      const reply = parser.next();
+      if (reply?.code === 421) return new LinkFault('closed', 'the server is closing', true, reply);
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error;
+    }
+    const what = asked === 'final' ? 'the message before it was sent' : 'before it was asked';
+    return new LinkFault('protocol', `the server answered ${what}`, true);
   }
   function onData(chunk: Buffer): void {
     if (!usable) return;
@@ -214,9 +229,10 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
   function deliverReplies(): void {
     try {
       while (waiting && running !== null) {
-        const reply = parser.next();
+        const reply = parser.next(phase === 'final');
         if (reply === null) return;
         waiting = false;
+        if (reply.unfinished === true) usable = false;
         // A message that has not been sent yet cannot have been taken.
         if (writing && reply.code < 300) {
           broken(new LinkFault('protocol', 'the server took the message before it was sent', true));
@@ -368,8 +384,9 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
           return;
         }
         expect(step.phase);
-        if (step.phase === 'final' && parser.buffered() > 0) {
-          broken(new LinkFault('protocol', 'the server answered the message before it was sent', true));
+        // A reply to what was not sent yet would be taken for the reply to it, and each one after it likewise.
+        if (step.send !== null && parser.pending()) {
+          broken(early(step.phase));
           return;
         }
         if (step.send !== null) write(step.send, step.phase);
@@ -396,7 +413,7 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
   return {
     run,
     tls: () => tls,
-    usable: () => usable && socket.writable,
+    usable: () => usable && socket.writable && !parser.pending(),
     quit() {
       if (!usable) return;
       usable = false;
@@ -416,26 +433,9 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
   };
 }
 
-/** The pieces, small ones joined, as blocks of at most 64 KiB. */
-function* inBlocks(pieces: Iterable<Buffer>): Generator<Buffer, void> {
-  let small: Buffer[] = [];
-  let length = 0;
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length; at += BLOCK) {
-      const part = piece.subarray(at, at + BLOCK);
-      if (length + part.length > BLOCK) {
-        yield joined(small);
-        small = [];
-        length = 0;
-      }
-      small.push(part);
-      length += part.length;
-    }
-  }
-  if (length > 0) yield joined(small);
+function withReply({ what, message, unsent }: LinkFault, reply: ServerReply): LinkFault {
+  return new LinkFault(what, message, unsent, reply);
 }
-const joined = (parts: readonly Buffer[]) => (parts.length === 1 ? parts[0]! : Buffer.concat(parts));
-
 /** A short cause for people: the system's code where there is one. */
 export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';

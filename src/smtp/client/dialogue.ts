@@ -39,10 +39,13 @@ export class LinkFault extends Error {
   readonly what: 'closed' | 'timeout' | 'protocol' | 'tls' | 'network' | 'content';
   /** Octets of the last step had certainly not all left this machine's buffers. */
   readonly unsent: boolean;
-  constructor(what: LinkFault['what'], message: string, unsent = false) {
+  /** What the server said of it. */
+  readonly reply: ServerReply | null;
+  constructor(what: LinkFault['what'], message: string, unsent = false, reply: ServerReply | null = null) {
     super(message);
     this.what = what;
     this.unsent = unsent;
+    this.reply = reply;
   }
 }
 export interface Capabilities {
@@ -142,6 +145,9 @@ const HEADER_OCTETS = 2048;
 function* ask(send: string | Iterable<Buffer> | null, phase: Phase): Dialogue<ServerReply> {
   const answer = yield { kind: 'ask', send, phase };
   if (answer.kind !== 'reply') throw new LinkFault('protocol', 'no reply');
+  // RFC 5321 §4.2.1: every line of a reply carries the same code. Behind the final dot `judgeFinal` decides.
+  if (answer.reply.firstCode !== undefined && phase !== 'final')
+    throw new LinkFault('protocol', 'reply code changes between lines', false, answer.reply);
   return answer.reply;
 }
 const positive = (reply: ServerReply) => reply.code >= 200 && reply.code < 300;
@@ -303,13 +309,17 @@ export function* sendMail(
     bodyHanded = true;
     const last = yield* ask(octets, 'final');
     open = false;
-    if (positive(last)) return end({ kind: 'delivered', reply: last, dsn: capabilities.dsn }, true);
-    return end(judge(last, 'message refused'), last.code !== 421);
+    return end(judgeFinal(last, capabilities.dsn), last.code !== 421 && last.firstCode === undefined);
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
     // RFC 5321 §4.5.4.2, RFC 1047: after the final dot the server may have taken the message without our hearing it.
     return end(
-      { kind: 'deferred', reply: null, cause: error.message, ambiguous: bodyHanded && !error.unsent },
+      {
+        kind: 'deferred',
+        reply: error.reply,
+        cause: error.message,
+        ambiguous: bodyHanded && !error.unsent,
+      },
       false,
     );
   }
@@ -317,6 +327,20 @@ export function* sendMail(
 
 function deferred(reply: ServerReply | null, cause: string): Verdict {
   return { kind: 'deferred', reply, cause, ambiguous: false };
+}
+
+/** The reply to the message as a verdict: a server that has said 2xx is not sent the same mail again. */
+function judgeFinal(reply: ServerReply, dsn: boolean): Verdict {
+  if (positive(reply)) return { kind: 'delivered', reply, dsn };
+  const { code, firstCode = code, text } = reply;
+  // Both were said: the server has taken the message (RFC 5321 §6.1), and the rest is about what comes next.
+  if (firstCode < 300 && code < 500)
+    return {
+      kind: 'delivered',
+      reply: { ...reply, code: firstCode, enhanced: null, text: `${code} ${text}` },
+      dsn,
+    };
+  return judge(reply, 'message refused');
 }
 
 /** A negative reply as a verdict. */

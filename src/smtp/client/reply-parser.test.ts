@@ -67,8 +67,73 @@ test('anything a server says is read the same however it comes, and ends as repl
   );
 });
 
-test('a line without end, and a reply without end, are faults as soon as they are too long', () => {
-  assert.equal(read(Buffer.alloc(10_000, 0x32), 1).fault, 'reply line too long');
-  const { replies, fault } = read(Buffer.from('250-x\r\n'.repeat(100_000)), 1460);
-  assert.deepEqual([replies, fault], [[], 'reply of too many lines']);
+test('a line that is no reply, and a reply without end, are faults before they end', () => {
+  assert.match(read(Buffer.alloc(10_000, 0x32), 1).fault ?? '', /^not an SMTP reply/);
+  for (const endless of ['250-x\r\n'.repeat(100_000), `250 ${'x'.repeat(300_000)}`]) {
+    const { replies, fault } = read(Buffer.from(endless), 1460);
+    assert.deepEqual([replies, fault], [[], 'reply too long']);
+  }
+});
+
+test('of a long text the beginning is kept, and the code decides', () => {
+  for (const long of [
+    `550 5.1.1 ${'x'.repeat(3000)}\r\n`,
+    `${'550-5.1.1 x\r\n'.repeat(300)}550 5.1.1 end\r\n`,
+  ]) {
+    const { replies, fault } = read(Buffer.from(`${long}250 ok\r\n`), 100);
+    assert.equal(fault, null);
+    assert.deepEqual(
+      replies.map(({ code, enhanced }) => [code, enhanced]),
+      [
+        [550, '5.1.1'],
+        [250, null],
+      ],
+    );
+    assert.ok(replies[0]!.lines.length <= 128 && replies[0]!.text.length <= 1000);
+  }
+});
+
+test('codes that change within a reply: the last one with its words, and the first one', () => {
+  const { replies } = read(Buffer.from('220-one\r\n521 5.7.1 client blocked\r\n'), 7);
+  assert.deepEqual(replies, [
+    { code: 521, enhanced: '5.7.1', text: 'client blocked', lines: ['5.7.1 client blocked'], firstCode: 220 },
+  ]);
+});
+
+test('blank lines are nothing, in front of a reply and within it', () => {
+  const { replies } = read(Buffer.from('\r\n\n250-a\r\n\r\n250 b\r\n\r\n'), 3);
+  assert.deepEqual(
+    replies.map(({ lines }) => lines),
+    [['a', 'b']],
+  );
+});
+
+test('behind the final dot a code stands in odd company, and a reply without end is decided by it', () => {
+  for (const [octets, code] of [
+    ['Warning: scan slow\r\n250 ok\r\n', 250],
+    ['150 wait\r\n250 ok\r\n', 250],
+    ['\u0000250 ok\r\n', 250],
+    ['250ok\r\n', 250],
+    ['250\tok\r\n', 250],
+    ['250\r\n', 250],
+    ['250-a\nof course\n250 b\n', 250],
+    [`250 ${'x'.repeat(400_000)}`, 250],
+    ['250-x\r\n'.repeat(60_000), 250],
+    ['554-x\r\n'.repeat(60_000), 554],
+  ] as const) {
+    const parser = createReplyParser();
+    let reply: ServerReply | null = null;
+    for (let at = 0; at < octets.length && reply === null; at += 1460) {
+      parser.push(Buffer.from(octets.slice(at, at + 1460), 'latin1'));
+      assert.ok(parser.buffered() <= 4096);
+      reply = parser.next(true);
+    }
+    assert.equal(reply?.code, code, octets.slice(0, 40));
+  }
+  const rubbish = createReplyParser();
+  rubbish.push(Buffer.from('2500 octets\r\n25'));
+  assert.deepEqual([rubbish.next(true), rubbish.begun()], [null, null]);
+  const cut = createReplyParser();
+  cut.push(Buffer.from('250'));
+  assert.deepEqual([cut.next(true), cut.begun()?.code], [null, 250]);
 });
