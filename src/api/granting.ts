@@ -4,15 +4,15 @@ import type { Principal, Role } from '../iam/projects.ts';
 import type { ApiDeps } from './deps.ts';
 import { invalid, Problem } from './problems.ts';
 
-/** Throws a Problem if the principal lacks one of the operations. */
-export function mayHandOut(principal: Principal, operations: Iterable<string>): void {
+function mustHold(principal: Principal, operations: Iterable<string>, otherwise: string): void {
   for (const operation of operations) {
     if (!principal.operations.has(operation))
-      throw new Problem(
-        'operation-not-permitted',
-        `the role lacks the operation ${operation}, so it cannot be granted`,
-      );
+      throw new Problem('operation-not-permitted', `the role lacks the operation ${operation}, ${otherwise}`);
   }
+}
+/** Throws a Problem if the principal lacks one of the operations. */
+export function mayHandOut(principal: Principal, operations: Iterable<string>): void {
+  mustHold(principal, operations, 'so it cannot be granted');
 }
 export async function customRoles(
   read: ApiDeps['read'],
@@ -23,6 +23,14 @@ export async function customRoles(
     projectId,
     names.filter((name) => !isRole(name)),
   );
+}
+/** The names that this version knows. Another version may have stored others; they give no permission. */
+export async function knownRoles(
+  read: ApiDeps['read'],
+  holder: { readonly projectId: Principal['projectId']; readonly roles: readonly string[] },
+): Promise<readonly string[]> {
+  const custom = await customRoles(read, holder, holder.roles);
+  return holder.roles.filter((name) => isRole(name) || custom.some((role) => role.name === name));
 }
 /** Throws a Problem unless the principal may grant all of the named roles. */
 export async function mayGrant(
@@ -37,13 +45,17 @@ export async function mayGrant(
   });
   mayHandOut(principal, operationsOf(names, custom));
 }
-/** Throws a Problem if the holder of these roles has operations that the principal lacks. */
+/**
+ * Throws a Problem if the holder of these roles has operations that the principal lacks. It stands before every
+ * change and every removal of a holder and of what it signs in with.
+ */
 export async function mayChangeHolder(
   read: ApiDeps['read'],
   principal: Principal,
   names: readonly string[],
 ): Promise<void> {
-  mayHandOut(principal, operationsOf(names, await customRoles(read, principal, names)));
+  const held = operationsOf(names, await customRoles(read, principal, names));
+  mustHold(principal, held, 'which the role to be changed or removed has');
 }
 export function knownOperations(operations: readonly string[]): void {
   operations.forEach((operation, i) => {

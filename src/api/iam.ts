@@ -1,10 +1,11 @@
 /** /iam/v1: API clients and static keys. */
 
 import * as ops from '../contract/operations/iam.ts';
+import type { ApiClient } from '../iam/projects.ts';
 import { createStaticKey } from '../iam/static-keys.ts';
 import { found, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { mayChangeHolder, mayGrant } from './granting.ts';
+import { knownRoles, mayChangeHolder, mayGrant } from './granting.ts';
 import type { Handle } from './handle.ts';
 import { list } from './pages.ts';
 import { invalid } from './problems.ts';
@@ -12,9 +13,11 @@ import { timeOf } from './times.ts';
 
 export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
+  const show = async (client: ApiClient) =>
+    views.apiClient({ ...client, roles: await knownRoles(read, client) });
 
   handle(ops.listApiClients, async ({ projectId }) => {
-    return list((page) => read.apiClients(projectId, page), views.apiClient);
+    return list((page) => read.apiClients(projectId, page), show);
   });
   handle(ops.createApiClient, async ({ body, principal, projectId }) => {
     const { name, roles } = body;
@@ -24,24 +27,25 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     return views.apiClient(client);
   });
   handle(ops.getApiClient, async ({ params, projectId }) => {
-    return views.apiClient(found(await read.apiClient(projectId, params.id)));
+    return show(found(await read.apiClient(projectId, params.id)));
   });
   handle(ops.updateApiClient, async ({ body, params, principal, projectId, ifMatch }) => {
     const before = found(await read.apiClient(projectId, params.id));
     const { name = before.name, roles = before.roles } = body;
     if (body.roles !== undefined) await mayGrant(read, principal, roles);
     await mayChangeHolder(read, principal, before.roles);
-    const conditional = ifMatch(views.apiClient(before));
+    const conditional = ifMatch(await show(before));
     const client = { ...before, name, roles };
     await transactor.transact(projectId, (tx) => {
       if (conditional) tx.expectApiClient(before);
       tx.updateApiClient(client);
     });
-    return views.apiClient(client);
+    return show(client);
   });
-  handle(ops.deleteApiClient, async ({ params, projectId, ifMatch }) => {
+  handle(ops.deleteApiClient, async ({ params, principal, projectId, ifMatch }) => {
     const client = found(await read.apiClient(projectId, params.id));
-    const conditional = ifMatch(views.apiClient(client));
+    await mayChangeHolder(read, principal, client.roles);
+    const conditional = ifMatch(await show(client));
     await transactor.transact(projectId, (tx) => {
       if (conditional) tx.expectApiClient(client);
       tx.deleteApiClient(projectId, client.id);
@@ -64,10 +68,11 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     await transactor.transact(projectId, (tx) => tx.insertStaticKey(key));
     return { ...views.staticKey(key), secret };
   });
-  handle(ops.deleteStaticKey, async ({ params, projectId, ifMatch }) => {
+  handle(ops.deleteStaticKey, async ({ params, principal, projectId, ifMatch }) => {
     const client = found(await read.apiClient(projectId, params.id));
     const key = found(await read.findKey(params.key));
     if (key.client.id !== client.id) return found<never>(null);
+    await mayChangeHolder(read, principal, client.roles);
     // A static key cannot be changed, only removed.
     ifMatch(views.staticKey(key.key));
     await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));

@@ -1,15 +1,16 @@
 import * as ops from '../contract/operations/access.ts';
 import { acceptInvitation as acceptInvitationOp } from '../contract/operations/people.ts';
 import { acceptInvitation, INVITATION_MS, recordLink, signInUrl } from '../iam/links.ts';
-import type { Invitation, Membership } from '../iam/people-records.ts';
+import type { Invitation, Member, Membership } from '../iam/people-records.ts';
 import type { Principal } from '../iam/projects.ts';
 import { hashToken, newToken } from '../iam/sessions.ts';
 import { INSTANCE, type MemberId, type ProjectId } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
-import { found } from './context.ts';
+import { found, permittedOnInstance } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
 import { emailOf } from './email.ts';
-import { mayChangeHolder, mayGrant } from './granting.ts';
+import { knownRoles, mayChangeHolder, mayGrant } from './granting.ts';
+import { instanceOperations } from './guard.ts';
 import type { Handle } from './handle.ts';
 import { invitationLetter } from './invitation-letter.ts';
 import { list } from './pages.ts';
@@ -38,18 +39,23 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     }
   }
 
+  const showMember = async ({ membership, member }: { membership: Membership; member: Member }) =>
+    views.membership({ member, membership: { ...membership, roles: await knownRoles(read, membership) } });
+  const showInvitation = async (invitation: Invitation) =>
+    views.invitation({ ...invitation, roles: await knownRoles(read, invitation) });
+
   handle(ops.listMembers, async ({ projectId }) => {
-    return list((page) => read.projectMembers(projectId, page), views.membership);
+    return list((page) => read.projectMembers(projectId, page), showMember);
   });
   handle(ops.getMember, async ({ params, projectId }) => {
-    return views.membership(await memberOf(projectId, params.id));
+    return showMember(await memberOf(projectId, params.id));
   });
   handle(ops.updateMember, async ({ body, params, principal, ifMatch }) => {
     const before = await memberOf(principal.projectId, params.id);
     const { roles } = body;
     await mayGrant(read, principal, roles);
     await mayChangeHolder(read, principal, before.membership.roles);
-    const conditional = ifMatch(views.membership(before));
+    const conditional = ifMatch(await showMember(before));
     const membership = { ...before.membership, roles: [...new Set(roles)] };
     await keepingAnOwner(before.membership, () =>
       transactor.transact(principal.projectId, (tx) => {
@@ -57,13 +63,13 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
         tx.updateMembership(membership);
       }),
     );
-    return views.membership({ ...before, membership });
+    return showMember({ ...before, membership });
   });
   handle(ops.deleteMember, async ({ params, principal, projectId, ifMatch }) => {
     const before = await memberOf(projectId, params.id);
     const { membership } = before;
     await mayChangeHolder(read, principal, membership.roles);
-    const conditional = ifMatch(views.membership(before));
+    const conditional = ifMatch(await showMember(before));
     await keepingAnOwner(membership, () =>
       transactor.transact(projectId, (tx) => {
         if (conditional) tx.expectMembership(membership);
@@ -71,9 +77,11 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
       }),
     );
   });
-  handle(ops.resetMember, async ({ body, params }) => {
+  handle(ops.resetMember, async ({ body, params, request }) => {
     // The operation needs a session: a stolen key must not take over an account.
     const member = found(await read.member(params.id));
+    // The link signs in as the member.
+    for (const operation of instanceOperations(member)) permittedOnInstance(request, operation);
     const { second_factor: factor = false } = body;
     let token = '';
     await transactor.transact(INSTANCE, (tx) => {
@@ -86,7 +94,7 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   });
 
   handle(ops.listInvitations, async ({ projectId }) => {
-    return list((page) => read.invitations(projectId, page), views.invitation);
+    return list((page) => read.invitations(projectId, page), showInvitation);
   });
   handle(ops.createInvitation, async ({ body, principal, projectId }) => {
     const mailed = body.mail ?? deps.writesMail;
@@ -132,13 +140,14 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     return `API client ${(await read.apiClient(projectId, actor.apiClientId))?.name ?? actor.apiClientId}`;
   }
   handle(ops.getInvitation, async ({ params, projectId }) => {
-    return views.invitation(found(await read.invitation(projectId, params.id)));
+    return showInvitation(found(await read.invitation(projectId, params.id)));
   });
-  handle(ops.deleteInvitation, async ({ params, projectId, ifMatch }) => {
+  handle(ops.deleteInvitation, async ({ params, principal, projectId, ifMatch }) => {
     const invitation = found(await read.invitation(projectId, params.id));
     const { id } = invitation;
+    await mayChangeHolder(read, principal, invitation.roles);
     // An invitation cannot be changed, only removed.
-    ifMatch(views.invitation(invitation));
+    ifMatch(await showInvitation(invitation));
     await transactor.transact(projectId, (tx) => tx.deleteInvitation(projectId, id));
   });
   handle(acceptInvitationOp, async ({ body, self }) => {
@@ -149,6 +158,6 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     if (accepted.kind === 'member-already')
       throw new Problem('member-already', 'you are already a member of the project');
     const { projectId } = accepted.invitation;
-    return views.membership({ membership: found(await read.membership(projectId, member.id)), member });
+    return showMember({ membership: found(await read.membership(projectId, member.id)), member });
   });
 }

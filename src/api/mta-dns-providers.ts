@@ -90,7 +90,8 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     given: Readonly<Record<string, unknown>>,
   ): Pick<DnsAccount, 'settings' | 'sealedSettings'> {
     const kind = dnsProviderOf(account.provider);
-    if (kind === null) throw invalid('provider', 'is not known to this version');
+    if (kind === null)
+      throw invalid('settings', `this version does not know the provider ${account.provider} of the account`);
     const settings = settingsOf(kind, given, 'settings.', deps.allowPrivateTargets);
     return sealSettings(deps.sealer, account, kind, settings);
   }

@@ -5,6 +5,7 @@ import type { Invitation, Member, Membership, Passkey, Session } from '../iam/pe
 import { csrfToken } from '../iam/sessions.ts';
 import { methodsOf, missingOf } from '../iam/sign-in.ts';
 import type { ApiDeps } from './deps.ts';
+import { knownRoles } from './granting.ts';
 import { iso } from './times.ts';
 
 export function createPeopleViews({
@@ -90,13 +91,15 @@ export function createPeopleViews({
           return {
             state: session.state,
             member: member(self),
-            projects: (await read.memberships(self.id)).map(({ membership, project }) => ({
-              id: project.id,
-              self: url(`/iam/v1/projects/${project.id}`),
-              name: project.name,
-              roles: membership.roles,
-              closed_at: iso(project.closedAt),
-            })),
+            projects: await Promise.all(
+              (await read.memberships(self.id)).map(async ({ membership, project }) => ({
+                id: project.id,
+                self: url(`/iam/v1/projects/${project.id}`),
+                name: project.name,
+                roles: await knownRoles(read, membership),
+                closed_at: iso(project.closedAt),
+              })),
+            ),
             ...csrf,
           };
       }

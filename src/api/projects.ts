@@ -10,6 +10,7 @@ import type { Project } from '../iam/projects.ts';
 import { goneSignal } from './client-gone.ts';
 import { callerOf, found, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { knownRoles } from './granting.ts';
 import type { Handle } from './handle.ts';
 import { byId, list, MOST_ITEMS, wholeList } from './pages.ts';
 import { Problem } from './problems.ts';
@@ -46,7 +47,10 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
     const { id } = self.member;
     return list(
       (page) => read.membershipPage(id, page),
-      ({ project, membership }) => ({ ...views.project(project), roles: membership.roles }),
+      async ({ project, membership }) => ({
+        ...views.project(project),
+        roles: await knownRoles(read, membership),
+      }),
       { most: MOST_ITEMS },
     );
   });
