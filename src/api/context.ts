@@ -24,6 +24,8 @@ declare module 'fastify' {
     /** The permissions of the caller for the whole instance. */
     instance: ReadonlySet<string>;
     idempotencyKey: string | null;
+    /** The body as it came, if fields that are null for absence were taken out of it. */
+    givenBody: unknown;
     audit: AuditContext | null;
   }
 }

@@ -2,11 +2,9 @@
  * Authentication of API calls. A program uses a static key (Basic) and acts in the key's project. A member uses a
  * session and names the project in `Hikyaku-Project`, or in the path if the resource is a project. Invariants: no
  * route behind the guard runs without authentication; another member's project is not found, like an unknown
- * project; a session in the state `set_up` reaches only the operations that complete the set-up; the answer stored
- * for an Idempotency-Key goes only to callers who may make the call. Fails with Problems.
+ * project; a session in the state `set_up` reaches only the operations that complete the set-up. Fails with Problems.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { OperationSpec } from '../contract/operation.ts';
 import { OPERATOR_PERMISSIONS } from '../contract/permissions.ts';
 import type { Member } from '../iam/people-records.ts';
 import { inClosedProject, isRole, operationsOf } from '../iam/policy.ts';
@@ -16,8 +14,8 @@ import { parseId } from '../runtime/ids.ts';
 import type { AuditRecorder } from './audit-recorder.ts';
 import { pathPart } from './context.ts';
 import type { ApiDeps } from './deps.ts';
-import { mayCall } from './handle.ts';
 import { notFound, Problem } from './problems.ts';
+import { answerRepeats, keepAnswers } from './repeats.ts';
 import type { SelfSession, Sessions } from './session-cookie.ts';
 
 export interface GuardDeps {
@@ -26,8 +24,6 @@ export interface GuardDeps {
   readonly sessions: Sessions;
   readonly audit: Pick<AuditRecorder<never>, 'attach'>;
 }
-/** The operation acts in no project, and the service does not repeat its answers. */
-const isStep = ({ access = 'project' }: OperationSpec): boolean => access !== 'project';
 const NOTHING: ReadonlySet<string> = new Set();
 
 export function tooMany(retryAfterMs: number): Problem {
@@ -126,50 +122,7 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.operation === undefined) throw new Error(`${method} ${url} is no operation of the contract`);
   });
-  app.addHook('preHandler', async (request, reply) => {
-    const key = request.headers['idempotency-key'];
-    const { operation } = request.routeOptions.config;
-    if (request.method !== 'POST' || key === undefined || request.principal === null) return;
-    if (operation === undefined || isStep(operation)) return;
-    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new Problem('validation', 'Idempotency-Key: 1 to 255 visible ASCII characters', {
-        field: 'Idempotency-Key',
-      });
-    }
-    // Only a caller who may make the call gets the stored answer.
-    mayCall(request, operation);
-    const scoped = `http:${request.url}:${key}`;
-    const begun = await idempotency.begin(
-      request.principal.projectId,
-      scoped,
-      JSON.stringify(request.body ?? null),
-    );
-    switch (begun.kind) {
-      case 'first':
-        request.idempotencyKey = scoped;
-        return;
-      case 'replay':
-        return reply
-          .code(begun.status)
-          .type('application/json')
-          .header('idempotent-replayed', 'true')
-          .send(begun.body);
-      case 'running':
-        throw new Problem('idempotency-running', 'the first call with this Idempotency-Key is still running');
-      case 'other-body':
-        throw new Problem('idempotency-mismatch', 'this Idempotency-Key was used with another body');
-    }
-  });
+  answerRepeats(app, idempotency);
   audit.attach(app);
-  app.addHook('onSend', async (request, reply, payload) => {
-    if (request.idempotencyKey !== null && request.principal !== null) {
-      await idempotency.finish(
-        request.principal.projectId,
-        request.idempotencyKey,
-        reply.statusCode,
-        String(payload ?? ''),
-      );
-    }
-    return payload;
-  });
+  keepAnswers(app, idempotency);
 }

@@ -16,10 +16,12 @@ import type {
   StreamedAnswer,
 } from '../contract/operation.ts';
 import { permissionOf } from '../contract/operation.ts';
+import { closed } from '../contract/parts.ts';
 import type { Principal } from '../iam/projects.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
 import { asMember, pathPart, permitted, permittedOnInstance } from './context.ts';
 import { ifMatch } from './etag.ts';
+import { takeGiven } from './given.ts';
 import { readable } from './kinds.ts';
 import type { Listing, PageAsked } from './pages.ts';
 import { notFound } from './problems.ts';
@@ -120,13 +122,14 @@ declare module 'fastify' {
 function urlOf({ path }: OperationSpec): string {
   return path.replace(/^\/\w+\/v1/, '').replace(/\{(\w+)\}/g, ':$1');
 }
-function schemaOf({ params = {}, query, body }: OperationSpec): object {
+const NO_QUERY = closed({});
+function schemaOf({ params = {}, query = NO_QUERY, body }: OperationSpec) {
   const names = Object.keys(params);
   return {
     ...(names.length === 0
       ? {}
       : { params: Type.Object(Object.fromEntries(names.map((name) => [name, Type.String()]))) }),
-    ...(query === undefined ? {} : { querystring: query }),
+    querystring: query,
     ...(body === undefined ? {} : { body: readable(body) }),
   };
 }
@@ -172,11 +175,13 @@ export function createHandle(app: FastifyInstance): Handle {
   return (operation, handler) => {
     const statuses = Object.keys(operation.answers).map(Number);
     const [only] = statuses;
+    const schema = schemaOf(operation);
     app.route({
       method: operation.method,
       url: urlOf(operation),
       config: { operation },
-      schema: schemaOf(operation),
+      schema,
+      preValidation: async (request) => takeGiven(request, schema.body, schema.querystring),
       async handler(request, reply) {
         mayCall(request, operation);
         const self = operation.access === 'account' || operation.people ? asMember(request) : request.self;

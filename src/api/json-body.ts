@@ -1,10 +1,14 @@
 /**
- * Bodies of requests as JSON. Refused beyond what JSON.parse refuses: keys that reach a prototype, a key that stands
- * twice in one object (of which two readers may see two values), and shapes no request has: deeper, or of more keys and
- * values than any. The shape is looked at before anything is built of it; nothing here recurses.
+ * Bodies of requests as JSON in UTF-8 (RFC 8259 §8.1); a byte order mark before it is ignored. Refused beyond what
+ * JSON.parse refuses: another encoding, keys that reach a prototype, a key that stands twice in one object (of which
+ * two readers may see two values), half of a surrogate pair (which the store cannot keep as it is), and shapes no
+ * request has: deeper, or of more keys and values than any. The shape is looked at before anything is built of it;
+ * nothing here recurses.
  */
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
-import { Problem } from './problems.ts';
+import { invalid, Problem } from './problems.ts';
+import { placeOf } from './validation-words.ts';
 
 /** Far beyond the largest request there is: a message of 500 attachments, to thousands, with 10,000 header values. */
 export const MOST = { depth: 64, keys: 10_000, values: 100_000 } as const;
@@ -21,9 +25,35 @@ export interface Shape {
 export function takeJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('text/plain');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, given, done) => {
-    const body = given as string;
-    if (body.length === 0) return done(null, undefined);
+  app.addHook('preParsing', async ({ method, headers }) => {
+    if (method === 'GET' || method === 'HEAD') return;
+    const { 'content-encoding': encoding, 'transfer-encoding': transfer } = headers;
+    // RFC 9110 §8.4: 415, and Accept-Encoding says what would be taken (RFC 7694 §3).
+    if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity')
+      throw new Problem(
+        'unsupported-media-type',
+        'the body must not be compressed: leave Content-Encoding out',
+        {
+          headers: { 'accept-encoding': 'identity' },
+        },
+      );
+    if (transfer !== undefined && transfer.trim().toLowerCase() !== 'chunked')
+      throw new Problem('bad-request', 'the only Transfer-Encoding that the service reads is chunked');
+  });
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, given, done) => {
+    const octets = given as Buffer;
+    if (octets.length === 0) return done(null, undefined);
+    const charset = charsetOf(request.headers['content-type']);
+    if (!UTF_8.test(charset))
+      return done(
+        new Problem(
+          'unsupported-media-type',
+          `the body must be JSON in UTF-8, not in ${charset.slice(0, 40)}`,
+        ),
+      );
+    if (!isUtf8(octets)) return done(invalidJson('the body is not valid UTF-8'));
+    const marked = octets.subarray(0, 3).equals(BYTE_ORDER_MARK);
+    const body = octets.toString('utf8', marked ? 3 : 0);
     const shape = shapeOf(body);
     for (const name of ['depth', 'keys', 'values'] as const)
       if (shape[name] > MOST[name])
@@ -31,9 +61,35 @@ export function takeJson(app: FastifyInstance): void {
     parse(request, body, (error: Error | null, value?: unknown) => {
       if (error !== null) done(badJson(body));
       else if (shape.keys !== keysOf(value)) done(invalidJson('a key stands twice in one object'));
-      else done(null, value);
+      else {
+        const half = body.includes('\\u') ? halfIn(value) : null;
+        done(half === null ? null : invalid(half, HALF), value);
+      }
     });
   });
+}
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+/** US-ASCII is a part of UTF-8. */
+const UTF_8 = /^(?:utf-?8|us-ascii)$/i;
+function charsetOf(type = ''): string {
+  const [, quoted, plain = 'utf-8'] = /;\s*charset\s*=\s*(?:"([^"]*)"|([^\s;"]*))/i.exec(type) ?? [];
+  return quoted ?? plain;
+}
+export const HALF = 'has half of a surrogate pair, which is no character';
+/** The place of a text or key that is not well-formed Unicode, or null. */
+export function halfIn(given: unknown): string | null {
+  const waiting: [value: unknown, names: readonly string[]][] = [[given, []]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [value, names] = next;
+    if (typeof value === 'string' && !value.isWellFormed()) return placeOf(names, given) || 'body';
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      if (!name.isWellFormed()) return placeOf([...names, name.toWellFormed()], given);
+      if (typeof inner === 'string' ? !inner.isWellFormed() : typeof inner === 'object')
+        waiting.push([inner, [...names, name]]);
+    }
+  }
+  return null;
 }
 const NAMES = { depth: 'levels', keys: 'keys', values: 'values' } as const;
 const invalidJson = (detail: string) => new Problem('invalid-json', detail);

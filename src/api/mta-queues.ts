@@ -13,7 +13,7 @@ import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
 import { byId, list, pageOf, pagesOf, wholeList } from './pages.ts';
 import { invalid, notFound, Problem } from './problems.ts';
-import { iso } from './times.ts';
+import { iso, timeOf } from './times.ts';
 
 type FilterInput = Static<typeof ops.QueueFilterInput>;
 type QueueInput = Static<typeof ops.QueueRequest>;
@@ -21,14 +21,18 @@ const LONGEST_SUSPENSION_MS = 7 * 24 * 3_600_000;
 
 /** Maximum of active suspensions of a project: each due recipient is compared with all of them. */
 const MOST_SUSPENSIONS = 50;
-/** The filter in the form of the spool. */
-export function toFilter(project: WaitingFilter['project'], input: FilterInput): WaitingFilter {
+/** The filter in the form of the spool. `at`: where its time is in the request. */
+export function toFilter(
+  project: WaitingFilter['project'],
+  input: FilterInput,
+  at = 'filter.accepted_before',
+): WaitingFilter {
   return {
     project,
     ...(input.site === undefined ? {} : { lane: input.site }),
     ...(input.domain === undefined ? {} : { domain: input.domain }),
     ...(input.sender === undefined ? {} : { sender: input.sender }),
-    ...(input.accepted_before === undefined ? {} : { acceptedBefore: Date.parse(input.accepted_before) }),
+    ...(input.accepted_before === undefined ? {} : { acceptedBefore: timeOf(input.accepted_before, at) }),
     ...(input.state === undefined ? {} : { states: [input.state] }),
   };
 }
@@ -42,7 +46,7 @@ export async function answerQueueRequest(
   watch?: Watch,
 ): Promise<Resources['QueueResult']> {
   const now = deps.clock.now();
-  const expiresAt = input.expires_at === undefined ? undefined : Date.parse(input.expires_at);
+  const expiresAt = input.expires_at === undefined ? undefined : timeOf(input.expires_at, 'expires_at');
   if (expiresAt !== undefined && !(expiresAt > now && expiresAt <= now + LONGEST_SUSPENSION_MS))
     throw invalid('expires_at', 'must be within the next 7 days');
   const suspension = input.suspension === undefined ? undefined : parseId<'suspension'>(input.suspension);
@@ -126,7 +130,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     return queued + deferred + held;
   }
   handle(ops.listWaitingRecipients, async ({ projectId, query }) => {
-    const filter = toFilter(projectId, query);
+    const filter = toFilter(projectId, query, 'accepted_before');
     return list(
       (page) => read.waiting(filter, page),
       ({ row, message }): Resources['WaitingRecipient'] => ({

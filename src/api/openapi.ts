@@ -12,9 +12,15 @@ import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
 import { RESOURCES, resourceName } from '../contract/resources/index.ts';
 import { MOST_LOOKED_AT } from '../runtime/transactor.ts';
 import { type Connect, connectLines } from './connect.ts';
+import { mayBeAbsent } from './given.ts';
 import { documented, kindExamples } from './kinds.ts';
 
 const TITLES: Record<Service, string> = { mta: 'Hikyaku MTA', edj: 'Hikyaku EDJ', iam: 'Hikyaku IAM' };
+const ABOUT = [
+  '`null` for an optional field of a request is the absence of the field, unless the schema of the field allows null.',
+  'In a query, an empty value and `null` are absence where the schema of the parameter does not take that text.',
+  'Texts are Unicode: the service refuses half of a surrogate pair.',
+].join(' ');
 
 export interface Parameter {
   readonly name: string;
@@ -31,7 +37,7 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {
-    readonly required: true;
+    readonly required: boolean;
     readonly description?: string;
     readonly content: Readonly<
       Record<string, { readonly schema: TSchema; readonly examples: OperationSpec['examples'] }>
@@ -142,12 +148,12 @@ function isMade({ answers }: OperationSpec): boolean {
 /** The problems that an operation may return, in the order of PROBLEMS. */
 export function problemsOf(spec: OperationSpec): readonly ProblemName[] {
   const way = wayOf(spec);
-  const { method, params, query, body, problems = [] } = spec;
-  const names = new Set<ProblemName>([...READ[way], ...problems]);
+  const { method, params, problems = [] } = spec;
+  // The service refuses parameters of a query that it does not know.
+  const names = new Set<ProblemName>(['validation', 'bad-request', ...READ[way], ...problems]);
   if (way === 'session' && permissionOf(spec) !== null) names.add('operation-not-permitted');
   if (params !== undefined) names.add('not-found');
   if (isMade(spec)) names.add('too-busy');
-  if (query !== undefined || body !== undefined || method === 'POST') names.add('validation');
   // The service also reads, and may refuse, a body of an operation that needs none.
   if (method !== 'GET') {
     names.add('cross-site');
@@ -249,7 +255,7 @@ function operationOf(spec: OperationSpec): Operation {
       ? {}
       : {
           requestBody: {
-            required: true,
+            required: !mayBeAbsent(body),
             ...pickDescription(body),
             content: {
               'application/json': {
@@ -319,7 +325,7 @@ export function openApi(service: Service, server: string, connect: Connect): Ope
     info: {
       title: TITLES[service],
       version: '1',
-      description: `Where programs connect to send:\n${connectLines(connect)
+      description: `${ABOUT}\n\nWhere programs connect to send:\n${connectLines(connect)
         .map((line) => `\n- ${line}`)
         .join('')}`,
     },

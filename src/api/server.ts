@@ -174,6 +174,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   });
   app.decorateRequest('principal', null);
   app.decorateRequest('idempotencyKey', null);
+  app.decorateRequest('givenBody', null);
   app.decorateRequest('self', null);
   app.decorateRequest('audit', null);
   app.decorateRequest('place', null);

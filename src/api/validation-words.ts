@@ -63,16 +63,19 @@ export function sentenceOf(violation: Violation): string {
       return 'is not of a form that is allowed';
   }
 }
-/** `a.b[0]`, from a JSON pointer (RFC 6901) into what was given: a number stands in brackets where that has a list. */
-function fieldOf(pointer: string, key: string | null, given: unknown): string {
+/** `a.b[0]`: a number stands in brackets where what was given has a list; an empty name is `""`. */
+export function placeOf(names: readonly string[], given: unknown): string {
   let at = given;
   let path = '';
-  for (const name of [...pointer.split('/').slice(1).map(unescaped), ...(key === null ? [] : [key])]) {
-    path += Array.isArray(at) ? `[${name}]` : path === '' ? name : `.${name}`;
+  for (const name of names) {
+    const shown = name === '' ? '""' : name;
+    path += Array.isArray(at) ? `[${name}]` : path === '' ? shown : `.${shown}`;
     at = typeof at === 'object' && at !== null ? (at as Readonly<Record<string, unknown>>)[name] : undefined;
   }
   return path;
 }
+/** The names in a JSON pointer (RFC 6901). */
+const namesIn = (pointer: string): string[] => pointer.split('/').slice(1).map(unescaped);
 const unescaped = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');
 const nameOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const CONTEXTS: Readonly<Record<string, string>> = { querystring: 'the query', params: 'the path' };
@@ -85,8 +88,9 @@ export function validationProblem(
   const [first] = violations;
   if (first === undefined) return new Problem('validation', `${context}: is not of a form that is allowed`);
   const named = [first.params['requiredProperties'], first.params['additionalProperties']].flat();
-  const field =
-    fieldOf(first.instancePath, nameOf(named[0]) ?? nameOf(named[1]), given) || CONTEXTS[context] || context;
+  const key = nameOf(named[0]) ?? nameOf(named[1]);
+  const names = [...namesIn(first.instancePath), ...(key === null ? [] : [key])];
+  const field = placeOf(names, given) || CONTEXTS[context] || context;
   // What may be one of two things, such as a number or null, is wrong for each of them.
   const here = violations.filter(({ instancePath }) => instancePath === first.instancePath);
   const types = here.filter(({ keyword }) => keyword === 'type');

@@ -114,6 +114,12 @@ export function permissionOf(spec: OperationSpec): string | null {
   const [grant] = grantsOf(permission);
   return grant === undefined ? null : nameOf(grant);
 }
+/** The procedure that a body asks for, if the operation has several; else nothing. */
+export function procedureOf({ permission }: OperationSpec, body: unknown): readonly string[] {
+  if (typeof permission !== 'object' || !('of' in permission) || permission.in !== 'body') return [];
+  const named: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, permission.field) : '';
+  return [String(named)];
+}
 export function grantsOf(permission: Grant | Grants): readonly Grant[] {
   return typeof permission === 'object' && 'of' in permission ? Object.values(permission.of) : [permission];
 }

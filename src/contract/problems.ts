@@ -106,7 +106,7 @@ export const PROBLEMS = {
   'idempotency-mismatch': {
     status: 409,
     title: 'Conflict',
-    meaning: 'this Idempotency-Key was used with another body',
+    meaning: 'this Idempotency-Key was used with another request',
   },
   'too-many-suspensions': {
     status: 409,

@@ -1,21 +1,27 @@
 /**
- * Idempotent calls: the same key and body get the same answer for 24 h. A different body, or a first call
+ * Idempotent calls: the same key and request get the same answer for 24 h. A different request, or a first call
  * that is still running, is a conflict. Only 2xx answers are stored. In a repeated answer, a secret that is
- * shown once is null.
+ * shown once is null. Requests are compared as canonical JSON, so their values count and not their text.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { ConflictError, type Transactor } from '../runtime/transactor.ts';
-import type { LedgerReader, LedgerTx } from './tasks.ts';
+import type { IdempotencyRecord, LedgerReader, LedgerTx } from './tasks.ts';
 
 export type Begun =
   | { readonly kind: 'first' }
   | { readonly kind: 'replay'; readonly status: number; readonly body: string }
   | { readonly kind: 'running' }
   | { readonly kind: 'other-body' };
+/** A call in the form in which it is stored: its scope with the caller's key, and what was requested. */
+export interface KeyedCall {
+  readonly key: string;
+  readonly request: string;
+}
 export interface Idempotency {
-  begin(project: ProjectId, key: string, body: string): Promise<Begun>;
+  /** `former`: the same call in the forms in which earlier versions stored it. */
+  begin(project: ProjectId, call: KeyedCall, former?: readonly KeyedCall[]): Promise<Begun>;
   /** Stores a 2xx answer. Forgets the key for any other answer, so the call can be tried again. */
   finish(project: ProjectId, key: string, status: number, body: string): Promise<void>;
 }
@@ -30,20 +36,15 @@ export function createIdempotency(deps: {
 }): Idempotency {
   const { read, transactor, clock } = deps;
   return {
-    async begin(project, key, body) {
-      const requestHash = createHash('sha256').update(body).digest();
+    async begin(project, call, former = []) {
       const now = clock.now();
+      const { key } = call;
       const existing = await read.idempotency(project, key);
-      if (existing !== null) {
-        const age = now - existing.createdAt;
-        // An unanswered call so far ahead was begun while the clock was ahead; it has ended long ago.
-        const isAhead = existing.response === null && age < -ABANDONED_MS;
-        if (!isAhead && age < (existing.response === null ? ABANDONED_MS : ANSWERS_KEPT_MS)) {
-          if (!existing.requestHash.equals(requestHash)) return { kind: 'other-body' };
-          if (existing.response === null) return { kind: 'running' };
-          return { kind: 'replay', ...existing.response };
-        }
-      }
+      if (existing !== null && isCurrent(existing, now)) return begunOf(existing, call);
+      const earlier = await Promise.all(former.map((one) => read.idempotency(project, one.key)));
+      for (const [i, record] of earlier.entries())
+        if (record !== null && isCurrent(record, now)) return begunOf(record, former[i]!);
+      const requestHash = hashOf(call);
       try {
         await transactor.transact(project, (tx) => {
           if (existing !== null) tx.deleteIdempotency(project, key);
@@ -63,6 +64,29 @@ export function createIdempotency(deps: {
       });
     },
   };
+}
+
+const hashOf = ({ request }: KeyedCall): Buffer => createHash('sha256').update(request).digest();
+function isCurrent({ createdAt, response }: IdempotencyRecord, now: number): boolean {
+  const age = now - createdAt;
+  // An unanswered call so far ahead was begun while the clock was ahead; it has ended long ago.
+  if (response === null) return age >= -ABANDONED_MS && age < ABANDONED_MS;
+  return age < ANSWERS_KEPT_MS;
+}
+function begunOf({ requestHash, response }: IdempotencyRecord, call: KeyedCall): Begun {
+  if (!requestHash.equals(hashOf(call))) return { kind: 'other-body' };
+  return response === null ? { kind: 'running' } : { kind: 'replay', ...response };
+}
+/**
+ * JSON in which equal values have equal text: the keys of objects are sorted as in RFC 8785 §3.2.3. JSON.stringify
+ * writes numbers and strings in the form that §3.2.2 requires.
+ */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_name, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
 }
 
 /** Fields that are shown only once. */

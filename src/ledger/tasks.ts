@@ -14,7 +14,7 @@ export interface Task {
 }
 export interface IdempotencyRecord {
   readonly projectId: ProjectId;
-  /** The scope and the caller's key, such as 'http:POST /mta/v1/tasks:abc'. */
+  /** The scope and the caller's key, such as 'http:mta.domains.send send_message:abc'. */
   readonly key: string;
   /** SHA-256 of the request. */
   readonly requestHash: Buffer;

@@ -60,7 +60,9 @@ export function readSettings(
     if (!Object.hasOwn(fields, name)) throw new SettingsError(name, 'is not a known field');
   const settings: Record<string, string | boolean> = {};
   for (const [name, field] of Object.entries(fields)) {
-    const value = given[name] === undefined ? field.otherwise : given[name];
+    // null for a field that may be missing is its absence.
+    const isAbsent = given[name] === undefined || (given[name] === null && field.otherwise !== undefined);
+    const value = isAbsent ? field.otherwise : given[name];
     if (value === undefined) throw new SettingsError(name, 'is missing');
     if (value === null && field.otherwise === null) continue;
     if (field.type === 'text') settings[name] = readText(name, value, field, allowPrivate);

@@ -27,7 +27,8 @@ test('a value of the wrong type is refused, naming its field, and nothing is sen
     ['subject', ['s']],
     ['body', true],
     ['to', 'x@out.test'],
-    ['sender', null],
+    ['sender', 5],
+    ['to', [null]],
     ['surprise', 1],
   ];
   for (const [name, value] of wrong) {
@@ -36,7 +37,7 @@ test('a value of the wrong type is refused, naming its field, and nothing is sen
       arguments: { ...good, [name]: value },
     });
     assert.equal(status, 400, `${name} ${JSON.stringify(value)}`);
-    assert.equal(json.field, `arguments.${name}`);
+    assert.equal(json.field, `arguments.${name}${Array.isArray(value) && name === 'to' ? '[0]' : ''}`);
   }
   const typo = await journey.call('POST', '/mta/v1/tasks?is_sinc=true', {
     procedure: 'send_message',
@@ -85,13 +86,16 @@ test('what the service does not know is named as it was sent, and said in its ow
     [{ type: 'http', url: '' }, 'url', 'must not be empty'],
     [{ type: 'http', url: `https://x.test/${'a'.repeat(5000)}` }, 'url', 'must have at most 4096 characters'],
     [{ type: 'http', url: 'https://x.test/', inline: 'x' }, 'inline', 'must be true or false'],
-    [{ type: 'http', url: 'https://x.test/', inline: null }, 'inline', 'must be true or false'],
+    [{ type: 'http', url: null }, 'url', 'must be text'],
   ] as const) {
     const { status, json } = await journey.call('POST', hooks, body);
     assert.deepEqual([status, json.field, json.detail], [400, field, `${field}: ${sentence}`]);
   }
-  const made = await journey.call('POST', hooks, { type: 'http', url: 'https://例え.test/é' });
-  assert.deepEqual([made.status, made.json.url], [201, 'https://xn--r8jz45g.test/%C3%A9']);
+  const made = await journey.call('POST', hooks, { type: 'http', url: 'https://例え.test/é', inline: null });
+  assert.deepEqual(
+    [made.status, made.json.url, made.json.inline],
+    [201, 'https://xn--r8jz45g.test/%C3%A9', false],
+  );
 });
 
 test('invalid JSON is answered with its position, a poisoned key with its name', async () => {
