@@ -64,6 +64,7 @@ import { descriptorLimit, outgoingWithin, placesWithin } from './runtime/descrip
 import { createResolver } from './runtime/dns-resolver.ts';
 import { createDnsServer, type ZoneServer } from './runtime/dns-server.ts';
 import { createGuardedFetch } from './runtime/guarded-fetch.ts';
+import { createHostNames } from './runtime/host-names.ts';
 import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { INSTANCE, parseId } from './runtime/ids.ts';
@@ -238,7 +239,8 @@ export async function startService(
   );
   const workers = starting.use(createWorkers({ jobs: moduleBeside(import.meta.url, './jobs'), clock }));
   const hashBody = createBodyHasher(workers);
-  const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets }));
+  const names = createHostNames({ resolver, system: config.dnsServers.length === 0 });
+  const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets, names }));
   const eventSignal = createEventSignal();
   const urls = { http: config.publicUrl };
 
@@ -600,7 +602,7 @@ export async function startService(
       listeners[role].push(listener);
     }
   }
-  const providerFetch = starting.use(createGuardedFetch({ allowPrivate: config.allowPrivateTargets }));
+  const providerFetch = starting.use(createGuardedFetch({ allowPrivate: config.allowPrivateTargets, names }));
   const automaticDns = createAutomaticDns({
     read,
     transactor: store,

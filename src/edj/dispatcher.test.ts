@@ -13,6 +13,7 @@ import { createSealer } from '../runtime/sealing.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRendering } from '../testing/rendering.ts';
+import { namesOf } from '../testing/zone-resolver.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { newTopic } from './new-topic.ts';
 import { recordPublish } from './publish.ts';
@@ -104,7 +105,7 @@ async function setUp(urls: string[], allowPrivate = true) {
   }
   await found(mine);
   const ids = await subscribe(mine, urls);
-  const http = createHttpClient({ allowPrivate });
+  const http = createHttpClient({ allowPrivate, names: namesOf() });
   const rendering = createRendering(store);
   const dispatcher = createDispatcher({
     transactor: store,

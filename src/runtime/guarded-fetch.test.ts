@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type TestContext, test } from 'node:test';
+import { namesOf } from '../testing/zone-resolver.ts';
 import { createGuardedFetch } from './guarded-fetch.ts';
 
 async function serve(t: TestContext, listener: Parameters<typeof createServer>[1]): Promise<string> {
@@ -17,7 +18,7 @@ async function serve(t: TestContext, listener: Parameters<typeof createServer>[1
 }
 
 test('private addresses in any spelling, names of them, plain HTTP and credentials are refused', async () => {
-  await using guarded = createGuardedFetch({ allowPrivate: false });
+  await using guarded = createGuardedFetch({ allowPrivate: false, names: namesOf() });
   for (const url of [
     'https://127.0.0.1/',
     'https://2130706433/',
@@ -47,7 +48,7 @@ test('method, header fields and body go out; a redirect comes back as what it is
     });
     request.on('end', () => response.end(`${request.method} ${request.headers['x-a']} ${body}`));
   });
-  await using guarded = createGuardedFetch({ allowPrivate: true });
+  await using guarded = createGuardedFetch({ allowPrivate: true, names: namesOf() });
   const answer = await guarded.fetch(new URL(`${url}/x`), {
     method: 'PUT',
     headers: { 'x-a': 'b' },
@@ -65,7 +66,7 @@ test('an endless answer is cut off', async (t) => {
     response.on('drain', more);
     more();
   });
-  await using guarded = createGuardedFetch({ allowPrivate: true });
+  await using guarded = createGuardedFetch({ allowPrivate: true, names: namesOf() });
   const answer = await guarded.fetch(url);
   await assert.rejects(answer.text());
 });

@@ -8,17 +8,23 @@ import { isIP } from 'node:net';
 import { fetch as undiciFetch } from 'undici';
 import { isPrivateAddress } from './addresses.ts';
 import { agentFor } from './http-agents.ts';
-import { HttpError, PRIVATE_ADDRESS } from './http-client.ts';
+import { type HttpClientDeps, HttpError, PRIVATE_ADDRESS } from './http-client.ts';
 
 export interface GuardedFetch extends AsyncDisposable {
   readonly fetch: typeof globalThis.fetch;
 }
 const MOST_OCTETS = 8 * 1024 * 1024;
 const TIMEOUT_MS = 20_000;
+/** The share of questions that belong to no project. */
+const SERVICE = '';
 
 /** Without `allowPrivate` only https is permitted, because requests carry credentials. */
-export function createGuardedFetch({ allowPrivate }: { readonly allowPrivate: boolean }): GuardedFetch {
-  const agent = agentFor((address) => allowPrivate || !isPrivateAddress(address), MOST_OCTETS);
+export function createGuardedFetch({ allowPrivate, names }: HttpClientDeps): GuardedFetch {
+  const agent = agentFor(
+    (address) => allowPrivate || !isPrivateAddress(address),
+    names.for(SERVICE),
+    MOST_OCTETS,
+  );
   return {
     async fetch(input, init = {}) {
       const text = typeof input === 'string' || input instanceof URL ? String(input) : input.url;

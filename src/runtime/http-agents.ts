@@ -3,9 +3,9 @@
  * each other's. Invariant: the address is checked when it is connected to. A bounded number of shares without
  * running requests is kept.
  */
-import { lookup } from 'node:dns';
-import type { LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { Agent } from 'undici';
+import type { FindHost, HostNames } from './host-names.ts';
 
 /** Whether an address may be connected to. */
 export type Judge = (address: string) => boolean;
@@ -14,18 +14,18 @@ export type Judge = (address: string) => boolean;
 const KEPT_MS = 2_000;
 
 /** `most`: the most octets of an answer; a longer answer is an error. */
-export function agentFor(allowed: Judge, most?: number): Agent {
+export function agentFor(allowed: Judge, find: FindHost, most?: number): Agent {
   const guarded: LookupFunction = (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return callback(error, '', 0);
-      const good = addresses.filter(({ address }) => allowed(address));
+    const answer = (addresses: readonly string[]) => {
       // A private address among public ones is an attack or a mistake: fail closed.
-      if (good.length !== addresses.length || good.length === 0) {
+      if (!addresses.every(allowed))
         return callback(Object.assign(new Error('address not allowed'), { code: 'EBLOCKED' }), '', 0);
-      }
-      if (options.all) return callback(null, good as never);
-      callback(null, good[0]!.address, good[0]!.family);
-    });
+      const found = addresses.map((address) => ({ address, family: isIP(address) }));
+      // The caller connects to these and does not look the name up again.
+      if (options.all) return callback(null, found);
+      callback(null, found[0]!.address, found[0]!.family);
+    };
+    find(hostname).then(answer, (error: NodeJS.ErrnoException) => callback(error, '', 0));
   };
   return new Agent({
     connect: { lookup: guarded, timeout: 10_000 },
@@ -46,13 +46,16 @@ export interface Agents extends AsyncDisposable {
   /** The share's agent, until it is disposed. */
   lend(share: string): { readonly agent: Agent } & Disposable;
 }
-export function createAgents(allowed: Judge): Agents {
+export function createAgents(allowed: Judge, names: HostNames): Agents {
   const lent = new Map<string, { readonly agent: Agent; users: number }>();
   /** The share that has been idle longest comes first. */
   const idle = new Map<string, Agent>();
   return {
     lend(share) {
-      const mine = lent.get(share) ?? { agent: idle.get(share) ?? agentFor(allowed), users: 0 };
+      const mine = lent.get(share) ?? {
+        agent: idle.get(share) ?? agentFor(allowed, names.for(share)),
+        users: 0,
+      };
       mine.users += 1;
       lent.set(share, mine);
       idle.delete(share);

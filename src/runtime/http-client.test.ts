@@ -7,6 +7,7 @@ import { createServer as createTcp, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { namesOf } from '../testing/zone-resolver.ts';
 import { createHttpClient, HttpError } from './http-client.ts';
 import { makeSelfSigned } from './tls.ts';
 
@@ -45,7 +46,7 @@ test('an endless answer: 64 KiB are read, then the connection is dropped', async
     };
     more();
   });
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   const answer = await client.post(server.url, REQUEST);
   assert.equal(answer.status, 200);
   assert.equal(answer.bodyText.length, 64 * 1024);
@@ -61,7 +62,7 @@ test('an answer in drops, and none at all: over when its time is', async () => {
   const silent = createTcp((socket) => void sockets.push(socket));
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   const { port } = silent.address() as { port: number };
   for (const url of [drops.url, `http://127.0.0.1:${port}/`])
     await assert.rejects(client.post(url, { ...REQUEST, timeoutMs: 300 }), code('timeout'));
@@ -74,7 +75,7 @@ test('a gzip bomb stays packed', async () => {
   await using server = await serve((_request, response) =>
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
   );
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   const answer = await client.post(server.url, REQUEST);
   assert.ok(answer.bodyText.length <= 64 * 1024);
 });
@@ -83,7 +84,7 @@ test('ten thousand header fields are no answer', async () => {
     for (let i = 0; i < 10_000; i++) response.setHeader(`x-${i}`, 'value');
     response.end();
   });
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   await assert.rejects(client.post(server.url, REQUEST), HttpError);
 });
 test('a certificate nobody vouches for is refused', async () => {
@@ -93,7 +94,7 @@ test('a certificate nobody vouches for is refused', async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   await assert.rejects(client.post(`https://localhost:${port}/`, REQUEST), code('tls'));
   server.close();
   server.closeAllConnections();
@@ -105,7 +106,7 @@ test('a name that leads to a private address is refused on connecting; so is eve
     response.end();
   });
   const { port } = new URL(server.url);
-  await using client = createHttpClient({ allowPrivate: false });
+  await using client = createHttpClient({ allowPrivate: false, names: namesOf() });
   for (const host of [
     'localhost',
     '127.0.0.1',
@@ -137,7 +138,7 @@ test('a body in pieces arrives whole under its length; what breaks it off is thr
     got.push({ length: request.headers['content-length'], octets });
     response.end();
   });
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   const pieces = [Buffer.alloc(100_000, 'a'), Buffer.alloc(1, 'b')];
   await client.post(server.url, {
     ...REQUEST,
@@ -194,7 +195,7 @@ test('what hangs takes the connections of its own share, and is ended by its sig
     hanging += 1;
     if (hanging === 8) arrived.resolve();
   });
-  await using client = createHttpClient({ allowPrivate: true });
+  await using client = createHttpClient({ allowPrivate: true, names: namesOf() });
   const given = new AbortController();
   const hung = Array.from({ length: 20 }, () =>
     client.post(`${server.url}hang`, { ...REQUEST, timeoutMs: 60_000, signal: given.signal }),

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import { request } from 'undici';
 import { isPrivateAddress } from './addresses.ts';
+import type { HostNames } from './host-names.ts';
 import { createAgents, type Judge } from './http-agents.ts';
 
 export type HttpErrorCode = 'blocked-address' | 'bad-url' | 'timeout' | 'tls' | 'connect' | 'protocol';
@@ -50,10 +51,17 @@ export interface HttpClient extends AsyncDisposable {
 
 const isLoopbackAddress: Judge = (address) => /^(::ffff:)?127\./.test(address) || address === '::1';
 
-export function createHttpClient({ allowPrivate }: { readonly allowPrivate: boolean }): HttpClient {
-  const everywhere = createAgents(() => true);
-  const publicOnly = createAgents((address) => !isPrivateAddress(address));
-  const orLoopback = createAgents((address) => !isPrivateAddress(address) || isLoopbackAddress(address));
+export interface HttpClientDeps {
+  readonly allowPrivate: boolean;
+  readonly names: HostNames;
+}
+export function createHttpClient({ allowPrivate, names }: HttpClientDeps): HttpClient {
+  const everywhere = createAgents(() => true, names);
+  const publicOnly = createAgents((address) => !isPrivateAddress(address), names);
+  const orLoopback = createAgents(
+    (address) => !isPrivateAddress(address) || isLoopbackAddress(address),
+    names,
+  );
 
   return {
     async post(text, { share, headers, body, timeoutMs, maxResponseBytes, allowLoopback = false, signal }) {
@@ -124,6 +132,7 @@ function httpError(error: unknown, signal: AbortSignal): HttpError {
   if (signal.aborted || /TIMEOUT/.test(code)) return new HttpError('timeout', 'no answer in time');
   if (code === 'EBLOCKED') return new HttpError('blocked-address', PRIVATE_ADDRESS);
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new HttpError('tls', `TLS failed: ${code}`);
+  if (code === 'EDNS') return new HttpError('connect', message.slice(0, 200));
   if (/^E[A-Z]+$/.test(code) || code === 'UND_ERR_SOCKET')
     return new HttpError('connect', `connection failed: ${code}`);
   return new HttpError('protocol', `HTTP failed: ${code || message}`.slice(0, 200));

@@ -12,7 +12,7 @@ function refuse(what: string): never {
 const connect = net.Socket.prototype.connect;
 net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
   const first = (Array.isArray(args[0]) ? args[0][0] : args[0]) as
-    | { host?: string; path?: string }
+    | { host?: string; path?: string; lookup?: net.LookupFunction }
     | number
     | string;
   const host =
@@ -23,7 +23,17 @@ net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
       : typeof args[1] === 'string'
         ? args[1]
         : '127.0.0.1';
-  if (!LOOPBACK.test(host)) refuse(`connect to ${host}`);
+  // A caller that looks the name up itself is judged by what it finds.
+  if (typeof first === 'object' && first?.lookup !== undefined && net.isIP(host) === 0) {
+    const own = first.lookup;
+    first.lookup = (name, options, callback) =>
+      own(name, options, (error, found, family) => {
+        const addresses = typeof found === 'string' ? [found] : found.map(({ address }) => address);
+        if (error === null && !addresses.every((address) => LOOPBACK.test(address)))
+          return callback(new Error(`a test touched the outside: ${name} is ${addresses.join(', ')}`), '', 0);
+        callback(error, found, family);
+      });
+  } else if (!LOOPBACK.test(host)) refuse(`connect to ${host}`);
   return Reflect.apply(connect, this, args);
 } as typeof connect;
 

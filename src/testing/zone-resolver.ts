@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import { createDnsCache } from '../runtime/dns-cache.ts';
+import { createHostNames, type HostNames } from '../runtime/host-names.ts';
 import type { CheckingResolver, DnsAnswer, MxRecord, Resolver, SrvRecord } from '../runtime/resolver.ts';
 
 export type ZoneType = 'mx' | 'a' | 'aaaa' | 'txt' | 'ptr' | 'cname' | 'srv';
@@ -100,4 +101,9 @@ function mxRecord(record: MxRecord | readonly [number, string] | string): MxReco
   if (typeof record === 'string') return { preference: 10, exchange: record };
   if ('exchange' in record) return record;
   return { preference: record[0], exchange: record[1] };
+}
+
+/** Host names by the zone, without the hosts file and the system. */
+export function namesOf(zone: Zone = {}): HostNames {
+  return createHostNames({ resolver: createZoneResolver(zone), system: false, hostsFile: '/nowhere' });
 }

@@ -7,7 +7,7 @@ import { systemNetwork } from '../../runtime/network.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { createSealer } from '../../runtime/sealing.ts';
 import { readSettings as read } from '../../runtime/settings.ts';
-import { createZoneResolver } from '../../testing/zone-resolver.ts';
+import { createZoneResolver, namesOf } from '../../testing/zone-resolver.ts';
 import { createProviderOpener, sealSettings } from './accounts.ts';
 import { DNS_PROVIDERS, type DnsProviderName as ProviderName } from './kinds.ts';
 import type { DnsAccount } from './provider.ts';
@@ -78,7 +78,7 @@ test('settings: filled in, unknown and missing ones named, values judged', () =>
 });
 
 test('no credential is shown, none lies in clear, and each account opens its own alone', async () => {
-  const guarded = createGuardedFetch({ allowPrivate: false });
+  const guarded = createGuardedFetch({ allowPrivate: false, names: namesOf() });
   const open = createProviderOpener({
     sealer,
     fetch: guarded.fetch,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
 import { type FakeCloudflare, startFakeCloudflare } from '../../testing/fake-cloudflare.ts';
+import { namesOf } from '../../testing/zone-resolver.ts';
 import { applyChanges, undoChanges } from './apply.ts';
 import { createCloudflareProvider } from './cloudflare.ts';
 import { dnsProviderSuite, type ProviderRig } from './dns-provider-suite.ts';
@@ -17,7 +18,7 @@ const ZONES = [...Array.from({ length: 60 }, (_, i) => `other${i}.test`), 'examp
 
 async function start(): Promise<Rig> {
   const server = await startFakeCloudflare(ZONES);
-  const guarded = createGuardedFetch({ allowPrivate: true });
+  const guarded = createGuardedFetch({ allowPrivate: true, names: namesOf() });
   const drop = (name: string, type: string) =>
     server.drop('example.com', (record) => record.name === name && record.type === type);
   return {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Clock } from '../../runtime/clock.ts';
 import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
 import { type FakeGehirnDns, startFakeGehirnDns } from '../../testing/fake-gehirn-dns.ts';
+import { namesOf } from '../../testing/zone-resolver.ts';
 import { applyChanges, undoChanges } from './apply.ts';
 import { dnsProviderSuite, FOREIGN_TXT, type ProviderRig } from './dns-provider-suite.ts';
 import { createGehirnProvider } from './gehirn.ts';
@@ -25,7 +26,7 @@ interface Rig extends ProviderRig {
 }
 async function start(editable: boolean): Promise<Rig> {
   const server = await startFakeGehirnDns({ zones: ['example.com', 'sub.example.com'], editable });
-  const guarded = createGuardedFetch({ allowPrivate: true });
+  const guarded = createGuardedFetch({ allowPrivate: true, names: namesOf() });
   return {
     server,
     async open(credentials) {

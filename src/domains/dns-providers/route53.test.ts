@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Clock } from '../../runtime/clock.ts';
 import { createGuardedFetch } from '../../runtime/guarded-fetch.ts';
 import { type FakeRoute53, startFakeRoute53 } from '../../testing/fake-route53.ts';
+import { namesOf } from '../../testing/zone-resolver.ts';
 import { applyChanges } from './apply.ts';
 import { dnsProviderSuite, type ProviderRig } from './dns-provider-suite.ts';
 import type { RecordSet, SetChange } from './provider.ts';
@@ -33,7 +34,7 @@ const ZONES = [
 ];
 async function start(): Promise<Rig> {
   const server = await startFakeRoute53(ZONES);
-  const guarded = createGuardedFetch({ allowPrivate: true });
+  const guarded = createGuardedFetch({ allowPrivate: true, names: namesOf() });
   return {
     server,
     open: async (credentials) =>
@@ -149,7 +150,7 @@ test('a service that is out of order is told as unreachable, an unknown key as s
     ['failed', 'unreachable'],
   );
   server.failing(() => null);
-  const guarded = createGuardedFetch({ allowPrivate: true });
+  const guarded = createGuardedFetch({ allowPrivate: true, names: namesOf() });
   const stranger = createRoute53Provider(
     { access_key_id: 'AKIDOTHER', secret_access_key: 'x', endpoint: server.url },
     { fetch: guarded.fetch, clock },
@@ -159,7 +160,7 @@ test('a service that is out of order is told as unreachable, an unknown key as s
 });
 
 test('without leave, neither a private address nor plain HTTP is spoken to', async () => {
-  const guarded = createGuardedFetch({ allowPrivate: false });
+  const guarded = createGuardedFetch({ allowPrivate: false, names: namesOf() });
   for (const [endpoint, code] of [
     ['https://127.0.0.1:9443', 'blocked-address'],
     ['https://localhost:9443', 'blocked-address'],
