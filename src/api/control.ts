@@ -17,9 +17,9 @@ import type { Report, Watch } from '../runtime/report.ts';
 import { StoreError } from '../runtime/transactor.ts';
 import { answerCopy, CopyBody, type OwnStore } from './control-copy.ts';
 import type { ApiDeps } from './deps.ts';
-import { answerQueueRequest } from './mta-queues.ts';
 import { retentionView } from './mta-retention.ts';
 import { Problem } from './problems.ts';
+import { answerQueueRequest } from './queue-request.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
 /** https://github.com/ndjson/ndjson-spec */
@@ -86,7 +86,13 @@ export function createControl(
     const project = url.searchParams.get('project');
     const id = project === null ? null : parseId<'project'>(project);
     if (project !== null && id === null) return { status: 400, json: { detail: 'project is not an id' } };
-    const json = await answerQueueRequest(deps, id, 'operator on the machine', input, watch);
+    const json = await answerQueueRequest(
+      deps,
+      { project: id, isChosen: id !== null },
+      'operator on the machine',
+      input,
+      watch,
+    );
     return { status: 200, json };
   }
   return {

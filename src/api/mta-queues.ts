@@ -1,99 +1,27 @@
-import type { Static } from 'typebox';
+/** /mta/v1/queues and /mta/v1/settings: what waits and why, changing it by hand, and the project's mail settings. */
 import * as ops from '../contract/operations/mta-mail.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import type { QueueRequest } from '../delivery/operate.ts';
 import { reasonOf } from '../delivery/reason.ts';
 import { DEFAULT_SENDING, type SendingSettings } from '../limits/usage.ts';
-import { type ProjectId, parseId } from '../runtime/ids.ts';
-import type { Watch } from '../runtime/report.ts';
+import type { ProjectId } from '../runtime/ids.ts';
 import type { QueueOperation, Suspension, WaitingFilter } from '../spool/messages.ts';
 import { goneSignal } from './client-gone.ts';
 import { callerOf } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
 import { byId, list, pageOf, pagesOf, wholeList } from './pages.ts';
-import { invalid, notFound, Problem } from './problems.ts';
-import { iso, timeOf } from './times.ts';
-
-type FilterInput = Static<typeof ops.QueueFilterInput>;
-type QueueInput = Static<typeof ops.QueueRequest>;
-const LONGEST_SUSPENSION_MS = 7 * 24 * 3_600_000;
-
-/** Maximum of active suspensions of a project: each due recipient is compared with all of them. */
-const MOST_SUSPENSIONS = 50;
-/** The filter in the form of the spool. `at`: where its time is in the request. */
-export function toFilter(
-  project: WaitingFilter['project'],
-  input: FilterInput,
-  at = 'filter.accepted_before',
-): WaitingFilter {
-  return {
-    project,
-    ...(input.site === undefined ? {} : { lane: input.site }),
-    ...(input.domain === undefined ? {} : { domain: input.domain }),
-    ...(input.sender === undefined ? {} : { sender: input.sender }),
-    ...(input.accepted_before === undefined ? {} : { acceptedBefore: timeOf(input.accepted_before, at) }),
-    ...(input.state === undefined ? {} : { states: [input.state] }),
-  };
-}
-
-/** Carries out a queue request of a caller who may make it. Throws a Problem. */
-export async function answerQueueRequest(
-  deps: Pick<ApiDeps, 'operate' | 'clock' | 'read'>,
-  project: WaitingFilter['project'],
-  actor: string,
-  input: QueueInput,
-  watch?: Watch,
-): Promise<Resources['QueueResult']> {
-  const now = deps.clock.now();
-  const expiresAt = input.expires_at === undefined ? undefined : timeOf(input.expires_at, 'expires_at');
-  if (expiresAt !== undefined && !(expiresAt > now && expiresAt <= now + LONGEST_SUSPENSION_MS))
-    throw invalid('expires_at', 'must be within the next 7 days');
-  const suspension = input.suspension === undefined ? undefined : parseId<'suspension'>(input.suspension);
-  if (input.action === 'resume' && (suspension === undefined || suspension === null))
-    throw invalid('suspension', 'the id of the suspension is needed');
-  const request: QueueRequest = {
-    action: input.action,
-    filter: toFilter(project, input.filter ?? {}),
-    dryRun: input.dry_run ?? false,
-    reason: input.reason ?? `${input.action} by ${actor}`,
-    actor,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    ...(suspension === undefined || suspension === null ? {} : { suspension }),
-  };
-  if (request.action === 'suspend' && !request.dryRun) {
-    const running = (await deps.read.suspensions()).filter(
-      (one) => one.filter.project === project && one.expiresAt > now,
-    );
-    if (running.length >= MOST_SUSPENSIONS)
-      throw new Problem(
-        'too-many-suspensions',
-        `the project already has ${MOST_SUSPENSIONS} suspensions; resume some first`,
-      );
-  }
-  const result = await deps.operate(request, watch);
-  if (result === null) throw notFound();
-  const { matched, changed, inFlight } = result;
-  return { matched, changed, in_flight: inFlight, suspension: result.suspension };
-}
+import { answerQueueRequest, endOf, showFilter, toFilter } from './queue-request.ts';
+import { iso } from './times.ts';
 
 export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
   const { read, transactor } = deps;
-  const showFilter = (f: WaitingFilter): Resources['Suspension']['filter'] => ({
-    site: f.lane ?? null,
-    domain: f.domain ?? null,
-    sender: f.sender ?? null,
-    sent_with: f.sentWith ?? null,
-    accepted_before: iso(f.acceptedBefore ?? null),
-    state: f.states?.[0] ?? null,
-  });
   const showSuspension = (s: Suspension): Resources['Suspension'] => ({
     id: s.id,
     filter: showFilter(s.filter),
     reason: s.reason,
     actor: s.actor,
     created_at: iso(s.createdAt),
-    expires_at: iso(s.expiresAt),
+    expires_at: endOf(s),
   });
   const showSettings = (s: SendingSettings): Resources['Settings'] => ({
     retry_for_seconds: s.retrySeconds,
@@ -155,7 +83,15 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
   handle(ops.updateQueue, async ({ body, projectId, principal, reply }) => {
     // A change continues without its client; a count ends, because only the client needs it.
     const watch = body.dry_run === true ? { report: () => {}, signal: goneSignal(reply) } : undefined;
-    return answerQueueRequest(deps, projectId, callerOf(principal), body, watch);
+    const scope = { project: projectId, isChosen: false };
+    const { projects: _, ...result } = await answerQueueRequest(
+      deps,
+      scope,
+      callerOf(principal),
+      body,
+      watch,
+    );
+    return result;
   });
   handle(ops.listQueueOperations, async ({ projectId }) => {
     const show = ({

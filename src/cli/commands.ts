@@ -41,7 +41,7 @@ export const commands: Readonly<Record<string, Command>> = {
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
   queue: lazy(
     'show what waits and why; retry, cancel, bounce, suspend, resume',
-    '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--dry-run] [--reason TEXT] [--for 1d] [--id SUSPENSION] [--limit N] [--cursor CURSOR] [--json]',
+    '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project NAME|ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--all] [--dry-run] [--reason TEXT] [--for 1d | --until TIME | --until-resumed] [--id SUSPENSION] [--yes] [--limit N] [--cursor CURSOR] [--json]',
     () => import('./queue.ts'),
     'what it has already changed stays changed; run it again to change the rest',
   ),

@@ -1,5 +1,6 @@
 /** `hikyaku message`: tells in words what happened to one message. */
 import { ACCESS_OPTIONS, type ApiClient, clientOf } from './api-client.ts';
+import { plain } from './table.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
 interface Reply {
@@ -39,8 +40,6 @@ interface TracedRecipient {
   readonly settled_at: string | null;
 }
 
-/** Control characters in texts from other hosts must not reach the terminal. */
-const plain = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
 function said({ reply, cause }: Detail): string {
   if (reply != null)
     return `: ${plain([reply.code, reply.enhanced, reply.text].filter((part) => part != null && part !== '').join(' '))}`;

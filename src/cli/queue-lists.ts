@@ -4,16 +4,20 @@
  * items; if there are more, stderr says so and gives the `--cursor` to continue with; a search that finds
  * nothing shows its progress and can be interrupted.
  */
+import { endOf, showFilter } from '../api/queue-request.ts';
 import { reasonOf } from '../delivery/reason.ts';
-import type { ProjectId } from '../runtime/ids.ts';
-import type { DueRecipient, SpoolReader, WaitingFilter } from '../spool/messages.ts';
+import type { DomainReader } from '../domains/mta-domains.ts';
+import type { IamReader } from '../iam/projects.ts';
+import type { DomainId, ProjectId } from '../runtime/ids.ts';
+import type { DueRecipient, LaneSummary, SpoolReader, WaitingFilter } from '../spool/messages.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
 import { isWaitingCursor } from '../stores.ts';
 import { showProgress } from './progress.ts';
+import { table } from './table.ts';
 import { UsageError } from './usage.ts';
 
 export interface QueueListOptions {
-  readonly read: SpoolReader;
+  readonly read: SpoolReader & Pick<IamReader, 'project'> & Pick<DomainReader, 'domain'>;
   readonly project: ProjectId | null;
   readonly filter: WaitingFilter;
   readonly limit: number;
@@ -36,9 +40,13 @@ const CURSORS: Readonly<Record<QueueList, (cursor: string) => boolean>> = {
 };
 /** The shown items, and what is not shown. */
 interface Shown {
+  /** As JSON. */
   readonly items: readonly object[];
-  /** null if the items are shown as JSON. */
-  readonly line: ((item: object) => string) | null;
+  readonly columns: readonly string[];
+  /** The cells of each item. */
+  readonly rows: readonly (readonly string[])[];
+  /** In words, if there is no item. */
+  readonly empty: string;
   /** In words. */
   readonly leftOut: string;
   /** null if all items are shown. */
@@ -47,6 +55,7 @@ interface Shown {
 const LISTS = { list: lanes, show: recipients, suspensions, log: operations } as const;
 export type QueueList = keyof typeof LISTS;
 export const isQueueList = (action: string): action is QueueList => Object.hasOwn(LISTS, action);
+const NUMBERS = new Set(['QUEUED', 'DEFERRED', 'HELD', 'TRIES', 'CHANGED']);
 
 /** Throws UsageError if the cursor does not belong to this list. */
 export async function printQueueList(list: QueueList, options: QueueListOptions): Promise<void> {
@@ -54,17 +63,42 @@ export async function printQueueList(list: QueueList, options: QueueListOptions)
     throw new UsageError(
       `--cursor ${options.cursor} is damaged or belongs to another list: give the cursor that \`queue ${list}\` printed, or none to start from the beginning`,
     );
-  const { items, line, leftOut, cursor } = await LISTS[list](options);
-  if (options.json || line === null) process.stdout.write(`${JSON.stringify(items)}\n`);
-  else for (const item of items) process.stdout.write(`${line(item)}\n`);
+  const { items, columns, rows, empty, leftOut, cursor } = await LISTS[list](options);
+  if (options.json) process.stdout.write(`${JSON.stringify(items)}\n`);
+  else process.stdout.write(rows.length === 0 ? `${empty}\n` : table(columns, rows, NUMBERS));
   if (cursor !== null) process.stderr.write(`not shown: ${leftOut}; continue with --cursor ${cursor}\n`);
 }
 
 const count = (n: number) => n.toLocaleString('en');
-const values = (item: object) =>
-  Object.values(item)
-    .map((value) => (typeof value === 'object' ? JSON.stringify(value) : String(value)))
-    .join('  ');
+const time = (ms: number) => new Date(ms).toISOString();
+const inSeconds = (ms: number) => time(ms).replace(/\.\d+Z$/, 'Z');
+
+/** Names of projects and domains by id, each read once; the id of one that is gone. */
+function namesIn(read: QueueListOptions['read']) {
+  const known = new Map<string, Promise<string>>();
+  function once(id: string, look: () => Promise<{ readonly name: string } | null>): Promise<string> {
+    const found = known.get(id) ?? look().then((one) => one?.name ?? id);
+    known.set(id, found);
+    return found;
+  }
+  return {
+    project: (id: ProjectId | null) =>
+      id === null ? Promise.resolve('all projects') : once(id, () => read.project(id)),
+    domain: (project: ProjectId, id: DomainId) => once(id, () => read.domain(project, id)),
+  };
+}
+type Names = ReturnType<typeof namesIn>;
+
+/** In words, as the options of the command. */
+async function inWords(filter: WaitingFilter, names: Names): Promise<string> {
+  const { site, domain, sender, accepted_before: before, state } = showFilter(filter);
+  const parts = Object.entries({ site, domain, sender, before, state })
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name} ${value}`);
+  if (filter.sentWith !== undefined && filter.project !== null)
+    parts.push(`sent with ${await names.domain(filter.project, filter.sentWith)}`);
+  return parts.length === 0 ? 'all mail' : parts.join(', ');
+}
 
 async function lanes({ read, project, filter, limit, cursor }: QueueListOptions): Promise<Shown> {
   const keyOf = (one: { project: string; lane: string }) => `${one.project} ${one.lane}`;
@@ -77,12 +111,39 @@ async function lanes({ read, project, filter, limit, cursor }: QueueListOptions)
   const rest = all.filter((one) => keyOf(one) > from).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const shown = rest.slice(0, limit);
   const left = rest.length - shown.length;
+  const names = namesIn(read);
+  /** The reason of the recipient that is tried first. */
+  async function reasonIn({ project: of, lane }: LaneSummary): Promise<string> {
+    const { items } = await read.waiting({ project: of, lane }, { limit: 1, cursor: null });
+    return items[0] === undefined ? '' : reasonOf(items[0].row, false);
+  }
+  const items: (Omit<LaneSummary, 'nextDue'> & {
+    project_name: string;
+    next_due_at: string;
+    reason: string;
+  })[] = [];
+  for (const one of shown) {
+    const { nextDue, ...lane } = one;
+    items.push({
+      ...lane,
+      project_name: await names.project(one.project),
+      next_due_at: time(nextDue),
+      reason: await reasonIn(one),
+    });
+  }
   return {
-    items: shown.map(({ nextDue, ...lane }) => ({ ...lane, next_due_at: new Date(nextDue).toISOString() })),
-    line(item) {
-      const { project: id, lane, queued, deferred, held, next_due_at } = item as Record<string, unknown>;
-      return `${id}  queued ${queued}  deferred ${deferred}  held ${held}  next ${next_due_at}  ${lane}`;
-    },
+    items,
+    columns: ['PROJECT', 'SITE', 'QUEUED', 'DEFERRED', 'HELD', 'NEXT TRY', 'REASON'],
+    rows: items.map((one) => [
+      one.project_name,
+      one.lane,
+      String(one.queued),
+      String(one.deferred),
+      String(one.held),
+      inSeconds(Date.parse(one.next_due_at)),
+      one.reason,
+    ]),
+    empty: 'no mail waits',
     leftOut: `${count(left)} of ${count(all.length)} lanes`,
     cursor: left === 0 ? null : Buffer.from(keyOf(shown.at(-1)!)).toString('base64url'),
   };
@@ -109,43 +170,93 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
   } while (cursor !== null && found.length < limit);
   const leftOut = (of: string) =>
     isLookedThrough(filter) ? `the rest; ${count(looked)}${of} were read` : `the rest${of}`;
-  return {
-    items: found.map(({ row, message }) => ({
+  const names = namesIn(read);
+  const items = [];
+  for (const { row, message } of found)
+    items.push({
       id: row.id,
       project: row.projectId,
+      project_name: await names.project(row.projectId),
       site: row.lane,
       state: row.state,
       address: row.address,
       sender: message.mailFrom,
       message: message.id,
       attempts: row.attempts,
-      next_attempt_at: new Date(row.nextAttemptAt ?? 0).toISOString(),
+      next_attempt_at: time(row.nextAttemptAt ?? 0),
       reason: reasonOf(row, false),
-    })),
-    line: values,
+    });
+  return {
+    items,
+    columns: ['PROJECT', 'STATE', 'RECIPIENT', 'SENDER', 'MESSAGE', 'TRIES', 'NEXT TRY', 'REASON'],
+    rows: items.map((one) => [
+      one.project_name,
+      one.state,
+      one.address,
+      one.sender === '' ? '<>' : one.sender,
+      one.message,
+      String(one.attempts),
+      inSeconds(Date.parse(one.next_attempt_at)),
+      one.reason,
+    ]),
+    empty: 'no recipient waits that the filter means',
     leftOut: leftOut(total === null ? '' : ` of ${count(Math.max(total, looked))} recipients that wait`),
     cursor,
   };
 }
 async function suspensions({ read, project, limit, cursor }: QueueListOptions): Promise<Shown> {
-  const all = (await read.suspensions()).filter((one) => project === null || one.filter.project === project);
+  const now = Date.now();
+  const all = (await read.suspensions()).filter(
+    (one) => (project === null || one.filter.project === project) && one.expiresAt > now,
+  );
   const rest = all.filter(({ id }) => id > (cursor ?? ''));
   const shown = rest.slice(0, limit);
   const left = rest.length - shown.length;
+  const names = namesIn(read);
+  const rows: string[][] = [];
+  for (const one of shown)
+    rows.push([
+      one.id,
+      await names.project(one.filter.project),
+      await inWords(one.filter, names),
+      endOf(one) === null ? 'when resumed' : inSeconds(one.expiresAt),
+      one.actor,
+      one.reason,
+    ]);
   return {
-    items: shown,
-    line: null,
+    items: shown.map((one) => ({ ...one, ends_at: endOf(one) })),
+    columns: ['ID', 'PROJECT', 'MAIL', 'ENDS', 'BY', 'REASON'],
+    rows,
+    empty: 'nothing is suspended',
     leftOut: `${count(left)} of ${count(all.length)} suspensions`,
     cursor: left === 0 ? null : shown.at(-1)!.id,
   };
 }
 async function operations({ read, project, limit, cursor: from }: QueueListOptions): Promise<Shown> {
-  const items: object[] = [];
+  const found = [];
   let cursor = from;
   do {
-    const page = await read.operations({ limit: Math.min(500, limit - items.length), cursor }, project);
-    items.push(...page.items);
+    const page = await read.operations({ limit: Math.min(500, limit - found.length), cursor }, project);
+    found.push(...page.items);
     cursor = page.nextCursor;
-  } while (cursor !== null && items.length < limit);
-  return { items, line: null, leftOut: 'older ones', cursor };
+  } while (cursor !== null && found.length < limit);
+  const names = namesIn(read);
+  const rows: string[][] = [];
+  for (const { at, action, changed, filter, actor } of found)
+    rows.push([
+      inSeconds(at),
+      action,
+      String(changed),
+      await names.project(filter.project),
+      await inWords(filter, names),
+      actor,
+    ]);
+  return {
+    items: found,
+    columns: ['AT', 'ACTION', 'CHANGED', 'PROJECT', 'MAIL', 'BY'],
+    rows,
+    empty: 'nobody has changed the queue by hand',
+    leftOut: 'older ones',
+    cursor,
+  };
 }

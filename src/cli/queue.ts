@@ -1,25 +1,18 @@
 /** `hikyaku queue`: shows what waits and why, read from the store. The running service makes changes. */
-import { toFilter } from '../api/mta-queues.ts';
-import { loadConfig } from '../config/config.ts';
-import { parseId } from '../runtime/ids.ts';
+import { toFilter } from '../api/queue-request.ts';
+import { timeOf } from '../api/times.ts';
+import { type Config, loadConfig } from '../config/config.ts';
+import type { ProjectId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { openMadeStore } from '../stores.ts';
-import { askService, detailOf } from './control-client.ts';
+import { terminalOf } from './confirm.ts';
+import { type Answer, askService } from './control-client.ts';
+import { projectNamed } from './find-project.ts';
 import { withProgress } from './progress.ts';
+import { type Change, changeQueue } from './queue-change.ts';
 import { isQueueList, printQueueList } from './queue-lists.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
-const ACTIONS = [
-  'list',
-  'show',
-  'retry',
-  'cancel',
-  'bounce',
-  'suspend',
-  'resume',
-  'suspensions',
-  'log',
-] as const;
 const OPTIONS = {
   project: { type: 'string' },
   site: { type: 'string' },
@@ -27,16 +20,40 @@ const OPTIONS = {
   sender: { type: 'string' },
   'older-than': { type: 'string' },
   state: { type: 'string' },
+  all: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
   reason: { type: 'string' },
   for: { type: 'string' },
+  until: { type: 'string' },
+  'until-resumed': { type: 'boolean' },
   id: { type: 'string' },
+  yes: { type: 'boolean' },
   limit: { type: 'string' },
   cursor: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
+type OptionName = keyof typeof OPTIONS;
+type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>;
 /** Filters that apply to recipients, not to lanes. */
-const BY_RECIPIENT = new Set(['domain', 'sender', 'older-than', 'state']);
+const BY_RECIPIENT = ['domain', 'sender', 'older-than', 'state'] as const;
+const FILTERS = ['project', 'site', ...BY_RECIPIENT] as const;
+const PAGE = ['limit', 'cursor', 'json'] as const;
+const CHANGE = ['all', 'dry-run', 'reason', 'json'] as const;
+/** What each action takes. An option that an action would ignore is refused: it may be meant to spare something. */
+const TAKES = {
+  list: ['project', 'site', ...PAGE],
+  show: [...FILTERS, ...PAGE],
+  retry: [...FILTERS, ...CHANGE],
+  cancel: [...FILTERS, ...CHANGE, 'yes'],
+  bounce: [...FILTERS, ...CHANGE, 'yes'],
+  suspend: [...FILTERS, ...CHANGE, 'yes', 'for', 'until', 'until-resumed'],
+  resume: [...FILTERS, ...CHANGE, 'id'],
+  suspensions: ['project', ...PAGE],
+  log: ['project', ...PAGE],
+} as const satisfies Record<string, readonly OptionName[]>;
+type Action = keyof typeof TAKES;
+/** These need a filter or --all. */
+const NEEDS_OBJECT: ReadonlySet<Action> = new Set(['cancel', 'bounce', 'suspend']);
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90m`, `2h`, `3d`, `30s` in ms. Throws UsageError. */
@@ -45,36 +62,87 @@ export function parseDuration(text: string): number {
   if (match === null) throw new UsageError(`not a duration: ${text} (use 30s, 90m, 2h or 3d)`);
   return Number(match[1]) * UNITS[match[2]!]!;
 }
+const listed = (names: readonly string[]) => names.map((name) => `--${name}`).join(', ');
 
-export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
-  const [action = 'list', ...rest] = args[0]?.startsWith('-') === false ? args : ['list', ...args];
-  if (!(ACTIONS as readonly string[]).includes(action))
-    throw new UsageError(`no such action: ${action}; there are ${ACTIONS.join(', ')}`);
-  const options = parseOptions(rest, OPTIONS);
-  const project = options.project === undefined ? null : parseId<'project'>(options.project);
-  if (options.project !== undefined && project === null)
-    throw new UsageError('--project needs the id of a project');
+function actionOf(name: string): Action {
+  if (!Object.hasOwn(TAKES, name))
+    throw new UsageError(`no such action: ${name}; there are ${Object.keys(TAKES).join(', ')}`);
+  return name as Action;
+}
+/** Throws UsageError unless the options fit the action and each other. */
+function checkOptions(action: Action, options: Options): void {
+  const given = Object.keys(options) as OptionName[];
+  // A variable of a script that is not set must not widen what the command acts on.
+  for (const name of given)
+    if (options[name] === '') throw new UsageError(`--${name} is empty: give a value, or leave it out`);
+  const unknown = given.filter((name) => !(TAKES[action] as readonly OptionName[]).includes(name));
+  if (action === 'list' && unknown.some((name) => (BY_RECIPIENT as readonly string[]).includes(name)))
+    throw new UsageError(`queue list shows lanes: ${listed(BY_RECIPIENT)} work only with queue show`);
+  if (unknown.length > 0)
+    throw new UsageError(`queue ${action} takes no ${listed(unknown)}; it takes ${listed(TAKES[action])}`);
   if (options.state !== undefined && !/^(queued|deferred|held)$/.test(options.state))
     throw new UsageError('--state is queued, deferred or held');
   if (options.limit !== undefined && !/^[1-9]\d{0,5}$/.test(options.limit))
     throw new UsageError('--limit is a whole number');
-  if (action === 'list' && Object.keys(options).some((name) => BY_RECIPIENT.has(name)))
+  const filters = FILTERS.filter((name) => options[name] !== undefined);
+  if (options.all === true && filters.length > 0)
     throw new UsageError(
-      `queue list shows lanes: ${[...BY_RECIPIENT].map((name) => `--${name}`).join(', ')} work only with queue show`,
+      `--all means everything that waits, of all projects; with ${listed(filters)} leave it out`,
     );
-  if (action === 'resume' && options.id === undefined)
-    throw new UsageError('queue resume needs --id; `hikyaku queue suspensions` lists the ids');
-  const filter = {
-    site: options.site,
-    domain: options.domain,
-    sender: options.sender,
-    state: options.state as 'queued' | 'deferred' | 'held' | undefined,
-    accepted_before:
-      options['older-than'] === undefined
-        ? undefined
-        : new Date(Date.now() - parseDuration(options['older-than'])).toISOString(),
+  if (options.id !== undefined && (options.all === true || filters.length > 0))
+    throw new UsageError('--id names one suspension; leave out --all and the filters');
+  const isNamed = filters.length > 0 || options.all === true;
+  if (NEEDS_OBJECT.has(action) && !isNamed)
+    throw new UsageError(
+      `queue ${action} needs a filter (${listed(FILTERS)}), or --all for everything that waits, of all projects`,
+    );
+  if (action === 'resume' && options.id === undefined && !isNamed)
+    throw new UsageError(
+      'queue resume needs --id, a filter or --all; `hikyaku queue suspensions` lists the ids and filters',
+    );
+  if (action === 'suspend' && options.state !== undefined)
+    throw new UsageError('queue suspend takes no --state: a suspension holds mail of every state');
+  const ends = (['for', 'until', 'until-resumed'] as const).filter((name) => options[name] !== undefined);
+  if (ends.length > 1) throw new UsageError(`of ${listed(ends)} only one can say when the suspension ends`);
+}
+function untilOf(options: Options): { readonly until?: string | null } {
+  if (options['until-resumed'] === true) return { until: null };
+  if (options.for !== undefined)
+    return { until: new Date(Date.now() + parseDuration(options.for)).toISOString() };
+  if (options.until === undefined) return {};
+  try {
+    return { until: new Date(timeOf(options.until, '--until')).toISOString() };
+  } catch {
+    throw new UsageError('--until needs a time with a zone, such as 2026-12-24T18:00:00+09:00');
+  }
+}
+function filterOf(options: Options): NonNullable<Change['filter']> {
+  const { site, domain, sender, state, 'older-than': older } = options;
+  return {
+    ...(site === undefined ? {} : { site }),
+    ...(domain === undefined ? {} : { domain }),
+    ...(sender === undefined ? {} : { sender }),
+    ...(state === undefined ? {} : { state: state as 'queued' | 'deferred' | 'held' }),
+    ...(older === undefined
+      ? {}
+      : { accepted_before: new Date(Date.now() - parseDuration(older)).toISOString() }),
   };
+}
+async function projectIdOf(config: Config, text: string | undefined): Promise<ProjectId | null> {
+  if (text === undefined) return null;
+  await using store = await openMadeStore(config, silentLogger);
+  return (await projectNamed(store.read, text)).id;
+}
+
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
+  const [name = 'list', ...rest] = args[0]?.startsWith('-') === false ? args : ['list', ...args];
+  const action = actionOf(name);
+  const options = parseOptions(rest, OPTIONS);
+  checkOptions(action, options);
+  const filter = filterOf(options);
+  const until = untilOf(options);
   const config = loadConfig(env);
+  const project = await projectIdOf(config, options.project);
   if (isQueueList(action)) {
     await using store = await openMadeStore(config, silentLogger);
     await printQueueList(action, {
@@ -88,17 +156,30 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     });
     return 0;
   }
-  const request = {
-    action,
-    filter: JSON.parse(JSON.stringify(filter)),
+  const change: Change = {
+    action: action as Change['action'],
+    ...(Object.keys(filter).length === 0 ? {} : { filter }),
+    ...(options.all === true ? { all: true } : {}),
     dry_run: options['dry-run'] ?? false,
     ...(options.reason === undefined ? {} : { reason: options.reason }),
-    ...(options.for === undefined
-      ? {}
-      : { expires_at: new Date(Date.now() + parseDuration(options.for)).toISOString() }),
+    ...until,
     ...(options.id === undefined ? {} : { suspension: options.id }),
   };
-  const answer = await withProgress(`queue ${action}`, signal, (watch) =>
+  return await changeQueue(change, {
+    ask: (request) => ask(config, project, request, signal),
+    terminal: options.yes === true ? null : terminalOf(),
+    signal,
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+}
+async function ask(
+  config: Config,
+  project: ProjectId | null,
+  request: Change,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const answer = await withProgress(`queue ${request.action}`, signal, (watch) =>
     askService({
       directory: config.dataDir,
       path: project === null ? '/queue' : `/queue?project=${project}`,
@@ -111,10 +192,5 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     throw new Error(
       `no service runs with the data directory ${config.dataDir}: nothing was changed; start the service (hikyaku serve), or set HIKYAKU_DATA_DIR to its data directory`,
     );
-  if (answer.status !== 200) {
-    process.stderr.write(`${detailOf(answer)}\n`);
-    return 1;
-  }
-  process.stdout.write(`${JSON.stringify(answer.json)}\n`);
-  return 0;
+  return answer;
 }

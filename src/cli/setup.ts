@@ -14,9 +14,12 @@ import type { AuditTx } from '../ledger/audit.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { RuleTx } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { parseId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
+import { findProject } from './find-project.ts';
+import { UsageError } from './usage.ts';
 
 export interface SetupDeps {
   readonly read: IamReader & DomainReader & EdjReader;
@@ -59,8 +62,11 @@ export interface SetUp {
 export async function setUp(deps: SetupDeps, request: SetupRequest): Promise<SetUp> {
   const { read, transactor, random, clock, sealer } = deps;
   const now = clock.now();
-  let project = await read.projectByName(request.project);
+  let project = await findProject(read, request.project);
   if (project === null) {
+    // Nobody names a project like this: it is the id of a project of another store.
+    if (parseId<'project'>(request.project) !== null)
+      throw new UsageError(`there is no project with the id '${request.project}'`);
     const made: Project = {
       id: random.id(),
       name: request.project,

@@ -47,6 +47,8 @@ export interface QueueResult {
   /** Being tried right now, and therefore left alone. */
   readonly inFlight: number;
   readonly suspension: SuspensionId | null;
+  /** Projects of what was counted; null after a change, which every node makes for itself. */
+  readonly projects: number | null;
 }
 export interface OperatorDeps {
   readonly read: SpoolReader;
@@ -81,7 +83,7 @@ export interface Operator {
   readonly answer: (question: NodeQuestion) => Promise<Changed>;
 }
 /** What was done to the rows of one node. */
-type Changed = Omit<QueueResult, 'suspension'> & {
+type Changed = Omit<QueueResult, 'suspension' | 'projects'> & {
   /** What the store said to the first change that it did not take. */
   readonly refused: { readonly message: string; readonly retryable: boolean } | null;
 };
@@ -144,11 +146,15 @@ export function createOperator(deps: OperatorDeps): Operator {
       await new Promise<void>((resolve) => setImmediate(resolve));
     } while (cursor !== null && !signal.aborted);
   }
-  async function count(filter: WaitingFilter, watch: Watch): Promise<number> {
+  async function count(filter: WaitingFilter, watch: Watch): Promise<{ matched: number; projects: number }> {
     let matched = 0;
-    for await (const page of pages(filter, false, watch)) matched += page.length;
+    const projects = new Set<ProjectId>();
+    for await (const page of pages(filter, false, watch)) {
+      matched += page.length;
+      for (const { row } of page) projects.add(row.projectId);
+    }
     watch.signal.throwIfAborted();
-    return matched;
+    return { matched, projects: projects.size };
   }
   /** Puts one row forward; false where it has moved on meanwhile. */
   async function retry({ row }: DueRecipient, now: number): Promise<RecipientRow | null> {
@@ -253,6 +259,7 @@ export function createOperator(deps: OperatorDeps): Operator {
           inFlight: sum(({ inFlight }) => inFlight),
           refused: all.find(({ refused }) => refused)?.refused ?? null,
           suspension: null,
+          projects: null,
         };
       }
       case 'suspend': {
@@ -264,13 +271,13 @@ export function createOperator(deps: OperatorDeps): Operator {
           createdAt: now,
           expiresAt: request.expiresAt ?? now + 24 * 3_600_000,
         };
-        const matched = await count(filter, watch);
+        const counted = await count(filter, watch);
         await transactor.transact(filter.project ?? (suspension.id as never), (tx) =>
           tx.insertSuspension(suspension),
         );
         scheduler.suspend(suspension);
         await deps.askOthers({ kind: 'suspended', suspension });
-        return { ...NOTHING, matched, suspension: suspension.id };
+        return { ...NOTHING, ...counted, suspension: suspension.id };
       }
       case 'resume': {
         const known = (await read.suspensions()).find(({ id }) => id === request.suspension);
@@ -281,7 +288,7 @@ export function createOperator(deps: OperatorDeps): Operator {
         );
         scheduler.resume(known.id);
         await deps.askOthers({ kind: 'resumed', id: known.id });
-        return { ...NOTHING, suspension: known.id };
+        return { ...NOTHING, suspension: known.id, projects: null };
       }
     }
   }
@@ -293,8 +300,7 @@ export function createOperator(deps: OperatorDeps): Operator {
         ? null
         : await walks.take(filter.project ?? INSTANCE, { waitMs: WAIT_MS, signal: watch.signal });
     const now = clock.now();
-    if (request.dryRun)
-      return { matched: await count(filter, watch), changed: 0, inFlight: 0, suspension: null };
+    if (request.dryRun) return { ...(await count(filter, watch)), changed: 0, inFlight: 0, suspension: null };
     const done = await act(request, now, watch);
     if (done === null) return null;
     const { refused, ...result } = done;

@@ -118,7 +118,8 @@ export interface IamReader {
   projects(page: PageRequest): Promise<Page<Project>>;
   /** API clients with the role `operator` in open projects, oldest first. */
   operatorClients(): Promise<readonly ApiClient[]>;
-  projectByName(name: string): Promise<Project | null>;
+  /** Oldest first, at most 100: a name may belong to several projects. */
+  projectsByName(name: string): Promise<readonly Project[]>;
   apiClients(project: ProjectId, page: PageRequest): Promise<Page<ApiClient>>;
   apiClient(project: ProjectId, id: ApiClientId): Promise<ApiClient | null>;
   staticKeys(project: ProjectId, client: ApiClientId, page: PageRequest): Promise<Page<StaticKey>>;

@@ -202,14 +202,16 @@ export interface WaitingFilter {
   readonly acceptedBefore?: number;
   readonly states?: readonly ('queued' | 'deferred' | 'held')[];
 }
-/** Matching mail waits until the suspension is lifted or expires. */
+/** The end of a suspension that lasts until it is resumed: the last moment that Date knows. */
+export const UNTIL_RESUMED = 8.64e15;
+/** Matching mail waits until the suspension is resumed or expires. */
 export interface Suspension {
   readonly id: SuspensionId;
   readonly filter: WaitingFilter;
   readonly reason: string;
   readonly actor: string;
   readonly createdAt: number;
-  /** Wall ms. */
+  /** Wall ms; UNTIL_RESUMED: it does not end by itself. */
   readonly expiresAt: number;
 }
 /** Audit record of a manual queue operation. */

@@ -29,3 +29,21 @@ export function isLookedThrough(filter: WaitingFilter): boolean {
   const byRow = [domain, sender, sentWith, acceptedBefore, states].some((part) => part !== undefined);
   return byRow || (project === null && lane !== undefined);
 }
+/**
+ * Whether all mail of `inner` is mail of `outer`, as far as the filters tell: each field of `outer` is in `inner` with
+ * the same value, or, for a time, an earlier one.
+ */
+export function covers(outer: WaitingFilter, inner: WaitingFilter): boolean {
+  const isSame = (a: string | undefined, b: string | undefined) =>
+    a === undefined || a.toLowerCase() === b?.toLowerCase();
+  return (
+    (outer.project === null || outer.project === inner.project) &&
+    (outer.lane === undefined || outer.lane === inner.lane) &&
+    isSame(outer.domain, inner.domain) &&
+    isSame(outer.sender, inner.sender) &&
+    isSame(outer.sentWith, inner.sentWith) &&
+    (outer.acceptedBefore === undefined ||
+      (inner.acceptedBefore !== undefined && inner.acceptedBefore <= outer.acceptedBefore)) &&
+    (outer.states === undefined || inner.states?.every((state) => outer.states?.includes(state)) === true)
+  );
+}

@@ -64,7 +64,8 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
       const args = ['queue', list, '--limit', String(limit), ...cursor];
       const { status, stdout, stderr } = await hikyaku(args, env);
       assert.equal(status, 0, stderr);
-      const lines = stdout.trimEnd().split('\n');
+      const [header, ...lines] = stdout.trimEnd().split('\n');
+      assert.match(header!, /^PROJECT {2,}/);
       assert.ok(lines.length <= limit, `${lines.length} lines of ${limit}`);
       found.push(...lines);
       const more = /^not shown: .*; continue with --cursor (\S+)\n$/.exec(stderr);
@@ -76,7 +77,7 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
     }
   };
   const five = await hikyaku(['queue', '--limit', '5'], env);
-  assert.equal(five.stdout.trimEnd().split('\n').length, 5);
+  assert.equal(five.stdout.trimEnd().split('\n').length, 1 + 5);
   assert.match(five.stderr, /^not shown: 295 of 300 lanes; continue with --cursor \S+\n$/);
   assert.equal(new Set(await walk('list', 120)).size, SITES);
   const shown = await hikyaku(['queue', 'show', '--limit', '5', '--json'], env);
@@ -94,8 +95,11 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   assert.match(ofRecipients.stderr, /queue list shows lanes: .*--state work only with queue show/);
   const nameless = await hikyaku(['queue', 'resume'], env);
   assert.equal(nameless.status, 2);
-  assert.match(nameless.stderr, /queue resume needs --id; `hikyaku queue suspensions` lists the ids/);
-  const alone = await hikyaku(['queue', 'cancel'], env);
+  assert.match(
+    nameless.stderr,
+    /queue resume needs --id, a filter or --all; `hikyaku queue suspensions` lists the ids/,
+  );
+  const alone = await hikyaku(['queue', 'cancel', '--all'], env);
   assert.equal(alone.status, 1);
   assert.match(
     alone.stderr,
@@ -107,7 +111,7 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   await using service = await startService({}, directory, true);
   await using beside = await open(false);
   const waiting = async () => (await beside.read.depth(null)).deferred;
-  const broken = startHikyaku(['queue', 'cancel'], service.env);
+  const broken = startHikyaku(['queue', 'cancel', '--all'], service.env);
   await eventually('some are cancelled', async () => (await waiting()) < WAITING - 500);
   broken.child.kill('SIGINT');
   const { status, stdout, stderr } = await broken.ended;
@@ -123,7 +127,7 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   const left = await waiting();
   assert.equal(first!.changed, WAITING - left);
   assert.ok(left > 0, 'it was broken off before its end');
-  const again = await hikyaku(['queue', 'cancel'], service.env);
+  const again = await hikyaku(['queue', 'cancel', '--all'], service.env);
   assert.equal(again.status, 0, again.stderr);
   assert.equal(JSON.parse(again.stdout).changed, left);
   assert.equal(await waiting(), 0);

@@ -237,10 +237,14 @@ test('what is done to the queue by hand reaches the rows of every node', async (
   assert.equal(lanes.json.depth.deferred, 9);
   const dry = await fleet.api(fleet.services[2]!, 'POST', '/mta/v1/queues', {
     action: 'cancel',
+    all: true,
     dry_run: true,
   });
   assert.equal(dry.json.matched, 9);
-  const done = await fleet.api(fleet.services[0]!, 'POST', '/mta/v1/queues', { action: 'cancel' });
+  const done = await fleet.api(fleet.services[0]!, 'POST', '/mta/v1/queues', {
+    action: 'cancel',
+    all: true,
+  });
   assert.deepEqual({ matched: done.json.matched, changed: done.json.changed }, { matched: 9, changed: 9 });
   const [left] = await fleet.query<{ n: string }>(
     'SELECT count(*) AS n FROM recipient WHERE next_attempt_at IS NOT NULL',

@@ -51,7 +51,11 @@ test('waiting mail says why, is retried, returned and taken back by filter, and 
     filter: { sender: 'b@sender.test' },
   });
   assert.deepEqual([none.json.matched, none.json.changed], [0, 0]);
-  const cancelled = await call('POST', '/mta/v1/queues', { action: 'cancel', reason: 'sent by mistake' });
+  const cancelled = await call('POST', '/mta/v1/queues', {
+    action: 'cancel',
+    all: true,
+    reason: 'sent by mistake',
+  });
   assert.equal(cancelled.json.changed, 3);
   assert.deepEqual((await call('GET', '/mta/v1/queues')).json.depth, { queued: 0, deferred: 0, held: 0 });
   const log = (await call('GET', '/mta/v1/queues/operations')).json.items;

@@ -173,6 +173,8 @@ describe('the resources of mail', () => {
       changed: 0,
       in_flight: 0,
       suspension: anId(result.suspension),
+      expires_at: aTime(result.expires_at),
+      resumed: 0,
     } satisfies Resources['QueueResult']);
     const [suspension] = await api.list<'Suspension'>('/mta/v1/queues/suspensions');
     assert.deepEqual(suspension, {

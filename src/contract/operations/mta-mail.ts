@@ -80,10 +80,16 @@ const Send = Type.Object(
 const State = oneOf('queued', 'deferred', 'held');
 const FilterFields = {
   site: Type.Optional(
-    Type.String({ maxLength: 500, description: 'destination site, as the queue list shows it' }),
+    Type.String({
+      minLength: 1,
+      maxLength: 500,
+      description: 'destination site, as the queue list shows it',
+    }),
   ),
-  domain: Type.Optional(Type.String({ maxLength: 255, description: "the recipients' domain" })),
-  sender: Type.Optional(Type.String({ maxLength: 500, description: 'envelope sender' })),
+  domain: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "the recipients' domain" })),
+  sender: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 500, description: 'envelope sender; <> for the empty one' }),
+  ),
   accepted_before: Type.Optional(Type.String({ format: 'date-time' })),
   state: Type.Optional(State),
 };
@@ -100,7 +106,13 @@ export const QueueRequest = Type.Object(
   {
     action: oneOf('retry', 'cancel', 'bounce', 'suspend', 'resume'),
     filter: Type.Optional(QueueFilterInput),
-    dry_run: Type.Optional(Type.Boolean({ description: 'true: only counts the matching recipients' })),
+    all: Type.Optional(
+      Type.Boolean({
+        description:
+          'true: everything that waits in the project. cancel, bounce and suspend need it if there is no filter; together with a filter it is refused',
+      }),
+    ),
+    dry_run: Type.Optional(Type.Boolean({ description: 'true: only counts, and changes nothing' })),
     reason: Type.Optional(
       Type.String({
         minLength: 1,
@@ -108,11 +120,20 @@ export const QueueRequest = Type.Object(
         pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
       }),
     ),
+    until: Type.Optional(
+      Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+        description:
+          'suspend: when the suspension ends, at most 366 days from now; null: when it is resumed; default: after 24 hours',
+      }),
+    ),
     expires_at: Type.Optional(
-      Type.String({ format: 'date-time', description: 'suspend: at most 7 days from now' }),
+      Type.String({ format: 'date-time', description: 'suspend: the older name of `until`' }),
     ),
     suspension: Type.Optional(
-      Type.String({ description: 'resume: the id of the suspension, from the answer to suspend' }),
+      Type.String({
+        description:
+          'resume: the id of the suspension, from the answer to suspend. With a filter or `all` instead, resume ends all suspensions that concern only mail of the filter',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -263,6 +284,10 @@ export const updateQueue = op({
     suspend: {
       summary: 'hold mail to a domain',
       value: { action: 'suspend', filter: { domain: 'example.org' }, reason: 'maintenance' },
+    },
+    hold: {
+      summary: 'hold all mail of the project until it is resumed',
+      value: { action: 'suspend', all: true, until: null, dry_run: true },
     },
     resume: {
       summary: 'end a suspension',

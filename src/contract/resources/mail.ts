@@ -107,11 +107,16 @@ export const WaitingRecipient = closed({
   next_attempt_at: orNull(Time),
   message: closed({ id: Id, self: Url, mail_from: Type.String(), accepted_at: Time, expires_at: Time }),
 });
+const End = Type.Union([Time, Type.Null()], { description: 'null: it lasts until it is resumed' });
 export const QueueResult = closed({
-  matched: Whole,
-  changed: Whole,
-  in_flight: Whole,
-  suspension: orNull(Id),
+  matched: Type.Integer({ minimum: 0, description: 'waiting recipients that the request means' }),
+  changed: Type.Integer({ minimum: 0, description: 'recipients that were changed' }),
+  in_flight: Type.Integer({ minimum: 0, description: 'recipients that were being tried, and left alone' }),
+  suspension: Type.Union([Id, Type.Null()], { description: 'suspend: its id' }),
+  expires_at: Type.Union([Time, Type.Null()], {
+    description: 'suspend: when it ends; null: when it is resumed',
+  }),
+  resumed: Type.Integer({ minimum: 0, description: 'resume: suspensions that ended' }),
 });
 export const QueueOperation = closed({
   id: Id,
@@ -127,7 +132,7 @@ export const Suspension = closed({
   reason: Type.String(),
   actor: Type.String(),
   created_at: Time,
-  expires_at: Time,
+  expires_at: End,
 });
 /** Where and how programs and mail clients connect to send. */
 const Connect = closed({

@@ -20,8 +20,10 @@ export function iamConformance(with_: WithStore): void {
     assert.deepEqual(await store.read.findKey(k.id), { key: k, client: c, project: p, roles: [] });
     assert.deepEqual(await store.read.findApiClient(c.id), { client: c, project: p, roles: [] });
     assert.deepEqual(await store.read.project(other.id), other);
-    assert.deepEqual(await store.read.projectByName('two'), other);
-    assert.equal((await store.read.projects(ALL)).items.length, 2);
+    const namesake = await make.withProject(store, { name: 'two', createdAt: other.createdAt + 1 });
+    assert.deepEqual(await store.read.projectsByName('two'), [other, namesake]);
+    assert.deepEqual(await store.read.projectsByName('none'), []);
+    assert.equal((await store.read.projects(ALL)).items.length, 3);
     assert.deepEqual((await store.read.staticKeys(p.id, c.id, ALL)).items, [k]);
     assert.deepEqual(await store.read.ownedDomainByName(p.id, o.name), o);
     assert.equal(await store.read.apiClient(other.id, c.id), null);

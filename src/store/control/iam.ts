@@ -107,13 +107,12 @@ export function iamReader(db: Kysely<Tables>, ask: Ask): IamReader {
       const query = db.selectFrom('project').selectAll().where('id', '<', decodeCursor(cursor));
       return toPage(await ask(query.orderBy('id', 'desc').limit(limit + 1)), limit, (r) => r.id, toProject);
     },
-    projectByName: async (name) =>
-      one(
+    projectsByName: async (name) =>
+      (
         await ask(
-          db.selectFrom('project').selectAll().where('name', '=', name).orderBy('created_at').limit(1),
-        ),
-        toProject,
-      ),
+          db.selectFrom('project').selectAll().where('name', '=', name).orderBy('created_at').limit(100),
+        )
+      ).map(toProject),
     async apiClients(project, { limit, cursor }) {
       const query = db
         .selectFrom('api_client')

@@ -1,0 +1,131 @@
+/** The words of `hikyaku queue`: which it refuses before anything is asked, and what it asks on a terminal. */
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import type { Project } from '../iam/projects.ts';
+import * as make from '../store/conformance/samples.ts';
+import { projectNamed } from './find-project.ts';
+import { run } from './queue.ts';
+import { announcement, type Change, changeQueue } from './queue-change.ts';
+import { UsageError } from './usage.ts';
+
+const signal = new AbortController().signal;
+/** A configuration that no command gets as far as to read. */
+const env = { HIKYAKU_STORE: 'nonsense' };
+
+const WRONG: Readonly<Record<string, RegExp>> = {
+  cancel:
+    /queue cancel needs a filter \(--project, .*\), or --all for everything that waits, of all projects/,
+  bounce: /queue bounce needs a filter/,
+  suspend: /queue suspend needs a filter/,
+  'suspend --for 1h': /queue suspend needs a filter/,
+  'cancel --dry-run': /queue cancel needs a filter/,
+  'cancel --reason x --yes': /queue cancel needs a filter/,
+  'cancel --project=': /--project is empty/,
+  'bounce --domain=': /--domain is empty/,
+  'bounce --project p --domain=': /--domain is empty/,
+  'suspend --sender= --site=': /--(sender|site) is empty/,
+  'cancel --all --domain a.test': /--all means everything .* with --domain leave it out/,
+  'bounce --all --project p': /--all means everything .* with --project leave it out/,
+  'cancel --id 1': /queue cancel takes no --id; it takes --project/,
+  'retry --until-resumed': /queue retry takes no --until-resumed/,
+  'suspend --domain a --state held': /takes no --state: a suspension holds mail of every state/,
+  'suspend --domain a --for 1h --until-resumed': /of --for, --until-resumed only one/,
+  'suspend --domain a --until tomorrow': /--until needs a time with a zone/,
+  resume: /queue resume needs --id, a filter or --all/,
+  'resume --id 1 --all': /--id names one suspension/,
+  'resume --id 1 --domain a': /--id names one suspension/,
+  'list --project=': /--project is empty/,
+  explode: /no such action: explode; there are list, show, retry/,
+};
+for (const [words, message] of Object.entries(WRONG))
+  test(`queue ${words} is wrong usage, and asks no service`, async () => {
+    await assert.rejects(run(words.split(' '), { env, signal }), (error: unknown) => {
+      assert.ok(error instanceof UsageError, String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+
+/** Changes over a service that counts 1,234 recipients of 12 projects. */
+async function change(request: Change, typed: string | null) {
+  const asked: Change[] = [];
+  const output = new PassThrough();
+  const input = new PassThrough();
+  if (typed !== null) input.end(typed);
+  const said = { out: '', err: '' };
+  const status = await changeQueue(request, {
+    async ask(one) {
+      asked.push(one);
+      const expires_at = one.until === null ? null : '2026-01-02T00:00:00.000Z';
+      const changed = one.dry_run === true ? 0 : 1234;
+      return { status: 200, json: { matched: 1234, projects: 12, changed, expires_at } };
+    },
+    terminal: typed === null ? null : { input, output },
+    signal,
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+  });
+  return { status, asked, ...said, question: String(output.read() ?? '') };
+}
+const BOUNCE: Change = { action: 'bounce', all: true, dry_run: false };
+
+test('on a terminal the number is shown and asked for, and only a yes changes something', async () => {
+  for (const typed of ['n\n', '\n', 'yeah\n', '']) {
+    const { status, asked, err, out, question } = await change(BOUNCE, typed);
+    assert.equal(question, 'This will bounce 1,234 recipients of 12 projects. Go on? [y/N] ');
+    assert.deepEqual([status, err, out], [1, 'nothing was changed\n', '']);
+    assert.deepEqual(asked, [{ ...BOUNCE, dry_run: true }]);
+  }
+  for (const typed of ['y\n', 'YES\n', ' y \n']) {
+    const { status, asked, out } = await change(BOUNCE, typed);
+    assert.deepEqual([status, JSON.parse(out).changed], [0, 1234]);
+    assert.deepEqual(asked, [{ ...BOUNCE, dry_run: true }, BOUNCE]);
+  }
+});
+test('without a terminal it acts; a count and a retry ask nothing', async () => {
+  assert.deepEqual((await change(BOUNCE, null)).asked, [BOUNCE]);
+  for (const request of [
+    { ...BOUNCE, dry_run: true },
+    { action: 'retry', dry_run: false },
+  ] as const) {
+    const { asked, question } = await change(request, 'n\n');
+    assert.deepEqual([asked, question], [[request], '']);
+  }
+});
+test('the question before a suspension says when it ends', () => {
+  const counted = { matched: 1, projects: 1 };
+  assert.equal(
+    announcement('suspend', { ...counted, expires_at: null }),
+    'This will suspend 1 recipient of 1 project, and new mail of the same kind, until it is resumed.',
+  );
+  assert.match(announcement('suspend', { ...counted, expires_at: '2026-01-02' }), /until 2026-01-02\.$/);
+});
+
+test('a project is named by its id or its name; of several with the name the ids are listed', async () => {
+  const [a, b, c] = [
+    make.project({ name: 'shop' }),
+    make.project({ name: 'news' }),
+    make.project({ name: 'news' }),
+  ];
+  const all: Project[] = [a, b, c];
+  const read = {
+    project: async (id: string) => all.find((one) => one.id === id) ?? null,
+    projectsByName: async (name: string) => all.filter((one) => one.name === name),
+  };
+  assert.equal(await projectNamed(read, 'shop'), a);
+  assert.equal(await projectNamed(read, c.id), c);
+  await assert.rejects(
+    projectNamed(read, 'news'),
+    new RegExp(`2 projects are named 'news': .*${b.id}, ${c.id}$`),
+  );
+  await assert.rejects(
+    projectNamed(read, 'none'),
+    /^UsageError: there is no project with the name or id 'none'/,
+  );
+  await assert.rejects(projectNamed(read, make.newId()), /^UsageError: there is no project/);
+});
