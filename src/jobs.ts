@@ -6,5 +6,6 @@ export { hashBodies } from './verify/body-hash.ts';
 export const read = createReadJob((raw, hostname) =>
   stripForgedResults(raw, hostname).removed.map(({ start, end }) => [start, end]),
 );
+export { convertMessage } from './delivery/convert.ts';
 export { eventJson } from './edj/event-json.ts';
 export { renderPiece } from './edj/octet-pieces.ts';

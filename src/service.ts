@@ -8,6 +8,7 @@ import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
 import type { VARIABLES } from './config/variables.ts';
 import type { CommitDeps } from './delivery/commit.ts';
+import { createConverter } from './delivery/convert.ts';
 import { newsOf } from './delivery/news.ts';
 import { createOperator, type NodeQuestion } from './delivery/operate.ts';
 import { outcomeOfReply } from './delivery/outcome.ts';
@@ -362,6 +363,12 @@ export async function startService(
       intake.accept({ messages: notices.map((notice) => ({ ...notice, events: [] })), also }),
   };
   const keyRing = createKeyRing(sealer);
+  /** As whom a message is signed, and with which keys; null: it is not. */
+  async function signing({ projectId, domainId }: StoredMessage) {
+    const found = domainId === null ? null : await read.domain(projectId, domainId);
+    const keys = found?.dkimEnabled ? keyRing(await read.dkimKeys(projectId, found.id)) : [];
+    return { domain: keys.length === 0 ? null : found!.name, keys };
+  }
   const scheduler = createScheduler({
     transactor: writing('settle'),
     read,
@@ -394,18 +401,18 @@ export async function startService(
       );
       return left.map(itemOf);
     },
+    convert: createConverter(workers),
+    signsAs: async (message) => (await signing(message)).domain,
     async sign(message) {
       probe('attempt.begun');
-      const domain =
-        message.domainId === null ? null : await read.domain(message.projectId, message.domainId);
-      if (domain === null || !domain.dkimEnabled) return '';
-      const keys = keyRing(await read.dkimKeys(message.projectId, domain.id));
+      const { domain, keys } = await signing(message);
+      if (domain === null) return '';
       const { bodyStart } = headerBounds(message.raw);
       const [signed] = await hashBody(message.raw.subarray(bodyStart), [SIGNED], message.projectId);
       return signDkim({
         message: Buffer.concat([message.prefix, message.raw.subarray(0, bodyStart)]),
         bodyHash: signed!.hash,
-        domain: domain.name,
+        domain,
         keys,
         now: clock.now(),
       });

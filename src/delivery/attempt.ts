@@ -5,15 +5,17 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Content } from '../smtp/client/dialogue.ts';
+import { NoPlace } from '../runtime/places.ts';
+import type { Adapted, Content, Lacks } from '../smtp/client/dialogue.ts';
 import type { Pool, Report, Target } from '../smtp/client/pool.ts';
 import type { SpoolReader, StoredMessage } from '../spool/messages.ts';
+import { type ConvertDeps, type Fitted, fit, SMALL } from './convert.ts';
 import type { Feedback } from './lanes.ts';
 import { type LargePlace, NoLargePlace } from './large.ts';
 import { deferredHere, type Outcome, outcomesOf } from './outcome.ts';
 import type { RemoteJob, Work } from './plan.ts';
 
-export interface AttemptDeps {
+export interface AttemptDeps extends ConvertDeps {
   readonly pool: Pool;
   readonly read: SpoolReader;
   readonly clock: Clock;
@@ -63,10 +65,16 @@ export async function bytesOf(work: Work, read: SpoolReader): Promise<StoredMess
   return work.message ?? (await read.message(work.head.projectId, work.head.id));
 }
 
-/** The message as it leaves: signature and trace fields in front. Rejects where it is gone or cannot be read. */
-async function contentOf(work: Work, { read, sign }: AttemptDeps): Promise<Content> {
-  const message = await bytesOf(work, read);
+/** The message for a server that lacks this; null: nothing. Rejects where it is gone or cannot be read. */
+async function fitted(work: Work, lacks: Lacks | null, deps: AttemptDeps): Promise<Fitted> {
+  const message = await bytesOf(work, deps.read);
   if (message === null) throw new Error('the message is not in the store');
+  return lacks === null ? { kind: 'fitted', message } : fit(message, lacks, deps);
+}
+/** The message as it leaves: signature and trace fields in front. */
+async function contentOf(found: Fitted, { sign }: AttemptDeps): Promise<Content> {
+  if (found.kind === 'refused') throw new Error(found.cause);
+  const { message } = found;
   const signature = await sign(message);
   const header = signature === '' ? message.prefix : Buffer.concat([Buffer.from(signature), message.prefix]);
   return { header, raw: message.raw };
@@ -107,26 +115,50 @@ export function createAttempts(deps: AttemptDeps): Attempts {
       const large: { place: LargePlace | null } = { place: null };
       try {
         let failure: unknown = null;
-        /** Asked for at most once, behind the 354; not kept here, so that it can be let go when it is written. */
-        const content = async (): Promise<Content> => {
+        /** What fails on this side is no answer of the server's. */
+        async function ours<T>(make: () => Promise<T>): Promise<T> {
           try {
-            if (!isLarge(work)) return await contentOf(work, deps);
-            const place = await deps.takeLarge(head.projectId, work.size);
-            large.place = place;
-            const octets = await contentOf(work, deps);
-            return { ...octets, signal: place.signal, written: place.leave };
+            return await make();
           } catch (error) {
             failure = error;
             throw error;
           }
-        };
+        }
+        /** Asked for at most once, behind the 354; not kept here, so that it can be let go when it is written. */
+        const content = (find: () => Promise<Fitted>): Promise<Content> =>
+          ours(async () => {
+            if (!isLarge(work)) return await contentOf(await find(), deps);
+            const place = await deps.takeLarge(head.projectId, work.size);
+            large.place = place;
+            const octets = await contentOf(await find(), deps);
+            return { ...octets, signal: place.signal, written: place.leave };
+          });
+        /** What is not small is made once more behind the 354: a server that never says it holds none of it. */
+        const adapt = (lacks: Lacks): Promise<Adapted> =>
+          ours(async () => {
+            const place = isLarge(work) ? await deps.takeLarge(head.projectId, work.size) : null;
+            try {
+              const found = await fitted(work, lacks, deps);
+              if (found.kind === 'refused') return found;
+              const size = found.message.raw.length;
+              const kept = size <= SMALL ? found : null;
+              return {
+                kind: 'adapted',
+                size,
+                content: () => content(async () => kept ?? fitted(work, lacks, deps)),
+              };
+            } finally {
+              place?.leave();
+            }
+          });
         const report = await deps.pool.deliver(target, {
           mailFrom: head.mailFrom,
           recipients: rows.map(({ address }) => address),
           size: work.size,
-          content,
+          content: () => content(() => fitted(work, null, deps)),
           smtputf8: head.smtputf8,
           eightBit: head.eightBit,
+          adapt,
           dsn: {
             ret: head.facts.ret,
             envid: head.facts.envid,
@@ -139,6 +171,7 @@ export function createAttempts(deps: AttemptDeps): Attempts {
         return { kind: 'tried', outcomes, feedback: feedbackOf(report, outcomes) };
       } catch (error) {
         if (error instanceof NoLargePlace) return { kind: 'postponed' };
+        if (error instanceof NoPlace) return here(rows, 'no thread was free in time');
         deps.logger.error({ err: error, message: head.id }, 'attempt failed on this side');
         return here(rows, 'internal error');
       } finally {

@@ -34,6 +34,7 @@ import {
 import { bytesOf, createAttempts, type DeadSite, isLarge, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
+import type { ConvertDeps } from './convert.ts';
 import { firstNames } from './first-names.ts';
 import { flowHeld, LONGEST_HOLD_MS } from './held.ts';
 import { createLanes, type Feedback, type JobClass, type SiteState } from './lanes.ts';
@@ -69,6 +70,8 @@ export interface SchedulerDeps extends PlanDeps {
   };
   /** DKIM-Signature fields, each CRLF-ended; '' for none. */
   readonly sign: (message: StoredMessage) => Promise<string>;
+  readonly convert: ConvertDeps['convert'];
+  readonly signsAs: ConvertDeps['signsAs'];
   readonly hosted: HostedDelivery;
   readonly notices: CommitDeps['notices'];
   readonly accept: CommitDeps['accept'];
@@ -182,6 +185,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     clock,
     logger,
     sign: deps.sign,
+    convert: deps.convert,
+    signsAs: deps.signsAs,
     takeLarge: (project, octets) => large.take(project, octets),
     restMs,
   });

@@ -4,6 +4,7 @@ import { outcomeOfReply } from '../delivery/outcome.ts';
 import { createScheduler, type SchedulerDeps } from '../delivery/scheduler.ts';
 import type { SettleRecorder } from '../delivery/settle.ts';
 import type { EventRow } from '../edj/topics.ts';
+import { type SevenBitOptions, toSevenBit } from '../mail/seven-bit.ts';
 import type { RecipientId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { systemNetwork } from '../runtime/network.ts';
@@ -145,6 +146,8 @@ export async function deliveryRig(script: ScriptOptions = {}, more: Partial<Sche
     allowPrivate: true,
     mxPort: server.port,
     sign: async () => 'DKIM-Signature: x\r\n',
+    convert: async (raw: Buffer, options: SevenBitOptions) => toSevenBit(raw, options),
+    signsAs: async () => null,
     async hosted(_m: unknown, r: readonly RecipientRow[], settle: SettleRecorder) {
       const outcome = outcomeOfReply({ code: 250, enhanced: '2.0.0', text: 'taken' });
       await transactor.transact('p', (tx) => {

@@ -8,8 +8,10 @@ import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
+import { sendAdapted } from './adapting.ts';
 import { BLOCK, inBlocks } from './blocks.ts';
 import {
+  type Adapted,
   type Answer,
   type Capabilities,
   type Dialogue,
@@ -18,7 +20,6 @@ import {
   openSession,
   type Phase,
   type Step,
-  sendMail,
   type TransactionResult,
 } from './dialogue.ts';
 import { createReplyParser, ProtocolFault, printable, type ServerReply } from './reply-parser.ts';
@@ -136,7 +137,7 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
       uses: () => uses,
       async send(mail) {
         uses += 1;
-        const result = await link.run(sendMail(mail, capabilities, dirty));
+        const result = await link.run(sendAdapted(mail, capabilities, dirty));
         dirty = result.dirty;
         if (!result.reusable) link.destroy();
         return result;
@@ -357,6 +358,19 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
     );
   }
 
+  function adapt(make: () => Promise<Adapted>): void {
+    const dialogue = running;
+    deadline = Number.POSITIVE_INFINITY;
+    make().then(
+      (adapted) => {
+        if (running === dialogue) dialogue?.answer({ kind: 'adapted', adapted });
+      },
+      (error: unknown) => {
+        if (running === dialogue) broken(new LinkFault('content', `no message: ${causeOf(error)}`, true));
+      },
+    );
+  }
+
   function run<T>(dialogue: Dialogue<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       function advance(move: () => IteratorResult<Step, T>): void {
@@ -381,6 +395,10 @@ function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
         }
         if (step.kind === 'content') {
           make(step.make);
+          return;
+        }
+        if (step.kind === 'adapt') {
+          adapt(step.make);
           return;
         }
         expect(step.phase);

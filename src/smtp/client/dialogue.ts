@@ -26,11 +26,14 @@ export type Step =
     }
   | { readonly kind: 'secure' }
   /** The server waits for the message: it is to be made now. */
-  | { readonly kind: 'content'; readonly make: OutgoingTransaction['content'] };
+  | { readonly kind: 'content'; readonly make: OutgoingTransaction['content'] }
+  /** The server lacks what the message needs: it is to be converted, or refused. */
+  | { readonly kind: 'adapt'; readonly make: () => Promise<Adapted> };
 export type Answer =
   | { readonly kind: 'reply'; readonly reply: ServerReply }
   | { readonly kind: 'secured' }
-  | { readonly kind: 'content'; readonly content: Content };
+  | { readonly kind: 'content'; readonly content: Content }
+  | { readonly kind: 'adapted'; readonly adapted: Adapted };
 export type Dialogue<T> = Generator<Step, T, Answer>;
 
 /** The link is gone or of no more use. */
@@ -92,6 +95,11 @@ export interface OutgoingTransaction {
   readonly content: () => Promise<Content>;
   readonly smtputf8: boolean;
   readonly eightBit: boolean;
+  /**
+   * Asked before MAIL where the server lacks 8BITMIME or SMTPUTF8 and the message needs it. Without it, or with an
+   * envelope that needs SMTPUTF8, the message bounces. Rejects as `content` does.
+   */
+  readonly adapt?: (lacks: Lacks) => Promise<Adapted>;
   /** What the sender asked to be told (RFC 3461), passed on where the server offers DSN; one per recipient, in order. */
   readonly dsn?: {
     readonly ret?: 'FULL' | 'HDRS';
@@ -100,6 +108,15 @@ export interface OutgoingTransaction {
     readonly recipients: readonly { readonly notify?: readonly string[]; readonly orcpt?: string }[];
   };
 }
+/** What the message needs and the server does not offer. */
+export interface Lacks {
+  readonly eightBit: boolean;
+  readonly smtputf8: boolean;
+}
+/** The message as a server can take it that lacks this; or why there is no such form. */
+export type Adapted =
+  | { readonly kind: 'adapted'; readonly size: number; readonly content: () => Promise<Content> }
+  | { readonly kind: 'refused'; readonly status: string; readonly cause: string };
 export type Verdict =
   | {
       readonly kind: 'delivered';
