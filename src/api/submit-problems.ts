@@ -1,6 +1,6 @@
 /** The problem for a message that `send_message` refuses. */
 import { SUBMISSION_SIZE_LIMIT } from '../intake/limits.ts';
-import { defectText } from '../intake/send-refusal.ts';
+import { defectText, longLineText, octetsText } from '../intake/send-refusal.ts';
 import type { SubmitRefusal } from '../intake/submit.ts';
 import { notFound, Problem } from './problems.ts';
 
@@ -45,6 +45,12 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
     case 'header-defect':
       return new Problem('header-invalid', defectText(refusal.defect), {
         field: argumentOf(refusal.defect.field),
+      });
+    case 'field-octets':
+      return new Problem('header-invalid', octetsText(refusal), { field: argumentOf(refusal.field) });
+    case 'line-too-long':
+      return new Problem('header-invalid', longLineText(refusal), {
+        field: refusal.field === undefined ? 'arguments.body' : argumentOf(refusal.field),
       });
     case 'body-nul':
       return new Problem('header-invalid', 'the body holds NUL', { field: 'arguments.body' });

@@ -61,7 +61,7 @@ async function receive({
   const taken = await begun.value.rcpt({ address: to });
   if (!taken.ok) return { answer: formatReply(taken.reply), accepted };
   const raw = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
-  return { answer: formatReply(await begun.value.data(raw, () => true)), accepted, raw };
+  return { answer: formatReply(await begun.value.data(raw, () => true, false)), accepted, raw };
 }
 
 test('a client may call itself anything: its name is one quoted word of our fields, and no field of its own', async () => {

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DomainReader, MtaDomain } from '../domains/mta-domains.ts';
 import type { Principal } from '../iam/projects.ts';
+import { innerEnds } from '../mail/header-octets.ts';
+import { findHeader, readHeaderSection } from '../mail/headers.ts';
+import { findLongLine, MAX_LINE } from '../mail/long-lines.ts';
 import { createRandom } from '../runtime/random.ts';
 import { formatReply } from '../smtp/reply.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -20,8 +23,9 @@ const context = { clock: createFakeClock(), random: createRandom(), hostname: 'm
 
 async function prepare(text: string, smtputf8 = false) {
   const message = Buffer.from(text, 'latin1');
+  const longLine = findLongLine(message, MAX_LINE) !== null;
   const principal = { projectId: 'p' } as unknown as Principal;
-  return await prepareOutgoing(read, principal, OWN, { message, smtputf8 }, context);
+  return await prepareOutgoing(read, principal, OWN, { message, smtputf8, longLine }, context);
 }
 async function refusal(text: string): Promise<string> {
   const result = await prepare(text);
@@ -129,7 +133,7 @@ test('every claim is judged, in every form', async () => {
 });
 
 test('a leading mbox line is taken away; the octets of everything else stay', async () => {
-  const odd = `${FROM}Subject : x\r\nX-Odd: a\r\n \r\n b  \r\nX-Sjis: \x93\xfa\\\r\nReferences: ${'<1@own.test> '.repeat(70)}\r\n\r\nx \r\n`;
+  const odd = `${FROM}Subject : x\r\nX-Odd: a\r\n \r\n b  \r\nReferences: ${'<1@own.test> '.repeat(70)}\r\n\r\nx \r\n`;
   for (const line of ['From a@own.test Fri Nov 27 02:00:00 2026', '>From x'])
     assert.equal(await leaves(`${line}\r\n${odd}`), odd);
   const alone = FROM;
@@ -170,33 +174,130 @@ test('raw text beyond ASCII leaves as encoded words, and asks for no SMTPUTF8', 
   }
 });
 
-test('what is in no known charset leaves as it is, and asks for no SMTPUTF8 either', async () => {
-  for (const field of [
-    'Subject: \x83e\x83X\x83g\\',
-    'To: \x93\xfa <x@y.test>',
-    'X-Blob: \xff\xfe',
-    `List-Id: ${utf8('日')} <a.test>`,
-  ]) {
-    const text = `${FROM}${field}\r\n\r\nx\r\n`;
-    const result = await prepare(text);
-    assert.ok(result.ok, field);
-    assert.equal(result.value.raw.toString('latin1'), text);
-    assert.deepEqual([result.value.utf8Header, result.value.eightBit], [false, false]);
+test('raw text beyond ASCII in MIME parameters, comments and fields of no known form is encoded as its place asks', async () => {
+  for (const [given, wanted] of [
+    [
+      `Content-Type: text/plain; name="${utf8('報告 1.txt')}"; x="a  b;c"`,
+      `Content-Type: text/plain;\r\n name*=UTF-8''%E5%A0%B1%E5%91%8A%201.txt; x="a  b;c"`,
+    ],
+    [
+      `Content-Disposition: attachment; filename=${utf8('é')}; filename*=UTF-8''%C3%A9`,
+      "Content-Disposition: attachment;\r\n filename*=UTF-8''%C3%A9",
+    ],
+    [
+      `Content-Disposition: attachment; filename="${utf8('報告書'.repeat(4))}.txt"`,
+      "Content-Disposition: attachment;\r\n filename*0*=UTF-8''%E5%A0%B1%E5%91%8A%E6%9B%B8%E5%A0%B1%E5%91%8A;" +
+        '\r\n filename*1*=%E6%9B%B8%E5%A0%B1%E5%91%8A%E6%9B%B8%E5%A0%B1;' +
+        '\r\n filename*2*=%E5%91%8A%E6%9B%B8.txt',
+    ],
+    [
+      `Resent-Date: Fri, 27 Nov 2026 11:00:00 +0900 (${utf8('東京 (標準時)')})`,
+      'Resent-Date: Fri, 27 Nov 2026 11:00:00 +0900 (=?UTF-8?B?5p2x5LqsICjmqJnmupbmmYIp?=)',
+    ],
+    [`List-Id: ${utf8('組')} <a.test>`, 'List-Id: =?UTF-8?B?57WE?= <a.test>'],
+    [`Keywords: ${utf8('組')}, b`, 'Keywords: =?UTF-8?B?57WE?=, b'],
+    [`User-Agent: ${utf8('飛脚')}`, 'User-Agent: =?UTF-8?B?6aOb6ISa?='],
+  ] as const) {
+    const text = `${FROM}${given}\r\n\r\nx\r\n`;
+    assert.equal(await leaves(text), `${FROM}${wanted}\r\n\r\nx\r\n`, given);
+    assert.equal(await leaves(text, true), text, 'with SMTPUTF8 it stays');
   }
 });
 
-test('an address beyond ASCII, and UTF-8 that was announced, need SMTPUTF8', async () => {
-  for (const [field, announced] of [
-    [`To: ${utf8('受信')}@y.test`, false],
-    [`To: ${utf8('日本')} <${utf8('受信')}@y.test>`, false],
-    [`Subject: ${utf8('日本')}`, true],
-  ] as const) {
-    const result = await prepare(`${FROM}${field}\r\n\r\nx\r\n`, announced);
+test('raw octets that cannot be encoded are refused, and the field and the way out are named', async () => {
+  const refusals = [
+    [
+      'Subject: \x83e\x83X\x83g\\',
+      /^554 5\.6\.0 the Subject header field \(line 4\) holds octets .* not UTF-8/,
+    ],
+    ['To: \x93\xfa <x@y.test>', /^554 5\.6\.0 the To .* encoded words \(RFC 2047\)/],
+    ['X-Blob: \xff\xfe', /^554 5\.6\.0 the X-Blob .* not UTF-8/],
+    [`To: ${utf8('受信')}@y.test`, /^554 5\.6\.7 the To .* address beyond ASCII; give SMTPUTF8 at MAIL/],
+    [`Cc: ${utf8('日本')} <${utf8('受信')}@y.test>`, /^554 5\.6\.7 the Cc /],
+    [`Reply-To: a@b.test, <${utf8('受')}@y.test>`, /^554 5\.6\.7 the Reply-To /],
+    [
+      `List-Unsubscribe: <https://b.test/${utf8('é')}>`,
+      /^554 5\.6\.0 the List-Unsubscribe .* only ASCII may stand/,
+    ],
+    [`Content-Type: ${utf8('é')}/plain`, /^554 5\.6\.0 the Content-Type .* only ASCII/],
+    [`Content-Type: text/plain; ${utf8('é')}=x`, /^554 5\.6\.0 the Content-Type .* only ASCII/],
+    [`References: <${utf8('é')}@b.test>`, /^554 5\.6\.0 the References .* only ASCII/],
+    [`To: ${utf8('é')} <a@b.test`, /^554 5\.6\.0 the To .* only ASCII/],
+  ] as const;
+  for (const [field, wanted] of refusals)
+    assert.match(await refusal(`${FROM}${field}\r\n\r\nx\r\n`), wanted, field);
+  const own = `Date: x\r\nFrom: <${utf8('ü')}nal@own.test>\r\n\r\n`;
+  assert.match(
+    await refusal(own),
+    /^554 5\.6\.7 the From header field \(line 2\) holds an address beyond ASCII/,
+  );
+});
+
+test('with SMTPUTF8, UTF-8 in the header stays and asks for it; what is no UTF-8 is refused as well', async () => {
+  for (const field of [
+    `To: ${utf8('受信')}@y.test`,
+    `To: ${utf8('日本')} <${utf8('受信')}@y.test>`,
+    `Subject: ${utf8('日本')}`,
+    `List-Unsubscribe: <https://b.test/${utf8('é')}>`,
+  ]) {
+    const text = `${FROM}${field}\r\n\r\nx\r\n`;
+    const result = await prepare(text, true);
     assert.ok(result.ok, field);
-    assert.equal(result.value.utf8Header, true, field);
+    assert.deepEqual([result.value.raw.toString('latin1'), result.value.utf8Header], [text, true]);
   }
-  const kept = `${FROM}Subject: ${utf8('日本')}\r\n\r\nx\r\n`;
-  assert.equal(await leaves(kept, true), kept);
+  const sjis = await prepare(`${FROM}Subject: \x83e\r\n\r\nx\r\n`, true);
+  assert.match(
+    sjis.ok ? '' : formatReply(refusalReply(sjis.refusal)),
+    /^554 5\.6\.0 the Subject .* not UTF-8/,
+  );
+});
+
+test('header lines over 998 octets are folded at their white space, and nothing else changes', async () => {
+  for (const field of [
+    `References:${' <1@own.test>'.repeat(300)}`,
+    `To: ${Array.from({ length: 100 }, (_, i) => `"User, ${i}" <u${i}@y.test>`).join(', ')}`,
+    `Subject: short\r\n ${'word '.repeat(400)}\r\n\tend`,
+    `X-Quoted: "${'in quotes '.repeat(200)}"`,
+    `From : ${Array.from({ length: 60 }, (_, i) => `"a  ${i}" (x y) <a${i}@own.test>`).join(', ')}`,
+  ]) {
+    const start = field.startsWith('From') ? FROM.slice(FROM.indexOf('\r\n') + 2) : FROM;
+    const text = `${start}${field}\r\n\r\nx\r\n`;
+    const left = await leaves(text);
+    assert.notEqual(left, text);
+    for (const line of left.split('\r\n')) assert.ok(line.length <= 998 && !/^[ \t]+$/.test(line), line);
+    // RFC 5322 §2.2.3
+    const unfolded = (whole: string) => whole.replace(/\r\n(?=[ \t])/g, '');
+    assert.equal(unfolded(left), unfolded(text));
+    const author = findHeader(readHeaderSection(Buffer.from(left)).fields, 'from')!.rawValue;
+    assert.equal([...innerEnds(author)].filter(({ by }) => by === 'line end').length, 0);
+  }
+  const given = `${FROM}Subject: ${utf8('日')}${' word'.repeat(400)}\r\n\r\n`;
+  for (const line of (await leaves(given)).split('\r\n')) assert.ok(line.length <= 84, line);
+});
+
+test('a long line without white space is refused by its field, one of the body by its number', async () => {
+  for (const [text, wanted] of [
+    [`${FROM}X-Tok: ${'z'.repeat(2000)}\r\n\r\nx\r\n`, /line 4 of the header \(X-Tok\) has 2007 octets/],
+    [
+      `${FROM}X-Tok: a\r\n ${'z'.repeat(998)}\r\n\r\n`,
+      /line 5 of the header \(X-Tok\) has 999 octets, the limit is 998/,
+    ],
+    [`${FROM}To: "${'z y'.repeat(600)}@y.test\r\n\r\n`, /taken/],
+    [`From: "${'z y'.repeat(600)}" <a@own.test>\r\n\r\n`, /line 1 of the header \(From\) has 18\d\d octets/],
+    [
+      `${FROM}\r\nx\r\n${'x'.repeat(999)}\r\n`,
+      /^554 5\.6\.0 line 6 of the message has 999 octets, the limit is 998/,
+    ],
+  ] as const)
+    assert.match(await refusal(text), wanted);
+  const whole = `${FROM}X-Tok: ${'z'.repeat(991)}\r\nBcc: ${'z'.repeat(2000)}\r\n\r\n${'x'.repeat(998)}\r\n`;
+  assert.equal(await leaves(whole), whole.replace(/Bcc.*\r\n/, ''), '998 octets are no long line');
+});
+
+test('a header that grows over 256 KiB by its encoding is refused as one that came so', async () => {
+  const field = `Comments: ${utf8('日'.repeat(60_000))}\r\n`;
+  assert.match(await refusal(`${FROM}${field}\r\n`), /^554 5\.6\.0 the header has more than 256 KiB/);
+  assert.equal(await refusal(`${FROM}${field.slice(0, 90_010)}\r\n\r\n`), 'taken');
 });
 
 test('an author in raw ISO-2022-JP is judged by what leaves', async () => {
@@ -216,7 +317,7 @@ test('no fold stays within a string or comment of an author: some readers take w
   );
   assert.match(
     await refusal(`From: "${'x\r\n '.repeat(600)}" <a@own.test>\r\n\r\n`),
-    /the From header field is not a list of mailboxes/,
+    /^554 5\.6\.0 line 2 of the header \(From\) has 1203 octets/,
   );
   const folded = `${FROM}To: "x\r\n y" <a@own.test>\r\n\r\n`;
   assert.equal(await leaves(folded), folded);

@@ -3,12 +3,14 @@
  * authors are judged by what will leave. A header that cannot be parsed exactly is refused, so no reader can
  * see an author, a sender or a Bcc that was not judged or removed.
  */
-import { isAscii } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import type { DomainReader } from '../domains/mta-domains.ts';
 import { authorMailboxes } from '../mail/authors.ts';
 import type { Domain } from '../mail/domain.ts';
-import { ESC, encodeField, withoutInnerFolds } from '../mail/header-octets.ts';
-import type { HeaderField, HeaderSection } from '../mail/headers.ts';
+import { encodeField, type Unencodable } from '../mail/encode-field.ts';
+import { ESC, withoutInnerFolds } from '../mail/header-octets.ts';
+import { type HeaderField, type HeaderSection, MAX_HEADER } from '../mail/headers.ts';
+import { findLongLine, lineAt, MAX_LINE, refold } from '../mail/long-lines.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { MAX_HOPS } from './limits.ts';
 import type { Checked, SendRefusal } from './send-refusal.ts';
@@ -18,11 +20,6 @@ const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'return-path', 'idempotency-k
 /** Fields that claim an author or a sender: their domains must belong to the project. */
 const CLAIMS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
 
-/** RFC 5322 §2.1.1, without the field's name. */
-const LONGEST_LINE = 980;
-
-const hasLongLine = (value: string) => value.split(/[\r\n]/).some((line) => line.length >= LONGEST_LINE);
-
 /** A field as it will leave. */
 interface Leaving {
   readonly field: HeaderField;
@@ -30,23 +27,32 @@ interface Leaving {
   readonly changed: boolean;
   /** The field needs a server that supports SMTPUTF8. */
   readonly utf8: boolean;
+  /** Its octets beyond ASCII cannot be encoded. */
+  readonly unencodable: Unencodable | null;
+}
+/** A message whose header is judged. */
+export interface Judged {
+  readonly message: Buffer;
+  readonly section: HeaderSection;
+  /** The client gave SMTPUTF8 at MAIL, so UTF-8 in the header stays as it is. */
+  readonly smtputf8: boolean;
+  /** The message has a line over 998 octets. */
+  readonly longLine: boolean;
 }
 export interface JudgedHeader {
   /** What is removed or rewritten, in order. */
   readonly edits: readonly Edit[];
-  /** An address in the header, or text under SMTPUTF8, needs a server that supports SMTPUTF8. */
+  /** UTF-8 in the header needs a server that supports SMTPUTF8. */
   readonly utf8: boolean;
 }
 
-/** `smtputf8`: the client gave SMTPUTF8 at MAIL, so UTF-8 in the header stays as it is. */
 export async function judgeHeader(
   read: DomainReader,
   project: ProjectId,
   own: Domain,
-  message: Buffer,
-  section: HeaderSection,
-  smtputf8: boolean,
+  judged: Judged,
 ): Promise<Checked<JudgedHeader>> {
+  const { message, section } = judged;
   const { fields } = section;
   const unreadable = unreadableHeader(message, section);
   if (unreadable !== null) return { ok: false, refusal: unreadable };
@@ -55,8 +61,8 @@ export async function judgeHeader(
     return { ok: false, refusal: { kind: 'loop' } };
   const leaving = fields
     .filter(({ name }) => !NEVER_LEAVES.has(name))
-    .map((field) => asItLeaves(message, field, smtputf8));
-  const refusal = await judgeClaims(read, project, own, leaving);
+    .map((field) => asItLeaves(judged, field));
+  const refusal = (await judgeClaims(read, project, own, leaving)) ?? unsendable(judged, leaving);
   if (refusal !== null) return { ok: false, refusal };
   return {
     ok: true,
@@ -73,15 +79,44 @@ export async function judgeHeader(
   };
 }
 
-function asItLeaves(message: Buffer, field: HeaderField, smtputf8: boolean): Leaving {
+function asItLeaves({ message, smtputf8, longLine }: Judged, field: HeaderField): Leaving {
+  const given = message.subarray(field.start, field.end);
+  const ascii = isAscii(given);
+  const claims = CLAIMS.has(field.name);
+  // RFC 6532 §3.1: with SMTPUTF8, too, a header is UTF-8.
+  if (!ascii && !isUtf8(given))
+    return { field, octets: given, changed: false, utf8: false, unencodable: 'charset' };
   const encoded = encodeField(field, smtputf8);
-  const octets = encoded === null ? message.subarray(field.start, field.end) : Buffer.from(encoded);
-  const utf8 = (smtputf8 || encoded !== null) && !isAscii(octets);
-  const text = CLAIMS.has(field.name) ? octets.toString('latin1') : '';
-  const whole = withoutInnerFolds(text);
-  return whole === text
-    ? { field, octets, changed: encoded !== null, utf8 }
-    : { field, octets: Buffer.from(whole, 'latin1'), changed: true, utf8 };
+  const text = encoded.kind === 'encoded' ? encoded.text : claims || longLine ? given.toString() : null;
+  const unencodable = encoded.kind === 'refused' ? encoded.why : null;
+  if (text === null) return { field, octets: given, changed: false, utf8: !ascii, unencodable };
+  // Octets, since lines are counted in them.
+  const written = Buffer.from(text).toString('latin1');
+  const whole = claims ? withoutInnerFolds(written) : written;
+  const octets = Buffer.from(refold(whole, claims), 'latin1');
+  const changed = !octets.equals(given);
+  return { field, octets: changed ? octets : given, changed, utf8: !isAscii(octets), unencodable };
+}
+
+/** What no server may be sent: octets beyond ASCII that cannot be encoded, lines that cannot be folded. */
+function unsendable({ message, section, longLine }: Judged, leaving: readonly Leaving[]): SendRefusal | null {
+  let grown = 0;
+  for (const { field, octets, changed, unencodable } of leaving) {
+    const { rawName, start } = field;
+    if (unencodable !== null)
+      return { kind: 'field-octets', field: rawName, line: lineAt(message, start), why: unencodable };
+    if (!changed && !longLine) continue;
+    grown += octets.length - (field.end - field.start);
+    const left = findLongLine(octets, MAX_LINE);
+    if (left === null) continue;
+    // As its sender wrote it, where it was long then.
+    const long = findLongLine(message.subarray(start, field.end), MAX_LINE) ?? left;
+    const line = lineAt(message, start) + long.line - 1;
+    return { kind: 'line-too-long', field: rawName, long: { ...long, line } };
+  }
+  return section.headerEnd + grown > MAX_HEADER
+    ? { kind: 'header-defect', defect: { kind: 'too-large', line: 1 } }
+    : null;
 }
 
 /** Why the message cannot be parsed exactly, or null. */
@@ -102,12 +137,11 @@ async function judgeClaims(
   leaving: readonly Leaving[],
 ): Promise<SendRefusal | null> {
   const seen = new Set<Domain>([own]);
-  for (const { field, octets, changed } of leaving) {
+  for (const { field, octets } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
     const value = octets.toString('utf8', octets.indexOf(':') + 1).replace(/\r\n$/, '');
     // Only what leaves counts. One reader takes an escape for text, another for quotes and brackets.
-    const open = value.includes(ESC) || (changed && hasLongLine(value));
-    const mailboxes = open ? null : authorMailboxes(value);
+    const mailboxes = value.includes(ESC) ? null : authorMailboxes(value);
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };
     for (const { address } of mailboxes) {
       if (seen.has(address.domain)) continue;

@@ -10,6 +10,7 @@ import { DEFAULT_SENDING, type LimitReader } from '../limits/usage.ts';
 import { type Address, parseAddress } from '../mail/address.ts';
 import { formatDate } from '../mail/dates.ts';
 import { findHeader, type HeaderField, readHeaderSection, unfold } from '../mail/headers.ts';
+import { findLongLine, MAX_LINE } from '../mail/long-lines.ts';
 import { newMessageId, parseMessageId } from '../mail/message-id.ts';
 import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -45,6 +46,12 @@ export async function checkSender(
   return { ok: true, value: { address, domain } };
 }
 
+/** What is judged, and how. */
+export interface Submission {
+  readonly message: Buffer;
+  readonly smtputf8: boolean;
+  readonly longLine: boolean;
+}
 export interface OutgoingMessage {
   readonly raw: Buffer;
   /** Missing Date and Message-ID fields, CRLF-ended; they come after Received in the prefix. */
@@ -61,28 +68,32 @@ export interface OutgoingMessage {
 }
 
 /**
- * Judges the header of a message to be sent and prepares it: removes fields that must not leave, encodes raw
- * text beyond ASCII, adds Date and Message-ID. `smtputf8`: UTF-8 in the header stays as it is.
+ * Judges a message to be sent and prepares it: removes fields that must not leave, encodes raw text beyond
+ * ASCII, folds lines of the header that are too long, adds Date and Message-ID. `smtputf8`: UTF-8 in the header
+ * stays as it is. `longLine`: the message has a line over 998 octets.
  */
 export async function prepareOutgoing(
   read: DomainReader,
   principal: Principal,
   domain: MtaDomain,
-  { message, smtputf8 }: { readonly message: Buffer; readonly smtputf8: boolean },
+  given: Submission,
   context: { readonly clock: Clock; readonly random: Random; readonly hostname: string },
 ): Promise<Checked<OutgoingMessage>> {
+  const { message, longLine } = given;
   const section = readHeaderSection(message);
   const { fields } = section;
-  const judged = await judgeHeader(read, principal.projectId, domain.name, message, section, smtputf8);
+  const judged = await judgeHeader(read, principal.projectId, domain.name, { ...given, section });
   if (!judged.ok) return judged;
+  const long = longLine ? findLongLine(message, MAX_LINE, section.bodyStart) : null;
+  if (long !== null) return { ok: false, refusal: { kind: 'line-too-long', long } };
   const key = fieldValue(fields, 'Idempotency-Key');
   if (key !== null && !/^[\x21-\x7e]{1,255}$/.test(key))
     return { ok: false, refusal: { kind: 'idempotency-key-invalid' } };
-  const given = fieldValue(fields, 'Message-ID');
-  const messageIdHeader = given ?? newMessageId(context.random, domain.name);
+  const id = fieldValue(fields, 'Message-ID');
+  const messageIdHeader = id ?? newMessageId(context.random, domain.name);
   const added =
     (findHeader(fields, 'Date') === undefined ? `Date: ${formatDate(context.clock.now())}\r\n` : '') +
-    (given === null ? `Message-ID: ${messageIdHeader}\r\n` : '');
+    (id === null ? `Message-ID: ${messageIdHeader}\r\n` : '');
   const edits = [...judged.value.edits, ...stripForgedResults(message, context.hostname).removed].sort(
     (a, b) => a.start - b.start,
   );

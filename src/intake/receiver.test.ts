@@ -56,7 +56,7 @@ test('mail that no place to read it comes free for is answered 451, without an e
   });
   assert.ok(begun.ok);
   assert.ok((await begun.value.rcpt({ address: 'inbox@here.test' })).ok);
-  const answer = await begun.value.data(Buffer.from('From: <x@remote.test>\r\n\r\nx\r\n'), () => true);
+  const answer = await begun.value.data(Buffer.from('From: <x@remote.test>\r\n\r\nx\r\n'), () => true, false);
   assert.deepEqual([answer.code, answer.enhanced], [451, '4.3.2']);
   assert.deepEqual(errors, []);
 });
@@ -87,7 +87,11 @@ test('mail whose connection has gone before its commit is not taken', async () =
     const begun = await receiver.mail(peer, mail);
     assert.ok(begun.ok);
     assert.ok((await begun.value.rcpt({ address: 'inbox@here.test' })).ok);
-    const { code } = await begun.value.data(Buffer.from('From: <x@remote.test>\r\n\r\nx\r\n'), () => there);
+    const { code } = await begun.value.data(
+      Buffer.from('From: <x@remote.test>\r\n\r\nx\r\n'),
+      () => there,
+      false,
+    );
     assert.deepEqual([code, accepted], there ? [250, 1] : [451, 0]);
   }
 });
@@ -115,7 +119,7 @@ async function submission(deps: Partial<ReceiverDeps>, projectId: string) {
   const begun = await receiver.mail({ ...peer, role: 'submissions', principal }, mail);
   assert.ok(begun.ok);
   assert.ok((await begun.value.rcpt({ address: 'someone@out.test' })).ok);
-  return () => begun.value.data(Buffer.from(`From: <x@${name}>\r\n\r\nx\r\n`), () => true);
+  return () => begun.value.data(Buffer.from(`From: <x@${name}>\r\n\r\nx\r\n`), () => true, false);
 }
 
 test('of forty sessions that flood, two under pressure are on the way, and another project is answered before the rest', async () => {

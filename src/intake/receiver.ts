@@ -33,7 +33,7 @@ import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './
 import { checkSender, type OutgoingRecipient, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import { Abandoned, type Intake, type IntakeTx } from './planned.ts';
 import { isHostPostmaster, type PostmasterDeps, takePostmaster } from './postmaster.ts';
-import { defectText, type SendRefusal } from './send-refusal.ts';
+import { defectText, longLineText, octetsText, type SendRefusal } from './send-refusal.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
 export interface ReceiverDeps {
@@ -152,6 +152,10 @@ export function refusalReply(refusal: SendRefusal): Reply {
       );
     case 'header-defect':
       return reply(554, '5.6.0', defectText(refusal.defect));
+    case 'field-octets':
+      return reply(554, refusal.why === 'address' ? '5.6.7' : '5.6.0', octetsText(refusal));
+    case 'line-too-long':
+      return reply(554, '5.6.0', longLineText(refusal));
     case 'body-nul':
       return reply(554, '5.6.0', 'the body holds NUL');
     case 'idempotency-key-invalid':
@@ -235,7 +239,7 @@ async function beginSubmission(
       recipients.set(address.wire, { address, dsn, held: null });
       return take(null);
     },
-    async data(raw, committing) {
+    async data(raw, committing, longLine) {
       try {
         if (raw.length > SUBMISSION_SIZE_LIMIT) return TOO_LARGE;
         using place = await deps.inFlight.enter(principal.projectId, 'smtp');
@@ -246,7 +250,7 @@ async function beginSubmission(
           deps.read,
           principal,
           domain,
-          { message: raw, smtputf8: mail.smtputf8 },
+          { message: raw, smtputf8: mail.smtputf8, longLine },
           deps,
         );
         if (!prepared.ok) return refusalReply(prepared.refusal);

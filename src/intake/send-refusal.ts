@@ -2,7 +2,9 @@
  * Why mail to be sent is refused, and texts for header defects. SMTP and HTTP each word the other reasons
  * themselves.
  */
+import type { Unencodable } from '../mail/encode-field.ts';
 import type { HeaderDefect } from '../mail/headers.ts';
+import { type LongLine, MAX_LINE } from '../mail/long-lines.ts';
 
 export type SendRefusal =
   | { readonly kind: 'missing-operation'; readonly operation: string }
@@ -13,6 +15,15 @@ export type SendRefusal =
   | { readonly kind: 'author-invalid'; readonly field: string }
   | { readonly kind: 'author-foreign'; readonly field: string; readonly domain: string }
   | { readonly kind: 'header-defect'; readonly defect: HeaderDefect }
+  /** Octets beyond ASCII that cannot be encoded. */
+  | {
+      readonly kind: 'field-octets';
+      readonly field: string;
+      readonly line: number;
+      readonly why: Unencodable;
+    }
+  /** A line over 998 octets that cannot be folded: of the field, or of the body. */
+  | { readonly kind: 'line-too-long'; readonly field?: string; readonly long: LongLine }
   | { readonly kind: 'body-nul' }
   | { readonly kind: 'idempotency-key-invalid' }
   | { readonly kind: 'loop' };
@@ -38,4 +49,26 @@ export function defectText({ kind, line, field }: HeaderDefect): string {
     default:
       return `line ${line} of the header is not a field: a name, a colon and a value`;
   }
+}
+
+/** Which field, and what its sender can do. */
+export function octetsText({ field, line, why }: Extract<SendRefusal, { kind: 'field-octets' }>): string {
+  const where = `the ${field.slice(0, 77)} header field (line ${line})`;
+  switch (why) {
+    case 'charset':
+      return `${where} holds octets beyond ASCII that are not UTF-8; write its text as encoded words (RFC 2047)`;
+    case 'address':
+      return `${where} holds an address beyond ASCII; give SMTPUTF8 at MAIL, or write another address`;
+    case 'form':
+      return `${where} holds text beyond ASCII where only ASCII may stand; encode it or leave it out`;
+  }
+}
+
+/** Which line, and the limit as it is counted. */
+export function longLineText({ field, long }: Extract<SendRefusal, { kind: 'line-too-long' }>): string {
+  const what =
+    field === undefined
+      ? { name: 'the message', how: 'use quoted-printable or base64' }
+      : { name: `the header (${field.slice(0, 77)})`, how: 'it cannot be folded, put white space into it' };
+  return `line ${long.line} of ${what.name} has ${long.octets} octets, the limit is ${MAX_LINE} without CRLF; ${what.how}`;
 }

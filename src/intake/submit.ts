@@ -76,7 +76,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
     if (!deps.hasSpace()) return refused({ kind: 'disk-full' });
     const composed = tryCompose(deps, input, domain.name);
     if ('kind' in composed) return refused(composed);
-    const { raw, envelope } = composed;
+    const { raw, envelope, utf8 } = composed;
     if (raw.length > SUBMISSION_SIZE_LIMIT) return refused({ kind: 'too-large', octets: raw.length });
     if (envelope.from.domain !== domain.name) {
       const field = input.sender === undefined ? 'arguments.from[0]' : 'arguments.sender';
@@ -88,7 +88,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
       deps.read,
       principal,
       domain,
-      { message: raw, smtputf8: false },
+      { message: raw, smtputf8: utf8, longLine: false },
       deps,
     );
     if (!prepared.ok) return refused(prepared.refusal);

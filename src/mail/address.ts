@@ -25,6 +25,8 @@ export interface Mailbox {
  * takes at least; addresses of forwarders and mailing lists are longer.
  */
 const MAX_ADDRESS = 254;
+/** Characters of a display name that may stand on one line, where it has no white space. */
+const MAX_PLAIN_NAME = 500;
 const MAX_MAILBOXES = 1000;
 const MAX_COMMENTS = 20;
 const ATEXT_SIGNS = new Set("!#$%&'*+-/=?^_`{|}~");
@@ -254,6 +256,8 @@ const LIST_END: Token = { kind: 'special', value: ',', spaced: false };
 export function formatMailbox({ displayName, address }: Mailbox): string {
   if (displayName === null || displayName === '') return address.wire;
   const name = displayName.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+  // RFC 2047 §2: encoded words are short, whatever the name is made of.
+  if (name.length > MAX_PLAIN_NAME) return `${encodeWords(name)} <${address.wire}>`;
   if (/^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~ ]*$/.test(name) && !name.includes('=?'))
     return `${name} <${address.wire}>`;
   if (/^[\u0020-\u007e]*$/.test(name) && !name.includes('=?'))

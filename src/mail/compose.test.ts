@@ -74,6 +74,16 @@ const refused: [name: string, change: Partial<ComposeInput>, field: string][] = 
     { additional_header: { X: ['a'.repeat(999)] } },
     'arguments.additional_header.X[0]',
   ],
+  [
+    'text beyond ASCII in a URL',
+    { additional_header: { 'List-Unsubscribe': ['<https://b.test/é>'] } },
+    'arguments.additional_header.List-Unsubscribe[0]',
+  ],
+  [
+    'an address beyond ASCII',
+    { additional_header: { 'Resent-To': ['ok@b.test', '受@b.test'] } },
+    'arguments.additional_header.Resent-To[1]',
+  ],
   ['a bad message id', { in_reply_to: ['<a@b>', 'x'] }, 'arguments.in_reply_to[1]'],
 ];
 for (const [name, change, field] of refused) {
@@ -150,4 +160,36 @@ test('any text survives: body, subject and filename read back as given', async (
     }),
     { numRuns: 60 },
   );
+});
+
+test('text beyond ASCII in additional fields is encoded as its place asks', () => {
+  const { raw } = made({
+    additional_header: {
+      'List-Id': ['組 <a.test>'],
+      Comments: ['日\n 本'],
+      'Resent-To': ['é <x@日本.test>'],
+    },
+  });
+  const header = headerOf(raw);
+  assert.deepEqual(header.get('list-id'), [' =?UTF-8?B?57WE?= <a.test>']);
+  assert.deepEqual(header.get('comments'), [' =?UTF-8?B?5pelIOacrA==?=']);
+  assert.deepEqual(header.get('resent-to'), [' =?UTF-8?B?w6k=?= <x@xn--wgv71a.test>']);
+});
+
+test('no line of the header is over 998 octets, however long the words in it are', () => {
+  const long = 'n'.repeat(1500);
+  const id = `<${'i'.repeat(980)}@b.test>`;
+  const { raw } = made({
+    from: [`${long} <a@b.test>`],
+    to: [`"${long},${long}" <${'r'.repeat(240)}@y.test>`],
+    subject: long,
+    message_id: id,
+    in_reply_to: [id],
+    references: [id, id],
+  });
+  const header = raw.toString('latin1', 0, raw.indexOf('\r\n\r\n'));
+  for (const line of header.split('\r\n')) assert.ok(line.length <= 998, line.slice(0, 80));
+  assert.equal(headerOf(raw).get('message-id')![0]!.trim(), id);
+  assert.equal(made({ to: ['受信@y.test'] }).utf8, true);
+  assert.equal(made({ to: ['é <x@日本.test>'] }).utf8, false);
 });

@@ -4,8 +4,10 @@
  */
 import { type Address, formatMailbox, type Mailbox, parseMailbox } from './address.ts';
 import { formatDate } from './dates.ts';
+import { encodeField } from './encode-field.ts';
 import { encodeWords } from './encoded-words.ts';
 import { foldHeader, trimSpace } from './headers.ts';
+import { refold } from './long-lines.ts';
 import { type IdSource, newMessageId, parseMessageId } from './message-id.ts';
 import { contentTypeOf, encodeText, filenameParameters, wrapBase64 } from './mime-parts.ts';
 
@@ -42,6 +44,8 @@ export class FieldError extends Error {
 export interface Composed {
   readonly raw: Buffer;
   readonly messageId: string;
+  /** An address in the header needs SMTPUTF8. */
+  readonly utf8: boolean;
   readonly envelope: { readonly from: Address; readonly recipients: Address[] };
 }
 /** Ids and octets for boundaries. */
@@ -99,15 +103,14 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
     if (ids.length > 0) fields.push(foldHeader(name, ids.join(' ')));
   }
   fields.push(...additional(input.additional_header ?? {}));
-  const raw = Buffer.concat([
-    Buffer.from(`${fields.join('')}MIME-Version: 1.0\r\n`, 'utf8'),
-    content(input, random),
-  ]);
+  const header = fields.map((one) => refold(one, false)).join('');
+  const raw = Buffer.concat([Buffer.from(`${header}MIME-Version: 1.0\r\n`, 'utf8'), content(input, random)]);
   const recipients = new Map<string, Address>();
   for (const { address } of [...to, ...cc, ...bcc]) recipients.set(address.wire, address);
   return {
     raw,
     messageId,
+    utf8: /[^\x00-\x7f]/.test(header),
     envelope: { from: (sender ?? from[0]!).address, recipients: [...recipients.values()] },
   };
 }
@@ -162,15 +165,23 @@ function additional(header: Readonly<Record<string, readonly string[]>>): string
           throw new FieldError(at, 'a line is over 998 octets: put folding white space into it');
         }
       });
-      const folded = lines.join('\r\n');
-      fields.push(
-        /^[\x20-\x7e\t\r\n]*$/.test(folded)
-          ? `${name}: ${folded.trimStart()}\r\n`
-          : foldHeader(name, encodeWords(lines.map(trimSpace).join(' '))),
-      );
+      const folded = ` ${lines.join('\r\n').trimStart()}`;
+      fields.push(additionalField(name, folded, at));
     });
   }
   return fields;
+}
+
+function additionalField(rawName: string, rawValue: string, path: string): string {
+  const encoded = encodeField({ name: rawName.toLowerCase(), rawName, rawValue }, false);
+  switch (encoded.kind) {
+    case 'same':
+      return `${rawName}:${rawValue}\r\n`;
+    case 'encoded':
+      return encoded.text;
+    case 'refused':
+      throw new FieldError(path, 'holds characters beyond ASCII where the field takes ASCII alone');
+  }
 }
 
 /** Content-Type and Content-Transfer-Encoding fields, the empty line and the body. */

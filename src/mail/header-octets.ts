@@ -1,27 +1,16 @@
 /**
  * Header values beyond ASCII as old mailers wrote them: raw ISO-2022-JP (RFC 1468), raw UTF-8 without SMTPUTF8. They are
- * read as what they mean, and written as encoded words (RFC 2047), so that every server takes them and every reader sees
- * one text. Octets of no charset that can be known stay. Linear; never throws.
+ * read as what they mean. `encode-field` writes them. Linear; never throws.
  */
-import { type Mailbox, parseAddress, parseMailboxList } from './address.ts';
+import { type Mailbox, parseMailboxList } from './address.ts';
 import { decoderOf } from './charsets.ts';
-import { decodeWords, encodeWords } from './encoded-words.ts';
-import { foldHeader, type HeaderField, trimSpace, unfold } from './headers.ts';
+import { unfold } from './headers.ts';
 
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 export const ESC = '\x1b';
 const MAX_LIST = 64 * 1024;
 /** Each is decoded for itself. */
 const MAX_RUNS = 2000;
-/** Fields of addresses: their phrases and comments are text. */
-const ADDRESSES = new Set(
-  'from,sender,reply-to,to,cc,resent-from,resent-sender,resent-reply-to,resent-to,resent-cc,disposition-notification-to'.split(
-    ',',
-  ),
-);
-/** Unstructured fields of RFC 5322 and 2045, and those of mailers. */
-const TEXTS = new Set(['subject', 'comments', 'content-description', 'thread-topic', 'organization']);
-
 /** The value unfolded, raw ISO-2022-JP in it as text. An escape sequence that cannot be read stays, and so do thousands. */
 export function headerText(rawValue: string): string {
   if (!rawValue.includes(ESC)) return unfold(rawValue);
@@ -65,20 +54,6 @@ export function fieldMailboxes(rawValue: string): Mailbox[] | null {
 function japanese(run: string): string | null {
   const text = BEYOND_ASCII.test(run) ? undefined : decoderOf('iso-2022-jp')?.decode(Buffer.from(run));
   return text === undefined || text.includes('\ufffd') ? null : text;
-}
-
-/**
- * The field as it can go to any server, CRLF-ended; what is left beyond ASCII is an address that needs SMTPUTF8. null: it
- * stays as it is, being ASCII, structured, in no charset that can be known, or UTF-8 where `utf8` allows it.
- */
-export function encodeField({ name, rawName, rawValue }: HeaderField, utf8: boolean): string | null {
-  const raw = rawValue.includes(ESC);
-  if (!raw && (utf8 || !BEYOND_ASCII.test(rawValue))) return null;
-  const text = headerText(rawValue);
-  if (text.includes(ESC) || text.includes('\ufffd')) return null;
-  if (TEXTS.has(name) || name.startsWith('x-')) return foldHeader(rawName, encodeWords(decodeWords(text)));
-  const list = ADDRESSES.has(name) ? encodeAddresses(text) : null;
-  return list === null ? null : foldHeader(rawName, list);
 }
 
 /**
@@ -140,93 +115,4 @@ export function* innerEnds(value: string): Generator<InnerEnd> {
       if (depth === 0) yield end(at, 'bracket');
     } else if (!inner && '@<>,'.includes(char)) last = char;
   }
-}
-
-/** The address list with its phrases and comments as encoded words; null where it cannot be read. */
-function encodeAddresses(text: string): string | null {
-  let out = '';
-  /** Words since the last special, and where they begin in the text. */
-  let words: string[] = [];
-  let from = 0;
-  const flush = (until: number) => {
-    const raw = text.slice(from, until);
-    if (!BEYOND_ASCII.test(raw)) out += raw;
-    else {
-      const [before] = /^[ \t]*/.exec(raw)!;
-      const phrase = trimSpace(raw);
-      const address = phrase.includes('@') && !phrase.startsWith('"');
-      out += before + (address ? wireOf(phrase) : encodeWords(decodeWords(words.join(' '))));
-      if (/[ \t]$/.test(raw)) out += ' ';
-    }
-    words = [];
-  };
-  for (let at = 0; at < text.length; ) {
-    const char = text[at]!;
-    const end = pieceEnd(text, at);
-    if (end === null) return null;
-    const piece = text.slice(at, end);
-    if (char === '"') words.push(unquoted(piece));
-    else if ('(<,:;'.includes(char)) {
-      flush(at);
-      if (!BEYOND_ASCII.test(piece)) out += piece;
-      else out += char === '<' ? `<${wireOf(piece.slice(1, -1))}>` : `(${encodeWords(unquoted(piece))})`;
-      from = end;
-    } else if (char !== ' ' && char !== '\t') words.push(piece);
-    at = end;
-  }
-  flush(text.length);
-  return out;
-}
-
-/** Behind what begins at `at`: a quoted string, comment, address in angle brackets, special or word. */
-function pieceEnd(text: string, at: number): number | null {
-  switch (text[at]) {
-    case '"':
-      return closed(text, at, '"', '"');
-    case '(':
-      return closed(text, at, '(', ')');
-    case '<':
-      return closed(text, at, '<', '>');
-    case ',':
-    case ':':
-    case ';':
-    case ' ':
-    case '\t':
-      return at + 1;
-    case ')':
-    case '>':
-    case '[':
-    case ']':
-    case '\\':
-      return null;
-    default: {
-      let end = at + 1;
-      while (end < text.length && !' \t()<>,:;"[]\\'.includes(text[end]!)) end += 1;
-      return end;
-    }
-  }
-}
-
-/** Behind the `close` that ends what `open` began at `start`; null where it does not end. */
-function closed(text: string, start: number, open: string, close: string): number | null {
-  let depth = 1;
-  for (let at = start + 1; at < text.length; at += 1) {
-    const char = text[at]!;
-    if (char === '\\') at += 1;
-    else if (char === close) {
-      depth -= 1;
-      if (depth === 0) return at + 1;
-    } else if (char === open) depth += 1;
-  }
-  return null;
-}
-
-/** What a quoted string or comment means. */
-function unquoted(piece: string): string {
-  return piece.slice(1, -1).replace(/\\(.)/gs, '$1');
-}
-/** A domain beyond ASCII as A-label; a local part needs SMTPUTF8 and stays. */
-function wireOf(text: string): string {
-  const address = parseAddress(trimSpace(text));
-  return address === null || address.utf8 ? text : address.wire;
 }

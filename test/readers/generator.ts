@@ -40,6 +40,7 @@ const WORDS = [
   '=?iso-2022-jp?B?GyRCRnwbKEI=?=',
 ];
 const SJIS = ['\x93\xfa\x96{', '\x83e\x83X\x83g\\'];
+const ASCII_WORDS = [...WORDS, ...JIS];
 const NAMES = [
   'Ann',
   'J. Doe',
@@ -55,10 +56,14 @@ const COMMENTS = ['(x)', '(a (b) \\) c)', '(<ceo@other.test>)', '(, ceo@other.te
 export function wellFormed(dice: Dice): string {
   const fields: string[] = [];
   const add = (name: string, value: string) => fields.push(field(dice, name, value));
-  add('From', mailboxes(dice, OWN, dice.once(8) ? 3 : 1));
+  add('From', mailboxes(dice, OWN, dice.once(100) ? 200 : dice.once(8) ? 3 : 1));
   if (dice.once(3)) add('Sender', mailboxes(dice, OWN, 1));
   if (dice.once(3)) add('Reply-To', mailboxes(dice, 'third.test', 2));
-  if (!dice.once(5)) add('To', dice.once(9) ? 'undisclosed-recipients:;' : mailboxes(dice, 'third.test', 3));
+  if (!dice.once(5))
+    add(
+      'To',
+      dice.once(9) ? 'undisclosed-recipients:;' : mailboxes(dice, 'third.test', dice.once(100) ? 200 : 3),
+    );
   if (dice.once(3)) add('Cc', mailboxes(dice, FOREIGN, 2));
   if (!dice.once(5)) add('Subject', text(dice));
   if (!dice.once(4)) add('Date', dice.pick(['Fri, 27 Nov 2026 02:00:00 +0000', '27 Nov 26 02:00 GMT (x)']));
@@ -75,10 +80,8 @@ export function wellFormed(dice: Dice): string {
     if (dice.once(2)) add('Resent-Sender', mailboxes(dice, OWN, 1));
   }
   for (let n = dice.once(200) ? 900 : dice.below(4); n > 0; n--)
-    add(
-      dice.pick(['X-Odd', 'Comments', 'Keywords', '>From', 'From-', 'XFrom', 'Received-SPF', 'X!#$%']),
-      text(dice),
-    );
+    if (dice.once(4)) add(dice.pick(['Keywords', 'Received-SPF']), text(dice, ASCII_WORDS));
+    else add(dice.pick(['X-Odd', 'Comments', '>From', 'From-', 'XFrom', 'X!#$%']), text(dice));
   shuffle(dice, fields);
   const mbox = dice.once(10)
     ? dice.pick(['From x@other.test Fri Nov 27 02:00:00 2026\r\n', '>From x\r\n'])
@@ -203,6 +206,7 @@ const OCTETS = [
   '\x7f',
   '\x80',
   '\x85',
+  ...SJIS,
   '"',
   '\\',
   '(',
@@ -277,9 +281,10 @@ function mailbox(dice: Dice, domain: string): string {
   const name = dice.once(4) ? dice.pick([...JIS, ...UTF8]) : dice.pick(NAMES);
   return `${dice.pick([address, `<${address}>`, `${name} <${address}>`, `${name}  <${address}>`])}${comment}`;
 }
-function text(dice: Dice): string {
-  const words = [...WORDS, ...JIS, ...UTF8, ...SJIS];
-  return Array.from({ length: dice.below(8) }, () => dice.pick(words)).join(' ');
+function text(dice: Dice, words = [...ASCII_WORDS, ...UTF8]): string {
+  // Some lines are longer than a line may be, and are folded.
+  const length = dice.once(100) ? 300 : dice.below(8);
+  return Array.from({ length }, () => dice.pick(words)).join(' ');
 }
 /** The name in any case, white space before the colon, folds at spaces, some of white space alone. */
 function field(dice: Dice, name: string, value: string): string {

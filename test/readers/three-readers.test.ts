@@ -11,6 +11,7 @@ import { prepareOutgoing } from '../../src/intake/outgoing.ts';
 import { authorMailboxes } from '../../src/mail/authors.ts';
 import { authorIsOpen } from '../../src/mail/header-defects.ts';
 import { headerBounds, readHeaderSection } from '../../src/mail/headers.ts';
+import { findLongLine, MAX_LINE } from '../../src/mail/long-lines.ts';
 import { createRandom } from '../../src/runtime/random.ts';
 import { createFakeClock } from '../../src/testing/fake-clock.ts';
 import { signDkim } from '../../src/verify/sign.ts';
@@ -34,7 +35,8 @@ const keys = [{ selector: 's', algorithm: 'ed25519-sha256' as const, privateKey 
 /** As it goes to the other server, or null where it is refused. */
 async function leaving(text: string, smtputf8: boolean): Promise<Buffer | null> {
   const message = Buffer.from(text, 'latin1');
-  const prepared = await prepareOutgoing(read, principal, domain, { message, smtputf8 }, context);
+  const longLine = findLongLine(message, MAX_LINE) !== null;
+  const prepared = await prepareOutgoing(read, principal, domain, { message, smtputf8, longLine }, context);
   if (!prepared.ok) return null;
   const { raw, added } = prepared.value;
   const prefix = Buffer.from(`Received: by mail.sender.test; Fri, 27 Nov 2026 02:00:00 +0000\r\n${added}`);

@@ -5,10 +5,10 @@
  * way, so that nothing is left to do at the end. A message over the limit is read to its end without being kept.
  */
 export type DataResult =
-  | { readonly kind: 'message'; readonly message: Buffer }
+  /** `long`: it has a line over `maxLine`. */
+  | { readonly kind: 'message'; readonly message: Buffer; readonly long: boolean }
   | { readonly kind: 'too-large' }
-  | { readonly kind: 'bare-line-end' }
-  | { readonly kind: 'line-too-long' };
+  | { readonly kind: 'bare-line-end' };
 
 export interface DataReader {
   /** Takes octets; the index in `chunk` behind the end of data, or -1 while it has not come. */
@@ -77,7 +77,7 @@ class Reader implements DataReader {
     const message = this.#kept.octets(this.#length);
     this.#kept = NOTHING_KEPT;
     if (this.#scanner.bare) return { kind: 'bare-line-end' };
-    return this.#scanner.long ? { kind: 'line-too-long' } : { kind: 'message', message };
+    return { kind: 'message', message, long: this.#scanner.long };
   }
   #keep(octets: Buffer, dots: readonly number[]): void {
     this.#length += octets.length - dots.length;

@@ -198,7 +198,7 @@ function holding() {
   async function send(address: string, more: Partial<Connection> = {}) {
     const verdict = await guard.mail(from(address, more), MAIL);
     assert.ok(verdict.ok);
-    return { reply: verdict.value.data(Buffer.from('x'), () => true) };
+    return { reply: verdict.value.data(Buffer.from('x'), () => true, false) };
   }
   return { held, counts, send };
 }

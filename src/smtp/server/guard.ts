@@ -123,14 +123,14 @@ export function guardReceiver(receiver: Receiver, options: GuardOptions): Receiv
         if (code !== 550 || enhanced !== '5.1.1') return verdict;
         return { ok: false, reply: await slowed(connection, prefixes, verdict.reply) };
       },
-      async data(message, committing) {
+      async data(message, committing, longLine) {
         if (!hasRoom(prefixes)) {
           transaction.abort();
           return refuse('messages-capped', TOO_MANY_IN_HAND).reply;
         }
         inHand.add(prefixes);
         try {
-          return await transaction.data(message, committing);
+          return await transaction.data(message, committing, longLine);
         } finally {
           inHand.remove(prefixes);
         }

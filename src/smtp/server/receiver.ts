@@ -58,9 +58,10 @@ export interface Transaction {
   /**
    * The message after dot-unstuffing, CRLF line ends throughout. The reply is sent once. `committing` is called right
    * before the message is written down: until then the connection may be dropped for others, from then on it is
-   * answered. False: it has gone, and the message is not to be taken.
+   * answered. False: it has gone, and the message is not to be taken. `longLine`: a line has over 998 octets (RFC 5322
+   * §2.1.1); asked for of mail to be sent alone.
    */
-  data(message: Buffer, committing: () => boolean): Promise<Reply>;
+  data(message: Buffer, committing: () => boolean, longLine: boolean): Promise<Reply>;
   /** RSET, a new EHLO, a lost connection, or a refused DATA: what was held for this transaction is let go. Called at most once, never after data() has been called. */
   abort(): void;
 }

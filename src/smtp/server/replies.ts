@@ -1,4 +1,5 @@
 /** The server's own replies; those of meaning come from the Receiver. */
+import type { LongLine } from '../../mail/long-lines.ts';
 import { closing, type Reply, reply } from '../reply.ts';
 
 export const OK = reply(250, '2.0.0', 'ok');
@@ -29,7 +30,10 @@ export const UNKNOWN_PARAMETER = reply(555, '5.5.4', 'parameter not recognized')
 export const TOO_LARGE = reply(552, '5.3.4', 'message size exceeds the limit');
 export const NEED_SMTPUTF8 = reply(553, '5.6.7', 'address needs SMTPUTF8');
 export const BARE_IN_DATA = reply(554, '5.6.0', 'message has a bare CR or LF; lines end with CRLF');
-export const LONG_LINE_IN_DATA = reply(554, '5.6.0', 'message has a line over 998 octets');
+/** The limit is said as it is here: without the CRLF. */
+export function longLine({ line, octets }: LongLine, most: number): Reply {
+  return reply(554, '5.6.0', `line ${line} of the message has ${octets} octets; the limit is ${most}`);
+}
 export const ENCRYPTION_REQUIRED = reply(538, '5.7.11', 'encryption required for authentication');
 /** Both versions as Node.js names them, such as TLSv1.2. */
 export function newerTls(needed: string, version: string): Reply {

@@ -37,8 +37,8 @@ async function open(
       value: {
         sizeLimit: 1_000_000,
         rcpt: rcpt ?? take,
-        async data(message) {
-          messages.push(message.toString());
+        async data(message, _committing, long) {
+          messages.push(long ? `long: ${message}` : message.toString());
           return reply(250, '2.0.0', 'accepted');
         },
         abort() {},
@@ -311,4 +311,20 @@ test('ORCPT may hold any text, and is not empty', async () => {
     ['rfc822;', '501'],
   ] as const)
     assert.match((await ask(`RCPT TO:<u@ok2.test> ORCPT=${orcpt}\r\n`))[0]!, new RegExp(`^${code} `), orcpt);
+});
+
+test('a long line of mail to be sent is the receiver’s to judge; one from outside has a limit, which is said', async () => {
+  const line = (octets: number) => `a\r\n${'x'.repeat(octets)}\r\n`;
+  for (const [role, octets, answer, taken] of [
+    ['submission', 998, '250 2.0.0 accepted', line(998)],
+    ['submission', 999, '250 2.0.0 accepted', `long: ${line(999)}`],
+    ['mx', 65_536, '250 2.0.0 accepted', line(65_536)],
+    ['mx', 65_537, '554 5.6.0 line 2 of the message has 65537 octets; the limit is 65536', undefined],
+  ] as const) {
+    const { ask, messages } = await open({}, undefined, role);
+    await ask(HELO);
+    for (const command of [MAIL, RCPT, 'DATA\r\n']) await ask(command);
+    assert.deepEqual(await ask(`${line(octets)}.\r\n`), [answer]);
+    assert.deepEqual(messages, taken === undefined ? [] : [taken]);
+  }
 });

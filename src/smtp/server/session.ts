@@ -3,6 +3,7 @@
  * Receiver is being asked, further input waits. Invariants: nothing that came in clear text before TLS is read after
  * it (RFC 3207 §4.2); AUTH is known only inside TLS; the input buffer is bounded.
  */
+import { findLongLine, MAX_LINE } from '../../mail/long-lines.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { NoticeKind, Notices } from '../../runtime/notices.ts';
 import { prefixesOf } from '../../runtime/prefixes.ts';
@@ -11,7 +12,7 @@ import { formatReply, type Reply, reply } from '../reply.ts';
 import { decodeAuth, type Exchange, startAuth } from './auth.ts';
 import { type ByteBudget, type Grant, SMALL } from './byte-budget.ts';
 import { type CommandState, commands, splitCommand } from './commands.ts';
-import { createDataReader, type DataReader } from './data-reader.ts';
+import { createDataReader, type DataReader, type DataResult } from './data-reader.ts';
 import type { Connection, ListenerRole, MailParameters, Receiver, Transaction } from './receiver.ts';
 import * as replies from './replies.ts';
 
@@ -64,7 +65,7 @@ export interface Session {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** RFC 5321 §4.5.3.1.4, with room for extensions' parameters and AUTH (RFC 4954 §4). */
-const MAX_LINE = 2048;
+const MAX_COMMAND = 2048;
 const MAX_AUTH_LINE = 12_288;
 /** Replies the operator is told of. */
 const TOLD: ReadonlyMap<Reply, NoticeKind> = new Map([
@@ -76,8 +77,8 @@ const TOLD: ReadonlyMap<Reply, NoticeKind> = new Map([
 ]);
 /** First words of other protocols, often with much behind them. */
 const FOREIGN = /^(GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PROXY)$/;
+/** Mail from outside is taken as it came; its senders cannot be asked for shorter lines. */
 const MX_MAX_LINE = 64 * 1024;
-const SUBMISSION_MAX_LINE = 998;
 
 export function createSession(
   facts: Pick<Connection, 'id' | 'role' | 'remoteAddress' | 'remotePort' | 'tls'>,
@@ -250,11 +251,7 @@ export function createSession(
         dropTransaction();
         return replies.NO_MEMORY;
       }
-      reader = createDataReader(
-        transaction!.sizeLimit,
-        connection.role === 'mx' && connection.principal === null ? MX_MAX_LINE : SUBMISSION_MAX_LINE,
-        size,
-      );
+      reader = createDataReader(transaction!.sizeLimit, isFromOutside() ? MX_MAX_LINE : MAX_LINE, size);
       mode = 'data';
       flush();
       pending += formatReply(replies.GO_AHEAD);
@@ -315,16 +312,10 @@ export function createSession(
     mode = 'command';
     reader = null;
     junk = 0;
-    if (overBudget || result.kind !== 'message') {
-      const answer = overBudget
-        ? replies.NO_MEMORY
-        : result.kind === 'too-large'
-          ? replies.TOO_LARGE
-          : result.kind === 'bare-line-end'
-            ? replies.BARE_IN_DATA
-            : replies.LONG_LINE_IN_DATA;
+    const taken = overBudget ? replies.NO_MEMORY : takenOrRefused(result);
+    if ('code' in taken) {
       dropTransaction();
-      return say(answer);
+      return say(taken);
     }
     output.phase('judging');
     flush();
@@ -332,10 +323,27 @@ export function createSession(
     // The room is the message's, which is there for as long as the Receiver has it, also without its connection.
     const room = grant;
     grant = null;
-    const answer = await ask(() => open.data(result.message, committing), replies.LOCAL_ERROR);
+    const answer = await ask(() => open.data(taken.message, committing, taken.long), replies.LOCAL_ERROR);
     room?.release();
     clearTransaction();
     say(answer);
+  }
+
+  function isFromOutside(): boolean {
+    return connection.role === 'mx' && connection.principal === null;
+  }
+  /** Long lines of mail to be sent are the Receiver's to judge. */
+  function takenOrRefused(result: DataResult): Extract<DataResult, { kind: 'message' }> | Reply {
+    switch (result.kind) {
+      case 'too-large':
+        return replies.TOO_LARGE;
+      case 'bare-line-end':
+        return replies.BARE_IN_DATA;
+      case 'message': {
+        const long = result.long && isFromOutside() ? findLongLine(result.message, MX_MAX_LINE) : null;
+        return long === null ? result : replies.longLine(long, MX_MAX_LINE);
+      }
+    }
   }
 
   /** From here the connection is not dropped; false where it has gone: nobody would hear the answer. */
@@ -374,7 +382,7 @@ export function createSession(
             ? MAX_AUTH_LINE
             : waiting.toString('latin1', 0, 5).toUpperCase() === 'AUTH '
               ? MAX_AUTH_LINE
-              : MAX_LINE;
+              : MAX_COMMAND;
         if (lf === -1) {
           if (waiting[0] === 0x16 && connection.helo === null && !skippingLine) {
             say(replies.NOT_SMTP);

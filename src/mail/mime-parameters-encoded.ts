@@ -1,0 +1,83 @@
+/**
+ * Values of Content-Type and Content-Disposition with raw text in their parameters, written as RFC 2231 has it: `name*=`
+ * with its charset, in sections (§3) where it is long. The other parameters keep their octets. Linear.
+ */
+import { Buffer } from 'node:buffer';
+import { readParameters } from './mime-parameters.ts';
+
+const BEYOND_ASCII = /[^\x00-\x7f]/;
+/** Characters of a section, so that its line has fewer than 78. */
+const MAX_SECTION = 50;
+/** RFC 2045 §5.1 token, without the asterisk of RFC 2231. */
+const NAME = /^[A-Za-z0-9!#$%&'+.^_`{|}~-]+$/;
+
+/** The value, which is unfolded; what is left beyond ASCII stands where only ASCII may. */
+export function encodeParameters(value: string): string {
+  const [type, ...written] = splitParameters(value);
+  const raw = new Set(written.filter((text) => BEYOND_ASCII.test(text)).map(nameOf));
+  const meanings = readParameters(value).parameters;
+  const done = new Set<string>();
+  let out = type!;
+  for (const text of written) {
+    const name = nameOf(text);
+    const meaning = raw.has(name) && NAME.test(name) ? meanings.get(name) : undefined;
+    if (meaning === undefined) out += `;${text}`;
+    else if (!done.has(name)) {
+      // The other sections of the parameter and its plain form are in the one meaning.
+      done.add(name);
+      out += encodedParameter(name, meaning);
+    }
+  }
+  return out;
+}
+
+/** The pieces between semicolons that are outside of quoted strings and comments. */
+function splitParameters(value: string): string[] {
+  const pieces: string[] = [];
+  let start = 0;
+  let quoted = false;
+  let depth = 0;
+  for (let at = 0; at < value.length; at += 1) {
+    const char = value[at];
+    if (char === '\\') at += 1;
+    else if (char === '"' && depth === 0) quoted = !quoted;
+    else if (quoted) continue;
+    else if (char === '(') depth += 1;
+    else if (char === ')') depth = Math.max(0, depth - 1);
+    else if (char === ';' && depth === 0) {
+      pieces.push(value.slice(start, at));
+      start = at + 1;
+    }
+  }
+  pieces.push(value.slice(start));
+  return pieces;
+}
+
+/** Lower case, without the section and the asterisk of RFC 2231. */
+function nameOf(parameter: string): string {
+  const [name = ''] = parameter.split('=', 1)[0]!.split('*', 1);
+  return name.trim().toLowerCase();
+}
+
+function encodedParameter(name: string, meaning: string): string {
+  const sections: string[] = [];
+  let section = '';
+  for (const char of meaning) {
+    const escaped = percentEncoded(char);
+    if (section.length + escaped.length > MAX_SECTION) {
+      sections.push(section);
+      section = '';
+    }
+    section += escaped;
+  }
+  sections.push(section);
+  if (sections.length === 1) return `;\r\n ${name}*=UTF-8''${section}`;
+  return sections.map((text, i) => `;\r\n ${name}*${i}*=${i === 0 ? "UTF-8''" : ''}${text}`).join('');
+}
+/** RFC 2231 §7: attribute-char stays. */
+function percentEncoded(char: string): string {
+  if (/^[A-Za-z0-9!#$&+.^_`{|}~-]$/.test(char)) return char;
+  return [...Buffer.from(char)]
+    .map((octet) => `%${octet.toString(16).toUpperCase().padStart(2, '0')}`)
+    .join('');
+}
