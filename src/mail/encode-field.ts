@@ -7,12 +7,13 @@ import { parseAddress } from './address.ts';
 import { decodeWords, encodeWords } from './encoded-words.ts';
 import { ESC, headerText } from './header-octets.ts';
 import { foldHeader, type HeaderField, trimSpace } from './headers.ts';
+import { refold } from './long-lines.ts';
 import { encodeParameters } from './mime-parameters-encoded.ts';
 
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 /** Fields of addresses, and of phrases alone: their phrases and comments are text. */
 const PHRASES = new Set(
-  'from,sender,reply-to,to,cc,resent-from,resent-sender,resent-reply-to,resent-to,resent-cc,disposition-notification-to,return-receipt-to,errors-to,mail-followup-to,mail-reply-to,list-id,keywords'.split(
+  'from,sender,reply-to,to,cc,resent-from,resent-sender,resent-reply-to,resent-to,resent-cc,disposition-notification-to,return-receipt-to,errors-to,delivered-to,envelope-to,apparently-to,x-original-to,mail-followup-to,mail-reply-to,list-id,keywords'.split(
     ',',
   ),
 );
@@ -20,7 +21,7 @@ const PHRASES = new Set(
 const PARAMETERS = new Set(['content-type', 'content-disposition']);
 /** Fields with a form of their own: only their comments are text. All others are text (RFC 5322 §3.6.8). */
 const FORMS = new Set(
-  'date,resent-date,message-id,resent-message-id,in-reply-to,references,received,mime-version,content-id,content-transfer-encoding,content-location,content-language,auto-submitted,authentication-results,received-spf,archived-at'.split(
+  'date,resent-date,message-id,resent-message-id,in-reply-to,references,received,mime-version,content-id,content-transfer-encoding,content-location,content-language,auto-submitted,authentication-results,received-spf,archived-at,return-path,content-md5,domainkey-signature'.split(
     ',',
   ),
 );
@@ -33,6 +34,11 @@ export type Encoded =
   /** CRLF-ended. */
   | { readonly kind: 'encoded'; readonly text: string }
   | { readonly kind: 'refused'; readonly why: Unencodable };
+
+/** The whole value is text, of which each part may be an encoded word. */
+export function isText(name: string): boolean {
+  return !PHRASES.has(name) && !PARAMETERS.has(name) && !FORMS.has(name) && !FORM_FAMILIES.test(name);
+}
 
 const SAME: Encoded = { kind: 'same' };
 const refused = (why: Unencodable): Encoded => ({ kind: 'refused', why });
@@ -66,7 +72,7 @@ function encodeText({ name, rawName }: Pick<HeaderField, 'name' | 'rawName'>, te
 }
 /** Not folded anew: white space within quoted strings stays as it is. */
 function inForm(rawName: string, value: string): Encoded {
-  return BEYOND_ASCII.test(value) ? refused('form') : encoded(`${rawName}: ${value}\r\n`);
+  return BEYOND_ASCII.test(value) ? refused('form') : encoded(refold(`${rawName}: ${value}\r\n`, false));
 }
 
 /** The value with its comments as encoded words. */

@@ -5,8 +5,7 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { authorMailboxes } from './authors.ts';
-import { decodeWords, encodeWords } from './encoded-words.ts';
-import { encodeField } from './header-octets.ts';
+import { encodeField, isText } from './encode-field.ts';
 import { foldHeader, type HeaderField, unfold } from './headers.ts';
 import { type MimeValue, readParameters } from './mime-parameters.ts';
 import { hasLongLine, isSevenBit } from './transfer-encode.ts';
@@ -23,12 +22,6 @@ export class Obstacle extends Error {
 }
 
 const AUTHORS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
-/** Fields of addresses beside those that `encodeField` knows; their phrases are encoded in the same way. */
-const ADDRESSES =
-  /^(?:list-id|(?:delivered|errors|return-receipt|apparently|envelope|x-original|mail-followup|mail-reply)-to)$/;
-/** Neither text nor phrases: an encoded word means nothing in them. */
-const STRUCTURED =
-  /^(?:(?:resent-)?(?:message-id|date|to|cc|bcc|from|sender|reply-to)|in-reply-to|references|received(?:-spf)?|return-path|mime-version|content-(?:transfer-encoding|id|md5)|(?:dkim|domainkey)-signature|arc-.*|authentication-results|list-.*|disposition-notification-to)$/;
 const PARAMETERS = new Set(['content-type', 'content-disposition']);
 
 /** The field, CRLF-ended; null: it is 7-bit as it stands. `octets`: of the field with its line end. */
@@ -49,22 +42,18 @@ export function sevenBitField(field: HeaderField, octets: Buffer): Buffer | null
 function withWords(field: HeaderField, octets: Buffer): string {
   const { name, rawName, rawValue } = field;
   if (!isUtf8(octets)) {
-    if (STRUCTURED.test(name) || ADDRESSES.test(name))
-      throw new Obstacle(`the field ${rawName} has octets of no known charset`);
+    if (!isText(name)) throw new Obstacle(`the field ${rawName} has octets of no known charset`);
     return foldHeader(rawName, unknownWords(valueOctets(octets)));
   }
-  const encoded = encodeField(ADDRESSES.test(name) ? { ...field, name: 'to' } : field, false);
-  if (encoded !== null) {
-    if (!isAscii(Buffer.from(encoded)))
+  const encoded = encodeField(field, false);
+  if (encoded.kind !== 'encoded') {
+    if (encoded.kind === 'refused' && encoded.why === 'address')
       throw new Obstacle(`an address in the field ${rawName} needs SMTPUTF8`, '5.6.7');
-    if (AUTHORS.has(name) && !sameAuthors(rawValue, encoded.slice(rawName.length + 1)))
-      throw new Obstacle(`the field ${rawName} would name others`);
-    return encoded;
-  }
-  if (STRUCTURED.test(name) || ADDRESSES.test(name))
     throw new Obstacle(`the field ${rawName} has text beyond ASCII where none may be`);
-  // RFC 5322 §3.6.8: a field that nobody has defined is unstructured.
-  return foldHeader(rawName, encodeWords(decodeWords(unfold(rawValue))));
+  }
+  if (AUTHORS.has(name) && !sameAuthors(rawValue, encoded.text.slice(rawName.length + 1)))
+    throw new Obstacle(`the field ${rawName} would name others`);
+  return encoded.text;
 }
 /** Mail is signed for the authors that were judged when it was accepted. */
 function sameAuthors(before: string, after: string): boolean {
