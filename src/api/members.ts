@@ -16,6 +16,7 @@ import { invitationLetter } from './invitation-letter.ts';
 import { list } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
 import { invalid, Problem } from './problems.ts';
+import { withinCap } from './within-cap.ts';
 
 /** Maximum of open invitations in a project: nobody may use the instance's name to mail many people. */
 const MOST_INVITATIONS = 50;
@@ -104,12 +105,6 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     if (body.roles.length === 0) throw invalid('roles', 'must name at least one role');
     await mayGrant(read, principal, body.roles);
     const now = clock.now();
-    const open = await read.invitations(projectId, { limit: MOST_INVITATIONS, cursor: null });
-    if (open.items.filter((one) => one.expiresAt > now).length === MOST_INVITATIONS)
-      throw new Problem(
-        'too-many-invitations',
-        `${MOST_INVITATIONS} invitations are open; revoke some first`,
-      );
     const token = newToken(random);
     const invitation: Invitation = {
       id: random.id(),
@@ -123,16 +118,22 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     };
     const record = (tx: ApiTx) => {
       tx.pruneInvitations(projectId, now);
+      tx.capInvitations(projectId, MOST_INVITATIONS, now);
       tx.insertInvitation(invitation);
     };
     const url = signInUrl(deps.publicUrl(), token);
-    if (mailed) {
-      const { name } = found(await read.project(projectId));
-      await deps.acceptLetter(
-        { project: INSTANCE, to: email, ...invitationLetter(invitation, name, url) },
-        record,
-      );
-    } else await transactor.transact(projectId, record);
+    const { name } = found(await read.project(projectId));
+    const letter = { project: INSTANCE, to: email, ...invitationLetter(invitation, name, url) };
+    const insert = () =>
+      mailed ? deps.acceptLetter(letter, record) : transactor.transact(projectId, record);
+    await withinCap(insert, {
+      async reached() {
+        const open = await read.invitations(projectId, { limit: MOST_INVITATIONS, cursor: null });
+        return open.items.filter((one) => one.expiresAt > now).length === MOST_INVITATIONS;
+      },
+      problem: () =>
+        new Problem('too-many-invitations', `${MOST_INVITATIONS} invitations are open; revoke some first`),
+    });
     return { ...views.invitation(invitation), mailed, sign_in_url: url };
   });
   async function nameOf({ actor, projectId }: Principal): Promise<string> {

@@ -16,6 +16,7 @@ import type { Handle } from './handle.ts';
 import { byCreation, wholeList } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
 import { iso } from './times.ts';
+import { withinCap } from './within-cap.ts';
 
 interface NewKey {
   readonly algorithm?: KeyKind;
@@ -66,19 +67,29 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
   handle(ops.createDkimKey, async ({ params, projectId, body }) => {
     const domain = await domainOf(projectId, params.id);
     const keys = await read.dkimKeys(projectId, domain.id);
-    if (keys.filter(({ state }) => state !== 'retired').length >= MOST_KEYS)
-      throw new Problem('too-many-keys', `a domain has at most ${MOST_KEYS} keys; remove one first`);
-    if (keys.length >= MOST_WITH_RETIRED)
-      throw new Problem(
-        'too-many-keys',
-        `a domain has at most ${MOST_WITH_RETIRED} keys, including retired keys; remove one first`,
-      );
-    const key = await newKey(domain, keys, body);
-    const told = await deps.projectEvents(projectId);
-    await transactor.transact(projectId, (tx) => {
-      for (const old of replacedBy([key], keys)) tx.deleteDkimKey(projectId, domain.id, old.id);
-      tx.insertDkimKey(key);
-      announce(told, tx, 'dkim.rotated', tellPending(domain, key, zone), domain.defaultTopicId);
+    const insert = async () => {
+      const key = await newKey(domain, keys, body);
+      const told = await deps.projectEvents(projectId);
+      await transactor.transact(projectId, (tx) => {
+        for (const old of replacedBy([key], keys)) tx.deleteDkimKey(projectId, domain.id, old.id);
+        tx.capDkimKeys(projectId, domain.id, MOST_KEYS, MOST_WITH_RETIRED);
+        tx.insertDkimKey(key);
+        announce(told, tx, 'dkim.rotated', tellPending(domain, key, zone), domain.defaultTopicId);
+      });
+      return key;
+    };
+    const reachedBy = async () => {
+      const all = await read.dkimKeys(projectId, domain.id);
+      if (all.filter(({ state }) => state !== 'retired').length >= MOST_KEYS) return `${MOST_KEYS} keys`;
+      return all.length >= MOST_WITH_RETIRED ? `${MOST_WITH_RETIRED} keys, including retired keys` : null;
+    };
+    let reached: string | null = null;
+    const key = await withinCap(insert, {
+      async reached() {
+        reached = await reachedBy();
+        return reached !== null;
+      },
+      problem: () => new Problem('too-many-keys', `a domain has at most ${reached}; remove one first`),
     });
     deps.domainChanged(projectId, domain.id);
     return keyView(domain, key);

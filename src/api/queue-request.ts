@@ -6,7 +6,7 @@
 import type { Static } from 'typebox';
 import type { QueueFilterInput, QueueRequest as QueueRequestBody } from '../contract/operations/mta-mail.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import type { QueueRequest } from '../delivery/operate.ts';
+import { MOST_SUSPENSIONS, type QueueRequest } from '../delivery/operate.ts';
 import { CLOSED_REASON } from '../iam/closing.ts';
 import { type ProjectId, parseId, type SuspensionId } from '../runtime/ids.ts';
 import type { Watch } from '../runtime/report.ts';
@@ -15,6 +15,7 @@ import { covers } from '../spool/waiting.ts';
 import type { ApiDeps } from './deps.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 import { iso, timeOf } from './times.ts';
+import { withinCap } from './within-cap.ts';
 
 type FilterInput = Static<typeof QueueFilterInput>;
 export type QueueInput = Static<typeof QueueRequestBody>;
@@ -28,8 +29,6 @@ export interface QueueScope {
 const DAY_MS = 24 * 3_600_000;
 const LONGEST_SUSPENSION_MS = 366 * DAY_MS;
 const DEFAULT_SUSPENSION_MS = DAY_MS;
-/** Maximum of active suspensions of a project: each due recipient is compared with all of them. */
-const MOST_SUSPENSIONS = 50;
 const NEEDS_OBJECT: ReadonlySet<QueueInput['action']> = new Set(['cancel', 'bounce', 'suspend']);
 /** How people write the empty envelope sender. */
 const NULL_SENDER = '<>';
@@ -118,17 +117,20 @@ export async function answerQueueRequest(
     ...(input.action === 'suspend' ? { expiresAt } : {}),
   };
   if (input.action === 'resume') return await resume(deps, request, input.suspension, watch);
-  if (request.action === 'suspend' && !request.dryRun) {
-    const running = (await deps.read.suspensions()).filter(
-      (one) => one.filter.project === scope.project && one.expiresAt > now,
-    );
-    if (running.length >= MOST_SUSPENSIONS)
-      throw new Problem(
+  const operate = () => deps.operate(request, watch);
+  const cap = {
+    reached: async () =>
+      (await deps.read.suspensions()).filter(
+        (one) => one.filter.project === scope.project && one.expiresAt > now,
+      ).length >= MOST_SUSPENSIONS,
+    problem: () =>
+      new Problem(
         'too-many-suspensions',
         `the project already has ${MOST_SUSPENSIONS} suspensions; resume some first`,
-      );
-  }
-  const result = await deps.operate(request, watch);
+      ),
+  };
+  const adds = request.action === 'suspend' && !request.dryRun;
+  const result = adds ? await withinCap(operate, cap) : await operate();
   if (result === null) throw notFound();
   const { matched, changed, inFlight, suspension, projects } = result;
   return {

@@ -14,6 +14,7 @@ import type { Handle } from './handle.ts';
 import { list, type ReadPage, wholeList } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
 import { iso } from './times.ts';
+import { withinCap } from './within-cap.ts';
 
 const MOST_ROLES = 200;
 
@@ -69,8 +70,6 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
     if (isRole(name)) throw invalid('name', 'is a predefined role');
     knownOperations(operations);
     mayHandOut(principal, operations);
-    if ((await read.roles(projectId, { limit: MOST_ROLES, cursor: null })).items.length >= MOST_ROLES)
-      throw new Problem('too-many-roles', `a project has at most ${MOST_ROLES} roles`);
     const role: Role = {
       id: random.id(),
       projectId,
@@ -78,7 +77,16 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
       operations: [...new Set(operations)],
       createdAt: clock.now(),
     };
-    await transactor.transact(projectId, (tx) => tx.insertRole(role));
+    const insert = () =>
+      transactor.transact(projectId, (tx) => {
+        tx.capRoles(projectId, MOST_ROLES);
+        tx.insertRole(role);
+      });
+    await withinCap(insert, {
+      reached: async () =>
+        (await read.roles(projectId, { limit: MOST_ROLES, cursor: null })).items.length >= MOST_ROLES,
+      problem: () => new Problem('too-many-roles', `a project has at most ${MOST_ROLES} roles`),
+    });
     return view(role);
   });
   handle(ops.getRole, async ({ params, projectId }) => {

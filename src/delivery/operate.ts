@@ -96,6 +96,8 @@ const WALKS_OF_A_PROJECT = 1;
 const WAITING_OF_A_PROJECT = 8;
 const WAIT_MS = 10_000;
 const isOverLimit = (lane: string): boolean => lane === HELD_LANES.quota || lane === HELD_LANES.priority;
+/** Maximum of active suspensions of a project: each due recipient is compared with all of them. */
+export const MOST_SUSPENSIONS = 50;
 /** Ids a walk remembers, about 20 MB; what it meets beyond them may be met and counted again. */
 const MOST_REMEMBERED = 200_000;
 
@@ -272,9 +274,10 @@ export function createOperator(deps: OperatorDeps): Operator {
           expiresAt: request.expiresAt ?? now + 24 * 3_600_000,
         };
         const counted = await count(filter, watch);
-        await transactor.transact(filter.project ?? (suspension.id as never), (tx) =>
-          tx.insertSuspension(suspension),
-        );
+        await transactor.transact(filter.project ?? (suspension.id as never), (tx) => {
+          tx.capSuspensions(filter.project, MOST_SUSPENSIONS, now);
+          tx.insertSuspension(suspension);
+        });
         scheduler.suspend(suspension);
         await deps.askOthers({ kind: 'suspended', suspension });
         return { ...NOTHING, ...counted, suspension: suspension.id };

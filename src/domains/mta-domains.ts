@@ -125,6 +125,11 @@ export interface DomainTx {
   /** Also removes the rules and DKIM keys of the domain. */
   deleteDomain(project: ProjectId, id: DomainId): void;
   insertRemovedDomain(domain: RemovedDomain): void;
+  /**
+   * StaleError unless the domain has fewer than `most` keys that are not retired, and fewer than `mostWithRetired`
+   * keys. Record it before the insert.
+   */
+  capDkimKeys(project: ProjectId, domain: DomainId, most: number, mostWithRetired: number): void;
   /** ConflictError 'dkim_key.selector' if the domain already has a key with this selector. */
   insertDkimKey(key: DkimKey): void;
   /** Writes the state, the times and the sealed private key. StaleError if the key is no longer in the state `from`. */

@@ -140,8 +140,9 @@ export function createAccount(deps: AccountDeps): Account {
       const { challenge } = session;
       if (challenge === null) return { kind: 'refused', detail: 'no registration was begun' };
       await write((tx) => tx.setPending(session.hash, { challenge: null, sealedTotp: session.sealedTotp }));
-      if ((await read.passkeys(member.id)).length >= MOST_PASSKEYS)
-        return { kind: 'refused', detail: `there are ${MOST_PASSKEYS} passkeys already` };
+      const full = async () => (await read.passkeys(member.id)).length >= MOST_PASSKEYS;
+      const refusedFull = { kind: 'refused', detail: `there are ${MOST_PASSKEYS} passkeys already` } as const;
+      if (await full()) return refusedFull;
       try {
         const credential = await ceremonies.register(response, challenge);
         const passkey: Passkey = {
@@ -155,6 +156,7 @@ export function createAccount(deps: AccountDeps): Account {
         const begun = next(self, afterFactor(self));
         await write((tx) => {
           recordReplace(tx, session, begun.session);
+          tx.capPasskeys(member.id, MOST_PASSKEYS);
           tx.insertPasskey(passkey);
         });
         return { kind: 'ok', passkey, begun };
@@ -162,6 +164,8 @@ export function createAccount(deps: AccountDeps): Account {
         if (error instanceof PasskeyRefused) return { kind: 'refused', detail: error.message };
         if (error instanceof ConflictError && error.what === 'passkey.credential_id')
           return { kind: 'refused', detail: 'the passkey is registered already' };
+        // Parallel requests took the last place.
+        if (error instanceof StaleError && (await full())) return refusedFull;
         throw error;
       }
     },

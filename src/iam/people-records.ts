@@ -143,6 +143,8 @@ export interface PeopleTx {
   deleteTotp(id: MemberId): void;
   /** Removes one-time codes, passkeys and recovery codes. */
   clearFactors(id: MemberId): void;
+  /** StaleError unless the member has fewer than `most` passkeys. Record it before the insert. */
+  capPasskeys(member: MemberId, most: number): void;
   /** Throws ConflictError 'passkey.credential_id'. */
   insertPasskey(passkey: Passkey): void;
   renamePasskey(member: MemberId, id: PasskeyId, name: string): void;
@@ -177,11 +179,15 @@ export interface PeopleTx {
   /** StaleError if it is gone, or if the project would have no owner. */
   updateMembership(membership: Membership): void;
   deleteMembership(project: ProjectId, member: MemberId): void;
+  /** StaleError unless the project has fewer than `most` roles. Record it before the insert. */
+  capRoles(project: ProjectId, most: number): void;
   /** Throws ConflictError 'role.name'. */
   insertRole(role: Role): void;
   updateRole(role: Role): void;
   /** StaleError if it is gone, or if a member, an API client or an invitation has the role. */
   deleteRole(role: Role): void;
+  /** StaleError unless fewer than `most` invitations of the project are open at `now`. Record it before the insert. */
+  capInvitations(project: ProjectId, most: number, now: number): void;
   insertInvitation(invitation: Invitation): void;
   /** StaleError if it was accepted or revoked. */
   deleteInvitation(project: ProjectId, id: InvitationId): void;

@@ -313,6 +313,11 @@ export interface SpoolTx {
   insertRecipient(row: RecipientRow): void;
   moveRecipient(move: RecipientMove): void;
   insertAttempt(attempt: AttemptRow): void;
+  /**
+   * StaleError unless fewer than `most` suspensions of the project (null: of all projects) run at `now`. Record it
+   * before the insert.
+   */
+  capSuspensions(project: ProjectId | null, most: number, now: number): void;
   insertSuspension(suspension: Suspension): void;
   /** StaleError if it is gone. */
   deleteSuspension(id: SuspensionId): void;

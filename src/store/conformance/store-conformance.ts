@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { Store } from '../store.ts';
 import { accessConformance } from './access-conformance.ts';
+import { capsConformance } from './caps-conformance.ts';
 import { dnsAccountsConformance } from './dns-accounts-conformance.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
@@ -54,6 +55,7 @@ export function storeConformance({
     peopleConformance(with_);
     accessConformance(with_);
     retentionConformance(with_);
+    capsConformance(with_);
     secretKeyConformance(with_);
     shortLivedConformance(with_);
     expectationsConformance(with_);

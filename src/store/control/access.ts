@@ -4,6 +4,7 @@ import type { Invitation, Membership, PeopleReader, PeopleTx } from '../../iam/p
 import { type Ask, command, decodeCursor, decodeUpwards, fromJson, type Push, toPage } from '../command.ts';
 import { one, toMember, toProject, toRole } from '../rows/people.ts';
 import type { InvitationTable, MembershipTable, Tables } from '../schema/tables.ts';
+import { cap } from './caps.ts';
 
 export type AccessReader = Pick<
   PeopleReader,
@@ -23,9 +24,11 @@ export type AccessTx = Pick<
   | 'insertMembership'
   | 'updateMembership'
   | 'deleteMembership'
+  | 'capRoles'
   | 'insertRole'
   | 'updateRole'
   | 'deleteRole'
+  | 'capInvitations'
   | 'insertInvitation'
   | 'deleteInvitation'
   | 'pruneInvitations'
@@ -205,6 +208,16 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
         ),
       );
     },
+    capRoles(project, most) {
+      const counted = db.selectFrom('role').where('project_id', '=', project);
+      cap(
+        db,
+        pushDirectory,
+        { table: 'project', id: project },
+        counted.select(({ fn }) => fn.countAll<number>().as('n')),
+        most,
+      );
+    },
     insertRole: (r) =>
       pushDirectory(
         command(
@@ -245,6 +258,19 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
           { must: true },
         ),
       ),
+    capInvitations(project, most, now) {
+      const open = db
+        .selectFrom('invitation')
+        .where('project_id', '=', project)
+        .where('expires_at', '>', now);
+      cap(
+        db,
+        push,
+        { table: 'project', id: project },
+        open.select(({ fn }) => fn.countAll<number>().as('n')),
+        most,
+      );
+    },
     insertInvitation: (i) =>
       push(
         command(

@@ -30,6 +30,7 @@ import type {
   RuleTable,
   Tables,
 } from '../schema/tables.ts';
+import { cap } from './caps.ts';
 
 const toDomain = (r: MtaDomainTable): MtaDomain => ({
   id: r.id as MtaDomain['id'],
@@ -262,6 +263,27 @@ export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
           { must: true },
         ),
       ),
+    capDkimKeys(project, domain, most, mostWithRetired) {
+      const keys = db
+        .selectFrom('dkim_key')
+        .where('project_id', '=', project)
+        .where('domain_id', '=', domain);
+      const owner = { table: 'mta_domain', id: domain } as const;
+      cap(
+        db,
+        push,
+        owner,
+        keys.where('state', '!=', 'retired').select(({ fn }) => fn.countAll<number>().as('n')),
+        most,
+      );
+      cap(
+        db,
+        push,
+        owner,
+        keys.select(({ fn }) => fn.countAll<number>().as('n')),
+        mostWithRetired,
+      );
+    },
     insertDkimKey: (k) =>
       push(
         command(

@@ -9,6 +9,7 @@ import { type Ask, command, decodeCursor, fromJson, type Push, toBuffer, toPage 
 import { one, toMember } from '../rows/people.ts';
 import type { MemberTable, PasskeyTable, SessionTable, SignInLinkTable, Tables } from '../schema/tables.ts';
 import type { AccessReader, AccessTx } from './access.ts';
+import { cap } from './caps.ts';
 
 const toPasskey = (r: PasskeyTable): Passkey => ({
   id: r.id as Passkey['id'],
@@ -163,6 +164,16 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
       change(id, { sealed_totp: null, totp_step: null });
       push(command(db.deleteFrom('passkey').where('member_id', '=', id)));
       push(command(db.deleteFrom('recovery_code').where('member_id', '=', id)));
+    },
+    capPasskeys(member, most) {
+      const counted = db.selectFrom('passkey').where('member_id', '=', member);
+      cap(
+        db,
+        push,
+        { table: 'member', id: member },
+        counted.select(({ fn }) => fn.countAll<number>().as('n')),
+        most,
+      );
     },
     insertPasskey: (p) =>
       push(

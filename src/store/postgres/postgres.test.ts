@@ -8,6 +8,7 @@ import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import type { Page } from '../../runtime/transactor.ts';
 import { startPostgres } from '../../testing/postgres.ts';
+import { CAPS, manyAtOnce } from '../conformance/caps-conformance.ts';
 import * as make from '../conformance/samples.ts';
 import { OUR_VERSION } from '../migrations/postgres/index.ts';
 import { widen } from './event-order.ts';
@@ -373,4 +374,19 @@ test('rows that cannot be read go to the list of unreadable rows and stop nobody
   assert.equal(errors.length, 2);
   await store.transact(p.id, (tx) => tx.insertTopic(make.topic(p, 'another')));
   assert.equal((await client.query('SELECT FROM corrupt')).rowCount, 2);
+});
+
+test('counted caps are exact when 60 callers come at once over three nodes', async () => {
+  const url = await server.database();
+  await using one = await open(url);
+  await using two = await open(url);
+  await using three = await open(url);
+  for (const [name, prepare] of Object.entries(CAPS)) {
+    // each needs the rows that it made for itself: a project of the same name is another one
+    const capped = await prepare(one).catch((error: unknown) => {
+      throw new Error(name, { cause: error });
+    });
+    assert.equal(await manyAtOnce([one, two, three], capped, 20), 20, name);
+    assert.equal(await capped.count(two), 20, name);
+  }
 });

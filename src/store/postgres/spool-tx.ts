@@ -91,6 +91,17 @@ export function postgresSpoolTx(recorder: Recorder): SpoolTx {
         a.outcome,
         toJson(a.detail),
       ]),
+    capSuspensions(project, most, now) {
+      // A row that all projects have is the lock. The count is a statement of its own (control/caps.ts).
+      const lock = `UPDATE meta SET value = value WHERE key = 'version'`;
+      recorder.pushApart({ sql: lock, params: [] });
+      recorder.pushApart({
+        sql: `${lock}
+          AND (SELECT count(*) FROM suspension WHERE project_id IS NOT DISTINCT FROM $1 AND expires_at > $2) < $3`,
+        params: [project, now, most],
+        must: true,
+      });
+    },
     insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
       recorder.pushApart({
         sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)',

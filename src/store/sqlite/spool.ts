@@ -352,6 +352,14 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           SELECT nr, ${ID}, ?, ?, ?, ? FROM message INDEXED BY message_id WHERE project_id = ${ID} AND id = ${ID}`,
         params: [a.recipientId, a.number, a.at, a.outcome, toJson(a.detail), a.projectId, a.messageId],
       }),
+    // Transactions are written one after the other, so the count needs no lock here.
+    capSuspensions: (project, most, now) =>
+      push({
+        sql: `UPDATE meta SET value = value WHERE key = 'version'
+          AND (SELECT count(*) FROM suspension WHERE project_id IS ? AND expires_at > ?) < ?`,
+        params: [project, now, most],
+        must: true,
+      }),
     insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
       push({
         sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
