@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import {
   bootstrap,
   environment,
+  eventually,
   execute,
   has,
   hikyaku,
@@ -15,12 +16,12 @@ import {
   startService,
   temporaryDirectory,
 } from './harness.ts';
-import { type Journey, startJourney } from './journey.ts';
+import { type Journey, type Json, startJourney } from './journey.ts';
 import { openSmtp, plain, send } from './raw-smtp.ts';
 
 let journey: Journey;
 before(async () => {
-  journey = await startJourney();
+  journey = await startJourney({}, 'admin', ['--fail', 'gone*=550', '--fail', 'later*=451']);
 });
 after(() => journey[Symbol.asyncDispose]());
 
@@ -105,17 +106,14 @@ test('foreign and malformed senders and authors', async () => {
 test('malformed recipients; carrier addresses leave quoted', async () => {
   await using client = await signedIn();
   await client.command('MAIL FROM:<sender@sender.test>');
-  for (const bad of [
-    'no-at-sign',
-    'x@',
-    '@out.test',
-    'x@-bad-.test',
-    'x y@out.test',
-    'x@[127.0.0.1]',
-    '@a,@b:x@out.test',
-  ]) {
+  for (const bad of ['no-at-sign', 'x@', '@out.test', 'x@-bad-.test', 'x y@out.test', 'x@[127.0.0.1]']) {
     assert.match(await client.command(`RCPT TO:<${bad}>`), /^5\d\d 5\./, bad);
   }
+  assert.match(
+    await client.command('RCPT TO:<@a.test,@b.test:x@out.test>'),
+    /^250/,
+    'a source route is left out',
+  );
   assert.match(await client.command('RCPT TO:<a..b.@docomo.ne.jp>'), /^250/);
   assert.match(await client.data(LETTER), /^250/);
   for (let tries = 0; ; tries++) {
@@ -123,12 +121,71 @@ test('malformed recipients; carrier addresses leave quoted', async () => {
       rcpt_to.some((address) => address.includes('docomo')),
     );
     if (got !== undefined) {
-      assert.deepEqual(got.rcpt_to, ['"a..b."@docomo.ne.jp']);
+      assert.deepEqual(got.rcpt_to, ['x@out.test', '"a..b."@docomo.ne.jp']);
       break;
     }
     assert.ok(tries < 2000, 'the carrier address never arrived');
     await new Promise((resolve) => setImmediate(resolve));
   }
+});
+
+test('local parts over 64 octets, from submission and the API to events, queue views, the notification and port 25', async () => {
+  const { call, who } = journey;
+  const sender = `${'s'.repeat(77)}@sender.test`;
+  const [there, gone, later] = ['there', 'gone', 'later'].map((name) => `${name.padEnd(75, 'r')}@out.test`);
+  const rule = { names: ['accepted', 'delivered', 'deferred', 'bounced'] };
+  const made = await call('POST', `${new URL(who.domain_url).pathname}/event_rules`, {
+    ...rule,
+    topic: { self: new URL(`/edj/v1/topics/${who.topic_id}`, who.domain_url) },
+  });
+  assert.equal(made.status, 201, JSON.stringify(made.json));
+  await using client = await signedIn();
+  const letter = Buffer.from(`From: <${sender}>\r\nTo: <${there}>\r\nSubject: long\r\n\r\nx\r\n`);
+  assert.match(await send(client, sender, [there!, gone!, later!], letter), /^250/);
+  const sent = await call('POST', '/mta/v1/tasks?is_sync=true', {
+    procedure: 'send_message',
+    arguments: {
+      self: who.domain_url,
+      from: [sender],
+      to: [`"${'n'.repeat(70)}" <api-${there}>`],
+      subject: 's',
+      content_type: 'text/plain',
+      body: 'b',
+    },
+  });
+  assert.equal(sent.status, 200, JSON.stringify(sent.json));
+  await using outside = await openSmtp(journey.service.ready.mx);
+  assert.match(await send(outside, there!, [sender], letter), /^250/);
+  const events = await eventually('each outcome has its event, and the sender its notification', async () => {
+    const { json } = await call('GET', `/edj/v1/topics/${who.topic_id}/events?full=true&limit=500`);
+    const found = json.items.map(({ name, content }: Json) => ({
+      name,
+      who: content.recipient?.address ?? content.envelope.mail_from,
+      content,
+    }));
+    const has = (name: string, address: string) =>
+      found.some((one: Json) => one.name === name && one.who === address);
+    return (
+      has('delivered', there!) &&
+      has('delivered', `api-${there}`) &&
+      has('bounced', gone!) &&
+      has('deferred', later!) &&
+      has('incoming', '') &&
+      has('incoming', there!) &&
+      found
+    );
+  });
+  const notification = events.find((one: Json) => one.name === 'incoming' && one.who === '').content;
+  assert.deepEqual(notification.envelope.recipients, [sender]);
+  assert.ok(JSON.stringify(notification).includes(`Final-Recipient: rfc822; ${gone}`));
+  assert.match(JSON.stringify(notification), /Auto-Submitted.{1,20}auto-replied/);
+  const waiting = await call('GET', '/mta/v1/queues/recipients?state=deferred');
+  assert.deepEqual(
+    waiting.json.items.map(({ address }: Json) => address),
+    [later],
+  );
+  const bySender = await call('GET', `/mta/v1/queues/recipients?sender=${encodeURIComponent(sender)}`);
+  assert.equal(bySender.json.items[0]?.address, later);
 });
 
 test('bare CR or LF in a message is refused, and never makes two', async () => {
