@@ -18,6 +18,8 @@ export function auditView(event: AuditEvent): Resources['AuditEvent'] {
     address: event.address,
     fields: event.fields,
     outcome: event.outcome,
+    reason: event.refused?.reason ?? null,
+    times: event.refused?.times ?? 1,
     at: iso(event.at),
   };
 }

@@ -55,7 +55,7 @@ export async function mayChangeHolder(
   names: readonly string[],
 ): Promise<void> {
   const held = operationsOf(names, await customRoles(read, principal, names));
-  mustHold(principal, held, 'which the role to be changed or removed has');
+  mustHold(principal, held, 'so it cannot change or remove a holder of it');
 }
 export function knownOperations(operations: readonly string[]): void {
   operations.forEach((operation, i) => {

@@ -15,6 +15,7 @@ import type { AuditRecorder } from './audit-recorder.ts';
 import { pathPart } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { notFound, Problem } from './problems.ts';
+import type { Refusals } from './refusals.ts';
 import { answerRepeats, keepAnswers } from './repeats.ts';
 import type { SelfSession, Sessions } from './session-cookie.ts';
 
@@ -23,6 +24,7 @@ export interface GuardDeps {
   readonly idempotency: Idempotency;
   readonly sessions: Sessions;
   readonly audit: Pick<AuditRecorder<never>, 'attach'>;
+  readonly refusals: Refusals;
 }
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -66,7 +68,10 @@ export async function memberPrincipal(
   };
 }
 
-export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit }: GuardDeps): void {
+export function guard(
+  app: FastifyInstance,
+  { deps, idempotency, sessions, audit, refusals }: GuardDeps,
+): void {
   const { read, authenticator, notices } = deps;
 
   async function byKey(request: FastifyRequest): Promise<Principal | null> {
@@ -88,10 +93,10 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
   }
   async function bySession(request: FastifyRequest, self: SelfSession): Promise<void> {
     const { config } = request.routeOptions;
+    request.self = self;
     if (!/^(GET|HEAD|OPTIONS)$/.test(request.method)) sessions.mayChange(request, self);
     if (self.session.state === 'set_up' && config.operation?.setUp !== true)
       throw new Problem('set-up-needed', 'a password and a second factor must be set first');
-    request.self = self;
     request.instance = self.session.state === 'signed_in' ? instanceOperations(self.member) : NOTHING;
     const named =
       config.operation?.projectOfPath === true ? pathPart(request, 'id') : request.headers['hikyaku-project'];
@@ -124,5 +129,6 @@ export function guard(app: FastifyInstance, { deps, idempotency, sessions, audit
   });
   answerRepeats(app, idempotency);
   audit.attach(app);
+  refusals.attach(app);
   keepAnswers(app, idempotency);
 }

@@ -53,6 +53,7 @@ import { JSON_TYPE } from './pages.ts';
 import { createPeopleViews } from './people-views.ts';
 import { ALWAYS, Problem, sendProblem } from './problems.ts';
 import { projectRoutes } from './projects.ts';
+import { createRefusals } from './refusals.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
@@ -149,6 +150,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   const views = createViews(deps.publicUrl);
   const idempotency = createIdempotency(given);
+  const refusals = createRefusals(given);
   const peopleViews = createPeopleViews({ deps, people });
   const documents = createDocuments(deps.publicUrl, deps.connect);
 
@@ -177,16 +179,15 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   app.decorateRequest('givenBody', null);
   app.decorateRequest('self', null);
   app.decorateRequest('audit', null);
+  app.decorateRequest('refusal', null);
   app.decorateRequest('place', null);
   app.decorateRequest('instance', null as never);
-  app.setErrorHandler<FastifyError | Error>((error, request, reply) =>
-    sendProblem(
-      reply,
-      error instanceof StaleError && request.headers['if-match'] !== undefined
-        ? preconditionFailed()
-        : problemOf(error, deps, request),
-    ),
-  );
+  app.setErrorHandler<FastifyError | Error>((error, request, reply) => {
+    const isUnmet = error instanceof StaleError && request.headers['if-match'] !== undefined;
+    const problem = isUnmet ? preconditionFailed() : problemOf(error, deps, request);
+    request.refusal = problem;
+    return sendProblem(reply, problem);
+  });
   app.setNotFoundHandler((request, reply) => {
     const allowed = paths.of(request.url);
     return sendProblem(
@@ -231,7 +232,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
           return reply.type(JSON_TYPE).send(documents.octets(name));
         });
         await scope.register(async (guarded) => {
-          guard(guarded, { deps, idempotency, sessions, audit });
+          guard(guarded, { deps, idempotency, sessions, audit, refusals });
           takeTurns(guarded, deps);
           tagResources(guarded);
           routes(createHandle(guarded));

@@ -1,6 +1,6 @@
 /**
  * The audit log: one event for every change by the API or a command, and for every sign-in step, whether it
- * succeeded or was refused. Invariants: if the change is a write to the store, the event is written in the
+ * succeeded or was refused. Refused calls of known callers are counted (api/refusals.ts). Invariants: if the change is a write to the store, the event is written in the
  * same transaction; an event has the names of changed fields, never their values. Events are kept for the
  * project's retention time, but at least 365 days.
  */
@@ -33,6 +33,13 @@ export interface AuditEvent {
   /** Names of the fields that were given. */
   readonly fields: readonly string[];
   readonly outcome: 'succeeded' | 'failed';
+  /** Present if the caller was known and might not do it. */
+  readonly refused?: Refusal;
+}
+/** Why the caller was refused, and how many attempts the event stands for. */
+export interface Refusal {
+  readonly reason: string;
+  readonly times: number;
 }
 export interface AuditFilter {
   readonly actor?: string;

@@ -252,6 +252,27 @@ test('invitations: a reader joins, sees and changes nothing; nobody grants what 
     ['POST', `/iam/v1/members/${idOf(OWNER)}/reset`, {}],
   ] as const)
     assert.equal((await reader.call(method, path, body)).status, 403, `${method} ${path}`);
+  const log = await owner.call('GET', `/iam/v1/audit_events?actor=${idOf('reader@example.test')}&limit=500`);
+  const refused = log.json.items.filter(({ reason }: { reason: string | null }) => reason !== null);
+  assert.deepEqual(
+    refused.map(({ operation, target }: Record<string, string>) => [operation, target]).sort(),
+    [
+      ['iam.api_clients.create', '/iam/v1/api_clients'],
+      ['iam.audit_events.list', '/iam/v1/audit_events'],
+      ['iam.invitations.create', '/iam/v1/invitations'],
+      ['iam.members.reset', `/iam/v1/members/${idOf(OWNER)}/reset`],
+      ['iam.members.update', `/iam/v1/members/${idOf('reader@example.test')}`],
+      ['iam.projects.create', '/iam/v1/projects'],
+      ['iam.projects.list', '/iam/v1/projects'],
+    ],
+  );
+  for (const { actor, outcome, reason, times } of refused) {
+    assert.deepEqual(
+      [actor.type, actor.name, outcome, times],
+      ['member', 'reader@example.test', 'failed', 1],
+    );
+    assert.match(reason, /^operation-not-permitted: the role lacks the operation /);
+  }
   const letters = (await owner.call('GET', '/iam/v1/projects')).json.items.find(
     ({ name }: { name: string }) => name === 'letters',
   ).id;

@@ -141,6 +141,8 @@ describe('the resources of a project and its members', () => {
       address: '127.0.0.1',
       fields: ['name', 'operations'],
       outcome: 'succeeded',
+      reason: null,
+      times: 1,
       at: aTime(event?.at),
     } satisfies Resources['AuditEvent']);
     const exported = await api.get<'ProjectExport'>(`/iam/v1/projects/${project.id}/export`);
@@ -169,6 +171,8 @@ describe('the resources of a project and its members', () => {
           address: '127.0.0.1',
           fields: ['name', 'operations'],
           outcome: 'succeeded',
+          reason: null,
+          times: 1,
           at: event!.at,
         },
         ...exported.audit_events.slice(1),

@@ -81,10 +81,21 @@ export const AuditEvent = closed({
     ),
   }),
   operation: Type.String(),
-  target: Type.String({ description: 'path of the resource that was changed or created' }),
+  target: Type.String({ description: 'path of the resource that was changed or created, or was to be' }),
   address: orNull(Type.String()),
   fields: Type.Array(Type.String(), { description: 'names of the fields in the body, never their values' }),
   outcome: oneOf('succeeded', 'failed'),
+  reason: orNull(
+    Type.String({
+      description:
+        'why the caller was refused: the type of the problem and its detail; null for everything else that succeeded or failed',
+    }),
+  ),
+  times: Type.Integer({
+    minimum: 1,
+    description:
+      'how many attempts of the caller at the operation this entry stands for; 1 unless they were refused',
+  }),
   at: Time,
 });
 

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely';
 import type { AuditActor, AuditEvent, AuditFilter, AuditReader, AuditTx } from '../../ledger/audit.ts';
 import { DISORDER_MS, idsFrom } from '../../runtime/ids.ts';
-import { type Ask, command, decodeCursor, fromJson, type Push, toPage } from '../command.ts';
+import { type Ask, command, decodeCursor, fromJson, type Push, toJson, toPage } from '../command.ts';
 import type { AuditEventTable, Tables } from '../schema/tables.ts';
 import { counted, lookThrough, MOST_ROWS } from './look-through.ts';
 
@@ -16,6 +16,7 @@ const toEvent = (r: AuditEventTable): AuditEvent => ({
   at: r.at,
   fields: fromJson(r.fields) as string[],
   outcome: r.outcome,
+  ...(r.refused === null ? {} : { refused: fromJson(r.refused) as NonNullable<AuditEvent['refused']> }),
 });
 function isMeant({ actor, operation, from, to }: AuditFilter, row: AuditEventTable): boolean {
   return (
@@ -74,6 +75,7 @@ export function auditTx(db: Kysely<Tables>, push: Push): AuditTx {
             at: e.at,
             fields: JSON.stringify(e.fields),
             outcome: e.outcome,
+            refused: toJson(e.refused),
           }),
         ),
       ),

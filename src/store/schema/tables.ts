@@ -282,6 +282,7 @@ export interface AuditEventTable {
   at: number;
   fields: string;
   outcome: 'succeeded' | 'failed';
+  refused: string | null;
 }
 export interface DnsAccountTable {
   project_id: string;
