@@ -1,8 +1,8 @@
 /** How one attempt at one recipient ended: a sum. Invariant: a bounce is only ever said by a server or by a certain fact, never by a failure to find out. */
-import type { Remote, TlsFacts } from '../smtp/client/connection.ts';
-import type { Verdict } from '../smtp/client/dialogue.ts';
+import type { Remote, TlsFacts } from '../smtp/client/peer.ts';
 import type { Report } from '../smtp/client/pool.ts';
 import type { ServerReply } from '../smtp/client/reply-parser.ts';
+import type { Verdict } from '../smtp/client/verdicts.ts';
 
 export interface ReplyFacts {
   readonly code: number;

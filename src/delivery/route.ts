@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { isPrivateAddress } from '../runtime/addresses.ts';
 import type { Random } from '../runtime/random.ts';
 import type { DnsAnswer, MxRecord, Resolver } from '../runtime/resolver.ts';
-import type { Candidate } from '../smtp/client/connection.ts';
+import type { Candidate } from '../smtp/client/peer.ts';
 import type { Target } from '../smtp/client/pool.ts';
 import { bouncedHere, deferredHere, type Outcome } from './outcome.ts';
 import { siteOf } from './site.ts';

@@ -18,6 +18,7 @@ import type { ConnectionPermits } from '../runtime/permits.ts';
 import { createShares, createTurns } from '../runtime/shares.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { createPool, type PoolOptions } from '../smtp/client/pool.ts';
+import { TOO_MANY } from '../smtp/client/verdicts.ts';
 import {
   type DueRecipient,
   HELD_LANES,
@@ -732,7 +733,7 @@ function isHeldLane({ lane }: BacklogLane): boolean {
   return Object.values<string>(HELD_LANES).includes(lane);
 }
 function isTooMany(outcome: Outcome): boolean {
-  return outcome.kind === 'deferred' && outcome.reply?.code === 452 && !outcome.ambiguous;
+  return outcome.kind === 'deferred' && outcome.cause === TOO_MANY;
 }
 
 /** Claimed rows by message, in the order they came. */

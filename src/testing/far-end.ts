@@ -5,9 +5,9 @@
  */
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls';
 
-export interface Pair {
+export interface Pair extends Pick<SecureContextOptions, 'minVersion' | 'maxVersion' | 'ciphers'> {
   /** PEM */
   readonly key: string;
   readonly cert: string;
@@ -21,6 +21,8 @@ export interface FarEndSession {
   expectMessage(): void;
   /** Goes on under TLS; what was sent before it is kept and heard after it, as a careless server does. */
   secure(pair: Pair): void;
+  /** Stays, but neither listens nor speaks any more. */
+  fallSilent(): void;
   /** Says `octets`, closes, and listens no more. */
   end(octets?: string): void;
   /** Cuts the link. */
@@ -66,6 +68,7 @@ export async function openFarEnd({ meet, implicit }: FarEndOptions): Promise<Far
         socket = encrypted(plain, pair);
         attach(socket);
       },
+      fallSilent: () => void socket.removeAllListeners('data').resume(),
       end(octets = '') {
         socket.removeAllListeners('data');
         socket.end(octets);

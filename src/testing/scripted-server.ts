@@ -23,8 +23,8 @@ export interface ScriptOptions {
   readonly say?: Say;
   /** Extension keywords in EHLO. */
   readonly extensions?: readonly string[];
-  /** PEM; without it a STARTTLS is followed by rubbish. */
-  readonly tls?: Pair;
+  /** PEM; without it a STARTTLS is followed by rubbish. `silence`: the handshake never ends; `drop`: the link is cut. */
+  readonly tls?: Pair | 'silence' | 'drop';
   readonly implicit?: boolean;
 }
 
@@ -49,7 +49,7 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
   const heard: string[][] = [];
   const messages: string[] = [];
   const farEnd = await openFarEnd({
-    ...(options.implicit === true && options.tls !== undefined ? { implicit: options.tls } : {}),
+    ...(options.implicit === true && typeof options.tls === 'object' ? { implicit: options.tls } : {}),
     meet(session) {
       const lines: string[] = [];
       heard.push(lines);
@@ -74,6 +74,8 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
         if (line === 'DATA' && out.startsWith('354')) session.expectMessage();
         if (line !== 'STARTTLS' || !out.startsWith('220')) return;
         if (options.tls === undefined) session.end('this is no TLS\r\n');
+        else if (options.tls === 'silence') session.fallSilent();
+        else if (options.tls === 'drop') session.drop();
         else session.secure(options.tls);
       };
     },

@@ -12,8 +12,8 @@ import {
   type OutgoingTransaction,
   sendMail,
   type TransactionResult,
-  type Verdict,
 } from './dialogue.ts';
+import type { Verdict } from './verdicts.ts';
 
 const NEEDS_SMTPUTF8: Verdict = {
   kind: 'bounced',

@@ -4,7 +4,8 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { systemClock } from '../../runtime/clock.ts';
-import { openConnection, RFC_TIMEOUTS } from './connection.ts';
+import { openConnection } from './connection.ts';
+import { RFC_TIMEOUTS } from './peer.ts';
 
 const OPEN = ['250-server.test\r\n250 PIPELINING\r\n', '250 ok\r\n250 ok\r\n354 go on\r\n'];
 

@@ -1,78 +1,20 @@
 /**
- * One connection to one server: drives the dialogues over a socket, with TLS and deadlines.
- * Invariants: at most one dialogue runs at a time; after a LinkFault or an unasked-for octet the connection is
- * closed and `usable` stays false; plaintext buffered at STARTTLS is dropped. Opening never throws: it fails by value.
+ * One connection to one server: dials, opens the session, sends mail over it. Opening never throws: it fails by value.
  */
-import { isIP, type Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '../../runtime/clock.ts';
-import type { Network } from '../../runtime/network.ts';
+import type { Socket } from 'node:net';
 import { sendAdapted } from './adapting.ts';
-import { BLOCK, inBlocks } from './blocks.ts';
 import {
-  type Adapted,
-  type Answer,
   type Capabilities,
-  type Dialogue,
   LinkFault,
   type OutgoingTransaction,
   openSession,
-  type Phase,
-  type Step,
   type TransactionResult,
 } from './dialogue.ts';
-import { createReplyParser, ProtocolFault, printable, type ServerReply } from './reply-parser.ts';
+import { causeOf, createLink } from './link.ts';
+import type { Candidate, ConnectionDeps, Remote, TlsFacts } from './peer.ts';
+import type { ServerReply } from './reply-parser.ts';
+import { withoutTls } from './verdicts.ts';
 
-export interface Candidate {
-  /** The server's name: shown to people, sent as SNI, checked against its certificate. */
-  readonly host: string;
-  /** IP address, judged by the caller. */
-  readonly address: string;
-  readonly port: number;
-  readonly tls: 'none' | 'opportunistic' | 'starttls' | 'implicit';
-  /** The certificate must be good for `host`, else nothing is said. */
-  readonly verify: boolean;
-  readonly auth: { readonly user: string; readonly password: string } | null;
-}
-export interface Remote {
-  readonly host: string;
-  readonly address: string;
-  readonly port: number;
-}
-export interface TlsFacts {
-  readonly version: string;
-  readonly cipher: string;
-  readonly verified: boolean;
-}
-/** Milliseconds each reply may take. */
-export type Timeouts = Readonly<Record<Phase | 'connect' | 'secure' | 'block', number>>;
-/** RFC 5321 §4.5.3.2; connecting and the TLS handshake, of which it does not speak, are kept short. */
-export const RFC_TIMEOUTS: Timeouts = {
-  connect: 30_000,
-  secure: 60_000,
-  greeting: 300_000,
-  hello: 300_000,
-  starttls: 120_000,
-  auth: 120_000,
-  mail: 300_000,
-  rcpt: 300_000,
-  data: 120_000,
-  block: 180_000,
-  final: 600_000,
-  reset: 60_000,
-  quit: 5_000,
-};
-export interface ConnectionDeps {
-  readonly network: Network;
-  readonly clock: Clock;
-  /** Our name in EHLO. */
-  readonly hostname: string;
-  readonly timeouts: Timeouts;
-  /** For opportunistic TLS (old versions allowed) and for required TLS. */
-  readonly contexts: { readonly opportunistic: SecureContext; readonly required: SecureContext };
-  readonly signal: AbortSignal;
-}
 export interface ClientConnection {
   readonly remote: Remote;
   readonly tls: TlsFacts | null;
@@ -93,17 +35,28 @@ export type OpenResult =
       readonly kind: 'failed';
       readonly cause: string;
       readonly reply: ServerReply | null;
-      /** The TLS handshake failed; without TLS it might work. */
+      /** TLS failed; without TLS it might work. */
       readonly tls: boolean;
     };
 
-/** Blocks in one turn of the loop. */
-const TURN = 4;
-/** Octets a server may say while it is not listened to: it has said nothing of use by then. */
-const MAX_UNREAD = 65_536;
-
-/** Connects and opens the session. */
+/**
+ * Connects and opens the session. Opportunistic TLS that fails must not be worse than no TLS at all (RFC 7435): the
+ * server is asked once more, in clear. A password is not shown to it then.
+ */
 export async function openConnection(candidate: Candidate, deps: ConnectionDeps): Promise<OpenResult> {
+  const result = await openOnce(candidate, deps, null);
+  if (result.kind === 'open' || !result.tls) return result;
+  if (candidate.tls !== 'opportunistic' || candidate.auth !== null) return result;
+  const clear = await openOnce({ ...candidate, tls: 'none' }, deps, result.cause);
+  return clear.kind === 'open'
+    ? clear
+    : { ...clear, cause: `TLS failed (${result.cause}); without TLS: ${clear.cause}` };
+}
+async function openOnce(
+  candidate: Candidate,
+  deps: ConnectionDeps,
+  tlsFailed: string | null,
+): Promise<OpenResult> {
   const { host, address, port } = candidate;
   let socket: Socket;
   try {
@@ -127,6 +80,7 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
       return { kind: 'failed', cause: session.cause, reply: session.reply, tls: false };
     }
     const { capabilities } = session;
+    const tlsFault = tlsFailed ?? session.tlsFault ?? null;
     let dirty = false;
     let uses = 0;
     const connection: ClientConnection = {
@@ -140,7 +94,8 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
         const result = await link.run(sendAdapted(mail, capabilities, dirty));
         dirty = result.dirty;
         if (!result.reusable) link.destroy();
-        return result;
+        if (link.tls() !== null) return result;
+        return { ...result, verdicts: result.verdicts.map((verdict) => withoutTls(verdict, tlsFault)) };
       },
       quit: link.quit,
       destroy: link.destroy,
@@ -151,312 +106,4 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
     if (!(error instanceof LinkFault)) throw error;
     return { kind: 'failed', cause: error.message, reply: error.reply, tls: error.what === 'tls' };
   }
-}
-
-function createLink(plain: Socket, candidate: Candidate, deps: ConnectionDeps) {
-  const { clock, timeouts } = deps;
-  const parser = createReplyParser();
-  let socket: Socket | TLSSocket = plain;
-  let tls: TlsFacts | null = null;
-  let usable = true;
-  /** The dialogue under way: resumed with an answer or a fault. */
-  let running: { answer(answer: Answer): void; fault(fault: LinkFault): void } | null = null;
-  /** Waiting for a reply (not for TLS or for nothing). */
-  let waiting = false;
-  let writing = false;
-  let securing = false;
-  let timer: Timer | null = null;
-  let deadline = Number.POSITIVE_INFINITY;
-  let phase: string = 'connect';
-
-  /** Octets of the step are certainly still on this machine. */
-  const isUnsent = () => writing || socket.writableLength > 0;
-  function expect(what: Phase | 'secure' | 'block'): void {
-    phase = what;
-    deadline = clock.monotonic() + timeouts[what];
-    if (timer === null) arm(timeouts[what]);
-    else if (what === 'secure' || what === 'quit') {
-      timer.cancel();
-      arm(timeouts[what]);
-    }
-  }
-  /** One timer for the connection's life, looked at when it fires: no timer is made per reply. */
-  function arm(ms: number): void {
-    timer = clock.after(Math.min(ms, 60_000), () => {
-      timer = null;
-      if (!usable || running === null) return;
-      const left = deadline - clock.monotonic();
-      if (left <= 0) broken(new LinkFault('timeout', `timed out (${phase})`, isUnsent()));
-      else arm(left);
-    });
-  }
-  function broken(fault: LinkFault): void {
-    usable = false;
-    timer?.cancel();
-    timer = null;
-    socket.destroy();
-    if (plain !== socket) plain.destroy();
-    const dialogue = running;
-    // A reply that was begun and cut off: its code decides all the same.
-    const said = waiting ? parser.begun() : null;
-    running = null;
-    waiting = false;
-    if (said !== null && said.code < 300 && phase === 'final' && !writing)
-      dialogue?.answer({ kind: 'reply', reply: said });
-    else dialogue?.fault(said !== null && said.code >= 400 ? withReply(fault, said) : fault);
-  }
-  /** The server speaks, although it was not asked. Mostly it says that it closes. */
-  function early(asked: Phase): LinkFault {
-    try {
-      const reply = parser.next();
-      if (reply?.code === 421) return new LinkFault('closed', 'the server is closing', true, reply);
-    } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error;
-    }
-    const what = asked === 'final' ? 'the message before it was sent' : 'before it was asked';
-    return new LinkFault('protocol', `the server answered ${what}`, true);
-  }
-  function onData(chunk: Buffer): void {
-    if (!usable) return;
-    if (running === null) {
-      broken(new LinkFault('protocol', 'the server spoke unasked'));
-      return;
-    }
-    parser.push(chunk);
-    deliverReplies();
-    if (usable && parser.buffered() > MAX_UNREAD)
-      broken(new LinkFault('protocol', 'the server says more than it was asked', isUnsent()));
-  }
-  function deliverReplies(): void {
-    try {
-      while (waiting && running !== null) {
-        const reply = parser.next(phase === 'final');
-        if (reply === null) return;
-        waiting = false;
-        if (reply.unfinished === true) usable = false;
-        // A message that has not been sent yet cannot have been taken.
-        if (writing && reply.code < 300) {
-          broken(new LinkFault('protocol', 'the server took the message before it was sent', true));
-          return;
-        }
-        // What is still to be written would be taken for commands.
-        if (writing) usable = false;
-        running.answer({ kind: 'reply', reply });
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error;
-      broken(new LinkFault('protocol', error.message, isUnsent()));
-    }
-  }
-  // A peer that hangs up in the handshake has failed at TLS, not at SMTP.
-  const onClose = () =>
-    broken(new LinkFault(securing ? 'tls' : 'closed', `connection lost (${phase})`, isUnsent()));
-  function onError(error: Error): void {
-    const what = securing ? 'tls' : 'network';
-    broken(new LinkFault(what, `${securing ? 'TLS' : 'connection'}: ${causeOf(error)}`, isUnsent()));
-  }
-  function attach(target: Socket): void {
-    target.on('data', onData);
-    target.on('close', onClose);
-    target.on('end', onClose);
-    target.on('error', onError);
-  }
-  attach(plain);
-
-  function secure(): void {
-    expect('secure');
-    securing = true;
-    parser.drop(); // RFC 3207 §4.2
-    plain.removeListener('data', onData);
-    plain.removeListener('end', onClose);
-    plain.removeListener('close', onClose);
-    const required = candidate.tls === 'starttls' || candidate.tls === 'implicit';
-    const name = isIP(candidate.host) === 0 ? candidate.host : undefined;
-    const upgraded = connectTls({
-      socket: plain,
-      host: candidate.host,
-      servername: name,
-      rejectUnauthorized: false, // judged below: a certificate nobody vouches for still beats clear text (RFC 7435)
-      secureContext: required ? deps.contexts.required : deps.contexts.opportunistic,
-    });
-    socket = upgraded;
-    attach(upgraded);
-    upgraded.once('secureConnect', () => {
-      securing = false;
-      tls = {
-        version: upgraded.getProtocol() ?? 'unknown',
-        cipher: upgraded.getCipher().name,
-        verified: upgraded.authorized,
-      };
-      if (candidate.verify && !upgraded.authorized)
-        broken(new LinkFault('tls', `certificate: ${printable(String(upgraded.authorizationError))}`));
-      else running?.answer({ kind: 'secured' });
-    });
-  }
-
-  function write(send: string | Iterable<Buffer>, then: Phase): void {
-    if (typeof send === 'string') {
-      socket.write(send);
-      return;
-    }
-    const blocks = inBlocks(send);
-    const first = blocks.next();
-    if (first.done) return;
-    writing = true;
-    void writeBlocks(first.value, blocks, then);
-  }
-  /** What is no longer `writing` has all been handed to the socket: the server may answer it in the same turn. */
-  async function writeBlocks(first: Buffer, rest: Iterator<Buffer, void>, then: Phase): Promise<void> {
-    let block = first;
-    for (let count = 1; usable; count += 1) {
-      const next = rest.next();
-      if (next.done === true) {
-        writing = false;
-        expect(then);
-        // As a copy, where it is part of the whole message: a server that does not read it holds no more than this.
-        socket.write(block.buffer.byteLength > 2 * BLOCK ? Buffer.from(block) : block);
-        return;
-      }
-      await writeBlock(block);
-      // A peer on this machine takes as quickly as is written: others have their turn, too.
-      if (count % TURN === 0) await setImmediate();
-      block = next.value;
-    }
-  }
-  /** RFC 5321 §4.5.3.2.5: each block has its own deadline. */
-  async function writeBlock(block: Buffer): Promise<void> {
-    expect('block');
-    const target = socket;
-    if (target.write(block)) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        target.removeListener('drain', done);
-        target.removeListener('close', done);
-        resolve();
-      };
-      target.on('drain', done);
-      target.on('close', done);
-    });
-  }
-
-  /** Time spent on this side is not the server's. */
-  function make(content: OutgoingTransaction['content']): void {
-    const dialogue = running;
-    deadline = Number.POSITIVE_INFINITY;
-    content().then(
-      (made) => {
-        if (running !== dialogue) return;
-        made.signal?.addEventListener('abort', () => {
-          if (running !== dialogue || !isUnsent()) return;
-          broken(new LinkFault('content', 'the server takes it too slowly, and others wait', true));
-        });
-        dialogue?.answer({ kind: 'content', content: made });
-      },
-      (error: unknown) => {
-        if (running === dialogue) broken(new LinkFault('content', `no message: ${causeOf(error)}`, true));
-      },
-    );
-  }
-
-  function adapt(make: () => Promise<Adapted>): void {
-    const dialogue = running;
-    deadline = Number.POSITIVE_INFINITY;
-    make().then(
-      (adapted) => {
-        if (running === dialogue) dialogue?.answer({ kind: 'adapted', adapted });
-      },
-      (error: unknown) => {
-        if (running === dialogue) broken(new LinkFault('content', `no message: ${causeOf(error)}`, true));
-      },
-    );
-  }
-
-  function run<T>(dialogue: Dialogue<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      function advance(move: () => IteratorResult<Step, T>): void {
-        let result: IteratorResult<Step, T>;
-        try {
-          result = move();
-        } catch (error) {
-          running = null;
-          reject(error);
-          return;
-        }
-        if (result.done) {
-          running = null;
-          deadline = Number.POSITIVE_INFINITY;
-          resolve(result.value);
-          return;
-        }
-        const step = result.value;
-        if (step.kind === 'secure') {
-          secure();
-          return;
-        }
-        if (step.kind === 'content') {
-          make(step.make);
-          return;
-        }
-        if (step.kind === 'adapt') {
-          adapt(step.make);
-          return;
-        }
-        expect(step.phase);
-        // A reply to what was not sent yet would be taken for the reply to it, and each one after it likewise.
-        if (step.send !== null && parser.pending()) {
-          broken(early(step.phase));
-          return;
-        }
-        if (step.send !== null) write(step.send, step.phase);
-        waiting = true;
-      }
-      running = {
-        answer: (answer) => advance(() => dialogue.next(answer)),
-        fault: (fault) => advance(() => dialogue.throw(fault)),
-      };
-      if (!usable) {
-        running = null;
-        // A generator not yet begun would only throw; begin it, so that it can make verdicts of the fault.
-        advance(() => {
-          const first = dialogue.next();
-          return first.done ? first : dialogue.throw(new LinkFault('closed', 'connection lost', true));
-        });
-        return;
-      }
-      advance(() => dialogue.next());
-      deliverReplies();
-    });
-  }
-
-  return {
-    run,
-    tls: () => tls,
-    usable: () => usable && socket.writable && !parser.pending(),
-    quit() {
-      if (!usable) return;
-      usable = false;
-      timer?.cancel();
-      socket.end('QUIT\r\n');
-      timer = clock.after(timeouts.quit, () => socket.destroy());
-      socket.once('close', () => timer?.cancel());
-      socket.resume();
-    },
-    destroy() {
-      usable = false;
-      timer?.cancel();
-      timer = null;
-      socket.destroy();
-      plain.destroy();
-    },
-  };
-}
-
-function withReply({ what, message, unsent }: LinkFault, reply: ServerReply): LinkFault {
-  return new LinkFault(what, message, unsent, reply);
-}
-/** A short cause for people: the system's code where there is one. */
-export function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  const { code } = error as { code?: unknown };
-  return printable(typeof code === 'string' ? code : error.message).slice(0, 200);
 }

@@ -5,6 +5,7 @@
  */
 import { dotStuffed } from '../../mail/dot-stuffing.ts';
 import type { ServerReply } from './reply-parser.ts';
+import { deferred, judge, judgeFinal, judgeRecipient, positive, type Verdict } from './verdicts.ts';
 
 /** What is waited for; each has its time-out (RFC 5321 §4.5.3.2). */
 export type Phase =
@@ -59,6 +60,7 @@ export interface Capabilities {
   /** octets; null where not announced or unlimited */
   readonly size: number | null;
   readonly authPlain: boolean;
+  readonly authLogin: boolean;
   readonly dsn: boolean;
 }
 export interface SessionOptions {
@@ -70,7 +72,12 @@ export interface SessionOptions {
   readonly plainAuth: boolean;
 }
 export type SessionResult =
-  | { readonly kind: 'ready'; readonly capabilities: Capabilities }
+  | {
+      readonly kind: 'ready';
+      readonly capabilities: Capabilities;
+      /** The server offers STARTTLS and refused it: the session went on in clear. */
+      readonly tlsFault?: string;
+    }
   | { readonly kind: 'refused'; readonly reply: ServerReply | null; readonly cause: string };
 
 export interface Content {
@@ -117,25 +124,6 @@ export interface Lacks {
 export type Adapted =
   | { readonly kind: 'adapted'; readonly size: number; readonly content: () => Promise<Content> }
   | { readonly kind: 'refused'; readonly status: string; readonly cause: string };
-export type Verdict =
-  | {
-      readonly kind: 'delivered';
-      readonly reply: ServerReply;
-      /** The duty to notify was passed on (RFC 3461 §5.2.1). */
-      readonly dsn: boolean;
-    }
-  | {
-      readonly kind: 'deferred';
-      readonly reply: ServerReply | null;
-      readonly cause: string;
-      readonly ambiguous: boolean;
-    }
-  | {
-      readonly kind: 'bounced';
-      readonly reply: ServerReply | null;
-      readonly cause: string;
-      readonly status: string;
-    };
 export interface TransactionResult {
   /** One per recipient, in order. */
   readonly verdicts: readonly Verdict[];
@@ -153,6 +141,7 @@ const NO_EXTENSIONS: Capabilities = {
   smtputf8: false,
   size: null,
   authPlain: false,
+  authLogin: false,
   dsn: false,
 };
 
@@ -167,7 +156,6 @@ function* ask(send: string | Iterable<Buffer> | null, phase: Phase): Dialogue<Se
     throw new LinkFault('protocol', 'reply code changes between lines', false, answer.reply);
   return answer.reply;
 }
-const positive = (reply: ServerReply) => reply.code >= 200 && reply.code < 300;
 
 /** Greeting, EHLO (HELO for servers that know no EHLO), STARTTLS, AUTH. LinkFaults pass through. */
 export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
@@ -177,6 +165,7 @@ export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
   let hello = yield* sayHello(options.hostname);
   if (hello.kind === 'refused') return hello;
   let secure = options.tls === 'implicit';
+  let tlsFault: string | null = null;
   if (!secure && options.tls !== 'none' && hello.capabilities.starttls) {
     const reply = yield* ask('STARTTLS\r\n', 'starttls');
     if (reply.code === 220) {
@@ -187,20 +176,39 @@ export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
       if (hello.kind === 'refused') return hello;
     } else if (options.tls === 'starttls' || reply.code === 421) {
       return { kind: 'refused', reply, cause: 'STARTTLS refused' };
-    }
+    } else tlsFault = `STARTTLS refused: ${reply.code} ${reply.text}`;
   }
   if (options.tls === 'starttls' && !secure)
     return { kind: 'refused', reply: null, cause: 'TLS is required and not offered' };
   if (options.auth !== null) {
     if (!secure && !options.plainAuth)
       return { kind: 'refused', reply: null, cause: 'no TLS: the password is not sent' };
-    if (!hello.capabilities.authPlain)
-      return { kind: 'refused', reply: null, cause: 'AUTH PLAIN is not offered' };
-    const token = Buffer.from(`\0${options.auth.user}\0${options.auth.password}`).toString('base64'); // RFC 4616
-    const reply = yield* ask(`AUTH PLAIN ${token}\r\n`, 'auth');
-    if (reply.code !== 235) return { kind: 'refused', reply, cause: 'AUTH refused' };
+    const refused = yield* authenticate(options.auth, hello.capabilities);
+    if (refused !== null) return refused;
   }
-  return { kind: 'ready', capabilities: hello.capabilities };
+  return { kind: 'ready', capabilities: hello.capabilities, ...(tlsFault === null ? {} : { tlsFault }) };
+}
+
+/** PLAIN (RFC 4616); LOGIN where a server offers that alone, or refuses PLAIN as unknown. Null: authenticated. */
+function* authenticate(
+  { user, password }: { readonly user: string; readonly password: string },
+  { authPlain, authLogin }: Capabilities,
+): Dialogue<SessionResult | null> {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const refused = (reply: ServerReply | null, cause: string) => ({ kind: 'refused' as const, reply, cause });
+  if (!authPlain && !authLogin) return refused(null, 'neither AUTH PLAIN nor AUTH LOGIN is offered');
+  if (authPlain) {
+    const reply = yield* ask(`AUTH PLAIN ${base64(`\0${user}\0${password}`)}\r\n`, 'auth');
+    if (reply.code === 235) return null;
+    // RFC 4954 §4: 504 says that the server does not know the mechanism.
+    if (reply.code !== 504 || !authLogin) return refused(reply, 'AUTH refused');
+  }
+  for (const line of ['AUTH LOGIN', base64(user)]) {
+    const reply = yield* ask(`${line}\r\n`, 'auth');
+    if (reply.code !== 334) return refused(reply, 'AUTH refused');
+  }
+  const reply = yield* ask(`${base64(password)}\r\n`, 'auth');
+  return reply.code === 235 ? null : refused(reply, 'AUTH refused');
 }
 
 function* sayHello(hostname: string): Dialogue<SessionResult> {
@@ -229,6 +237,7 @@ export function readCapabilities(lines: readonly string[]): Capabilities {
     smtputf8: found.has('SMTPUTF8'),
     size: size > 0 ? size : null, // RFC 1870 §4: 0 is no fixed limit
     authPlain: found.get('AUTH')?.includes(' PLAIN ') === true,
+    authLogin: found.get('AUTH')?.includes(' LOGIN ') === true,
     dsn: found.has('DSN'),
   };
 }
@@ -310,12 +319,12 @@ export function* sendMail(
       }
       if (refused !== null) verdicts[i] = refused;
       else if (positive(reply)) taken += 1;
-      else verdicts[i] = judge(reply, 'recipient refused');
+      else verdicts[i] = judgeRecipient(reply, mail.recipients.length);
     }
     if (taken === 0 && !pipelining) return end(deferred(null, 'no recipient taken'), true);
     const go = yield* ask(pipelining ? null : commands.at(-1)!, 'data');
     if (go.code === 421) return end(deferred(go, 'the server is closing'), false);
-    if (go.code !== 354) return end(judge(go, 'DATA refused'), true);
+    if (go.code !== 354) return end(judge(go, 'DATA refused', taken), true);
     if (taken === 0) {
       // RFC 2920 §3.1: a 354 in spite of it is answered by an empty message, which goes to nobody.
       yield* ask('.\r\n', 'final');
@@ -326,7 +335,7 @@ export function* sendMail(
     bodyHanded = true;
     const last = yield* ask(octets, 'final');
     open = false;
-    return end(judgeFinal(last, capabilities.dsn), last.code !== 421 && last.firstCode === undefined);
+    return end(judgeFinal(last, capabilities.dsn, taken), last.code !== 421 && last.firstCode === undefined);
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
     // RFC 5321 §4.5.4.2, RFC 1047: after the final dot the server may have taken the message without our hearing it.
@@ -340,38 +349,6 @@ export function* sendMail(
       false,
     );
   }
-}
-
-function deferred(reply: ServerReply | null, cause: string): Verdict {
-  return { kind: 'deferred', reply, cause, ambiguous: false };
-}
-
-/** The reply to the message as a verdict: a server that has said 2xx is not sent the same mail again. */
-function judgeFinal(reply: ServerReply, dsn: boolean): Verdict {
-  if (positive(reply)) return { kind: 'delivered', reply, dsn };
-  const { code, firstCode = code, text } = reply;
-  // Both were said: the server has taken the message (RFC 5321 §6.1), and the rest is about what comes next.
-  if (firstCode < 300 && code < 500)
-    return {
-      kind: 'delivered',
-      reply: { ...reply, code: firstCode, enhanced: null, text: `${code} ${text}` },
-      dsn,
-    };
-  return judge(reply, 'message refused');
-}
-
-/** A negative reply as a verdict. */
-function judge(reply: ServerReply, cause: string): Verdict {
-  // RFC 5321 §4.5.3.1.10: 552 to RCPT means "too many recipients" and is treated as 452.
-  if (reply.code === 552 && cause === 'recipient refused') return deferred(reply, cause);
-  if (reply.code >= 500) return { kind: 'bounced', reply, cause, status: reply.enhanced ?? '5.0.0' };
-  if (reply.code >= 400) return deferred(reply, cause);
-  return {
-    kind: 'deferred',
-    reply,
-    cause: `unexpected reply: ${cause}`,
-    ambiguous: cause === 'message refused',
-  };
 }
 
 /** What can be known before a word is said. */

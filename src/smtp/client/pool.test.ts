@@ -1,14 +1,13 @@
 /** The client against scripted servers over real loopback TCP: good ones, bad ones, and what is said of each. */
-import 'reflect-metadata';
 import assert from 'node:assert/strict';
-import { webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemNetwork } from '../../runtime/network.ts';
 import type { ConnectionPermits } from '../../runtime/permits.ts';
 import { type Say, type ScriptOptions, scriptedServer } from '../../testing/scripted-server.ts';
-import type { Candidate } from './connection.ts';
+import { selfSigned } from '../../testing/self-signed.ts';
 import type { OutgoingTransaction } from './dialogue.ts';
+import type { Candidate } from './peer.ts';
 import { createPool, type PoolOptions, type Target } from './pool.ts';
 
 const HEADER = Buffer.from('Received: from here\r\n');
@@ -53,27 +52,6 @@ function when(verb: string, text: ReturnType<Say>): Say {
       ? text
       : (undefined as never);
 }
-async function selfSigned(name: string) {
-  const x509 = await import('@peculiar/x509');
-  x509.cryptoProvider.set(webcrypto as never);
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const cert = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: `CN=${name}`,
-    notBefore: new Date(Date.now() - 86_400_000),
-    notAfter: new Date(Date.now() + 86_400_000),
-    keys: keys as never,
-    signingAlgorithm: algorithm,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
-  });
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return {
-    cert: cert.toString('pem'),
-    key: `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`,
-  };
-}
-
 test('pipelined: one write of MAIL, RCPT, DATA; dots are doubled; the header goes in front', async () => {
   const { first, heard, messages } = await once({});
   assert.equal(first.kind, 'delivered');

@@ -8,18 +8,18 @@ import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
 import type { ConnectionPermits } from '../../runtime/permits.ts';
+import { type ClientConnection, openConnection } from './connection.ts';
+import type { OutgoingTransaction } from './dialogue.ts';
+import { createLeasing, type Leasing } from './leasing.ts';
 import {
   type Candidate,
-  type ClientConnection,
   type ConnectionDeps,
-  openConnection,
   type Remote,
   RFC_TIMEOUTS,
   type Timeouts,
   type TlsFacts,
-} from './connection.ts';
-import type { OutgoingTransaction, Verdict } from './dialogue.ts';
-import { createLeasing, type Leasing } from './leasing.ts';
+} from './peer.ts';
+import type { Verdict } from './verdicts.ts';
 
 export interface Target {
   /** Connections are shared by those with the same key: the same servers, TLS demands and credentials. */
@@ -166,18 +166,6 @@ export function createPool(options: PoolOptions): Pool {
     for (const [name, candidate] of sites) if (candidate === site) sites.delete(name);
   }
 
-  async function openFresh(candidate: Candidate, dialling: ConnectionDeps) {
-    const result = await openConnection(candidate, dialling);
-    // Opportunistic: a handshake that fails must not be worse than no TLS at all; once more, in clear.
-    if (
-      result.kind === 'failed' &&
-      result.tls &&
-      candidate.tls === 'opportunistic' &&
-      candidate.auth === null
-    )
-      return openConnection({ ...candidate, tls: 'none' }, dialling);
-    return result;
-  }
   async function attempt(site: Site, target: Target, mail: OutgoingTransaction): Promise<Report> {
     let warm = takeIdle(site, target.key);
     for (;;) {
@@ -241,7 +229,7 @@ export function createPool(options: PoolOptions): Pool {
     let last: Report | null = null;
     for (const candidate of target.candidates.slice(0, maxTries)) {
       if (stop.signal.aborted) break;
-      const result = await openFresh(candidate, dialling);
+      const result = await openConnection(candidate, dialling);
       const { host, address, port } = candidate;
       if (result.kind === 'failed') {
         const verdict: Verdict = {
