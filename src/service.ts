@@ -4,6 +4,7 @@ import { getServers } from 'node:dns';
 import { pino } from 'pino';
 import { type Connect, connectOf } from './api/connect.ts';
 import { createControl } from './api/control.ts';
+import { createMetricsListener } from './api/metrics-listener.ts';
 import { type Api, createApi } from './api/server.ts';
 import { type Config, isLoopback } from './config/config.ts';
 import type { VARIABLES } from './config/variables.ts';
@@ -109,6 +110,8 @@ export interface RunningService extends AsyncDisposable {
   readonly submissions: string;
   /** Where the zone of delegated keys is served; empty without such a zone. */
   readonly dns: string;
+  /** Where /metrics has an address of its own; empty without one. */
+  readonly metrics: string;
   /** The URL for people and API callers, without a final slash. */
   readonly url: string;
   /** The HTTP listener's own URL: the scheme that it speaks, and an address that this machine reaches. */
@@ -715,6 +718,7 @@ export async function startService(
           ? null
           : certificate.contextFor(config.tlsMinVersion),
       trustedProxies: config.trustedProxies,
+      hasMetrics: isLoopback(config.httpListen.host) && config.trustedProxies.length === 0,
       exempt,
       door: { places },
     },
@@ -737,7 +741,17 @@ export async function startService(
   const zone = config.dkimZone === null ? null : createDkimZone(config.dkimZone, config.mxHosts, read);
   const dnsServers =
     zone === null ? [] : config.dnsListen.map((listen) => createDnsServer({ zone, listen, clock, logger }));
-  const doors = [...listeners.mx, ...listeners.submission, ...listeners.submissions, ...dnsServers, api];
+  const { metricsListen } = config;
+  const metricsListener =
+    metricsListen === null ? null : createMetricsListener({ ...metricsListen, metrics, clock, logger });
+  const doors = [
+    ...listeners.mx,
+    ...listeners.submission,
+    ...listeners.submissions,
+    ...dnsServers,
+    ...(metricsListener === null ? [] : [metricsListener]),
+    api,
+  ];
   for (const service of doors) {
     starting.use(service);
     await explained(service.start(signal), config);
@@ -756,6 +770,10 @@ export async function startService(
     submission: address(listeners.submission, config.submissionListen),
     submissions: address(listeners.submissions, config.submissionsListen),
     dns: address(dnsServers, config.dnsListen),
+    metrics:
+      metricsListen === null || metricsListener === null
+        ? ''
+        : `${bracketed(metricsListen.host)}:${metricsListener.port}`,
     url: urls.http,
     listeningUrl,
     connect: connect(),
@@ -780,6 +798,7 @@ const LISTEN = {
   HIKYAKU_SUBMISSIONS_LISTEN: 'submissionsListen',
   HIKYAKU_DNS_LISTEN: 'dnsListen',
   HIKYAKU_HTTP_LISTEN: 'httpListen',
+  HIKYAKU_METRICS_LISTEN: 'metricsListen',
 } as const satisfies Partial<Record<keyof typeof VARIABLES, keyof Config>>;
 async function explained(starting: Promise<void>, config: Config): Promise<void> {
   try {
@@ -787,7 +806,7 @@ async function explained(starting: Promise<void>, config: Config): Promise<void>
   } catch (error) {
     const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
     const named = Object.entries(LISTEN).find(([, key]) =>
-      [config[key]].flat().some((at) => at.port === port),
+      [config[key]].flat().some((at) => at?.port === port),
     );
     const set = named === undefined ? '' : `: set ${named[0]} to another address`;
     if (code === 'EADDRINUSE')

@@ -3,7 +3,9 @@
  * service's own reading of its environment. What needs an engine that is absent is skipped with its name.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -63,6 +65,8 @@ const portsOf = ({
   submissions: submissionsListen[0]!.port,
   http: httpListen.port,
 });
+/** /metrics, for monitoring from inside. */
+const METRICS_PORT = 9464;
 const PRODUCTION = { mx: 25, submission: 587, submissions: 465, http: 443 };
 /** The unprivileged ones: the service's defaults, as the README shows them. */
 const UNPRIVILEGED = {
@@ -144,7 +148,7 @@ test('the image listens where its documents say, and keeps what the package is m
   const dns = loadConfig(imageEnvironment()).dnsListen.map(({ port }) => port);
   assert.deepEqual(
     exposed.sort(),
-    [...Object.values(UNPRIVILEGED), ...dns.flatMap((port) => [`${port}/tcp`, `${port}/udp`])]
+    [...Object.values(UNPRIVILEGED), METRICS_PORT, ...dns.flatMap((port) => [`${port}/tcp`, `${port}/udp`])]
       .map(String)
       .sort(),
   );
@@ -178,8 +182,17 @@ test('`hikyaku ready` follows /readyz, as the health checks want it', async () =
     HIKYAKU_TLS_CERT: join(directory, 'self-signed.cert.pem'),
     HIKYAKU_TLS_KEY: join(directory, 'self-signed.key.pem'),
   };
-  await using encrypted = await startService({ ...certificate, HIKYAKU_HTTP_LISTEN: '0.0.0.0:0' }, directory);
+  const open = { HIKYAKU_HTTP_LISTEN: '0.0.0.0:0', HIKYAKU_METRICS_LISTEN: '127.0.0.1:0' };
+  await using encrypted = await startService({ ...certificate, ...open }, directory);
   assert.deepEqual(await check(encrypted.env, encrypted.ready.http), { status: 0, output: '' });
+  // Beyond loopback, only the address of their own answers the metrics; the line `ready` names it.
+  const metrics = await fetch(`http://${encrypted.ready.metrics}/metrics`);
+  assert.match(await metrics.text(), /^# TYPE hikyaku_queue_recipients gauge/m);
+  const port = Number(encrypted.ready.http.split(':').at(-1));
+  const options = { host: '127.0.0.1', port, path: '/metrics', rejectUnauthorized: false, agent: false };
+  const [refused] = await once(request(options).end(), 'response');
+  refused.resume();
+  assert.equal(refused.statusCode, 404);
 });
 
 test('compose.yaml: the production ports lead to the ports the service listens on', () => {
@@ -188,10 +201,14 @@ test('compose.yaml: the production ports lead to the ports the service listens o
   const inside = portsOf(config);
   assert.deepEqual(
     [...hikyaku!.ports!].sort(),
-    (Object.keys(PRODUCTION) as (keyof typeof PRODUCTION)[])
-      .map((name) => `${PRODUCTION[name]}:${inside[name]}`)
-      .sort(),
+    [
+      ...(Object.keys(PRODUCTION) as (keyof typeof PRODUCTION)[]).map(
+        (name) => `${PRODUCTION[name]}:${inside[name]}`,
+      ),
+      `127.0.0.1:${METRICS_PORT}:${METRICS_PORT}`,
+    ].sort(),
   );
+  assert.equal(config.metricsListen?.port, METRICS_PORT);
   assert.ok(config.tls !== null && hikyaku!.volumes!.includes('./tls:/tls:ro'));
 });
 
@@ -350,7 +367,9 @@ test('the chart: one node on a volume; three on PostgreSQL', async (t) => {
     }
     assert.deepEqual(Object.fromEntries(containerPorts.map((one) => [one.name, one.containerPort])), {
       ...UNPRIVILEGED,
+      metrics: METRICS_PORT,
     });
+    assert.equal(config.metricsListen?.port, METRICS_PORT);
     const secrets = find('Secret');
     assert.equal(secrets.length, given.secretKey.value === '' ? 0 : 1);
     const ref = variables.find(({ name }) => name === 'HIKYAKU_SECRET_KEY')?.valueFrom?.secretKeyRef;

@@ -33,6 +33,7 @@ for (const [name, octets] of Object.entries(slow))
       port: 0,
       secureContext: null,
       trustedProxies: [],
+      hasMetrics: false,
       deadlines: { headerMs: 200, requestMs: 300, everyMs: 50 },
     });
     await api.start(new AbortController().signal);

@@ -231,6 +231,7 @@ test('the API stands behind it, with TLS as well, asks for its certificate each 
       port: 0,
       secureContext: () => used.context,
       trustedProxies: [],
+      hasMetrics: false,
       exempt: (address) => address === '127.0.0.9',
       door: { ofAnAddress: 1 },
     },

@@ -102,7 +102,13 @@ describe('events by HTTP', () => {
         };
       },
     } as Partial<ApiDeps> as ApiDeps;
-    api = await createApi(deps, { host: '127.0.0.1', port: 0, secureContext: null, trustedProxies: [] });
+    api = await createApi(deps, {
+      host: '127.0.0.1',
+      port: 0,
+      secureContext: null,
+      trustedProxies: [],
+      hasMetrics: false,
+    });
     await api.start(new AbortController().signal);
   });
   after(async () => {

@@ -24,7 +24,13 @@ describe('what cannot be read as HTTP', () => {
       notReady: () => null,
       authenticator: { authenticate: async () => ({ kind: 'ok', principal: { operations: new Set() } }) },
     } as unknown as ApiDeps;
-    api = await createApi(deps, { host: '127.0.0.1', port: 0, secureContext: null, trustedProxies: [] });
+    api = await createApi(deps, {
+      host: '127.0.0.1',
+      port: 0,
+      secureContext: null,
+      trustedProxies: [],
+      hasMetrics: false,
+    });
     await api.start(new AbortController().signal);
   });
   after(() => api[Symbol.asyncDispose]());

@@ -39,6 +39,7 @@ import { takeJson } from './json-body.ts';
 import { createRefusal, leaveRest } from './linger.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
+import { METRICS_TYPE } from './metrics-listener.ts';
 import { mtaDkimRoutes } from './mta-dkim.ts';
 import { mtaDnsProviderRoutes } from './mta-dns-providers.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
@@ -67,6 +68,8 @@ export interface ApiOptions {
   /** Called at each handshake; null: plain HTTP. */
   readonly secureContext: (() => SecureContext) | null;
   readonly trustedProxies: readonly string[];
+  /** Whether /metrics is answered here: only if the port is not open to the world. */
+  readonly hasMetrics: boolean;
   /** True for addresses whose connections are not limited. */
   readonly exempt?: (address: string) => boolean;
   readonly door?: Partial<DoorLimits>;
@@ -205,9 +208,14 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     const reason = deps.notReady();
     return reason === null ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
   });
-  app.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4').send(await deps.metrics.render()),
-  );
+  app.get('/metrics', async (_request, reply) => {
+    if (!options.hasMetrics)
+      throw new Problem(
+        'not-found',
+        'the metrics are not on this port: the service answers them only at HIKYAKU_METRICS_LISTEN',
+      );
+    return reply.type(METRICS_TYPE).send(await deps.metrics.render());
+  });
   consoleRoutes(app, readConsole(), deps.random);
   app.get('/docs', async (_request, reply) =>
     reply

@@ -39,6 +39,7 @@ async function open(clock: FakeClock, found: (project: string) => Promise<void>)
     port: 0,
     secureContext: null,
     trustedProxies: [],
+    hasMetrics: false,
     door: { ofAnAddress: 1_000, places: 5_000 },
   });
   await api.start(new AbortController().signal);

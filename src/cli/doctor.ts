@@ -193,6 +193,9 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     ['MX port', config.mxListen],
     ['submission port', config.submissionListen],
     ['submissions port', config.submissionsListen],
+    ...(config.metricsListen === null
+      ? []
+      : [['metrics port', [config.metricsListen]] as [string, readonly HostPort[]]]),
     ...(config.dkimZone === null ? [] : [['DNS port', config.dnsListen] as [string, readonly HostPort[]]]),
   ];
   for (const [check, list] of listeners)

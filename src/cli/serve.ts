@@ -25,8 +25,9 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const fenced = new AbortController();
   const stop = AbortSignal.any([signal, fenced.signal]);
   await using service = await startService(config, logger, stop, { fenced: () => fenced.abort() });
-  const { http, mx, submission, submissions, dns } = service;
-  logger.info({ http, mx, submission, submissions, ...(dns === '' ? {} : { dns }) }, 'ready');
+  const { http, mx, submission, submissions, dns, metrics } = service;
+  const optional = Object.entries({ dns, metrics }).filter(([, address]) => address !== '');
+  logger.info({ http, mx, submission, submissions, ...Object.fromEntries(optional) }, 'ready');
   process.stderr.write(banner(service));
   if (sandbox !== null) {
     process.stderr.write(welcome(sandbox, service));

@@ -55,6 +55,8 @@ export interface Config {
   readonly publicUrl: string;
   readonly publicUrlGiven: boolean;
   readonly httpListen: HostPort;
+  /** null: no address of their own. */
+  readonly metricsListen: HostPort | null;
   /** Each is an address or `address/prefix`. */
   readonly trustedProxies: readonly string[];
   readonly dataDir: string;
@@ -212,6 +214,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ),
     publicUrlGiven: get('HIKYAKU_PUBLIC_URL') !== undefined,
     httpListen: read('HIKYAKU_HTTP_LISTEN', { host: '127.0.0.1', port: 8025 }, parseHostPort, 'address:port'),
+    metricsListen: read('HIKYAKU_METRICS_LISTEN', null, parseHostPort, 'address:port'),
     trustedProxies: readList(
       'HIKYAKU_TRUSTED_PROXIES',
       [],

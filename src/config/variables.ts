@@ -90,6 +90,13 @@ export const VARIABLES = {
       ja: 'コンソールと API の待ち受けアドレス。証明書を設定し、信頼するプロキシを設定しないときは TLS になります',
     },
   },
+  HIKYAKU_METRICS_LISTEN: {
+    otherwise: { en: 'none', ja: 'なし' },
+    meaning: {
+      en: 'address that answers `/metrics`, by plain HTTP without a key: keep it inside. The HTTP port answers `/metrics` only while it is on loopback and no proxy is trusted',
+      ja: '`/metrics` に応答するアドレス。鍵なしの平文の HTTP なので、外部に公開しないでください。HTTP のポートは、ループバックで待ち受け、信頼するプロキシがないときだけ `/metrics` に応答します',
+    },
+  },
   HIKYAKU_TRUSTED_PROXIES: {
     otherwise: { en: 'none', ja: 'なし' },
     meaning: {

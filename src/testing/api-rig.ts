@@ -100,7 +100,7 @@ export async function openApiRig(over: Partial<ApiDeps> = {}, clock: Clock = sys
       },
       ...over,
     } as Partial<ApiDeps> as ApiDeps,
-    { host: '127.0.0.1', port: 0, secureContext: null, trustedProxies: [] },
+    { host: '127.0.0.1', port: 0, secureContext: null, trustedProxies: [], hasMetrics: false },
   );
   await api.start(new AbortController().signal);
 

@@ -28,6 +28,8 @@ export interface Ready {
   readonly submissions: string;
   /** The address of the service's own zone, if it has one. */
   readonly dns?: string;
+  /** Where /metrics has an address of its own, if it has one. */
+  readonly metrics?: string;
 }
 export interface Running extends AsyncDisposable {
   readonly ready: Ready;
