@@ -18,8 +18,8 @@ export type Fitted =
   | { readonly kind: 'fitted'; readonly message: StoredMessage }
   | { readonly kind: 'refused'; readonly status: string; readonly cause: string };
 
-/** What the loop is free for: its worst input takes a few milliseconds. */
-export const SMALL = 16 * 1024;
+/** What the loop is free for: the worst of it, parts of one character, takes under 5 ms. */
+export const SMALL = 6 * 1024;
 
 /** The message for a server that lacks this. */
 export async function fit(message: StoredMessage, lacks: Lacks, deps: ConvertDeps): Promise<Fitted> {

@@ -7,6 +7,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { scriptedServer } from '../../src/testing/scripted-server.ts';
+import { bodyHash } from '../../src/verify/body-hash.ts';
 import { signDkim } from '../../src/verify/sign.ts';
 import { bootstrap, type DnsServer, eventually, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
@@ -237,4 +238,24 @@ test('raw text in a header goes to a server without SMTPUTF8 and 8BITMIME', asyn
   await eventually('all are there', async () => server.messages.length === 3);
   const sent = server.messages.map((message) => /^Subject: (.*)\r$/m.exec(message)![1]!).sort();
   assert.deepEqual(sent, ['=?UTF-8?B?44OG44K544OI?=', '=?UTF-8?B?44OG44K544OI?=', subjects[2]]);
+  // Text beyond ASCII: converted on the event loop or in a thread, by its size, and signed after that.
+  const line = '飛脚は走る。\r\n';
+  for (const body of [line, line.repeat(2000)])
+    assert.match(
+      await send(
+        client,
+        'sender@sender.test',
+        ['x@out.test'],
+        Buffer.from(`${OWN}Subject: 8\r\n\r\n${body}`),
+      ),
+      /^250/,
+    );
+  await eventually('both are there', async () => server.messages.length === 5);
+  for (const message of server.messages.slice(3)) {
+    assert.match(message, /^[\t\r\n\x20-\x7e]*$/);
+    assert.match(message, /\r\nContent-Transfer-Encoding: base64\r\n/);
+    const base64 = message.slice(message.indexOf('\r\n\r\n') + 4);
+    assert.match(Buffer.from(base64, 'base64').toString(), /^(飛脚は走る。\r\n)+$/);
+    assert.equal(/\sbh=(\S+);/.exec(message)?.[1], bodyHash(Buffer.from(message)));
+  }
 });
