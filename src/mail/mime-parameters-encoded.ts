@@ -11,8 +11,13 @@ const MAX_SECTION = 50;
 /** RFC 2045 §5.1 token, without the asterisk of RFC 2231. */
 const NAME = /^[A-Za-z0-9!#$%&'+.^_`{|}~-]+$/;
 
-/** The value, which is unfolded; what is left beyond ASCII stands where only ASCII may. */
-export function encodeParameters(value: string): string {
+export type ParameterCharset = 'UTF-8' | 'unknown-8bit';
+
+/**
+ * The value, which is unfolded; what is left beyond ASCII stands where only ASCII may. `unknown-8bit` (RFC 1428): each of
+ * its characters is an octet.
+ */
+export function encodeParameters(value: string, charset: ParameterCharset = 'UTF-8'): string {
   const [type, ...written] = splitParameters(value);
   const raw = new Set(written.filter((text) => BEYOND_ASCII.test(text)).map(nameOf));
   const meanings = readParameters(value).parameters;
@@ -25,7 +30,7 @@ export function encodeParameters(value: string): string {
     else if (!done.has(name)) {
       // The other sections of the parameter and its plain form are in the one meaning.
       done.add(name);
-      out += encodedParameter(name, meaning);
+      out += encodedParameter(name, meaning, charset);
     }
   }
   return out;
@@ -59,11 +64,11 @@ function nameOf(parameter: string): string {
   return name.trim().toLowerCase();
 }
 
-function encodedParameter(name: string, meaning: string): string {
+function encodedParameter(name: string, meaning: string, charset: ParameterCharset): string {
   const sections: string[] = [];
   let section = '';
   for (const char of meaning) {
-    const escaped = percentEncoded(char);
+    const escaped = percentEncoded(char, charset);
     if (section.length + escaped.length > MAX_SECTION) {
       sections.push(section);
       section = '';
@@ -71,13 +76,13 @@ function encodedParameter(name: string, meaning: string): string {
     section += escaped;
   }
   sections.push(section);
-  if (sections.length === 1) return `;\r\n ${name}*=UTF-8''${section}`;
-  return sections.map((text, i) => `;\r\n ${name}*${i}*=${i === 0 ? "UTF-8''" : ''}${text}`).join('');
+  if (sections.length === 1) return `;\r\n ${name}*=${charset}''${section}`;
+  return sections.map((text, i) => `;\r\n ${name}*${i}*=${i === 0 ? `${charset}''` : ''}${text}`).join('');
 }
 /** RFC 2231 §7: attribute-char stays. */
-function percentEncoded(char: string): string {
+function percentEncoded(char: string, charset: ParameterCharset): string {
   if (/^[A-Za-z0-9!#$&+.^_`{|}~-]$/.test(char)) return char;
-  return [...Buffer.from(char)]
+  return [...Buffer.from(char, charset === 'UTF-8' ? 'utf8' : 'latin1')]
     .map((octet) => `%${octet.toString(16).toUpperCase().padStart(2, '0')}`)
     .join('');
 }

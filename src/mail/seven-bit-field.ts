@@ -7,7 +7,9 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { authorMailboxes } from './authors.ts';
 import { encodeField, isText } from './encode-field.ts';
 import { foldHeader, type HeaderField, unfold } from './headers.ts';
-import { type MimeValue, readParameters } from './mime-parameters.ts';
+import { refold } from './long-lines.ts';
+import { readParameters } from './mime-parameters.ts';
+import { encodeParameters } from './mime-parameters-encoded.ts';
 import { hasLongLine, isSevenBit } from './transfer-encode.ts';
 
 /** Why a message stays as it is. */
@@ -27,33 +29,30 @@ const PARAMETERS = new Set(['content-type', 'content-disposition']);
 /** The field, CRLF-ended; null: it is 7-bit as it stands. `octets`: of the field with its line end. */
 export function sevenBitField(field: HeaderField, octets: Buffer): Buffer | null {
   if (isSevenBit(octets)) return null;
-  const written = Buffer.from(
-    isAscii(octets)
-      ? foldHeader(field.rawName, unfold(field.rawValue))
-      : PARAMETERS.has(field.name)
-        ? withParameters(field, octets)
-        : withWords(field, octets),
-  );
+  const text = isAscii(octets) ? octets.toString('latin1') : encoded(field, octets);
+  const written = Buffer.from(refold(text, AUTHORS.has(field.name)), 'latin1');
   if (hasLongLine(written) || !isSevenBit(written))
     throw new Obstacle(`the field ${field.rawName} cannot be written in ASCII and lines of 998 octets`);
   return written;
 }
 
-function withWords(field: HeaderField, octets: Buffer): string {
+function encoded(field: HeaderField, octets: Buffer): string {
+  if (!isUtf8(octets)) return withUnknown(field, octets);
   const { name, rawName, rawValue } = field;
-  if (!isUtf8(octets)) {
-    if (!isText(name)) throw new Obstacle(`the field ${rawName} has octets of no known charset`);
-    return foldHeader(rawName, unknownWords(valueOctets(octets)));
-  }
-  const encoded = encodeField(field, false);
-  if (encoded.kind !== 'encoded') {
-    if (encoded.kind === 'refused' && encoded.why === 'address')
+  if (
+    !isAscii(Buffer.from(readParameters(rawValue).parameters.get('boundary') ?? '')) &&
+    PARAMETERS.has(name)
+  )
+    throw new Obstacle('a boundary has octets beyond ASCII');
+  const made = encodeField(field, false);
+  if (made.kind !== 'encoded') {
+    if (made.kind === 'refused' && made.why === 'address')
       throw new Obstacle(`an address in the field ${rawName} needs SMTPUTF8`, '5.6.7');
     throw new Obstacle(`the field ${rawName} has text beyond ASCII where none may be`);
   }
-  if (AUTHORS.has(name) && !sameAuthors(rawValue, encoded.text.slice(rawName.length + 1)))
+  if (AUTHORS.has(name) && !sameAuthors(rawValue, made.text.slice(rawName.length + 1)))
     throw new Obstacle(`the field ${rawName} would name others`);
-  return encoded.text;
+  return made.text;
 }
 /** Mail is signed for the authors that were judged when it was accepted. */
 function sameAuthors(before: string, after: string): boolean {
@@ -77,54 +76,26 @@ function unknownWords(value: Buffer): string {
   return words.join(' ');
 }
 
-function withParameters(field: HeaderField, octets: Buffer): string {
-  const utf8 = isUtf8(octets);
-  const text = utf8 ? field.rawValue : valueOctets(octets).toString('latin1');
+function withUnknown({ name, rawName }: HeaderField, octets: Buffer): string {
+  const value = valueOctets(octets);
+  if (isText(name)) return foldHeader(rawName, unknownWords(value));
+  const text = value.toString('latin1');
   // What is written in some charset cannot be told from octets of none.
-  if (!utf8 && /=\?|\*\d*\*?=/.test(text))
-    throw new Obstacle(`the field ${field.rawName} has octets of no known charset`);
-  return parametersField(field.rawName, readParameters(text), utf8 ? 'utf-8' : 'unknown-8bit');
+  if (!PARAMETERS.has(name) || /=\?|\*\d*\*?=/.test(text))
+    throw new Obstacle(`the field ${rawName} has octets of no known charset`);
+  return `${rawName}: ${encodeParameters(text, 'unknown-8bit')}\r\n`;
 }
 
-const TOKEN = /^[!#$%&'*+.^_`{|}~0-9A-Za-z-]{1,200}$/;
-/** A Content-Type or Content-Disposition with these parameters, CRLF-ended. */
-export function parametersField(
-  rawName: string,
-  { value, parameters }: MimeValue,
-  charset: 'utf-8' | 'unknown-8bit' = 'utf-8',
-): string {
-  if (!value.split('/').every((word) => TOKEN.test(word)))
-    throw new Obstacle(`the field ${rawName} cannot be read`);
-  let text = `${rawName}: ${value}`;
-  for (const [name, meaning] of parameters) {
-    if (!TOKEN.test(name)) throw new Obstacle(`a parameter of the field ${rawName} cannot be read`);
-    if (name === 'boundary' && !/^[\x20-\x7e]+$/.test(meaning))
-      throw new Obstacle('a boundary has octets beyond ASCII');
-    for (const parameter of parameterTexts(name, meaning, charset)) text += `;\r\n ${parameter}`;
-  }
-  return `${text}\r\n`;
-}
-/** Octets of a segment, as they are written. */
-const SEGMENT = 60;
-
-/** `name=value`; RFC 2231 §3 and §4 beyond printable ASCII, whole characters in each segment. */
-function parameterTexts(name: string, meaning: string, charset: 'utf-8' | 'unknown-8bit'): string[] {
-  if (TOKEN.test(meaning)) return [`${name}=${meaning}`];
-  if (/^[\x20-\x7e]{0,500}$/.test(meaning)) return [`${name}="${meaning.replace(/["\\]/g, '\\$&')}"`];
-  const segments: string[] = [];
-  let segment = `${charset}''`;
-  for (const char of meaning) {
-    const octets = Buffer.from(char, charset === 'utf-8' ? 'utf8' : 'latin1');
-    const written = /^[A-Za-z0-9._-]$/.test(char)
-      ? char
-      : octets.toString('hex').toUpperCase().replace(/../g, '%$&');
-    if (segment.length + written.length > SEGMENT) {
-      segments.push(segment);
-      segment = '';
-    }
-    segment += written;
-  }
-  segments.push(segment);
-  if (segments.length === 1) return [`${name}*=${segments[0]}`];
-  return segments.map((one, i) => `${name}*${i}*=${one}`);
+/** The Content-Type with the parameter `charset`, which it does not have, CRLF-ended. */
+export function withCharset(field: HeaderField, octets: Buffer, charset: string): Buffer {
+  const written = (sevenBitField(field, octets) ?? octets).toString('latin1');
+  let end = written.length;
+  while (end > 0 && '; \t\r\n'.includes(written[end - 1]!)) end -= 1;
+  const ended = `${written.slice(0, end)};\r\n charset=${charset}\r\n`;
+  const { value, parameters } = readParameters(ended.slice(ended.indexOf(':') + 1));
+  const before = readParameters(field.rawValue);
+  const same = [...before.parameters].every(([name, meaning]) => parameters.get(name) === meaning);
+  if (value !== before.value || parameters.get('charset') !== charset || !same)
+    throw new Obstacle(`the field ${field.rawName} cannot be read`);
+  return Buffer.from(ended);
 }

@@ -132,7 +132,7 @@ describe('what arrives is readable', () => {
   });
   test('text that names no charset gets one where it is UTF-8', () => {
     const page = converted(`${MIME}Content-Type: text/html; x=y\r\n\r\n<p>\u00e9</p>\r\n`).toString();
-    assert.match(page, /Content-Type: text\/html;\r\n x=y;\r\n charset=utf-8\r\n/);
+    assert.match(page, /Content-Type: text\/html; x=y;\r\n charset=utf-8\r\n/);
     const old = converted(
       Buffer.from(`${MIME}Content-Type: text/html\r\n\r\n<meta charset=shift_jis>\x83\x65\r\n`, 'latin1'),
     );
@@ -205,7 +205,7 @@ describe('what arrives is readable', () => {
     assert.ok(isSevenBit(Buffer.from(text.slice(0, text.indexOf('\r\n\r\n')))));
     assert.ok(text.includes(`charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${JAPANESE}`));
     assert.ok(text.includes('\r\n前書き\r\n--out\r\n') && text.includes('Content-Transfer-Encoding: binary'));
-    assert.match(text, /filename\*0\*=utf-8''/);
+    assert.match(text, /filename\*0\*=UTF-8''/);
   });
 });
 

@@ -10,7 +10,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { findHeader, type HeaderField, type HeaderSection, readHeaderSection } from './headers.ts';
 import { readParameters } from './mime-parameters.ts';
-import { Obstacle, parametersField, sevenBitField } from './seven-bit-field.ts';
+import { Obstacle, sevenBitField, withCharset } from './seven-bit-field.ts';
 import { signersOf } from './signers.ts';
 import { type Container, type EntityHeader, type Leaf, MOST_WORK, readStructure } from './structure.ts';
 import { base64Lines, type Encoded, encodeOctets, hasLongLine, isSevenBit } from './transfer-encode.ts';
@@ -206,13 +206,9 @@ function bodyFields(message: Buffer, leaf: Leaf, body: Buffer, encoding: string,
   if (added.length > 0) edits.push({ start: end, end, put: Buffer.from(added.join('')) });
   // HTML of no known charset may name its own: nothing is said before it.
   if (!unnamed || contentType === undefined || charset !== 'utf-8') return edits;
-  const { value, parameters } = readParameters(contentType.rawValue);
-  const named = { value, parameters: new Map([...parameters, ['charset', charset]]) };
   const place = placeOf(header, contentType);
-  return [
-    ...edits.filter(({ start }) => start !== place.start),
-    { ...place, put: Buffer.from(parametersField(contentType.rawName, named)) },
-  ];
+  const put = withCharset(contentType, octetsOf(message, header, contentType), charset);
+  return [...edits.filter(({ start }) => start !== place.start), { ...place, put }];
 }
 
 const ENCODING = 'content-transfer-encoding';

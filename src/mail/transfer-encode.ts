@@ -3,9 +3,8 @@
  * is over 76 octets, and none begins with `--`: so none is a boundary of the message around it.
  */
 import { isAscii } from 'node:buffer';
+import { MAX_LINE } from './long-lines.ts';
 
-/** RFC 5321 §4.5.3.1.6, without the CRLF. */
-export const MOST_LINE = 998;
 const [LF, CR, SP, TAB, EQUALS, DASH] = [10, 13, 32, 9, 61, 45];
 const LINE_END = Buffer.from('\r\n');
 
@@ -15,8 +14,8 @@ export function isSevenBit(octets: Buffer): boolean {
 }
 /** Looks at no more places than there are stretches of a thousand octets. */
 export function hasLongLine(octets: Buffer): boolean {
-  for (let start = 0; octets.length - start > MOST_LINE; ) {
-    const end = octets.subarray(start, start + MOST_LINE + 2).lastIndexOf(LINE_END);
+  for (let start = 0; octets.length - start > MAX_LINE; ) {
+    const end = octets.subarray(start, start + MAX_LINE + 2).lastIndexOf(LINE_END);
     if (end === -1) return true;
     start += end + 2;
   }
