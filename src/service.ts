@@ -1,6 +1,8 @@
 /** The only place where modules are wired together: turns a Config into a running Service. */
 
+import { X509Certificate } from 'node:crypto';
 import { getServers } from 'node:dns';
+import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { type Connect, connectOf } from './api/connect.ts';
 import { createControl } from './api/control.ts';
@@ -24,6 +26,8 @@ import { createProviderOpener } from './domains/dns-providers/accounts.ts';
 import { createAutomaticDns } from './domains/dns-providers/automatic.ts';
 import { expectedRecords } from './domains/dns-records.ts';
 import { isHosted } from './domains/mta-domains.ts';
+import { OPERATOR_CHECKS, operatorProblems } from './domains/operator-check.ts';
+import { createOperatorKeeper } from './domains/operator-keeper.ts';
 import { challengeRecord } from './domains/ownership.ts';
 import { createOwnershipKeeper } from './domains/ownership-keeper.ts';
 import type { CancelQueued } from './domains/removal.ts';
@@ -58,7 +62,7 @@ import type { LimitTx } from './limits/usage.ts';
 import type { Domain } from './mail/domain.ts';
 import { headerBounds } from './mail/headers.ts';
 import { createReader } from './reading/reader.ts';
-import { createNetworkList } from './runtime/addresses.ts';
+import { createNetworkList, machineAddresses } from './runtime/addresses.ts';
 import { openCertificate } from './runtime/certificate.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { createCollector } from './runtime/collect.ts';
@@ -499,6 +503,21 @@ export async function startService(
     logger,
     projectEvents,
   });
+  const ownRecords = createOperatorKeeper({
+    resolver,
+    names: config,
+    addresses: machineAddresses,
+    certificate: async () =>
+      config.tls === null ? null : new X509Certificate(await readFile(config.tls.cert)),
+    clock,
+    logger,
+  });
+  metrics.setOwnRecordsSource(() => {
+    const wrong = operatorProblems(ownRecords.last().items);
+    return Object.fromEntries(
+      OPERATOR_CHECKS.map((name) => [name, wrong.filter(({ check }) => check === name).length]),
+    );
+  });
   const ownership = { transactor: store, reader: read, resolvers: views, clock, projectEvents, cancelQueued };
   const keeper = createOwnershipKeeper<StoreTx>({ ...ownership, logger, mayRun: mayRun('ownership checks') });
   const log = createAttemptLog({ read, transactor: store });
@@ -670,6 +689,7 @@ export async function startService(
       acceptLetter,
       writesMail,
       retention: sweeper.state,
+      ownRecords: ownRecords.standing,
       sealer,
       clock,
       random,
@@ -733,7 +753,18 @@ export async function startService(
     retention: sweeper.state,
   });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
-  const services = [dispatcher, alerts, scheduler, checker, keeper, control, sweeper, rollUp, ...members];
+  const services = [
+    dispatcher,
+    alerts,
+    scheduler,
+    checker,
+    keeper,
+    ownRecords,
+    control,
+    sweeper,
+    rollUp,
+    ...members,
+  ];
   for (const service of services) {
     starting.use(service);
     await service.start(signal);

@@ -13,6 +13,7 @@ import type {
 } from '../domains/dns-providers/provider.ts';
 import type { DnsExpectations } from '../domains/dns-records.ts';
 import type { DomainExpectations, DomainReader, DomainTx, MtaDomain } from '../domains/mta-domains.ts';
+import type { OperatorStanding } from '../domains/operator-keeper.ts';
 import type { CancelQueued } from '../domains/removal.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
 import type { RenderedEvent, RenderOptions } from '../edj/render-event.ts';
@@ -108,6 +109,8 @@ export interface ApiDeps {
   readonly turnstile: Pick<Turnstile, 'turn'>;
   readonly inFlight: InFlight;
   readonly retention: () => Promise<RetentionStanding>;
+  /** What is known about the operator's own records. */
+  readonly ownRecords: () => Promise<OperatorStanding>;
   readonly metrics: Metrics;
   /**
    * Prefix of `self` URLs, without trailing slash. A function, because the real port for port 0 is known only

@@ -43,6 +43,7 @@ import { METRICS_TYPE } from './metrics-listener.ts';
 import { mtaDkimRoutes } from './mta-dkim.ts';
 import { mtaDnsProviderRoutes } from './mta-dns-providers.ts';
 import { mtaDomainRoutes } from './mta-domains.ts';
+import { mtaInstanceRoutes } from './mta-instance.ts';
 import { mtaLimitRequestRoutes } from './mta-limit-requests.ts';
 import { mtaLimitRoutes } from './mta-limits.ts';
 import { mtaMessageRoutes } from './mta-messages.ts';
@@ -259,6 +260,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     mtaQueueRoutes(handle, deps);
     mtaLimitRoutes(handle, deps);
     mtaRetentionRoutes(handle, deps);
+    mtaInstanceRoutes(handle, deps);
     mtaLimitRequestRoutes(handle, deps);
   });
   await part('edj', (handle) => {

@@ -10,12 +10,12 @@ import { access, constants, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { retentionView } from '../api/mta-retention.ts';
 import { type Config, type HostPort, loadConfig } from '../config/config.ts';
-import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createResolver } from '../runtime/dns-resolver.ts';
 import { systemNetwork } from '../runtime/network.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { askService, detailOf } from './control-client.ts';
+import { checkDns } from './doctor-dns.ts';
 import { checkStore } from './doctor-store.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
@@ -42,39 +42,6 @@ async function checkPort(check: string, { host, port }: HostPort): Promise<Findi
   } finally {
     server.close();
   }
-}
-
-async function checkDns(config: Config, resolver: Resolver): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const root = await resolver.mx('gmail.com');
-  findings.push(
-    root.kind === 'failed'
-      ? failed('DNS', `no answer: ${root.cause}; set HIKYAKU_DNS_SERVERS`)
-      : ok('DNS', `answers${root.kind === 'found' && root.authenticated ? ', and validates DNSSEC' : ''}`),
-  );
-  const addresses = [await resolver.a(config.hostname), await resolver.aaaa(config.hostname)].flatMap(
-    (answer) => (answer.kind === 'found' ? answer.records : []),
-  );
-  if (parseDomain(config.hostname) === null || addresses.length === 0) {
-    findings.push(
-      warning('host name', `${config.hostname} has no address in DNS; set HIKYAKU_HOSTNAME to a public name`),
-    );
-    return findings;
-  }
-  findings.push(ok('host name', `${config.hostname} is ${addresses.join(', ')}`));
-  for (const address of addresses) {
-    const ptr = await resolver.ptr(address);
-    const names = ptr.kind === 'found' ? ptr.records : [];
-    findings.push(
-      names.includes(config.hostname.toLowerCase())
-        ? ok('PTR', `${address} points back to ${config.hostname}`)
-        : warning(
-            'PTR',
-            `${address} points to ${names.join(', ') || 'nothing'}, not to ${config.hostname}: many hosts will refuse the mail`,
-          ),
-    );
-  }
-  return findings;
 }
 
 /**
@@ -109,20 +76,6 @@ async function checkRetention(config: Config): Promise<Finding> {
   }
 }
 type Standing = ReturnType<typeof retentionView>;
-
-/** Whether the DNS delegates the zone of delegated keys to this service. */
-async function checkDkimZone(zone: string, resolver: Resolver): Promise<Finding> {
-  // The service answers every name of the zone at least with an empty answer; without a delegation, the name
-  // does not exist.
-  const answer = await resolver.txt(`hk1r.doctor.invalid.${zone}`);
-  if (answer.kind === 'nodata') return ok('DKIM zone', `${zone} is delegated to this service`);
-  return answer.kind === 'nxdomain'
-    ? failed('DKIM zone', `${zone} is not delegated: publish the NS records that \`hikyaku zone\` prints`)
-    : warning(
-        'DKIM zone',
-        `${zone} gives no answer: is the service running, and port 53 open (UDP and TCP)?`,
-      );
-}
 
 async function checkCertificate(config: Config): Promise<Finding> {
   if (config.tls === null)
@@ -186,6 +139,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     servers: [...config.dnsServers],
     clock: systemClock,
     timeoutMs: 3000,
+    allowPrivate: config.allowPrivateTargets,
   });
   const findings: Finding[] = [];
   const listeners: [string, readonly HostPort[]][] = [
@@ -204,9 +158,8 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     ...(await checkStore(config)),
     await checkRetention(config),
     await checkClock(config),
-    ...(await checkDns(config, resolver)),
+    ...(await checkDns(config, resolver.fresh(''), systemClock.now())),
   );
-  if (config.dkimZone !== null) findings.push(await checkDkimZone(config.dkimZone, resolver));
   findings.push(await checkCertificate(config), await checkOutbound(config, resolver));
   if (options.json === true) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else {

@@ -5,9 +5,9 @@
  */
 
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { loadConfig } from '../config/config.ts';
 import { isLocalAddress, operatorRecords, type ServiceNames } from '../domains/operator-records.ts';
+import { machineAddresses } from '../runtime/addresses.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
 /** What is missing, one sentence a line, if this machine lacks public addresses. */
@@ -41,10 +41,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     if (isLocalAddress(address))
       throw new UsageError(`'${address}' is not a public address: other hosts cannot reach it`);
   }
-  const own = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter((entry) => !entry.internal && !entry.address.startsWith('fe80:'))
-    .map((entry) => entry.address);
+  const own = machineAddresses();
   const names = loadConfig(env);
   const records = operatorRecords(
     names,

@@ -9,7 +9,7 @@ import { absent, ask, type Checked, item, record, shown } from './check-results.
 import { checkClients } from './client-check.ts';
 import { checkDkim } from './dkim-check.ts';
 import { DMARC_VALUE, type DnsExpectations, MX_PREFERENCE, mergeSpf, spfIncludes } from './dns-records.ts';
-import { finding } from './findings.ts';
+import { finding, OPERATORS_SPF } from './findings.ts';
 import type { DkimKey, DnsCheck, Finding } from './mta-domains.ts';
 import { watched } from './provenance.ts';
 import { countSpfLookups, isSpf, MOST_SPF_LOOKUPS } from './spf-lookups.ts';
@@ -124,10 +124,12 @@ async function spfProblem(
       ? finding('spf.qualifier', { term: own, include })
       : finding('spf.behind_all', { include });
   }
-  const count = await countSpfLookups(resolver, text, include);
+  const count = await countSpfLookups(resolver, text);
   if (count.kind === 'unknown') return null;
   if (count.lookups > MOST_SPF_LOOKUPS) return finding('spf.too_many', { count: String(count.lookups) });
-  return count.broken === null ? null : finding('spf.broken', { name: shown([count.broken]) });
+  if (count.broken === null) return null;
+  if (count.broken.toLowerCase() === include.toLowerCase()) return finding(OPERATORS_SPF, { name: include });
+  return finding('spf.broken', { name: shown([count.broken]) });
 }
 /** Merges several records into one: their terms in order, with the last `all`. */
 function joinSpf(records: readonly string[]): string {

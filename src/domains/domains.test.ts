@@ -44,6 +44,7 @@ function goodZone(): Zone {
       ],
       txt: ['other', 'v=spf1 include:_spf.host.test -all'],
     },
+    '_spf.host.test': { txt: ['v=spf1 ip4:192.0.2.25 -all'] },
     ...Object.fromEntries(keys.map((key) => [dkimName(key, NAME), { txt: [key.publicRecord] }])),
     [`_dmarc.${NAME}`]: { txt: ['v=DMARC1; p=none'] },
   };

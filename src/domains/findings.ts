@@ -80,6 +80,12 @@ const SENTENCES = {
     (a) =>
       `SPF レコードが参照する ${a['name']} には、SPF レコードがないか、複数あります。その項目を削除してください。`,
   ],
+  'spf.operator': [
+    (a) =>
+      `Your SPF record is right, but ${a['name']}, to which it refers, has no SPF record or more than one. This is the operator's mistake: ask the operator of this service to mend it. Until then, SPF fails for your mail.`,
+    (a) =>
+      `あなたの SPF レコードは正しいのですが、参照先の ${a['name']} に SPF レコードがないか、複数あります。これは運営者側の問題です。このサービスの運営者に修正を依頼してください。修正されるまで、あなたのメールは SPF に合格しません。`,
+  ],
   'dkim.missing': [
     (a) => `The DKIM key is not published. Add the TXT record ${a['name']}.`,
     (a) => `DKIM 鍵が公開されていません。TXT レコード ${a['name']} を登録してください。`,
@@ -158,6 +164,8 @@ const SENTENCES = {
   ],
 } as const satisfies Record<string, Sentence>;
 export type FindingCode = keyof typeof SENTENCES;
+/** The record that the operator publishes for all customers is broken; the customer can do nothing about it. */
+export const OPERATORS_SPF = 'spf.operator' satisfies FindingCode;
 export const FINDING_CODES = Object.keys(SENTENCES) as readonly FindingCode[];
 
 export function finding(code: FindingCode, args: Args = {}): Finding {

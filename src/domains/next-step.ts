@@ -1,5 +1,5 @@
 /** The next step until a domain can send and receive, as a text. Pure. */
-import { type FindingCode, finding, inWords } from './findings.ts';
+import { type FindingCode, finding, inWords, OPERATORS_SPF } from './findings.ts';
 import type { DnsCheckItem, MtaDomain } from './mta-domains.ts';
 
 export interface NextStep {
@@ -28,7 +28,9 @@ export function nextStep(domain: MtaDomain, rules: number): NextStep | null {
     };
   if (dns !== null) {
     if (domain.receiving && isMissing(dns.mx)) return fromItem('publish_mx', dns.mx, 'mx.missing', domain);
-    if (isMissing(dns.spf)) return fromItem('publish_spf', dns.spf, 'spf.missing', domain);
+    // The customer's own record is right.
+    const theirs = dns.spf.finding?.code !== OPERATORS_SPF;
+    if (theirs && isMissing(dns.spf)) return fromItem('publish_spf', dns.spf, 'spf.missing', domain);
     if (isMissing(dns.dkim)) return fromItem('publish_dkim', dns.dkim, 'dkim.none', domain);
     if (dns.dkim.status === 'ok' && !domain.dkimEnabled)
       return {

@@ -133,6 +133,7 @@ for (const { way, days: length, every, zone: dkimZone, rotationDays } of WAYS)
       history.push({
         at: clock.now(),
         zone: {
+          '_spf.host.test': { txt: ['v=spf1 ip4:192.0.2.25 -all'] },
           [NAME]: { mx: ['mx.host.test'], txt: ['v=spf1 include:_spf.host.test -all'] },
           ...Object.fromEntries(
             Object.entries(records).map(([name, text]) => [

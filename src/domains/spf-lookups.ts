@@ -14,8 +14,7 @@ export type SpfCount =
   /** DNS did not answer clearly, or names depend on the message (macros). */
   | { readonly kind: 'unknown' };
 
-/** `ours`: the name that the operator publishes; its absence is not the customer's mistake. */
-export async function countSpfLookups(resolver: Resolver, record: string, ours: string): Promise<SpfCount> {
+export async function countSpfLookups(resolver: Resolver, record: string): Promise<SpfCount> {
   const state = { lookups: 0, questions: 0, broken: null as string | null, unknown: false };
 
   async function follow(target: string): Promise<void> {
@@ -32,7 +31,7 @@ export async function countSpfLookups(resolver: Resolver, record: string, ours: 
     }
     const records = answer.kind === 'found' ? answer.records.filter(isSpf) : [];
     if (records.length === 1) await walk(records[0]!);
-    else if (target.toLowerCase() !== ours.toLowerCase()) state.broken ??= target;
+    else state.broken ??= target;
   }
   async function walk(text: string): Promise<void> {
     const terms = text.trim().split(/ +/).slice(1);

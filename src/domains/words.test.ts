@@ -35,6 +35,7 @@ const SPF = 'v=spf1 include:_spf.host.test -all';
 const GOOD: Zone = {
   [NAME]: { mx: ['mx1.host.test', 'mx2.host.test'], txt: [SPF] },
   [DKIM]: { txt: [KEY.publicRecord] },
+  '_spf.host.test': { txt: ['v=spf1 ip4:192.0.2.25 -all'] },
   [`_dmarc.${NAME}`]: { txt: ['v=DMARC1; p=none'] },
   [`_submissions._tcp.${NAME}`]: { srv: [{ priority: 0, weight: 1, port: 465, target: 'smtp.host.test' }] },
   [`_submission._tcp.${NAME}`]: { srv: [{ priority: 5, weight: 0, port: 587, target: 'smtp.host.test' }] },
@@ -98,7 +99,7 @@ test('SPF look-ups are counted through includes, and unknown where DNS does not 
     'loop.test': { txt: ['v=spf1 include:loop.test -all'] },
     'down.test': { fail: true },
   };
-  const count = (record: string) => countSpfLookups(createZoneResolver(zone), record, 'ours.test');
+  const count = (record: string) => countSpfLookups(createZoneResolver(zone), record);
   assert.deepEqual(await count('v=spf1 include:a.test ptr redirect=x.test -all'), {
     kind: 'counted',
     lookups: 5,
@@ -112,6 +113,28 @@ test('SPF look-ups are counted through includes, and unknown where DNS does not 
   assert.deepEqual(await count('v=spf1 include:down.test -all'), { kind: 'unknown' });
   const loop = await count('v=spf1 include:loop.test -all');
   assert.ok(loop.kind === 'counted' && loop.lookups > 10);
+});
+
+test('an include that the operator has broken: the finding says whose it is, and asks the customer for nothing', async () => {
+  const broken = async (entry: Zone[string] | null) => {
+    const { '_spf.host.test': _, ...rest } = GOOD;
+    const zone: Zone = entry === null ? rest : { ...rest, '_spf.host.test': entry };
+    const { spf } = await check(zone);
+    const dns = { ...(await check(zone)), mx: { status: 'ok', expected: [], found: [] } } as const;
+    const domain = {
+      name: NAME,
+      receiving: true,
+      mxSeen: true,
+      dkimEnabled: true,
+      dns,
+    } as unknown as MtaDomain;
+    const step = nextStep(domain, 1);
+    return [spf.status, spf.finding?.code, step?.code ?? null];
+  };
+  for (const entry of [null, {}, { txt: ['v=spf1 -all', 'v=spf1 a -all'] }])
+    assert.deepEqual(await broken(entry), ['wrong', 'spf.operator', null]);
+  assert.deepEqual(await broken({ fail: true }), ['ok', undefined, null]);
+  assert.match(inWords(finding('spf.operator', { name: '_spf.host.test' })).message, /operator's mistake/);
 });
 
 test('DKIM: missing, another key, revoked, several, torn; a pending key is no error of the domain', async () => {

@@ -2,6 +2,7 @@
  * Which IP addresses belong to the Internet, and which are in a list of networks. The address itself decides.
  */
 import { BlockList, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 
 /**
@@ -49,4 +50,12 @@ export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;
   const octets = ipaddr.process(address).toByteArray();
   return octets.slice(0, octets.length === 4 ? 3 : 7).join('.');
+}
+
+/** The addresses of this machine's interfaces, without loopback and link-local ones. */
+export function machineAddresses(): readonly string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
+    .map(({ address }) => address);
 }

@@ -18,6 +18,8 @@ export interface Metrics {
   setOverdueSource(source: () => Promise<{ readonly seconds: number; readonly messages: number }>): void;
   /** Figures of an embedded store's write-ahead log; called at each scrape. */
   setStoreLogSource(source: () => StoreLogFigures): void;
+  /** Called at each scrape: how many of the operator's own records are wrong, by check. */
+  setOwnRecordsSource(source: () => Readonly<Record<string, number>>): void;
   /** In the text exposition format. */
   render(): Promise<string>;
 }
@@ -167,6 +169,17 @@ export function createMetrics(): Metrics {
     },
     setQueueDepthSource(read) {
       source.read = read;
+    },
+    setOwnRecordsSource(read) {
+      new Gauge({
+        name: 'hikyaku_own_records_wrong',
+        help: "Records of the operator (DNS, certificate) that are missing or wrong, as of this node's last hourly check",
+        labelNames: ['check'],
+        registers,
+        collect() {
+          for (const [check, count] of Object.entries(read())) this.set({ check }, count);
+        },
+      });
     },
     setOverdueSource(read) {
       overdue.read = read;

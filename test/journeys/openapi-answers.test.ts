@@ -10,7 +10,7 @@ import { type Found, type Published, published } from './openapi.ts';
 import { openSmtp, send } from './raw-smtp.ts';
 
 /** Operations of the instance, not of a project. */
-const OPERATORS_ONLY = new Set(['mta.retention.get']);
+const OPERATORS_ONLY = new Set(['mta.instance_dns.get', 'mta.retention.get']);
 const MULTIPART = [
   'From: =?utf-8?B?44GT44KT?= <writer@elsewhere.test>',
   'To: in@sender.test',

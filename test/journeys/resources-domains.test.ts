@@ -193,6 +193,7 @@ describe('the resources of domains', () => {
     );
     dns.set(SHOP, 'MX', [{ preference: 10, exchange: 'mail.sender.test' }]);
     dns.set(SHOP, 'TXT', [SPF]);
+    dns.set('_spf.mail.sender.test', 'TXT', ['v=spf1 ip4:192.0.2.25 -all']);
     const read = await api.send<'DomainDns'>('POST', `${ofDomain}/dns/check`);
     const check = read.last_check!;
     const srv = `_submission._tcp.${SHOP}`;

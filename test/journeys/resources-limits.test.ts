@@ -181,5 +181,28 @@ test('Retention, after a round', async () => {
       },
     },
   } satisfies Resources['Retention']);
+  const own = await eventually('the first look at the own records', async () => {
+    await clock.advance(10_000);
+    const found = await api.get<'InstanceDns'>('/mta/v1/instance/dns');
+    return found.checked_at !== null && found;
+  });
+  const name = 'mail.sender.test';
+  const records = own.records.filter(({ check }) => check === 'certificate');
+  assert.deepEqual({ ...own, records }, {
+    checked_at: aTime(own.checked_at),
+    records: [
+      {
+        check: 'certificate',
+        name,
+        state: 'missing',
+        found: [],
+        message: `The certificate is self-signed, so programs do not trust ${name}. Set HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY.`,
+        message_ja: `証明書が自己署名のため、プログラムは ${name} を信頼しません。HIKYAKU_TLS_CERT と HIKYAKU_TLS_KEY を設定してください。`,
+      },
+    ],
+  } satisfies Resources['InstanceDns']);
+  // No DNS server answers here, which is no absence.
+  const others = own.records.filter(({ check }) => check !== 'certificate');
+  assert.deepEqual([...new Set(others.map(({ state }) => state))], ['unknown']);
   rmSync(directory, { recursive: true, force: true });
 });

@@ -11,6 +11,7 @@ import { LanguageSwitch } from '../ui/language-switch.tsx';
 import { TextLink } from '../ui/link.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { Menu } from './menu.tsx';
+import { OwnRecordsAlert } from './own-records.tsx';
 import { ProjectSwitch } from './project-switch.tsx';
 import { RetentionAlert } from './retention.tsx';
 import { NoProject } from './states.tsx';
@@ -64,6 +65,7 @@ export function Shell({ session }: { readonly session: SignedIn }) {
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
         {isOperator(session.member) && <RetentionAlert />}
+        {isOperator(session.member) && <OwnRecordsAlert />}
         {chosen === undefined && !OWN_PAGES.has(pathname) ? (
           <NoProject />
         ) : (

@@ -1,8 +1,15 @@
-/** Limits, usage, requests for higher limits, and the state of retention: /mta/v1. */
+/** Limits, usage, requests for higher limits, the state of retention and of the operator's own records: /mta/v1. */
 import Type from 'typebox';
 import { op } from '../operation.ts';
 import { closed, oneOf, PageQuery } from '../parts.ts';
-import { DomainUsage, LimitRequest, Limits, ProjectUsage, Retention } from '../resources/limits.ts';
+import {
+  DomainUsage,
+  InstanceDns,
+  LimitRequest,
+  Limits,
+  ProjectUsage,
+  Retention,
+} from '../resources/limits.ts';
 
 const domain = { id: 'domain' } as const;
 const request = { id: 'limitRequest' } as const;
@@ -97,6 +104,16 @@ export const getRetention = op({
   summary:
     'returns how many messages are past their retention, since when, and what the last round removed; for operators',
   answers: { 200: Retention },
+});
+export const getInstanceDns = op({
+  id: 'mta.instance_dns.get',
+  permission: { operator: 'mta.instance_dns.get' },
+  method: 'GET',
+  path: '/mta/v1/instance/dns',
+  access: 'instance',
+  summary:
+    "returns what the hourly check saw of the operator's own records: hosts, PTR, SPF include, zone of keys, certificate; for operators",
+  answers: { 200: InstanceDns },
 });
 export const listLimitRequests = op({
   id: 'mta.limit_requests.list',

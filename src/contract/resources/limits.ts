@@ -1,6 +1,6 @@
-/** The resources for limits, usage, retention and requests for higher limits. */
+/** The resources for limits, usage, retention, the operator's own records and requests for higher limits. */
 import Type from 'typebox';
-import { closed, Id, Link, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
+import { closed, Id, Link, oneOf, orNull, Time, Url, Whole, Words } from '../parts.ts';
 
 const Limit = Type.Integer({ minimum: 0, description: 'number of recipients; 0: no limit' });
 const Window = closed({
@@ -92,4 +92,22 @@ export const LimitRequest = closed({
   created_at: Time,
   decided_at: orNull(Time),
   decided_by: orNull(Type.String()),
+});
+export const InstanceDns = closed({
+  checked_at: orNull(
+    Type.String({
+      format: 'date-time',
+      description: 'null: not checked yet, or the host name of this service cannot be in DNS',
+    }),
+  ),
+  records: Type.Array(
+    closed({
+      check: oneOf('address', 'ptr', 'spf_include', 'helo_spf', 'dkim_zone', 'certificate'),
+      name: Type.String({ description: 'the host, address, record or zone that was checked' }),
+      state: oneOf('ok', 'missing', 'wrong', 'unknown'),
+      found: Type.Array(Type.String()),
+      message: Type.Optional(Words.message),
+      message_ja: Type.Optional(Words.message_ja),
+    }),
+  ),
 });

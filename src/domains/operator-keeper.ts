@@ -1,0 +1,115 @@
+/**
+ * Checks the operator's own records (operator-check.ts) every hour, past every cache, and again when somebody looks while
+ * something is wrong. A new problem and its end are logged once. Every node checks itself, because its addresses are its
+ * own. Without a host name that can be in DNS, nothing is checked.
+ */
+import type { X509Certificate } from 'node:crypto';
+import { parseDomain } from '../mail/domain.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Service } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { CheckingResolver } from '../runtime/resolver.ts';
+import { checkOperatorRecords, type OperatorItem, operatorProblems } from './operator-check.ts';
+import type { ServiceNames } from './operator-records.ts';
+
+export interface OperatorKeeperDeps {
+  readonly resolver: CheckingResolver;
+  readonly names: ServiceNames;
+  readonly addresses: () => readonly string[];
+  /** null: it is self-signed. Rejects if it cannot be read. */
+  readonly certificate: () => Promise<X509Certificate | null>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+export interface OperatorStanding {
+  /** Wall ms; null: not checked yet, or there is nothing to check. */
+  readonly checkedAt: number | null;
+  readonly items: readonly OperatorItem[];
+}
+export interface OperatorKeeper extends Service {
+  /** What the last check saw. */
+  last(): OperatorStanding;
+  /** The same, but checked again if something was wrong a minute ago or longer. */
+  standing(): Promise<OperatorStanding>;
+}
+const FIRST_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const AGAIN_MS = 60_000;
+/** The share of questions that belong to no project. */
+const SERVICE = '';
+
+/** Whether a host name can be in public DNS. */
+export function isPublicName(hostname: string): boolean {
+  return parseDomain(hostname) !== null && hostname.includes('.');
+}
+
+export function createOperatorKeeper(deps: OperatorKeeperDeps): OperatorKeeper {
+  const { resolver, names, addresses, certificate, clock, logger } = deps;
+  let standing: OperatorStanding = { checkedAt: null, items: [] };
+  let running: Promise<void> | null = null;
+  let timer: Timer | null = null;
+  let stopped = false;
+
+  async function look(): Promise<void> {
+    try {
+      const items = await checkOperatorRecords(resolver.fresh(SERVICE), {
+        names,
+        addresses: addresses(),
+        certificate: await certificate(),
+        now: clock.now(),
+      });
+      tell(standing.items, items);
+      standing = { checkedAt: clock.now(), items };
+    } catch (error) {
+      logger.warn({ error: String(error) }, "the check of the operator's own records failed");
+    }
+  }
+  function tell(before: readonly OperatorItem[], after: readonly OperatorItem[]): void {
+    const keyOf = ({ check, name }: OperatorItem) => `${check} ${name}`;
+    const known = new Set(operatorProblems(before).map(keyOf));
+    for (const one of operatorProblems(after))
+      if (!known.has(keyOf(one)))
+        logger.warn(
+          { check: one.check, name: one.name, state: one.state, found: one.found },
+          one.words?.message ?? 'a record is wrong',
+        );
+    for (const one of after)
+      if (one.state === 'ok' && known.has(keyOf(one)))
+        logger.info({ check: one.check, name: one.name }, 'this record of the operator is right again');
+  }
+  function once(): Promise<void> {
+    running ??= look().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+  function schedule(ms: number): void {
+    timer = clock.after(ms, () => {
+      void once().then(() => {
+        if (!stopped) schedule(HOUR_MS);
+      });
+    });
+  }
+  function stop(): void {
+    stopped = true;
+    timer?.cancel();
+  }
+  return {
+    last: () => standing,
+    async standing() {
+      const age = standing.checkedAt === null ? 0 : clock.now() - standing.checkedAt;
+      const wrong = standing.items.some(({ state }) => state !== 'ok');
+      if (!stopped && wrong && Math.abs(age) >= AGAIN_MS) await once();
+      return standing;
+    },
+    async start(signal) {
+      if (signal.aborted) return stop();
+      signal.addEventListener('abort', stop, { once: true });
+      if (isPublicName(names.hostname)) schedule(FIRST_MS);
+    },
+    async [Symbol.asyncDispose]() {
+      stop();
+      await running;
+    },
+  };
+}
