@@ -75,6 +75,7 @@ import { createHttpClient } from './runtime/http-client.ts';
 import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { INSTANCE, parseId } from './runtime/ids.ts';
 import { createInFlight } from './runtime/in-flight.ts';
+import { watchJumps } from './runtime/jumps.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { moduleBeside } from './runtime/module-beside.ts';
@@ -236,7 +237,10 @@ export async function startService(
   const store: Store = { ...ground.store, transact: ready.watched(ground.store) };
   if (embedded !== null) metrics.setStoreLogSource(embedded.logFigures);
   /** For rounds that one node at a time makes for all nodes. */
-  const mayRun = (chore: string) => async () => shared === null || (await shared.cluster.mayDo(chore));
+  const jumps = watchJumps(clock, retry.maxMs);
+  /** Such rounds remove, end and roll up by the wall clock: none begins soon after it jumped. */
+  const mayRun = (chore: string) => async () =>
+    jumps.trusted() && (shared === null || (await shared.cluster.mayDo(chore)));
   const { read } = store;
   const resolver = starting.use(
     createResolver({ servers: [...config.dnsServers], clock, allowPrivate: config.allowPrivateTargets }),
@@ -292,6 +296,7 @@ export async function startService(
     random,
     logger,
     metrics,
+    jumps,
     allowLoopback: async (project) => isLoopback(config.httpListen.host) && (await sandboxed(project)),
   });
   const published = (project: ProjectId, topics: readonly TopicId[]) => {
@@ -394,6 +399,7 @@ export async function startService(
     perSite: siteConnections,
     places: outgoingWithin(descriptorLimit()),
     permits: shared?.permits ?? null,
+    jumps,
     ...telling,
     retry,
     released: collector.released,
@@ -439,7 +445,7 @@ export async function startService(
   });
   shared?.cluster.listen({
     adopted(members) {
-      dispatcher.nudge();
+      dispatcher.adopted();
       read
         .lanes(members)
         .then(scheduler.adopt)
@@ -454,6 +460,7 @@ export async function startService(
     lost: scheduler.pause,
     found: scheduler.proceed,
     fenced: fencedOut,
+    clockCorrected: jumps.corrected,
     refresh: scheduler.refresh,
     asked: (question) => answer(question as NodeQuestion),
   });

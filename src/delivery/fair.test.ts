@@ -69,6 +69,7 @@ test('rows for silent servers fill half of the memory; another project’s due m
     deferred: 0,
     held: 0,
     nextDue,
+    lastDue: nextDue,
   });
   await b.clock.advance(10_000);
   for (let n = 0; n < SITES; n++) b.accept(`x@silent${n}.test`);

@@ -25,6 +25,7 @@ async function setUp(perMinute: number) {
   const project = await make.withProject(store);
   const topic = make.topic(project);
   let order = 0;
+  const trusted = { now: true };
   await store.transact(project.id, (tx) => tx.insertTopic(topic));
   const deps = {
     read: store.read,
@@ -38,8 +39,10 @@ async function setUp(perMinute: number) {
     }),
     suspensions: createSuspensions(),
     clock,
+    timeIsTrusted: () => trusted.now,
   };
   return {
+    trusted,
     clock,
     store,
     /** A sending domain with a limit of its own, or null. */
@@ -147,4 +150,22 @@ test('with higher limits what is not due yet flows, too, what hurries first', as
   const { released, again } = await s.flow(HELD_LANES.quota, true);
   assert.deepEqual(released, ['x from held:priority', 'a from held:quota']);
   assert.equal(again, 61_000);
+});
+
+test('no hold and no suspension ends by a clock that has just jumped', async () => {
+  await using s = await setUp(0);
+  const domain = await s.domain('example.com', null);
+  await s.hold(domain, 'a', MINUTE);
+  s.trusted.now = false;
+  s.clock.jump(LONGEST_HOLD_MS + MINUTE);
+  assert.deepEqual(await s.flow(), {
+    released: ['a from held:quota'],
+    states: ['queued in example.net'],
+    overheld: [],
+    again: null,
+  });
+  await s.hold(domain, 'b', -LONGEST_HOLD_MS);
+  s.clock.jump(LONGEST_HOLD_MS + MINUTE);
+  s.trusted.now = true;
+  assert.deepEqual((await s.flow()).overheld, ['b']);
 });

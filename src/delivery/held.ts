@@ -33,6 +33,8 @@ export interface HeldDeps {
   readonly limiter: Pick<Limiter, 'reserve'>;
   readonly suspensions: Suspensions;
   readonly clock: Clock;
+  /** False for a while after the wall clock jumped: no hold or suspension ends by it. */
+  readonly timeIsTrusted: () => boolean;
 }
 export interface Flow {
   /** Committed as queued, due now; `from`: the lane they were held in. */
@@ -44,8 +46,14 @@ export interface Flow {
 }
 
 /** Rows of the lane that nothing suspends at `now`, or that were held for too long; at most AT_ONCE. */
-async function noLongerSuspended(lane: LaneKey, deps: HeldDeps, now: number): Promise<DueRecipient[]> {
+async function noLongerSuspended(
+  lane: LaneKey,
+  deps: HeldDeps,
+  now: number,
+  isOverheld: IsOverheld,
+): Promise<DueRecipient[]> {
   const free: DueRecipient[] = [];
+  const until = deps.timeIsTrusted() ? now : Number.NEGATIVE_INFINITY;
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<SpoolReader['waiting']>> = await deps.read.waiting(
@@ -55,15 +63,16 @@ async function noLongerSuspended(lane: LaneKey, deps: HeldDeps, now: number): Pr
     );
     for (const one of page.items) {
       const lifted = { ...one, row: { ...one.row, lane: one.row.domain } };
-      if (isOverheld(one, now) || deps.suspensions.match(lifted, now) === null) free.push(one);
+      if (isOverheld(one) || deps.suspensions.match(lifted, until) === null) free.push(one);
       if (free.length >= AT_ONCE) return free;
     }
     cursor = page.nextCursor;
   } while (cursor !== null);
   return free;
 }
-function isOverheld({ row }: DueRecipient, now: number): boolean {
-  return row.heldMs + (now - (row.heldSince ?? now)) >= LONGEST_HOLD_MS;
+type IsOverheld = (recipient: DueRecipient) => boolean;
+function overheldAt(now: number, isTrusted: boolean): IsOverheld {
+  return ({ row }) => isTrusted && row.heldMs + (now - (row.heldSince ?? now)) >= LONGEST_HOLD_MS;
 }
 
 /** What fits into the windows now, in the order given. */
@@ -105,16 +114,17 @@ async function admit(candidates: readonly DueRecipient[], deps: HeldDeps, now: n
  */
 export async function flowHeld(lane: LaneKey, deps: HeldDeps, early = false): Promise<Flow> {
   const now = deps.clock.now();
+  const isOverheld = overheldAt(now, deps.timeIsTrusted());
   // A suspension may be lifted before its time: what it held is looked at whenever the lane is.
   const suspended = lane.lane === HELD_LANES.suspended;
   const horizon = early ? now + LONGEST_HOLD_MS : now;
   const [found] = await deps.read.due([lane], horizon, suspended ? 0 : AT_ONCE, new Set());
-  const due = suspended ? await noLongerSuspended(lane, deps, now) : found!.rows;
-  const overheld = due.filter((one) => isOverheld(one, now));
+  const due = suspended ? await noLongerSuspended(lane, deps, now, isOverheld) : found!.rows;
+  const overheld = due.filter(isOverheld);
   const own = due.filter((one) => !overheld.includes(one));
   const first =
     lane.lane === HELD_LANES.quota && own.length > 0
-      ? await hurried(lane, deps, now, Math.max(horizon, now + AHEAD_MS))
+      ? await hurried(lane, deps, now, Math.max(horizon, now + AHEAD_MS), isOverheld)
       : [];
   const { free, reservations, putOff, full } = suspended
     ? { free: own, reservations: [], putOff: [], full: null }
@@ -143,10 +153,11 @@ async function hurried(
   deps: HeldDeps,
   now: number,
   until: number,
+  isOverheld: IsOverheld,
 ): Promise<DueRecipient[]> {
   const lane = { project, lane: HELD_LANES.priority };
   const [found] = await deps.read.due([lane], until, AT_ONCE, new Set());
-  return found!.rows.filter((one) => now - (one.row.heldSince ?? now) >= FRESH_MS && !isOverheld(one, now));
+  return found!.rows.filter((one) => now - (one.row.heldSince ?? now) >= FRESH_MS && !isOverheld(one));
 }
 function earliest(next: number | null, putOff: readonly RecipientMove[]): number | null {
   return putOff.reduce<number | null>(

@@ -10,7 +10,7 @@ import type { LimitReader, LimitTx } from '../limits/usage.ts';
 import type { RuleReader } from '../rules/rules.ts';
 import type { Timer } from '../runtime/clock.ts';
 import type { ProjectId, RecipientId, SuspensionId } from '../runtime/ids.ts';
-import { watchJumps } from '../runtime/jumps.ts';
+import { type Jumps, watchJumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Network } from '../runtime/network.ts';
@@ -25,15 +25,16 @@ import {
   type LaneDue,
   type LaneKey,
   type LanePage,
-  type LaneSummary,
   type Queue,
   type RecipientRow,
   type SpoolReader,
+  type StoredLane,
   type StoredMessage,
   type Suspension,
 } from '../spool/messages.ts';
 import { bytesOf, createAttempts, type DeadSite, isLarge, LARGE } from './attempt.ts';
 import { type BacklogLane, createBacklog, isWaiting } from './backlog.ts';
+import { bringBack } from './bring.ts';
 import { type CommitDeps, commitOutcomes, type Item, type Notice, type OutcomeTx } from './commit.ts';
 import type { ConvertDeps } from './convert.ts';
 import { firstNames } from './first-names.ts';
@@ -86,6 +87,8 @@ export interface SchedulerDeps extends PlanDeps {
   readonly perSite?: (site: string) => number;
   /** Where connections to a site are shared with other nodes. */
   readonly permits?: ConnectionPermits | null;
+  /** Shared with what else goes by the wall clock; started and stopped here. */
+  readonly jumps?: Jumps;
   readonly client?: Partial<Pick<PoolOptions, 'timeouts' | 'idleMs' | 'maxUses' | 'extraCa'>>;
   /** Jobs under way; 2,000, half of them of one project at most. */
   readonly places?: number;
@@ -129,7 +132,7 @@ export interface Scheduler extends Service {
   /** Ends the seizure; `after`: the row as committed, or the row itself where nothing was changed. */
   letGo(before: RecipientRow, after: RecipientRow): void;
   /** Rows that were another node's are served here from now on. */
-  adopt(lanes: readonly LaneSummary[]): Promise<void>;
+  adopt(lanes: readonly StoredLane[]): Promise<void>;
   /** Rows may wait in the store that nobody here knows of (a commit whose end was not seen): they are looked for. */
   resync(): Promise<void>;
   /** What other nodes have suspended or resumed is known here, too. */
@@ -192,7 +195,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     restMs,
   });
   const suspensions = createSuspensions();
-  const jumps = watchJumps(clock, retry.maxMs);
+  const jumps = deps.jumps ?? watchJumps(clock, retry.maxMs);
+  jumps.onJump(() => void bring(() => read.lanes()));
   const abandon = new AbortController();
   const settleDeps = { read, clock, random: deps.random, retry, timeIsTrusted: jumps.trusted };
   const prepare: CommitDeps['prepare'] = (message) => prepareSettle(message, settleDeps);
@@ -327,13 +331,15 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     let rows = gone.length === 0 ? job.rows : job.rows.filter((row) => !seized.has(row.id));
     if (!suspensions.none) {
       const now = clock.now();
+      // No suspension ends by a clock that has just jumped.
+      const ended = jumps.trusted() ? now : Number.NEGATIVE_INFINITY;
       const message = { ...job.work.head, size: job.work.size };
       const held: Item[] = [];
       for (const row of rows) {
         const lane = job.kind === 'remote' ? job.target.site : row.lane;
         const stop =
-          suspensions.match({ row: { ...row, lane }, message }, now) ??
-          suspensions.match({ row, message }, now);
+          suspensions.match({ row: { ...row, lane }, message }, ended) ??
+          suspensions.match({ row, message }, ended);
         if (stop === null) continue;
         const until = Math.min(stop.expiresAt, now + LONGEST_HOLD_MS);
         held.push({
@@ -557,7 +563,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   async function flowLane(lane: BacklogLane): Promise<void> {
     const now = clock.now();
     const early = raised.delete(lane);
-    const held = { read, transactor: deps.transactor, limiter: deps.limiter, suspensions, clock };
+    const { transactor, limiter } = deps;
+    const held = { read, transactor, limiter, suspensions, clock, timeIsTrusted: jumps.trusted };
     const { released, overheld, again } = await flowHeld(lane, held, early);
     // as long as there is room, what is not due yet goes, too
     if (early && again !== null && again <= now) raised.add(lane);
@@ -577,6 +584,29 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     }
     if (again !== null) backlog.schedule(lane, again);
   }
+  /** What waits for a moment further ahead than anything may wait is due now: the clock was ahead. */
+  async function bring(find: () => Promise<readonly StoredLane[]>): Promise<void> {
+    if (state !== 'running') return;
+    const work = find()
+      .then((found) =>
+        bringBack(
+          found,
+          { read, transactor: deps.transactor, now: clock.now, longestMs: retry.maxMs },
+          ({ project, lane }) => {
+            backlog.schedule(backlog.lane(project, lane), clock.now());
+            arm(clock.now());
+          },
+        ),
+      )
+      .then((count) => {
+        if (count > 0)
+          logger.warn(
+            { recipients: count },
+            'mail waited for a time that a wrong clock had set: it is due now',
+          );
+      });
+    track(work);
+  }
   function isYoung(row: RecipientRow, now: number): boolean {
     return (
       row.attempts === 0 &&
@@ -594,6 +624,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
 
   const scheduler: Scheduler = {
     enqueue(message, rows) {
+      // The rows have times of the wall clock: a jump must not go unseen between two looks at it.
+      jumps.trusted();
       const now = clock.now();
       const fresh: RecipientRow[] = [];
       for (const row of rows) {
@@ -663,6 +695,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         backlog.add(summaries.slice(from, from + ADOPTED_AT_ONCE));
         arm(backlog.nextDue ?? Number.POSITIVE_INFINITY);
       }
+      void bring(async () => summaries);
     },
     async resync() {
       backlog.recount(await read.lanes());
@@ -699,13 +732,15 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     async start(signal) {
       if (signal.aborted || state !== 'new') return;
       startedAt = clock.now();
-      backlog.load(await read.lanes());
+      const stored = await read.lanes();
+      backlog.load(stored);
       suspensions.load(await read.suspensions());
       state = 'running';
       jumps.start(logger);
       signal.addEventListener('abort', stop, { once: true });
       pump();
       void claim();
+      void bring(async () => stored);
     },
     async [Symbol.asyncDispose]() {
       stop();

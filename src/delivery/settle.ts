@@ -110,8 +110,9 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     if (outcome.kind === 'delivered') return { move: toDelivered(row, now, result), name: 'delivered' };
     if (outcome.kind === 'bounced') return { move: toBounced(row, now, result), name: 'bounced' };
     const expiresAt = message.expiresAt + row.heldMs;
-    if (now >= expiresAt && deps.timeIsTrusted())
-      return { move: toExpired(row, now, result), name: 'expired' };
+    // Asked each time: so the clock is looked at whenever a time is written.
+    const isTrusted = deps.timeIsTrusted();
+    if (now >= expiresAt && isTrusted) return { move: toExpired(row, now, result), name: 'expired' };
     const wait = Math.round(backoff({ attempt: row.attempts + 1, ...deps.retry, random: deps.random }));
     // The last try falls on the very end of the message's time: nothing expires untried.
     const next = now < expiresAt ? Math.min(now + wait, expiresAt) : now + wait;

@@ -6,6 +6,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { test } from 'node:test';
 import { createHttpClient } from '../runtime/http-client.ts';
 import type { EventId, ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
+import { watchJumps } from '../runtime/jumps.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { createRandom } from '../runtime/random.ts';
@@ -105,25 +106,34 @@ async function setUp(urls: string[], allowPrivate = true) {
   }
   await found(mine);
   const ids = await subscribe(mine, urls);
+  const jumps = watchJumps(clock, 4_000_000);
   const http = createHttpClient({ allowPrivate, names: namesOf() });
   const rendering = createRendering(store);
-  const dispatcher = createDispatcher({
-    transactor: store,
-    read: store.read,
-    http,
-    sealer,
-    render: rendering.deps,
-    clock,
-    random,
-    logger: silentLogger,
-    metrics: createMetrics(),
-    allowLoopback: async () => false,
-  });
+  const build = () =>
+    createDispatcher({
+      transactor: store,
+      read: store.read,
+      http,
+      sealer,
+      render: rendering.deps,
+      clock,
+      random,
+      logger: silentLogger,
+      metrics: createMetrics(),
+      allowLoopback: async () => false,
+      jumps,
+    });
+  let dispatcher = build();
   const abort = new AbortController();
   await dispatcher.start(abort.signal);
   return {
     clock,
     secret,
+    async restart(): Promise<void> {
+      await dispatcher[Symbol.asyncDispose]();
+      dispatcher = build();
+      await dispatcher.start(abort.signal);
+    },
     publish: () => publish(mine),
     async subscribe(url: string): Promise<void> {
       ids.push(...(await subscribe(mine, [url])));
@@ -141,6 +151,14 @@ async function setUp(urls: string[], allowPrivate = true) {
         const page = await store.read.deliveries(project, ids[subscriber]!, { limit: 10, cursor: null });
         const found = page.items.find((item) => item.state === state);
         if (found !== undefined) return found;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    /** The subscriber's only delivery once it was tried so often. */
+    async tried(subscriber: number, attempts: number) {
+      for (;;) {
+        const page = await store.read.deliveries(project, ids[subscriber]!, { limit: 10, cursor: null });
+        if ((page.items[0]?.attempts ?? 0) >= attempts) return page.items[0]!;
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
@@ -333,4 +351,35 @@ test('behind thousands of subscribers for which something waits, a hook is calle
   await edj.clock.advance(500);
   await well.until(1);
   await hanging.end();
+});
+
+const SIX_DAYS = 6 * 86_400_000;
+for (const restarted of [false, true])
+  test(`a delivery that failed while the clock was six days ahead is tried once it is right${restarted ? ', after a restart' : ''}`, async () => {
+    await using target = await hook((nth) => ({ status: nth < 1 ? 500 : 200 }));
+    await using edj = await setUp([target.url]);
+    edj.clock.jump(SIX_DAYS);
+    await edj.publish();
+    await target.until(1);
+    const failed = await edj.found(0, 'retry');
+    edj.clock.jump(-SIX_DAYS);
+    assert.ok(failed.nextAttemptAt! > edj.clock.now() + SIX_DAYS - 60_000);
+    if (restarted) await edj.restart();
+    else await edj.clock.advance(30_000);
+    await target.until(2);
+    const [done] = await edj.settled(0, 'done');
+    assert.equal(done!.attempts, 2, 'being brought back is no attempt');
+  });
+test('a delivery is not given up because the clock jumped ahead', async () => {
+  await using target = await hook(() => ({ status: 500 }));
+  await using edj = await setUp([target.url]);
+  await edj.publish();
+  for (let attempt = 1; attempt <= 8; attempt++) {
+    await edj.tried(0, attempt);
+    if (attempt === 8) edj.clock.jump(SIX_DAYS);
+    // twice: the timer may be set a moment after the row is written
+    for (let i = 0; i < 2; i++) await edj.clock.advance(5_000 * 2 ** attempt);
+  }
+  const { state } = await edj.tried(0, 9);
+  assert.equal(state, 'retry', 'old by the clock, and tried often enough to be given up');
 });

@@ -10,6 +10,7 @@ import { backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { type HttpClient, HttpError, type HttpResponse } from '../runtime/http-client.ts';
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { Jumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -24,7 +25,7 @@ import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
 import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
-import { dead, done, retryLater } from './transitions.ts';
+import { brought, dead, done, retryLater } from './transitions.ts';
 
 export interface DispatcherDeps {
   readonly transactor: Transactor<EdjTx>;
@@ -38,10 +39,13 @@ export interface DispatcherDeps {
   readonly metrics: Metrics;
   /** Whether hooks of this project may be on loopback (the sandbox). */
   readonly allowLoopback: (project: ProjectId) => Promise<boolean>;
+  readonly jumps: Pick<Jumps, 'trusted' | 'onJump'>;
 }
 export interface Dispatcher extends Service {
   /** Deliveries may be due: look now. */
   nudge(): void;
+  /** Deliveries were taken over: those with a time that a wrong clock has set are due now. */
+  adopted(): void;
 }
 const PER_SUBSCRIBER = 4;
 const ALL = 128;
@@ -56,6 +60,9 @@ const TIMEOUT_MS = 15_000;
 const MAX_ANSWER = 64 * 1024;
 /** 5 s, doubled up to 4 h: 34 attempts take more than three days. */
 const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
+/** With its jitter. */
+const LONGEST_WAIT_MS = RETRY.maxMs * 1.25;
+const BROUGHT_AT_ONCE = 200;
 const GIVE_UP_MS = 4 * 86_400_000;
 /** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
 const FEWEST_ATTEMPTS = 8;
@@ -122,6 +129,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   async function look(): Promise<void> {
+    // New deliveries have times of the wall clock: a jump must not go unseen between two looks at it.
+    deps.jumps.trusted();
     const now = clock.now();
     const round = turn.rest ?? { after: turn.last, until: turn.last };
     const found = await read.dueDeliveries(now, {
@@ -159,6 +168,45 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const wait = next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now()));
     arm(roomIn === null ? wait : Math.min(wait, roomIn));
   }
+  /**
+   * Deliveries that wait for a moment further ahead than a retry waits are due now: the clock was ahead when
+   * they failed or were made.
+   */
+  async function bringBack(): Promise<void> {
+    for (let [count, stale] = [0, 0]; !stopped && stale < 3; ) {
+      const now = clock.now();
+      const found = await read.deliveriesAfter(now + LONGEST_WAIT_MS, BROUGHT_AT_ONCE);
+      if (found.length === 0) {
+        if (count > 0)
+          logger.warn(
+            { deliveries: count },
+            'subscriber deliveries waited for a time that a wrong clock had set: they are due now',
+          );
+        return;
+      }
+      for (const [project, own] of Map.groupBy(found, ({ projectId }) => projectId))
+        try {
+          await deps.transactor.transact(project, (tx) => {
+            for (const delivery of own) tx.moveDelivery(brought(delivery, now));
+          });
+          count += own.length;
+        } catch (error) {
+          if (!(error instanceof StaleError)) throw error;
+          stale += 1;
+        }
+      nudge();
+    }
+  }
+  function bringSoon(): void {
+    if (stopped) return;
+    const work: Promise<void> = bringBack()
+      .catch((error: unknown) => {
+        logger.error({ err: error }, 'looking for deliveries that a wrong clock has put off failed');
+      })
+      .finally(() => inFlight.delete(work));
+    inFlight.add(work);
+  }
+  deps.jumps.onJump(bringSoon);
   function begin(item: DueDelivery): void {
     const { delivery } = item;
     const ending = new AbortController();
@@ -203,7 +251,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   async function post(item: DueDelivery, ending: AbortSignal): Promise<SubscriberDeliveryMove> {
     const { delivery, event, subscriber } = item;
-    if (event.expiresAt !== null && event.expiresAt <= clock.now())
+    // Nothing expires by a clock that has just jumped.
+    if (event.expiresAt !== null && event.expiresAt <= clock.now() && deps.jumps.trusted())
       return dead(delivery, { error: 'the event has expired' });
     const kind = subscriberKindOf(subscriber.type);
     if (kind === null)
@@ -256,8 +305,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   /** `retryAfter`: seconds from the answer; 0: none. */
   function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
     const now = clock.now();
-    if (now - delivery.createdAt >= GIVE_UP_MS && delivery.attempts + 1 >= FEWEST_ATTEMPTS)
-      return dead(delivery, result);
+    const isOld = deps.jumps.trusted() && now - delivery.createdAt >= GIVE_UP_MS;
+    if (isOld && delivery.attempts + 1 >= FEWEST_ATTEMPTS) return dead(delivery, result);
     const asked = Math.min(retryAfter * 1000, RETRY.maxMs);
     const wait = Math.max(asked, backoff({ attempt: delivery.attempts + 1, ...RETRY, random: deps.random }));
     return retryLater(delivery, now + wait, result);
@@ -265,6 +314,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   return {
     nudge,
+    adopted() {
+      bringSoon();
+      nudge();
+    },
     async start(signal) {
       stopped = false;
       signal.addEventListener(
@@ -275,6 +328,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         },
         { once: true },
       );
+      bringSoon();
       nudge();
     },
     async [Symbol.asyncDispose]() {

@@ -142,6 +142,8 @@ export interface EdjReader {
     },
   ): Promise<DueDeliveries>;
   nextDeliveryAfter(now: number): Promise<number | null>;
+  /** The first deliveries that are due after `after`, of those that this node serves. */
+  deliveriesAfter(after: number, limit: number): Promise<readonly SubscriberDelivery[]>;
 }
 export interface EdjTx {
   /** ConflictError 'topic.name'. */

@@ -21,6 +21,14 @@ function move(
     lastResult,
   };
 }
+/**
+ * Its time was further ahead than a retry waits, because the clock was wrong: it is due at `at`. This counts as
+ * no attempt.
+ */
+export function brought(delivery: SubscriberDelivery, at: number): SubscriberDeliveryMove {
+  const { state, attempts, lastResult } = delivery;
+  return { ...move(delivery, state, at, lastResult), from: [state], attempts };
+}
 export function done(delivery: SubscriberDelivery, result: unknown): SubscriberDeliveryMove {
   return move(delivery, 'done', null, result);
 }

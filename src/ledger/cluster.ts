@@ -16,6 +16,8 @@ export interface ClusterListener {
   found(): void;
   /** Another member declared this one dead: it may write nothing more. Only a new run can continue. */
   fenced(): void;
+  /** The machine's clock jumped by so many ms; `Cluster.clock` was wrong by as much for a second. */
+  clockCorrected(ms: number): void;
   /** Called now and then to read again what other nodes have changed. Rejections are logged. */
   refresh(): Promise<void>;
   /** Another member asks a question; the answer is JSON. */

@@ -175,6 +175,11 @@ export interface LaneSummary extends LaneKey {
   /** Earliest next_attempt_at, wall ms. */
   readonly nextDue: number;
 }
+/** A lane as the store has it. */
+export interface StoredLane extends LaneSummary {
+  /** Latest next_attempt_at, wall ms. */
+  readonly lastDue: number;
+}
 /** Which lanes of a project: the first ones by name, after a given one. */
 export interface LanePage {
   readonly after: string | null;
@@ -273,7 +278,9 @@ export interface SpoolReader {
    * The lanes with unsettled recipients: those that this node serves, those of the given members, or those of
    * all nodes. A lane with rows of several members may appear once for each member.
    */
-  lanes(of?: 'all' | readonly string[]): Promise<readonly LaneSummary[]>;
+  lanes(of?: 'all' | readonly string[]): Promise<readonly StoredLane[]>;
+  /** The first rows of the lane that are due after `after`, of those that this node serves. */
+  dueAfter(lane: LaneKey, after: number, limit: number): Promise<readonly DueRecipient[]>;
   /**
    * Unsettled recipients in order of project, lane and time, with their messages. It reads a bounded number
    * of rows per call, so a page may be short or empty before the end. The list ends when `nextCursor` is

@@ -47,6 +47,19 @@ function wait(row: RecipientRow, now: number, waiting: Waiting): RecipientMove {
   };
 }
 
+/**
+ * Its time was further ahead than it may wait, because the clock was wrong: it is due at `at`. It stays in its
+ * state, and was not held before now.
+ */
+export function brought(row: RecipientRow, now: number, at: number): RecipientMove {
+  const { state, lane, attempts, lastResult } = row;
+  return {
+    ...wait(row, now, { from: [state], to: state, lane, attempts, nextAttemptAt: at, lastResult }),
+    heldSince: row.heldSince === null ? null : Math.min(row.heldSince, now),
+    heldMs: row.heldMs,
+  };
+}
+
 /** The row after the transition. */
 export function moved(row: RecipientRow, move: RecipientMove): RecipientRow {
   const { lane, attempts, heldSince, heldMs: held, nextAttemptAt, lastResult, settledAt } = move;

@@ -61,7 +61,25 @@ export async function deliveryRig(script: ScriptOptions = {}, more: Partial<Sche
     },
     sendingSettings: async () => null,
     suspensions: async () => [],
-    lanes: async () => [],
+    lanes: async () =>
+      [
+        ...Map.groupBy(
+          [...rows.values()].filter((r) => r.nextAttemptAt !== null),
+          (r) => r.lane,
+        ),
+      ].map(([lane, of]) => ({
+        project: of[0]!.projectId,
+        lane,
+        queued: of.filter((r) => r.state === 'queued').length,
+        deferred: of.filter((r) => r.state === 'deferred').length,
+        held: of.filter((r) => r.state === 'held').length,
+        nextDue: Math.min(...of.map((r) => r.nextAttemptAt!)),
+        lastDue: Math.max(...of.map((r) => r.nextAttemptAt!)),
+      })),
+    dueAfter: async ({ lane }: LaneKey, after: number) =>
+      [...rows.values()]
+        .filter((r) => r.lane === lane && (r.nextAttemptAt ?? 0) > after)
+        .map((row) => ({ row, message: { ...messages.get(row.messageId)!, size: 1 } })),
     due: async (
       lanes: readonly LaneKey[],
       now: number,
@@ -122,43 +140,45 @@ export async function deliveryRig(script: ScriptOptions = {}, more: Partial<Sche
     },
   };
   const stop = new AbortController();
-  const scheduler = createScheduler({
-    transactor,
-    read,
-    resolver: createZoneResolver(ZONE),
-    network: systemNetwork,
-    clock,
-    random,
-    logger: silentLogger,
-    metrics: {
-      recipientSettled(result: string) {
-        settled.push(result);
-        for (const watcher of watchers) watcher();
+  const build = () =>
+    createScheduler({
+      transactor,
+      read,
+      resolver: createZoneResolver(ZONE),
+      network: systemNetwork,
+      clock,
+      random,
+      logger: silentLogger,
+      metrics: {
+        recipientSettled(result: string) {
+          settled.push(result);
+          for (const watcher of watchers) watcher();
+        },
+        ambiguousEnd() {},
       },
-      ambiguousEnd() {},
-    },
-    limiter: { reserve: async () => ({ kind: 'ok', commit() {}, release() {} }) },
-    notices: async () => [],
-    accept: async () => {},
-    hostname: 'client.test',
-    ownAddresses: [],
-    routes: [],
-    allowPrivate: true,
-    mxPort: server.port,
-    sign: async () => 'DKIM-Signature: x\r\n',
-    convert: async (raw: Buffer, options: SevenBitOptions) => toSevenBit(raw, options),
-    signsAs: async () => null,
-    async hosted(_m: unknown, r: readonly RecipientRow[], settle: SettleRecorder) {
-      const outcome = outcomeOfReply({ code: 250, enhanced: '2.0.0', text: 'taken' });
-      await transactor.transact('p', (tx) => {
-        for (const row of r) settle(tx, { row, outcome });
-      });
-      return [];
-    },
-    nudgeEvents: () => {},
-    sandboxed: async () => false,
-    ...more,
-  } as unknown as SchedulerDeps);
+      limiter: { reserve: async () => ({ kind: 'ok', commit() {}, release() {} }) },
+      notices: async () => [],
+      accept: async () => {},
+      hostname: 'client.test',
+      ownAddresses: [],
+      routes: [],
+      allowPrivate: true,
+      mxPort: server.port,
+      sign: async () => 'DKIM-Signature: x\r\n',
+      convert: async (raw: Buffer, options: SevenBitOptions) => toSevenBit(raw, options),
+      signsAs: async () => null,
+      async hosted(_m: unknown, r: readonly RecipientRow[], settle: SettleRecorder) {
+        const outcome = outcomeOfReply({ code: 250, enhanced: '2.0.0', text: 'taken' });
+        await transactor.transact('p', (tx) => {
+          for (const row of r) settle(tx, { row, outcome });
+        });
+        return [];
+      },
+      nudgeEvents: () => {},
+      sandboxed: async () => false,
+      ...more,
+    } as unknown as SchedulerDeps);
+  const scheduler = build();
   function acceptOf(
     project: string,
     ...addresses: string[]
@@ -225,6 +245,13 @@ export async function deliveryRig(script: ScriptOptions = {}, more: Partial<Sche
     store,
     stateOf,
     stop,
+    /** Ends the scheduler and starts another one over the same store. */
+    async restarted() {
+      await scheduler[Symbol.asyncDispose]();
+      const next = build();
+      await next.start(stop.signal);
+      return next;
+    },
     async [Symbol.asyncDispose]() {
       await scheduler[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

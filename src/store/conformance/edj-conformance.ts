@@ -56,6 +56,12 @@ export function edjConformance(with_: WithStore): void {
     await store.transact(p.id, (tx) => tx.moveDelivery(move));
     assert.equal((await store.read.dueDeliveries(NOW, make.CLAIM)).due.length, 2);
     assert.equal(await store.read.nextDeliveryAfter(NOW), NOW + 9);
+    assert.deepEqual(
+      (await store.read.deliveriesAfter(NOW + 8, 9)).map(({ id, state, attempts }) => [id, state, attempts]),
+      [[d.delivery.id, 'retry', 1]],
+    );
+    assert.deepEqual(await store.read.deliveriesAfter(NOW + 9, 9), []);
+    assert.equal((await store.read.deliveriesAfter(0, 2)).length, 2);
     await assert.rejects(
       store.transact(p.id, (tx) => tx.moveDelivery({ ...move, from: ['pending'] })),
       StaleError,

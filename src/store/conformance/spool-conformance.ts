@@ -78,8 +78,25 @@ export function spoolConformance(with_: WithStore): void {
     );
     assert.deepEqual(await store.read.depth(null), { queued: 1, deferred: 1, held: 0 });
     assert.deepEqual(await store.read.lanes(), [
-      { project: p.id, lane: 'example.net', queued: 1, deferred: 1, held: 0, nextDue: NOW },
+      {
+        project: p.id,
+        lane: 'example.net',
+        queued: 1,
+        deferred: 1,
+        held: 0,
+        nextDue: NOW,
+        lastDue: NOW + 50,
+      },
     ]);
+    const lane = { project: p.id, lane: 'example.net' };
+    const after = async (at: number) => (await store.read.dueAfter(lane, at, 9)).map(({ row }) => row.id);
+    assert.deepEqual(await Promise.all([NOW - 1, NOW, NOW + 49, NOW + 50].map(after)), [
+      [now.id, later.id],
+      [later.id],
+      [later.id],
+      [],
+    ]);
+    assert.equal((await store.read.dueAfter(lane, 0, 1)).length, 1);
     assert.deepEqual(
       (await store.read.recipients(p.id, m.id)).find(({ id }) => id === later.id),
       later,

@@ -35,14 +35,16 @@ interface Heard {
   adopted: string[];
   fenced: number;
   lost: number;
+  corrected: number[];
 }
 function listenTo(cluster: Cluster, answer: (question: unknown) => unknown = () => null): Heard {
-  const heard: Heard = { adopted: [], fenced: 0, lost: 0 };
+  const heard: Heard = { adopted: [], fenced: 0, lost: 0, corrected: [] };
   const listener: ClusterListener = {
     adopted: (members) => void heard.adopted.push(...members),
     lost: () => void heard.lost++,
     found() {},
     fenced: () => void heard.fenced++,
+    clockCorrected: (ms) => void heard.corrected.push(ms),
     refresh: async () => {},
     asked: async (question) => answer(question),
   };

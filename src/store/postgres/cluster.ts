@@ -99,7 +99,10 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     const after = clock.now();
     const found = Number(row!.ms) - (before + after) / 2;
     // A slow answer is imprecise; small differences come from the network.
-    if (after - before < 500 && Math.abs(found - offset) > 50) offset = Math.round(found);
+    if (after - before >= 500 || Math.abs(found - offset) <= 50) return;
+    const by = Math.round(found) - offset;
+    offset = Math.round(found);
+    if (joined) listener?.clockCorrected(by);
   }
   async function lockName(): Promise<void> {
     const until = performance.now() + NAME_WAIT_MS;

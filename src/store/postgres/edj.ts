@@ -99,6 +99,10 @@ const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', S
   ORDER BY k.n`;
 const NEXT = `SELECT min(m.at) AS at FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
     SELECT d.next_attempt_at AS at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.next_attempt_at > $2 ORDER BY d.next_attempt_at LIMIT 1) m`;
+/** Bounds and order match the index by owner and time, and no other. */
+const AFTER = `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, d.next_attempt_at AS at FROM subscriber_delivery d
+      WHERE d.owner = o.owner AND d.next_attempt_at > $2 ORDER BY d.next_attempt_at LIMIT $3) k ORDER BY k.at LIMIT $3`;
 
 export function postgresEventReader(deps: {
   readonly all: Reading;
@@ -217,6 +221,14 @@ export function postgresEventReader(deps: {
     async nextDeliveryAfter(now) {
       const [row] = await all<{ at: number | null }>(NEXT, [await owners.mine('subscriber_delivery'), now]);
       return row?.at ?? null;
+    },
+    async deliveriesAfter(after, limit) {
+      const rows = await all<Record<string, unknown>>(AFTER, [
+        await owners.mine('subscriber_delivery'),
+        after,
+        limit,
+      ]);
+      return rows.map((row) => toDelivery(partOf<DeliveryCells>(row, 'd')!));
     },
   };
 }

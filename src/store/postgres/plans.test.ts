@@ -111,6 +111,7 @@ test('what many nodes ask beside the store is recorded, too', async () => {
       lost() {},
       found() {},
       fenced() {},
+      clockCorrected() {},
       refresh: async () => {},
       asked: async () => 'well',
     });

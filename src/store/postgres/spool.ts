@@ -11,12 +11,14 @@ import type {
   LaneSummary,
   RecipientRow,
   SpoolReader,
+  StoredLane,
   StoredMessage,
 } from '../../spool/messages.ts';
 import { isLookedThrough, matchesWaiting } from '../../spool/waiting.ts';
 import { decodeCursor, decodeUpwards, type SqlValue, toBuffer, toPage } from '../command.ts';
 import {
   type AttemptCells,
+  cursorAfter,
   type MessageCells,
   type OperationCells,
   type RecipientCells,
@@ -74,7 +76,8 @@ const NEXT_DUE = `SELECT min(m.at) AS at FROM unnest($2::text[], $3::text[]) WIT
 /** Lanes of one owner in one answer: tens of thousands at once would block the event loop. */
 const LANES_AT_ONCE = 1000;
 const LANES = `SELECT project_id, lane, count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'deferred') AS deferred,
-    count(*) FILTER (WHERE state = 'held') AS held, min(next_attempt_at) AS next_due
+    count(*) FILTER (WHERE state = 'held') AS held, min(next_attempt_at) AS next_due,
+    max(next_attempt_at) AS last_due
   FROM recipient WHERE next_attempt_at IS NOT NULL AND owner = $1 AND (project_id, lane) > ($2, $3)
   GROUP BY project_id, lane ORDER BY project_id, lane LIMIT ${LANES_AT_ONCE}`;
 
@@ -164,7 +167,7 @@ export function postgresSpoolReader(deps: {
       throw new StoreError(`message ${id} cannot be read`, false, error);
     }
   }
-  return {
+  const reader: SpoolReader = {
     message: readMessage,
     ...postgresShown(all, unreadable),
     async recipients(project, message) {
@@ -244,13 +247,16 @@ export function postgresSpoolReader(deps: {
       type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {
         project_id: string;
         next_due: number;
+        last_due: number;
       };
-      const found: LaneSummary[] = [];
+      const found: StoredLane[] = [];
       for (const owner of await ownersOf(of))
         for (let last = { project_id: '', lane: '' }; ; ) {
           const rows = await all<Cells>(LANES, [owner, last.project_id, last.lane]);
-          for (const { project_id, next_due, ...lane } of rows)
-            found.push({ project: project_id as LaneSummary['project'], nextDue: next_due, ...lane });
+          for (const { project_id, next_due, last_due, ...lane } of rows) {
+            const project = project_id as LaneSummary['project'];
+            found.push({ project, nextDue: next_due, lastDue: last_due, ...lane });
+          }
           if (rows.length < LANES_AT_ONCE) break;
           last = rows.at(-1)!;
         }
@@ -300,6 +306,10 @@ export function postgresSpoolReader(deps: {
       const nextCursor = over || last === undefined ? null : writeCursor(last);
       return { items, cursors, nextCursor, ...(isLookedThrough(filter) ? { lookedAt: next } : {}) };
     },
+    async dueAfter(lane, after, limit) {
+      const { items } = await reader.waiting(lane, { limit, cursor: cursorAfter(lane, after) }, true);
+      return items;
+    },
     async sentKeys(project, key) {
       const sql = 'SELECT address, message_id, created_at FROM sent_key WHERE project_id = $1 AND key = $2';
       return (await all<SentKeyCells>(sql, [project, key])).map((r) => toSentKey(project, key, r));
@@ -342,4 +352,5 @@ export function postgresSpoolReader(deps: {
       return toPage(await all<MessageCells>(sql, params), limit, (r) => r.id, toSummary);
     },
   };
+  return reader;
 }

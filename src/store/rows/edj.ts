@@ -105,5 +105,11 @@ export function restOf({ until }: Round, at: string): Round | null {
 }
 export type EventReader = Pick<
   EdjReader,
-  'event' | 'eventsAfter' | 'events' | 'deliveries' | 'dueDeliveries' | 'nextDeliveryAfter'
+  | 'event'
+  | 'eventsAfter'
+  | 'events'
+  | 'deliveries'
+  | 'dueDeliveries'
+  | 'nextDeliveryAfter'
+  | 'deliveriesAfter'
 >;

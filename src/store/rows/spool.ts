@@ -5,6 +5,7 @@
 import type {
   AttemptRow,
   DueRecipient,
+  LaneKey,
   MessageFacts,
   QueueOperation,
   RecipientRow,
@@ -118,9 +119,13 @@ export interface OperationCells {
   at: number;
   changed: number;
 }
-export function writeCursor(key: WaitingKey): string {
+export function writeCursor(key: Omit<WaitingKey, 'state'> & { state: string }): string {
   const cells = [key.project_id, key.lane, key.next_attempt_at, key.state, key.id];
   return Buffer.from(JSON.stringify(cells)).toString('base64url');
+}
+/** The cursor before the first row of the lane that is due after `at`. */
+export function cursorAfter({ project, lane }: LaneKey, at: number): string {
+  return writeCursor({ project_id: project, lane, next_attempt_at: at + 1, state: '', id: '' });
 }
 /** A text that is not one of our cursors starts from the beginning. */
 export function readCursor(cursor: string | null): SqlValue[] | null {

@@ -189,6 +189,11 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
         'SELECT min(next_attempt_at) AS at FROM subscriber_delivery INDEXED BY delivery_due WHERE next_attempt_at > ?';
       return statements.all<{ at: number | null }>(sql, now)[0]?.at ?? null;
     },
+    async deliveriesAfter(after, limit) {
+      const sql = `SELECT ${DELIVERY} INDEXED BY delivery_due JOIN event e ON e.seq = d.event
+        WHERE d.next_attempt_at > ? ORDER BY d.next_attempt_at LIMIT ?`;
+      return statements.all<object>(sql, after, limit).map((row) => toDelivery(deliveryCells(row)));
+    },
   };
 }
 

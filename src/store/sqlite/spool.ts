@@ -20,6 +20,7 @@ import { decodeCursor, decodeUpwards, type Push, type SqlValue, toBit, toJson, t
 import {
   type AttemptCells,
   BODY_PART,
+  cursorAfter,
   type OperationCells,
   type RecipientCells,
   readCursor,
@@ -128,7 +129,7 @@ export function sqliteSpoolReader(statements: Statements, unreadable: Unreadable
       WHERE project_id = ${ID} AND lane = ? AND next_attempt_at > ?`;
     return statements.all<{ at: number | null }>(sql, project, lane, now)[0]?.at ?? null;
   }
-  return {
+  const reader: SpoolReader = {
     ...sqliteShown(statements, unreadable),
     async recipients(project, message) {
       const sql = `SELECT ${RECIPIENT} FROM recipient WHERE message = ${NR} ORDER BY recipient.id`;
@@ -159,15 +160,17 @@ export function sqliteSpoolReader(statements: Statements, unreadable: Unreadable
     },
     async lanes() {
       const sql = `SELECT ${digits('project_id')}, lane, sum(state = 'queued') AS queued, sum(state = 'deferred') AS deferred,
-        sum(state = 'held') AS held, min(next_attempt_at) AS next_due
+        sum(state = 'held') AS held, min(next_attempt_at) AS next_due, max(next_attempt_at) AS last_due
         FROM recipient INDEXED BY recipient_lane WHERE next_attempt_at IS NOT NULL GROUP BY project_id, lane`;
       type Cells = Pick<LaneSummary, 'lane' | 'queued' | 'deferred' | 'held'> & {
         project_id: string;
         next_due: number;
+        last_due: number;
       };
-      return statements.all<Cells>(sql).map(({ project_id, next_due, ...lane }) => ({
+      return statements.all<Cells>(sql).map(({ project_id, next_due, last_due, ...lane }) => ({
         project: toId(project_id) as LaneSummary['project'],
         nextDue: next_due,
+        lastDue: last_due,
         ...lane,
       }));
     },
@@ -216,6 +219,10 @@ export function sqliteSpoolReader(statements: Statements, unreadable: Unreadable
         (lookedAt === keys.length && keys.length < most) || last === null ? null : writeCursor(last);
       return { items, cursors, nextCursor, ...(isLookedThrough(filter) ? { lookedAt } : {}) };
     },
+    async dueAfter(lane, after, limit) {
+      const { items } = await reader.waiting(lane, { limit, cursor: cursorAfter(lane, after) });
+      return items;
+    },
     async sentKeys(project, key) {
       const sql = 'SELECT * FROM sent_key WHERE project_id = ? AND key = ?';
       return statements.all<SentKeyCells>(sql, project, key).map((r) => toSentKey(project, key, r));
@@ -259,6 +266,7 @@ export function sqliteSpoolReader(statements: Statements, unreadable: Unreadable
       return toPage(rows, limit, (r) => r.nr, toSummary);
     },
   };
+  return reader;
 }
 
 export function sqliteSpoolTx(push: Push): SpoolTx {
