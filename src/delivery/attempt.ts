@@ -115,12 +115,16 @@ export function createAttempts(deps: AttemptDeps): Attempts {
       const large: { place: LargePlace | null } = { place: null };
       try {
         let failure: unknown = null;
-        /** What fails on this side is no answer of the server's. */
+        let asked = 0;
+        /** What fails on this side is no answer of the server's; but of what is asked again, only the last counts. */
         async function ours<T>(make: () => Promise<T>): Promise<T> {
+          asked += 1;
+          const mine = asked;
+          failure = null;
           try {
             return await make();
           } catch (error) {
-            failure = error;
+            if (mine === asked) failure = error;
             throw error;
           }
         }

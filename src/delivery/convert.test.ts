@@ -8,13 +8,17 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { toSevenBit } from '../mail/seven-bit.ts';
+import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createWorkers, NoPlace } from '../runtime/workers.ts';
+import type { OutgoingTransaction } from '../smtp/client/dialogue.ts';
 import type { RecipientRow, StoredMessage } from '../spool/messages.ts';
 import { deliveryRig } from '../testing/delivery-rig.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { type SigningKey, signDkim } from '../verify/sign.ts';
+import { type AttemptDeps, createAttempts } from './attempt.ts';
 import { createConverter, SMALL } from './convert.ts';
+import type { RemoteJob } from './plan.ts';
 import type { SchedulerDeps } from './scheduler.ts';
 
 const OLD = { extensions: ['PIPELINING', 'SIZE 100000000'] };
@@ -258,6 +262,44 @@ test('no thread was free: tried again later', async () => {
   assert.equal(rows[0]!.state, 'deferred');
   assert.equal(resultOf(rows[0]).cause, 'no thread was free in time');
   assert.ok(!commands.some((line) => line.startsWith('MAIL')));
+});
+test('what fails for a link that is gone does not undo what the next link delivered', async () => {
+  const late = Promise.withResolvers<never>();
+  const reply = { code: 250, enhanced: null, text: 'taken', lines: ['taken'] };
+  let asked = 0;
+  const attempts = createAttempts({
+    pool: {
+      async deliver(_target: unknown, mail: OutgoingTransaction) {
+        const lacks = { eightBit: true, smtputf8: false };
+        const first = mail.adapt!(lacks).catch(() => {});
+        await mail.adapt!(lacks);
+        late.reject(new NoPlace('too late'));
+        await first;
+        return {
+          verdicts: [{ kind: 'delivered', reply, dsn: false }],
+          remote: null,
+          tls: null,
+          reached: true,
+        };
+      },
+    },
+    clock: createFakeClock(),
+    logger: silentLogger,
+    convert: async () => {
+      asked += 1;
+      return asked === 1 ? late.promise : { kind: 'unchanged' };
+    },
+    signsAs: async () => null,
+    sign: async () => '',
+  } as unknown as AttemptDeps);
+  const message = { id: 'm', projectId: 'p', raw: RAW, prefix: Buffer.alloc(0) };
+  const work = { head: { ...message, facts: {} }, message, size: RAW.length };
+  const tried = await attempts.attempt({
+    rows: [{ address: 'x@good.test', dsn: null }],
+    target: { key: 'k', site: 's', candidates: [] },
+    work,
+  } as unknown as RemoteJob);
+  assert.equal(tried.kind === 'tried' && tried.outcomes[0]!.kind, 'delivered');
 });
 test('what is too large for a server once it is converted bounces, with its size', async () => {
   const raw = `Subject: x\r\n\r\n${'飛脚は走る。\r\n'.repeat(500)}`;

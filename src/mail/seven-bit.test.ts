@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import PostalMime from 'postal-mime';
+import { composeDsn } from './dsn.ts';
 import { type SevenBitOptions, toSevenBit } from './seven-bit.ts';
 import { isSevenBit } from './transfer-encode.ts';
 
@@ -363,6 +364,33 @@ describe('what must not be changed', () => {
       refusal(`DKIM-Signature: d=own.test.other.test\r\n${message}`, { signedAs: 'own.test' }),
       /other\.test/,
     );
+  });
+  test('a notification of our own with the message that it returns', () => {
+    const original = Buffer.from(LETTER);
+    for (const whole of [true, false]) {
+      const notice = composeDsn({
+        reportingMta: 'mail.example.com',
+        to: 'a@example.com',
+        messageId: '<n@example.com>',
+        unique: '1',
+        now: 0,
+        arrival: 0,
+        originalMessageId: '<1@example.com>',
+        recipients: [
+          { address: 'b@example.net', action: 'failed', status: '5.1.1', explanation: 'no', lastAttempt: 0 },
+        ],
+        original: whole ? original : original.subarray(0, original.indexOf('\r\n\r\n') + 4),
+        whole,
+      });
+      const text = converted(notice).toString();
+      if (whole)
+        assert.match(text, /message\/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nFrom: =\?UTF-8/);
+      else
+        assert.match(
+          text,
+          /text\/rfc822-headers;\r\n charset=utf-8\r\nContent-Transfer-Encoding: (base64|quoted)/,
+        );
+    }
   });
   test('a report returns a signed message', () => {
     const returned =
