@@ -1,5 +1,6 @@
 /** All commands by name. A command's module is loaded only when the command runs. */
 import { createRequire } from 'node:module';
+import { OPTION_WORDS } from './option-words.ts';
 import { type Command, UsageError } from './usage.ts';
 
 const ACCESS = '[--url URL] [--key-id ID] [--key-secret SECRET]';
@@ -123,14 +124,17 @@ export const commands: Readonly<Record<string, Command>> = {
       }
       const command = commandOf(name);
       if (command === null) throw new UsageError(`there is no command '${name}'`);
-      process.stdout.write(
-        `hikyaku ${name}: ${command.summary}\nusage: hikyaku ${name} ${command.usage}`.trimEnd(),
-      );
-      process.stdout.write('\n');
+      process.stdout.write(helpOf(name, command));
       return 0;
     },
   },
 };
+export function helpOf(name: string, { summary, usage }: Pick<Command, 'summary' | 'usage'>): string {
+  const words = Object.entries(OPTION_WORDS[name] ?? {});
+  const width = Math.max(0, ...words.map(([word]) => word.length));
+  const lines = words.map(([word, meaning]) => `  ${word.padEnd(width)}  ${meaning}\n`);
+  return `hikyaku ${name}: ${summary}\n${`usage: hikyaku ${name} ${usage}`.trimEnd()}\n${lines.length === 0 ? '' : '\n'}${lines.join('')}`;
+}
 function listAll(): void {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   for (const [name, { summary, usage }] of Object.entries(commands))

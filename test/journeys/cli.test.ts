@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { commands } from '../../src/cli/commands.ts';
+import { commands, helpOf } from '../../src/cli/commands.ts';
 import { bootstrap, type DnsServer, eventually, hikyaku, portOf, startDns } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 
@@ -24,9 +24,9 @@ test('each command says what it takes, without a store or a service; the version
   const list = await said('--help');
   assert.equal(await said('help'), list);
   assert.equal(await said(), list);
-  for (const [name, { summary, usage }] of Object.entries(commands)) {
-    assert.ok(list.includes(summary));
-    const words = `hikyaku ${name}: ${summary}\n${`usage: hikyaku ${name} ${usage}`.trimEnd()}\n`;
+  for (const [name, command] of Object.entries(commands)) {
+    assert.ok(list.includes(command.summary));
+    const words = helpOf(name, command);
     assert.equal(await said('help', name), words);
     assert.equal(await said(name, '--help'), words);
   }
