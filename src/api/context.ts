@@ -5,12 +5,14 @@ import type { Resources } from '../contract/resources/index.ts';
 import type { MtaDomain, RemovedDomain } from '../domains/mta-domains.ts';
 import { challengeRecord } from '../domains/ownership.ts';
 import { ownershipWords } from '../domains/ownership-keeper.ts';
+import { subscriberKindOf } from '../edj/kinds/kinds.ts';
 import type { EdjReader, Subscriber, SubscriberDelivery, Topic } from '../edj/topics.ts';
 import type { ApiClient, OwnedDomain, Principal, Project, StaticKey } from '../iam/projects.ts';
 import type { Task } from '../ledger/tasks.ts';
 import { nameWarning, unicodeName } from '../mail/idn.ts';
 import type { EventRule, ReceiveRule, SendRule } from '../rules/rules.ts';
 import { type Id, INSTANCE, type ProjectId, parseId, type TopicId } from '../runtime/ids.ts';
+import type { Settings } from '../runtime/settings.ts';
 import type { AuditContext } from './audit-recorder.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 import type { SelfSession } from './session-cookie.ts';
@@ -102,6 +104,17 @@ function ownershipStep(d: OwnedDomain): Resources['OwnedDomain']['next_step'] {
     message: `Publish the TXT record ${name} with ${value}, then ask for verification.`,
     message_ja: `TXT レコード ${name} に ${value} を登録してから、確認を実行してください。`,
   };
+}
+
+/** The settings that may be shown; `broken` instead if some that the kind needs are missing. */
+function shownSettings({ type, settings, broken }: Subscriber): Settings {
+  const kind = subscriberKindOf(type);
+  if (broken === true) return { broken };
+  if (kind === null) return settings;
+  const shown = Object.entries(kind.fields).filter(([, { secret }]) => secret !== true);
+  const isWhole = shown.every(([name, { otherwise }]) => otherwise !== undefined || name in settings);
+  if (!isWhole) return { broken: true };
+  return Object.fromEntries(shown.flatMap(([name]) => (name in settings ? [[name, settings[name]!]] : [])));
 }
 
 export function createViews(base: () => string) {
@@ -217,7 +230,7 @@ export function createViews(base: () => string) {
       id: s.id,
       self: url(`/edj/v1/topics/${s.topicId}/subscribers/${s.id}`),
       type: s.type,
-      ...s.settings,
+      ...shownSettings(s),
       created_at: iso(s.createdAt),
     }),
     delivery: (d: SubscriberDelivery): Resources['Delivery'] => ({

@@ -82,7 +82,8 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const subscriber = found(read_?.topicId === topic.id ? read_ : null);
     const conditional = ifMatch(views.subscriber(subscriber));
     await transactor.transact(projectId, (tx) => {
-      if (conditional) tx.expectSubscriber(subscriber);
+      // What cannot be read cannot be compared either.
+      if (conditional && subscriber.broken !== true) tx.expectSubscriber(subscriber);
       tx.deleteSubscriber(projectId, subscriber.id);
     });
   });

@@ -69,6 +69,7 @@ type Marked = TSchema & {
   readonly description?: string;
   readonly 'x-shown'?: KindList;
 };
+const BROKEN = 'one whose stored settings cannot be read: remove it, and add it again';
 const enumOf = (list: KindList) => Type.Enum(Object.keys(LISTS[list]));
 /** The schemas of a kind's settings, by the settings' names. */
 function properties(fields: Fields, shown: boolean): TProperties {
@@ -86,9 +87,13 @@ function properties(fields: Fields, shown: boolean): TProperties {
   );
 }
 function eachKind(list: KindList, own: TProperties, shown: boolean): TSchema {
-  const all = Object.entries(LISTS[list]).map(([name, { fields }]) =>
-    closed({ ...own, type: Type.Literal(name), ...properties(fields, shown) }),
+  const { broken, ...whole } = own;
+  const all: TSchema[] = Object.entries(LISTS[list]).map(([name, { fields }]) =>
+    closed({ ...whole, type: Type.Literal(name), ...properties(fields, shown) }),
   );
+  // Without its settings.
+  if (broken !== undefined)
+    all.push(closed({ ...whole, type: enumOf(list), broken: Type.Literal(true) }, BROKEN));
   return all.length === 1 ? all[0]! : Type.Union(all);
 }
 /** The settings of each kind of a list, for the documents. */

@@ -27,12 +27,20 @@ const CHECKED_DOMAINS = 50;
 export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
   const { read, transactor, random, clock, automaticDns } = deps;
   const self = (id: DnsAccount['id']) => `${deps.publicUrl()}/mta/v1/dns_accounts/${id}`;
-  const accountView = ({ id, provider, name, settings, createdAt }: DnsAccount): Resources['DnsAccount'] => ({
+  const accountView = ({
+    id,
+    provider,
+    name,
+    settings,
+    createdAt,
+    broken,
+  }: DnsAccount): Resources['DnsAccount'] => ({
     id,
     self: self(id),
     provider,
     name,
     settings,
+    ...(broken === true ? { broken } : {}),
     created_at: iso(createdAt),
   });
   const setView = ({ name, type, before, after, ttl }: SetChange) => ({ name, type, before, after, ttl });
@@ -120,10 +128,12 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     const { name = before.name, settings } = body;
     // All settings are replaced, or none: a stored credential is never sent to an address that is set later.
     const sealed = settings === undefined ? {} : sealedOf(before, settings);
-    const account: DnsAccount = { ...before, name, ...sealed };
+    const { broken, ...whole } = before;
+    const account: DnsAccount = { ...whole, name, ...sealed };
     const conditional = ifMatch(accountView(before));
     await transactor.transact(projectId, (tx) => {
-      if (conditional) tx.expectDnsAccount(before);
+      // What cannot be read cannot be compared either.
+      if (conditional && broken !== true) tx.expectDnsAccount(before);
       tx.updateDnsAccount(account);
     });
     return accountView(account);
@@ -132,7 +142,7 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
     const account = await oneAccount(projectId, params.id);
     const conditional = ifMatch(accountView(account));
     await transactor.transact(projectId, (tx) => {
-      if (conditional) tx.expectDnsAccount(account);
+      if (conditional && account.broken !== true) tx.expectDnsAccount(account);
       tx.deleteDnsAccount(projectId, account.id);
     });
   });

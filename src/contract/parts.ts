@@ -43,3 +43,10 @@ export const ResourceName = Type.String({
 export const RoleNames = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 });
 /** Any JSON object: its fields come from another server's reply or from another protocol. */
 export const Open = (description: string) => Type.Object({}, { additionalProperties: true, description });
+/** A row that was damaged from outside is shown all the same. */
+export const Broken = Type.Optional(
+  Type.Literal(true, {
+    description:
+      'present if the stored settings cannot be read; remove the resource, or set all its settings again',
+  }),
+);

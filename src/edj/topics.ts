@@ -21,6 +21,8 @@ export interface Subscriber {
   /** The secret settings (kinds/sealed.ts), sealed (runtime/sealing.ts). */
   readonly sealedSettings: Buffer;
   readonly createdAt: number;
+  /** The stored settings cannot be read; `settings` has none of them. */
+  readonly broken?: true;
 }
 /** An event row refers to its message. Its JSON is rendered when it is sent, with the same octets every time. */
 export interface EventRow {

@@ -45,6 +45,26 @@ export function fromJson(text: unknown): unknown {
   if (typeof text !== 'string') throw new TypeError('JSON column holds no text');
   return JSON.parse(text);
 }
+/** Settings of a kind. Throws if the column has no object of texts and switches. */
+export function toSettings(text: unknown): Readonly<Record<string, string | boolean>> {
+  const value = fromJson(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError('the settings are no object');
+  for (const [name, one] of Object.entries(value))
+    if (typeof one !== 'string' && typeof one !== 'boolean')
+      throw new TypeError(`the setting ${name} is neither text nor a switch`);
+  return value as Readonly<Record<string, string | boolean>>;
+}
+/** The same for lists: a row whose settings cannot be read is shown as broken, and stops no other row. */
+export function shownSettings<S>(
+  read: () => S,
+): { readonly settings: S } | { readonly settings: S; readonly broken: true } {
+  try {
+    return { settings: read() };
+  } catch {
+    return { settings: {} as S, broken: true };
+  }
+}
 /** A view, not a copy. Throws TypeError if the column has no blob. */
 export function toBuffer(value: unknown): Buffer {
   if (!(value instanceof Uint8Array)) throw new TypeError('blob column holds no blob');

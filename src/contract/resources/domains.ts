@@ -1,7 +1,7 @@
 /** The resources for MTA domains, DKIM keys, DNS records, and accounts at DNS providers. */
 import Type from 'typebox';
 import { kindName } from '../kinds.ts';
-import { closed, Id, Link, oneOf, orNull, Time, Url, Whole, Words } from '../parts.ts';
+import { Broken, closed, Id, Link, oneOf, orNull, Time, Url, Whole, Words } from '../parts.ts';
 import { RECORD_TYPES } from '../values.ts';
 
 /** Present only if there is something to say. */
@@ -152,6 +152,7 @@ export const DnsAccount = closed({
   provider: kindName('dns_provider'),
   name: Type.String(),
   settings: Type.Object({}, { additionalProperties: Type.String(), description: 'without credentials' }),
+  broken: Broken,
   created_at: Time,
 });
 export const DnsAccountTest = closed({

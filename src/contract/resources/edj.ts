@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { AnyContent } from '../event-contents.ts';
 import { EVENT_NAMES } from '../events.ts';
 import { kindName, withShown } from '../kinds.ts';
-import { closed, Id, Open, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
+import { Broken, closed, Id, Open, oneOf, orNull, Time, Url, Whole } from '../parts.ts';
 
 const SubscriberFields = {
   id: Id,
@@ -38,7 +38,7 @@ const EventFields = {
 export const Topic = closed({ id: Id, self: Url, name: Type.String(), created_at: Time });
 
 /** With those settings of its kind that may be shown. */
-export const Subscriber = withShown('subscriber', SubscriberFields);
+export const Subscriber = withShown('subscriber', { ...SubscriberFields, broken: Broken });
 
 export const NewSubscriber = withShown('subscriber', { ...SubscriberFields, secret: Secret });
 

@@ -93,6 +93,8 @@ export interface DnsAccount {
   /** All settings as JSON, sealed (runtime/sealing.ts) for this account alone. */
   readonly sealedSettings: Buffer;
   readonly createdAt: number;
+  /** The stored settings that may be shown cannot be read; `settings` has none of them. */
+  readonly broken?: true;
 }
 /** One line for people, in both languages. */
 export interface Words {

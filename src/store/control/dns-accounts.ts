@@ -16,9 +16,11 @@ import {
   decodeCursor,
   fromJson,
   type Push,
+  shownSettings,
   toBuffer,
   toJson,
   toPage,
+  toSettings,
 } from '../command.ts';
 import type { DnsAccountTable, DnsChangeTable, DnsPlanTable, Tables } from '../schema/tables.ts';
 
@@ -27,7 +29,7 @@ const toAccount = (r: DnsAccountTable): DnsAccount => ({
   projectId: r.project_id as DnsAccount['projectId'],
   provider: r.provider,
   name: r.name,
-  settings: fromJson(r.settings) as DnsAccount['settings'],
+  ...shownSettings(() => toSettings(r.settings) as DnsAccount['settings']),
   sealedSettings: toBuffer(r.sealed_settings),
   createdAt: r.created_at,
 });

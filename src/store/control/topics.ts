@@ -8,11 +8,12 @@ import {
   type Ask,
   command,
   decodeCursor,
-  fromJson,
   type Push,
+  shownSettings,
   toBuffer,
   toJson,
   toPage,
+  toSettings,
 } from '../command.ts';
 import type { SubscriberTable, Tables, TopicTable } from '../schema/tables.ts';
 
@@ -26,12 +27,17 @@ const toTopic = (r: TopicTable): Topic => ({
 export const topicValues = (t: Topic): Omit<TopicTable, 'project_id' | 'id' | 'created_at'> => ({
   name: t.name,
 });
+/** For sending: throws if the row cannot be read. */
 export const toSubscriber = (r: SubscriberTable): Subscriber => ({
+  ...toShown(r),
+  settings: toSettings(r.settings),
+});
+const toShown = (r: SubscriberTable): Subscriber => ({
   id: r.id as Subscriber['id'],
   projectId: r.project_id as Subscriber['projectId'],
   topicId: r.topic_id as Subscriber['topicId'],
   type: r.type,
-  settings: fromJson(r.settings) as Subscriber['settings'],
+  ...shownSettings(() => toSettings(r.settings)),
   sealedSettings: toBuffer(r.sealed_settings),
   createdAt: r.created_at,
 });
@@ -72,7 +78,7 @@ export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
       const [row] = await ask(
         db.selectFrom('subscriber').selectAll().where('project_id', '=', project).where('id', '=', id),
       );
-      return row === undefined ? null : toSubscriber(row);
+      return row === undefined ? null : toShown(row);
     },
     async subscribers(project, topic, { limit, cursor }) {
       const query = db
@@ -86,7 +92,7 @@ export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
           .orderBy('id', 'desc')
           .limit(limit + 1),
       );
-      return toPage(rows, limit, (r) => r.id, toSubscriber);
+      return toPage(rows, limit, (r) => r.id, toShown);
     },
     async isHeard(project, topic) {
       const rows = await ask(
