@@ -392,6 +392,7 @@ export async function startService(
     metrics,
     hostname: config.hostname,
     ownAddresses: config.mxListen.map(({ host }) => host),
+    mxHosts: config.mxHosts,
     routes: config.routes,
     allowPrivate: config.allowPrivateTargets,
     sandboxed,

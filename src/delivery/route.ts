@@ -3,6 +3,7 @@
  * Invariants: a failed question never bounces; a private address is never dialled unless allowed (operator's routes
  * are never blocked); our own place in the MX list cuts off everything no better than it, so mail cannot go round.
  */
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isPrivateAddress } from '../runtime/addresses.ts';
 import type { Random } from '../runtime/random.ts';
@@ -31,6 +32,8 @@ export interface RouteDeps {
   /** Our names and the addresses under which our own MX listener is reached from outside. */
   readonly hostname: string;
   readonly ownAddresses: readonly string[];
+  /** More names of our own MX listener. */
+  readonly mxHosts?: readonly string[];
   readonly allowPrivate: boolean;
   /** Port of MX hosts; 25. */
   readonly mxPort?: number;
@@ -39,9 +42,14 @@ export type Plan =
   | { readonly kind: 'target'; readonly target: Target }
   | { readonly kind: 'settled'; readonly outcome: Outcome };
 
-/** MX hosts looked at, and addresses kept of each: an answer of ten thousand records costs no more. */
-const MAX_HOSTS = 10;
-const MAX_ADDRESSES = 8;
+/** Of an answer of ten thousand records: MX hosts looked at, at once and in all, and those of them that are used. */
+const AT_ONCE = 10;
+const MAX_LOOKED_AT = 100;
+const MAX_HOSTS = 30;
+/** Names that stand in keys. */
+const MAX_NAMES = 10;
+/** Addresses used of each host and family: chance chooses, so that each has its turn over the attempts. */
+const MAX_ADDRESSES = 16;
 
 /** Never rejects for what DNS says. */
 export async function findRoute(domain: string, deps: RouteDeps): Promise<Plan> {
@@ -100,26 +108,21 @@ async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
       return settled(bouncedHere('5.1.10', `the domain ${domain} takes no mail`));
     records = answer.records.filter((r) => r.exchange !== '');
   }
-  const shuffled = records.map((record) => ({ record, lot: deps.random.fraction() }));
-  shuffled.sort((a, b) => a.record.preference - b.record.preference || a.lot - b.lot);
-  const hosts = await Promise.all(
-    shuffled
-      .slice(0, MAX_HOSTS)
-      .map(async ({ record }) => ({ ...record, ...(await addressesOf(record.exchange, deps.resolver)) })),
-  );
-  const own = hosts.filter((h) => isOurs(h.exchange, h.addresses, deps));
-  const ownRank = Math.min(Number.POSITIVE_INFINITY, ...own.map((h) => h.preference));
-  const better = hosts.filter((h) => h.preference < ownRank);
-  if (better.length === 0)
+  const { better, ours } = await lookAt(records, deps);
+  if (better.length === 0 && ours)
     return settled(bouncedHere('5.4.6', `mail for ${domain} loops back to this server`));
-  const all = better.flatMap((h) => h.addresses.map((address) => ({ host: h.exchange, address })));
-  const allowed = deps.allowPrivate ? all : all.filter((c) => !isPrivateAddress(c.address));
+  const allowed = better
+    .filter(({ usable }) => usable.length > 0)
+    .slice(0, MAX_HOSTS)
+    .flatMap(({ exchange: host, usable }) => usable.map((address) => ({ host, address })));
   if (allowed.length === 0) {
     if (better.some((h) => h.failed))
       return settled(
         deferredHere('4.4.3', `DNS: addresses of the mail servers of ${domain} could not be found out`),
       );
-    const why = all.length === 0 ? 'have no address' : 'have only private addresses';
+    const why = better.some((h) => h.addresses.length > 0)
+      ? 'have only private addresses'
+      : 'have no address';
     return settled(bouncedHere('5.4.4', `the mail servers of ${domain} ${why}`));
   }
   const port = deps.mxPort ?? 25;
@@ -133,15 +136,79 @@ async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
       auth: null,
     }),
   );
-  const key = `mx ${[...new Set(better.map((h) => h.exchange))].sort().join(' ')}`;
-  return { kind: 'target', target: { key, site: siteOf(better.map((h) => h.exchange)), candidates } };
+  const names = [...new Set(better.map((h) => h.exchange))].sort();
+  const key = `mx ${names.length > MAX_NAMES ? sha256(names.join(' ')) : names.join(' ')}`;
+  return { kind: 'target', target: { key, site: siteOf(names.slice(0, MAX_NAMES)), candidates } };
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+interface Host extends MxRecord {
+  readonly addresses: readonly string[];
+  /** Those that may be dialled. */
+  readonly usable: readonly string[];
+  /** Some question about it had no answer. */
+  readonly failed: boolean;
+}
+/**
+ * The hosts that mail may go to, the best ones first; hosts of equal preference in an order of chance. RFC 5321 §5.1:
+ * where we are one of the hosts, we and everything of our preference or a worse one is left out. So a host is judged
+ * together with all of its preference, and looked at first: which of them are asked does not depend on chance.
+ */
+async function lookAt(
+  records: readonly MxRecord[],
+  deps: RouteDeps,
+): Promise<{ readonly better: readonly Host[]; readonly ours: boolean }> {
+  const byPreference = Map.groupBy(records, ({ preference }) => preference);
+  const better: Host[] = [];
+  let lookedAt = 0;
+  let used = 0;
+  for (const preference of [...byPreference.keys()].sort((a, b) => a - b)) {
+    const equals = byPreference.get(preference)!.toSorted((a, b) => (a.exchange < b.exchange ? -1 : 1));
+    // Our own name is known without a question, however many others there are.
+    if (equals.some(({ exchange }) => isOurs(exchange, [], deps))) return { better, ours: true };
+    const hosts: Host[] = [];
+    for (let at = 0; at < equals.length && lookedAt < MAX_LOOKED_AT; at += AT_ONCE) {
+      const some = equals.slice(at, at + Math.min(AT_ONCE, MAX_LOOKED_AT - lookedAt));
+      lookedAt += some.length;
+      hosts.push(...(await Promise.all(some.map((record) => hostOf(record, deps)))));
+    }
+    if (hosts.some(({ exchange, addresses }) => isOurs(exchange, addresses, deps)))
+      return { better, ours: true };
+    better.push(...shuffled(hosts, deps.random));
+    used += hosts.filter(({ usable }) => usable.length > 0).length;
+    if (used >= MAX_HOSTS || lookedAt >= MAX_LOOKED_AT) break;
+  }
+  return { better, ours: false };
+}
+
+async function hostOf(record: MxRecord, { resolver, random, allowPrivate }: RouteDeps): Promise<Host> {
+  const { addresses, failed } = await addressesOf(record.exchange, resolver);
+  const open = allowPrivate ? addresses : addresses.filter((address) => !isPrivateAddress(address));
+  const [v4, v6] = [4, 6].map((family) =>
+    shuffled(
+      open.filter((address) => isIP(address) === family),
+      random,
+    ),
+  );
+  // IPv4 first: reverse names and reputation are better kept there.
+  const usable = [...v4!.slice(0, MAX_ADDRESSES), ...v6!.slice(0, MAX_ADDRESSES)];
+  return { ...record, addresses, usable, failed };
+}
+function shuffled<T>(items: readonly T[], random: RouteDeps['random']): T[] {
+  const lots = items.map((item) => ({ item, lot: random.fraction() }));
+  return lots.sort((a, b) => a.lot - b.lot).map(({ item }) => item);
 }
 
 function isOurs(exchange: string, addresses: readonly string[], deps: RouteDeps): boolean {
-  return exchange === deps.hostname.toLowerCase() || addresses.some((a) => deps.ownAddresses.includes(a));
+  const names = [deps.hostname, ...(deps.mxHosts ?? [])];
+  return (
+    names.some((name) => name.toLowerCase() === exchange.toLowerCase()) ||
+    addresses.some((a) => deps.ownAddresses.includes(a))
+  );
 }
 
-/** IPv4 first: reverse names and reputation are better kept there. `failed`: some question had no answer. */
+/** `failed`: some question had no answer. */
 async function addressesOf(
   host: string,
   resolver: Resolver,
@@ -150,6 +217,6 @@ async function addressesOf(
   // An MX that is an address literal is tolerated as the address it is; it is judged like any other.
   if (isIP(host) !== 0) return { addresses: [host], failed: false };
   const answers: DnsAnswer<string>[] = await Promise.all([resolver.a(host), resolver.aaaa(host)]);
-  const addresses = answers.flatMap((a) => (a.kind === 'found' ? a.records.slice(0, MAX_ADDRESSES) : []));
+  const addresses = answers.flatMap((a) => (a.kind === 'found' ? a.records : []));
   return { addresses, failed: answers.some((a) => a.kind === 'failed') };
 }

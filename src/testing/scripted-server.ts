@@ -3,7 +3,7 @@
  * from what the client sent (a command line, or the whole message after 354) to raw bytes, null for silence, 'drop' to
  * cut the link, or last bytes behind which it closes. Imported by tests only.
  */
-import { openFarEnd, type Pair } from './far-end.ts';
+import { type FarEndSession, openFarEnd, type Pair } from './far-end.ts';
 
 export type Say = (
   input: string,
@@ -18,6 +18,8 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly connections: number;
   /** Connections still open. */
   readonly open: number;
+  /** Says this on the latest connection. */
+  speak(octets: string): void;
 }
 export interface ScriptOptions {
   readonly say?: Say;
@@ -48,10 +50,12 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
   const extensions = options.extensions ?? ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 1000000'];
   const heard: string[][] = [];
   const messages: string[] = [];
+  const latest: { session: FarEndSession | null } = { session: null };
   const farEnd = await openFarEnd({
     ...(options.implicit === true && typeof options.tls === 'object' ? { implicit: options.tls } : {}),
     meet(session) {
       const lines: string[] = [];
+      latest.session = session;
       heard.push(lines);
       function answer(input: string, kind: 'connect' | 'command' | 'message'): string {
         const own = options.say?.(input, kind, session.nth);
@@ -90,6 +94,7 @@ export async function scriptedServer(options: ScriptOptions = {}): Promise<Scrip
     get open() {
       return farEnd.open;
     },
+    speak: (octets) => latest.session?.say(octets),
     [Symbol.asyncDispose]: () => farEnd[Symbol.asyncDispose](),
   };
 }

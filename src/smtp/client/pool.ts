@@ -10,6 +10,7 @@ import type { Network } from '../../runtime/network.ts';
 import type { ConnectionPermits } from '../../runtime/permits.ts';
 import { type ClientConnection, openConnection } from './connection.ts';
 import type { OutgoingTransaction } from './dialogue.ts';
+import { createFailures } from './failures.ts';
 import { createLeasing, type Leasing } from './leasing.ts';
 import {
   type Candidate,
@@ -60,11 +61,14 @@ export interface PoolOptions {
   readonly idleMs?: number;
   /** Transactions per connection; 100. */
   readonly maxUses?: number;
-  /** Servers tried for one transaction; 5. */
+  /** Servers tried for one transaction, however long it takes; 5. More are tried as long as they fail at once. */
   readonly maxTries?: number;
   /** PEM certificates to trust beside the well-known ones (tests, private relays). */
   readonly extraCa?: readonly string[];
 }
+/** Servers tried for one transaction at all; and the time in which more than `maxTries` are. */
+const MOST_TRIES = 40;
+const QUICK_MS = 5000;
 interface Idle {
   readonly key: string;
   readonly connection: ClientConnection;
@@ -90,6 +94,7 @@ export function createPool(options: PoolOptions): Pool {
   const sites = new Map<string, Site>();
   const stop = new AbortController();
   const open = new Set<ClientConnection>();
+  const failures = createFailures(clock);
   const ca = options.extraCa === undefined ? undefined : [...rootCertificates, ...options.extraCa];
   const deps: ConnectionDeps = {
     network,
@@ -227,10 +232,15 @@ export function createPool(options: PoolOptions): Pool {
     dialling: ConnectionDeps,
   ): Promise<Report> {
     let last: Report | null = null;
-    for (const candidate of target.candidates.slice(0, maxTries)) {
-      if (stop.signal.aborted) break;
+    const begun = clock.monotonic();
+    let tries = 0;
+    for (const candidate of failures.inTurn(target.candidates, maxTries)) {
+      if (stop.signal.aborted || tries >= MOST_TRIES) break;
+      if (tries >= maxTries && clock.monotonic() - begun > QUICK_MS) break;
+      tries += 1;
       const result = await openConnection(candidate, dialling);
       const { host, address, port } = candidate;
+      failures.learn(candidate, result.kind === 'open');
       if (result.kind === 'failed') {
         const verdict: Verdict = {
           kind: 'deferred',
