@@ -43,6 +43,17 @@ test('a wait is told with what the other side said, the next attempt and the end
     '    next attempt at 2026-01-01T00:05:00.000Z; the service tries until 2026-01-06T00:00:00.000Z',
   ]);
 });
+test('a delivery says that the message was converted', () => {
+  const reply = { code: 250, enhanced: '2.0.0', text: 'taken' };
+  const delivered = { number: 1, at: 'T', outcome: 'delivered', detail: { remote, reply, converted: true } };
+  const rest = { next_attempt_at: null, last_result: null, settled_at: 'T' };
+  const recipient = { address: 'b@example.net', state: 'delivered', attempts: [delivered], ...rest };
+  const text = describeTrace({ ...trace, recipients: [recipient] });
+  assert.match(
+    text,
+    /attempt 1: delivered at mx\.example\.net \(192\.0\.2\.1\), converted: 250 2\.0\.0 taken$/,
+  );
+});
 test('what others said cannot write to the terminal', () => {
   const evil = '\u001b]0;title\u0007\r\nforged\u2028line\u009b1m';
   const text = describeTrace({

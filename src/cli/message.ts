@@ -9,6 +9,7 @@ interface Reply {
   readonly text: string;
 }
 interface Detail {
+  readonly converted?: boolean;
   readonly remote?: { readonly host: string; readonly address: string } | null;
   readonly tls?: { readonly version: string } | null;
   readonly reply?: Reply | null;
@@ -48,7 +49,8 @@ function said({ reply, cause }: Detail): string {
 function inWords({ number, at, outcome, detail }: Attempt): string {
   const where = detail.remote == null ? '' : ` at ${plain(detail.remote.host)} (${detail.remote.address})`;
   const tls = detail.tls == null ? '' : ` over ${detail.tls.version}`;
-  return `    ${at}  attempt ${number}: ${outcome}${where}${tls}${said(detail)}`;
+  const converted = detail.converted === true ? ', converted' : '';
+  return `    ${at}  attempt ${number}: ${outcome}${where}${tls}${converted}${said(detail)}`;
 }
 export function describeTrace(trace: Trace): string {
   const { id, direction, source, message_id: messageId, mail_from: from, size } = trace;

@@ -85,6 +85,12 @@ const delivery = {
   reply: Type.Optional(
     closed({ code: Whole, enhanced: orNull(Type.String()), text: Type.String() }, 'the reply of the server'),
   ),
+  converted: Type.Optional(
+    Type.Boolean({
+      description:
+        'true: the server lacks 8BITMIME or SMTPUTF8 and got the message in another form than is stored',
+    }),
+  ),
   classification: Type.Optional(Type.String()),
   cause: Type.Optional(Type.String()),
   next_attempt_at: Type.Optional(Time),

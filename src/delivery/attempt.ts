@@ -69,7 +69,7 @@ export async function bytesOf(work: Work, read: SpoolReader): Promise<StoredMess
 async function fitted(work: Work, lacks: Lacks | null, deps: AttemptDeps): Promise<Fitted> {
   const message = await bytesOf(work, deps.read);
   if (message === null) throw new Error('the message is not in the store');
-  return lacks === null ? { kind: 'fitted', message } : fit(message, lacks, deps);
+  return lacks === null ? { kind: 'fitted', message, converted: false } : fit(message, lacks, deps);
 }
 /** The message as it leaves: signature and trace fields in front. */
 async function contentOf(found: Fitted, { sign }: AttemptDeps): Promise<Content> {
@@ -148,6 +148,7 @@ export function createAttempts(deps: AttemptDeps): Attempts {
               const kept = size <= SMALL ? found : null;
               return {
                 kind: 'adapted',
+                converted: found.converted,
                 size,
                 content: () => content(async () => kept ?? fitted(work, lacks, deps)),
               };

@@ -92,6 +92,8 @@ interface Sent {
   readonly message: Buffer;
   readonly commands: readonly string[];
   readonly rows: readonly RecipientRow[];
+  /** Contents of the events. */
+  readonly told: readonly unknown[];
 }
 async function deliver(
   raw: string | Buffer,
@@ -110,8 +112,10 @@ async function deliver(
     message: Buffer.from(first.replaceAll('\r\n..', '\r\n.'), 'latin1'),
     commands: b.server.heard.flat(),
     rows: rows.map(({ id }) => b.rows.get(id)!),
+    told: b.events.map(({ content }) => content),
   };
 }
+const wasConverted = (it: unknown) => (it as { readonly converted?: boolean }).converted === true;
 const resultOf = (row: RecipientRow | undefined) =>
   row?.lastResult as { readonly kind: string; readonly status?: string; readonly cause?: string };
 
@@ -219,6 +223,12 @@ test('mail that the domain itself signed before is converted if it is signed aga
   assert.equal(resultOf((await deliver(raw)).rows[0]).kind, 'delivered');
   const unsigned = { ...signing, signsAs: async () => null, sign: async () => '' };
   assert.equal(resultOf((await deliver(raw, {}, unsigned)).rows[0]).status, '5.6.3');
+});
+test('the trace and the event say that it was converted; of what needed no change they do not', async () => {
+  assert.deepEqual([sent.rows[0]!.lastResult, ...sent.told].map(wasConverted), [true, true]);
+  const ascii = await deliver('Subject: x\r\n\r\nx\r\n', { eightBit: false, smtputf8: true });
+  assert.deepEqual([ascii.rows[0]!.lastResult, ...ascii.told].map(wasConverted), [false, false]);
+  assert.equal(resultOf(ascii.rows[0]).kind, 'delivered');
 });
 test('a server with 8BITMIME and without SMTPUTF8 gets its headers converted, the body as it is', async () => {
   const { message, commands } = await deliver(RAW, { smtputf8: true }, signing, { extensions: ['8BITMIME'] });

@@ -15,7 +15,7 @@ export interface ConvertDeps {
   readonly signsAs: (message: StoredMessage) => Promise<string | null>;
 }
 export type Fitted =
-  | { readonly kind: 'fitted'; readonly message: StoredMessage }
+  | { readonly kind: 'fitted'; readonly message: StoredMessage; readonly converted: boolean }
   | { readonly kind: 'refused'; readonly status: string; readonly cause: string };
 
 /** What the loop is free for: the worst of it, parts of one character, takes under 5 ms. */
@@ -26,8 +26,9 @@ export async function fit(message: StoredMessage, lacks: Lacks, deps: ConvertDep
   const signedAs = await deps.signsAs(message);
   const options = { bodies: lacks.eightBit, signedAs };
   const made = await deps.convert(message.raw, options, message.projectId);
-  if (made.kind === 'unchanged') return { kind: 'fitted', message };
-  if (made.kind === 'converted') return { kind: 'fitted', message: { ...message, raw: made.message } };
+  if (made.kind === 'unchanged') return { kind: 'fitted', message, converted: false };
+  if (made.kind === 'converted')
+    return { kind: 'fitted', message: { ...message, raw: made.message }, converted: true };
   return {
     kind: 'refused',
     status: lacks.eightBit ? made.status : '5.6.7',

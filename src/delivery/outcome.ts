@@ -19,6 +19,8 @@ export type Outcome =
       readonly reply: ReplyFacts;
       /** The next hop took over the duty to notify (RFC 3461 §5.2.1). */
       readonly dsnPassed?: boolean;
+      /** The server got another form than is stored: it lacks 8BITMIME or SMTPUTF8. */
+      readonly converted?: true;
     } & Facts)
   | ({
       readonly kind: 'deferred';
@@ -65,7 +67,13 @@ function fromVerdict(verdict: Verdict, facts: Facts): Outcome {
   const reply = verdict.reply === null ? null : factsOf(verdict.reply);
   switch (verdict.kind) {
     case 'delivered':
-      return { kind: 'delivered', reply: factsOf(verdict.reply), dsnPassed: verdict.dsn, ...facts };
+      return {
+        kind: 'delivered',
+        reply: factsOf(verdict.reply),
+        dsnPassed: verdict.dsn,
+        ...(verdict.converted === true && { converted: true }),
+        ...facts,
+      };
     case 'bounced':
       return { kind: 'bounced', reply, cause: verdict.cause, status: verdict.status, ...facts };
     case 'deferred': {

@@ -169,6 +169,7 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
         ...(isAttempt(outcome) && outcome.remote !== null
           ? { remote: outcome.remote, tls: outcome.tls }
           : {}),
+        ...(outcome.kind === 'delivered' && outcome.converted === true ? { converted: true } : {}),
         ...(isAttempt(outcome) && outcome.reply !== null ? { reply: outcome.reply } : {}),
         ...(isAttempt(outcome) && outcome.kind !== 'delivered' ? { classification: classify(outcome) } : {}),
         ...(outcome.kind === 'delivered' ? {} : { cause: outcome.cause }),

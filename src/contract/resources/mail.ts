@@ -38,7 +38,7 @@ const Recipient = closed({
       number: Whole,
       at: Time,
       outcome: oneOf('delivered', 'deferred', 'bounced'),
-      detail: Open('remote, tls, reply, cause, status, classification, ambiguous'),
+      detail: Open('remote, tls, reply, converted, cause, status, classification, ambiguous'),
     }),
   ),
   next_attempt_at: orNull(Time),

@@ -8,7 +8,12 @@ import type { Adapted, Lacks, OutgoingTransaction } from './dialogue.ts';
 import { createPool, type Target } from './pool.ts';
 
 const FORM = { header: Buffer.from('Received: x\r\n'), raw: Buffer.from('Subject: y\r\n\r\n7-bit\r\n') };
-const ADAPTED: Adapted = { kind: 'adapted', size: FORM.raw.length, content: async () => FORM };
+const ADAPTED: Adapted = {
+  kind: 'adapted',
+  converted: true,
+  size: FORM.raw.length,
+  content: async () => FORM,
+};
 const targetOf = (port: number): Target => ({
   key: 'k',
   site: 's',

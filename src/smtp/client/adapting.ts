@@ -51,7 +51,7 @@ export function* sendAdapted(
     const verdicts = all({ kind: 'bounced', reply: null, status, cause });
     return { verdicts, reusable: true, dirty, untouched: false };
   }
-  const { size, content } = adapted;
+  const { size, content, converted } = adapted;
   const { dsn } = mail;
   const result = yield* sendMail(
     {
@@ -66,7 +66,9 @@ export function* sendAdapted(
     capabilities,
     dirty,
   );
-  const verdicts = result.verdicts.values();
+  const verdicts = result.verdicts
+    .map((verdict) => (verdict.kind === 'delivered' ? { ...verdict, converted } : verdict))
+    .values();
   return { ...result, verdicts: able.map((is) => (is ? verdicts.next().value! : NEEDS_SMTPUTF8)) };
 }
 

@@ -122,7 +122,13 @@ export interface Lacks {
 }
 /** The message as a server can take it that lacks this; or why there is no such form. */
 export type Adapted =
-  | { readonly kind: 'adapted'; readonly size: number; readonly content: () => Promise<Content> }
+  | {
+      readonly kind: 'adapted';
+      /** false: it is as it was. */
+      readonly converted: boolean;
+      readonly size: number;
+      readonly content: () => Promise<Content>;
+    }
   | { readonly kind: 'refused'; readonly status: string; readonly cause: string };
 export interface TransactionResult {
   /** One per recipient, in order. */

@@ -7,6 +7,8 @@ export type Verdict =
       readonly reply: ServerReply;
       /** The duty to notify was passed on (RFC 3461 §5.2.1). */
       readonly dsn: boolean;
+      /** The server got another form than is stored: it lacks 8BITMIME or SMTPUTF8. */
+      readonly converted?: boolean;
     }
   | {
       readonly kind: 'deferred';
