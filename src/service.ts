@@ -18,6 +18,7 @@ import { outcomeOfReply } from './delivery/outcome.ts';
 import { matchesGlob } from './delivery/route.ts';
 import { createScheduler, type LaneView } from './delivery/scheduler.ts';
 import { DEFAULT_RETRY, prepareSettle } from './delivery/settle.ts';
+import { isSimulated } from './delivery/simulator.ts';
 import { createChecker } from './domains/checker.ts';
 import { createClaims } from './domains/claims.ts';
 import { createKeyRing } from './domains/dkim-keys.ts';
@@ -47,6 +48,7 @@ import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
 import { planNotice } from './intake/notices.ts';
 import type { HostedOutcome } from './intake/planned.ts';
 import { createProjectEvents } from './intake/project-events.ts';
+import type { Leaves } from './intake/reachable.ts';
 import { createReceiver } from './intake/receiver.ts';
 import { retentionLetter } from './intake/retention-letter.ts';
 import { createSubmit } from './intake/submit.ts';
@@ -556,8 +558,10 @@ export async function startService(
   const inFlight = createInFlight(clock, metrics.refusedInFlight);
   const trustedProxy = createNetworkList(config.trustedProxies);
   const exempt = (address: string) => inTrusted(address) !== undefined || trustedProxy(address);
+  const leaves: Leaves = async (project, address) => !(await sandboxed(project)) || isSimulated(address);
   const takes = createReceiver({
     read,
+    leaves,
     intake,
     authenticator,
     limiter,
@@ -722,6 +726,7 @@ export async function startService(
       allowPrivateTargets: config.allowPrivateTargets,
       submit: createSubmit({
         turnstile,
+        leaves,
         read,
         intake,
         limiter,

@@ -2,11 +2,16 @@
 import { SUBMISSION_SIZE_LIMIT } from '../intake/limits.ts';
 import { defectText, longLineText, octetsText } from '../intake/send-refusal.ts';
 import type { SubmitRefusal } from '../intake/submit.ts';
-import { notFound, Problem } from './problems.ts';
+import { invalid, notFound, Problem } from './problems.ts';
 
 const retryAfter = (seconds: number) => ({ headers: { 'retry-after': String(seconds) } });
 /** Freeing disk space takes an operator at least a minute. */
 const LATER = retryAfter(60);
+
+const UNREACHABLE = {
+  'no-recipient': 'its domain is hosted here, and no receive rule takes it',
+  sandbox: 'mail of the sandbox stays on this machine: only hosted domains and simulator.test take it',
+} as const;
 
 export function submitProblem(refusal: SubmitRefusal): Problem {
   switch (refusal.kind) {
@@ -16,6 +21,8 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
       return notFound();
     case 'field-invalid':
       return new Problem('validation', refusal.detail, { field: refusal.field });
+    case 'recipient-unreachable':
+      return invalid(refusal.field, UNREACHABLE[refusal.why]);
     case 'too-large':
       return new Problem(
         'message-too-large',

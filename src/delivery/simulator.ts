@@ -13,10 +13,17 @@ function simulated(kind: 'bounced' | 'deferred', code: number, status: string, t
   return kind === 'bounced' ? { kind, ...common } : { kind, ...common, ambiguous: false };
 }
 
+/** The simulator answers for it. */
+export function isSimulated(address: string): boolean {
+  return answerOf(address) !== null;
+}
 /** `address` as in RCPT TO; a plus tag is allowed (`bounce+1@simulator.test`). */
 export function sandboxOutcome(address: string): Outcome {
+  return answerOf(address) ?? bouncedHere('5.7.1', 'sandbox mail stays on this machine');
+}
+function answerOf(address: string): Outcome | null {
   const at = address.lastIndexOf('@');
   const local = address.slice(0, at).toLowerCase().split('+')[0]!;
   const known = address.slice(at + 1).toLowerCase() === 'simulator.test' && Object.hasOwn(ANSWERS, local);
-  return known ? ANSWERS[local]! : bouncedHere('5.7.1', 'sandbox mail stays on this machine');
+  return known ? ANSWERS[local]! : null;
 }

@@ -107,6 +107,7 @@ async function submission(deps: Partial<ReceiverDeps>, projectId: string) {
       rules: async () => [],
     } as unknown as ReceiverDeps['read'],
     limiter: { reserve: async () => ({ kind: 'ok', record() {}, release() {} }) },
+    leaves: async () => true,
     clock: createFakeClock(),
     random: createRandom(),
     hostname: 'mail.here.test',

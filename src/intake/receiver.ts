@@ -33,6 +33,7 @@ import { MAX_HOPS, MAX_QUEUE_MS, MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './
 import { checkSender, type OutgoingRecipient, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import { Abandoned, type Intake, type IntakeTx } from './planned.ts';
 import { isHostPostmaster, type PostmasterDeps, takePostmaster } from './postmaster.ts';
+import { createReachable, type Leaves, type Unreachable } from './reachable.ts';
 import { defectText, longLineText, octetsText, type SendRefusal } from './send-refusal.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
@@ -50,6 +51,7 @@ export interface ReceiverDeps {
   readonly turnstile: Turnstile;
   readonly inFlight: InFlight;
   readonly hostname: string;
+  readonly leaves: Leaves;
   /** The principal of the trusted network that contains the address, or null. */
   readonly trusted: (remoteAddress: string) => Promise<Principal | null>;
   /** False while no new mail can be accepted (the disk is nearly full): 452 at MAIL. */
@@ -78,6 +80,15 @@ const BAD_SENDER = reply(553, '5.1.7', 'sender address is not valid');
 const BAD_RECIPIENT = reply(553, '5.1.3', 'recipient address is not valid');
 const TOO_LARGE = reply(552, '5.3.4', 'message size exceeds the limit');
 const LOOP = reply(554, '5.4.6', 'too many hops, this message is looping');
+
+const UNREACHABLE: Readonly<Record<Unreachable, Reply>> = {
+  'no-recipient': NO_SUCH_RECIPIENT,
+  sandbox: reply(
+    550,
+    '5.7.1',
+    'mail of the sandbox stays on this machine: only hosted domains and simulator.test',
+  ),
+};
 
 const refuse = (refusal: Reply) => ({ ok: false, reply: refusal }) as const;
 const take = <T>(value: T) => ({ ok: true, value }) as const;
@@ -180,6 +191,7 @@ async function beginSubmission(
   const { address: mailFrom, domain } = sender.value;
   const { overLimit } = (await deps.read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
   const recipients = new Map<string, OutgoingRecipient>();
+  const reachable = createReachable(deps, principal.projectId);
   /** By recipient. */
   const held = new Map<string, Reservation>();
   const release = async () => {
@@ -223,6 +235,8 @@ async function beginSubmission(
       if (address === null) return refuse(BAD_RECIPIENT);
       if (address.utf8 && !mail.smtputf8) return refuse(reply(553, '5.6.7', 'address needs SMTPUTF8'));
       if (recipients.has(address.wire)) return take(null);
+      const unreachable = await reachable(address);
+      if (unreachable !== null) return refuse(UNREACHABLE[unreachable]);
       const dsn = notify === undefined && orcpt === undefined ? null : { notify, orcpt };
       const reserved = await deps.limiter.reserve(principal.projectId, domain.id, domain, 1);
       if (reserved.kind === 'over' && overLimit === 'hold') {

@@ -6,6 +6,7 @@ import type { DomainReader } from '../domains/mta-domains.ts';
 import type { Principal } from '../iam/projects.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import { DEFAULT_SENDING, type LimitReader } from '../limits/usage.ts';
+import { type Address, parseMailbox } from '../mail/address.ts';
 import { type ComposeInput, compose, FieldError } from '../mail/compose.ts';
 import type { RuleReader } from '../rules/rules.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -16,11 +17,13 @@ import type { Turnstile } from '../runtime/turnstile.ts';
 import { SUBMISSION_SIZE_LIMIT } from './limits.ts';
 import { checkSender, missingSendOperation, planOutgoing, prepareOutgoing } from './outgoing.ts';
 import type { Intake, IntakeTx } from './planned.ts';
+import { createReachable, type Leaves, type Unreachable } from './reachable.ts';
 import type { SendRefusal } from './send-refusal.ts';
 import { receivedField } from './trace.ts';
 
 export interface SubmitDeps {
   readonly read: DomainReader & RuleReader & LimitReader;
+  readonly leaves: Leaves;
   readonly intake: Intake;
   readonly limiter: Limiter;
   readonly turnstile: Pick<Turnstile, 'start'>;
@@ -34,6 +37,7 @@ export type SubmitRefusal =
   | SendRefusal
   | { readonly kind: 'domain-unknown' }
   | { readonly kind: 'field-invalid'; readonly field: string; readonly detail: string }
+  | { readonly kind: 'recipient-unreachable'; readonly field: string; readonly why: Unreachable }
   | { readonly kind: 'too-large'; readonly octets: number }
   /** The envelope sender is in another domain than the sending domain. */
   | { readonly kind: 'sender-elsewhere'; readonly field: string; readonly domain: string }
@@ -84,6 +88,12 @@ export function createSubmit(deps: SubmitDeps): Submit {
     }
     const sender = await checkSender(deps.read, principal, envelope.from.wire);
     if (!sender.ok) return refused(sender.refusal);
+    const reachable = createReachable(deps, principal.projectId);
+    for (const recipient of envelope.recipients) {
+      const why = await reachable(recipient);
+      if (why !== null)
+        return refused({ kind: 'recipient-unreachable', field: argumentOf(input, recipient), why });
+    }
     const prepared = await prepareOutgoing(
       deps.read,
       principal,
@@ -153,6 +163,15 @@ export function createSubmit(deps: SubmitDeps): Submit {
       if (reserved.kind === 'ok') reserved.release();
     }
   };
+}
+
+/** The JSON path of a recipient; the first of several. */
+function argumentOf(input: ComposeInput, { wire }: Address): string {
+  for (const key of ['to', 'cc', 'bcc'] as const) {
+    const index = (input[key] ?? []).findIndex((text) => parseMailbox(text)?.address.wire === wire);
+    if (index !== -1) return `arguments.${key}[${index}]`;
+  }
+  return 'arguments.to';
 }
 
 function tryCompose(
