@@ -16,6 +16,7 @@ import { systemNetwork } from '../runtime/network.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { askService, detailOf } from './control-client.ts';
 import { checkDns } from './doctor-dns.ts';
+import { checkRoutes } from './doctor-routes.ts';
 import { checkStore } from './doctor-store.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
@@ -158,6 +159,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     ...(await checkStore(config)),
     await checkRetention(config),
     await checkClock(config),
+    ...checkRoutes(config),
     ...(await checkDns(config, resolver.fresh(''), systemClock.now())),
   );
   findings.push(await checkCertificate(config), await checkOutbound(config, resolver));

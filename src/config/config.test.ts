@@ -87,3 +87,42 @@ test('routes, networks and listeners are parsed', () => {
   assert.deepEqual(config.trustedProxies, ['192.0.2.7', '10.0.0.0/8', '2001:db8::/32']);
   assert.deepEqual(parseHostPort('[::1]:25'), { host: '::1', port: 25 });
 });
+
+test('what is wrong with a route is said of its entry, without its password', () => {
+  for (const [text, problem] of [
+    [
+      '*=smtp://h:1,b.test=http://u:secret@h:1',
+      /^HIKYAKU_ROUTES, entry 2 \(b\.test\): expected smtp:\/\/host:port/,
+    ],
+    ['smtps://u:secret@h:465', /^HIKYAKU_ROUTES, entry 1: expected pattern=url/],
+    ['*=smtps://u:secret@h:70000', /entry 1 \(\*\): expected smtp:/],
+    ['*=smtps://u:secret@h:0', /a port from 1 to 65535/],
+    ['*=smtps://u:secret@h:465/inbox', /nothing behind the port/],
+    ['*=smtps://u:sec#secret@h:465', /expected smtp:|%23 for #/],
+    ['*=smtps://u:secret%zz@h:465', /%25 for a percent sign/],
+    ['*=smtps://secret@h:465', /user and password, or neither/],
+    ['*=smtps://u:secret@h:465?verify=maybe', /verify is yes or no/],
+    ['*=smtps://u:secret@h:465?tls=no', /the only option is verify/],
+    ['*=smtp://h:25?verify=no', /smtp:\/\/ verifies no certificate/],
+    ['日本.test=smtp://h:25', /the pattern is a domain in ASCII/],
+    ['*=', /entry 1 \(\*\): expected smtp:/],
+  ] as const)
+    assert.throws(
+      () => loadConfig({ HIKYAKU_ROUTES: text }),
+      (error: Error) => problem.test(error.message) && !error.message.includes('secret'),
+      text,
+    );
+});
+test('routes verify the certificate, unless one says that it does not', () => {
+  const { routes } = loadConfig({
+    HIKYAKU_ROUTES: 'a=smtps://h, b=smtps://h?verify=no,c=smtp+starttls://u:p@h:26?verify=yes',
+  });
+  assert.deepEqual(
+    routes.map(({ target: { host, port, verify } }) => [host, port, verify]),
+    [
+      ['h', 465, undefined],
+      ['h', 465, false],
+      ['h', 26, undefined],
+    ],
+  );
+});

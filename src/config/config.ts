@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import { hostname as machineName } from 'node:os';
 import { resolve } from 'node:path';
+import { parseRoutes, type RouteConfig } from './routes.ts';
 import { VARIABLES } from './variables.ts';
 
 export const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
@@ -14,17 +15,6 @@ export type TlsVersion = (typeof TLS_VERSIONS)[number];
 export interface HostPort {
   readonly host: string;
   readonly port: number;
-}
-export interface RouteTarget {
-  readonly scheme: 'smtp' | 'smtp+starttls' | 'smtps';
-  readonly host: string;
-  readonly port: number;
-  readonly user?: string;
-  readonly password?: string;
-}
-export interface RouteConfig {
-  readonly pattern: string;
-  readonly target: RouteTarget;
 }
 export interface TrustedNetwork {
   /** The address as text, and the prefix length in bits. */
@@ -186,6 +176,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if ((cert === undefined) !== (key === undefined)) {
     problems.push('HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY: set both or neither');
   }
+  const routes = parseRoutes(get('HIKYAKU_ROUTES') ?? '');
+  problems.push(...routes.problems);
   const config: Config = {
     store,
     hostname,
@@ -239,7 +231,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     mxTlsMinVersion: read('HIKYAKU_MX_TLS_MIN_VERSION', 'TLSv1', tlsVersion, TLS_VERSIONS.join(', ')),
     secretKey: read<Buffer | null>('HIKYAKU_SECRET_KEY', null, parseSecretKey, '32 octets in base64 or hex'),
     dnsServers: readList('HIKYAKU_DNS_SERVERS', [], parseDnsServer, 'ip:port, comma-separated'),
-    routes: readList('HIKYAKU_ROUTES', [], parseRoute, 'pattern=smtp://host:port, comma-separated'),
+    routes: routes.routes,
     siteConnections: readList(
       'HIKYAKU_SITE_CONNECTIONS',
       [{ pattern: '*', connections: 20 }],
@@ -323,27 +315,6 @@ function parseDnsServer(text: string): string | null {
   if (isIP(text) === 4) return `${text}:53`;
   const parsed = parseHostPort(text);
   return parsed !== null && isIP(parsed.host) ? text : null;
-}
-
-function parseRoute(text: string): RouteConfig | null {
-  const equals = text.indexOf('=');
-  const url = URL.parse(text.slice(equals + 1));
-  if (equals < 1 || url === null || url.hostname === '') return null;
-  const scheme = url.protocol.slice(0, -1);
-  if (scheme !== 'smtp' && scheme !== 'smtp+starttls' && scheme !== 'smtps') return null;
-  if (!/^(|\/)$/.test(url.pathname)) return null;
-  const fallback = scheme === 'smtps' ? 465 : scheme === 'smtp' ? 25 : 587;
-  return {
-    pattern: text.slice(0, equals).toLowerCase(),
-    target: {
-      scheme,
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? fallback : Number(url.port),
-      ...(url.username === ''
-        ? {}
-        : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }),
-    },
-  };
 }
 
 function parseSiteConnections(text: string): SiteConnections | null {

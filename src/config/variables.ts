@@ -208,8 +208,8 @@ export const VARIABLES = {
   HIKYAKU_ROUTES: {
     otherwise: { en: 'none', ja: 'なし' },
     meaning: {
-      en: 'next hops by recipient domain: comma-separated `pattern=url`, the first match wins; `smtp://host:port`, `smtp+starttls://user:pass@host:port`, `smtps://user:pass@host:port`',
-      ja: '`パターン=URL`。コンマ区切りで、最初に一致したものを使います。`smtp://host:port`、`smtp+starttls://user:pass@host:port`、`smtps://user:pass@host:port`',
+      en: 'next hops by recipient domain: comma-separated `pattern=url`, the first match wins; `smtp://host:port`, `smtp+starttls://user:pass@host:port`, `smtps://user:pass@host:port`. The last two verify the certificate, except on loopback; `?verify=no` behind the port turns that off for one route',
+      ja: '`パターン=URL`。コンマ区切りで、最初に一致したものを使います。`smtp://host:port`、`smtp+starttls://user:pass@host:port`、`smtps://user:pass@host:port`。後の 2 つは証明書を検証します（ループバックを除く）。ポートの後の `?verify=no` は、その経路の検証を止めます',
     },
   },
   HIKYAKU_SITE_CONNECTIONS: {

@@ -23,6 +23,8 @@ export interface Route {
     readonly port: number;
     readonly user?: string;
     readonly password?: string;
+    /** False: the certificate is not verified. */
+    readonly verify?: boolean;
   };
 }
 export interface RouteDeps {
@@ -88,10 +90,12 @@ async function byRoute({ target }: Route, deps: RouteDeps): Promise<Plan> {
   const candidates = found.addresses.map((address): Candidate => {
     const here = address === '::1' || address.startsWith('127.');
     const tls = scheme === 'smtp' ? 'opportunistic' : scheme === 'smtps' ? 'implicit' : 'starttls';
-    // A password is shown to nobody but the named server; on this machine there is nobody between.
-    return { host, address, port, tls, verify: auth !== null && tls !== 'opportunistic' && !here, auth };
+    // Mail and password are shown to nobody but the named server; on this machine there is nobody between.
+    const verify = tls !== 'opportunistic' && !here && target.verify !== false;
+    return { host, address, port, tls, verify, auth };
   });
-  const key = `route ${scheme} ${host}:${port} ${user ?? ''}`;
+  const unverified = target.verify === false ? ' unverified' : '';
+  const key = `route ${scheme} ${host}:${port} ${user ?? ''}${unverified}`;
   return { kind: 'target', target: { key, site: key, candidates } };
 }
 

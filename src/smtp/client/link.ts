@@ -161,7 +161,7 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
         verified: upgraded.authorized,
       };
       if (candidate.verify && !upgraded.authorized)
-        broken(new LinkFault('tls', `certificate: ${printable(String(upgraded.authorizationError))}`));
+        broken(new LinkFault('tls', refusalOf(candidate.host, upgraded.authorizationError)));
       else running?.answer({ kind: 'secured' });
     });
   }
@@ -323,6 +323,12 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
   };
 }
 
+/** Only routes of the operator are verified: who reads it is told what to do. */
+function refusalOf(host: string, error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  const why = printable(String(code ?? message ?? error)).slice(0, 100);
+  return `the certificate of ${host} is not accepted (${why}): it must name ${host}, be in date and come from a known authority; NODE_EXTRA_CA_CERTS adds an authority, ?verify=no in HIKYAKU_ROUTES turns the check off`;
+}
 function withReply({ what, message, unsent }: LinkFault, reply: ServerReply): LinkFault {
   return new LinkFault(what, message, unsent, reply);
 }
