@@ -125,7 +125,7 @@ export interface RunningService extends AsyncDisposable {
   readonly listeningUrl: string;
   readonly connect: Connect;
   /**
-   * The first owner's sign-in link, while nobody can sign in yet. Show it to the person who starts the
+   * The operator's sign-in link, while no operator can sign in. Show it to the person who starts the
    * service; never log it.
    */
   readonly signInUrl: string | null;

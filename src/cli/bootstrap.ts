@@ -1,6 +1,7 @@
 /**
  * `hikyaku bootstrap`: makes a project, a domain, a topic with a catch-all rule, an API client and its key in
- * one step; with `--email` it makes an owner as well.
+ * one step; with `--email` it makes an owner as well, and with `--operator` that owner becomes an operator of the
+ * instance. Without `--domain`, `--email` and `--operator` make an existing member an operator.
  */
 import { connectLines, connectOf } from '../api/connect.ts';
 import { type Config, loadConfig } from '../config/config.ts';
@@ -14,10 +15,31 @@ import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { ConflictError } from '../runtime/transactor.ts';
 import { openSealer } from '../secret-key.ts';
-import { openStore } from '../stores.ts';
-import { emailOption, ownerOf } from './first-member.ts';
+import { openMadeStore, openStore } from '../stores.ts';
+import { emailOption, makeOperator, ownerOf } from './first-member.ts';
 import { setUp } from './setup.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
+
+/** Without an operator, nobody manages the instance in the console. */
+const NO_OPERATOR =
+  'This instance has no operator yet: add --operator to --email, or use the link that the service prints when it starts.';
+
+async function promote(config: Config, email: string, json: boolean): Promise<number> {
+  await using store = await openMadeStore(config, silentLogger);
+  const deps = { read: store.read, transactor: store, clock: systemClock, random: createRandom() };
+  if (!(await makeOperator(deps, email))) {
+    process.stderr.write(
+      `hikyaku bootstrap: ${email} is not a member; with --domain, the command makes the member\n`,
+    );
+    return 1;
+  }
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ member: { email, operator: true } })}\n`
+      : `member  ${email}   is an operator of this instance\n`,
+  );
+  return 0;
+}
 
 export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
   const options = parseOptions(args, {
@@ -26,9 +48,15 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     project: { type: 'string' },
     role: { type: 'string' },
     email: { type: 'string' },
+    operator: { type: 'boolean' },
     json: { type: 'boolean' },
   });
-  if (options.domain === undefined) throw new UsageError('--domain is needed');
+  const operator = options.operator === true;
+  if (operator && options.email === undefined) throw new UsageError('--operator needs --email');
+  if (options.domain === undefined) {
+    if (!operator) throw new UsageError('--domain is needed');
+    return promote(loadConfig(env), emailOption(options.email!), options.json === true);
+  }
   const domain = parseDomain(options.domain);
   if (domain === null) throw new UsageError(`'${options.domain}' is not a domain name`);
   const role = options.role ?? 'admin';
@@ -64,7 +92,8 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       }
     }
     const { project, ready, ownership } = result;
-    const member = email === null ? null : await ownerOf(deps, project.id, email, config.publicUrl);
+    const member =
+      email === null ? null : await ownerOf(deps, project.id, { email, operator }, config.publicUrl);
     const out = {
       project_id: project.id,
       domain_id: ready?.domain.id ?? null,
@@ -94,6 +123,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
           ? `member  ${member.email}   can already sign in\n`
           : `member  ${member.email}   ${member.sign_in_url}   (works once, within 24 hours)\n`,
       );
+    if ((await store.read.firstOperator()) === null) process.stderr.write(`${NO_OPERATOR}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;

@@ -24,7 +24,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ),
   bootstrap: lazy(
     'make a project with a domain, a topic and a key',
-    '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS] [--json]',
+    '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS [--operator]] [--json] | --email ADDRESS --operator [--json]',
     () => import('./bootstrap.ts'),
   ),
   member: lazy(

@@ -5,9 +5,10 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import { MX_SIZE_LIMIT } from '../intake/limits.ts';
+import { silentLogger } from '../runtime/logger.ts';
 import { leastFree } from '../runtime/space.ts';
 import { isOther, missingKey, nameOf, presentKey, wrongKey } from '../secret-key.ts';
-import { lookAtStore, storeWords } from '../stores.ts';
+import { lookAtStore, openMadeStore, storeWords } from '../stores.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
 /** Time limit of the check of an embedded store for damage. */
@@ -40,7 +41,10 @@ const sizeOf = (octets: number): string =>
 async function checkSchema(config: Config, so: string): Promise<Finding[]> {
   try {
     const seen = await lookAtStore(config, AbortSignal.timeout(LOOK_MS));
-    return [findingOf(config, so, seen), ...(seen.kind === 'there' ? [checkKey(config, seen.keyCheck)] : [])];
+    if (seen.kind !== 'there') return [findingOf(config, so, seen)];
+    const findings = [findingOf(config, so, seen), checkKey(config, seen.keyCheck)];
+    // A store of another version is not opened, because opening migrates it.
+    return seen.version === seen.ours && !seen.moving ? [...findings, await checkOperator(config)] : findings;
   } catch (error) {
     return [failed('store', storeWords(error) ?? (error as Error).message)];
   }
@@ -74,6 +78,16 @@ function findingOf(config: Config, so: string, seen: Awaited<ReturnType<typeof l
       ? `${text}, no damage found`
       : `${text}; too large to check for damage in ${LOOK_MS / 1000} s: \`hikyaku backup\` checks the copy that it makes`,
   );
+}
+async function checkOperator(config: Config): Promise<Finding> {
+  await using store = await openMadeStore(config, silentLogger);
+  const operator = await store.read.firstOperator();
+  return operator === null
+    ? warning(
+        'operator',
+        'there is none: open the link that the service prints when it starts, or run `hikyaku bootstrap --email ADDRESS --operator`',
+      )
+    : ok('operator', operator.email);
 }
 /** Whether the key of this configuration is the key of the store, as far as the check value says. */
 function checkKey(config: Config, check: number | null): Finding {

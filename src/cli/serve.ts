@@ -36,7 +36,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   if (!hasConsole()) process.stderr.write(NO_CONSOLE);
   if (service.signInUrl !== null)
     process.stderr.write(
-      `\nNobody can sign in yet. The first owner signs in with this link (works once, within 24 hours; every start prints a new one):\n\n  ${service.signInUrl}\n\n`,
+      `\nNo operator can sign in yet. Whoever opens this link becomes the operator (works once, within 24 hours; every start prints a new one until there is an operator):\n\n  ${service.signInUrl}\n\n`,
     );
   if (!stop.aborted) {
     // The listeners keep the process alive; this promise only tells when to stop.

@@ -72,9 +72,9 @@ export function recordLink(
   tx.insertSignInLink({ hash: hashToken(token), memberId, createdAt: now, expiresAt: now + LINK_MS });
   return token;
 }
-/** A token for the first owner while nobody can sign in; null once somebody can. */
+/** A token for the operator while no operator can sign in; null once one can. */
 export async function offerOwnerLink({ read, transactor, clock, random }: LinkDeps): Promise<string | null> {
-  if (await read.anyoneIsReady()) return null;
+  if (await read.anyOperatorIsReady()) return null;
   const member = await read.firstOperator();
   let token = '';
   await transactor.transact(INSTANCE, (tx) => {

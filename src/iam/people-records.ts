@@ -93,8 +93,8 @@ export interface Invitation {
 export interface PeopleReader {
   member(id: MemberId): Promise<Member | null>;
   memberByEmail(email: string): Promise<Member | null>;
-  /** Whether any member can sign in, that is, has a password and a second factor. */
-  anyoneIsReady(): Promise<boolean>;
+  /** Whether any operator can sign in, that is, has a password and a second factor. */
+  anyOperatorIsReady(): Promise<boolean>;
   /** The first operator; null if there is none. */
   firstOperator(): Promise<Member | null>;
   passkeys(member: MemberId): Promise<readonly Passkey[]>;
@@ -135,6 +135,7 @@ export interface PeopleTx {
   /** Throws ConflictError 'member.email'. */
   insertMember(member: Member): void;
   updateMember(id: MemberId, to: Pick<Member, 'name' | 'language'>): void;
+  setInstanceRoles(id: MemberId, roles: readonly string[]): void;
   setPassword(id: MemberId, password: string | null): void;
   setTotp(id: MemberId, totp: Totp): void;
   /** StaleError if a code of this step or a later one was accepted before. */

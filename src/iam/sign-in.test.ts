@@ -146,7 +146,6 @@ test('sessions end: unused, and after their time whatever is done', () => {
 test('links: too old, used, for nobody any more', async () => {
   const { store, deps, clock, member, random } = await setUp();
   await using _ = store;
-  assert.equal(await offerOwnerLink(deps), null, 'somebody can sign in');
   const made = async () => {
     let token = '';
     await store.transact(INSTANCE, (tx) => {
@@ -165,6 +164,24 @@ test('links: too old, used, for nobody any more', async () => {
   const late = await made();
   await clock.advance(24 * HOUR);
   assert.equal(await open(late), 'gone');
+});
+
+test('the link of a start makes an operator until there is one, and not longer', async () => {
+  const { store, deps, member } = await setUp();
+  await using _ = store;
+  // The member can sign in, but operates nothing.
+  const token = await offerOwnerLink(deps);
+  assert.notEqual(token, null);
+  await store.transact(INSTANCE, (tx) => tx.setInstanceRoles(member.id, ['operator']));
+  assert.equal(await offerOwnerLink(deps), null);
+  const about = { email: 'late@example.com' };
+  assert.equal((await openLink(deps, token!, about, at('192.0.2.1'))).kind, 'gone');
+  // An operator who cannot sign in gets a link to the own account, and nobody else can use it.
+  await store.transact(INSTANCE, (tx) => tx.setPassword(member.id, null));
+  const own = await offerOwnerLink(deps);
+  const opened = await openLink(deps, own!, about, at('192.0.2.1'));
+  assert.ok(opened.kind === 'ok');
+  assert.equal(opened.member.email, member.email);
 });
 
 test('an invitation opens no account another project relies on', async () => {

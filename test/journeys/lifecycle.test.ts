@@ -106,7 +106,7 @@ test('a first start that fails leaves its first mail to the next one; later star
       service.log.includes(running) &&
       service.log.some((line) => line.startsWith(listening)) &&
       service.log.some((line) => line.trim().startsWith(connect)) &&
-      service.log.some((line) => line.includes('Nobody can sign in yet'))
+      service.log.some((line) => line.includes('No operator can sign in yet'))
         ? [...service.log]
         : null,
     );

@@ -84,7 +84,7 @@ test('commands: bootstrap makes owners with a link; reset lets one begin anew; g
   assert.deepEqual(
     (await second.call('GET', '/iam/v1/session')).json.member.instance_roles,
     [],
-    'the first one only',
+    'only --operator makes one',
   );
   second.project = projectId;
   assert.equal((await second.call('GET', '/mta/v1/domains')).json.items[0].name, 'cli.test');
@@ -94,7 +94,17 @@ test('commands: bootstrap makes owners with a link; reset lets one begin anew; g
     ['bootstrap', '--domain', 'cli.test', '--verified', '--email', 'second@example.test', '--json'],
     service.env,
   );
-  assert.equal(JSON.parse(again.stdout).member.sign_in_url, null);
+  assert.deepEqual(JSON.parse(again.stdout).member, {
+    email: 'second@example.test',
+    sign_in_url: null,
+    operator: false,
+  });
+  const promote = (...args: string[]) => hikyaku(['bootstrap', ...args, '--json'], service.env);
+  assert.equal((await promote('--operator')).status, 2);
+  assert.equal((await promote('--email', 'nobody@example.test', '--operator')).status, 1);
+  const promoted = await promote('--email', 'second@example.test', '--operator');
+  assert.equal(promoted.status, 0, promoted.stderr);
+  assert.deepEqual((await second.call('GET', '/iam/v1/session')).json.member.instance_roles, ['operator']);
   assert.equal(
     (await hikyaku(['bootstrap', '--domain', 'x.test', '--email', 'nonsense'], service.env)).status,
     2,

@@ -55,7 +55,7 @@ test('the operator’s API client: the first topic of its project, in no domain,
 
 test('an operator among the members of the project that holds the host’s own domain: by its rules', async () => {
   await using service = await startService(HOST);
-  await bootstrap(service.env, 'ops.test', '--project', 'ops', '--email', 'op@ops.test');
+  await bootstrap(service.env, 'ops.test', '--project', 'ops', '--email', 'op@ops.test', '--operator');
   const holder = await bootstrap(service.env, 'sender.test', '--project', 'holder');
   assert.match((await send(service, ['postmaster'], 'x'))[0]!, /^550 5\.1\.1 /, 'he is no member here yet');
   await bootstrap(service.env, 'sender.test', '--project', 'holder', '--email', 'op@ops.test');

@@ -61,19 +61,28 @@ export function peopleConformance(with_: WithStore): void {
       StaleError,
     );
   });
-  with_('people: ready is who has a password and a second factor', async (store) => {
-    const m = await withMember(store);
-    assert.equal(await store.read.firstOperator(), null);
-    assert.equal(await store.read.anyoneIsReady(), false);
-    await write(store, (tx) => tx.setPassword(m.id, 'hash'));
-    assert.equal(await store.read.anyoneIsReady(), false);
-    await write(store, (tx) => tx.setTotp(m.id, { sealedSecret: Buffer.from('s'), lastStep: 1 }));
-    assert.equal(await store.read.anyoneIsReady(), true);
-    await write(store, (tx) => tx.clearFactors(m.id));
-    assert.equal(await store.read.anyoneIsReady(), false);
-    await write(store, (tx) => tx.insertPasskey(make.passkey(m)));
-    assert.equal(await store.read.anyoneIsReady(), true);
-  });
+  with_(
+    'people: an operator is ready with a password and a second factor; others do not count',
+    async (store) => {
+      const other = await withMember(store, { email: 'other@example.com' });
+      await write(store, (tx) => tx.setPassword(other.id, 'hash'));
+      await write(store, (tx) => tx.setTotp(other.id, { sealedSecret: Buffer.from('s'), lastStep: 1 }));
+      const m = await withMember(store);
+      assert.equal(await store.read.firstOperator(), null);
+      assert.equal(await store.read.anyOperatorIsReady(), false);
+      await write(store, (tx) => tx.setInstanceRoles(m.id, ['operator']));
+      assert.equal((await store.read.firstOperator())?.id, m.id);
+      assert.equal(await store.read.anyOperatorIsReady(), false);
+      await write(store, (tx) => tx.setPassword(m.id, 'hash'));
+      assert.equal(await store.read.anyOperatorIsReady(), false);
+      await write(store, (tx) => tx.setTotp(m.id, { sealedSecret: Buffer.from('s'), lastStep: 1 }));
+      assert.equal(await store.read.anyOperatorIsReady(), true);
+      await write(store, (tx) => tx.clearFactors(m.id));
+      assert.equal(await store.read.anyOperatorIsReady(), false);
+      await write(store, (tx) => tx.insertPasskey(make.passkey(m)));
+      assert.equal(await store.read.anyOperatorIsReady(), true);
+    },
+  );
   with_('people: a step of one-time codes is taken once, and none before it', async (store) => {
     const m = await withMember(store, { totp: { sealedSecret: Buffer.from('s'), lastStep: 5 } });
     const take = (step: number) => write(store, (tx) => tx.takeTotpStep(m.id, step));

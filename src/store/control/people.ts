@@ -48,10 +48,11 @@ export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, k
   return {
     member: async (id) => one(await ask(members().where('id', '=', id)), toMember),
     memberByEmail: async (email) => one(await ask(members().where('email', '=', email)), toMember),
-    async anyoneIsReady() {
+    async anyOperatorIsReady() {
       const ready = db
         .selectFrom('member as m')
         .select('m.id')
+        .where('m.instance_roles', 'like', '%"operator"%')
         .where('m.password', 'is not', null)
         .where((e) =>
           e.or([
@@ -133,6 +134,7 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
         ),
       ),
     updateMember: (id, { name, language }) => change(id, { name, language }),
+    setInstanceRoles: (id, roles) => change(id, { instance_roles: JSON.stringify(roles) }),
     setPassword: (id, password) => change(id, { password }),
     setTotp: (id, { sealedSecret, lastStep }) =>
       change(id, { sealed_totp: sealedSecret, totp_step: lastStep }),
