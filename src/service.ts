@@ -140,6 +140,8 @@ export function createLogger(config: Config): Logger {
   }) as unknown as Logger;
 }
 
+/** Where `localhost` leads to (RFC 6761 §6.3). */
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 const STORE_ENDED = 'the store accepts no writes: check the disk, then restart';
 
 /** What tests may replace. */
@@ -620,7 +622,7 @@ export async function startService(
         role,
         host,
         port,
-        secureContext: certificate.contextFor(minVersion),
+        secureContext: certificate.contextFor(minVersion, role === 'mx' ? 'servers' : 'people'),
         receiver,
         hostname: config.hostname,
         budget,
@@ -749,7 +751,7 @@ export async function startService(
       secureContext:
         config.tls === null || config.trustedProxies.length > 0
           ? null
-          : certificate.contextFor(config.tlsMinVersion),
+          : certificate.contextFor(config.tlsMinVersion, 'people'),
       trustedProxies: config.trustedProxies,
       hasMetrics: isLoopback(config.httpListen.host) && config.trustedProxies.length === 0,
       exempt,
@@ -802,7 +804,9 @@ export async function startService(
   }
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
   const listeningUrl = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
-  if (!config.publicUrlGiven) urls.http = listeningUrl;
+  // Passkeys belong to host names (WebAuthn Level 3 §5.1.3), and an address is none.
+  if (!config.publicUrlGiven)
+    urls.http = LOOPBACK.has(config.httpListen.host) ? `${httpScheme}://localhost:${api.port}` : listeningUrl;
   const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
   ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>

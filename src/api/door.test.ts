@@ -14,7 +14,7 @@ import { createDoor, DOOR_LIMITS, type DoorOptions } from './door.ts';
 import { createApi } from './server.ts';
 
 const pair = await makeSelfSigned('mx.example.test', Date.UTC(2026, 0, 1));
-const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
+const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2', clients: 'people' });
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n';
 const REFUSED =
@@ -241,7 +241,7 @@ test('the API stands behind it, with TLS as well, asks for its certificate each 
   const first = await openWireTls(api.port, '127.0.0.1', '');
   assert.match(await first.ask(HEALTH, /\}/), /"status":"ok"/);
   await assert.rejects(openWireTls(api.port, '127.0.0.1', ''));
-  used.context = createTlsContext({ ...renewed, minVersion: 'TLSv1.2' });
+  used.context = createTlsContext({ ...renewed, minVersion: 'TLSv1.2', clients: 'people' });
   const second = await openWireTls(api.port, '127.0.0.9', '');
   assert.match(await second.ask(HEALTH, /\}/), /"status":"ok"/);
   assert.match(String((second.socket as TLSSocket).getPeerCertificate().subject.CN), /^renewed/);

@@ -6,13 +6,14 @@ import type { Principal } from '../iam/projects.ts';
 import { hashToken, newToken } from '../iam/sessions.ts';
 import { INSTANCE, type MemberId, type ProjectId } from '../runtime/ids.ts';
 import { StaleError } from '../runtime/transactor.ts';
-import { found, permittedOnInstance } from './context.ts';
+import { asMember, found, permittedOnInstance } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
 import { emailOf } from './email.ts';
 import { knownRoles, mayChangeHolder, mayGrant } from './granting.ts';
 import { instanceOperations } from './guard.ts';
 import type { Handle } from './handle.ts';
 import { invitationLetter } from './invitation-letter.ts';
+import { confirmed } from './me.ts';
 import { list } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
 import { invalid, Problem } from './problems.ts';
@@ -79,7 +80,8 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     );
   });
   handle(ops.resetMember, async ({ body, params, request }) => {
-    // The operation needs a session: a stolen key must not take over an account.
+    // The operation needs a session: a stolen key must not take over an account. Nor must an open session.
+    confirmed(asMember(request), clock);
     const member = found(await read.member(params.id));
     // The link signs in as the member.
     for (const operation of instanceOperations(member)) permittedOnInstance(request, operation);

@@ -3,7 +3,9 @@
  * Invariants: every route except health, metrics, documents and signing in needs a static key or a member's session
  * (guard.ts); every error is answered with a problem.
  */
+import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -285,6 +287,28 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   );
   await app.ready();
 
+  let six: Server | null = null;
+  /**
+   * `localhost` leads to ::1 as well, and browsers try that first: the same port there belongs to this service, too.
+   * Without IPv6, or if another program has the port, browsers use 127.0.0.1.
+   */
+  async function alsoOnSix(): Promise<void> {
+    const { port } = app.server.address() as AddressInfo;
+    // As Node's HTTP server takes its connections.
+    const server = createServer(
+      { allowHalfOpen: true, noDelay: true },
+      (socket) => void app.server.emit('connection', socket),
+    );
+    try {
+      server.listen({ port, host: '::1', ipv6Only: true });
+      await once(server, 'listening');
+      server.on('error', (error) => deps.logger.warn({ err: error }, 'accepting HTTP at [::1] failed'));
+      six = server;
+    } catch (error) {
+      deps.logger.info({ err: error }, 'HTTP is not answered at [::1]; localhost leads to 127.0.0.1');
+    }
+  }
+
   return {
     get port() {
       const address = app.server.address();
@@ -292,8 +316,10 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     },
     async start() {
       await app.listen({ host: options.host, port: options.port });
+      if (options.host === '127.0.0.1') await alsoOnSix();
     },
     async [Symbol.asyncDispose]() {
+      six?.close();
       door.shut();
       // Node counts a connection without any request as busy, so all connections are closed after a while.
       const timer = deps.clock.after(STOP_MS, () => door.clear());

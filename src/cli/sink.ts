@@ -110,7 +110,7 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
     },
   };
   const pair = await makeSelfSigned('localhost', systemClock.now());
-  const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
+  const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2', clients: 'servers' });
   await using smtp = createSmtpListener({
     role: 'mx',
     ...smtpAt!,

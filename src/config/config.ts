@@ -200,7 +200,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dnsListen: listen('HIKYAKU_DNS_LISTEN', 2553),
     publicUrl: read(
       'HIKYAKU_PUBLIC_URL',
-      'http://127.0.0.1:8025',
+      'http://localhost:8025',
       parsePublicUrl,
       'an http or https URL without query',
     ),

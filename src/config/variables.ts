@@ -77,7 +77,7 @@ export const VARIABLES = {
     },
   },
   HIKYAKU_PUBLIC_URL: {
-    otherwise: { en: 'http://127.0.0.1:8025', ja: 'http://127.0.0.1:8025' },
+    otherwise: { en: 'http://localhost:8025', ja: 'http://localhost:8025' },
     meaning: {
       en: 'the URL of the service for people and API clients; every `self` URL begins with it',
       ja: '`self` の URL の先頭',
@@ -248,7 +248,7 @@ export const VARIABLES = {
     },
   },
   HIKYAKU_API_URL: {
-    otherwise: { en: 'http://127.0.0.1:8025', ja: 'http://127.0.0.1:8025' },
+    otherwise: { en: 'http://localhost:8025', ja: 'http://localhost:8025' },
     meaning: {
       en: 'for the commands `api`, `message`, `listen` and `key`: the URL of the service',
       ja: '`api`、`message`、`listen`、`key` が呼び出すサービス',

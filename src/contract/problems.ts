@@ -48,6 +48,11 @@ export const PROBLEMS = {
     title: 'Members only',
     meaning: 'only a member who is signed in may do this, not an API client',
   },
+  'confirmation-needed': {
+    status: 403,
+    title: 'Confirmation needed',
+    meaning: 'the member must prove again who they are, because the last proof is older than ten minutes',
+  },
   'set-up-needed': {
     status: 403,
     title: 'Set-up needed',

@@ -1,6 +1,7 @@
-/** What members do to their own account, against a real store: caps under parallel callers. */
+/** What members do to their own account, against a real store: caps under parallel callers, and proofs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TOTP } from 'otpauth';
 import { createAttemptLog } from '../ledger/attempt-log.ts';
 import { INSTANCE } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
@@ -11,9 +12,10 @@ import { createFakeClock } from '../testing/fake-clock.ts';
 import { createAccount, MOST_PASSKEYS } from './account.ts';
 import { createAttempts } from './attempts.ts';
 import { newMember } from './links.ts';
+import { createTotp } from './one-time-codes.ts';
 import type { Ceremonies } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
-import { newSession } from './sessions.ts';
+import { isConfirmed, newSession } from './sessions.ts';
 
 const origin = { address: '192.0.2.1', agent: 'a test' };
 /** The browser's part has its own tests. Each registration gives another credential. */
@@ -42,9 +44,11 @@ async function setUp() {
     hash: async (password) => `hash of ${password}`,
     verify: async (encoded, password) => encoded === `hash of ${password}`,
   };
+  const totp = createTotp({ random, sealer }, 'test', 'a@example.com');
   const member = {
     ...newMember({ random, now: clock.now() }, 'a@example.com'),
     password: 'hash of right',
+    totp: { sealedSecret: totp.sealed, lastStep: 0 },
   };
   await store.transact(INSTANCE, (tx) => tx.insertMember(member));
   const attempts = createAttempts({
@@ -70,7 +74,7 @@ async function setUp() {
     await store.transact(INSTANCE, (tx) => tx.insertSession({ ...session, challenge: 'challenge' }));
     return { member, session: { ...session, challenge: 'challenge' }, origin };
   };
-  return { store, account, begin, member, clock };
+  return { store, account, begin, member, clock, totp };
 }
 const answer = { id: 'x', rawId: 'x', type: 'public-key' as const, response: {} };
 
@@ -86,4 +90,48 @@ test('passkeys: 60 sessions at once add exactly as many as a member may have', a
   // A refused session goes on.
   const left = results.findIndex(({ kind }) => kind === 'refused');
   assert.notEqual(await store.read.session(sessions[left]!.session.hash), null);
+});
+
+test('a proof counts for ten minutes; a new factor does not prolong it, and a wrong proof changes nothing', async () => {
+  const { store, account, begin, clock, member, totp } = await setUp();
+  await using _ = store;
+  const self = await begin();
+  const MINUTE = 60_000;
+  assert.ok(isConfirmed(self.session, clock.now()));
+  await clock.advance(9 * MINUTE);
+  const added = await account.addPasskey(self, 'laptop', answer);
+  assert.ok(added.kind === 'ok');
+  const { session } = added.begun;
+  assert.ok(isConfirmed(session, clock.now()));
+  await clock.advance(2 * MINUTE);
+  assert.ok(!isConfirmed(session, clock.now()));
+
+  const wrong = await account.confirm({ ...self, session }, { password: 'wrong' });
+  assert.equal(wrong.kind, 'refused');
+  assert.notEqual(await store.read.session(session.hash), null);
+  const right = await account.confirm({ ...self, session }, { password: 'right' });
+  assert.ok(right.kind === 'ok');
+  assert.ok(isConfirmed(right.value.session, clock.now()));
+  assert.equal(await store.read.session(session.hash), null, 'the old session is over');
+  // The clock of another node may be a little ahead, but a session from far in the future proves nothing.
+  assert.ok(isConfirmed(right.value.session, clock.now() - 1000));
+  assert.ok(!isConfirmed(right.value.session, clock.now() - 60 * MINUTE));
+
+  await clock.advance(11 * MINUTE);
+  const code = new TOTP({ secret: totp.secret }).generate({ timestamp: clock.now() });
+  const me = { ...self, member: { ...member, totp: { sealedSecret: totp.sealed, lastStep: 0 } } };
+  const byCode = await account.confirm({ ...me, session: right.value.session }, { code });
+  assert.ok(byCode.kind === 'ok');
+  const twice = await account.confirm({ ...me, session: byCode.value.session }, { code });
+  assert.equal(twice.kind, 'refused', 'a code is taken once');
+});
+
+test('guessing the password in an open session is slowed down', async () => {
+  const { store, account, begin } = await setUp();
+  await using _ = store;
+  const self = await begin();
+  const kinds = [];
+  for (let i = 0; i < 11; i += 1) kinds.push((await account.confirm(self, { password: 'wrong' })).kind);
+  assert.deepEqual(kinds.slice(0, 10), Array(10).fill('refused'));
+  assert.equal(kinds[10], 'throttled');
 });

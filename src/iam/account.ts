@@ -42,6 +42,11 @@ export type Registered =
 export const MOST_PASSKEYS = 20;
 
 export interface Account {
+  /** Proves again who the member is, by one of the two; the session is replaced. */
+  confirm(
+    self: Self,
+    proof: { readonly password: string } | { readonly code: string },
+  ): Promise<Attempted<Begun>>;
   /** `current` is required if the member has a password and the session is signed in. */
   setPassword(self: Self, current: string | null, next: string): Promise<Attempted<Begun>>;
   beginTotp(self: Self): Promise<{ secret: string; uri: string }>;
@@ -66,10 +71,49 @@ export function createAccount(deps: AccountDeps): Account {
   const afterFactor = ({ session, member }: Self): SessionState =>
     session.state === 'set_up' && member.password === null ? 'set_up' : 'signed_in';
 
+  /** The next session after a new factor. Adding one is no proof of who the member is, so it does not count as one. */
+  const afterAdding = (self: Self): Begun => {
+    const begun = next(self, afterFactor(self));
+    const { state, createdAt } = self.session;
+    return state === 'signed_in' ? { ...begun, session: { ...begun.session, createdAt } } : begun;
+  };
+  /** Records the conditions of the proof; null if it is wrong. */
+  async function proved(
+    { member }: Self,
+    proof: Parameters<Account['confirm']>[1],
+  ): Promise<((tx: PeopleTx) => void) | null> {
+    if ('password' in proof)
+      return (await passwords.verify(member.password, proof.password)) ? () => {} : null;
+    if (member.totp === null) return null;
+    const step = totpStep(sealer, member.totp.sealedSecret, proof.code.replace(/\s/g, ''), clock.now());
+    return step === null ? null : (tx) => tx.takeTotpStep(member.id, step);
+  }
+
   async function factorExists(member: Member): Promise<boolean> {
     return member.totp !== null || (await read.passkeys(member.id)).length > 0;
   }
   return {
+    async confirm(self, proof) {
+      const { member, session, origin } = self;
+      const kind = 'password' in proof ? 'password' : 'factor';
+      const name = kind === 'password' ? member.email : member.id;
+      return attempts.attempt({ address: origin.address, kind, name }, async () => {
+        const take = await proved(self, proof);
+        if (take === null) return null;
+        const begun = next(self, 'signed_in');
+        try {
+          await write((tx) => {
+            take(tx);
+            recordReplace(tx, session, begun.session);
+          });
+          return begun;
+        } catch (error) {
+          // The code was used before, or the session has ended.
+          if (error instanceof StaleError) return null;
+          throw error;
+        }
+      });
+    },
     async setPassword(self, current, password) {
       const { member, session, origin } = self;
       const state =
@@ -106,7 +150,7 @@ export function createAccount(deps: AccountDeps): Account {
       const step = totpStep(sealer, session.sealedTotp, code.replace(/\s/g, ''), clock.now());
       if (step === null) return null;
       const sealedSecret = session.sealedTotp;
-      const begun = next(self, afterFactor(self));
+      const begun = afterAdding(self);
       await write((tx) => {
         recordReplace(tx, session, begun.session);
         tx.setTotp(member.id, { sealedSecret, lastStep: step });
@@ -153,7 +197,7 @@ export function createAccount(deps: AccountDeps): Account {
           createdAt: clock.now(),
           lastUsedAt: null,
         };
-        const begun = next(self, afterFactor(self));
+        const begun = afterAdding(self);
         await write((tx) => {
           recordReplace(tx, session, begun.session);
           tx.capPasskeys(member.id, MOST_PASSKEYS);

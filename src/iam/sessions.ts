@@ -78,6 +78,16 @@ export function newSession(
     },
   };
 }
+/** How long a proof of who the member is permits changing the ways to sign in. */
+const CONFIRMED_MS = 10 * MINUTE;
+/** A session that is signed in begins with a proof; one that sets up an account is itself the way to sign in. */
+export function confirmedUntil({ createdAt, expiresAt, state }: Session): number {
+  return state === 'signed_in' ? createdAt + CONFIRMED_MS : expiresAt;
+}
+export function isConfirmed(session: Session, now: number): boolean {
+  // A proof in the future: the clock was set back, or the clock of another node is ahead.
+  return now < confirmedUntil(session) && now > session.createdAt - CONFIRMED_MS;
+}
 export function isOver(session: Session, now: number): boolean {
   return now >= session.expiresAt || now - session.lastUsedAt >= IDLE_MS;
 }

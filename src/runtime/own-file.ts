@@ -1,4 +1,4 @@
-/** Files of the data directory that are made if they are missing. Only the owner can read them. */
+/** Files of the data directory that are made if they are missing, or replaced. Only the owner can read them. */
 import {
   closeSync,
   existsSync,
@@ -7,6 +7,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -25,16 +26,9 @@ export async function ownFile(
   const path = join(directory, name);
   if (!existsSync(path)) {
     const octets = await make();
-    const partial = `${path}.partial-${process.pid}`;
+    const partial = partialOf(path);
     try {
-      rmSync(partial, { force: true });
-      const descriptor = openSync(partial, 'wx', 0o600);
-      try {
-        writeFileSync(descriptor, octets);
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
+      writeWhole(partial, octets);
       // A link never replaces an existing file; a rename would.
       linkSync(partial, path);
     } catch (error) {
@@ -44,4 +38,27 @@ export async function ownFile(
     }
   }
   return readFileSync(path);
+}
+
+/** Puts new content in place of a file, in one step. Throws if it cannot be written; then the old file is there. */
+export function replaceOwnFile(directory: string, name: string, octets: Buffer | string): void {
+  const path = join(directory, name);
+  const partial = partialOf(path);
+  try {
+    writeWhole(partial, octets);
+    renameSync(partial, path);
+  } finally {
+    rmSync(partial, { force: true });
+  }
+}
+const partialOf = (path: string) => `${path}.partial-${process.pid}`;
+function writeWhole(path: string, octets: Buffer | string): void {
+  rmSync(path, { force: true });
+  const descriptor = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(descriptor, octets);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

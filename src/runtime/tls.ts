@@ -1,4 +1,4 @@
-/** TLS contexts, and the certificate that is made at first start. */
+/** TLS contexts, and the self-signed certificate that is made if none is given. */
 import 'reflect-metadata';
 import { constants, webcrypto } from 'node:crypto';
 
@@ -13,11 +13,35 @@ import { createSecureContext, type SecureContext, type SecureVersion } from 'nod
  */
 export const NO_RENEGOTIATION = constants.SSL_OP_NO_RENEGOTIATION;
 
-/** Throws if the PEM texts are not a certificate and a key, or do not belong together. */
-export function createTlsContext(options: {
+/**
+ * Suites with forward secrecy and authenticated encryption (RFC 9325 §4.2): none uses CBC. Those of TLS 1.3 must be
+ * named as well, because the list replaces all.
+ */
+const AEAD_SUITES = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/**
+ * `clients`: people's programs, which can all use modern suites, or any mail server, whose old suites are better than
+ * plain text (RFC 7435 §3). Throws if the PEM texts are not a certificate and a key, or do not
+ * belong together.
+ */
+export function createTlsContext({
+  clients,
+  ...options
+}: {
   cert: string | Buffer;
   key: string | Buffer;
   minVersion: SecureVersion;
+  clients: 'people' | 'servers';
 }): SecureContext {
   const old = options.minVersion === 'TLSv1' || options.minVersion === 'TLSv1.1';
   return createSecureContext({
@@ -25,7 +49,7 @@ export function createTlsContext(options: {
     maxVersion: 'TLSv1.3',
     secureOptions: NO_RENEGOTIATION,
     // The version alone is not enough: OpenSSL 3 disables old versions by its security level as well.
-    ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
+    ...(old ? { ciphers: 'DEFAULT@SECLEVEL=0' } : clients === 'people' ? { ciphers: AEAD_SUITES } : {}),
   });
 }
 

@@ -19,7 +19,7 @@ import { condition, type WireClient } from './wire-client.ts';
 /** The one address whose PROXY headers are believed. */
 export const PROXY = '127.0.0.9';
 const pair = await makeSelfSigned('mx.example.test', Date.UTC(2026, 0, 1));
-const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2' });
+const context = createTlsContext({ ...pair, minVersion: 'TLSv1.2', clients: 'servers' });
 
 export interface Rig extends AsyncDisposable {
   readonly listener: SmtpListener;

@@ -165,7 +165,7 @@ describe('the commands', () => {
     const [, id, secret] = /key id {2}(\S+)\nsecret {2}(\S+)/.exec(made.stdout)!;
     const { ready } = journey.service;
     assert.match(made.stdout, new RegExp(`^SMTP: host \\S+, port ${portOf(ready.submissions)} `, 'm'));
-    assert.match(made.stdout, new RegExp(`^HTTP API: http://${ready.http},`, 'm'));
+    assert.match(made.stdout, new RegExp(`^HTTP API: http://localhost:${portOf(ready.http)},`, 'm'));
     const listed: Json[] = JSON.parse((await hikyaku(['key', 'list', '--json'], env)).stdout);
     assert.equal(listed.find((key) => key.id === id).expires_at, '2099-01-01T00:00:00.000Z');
     assert.ok(listed.some((key) => key.id === journey.who.key.id));

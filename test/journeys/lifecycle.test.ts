@@ -99,7 +99,7 @@ test('a first start that fails leaves its first mail to the next one; later star
     const given: Record<string, string> = publicUrl === undefined ? {} : { HIKYAKU_PUBLIC_URL: publicUrl };
     await using service = await startService(given, directory, true);
     const { http, submissions } = service.ready;
-    const running = `Hikyaku is running: ${publicUrl ?? `http://${http}`}/`;
+    const running = `Hikyaku is running: ${publicUrl ?? `http://localhost:${portOf(http)}`}/`;
     const listening = `It listens at http://${http} (console and API)`;
     const connect = `SMTP: host ${service.env['HIKYAKU_HOSTNAME']}, port ${portOf(submissions)} (implicit TLS)`;
     return await eventually('where it runs', async () =>
@@ -131,4 +131,15 @@ test("the sandbox's first mail, as pasted, is in its inbox topic", async () => {
     const { output } = await execute('bash', ['-c', lines[2]!]);
     return /Subject: First mail\\n/.test(output) && /Subject: First mail by SMTP\\n/.test(output);
   });
+});
+
+test('localhost leads to the service by both of its addresses, and links name a host for passkeys', async () => {
+  await using service = await startService();
+  const port = portOf(service.ready.http);
+  for (const host of ['127.0.0.1', '[::1]', 'localhost'])
+    assert.equal((await fetch(`http://${host}:${port}/healthz`)).status, 200, host);
+  const link = await eventually('the link', async () =>
+    service.log.find((line) => line.includes('/#/link/')),
+  );
+  assert.ok(link.trim().startsWith(`http://localhost:${port}/#/link/`), link);
 });

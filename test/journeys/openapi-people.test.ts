@@ -71,6 +71,8 @@ describe('what people alone may call', () => {
   test('the own account: factors come and go, one remains', async () => {
     const { example } = documents;
     assert.equal((await done(owner, 'iam.me.update', example('iam.me.update', 'language'))).language, 'ja');
+    const again = example('iam.me.confirm', 'password', { password: PASSWORD });
+    assert.equal((await done(owner, 'iam.me.confirm', again)).state, 'signed_in');
     await refused(owner, 'iam.me.totp.delete', 'last-second-factor');
     const waiting = await withPassword(PASSWORD);
     await refused(waiting, 'iam.sessions.passkey_options', 'no-passkey');

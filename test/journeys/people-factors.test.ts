@@ -2,6 +2,8 @@
  * Second factors and changes to them: recovery codes, passkeys from a software authenticator, a new password.
  */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { type Browser, ORIGIN, openBrowser, softwareAuthenticator } from './browser.ts';
 import { eventually, type Running, startService } from './harness.ts';
@@ -117,4 +119,51 @@ test('a new password ends every other session; sessions can be seen and ended', 
     (await owner.call('PUT', '/iam/v1/me/password', { current: changed, new: PASSWORD })).status,
     200,
   );
+});
+
+test('an open session alone adds and removes no way to sign in: the password or a code is asked for again', async () => {
+  const me = async () => (await owner.call('GET', '/iam/v1/me')).json;
+  const made = '01920000-0000-7000-8000-000000000000';
+  const factors = [
+    ['POST', '/iam/v1/me/totp', {}],
+    ['POST', '/iam/v1/me/totp/confirm', { code: '123456' }],
+    ['DELETE', '/iam/v1/me/totp', undefined],
+    ['POST', '/iam/v1/me/passkeys/options', {}],
+    [
+      'POST',
+      '/iam/v1/me/passkeys',
+      { name: 'x', response: { id: 'A', rawId: 'A', type: 'public-key', response: {} } },
+    ],
+    ['DELETE', `/iam/v1/me/passkeys/${made}`, undefined],
+    ['POST', '/iam/v1/me/recovery_codes', {}],
+    ['POST', `/iam/v1/members/${(await me()).id}/reset`, {}],
+  ] as const;
+  /** As if the proof were eleven minutes old. */
+  function age(): void {
+    const db = new DatabaseSync(join(service.directory, 'hikyaku.sqlite'), { timeout: 5000 });
+    db.exec(`UPDATE session SET created_at = created_at - ${11 * 60_000}`);
+    db.close();
+  }
+  const before = await me();
+  assert.ok(Date.parse(before.confirmed_until) > Date.now());
+  age();
+  const aged = await me();
+  assert.ok(Date.parse(aged.confirmed_until) < Date.now());
+  for (const [method, path, body] of factors) {
+    const refused = await owner.call(method, path, body);
+    assert.deepEqual([refused.status, refused.json.type], [403, '/problems/confirmation-needed'], path);
+  }
+  assert.deepEqual(await me(), aged, 'nothing has changed');
+  const confirm = (body: object) => owner.call('POST', '/iam/v1/me/confirmation', body);
+  for (const body of [{}, { password: PASSWORD, code: '123456' }, { password: 'wrong' }, { code: '000000' }])
+    assert.equal((await confirm(body)).status, 400, JSON.stringify(body));
+  const cookie = owner.cookie;
+  const byPassword = await confirm({ password: PASSWORD });
+  assert.equal(byPassword.status, 200, JSON.stringify(byPassword.json));
+  assert.notEqual(owner.cookie, cookie);
+  assert.equal((await owner.call('POST', '/iam/v1/me/recovery_codes', {})).status, 200);
+  age();
+  assert.equal((await owner.call('POST', '/iam/v1/me/recovery_codes', {})).status, 403);
+  const audit = (await owner.call('GET', '/iam/v1/me')).json;
+  assert.equal(audit.recovery_codes_left, 10);
 });

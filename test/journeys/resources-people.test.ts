@@ -136,6 +136,7 @@ describe('the resources of a person', () => {
       has_totp: true,
       passkeys: [{ id: passkey.id, self, name: 'phone', created_at: passkey.created_at, last_used_at: null }],
       recovery_codes_left: 10,
+      confirmed_until: account.confirmed_until,
     } satisfies Resources['Account']);
     const changed = await api.send<'ChangedAccount'>('PATCH', '/iam/v1/me', { name: 'An Owner' });
     assert.deepEqual(changed, {

@@ -1,6 +1,7 @@
 /** A new set of recovery codes: made on request, shown once. */
 import { Alert, Button, Code, CopyButton, Group, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../api/client.ts';
 import { ProblemAlert } from '../ui/problem.tsx';
@@ -8,12 +9,15 @@ import { ProblemAlert } from '../ui/problem.tsx';
 interface RecoveryCodesProps {
   /** Called when the person confirms that the codes are kept. */
   readonly onDone: () => void;
+  /** Shown instead of the button; codes that are shown stay. */
+  readonly first?: ReactNode;
 }
-export function RecoveryCodes({ onDone }: RecoveryCodesProps) {
+export function RecoveryCodes({ onDone, first = null }: RecoveryCodesProps) {
   const { t } = useTranslation();
   const make = useMutation({
     mutationFn: () => ask(api.POST('/iam/v1/me/recovery_codes')),
   });
+  if (make.data === undefined && first !== null) return first;
   if (make.data === undefined)
     return (
       <Stack gap="sm">

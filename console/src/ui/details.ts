@@ -78,6 +78,8 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^is one of the commonest passwords$/, 'problem.detail.password_common'],
   [/^is the same few characters over and over$/, 'problem.detail.password_same'],
   [/^is not the current password$/, 'problem.detail.password_current'],
+  [/^is not a code of your app$/, 'problem.detail.confirm_code'],
+  [/^give either the password or a code$/, 'problem.detail.confirm_either'],
   [/^is not a code of the secret that was shown$/, 'problem.detail.code'],
   [/^is not an open invitation to your e-mail address$/, 'problem.detail.invitation'],
   [/^the instance has no host name to send mail from \(HIKYAKU_HOSTNAME\)$/, 'problem.detail.no_host_name'],

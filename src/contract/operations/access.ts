@@ -193,6 +193,7 @@ export const resetMember = op({
   params: member,
   body: Reset,
   answers: { 200: MemberReset },
+  problems: ['confirmation-needed'],
   examples: {
     password: { summary: 'only the password', value: {} },
     both: { summary: 'the password and the second factor', value: { second_factor: true } },

@@ -194,6 +194,25 @@ export const setPassword = op({
     },
   },
 });
+export const confirm = op({
+  id: 'iam.me.confirm',
+  method: 'POST',
+  path: '/iam/v1/me/confirmation',
+  summary:
+    'proves again who the caller is, by the password or a one-time code; then ways to sign in may be changed for ten minutes',
+  access: 'account',
+  step: 'iam.me.confirm',
+  body: closed({
+    password: Type.Optional(Type.String({ maxLength: 5000 })),
+    code: Type.Optional(Type.String({ maxLength: 100 })),
+  }),
+  answers: { 200: Session },
+  problems: ['too-many-failures'],
+  examples: {
+    password: { summary: 'the password', value: { password: 'four lanterns on the quay' } },
+    code: { summary: 'a code from the app', value: { code: '123456' } },
+  },
+});
 export const beginTotp = op({
   id: 'iam.me.totp.begin',
   method: 'POST',
@@ -203,6 +222,7 @@ export const beginTotp = op({
   access: 'account',
   step: 'iam.me.totp',
   answers: { 200: NewTotp },
+  problems: ['confirmation-needed'],
 });
 export const confirmTotp = op({
   id: 'iam.me.totp.confirm',
@@ -214,6 +234,7 @@ export const confirmTotp = op({
   step: 'iam.me.totp',
   body: Code,
   answers: { 200: Session },
+  problems: ['confirmation-needed'],
   examples: { code: SIX_DIGITS },
 });
 export const deleteTotp = op({
@@ -224,7 +245,7 @@ export const deleteTotp = op({
   access: 'account',
   step: 'iam.me.totp',
   answers: { 204: null },
-  problems: ['last-second-factor'],
+  problems: ['confirmation-needed', 'last-second-factor'],
 });
 export const newPasskeyOptions = op({
   id: 'iam.me.passkeys.options',
@@ -235,7 +256,7 @@ export const newPasskeyOptions = op({
   access: 'account',
   step: 'iam.me.passkeys',
   answers: { 200: PasskeyCreation },
-  problems: ['passkeys-need-a-host-name'],
+  problems: ['confirmation-needed', 'passkeys-need-a-host-name'],
 });
 export const createPasskey = op({
   id: 'iam.me.passkeys.create',
@@ -247,6 +268,7 @@ export const createPasskey = op({
   step: 'iam.me.passkeys',
   body: closed({ name: ResourceName, response: PasskeyResponse }),
   answers: { 201: NewPasskey },
+  problems: ['confirmation-needed'],
   examples: {
     registration: {
       summary: 'a RegistrationResponseJSON',
@@ -287,7 +309,7 @@ export const deletePasskey = op({
   step: 'iam.me.passkeys',
   params: passkey,
   answers: { 204: null },
-  problems: ['last-second-factor'],
+  problems: ['confirmation-needed', 'last-second-factor'],
 });
 export const createRecoveryCodes = op({
   id: 'iam.me.recovery_codes.create',
@@ -297,6 +319,7 @@ export const createRecoveryCodes = op({
   access: 'account',
   step: 'iam.me.recovery_codes',
   answers: { 200: RecoveryCodes },
+  problems: ['confirmation-needed'],
 });
 export const listOwnSessions = op({
   id: 'iam.me.sessions.list',

@@ -105,6 +105,10 @@ export const Account = closed({
   has_totp: Type.Boolean(),
   passkeys: Type.Array(closed(PasskeyFields)),
   recovery_codes_left: Whole,
+  confirmed_until: Type.String({
+    format: 'date-time',
+    description: 'until then, ways to sign in may be changed without another confirmation',
+  }),
 });
 export const ChangedAccount = closed(AccountFields);
 export const NewTotp = closed(

@@ -6,9 +6,10 @@ import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useRefresh, useResource } from '../../api/queries.ts';
 import { changeLanguage, isLanguage, LANGUAGES } from '../../i18n.ts';
+import { ConfirmFirst, useConfirmed } from '../../session/confirm-first.tsx';
 import { PasswordForm } from '../../session/password-form.tsx';
 import { RecoveryCodes } from '../../session/recovery-codes.tsx';
-import { type Me, useRereadSession, useTakeSession } from '../../session/session.ts';
+import { type Account, type Me, useRereadSession, useTakeSession } from '../../session/session.ts';
 import { Page, Section, Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
@@ -36,7 +37,8 @@ export function AccountPage() {
             title={t('factors.recovery')}
             intro={t('factors.recovery_left', { n: me.recovery_codes_left })}
           >
-            <RecoveryCodes
+            <NewRecoveryCodes
+              account={me}
               key={round}
               onDone={() => {
                 setRound(round + 1);
@@ -49,6 +51,11 @@ export function AccountPage() {
       )}
     </Page>
   );
+}
+
+function NewRecoveryCodes({ account, onDone }: { readonly account: Account; readonly onDone: () => void }) {
+  const first = useConfirmed(account) ? null : <ConfirmFirst account={account} />;
+  return <RecoveryCodes onDone={onDone} first={first} />;
 }
 
 interface Values {

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useRefresh } from '../../api/queries.ts';
 import { showTime } from '../../i18n.ts';
+import { ConfirmFirst, useConfirmed } from '../../session/confirm-first.tsx';
 import { NewPasskey } from '../../session/new-passkey.tsx';
 import { NewTotp } from '../../session/new-totp.tsx';
 import { type Account, type Session, useTakeSession } from '../../session/session.ts';
@@ -23,10 +24,12 @@ export function Factors({ account }: { readonly account: Account }) {
     setAdding(null);
     void refresh(ME);
   }
+  const confirmed = useConfirmed(account);
   const toggle = (what: 'totp' | 'passkey') => setAdding(adding === what ? null : what);
   return (
     <Section title={t('factors.title')} intro={t('factors.intro')}>
       <Stack gap="md">
+        {!confirmed && <ConfirmFirst account={account} />}
         <Group justify="space-between">
           <Group gap="xs">
             <Text fw={600}>{t('factors.totp')}</Text>
@@ -39,11 +42,12 @@ export function Factors({ account }: { readonly account: Account }) {
               size="compact-sm"
               variant="default"
               aria-expanded={adding === 'totp'}
+              disabled={!confirmed}
               onClick={() => toggle('totp')}
             >
               {account.has_totp ? t('factors.totp_renew') : t('factors.totp_add')}
             </Button>
-            {account.has_totp && (
+            {confirmed && account.has_totp && (
               <Confirm
                 label={t('common.delete')}
                 subject={t('factors.totp')}
@@ -54,19 +58,20 @@ export function Factors({ account }: { readonly account: Account }) {
             )}
           </Group>
         </Group>
-        {adding === 'totp' && <NewTotp onDone={done} />}
+        {confirmed && adding === 'totp' && <NewTotp onDone={done} />}
         <Group justify="space-between">
           <Text fw={600}>{t('factors.passkeys')}</Text>
           <Button
             size="compact-sm"
             variant="default"
             aria-expanded={adding === 'passkey'}
+            disabled={!confirmed}
             onClick={() => toggle('passkey')}
           >
             {t('factors.passkey_add')}
           </Button>
         </Group>
-        {adding === 'passkey' && <NewPasskey onDone={done} />}
+        {confirmed && adding === 'passkey' && <NewPasskey onDone={done} />}
         {account.passkeys.length === 0 && (
           <Text size="sm" c="dimmed">
             {t('factors.no_passkeys')}
@@ -82,13 +87,15 @@ export function Factors({ account }: { readonly account: Account }) {
                   : t('factors.passkey_used', { at: showTime(last_used_at) })}
               </Text>
             </div>
-            <Confirm
-              label={t('common.delete')}
-              subject={name}
-              text={t('factors.delete_text')}
-              act={() => ask(api.DELETE('/iam/v1/me/passkeys/{id}', { params: { path: { id } } }))}
-              refreshes={[ME]}
-            />
+            {confirmed && (
+              <Confirm
+                label={t('common.delete')}
+                subject={name}
+                text={t('factors.delete_text')}
+                act={() => ask(api.DELETE('/iam/v1/me/passkeys/{id}', { params: { path: { id } } }))}
+                refreshes={[ME]}
+              />
+            )}
           </Group>
         ))}
       </Stack>
