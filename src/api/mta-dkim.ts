@@ -6,7 +6,8 @@ import { importPrivateKey, isSelector } from '../domains/dkim-import.ts';
 import { ALGORITHMS, type KeyKind, makeDkimKey, rsaBits, sealedKey } from '../domains/dkim-keys.ts';
 import { type DnsRecord, expectedRecords } from '../domains/dns-records.ts';
 import { finding, inWords } from '../domains/findings.ts';
-import { keyWords, replacedBy, tellPending } from '../domains/key-steps.ts';
+import { prepareReplacement } from '../domains/key-replacement.ts';
+import { keyWords, recordKeySteps, replacedBy, tellPending } from '../domains/key-steps.ts';
 import type { DkimKey, DnsCheck, DnsCheckItem, MtaDomain, RecordState } from '../domains/mta-domains.ts';
 import { recordMayGoAt } from '../domains/rotation.ts';
 import type { DkimKeyId, DomainId, ProjectId } from '../runtime/ids.ts';
@@ -153,6 +154,30 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
       tx.deleteDkimKey(projectId, domain.id, key.id);
     });
     deps.domainChanged(projectId, domain.id);
+  });
+
+  handle(ops.replaceDkimKey, async ({ params, projectId }) => {
+    const domain = await domainOf(projectId, params.id);
+    const old = await keyOf(domain, params.key);
+    const keys = await read.dkimKeys(projectId, domain.id);
+    if (keys.length >= MOST_WITH_RETIRED)
+      throw new Problem(
+        'too-many-keys',
+        `a domain has at most ${MOST_WITH_RETIRED} keys, including retired keys; remove one first`,
+      );
+    const { steps, successor } = await prepareReplacement(
+      { sealer, random, clock, dkimZone: zone },
+      domain,
+      keys,
+      old,
+    );
+    const told = await deps.projectEvents(projectId);
+    await transactor.transact(projectId, (tx) => {
+      recordKeySteps(tx, steps);
+      for (const content of steps.events) announce(told, tx, 'dkim.rotated', content, domain.defaultTopicId);
+    });
+    deps.domainChanged(projectId, domain.id);
+    return keyView(domain, successor);
   });
 
   const dnsView = async (domain: MtaDomain): Promise<Resources['DomainDns']> => {

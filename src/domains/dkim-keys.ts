@@ -93,6 +93,13 @@ export function kindOf({ algorithm, publicRecord: record }: DkimKey): KeyKind {
   if (algorithm === 'ed25519-sha256') return 'ed25519';
   return rsaBits(record) === 4096 ? 'rsa-4096' : 'rsa-2048';
 }
+/** The record that takes the place of a revoked key's (RFC 6376 §3.6.1). */
+export function revokedRecord({ algorithm }: Pick<DkimKey, 'algorithm'>): string {
+  return `v=DKIM1; k=${algorithm === 'rsa-sha256' ? 'rsa' : 'ed25519'}; p=`;
+}
+export function isRevoked(key: DkimKey): boolean {
+  return key.state === 'retired' && key.publicRecord === revokedRecord(key);
+}
 /** The size of the RSA key in a public record; null if the record has no RSA key. */
 export function rsaBits(record: string): number | null {
   const data = /p=([A-Za-z0-9+/=]+)/.exec(record)?.[1];

@@ -1,10 +1,11 @@
 /**
  * The zone of delegated keys (delegation.ts). Its answers come straight from the directory, so they always show the
- * present keys of a domain. A domain has no keys here if it is not set up or if its project is closed.
+ * present keys of a domain. A revoked key has its empty record until a later key takes the name. A domain has no keys here if it is not set up or if its project is closed.
  */
 import { parseDomain } from '../mail/domain.ts';
 import type { DnsZone } from '../runtime/dns-zone.ts';
 import { delegatedKey } from './delegation.ts';
+import { isRevoked } from './dkim-keys.ts';
 import type { DomainReader } from './mta-domains.ts';
 
 /** `servers`: host names of the nodes that serve the zone. Rejects if the reader does. */
@@ -23,7 +24,7 @@ export function createDkimZone(
       if (domain === null) return [];
       const keys = await reader.dkimKeys(domain.projectId, domain.id);
       return keys
-        .filter(({ state, selector }) => state !== 'retired' && selector === asked!.selector)
+        .filter((key) => (key.state !== 'retired' || isRevoked(key)) && key.selector === asked!.selector)
         .map(({ publicRecord }) => publicRecord);
     },
   };

@@ -10,7 +10,7 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { KeyEventContent } from './announce.ts';
 import { delegationTarget, freeSelector, keyRecord } from './delegation.ts';
 import { sightKey } from './dkim-check.ts';
-import { kindOf, makeDkimKey } from './dkim-keys.ts';
+import { isRevoked, kindOf, makeDkimKey } from './dkim-keys.ts';
 import type { Words } from './findings.ts';
 import type { DkimKey, DomainTx, MtaDomain } from './mta-domains.ts';
 import { dueForRotation, type KeyMove, recordMayGoAt, stepKeys } from './rotation.ts';
@@ -90,6 +90,10 @@ function about(domain: MtaDomain, key: DkimKey, zone: string | null) {
 export function tellPending(domain: MtaDomain, key: DkimKey, zone: string | null): KeyEventContent {
   return { ...about(domain, key, zone), stage: 'pending', ...keyWords(domain, key, zone) };
 }
+/** Also used for a key that somebody has revoked. */
+export function tellRetired(domain: MtaDomain, key: DkimKey, zone: string | null): KeyEventContent {
+  return { ...about(domain, key, zone), stage: 'retired', ...keyWords(domain, key, zone) };
+}
 function tellMove(
   domain: MtaDomain,
   { key, from }: KeyMove,
@@ -97,7 +101,7 @@ function tellMove(
   zone: string | null,
 ): KeyEventContent[] {
   const content = about(domain, key, zone);
-  if (key.state === 'retired') return [{ ...content, stage: 'retired', ...keyWords(domain, key, zone) }];
+  if (key.state === 'retired') return [tellRetired(domain, key, zone)];
   if (key.state !== 'active' || from !== 'pending') return [];
   const old = all
     .filter((move) => move.key.state === 'retiring' && move.key.algorithm === key.algorithm)
@@ -151,6 +155,7 @@ export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): 
           };
     }
     case 'retired':
+      if (isRevoked(key)) return revokedWords(key, name, delegated);
       return delegated
         ? {
             message: `The key has retired. Keep the record ${name}, because a later key will use the same name.`,
@@ -161,4 +166,19 @@ export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): 
             message_ja: `鍵は廃止されました。レコード ${name} は削除してかまいません。`,
           };
   }
+}
+function revokedWords({ publicRecord }: DkimKey, name: string, delegated: boolean): Words {
+  const cost =
+    'Mail that it signed and that other servers still hold, for up to seven days, no longer verifies with it.';
+  const costJa =
+    'この鍵で署名され、ほかのサーバーに残っているメール（最長 7 日間）は、この鍵では検証されません。';
+  return delegated
+    ? {
+        message: `The key was revoked. It signs nothing, and the service publishes that it is revoked. ${cost} Keep the record ${name}, because a later key will use the same name.`,
+        message_ja: `鍵は失効しました。今後この鍵で署名することはなく、失効したことをこのサービスが公開しています。${costJa}後の鍵が同じ名前を使うため、レコード ${name} は残してください。`,
+      }
+    : {
+        message: `The key was revoked and signs nothing. Set the TXT record ${name} to ${publicRecord} now, or remove it: as long as the old value is in DNS, whoever has the key can sign as this domain. ${cost}`,
+        message_ja: `鍵は失効し、今後この鍵で署名することはありません。TXT レコード ${name} をすぐに ${publicRecord} に変更するか、削除してください。古い値が DNS にある間は、鍵を持つ人がこのドメインとして署名できます。${costJa}`,
+      };
 }

@@ -132,7 +132,7 @@ export interface DomainTx {
   capDkimKeys(project: ProjectId, domain: DomainId, most: number, mostWithRetired: number): void;
   /** ConflictError 'dkim_key.selector' if the domain already has a key with this selector. */
   insertDkimKey(key: DkimKey): void;
-  /** Writes the state, the times and the sealed private key. StaleError if the key is no longer in the state `from`. */
+  /** Writes the state, the times, the public record and the sealed private key. StaleError if the key is no longer in the state `from`. */
   moveDkimKey(key: DkimKey, from: DkimKeyState): void;
   deleteDkimKey(project: ProjectId, domain: DomainId, id: DkimKeyId): void;
 }

@@ -72,7 +72,9 @@ test('keys of the other algorithm stay, and of two successors one takes over', (
   assert.deepEqual(moved, ['new pending active 0', 'old active retiring null']);
 });
 
-test('where nothing signs, a key signs as soon as it is seen', () => {
+test('where nothing signs with its algorithm, a key signs as soon as it is seen', () => {
+  const ed = { ...KEY, id: 'ed' as DkimKeyId, algorithm: 'ed25519-sha256' as const };
+  assert.deepEqual(step([ed, NEW], seen(), 5000), ['new pending active 5000']);
   const retiring = { ...KEY, state: 'retiring' as const, changedAt: 4000 };
   assert.deepEqual(step([retiring, NEW], seen(), 5000), ['new pending active 5000']);
   assert.deepEqual(step([NEW], [['new', { kind: 'absent' }]], 5000), []);

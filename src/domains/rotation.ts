@@ -2,7 +2,7 @@
  * Rotation of DKIM keys. Pure. A successor is pending until every resolver has seen it for SETTLE_MS (or its TTL)
  * without a clear absence in between. Then it signs, and the key that signed before retires: it stays published for
  * RETIRE_MS, signs nothing, and loses its private key at the end. Invariants: an active key stops signing only when
- * another key of its algorithm starts, so signing never pauses; if no key signs, a pending key need not wait; the
+ * another key of its algorithm starts, so signing never pauses; if no key of its algorithm signs, a pending key need not wait; the
  * record of every signature can be found everywhere, from the first signature (propagation) until the last signed
  * mail has arrived. A DNS failure changes nothing.
  */
@@ -34,7 +34,8 @@ export function stepKeys(
 ): KeyMove[] {
   const moves: KeyMove[] = [];
   const taken = new Set<DkimKey['algorithm']>();
-  const silent = !keys.some(({ state }) => state === 'active');
+  const isSilent = ({ algorithm }: DkimKey) =>
+    !keys.some((key) => key.state === 'active' && key.algorithm === algorithm);
   for (const key of keys) {
     if (key.state === 'retiring' && now - key.changedAt >= RETIRE_MS)
       moves.push({
@@ -46,7 +47,7 @@ export function stepKeys(
     if (sighting.kind === 'absent' && key.seenSince !== null)
       moves.push({ key: { ...key, seenSince: null }, from: 'pending' });
     if (sighting.kind !== 'seen') continue;
-    const settle = silent ? 0 : Math.max(SETTLE_MS, sighting.ttl * 1000);
+    const settle = isSilent(key) ? 0 : Math.max(SETTLE_MS, sighting.ttl * 1000);
     // If the first sighting is in the future, the clock was set back.
     const since = key.seenSince === null || key.seenSince > now ? now : key.seenSince;
     if (now - since >= settle && !taken.has(key.algorithm)) {

@@ -255,7 +255,11 @@ export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
         command(
           db
             .updateTable('dkim_key')
-            .set({ ...fromState(k), sealed_private_key: k.sealedPrivateKey })
+            .set({
+              ...fromState(k),
+              sealed_private_key: k.sealedPrivateKey,
+              public_record: k.publicRecord,
+            })
             .where('project_id', '=', k.projectId)
             .where('domain_id', '=', k.domainId)
             .where('id', '=', k.id)

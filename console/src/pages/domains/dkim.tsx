@@ -43,6 +43,21 @@ export function Dkim({ domain }: { readonly domain: MtaDomain }) {
           actions={
             <Group gap="xs">
               <Badge color={COLORS[one.state]}>{t(`dkim.states.${one.state}`)}</Badge>
+              {one.state !== 'retired' && (
+                <Confirm
+                  label={t('dkim.replace')}
+                  subject={one.selector}
+                  text={t(one.record.type === 'CNAME' ? 'dkim.replace_text' : 'dkim.replace_text_txt')}
+                  act={() =>
+                    ask(
+                      api.POST('/mta/v1/domains/{id}/dkim_keys/{key}/replace', {
+                        params: { path: { id, key: one.id } },
+                      }),
+                    )
+                  }
+                  refreshes={[['domains']]}
+                />
+              )}
               <Confirm
                 label={t('common.delete')}
                 subject={one.selector}

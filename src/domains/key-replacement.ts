@@ -1,0 +1,58 @@
+/**
+ * Replaces a DKIM key that strangers may have. Prepared outside the transaction and recorded in it (key-steps.ts).
+ * Invariants: from the commit on, the key signs nothing and its private half is gone; its record is from then on the
+ * revoked one (an empty `p=`, RFC 6376 §3.6.1), which the service publishes itself if the key is delegated; a successor is
+ * pending, and signs when its record is seen. The successor waits no five days, because no key of its algorithm signs.
+ */
+import { delegationTarget, freeSelector } from './delegation.ts';
+import { isRevoked, kindOf, makeDkimKey, revokedRecord } from './dkim-keys.ts';
+import { type KeyStepDeps, type KeySteps, replacedBy, tellPending, tellRetired } from './key-steps.ts';
+import type { DkimKey, MtaDomain } from './mta-domains.ts';
+
+export interface Replacement {
+  readonly steps: KeySteps;
+  readonly successor: DkimKey;
+}
+
+export async function prepareReplacement(
+  deps: Omit<KeyStepDeps, 'resolvers'>,
+  domain: MtaDomain,
+  keys: readonly DkimKey[],
+  old: DkimKey,
+): Promise<Replacement> {
+  const { clock, dkimZone } = deps;
+  const revoked: DkimKey = {
+    ...old,
+    state: 'retired',
+    publicRecord: revokedRecord(old),
+    sealedPrivateKey: Buffer.alloc(0),
+    seenSince: null,
+    changedAt: clock.now(),
+  };
+  const after = keys.map((key) => (key.id === old.id ? revoked : key));
+  const there = after.find(
+    ({ state, algorithm }) => algorithm === old.algorithm && (state === 'pending' || state === 'active'),
+  );
+  const fresh: DkimKey[] = [];
+  if (there === undefined) {
+    const selector =
+      delegationTarget(old, domain.name, dkimZone) === null ? null : freeSelector(after, old.algorithm);
+    // Of a key that is revoked already, only the algorithm is known.
+    const kind = isRevoked(old) && old.algorithm === 'rsa-sha256' ? 'rsa-2048' : kindOf(old);
+    const place = { projectId: old.projectId, domainId: old.domainId };
+    fresh.push(await makeDkimKey(deps, place, kind, selector === null ? {} : { selector }));
+  }
+  const moves = isRevoked(old) ? [] : [{ key: revoked, from: old.state }];
+  return {
+    successor: there ?? fresh[0]!,
+    steps: {
+      moves,
+      gone: replacedBy(fresh, after),
+      fresh,
+      events: [
+        ...moves.map(({ key }) => tellRetired(domain, key, dkimZone)),
+        ...fresh.map((key) => tellPending(domain, key, dkimZone)),
+      ],
+    },
+  };
+}
