@@ -59,9 +59,10 @@ export async function judgeHeader(
   if (!fields.some(({ name }) => name === 'from')) return { ok: false, refusal: { kind: 'author-missing' } };
   if (fields.filter(({ name }) => name === 'received').length > MAX_HOPS)
     return { ok: false, refusal: { kind: 'loop' } };
+  const plain = !judged.longLine && isPlain(message.subarray(0, section.headerEnd));
   const leaving = fields
     .filter(({ name }) => !NEVER_LEAVES.has(name))
-    .map((field) => asItLeaves(judged, field));
+    .map((field) => asItLeaves(judged, field, plain));
   const refusal = (await judgeClaims(read, project, own, leaving)) ?? unsendable(judged, leaving);
   if (refusal !== null) return { ok: false, refusal };
   return {
@@ -79,23 +80,29 @@ export async function judgeHeader(
   };
 }
 
-function asItLeaves({ message, smtputf8, longLine }: Judged, field: HeaderField): Leaving {
-  const given = message.subarray(field.start, field.end);
-  const ascii = isAscii(given);
+/** ASCII without escape sequences: nearly all mail, which pays for one look at it. */
+function isPlain(header: Buffer): boolean {
+  return isAscii(header) && !header.includes(ESC);
+}
+
+/** `plain`: there is nothing to encode or to fold in the header. */
+function asItLeaves({ message, smtputf8, longLine }: Judged, field: HeaderField, plain: boolean): Leaving {
+  const octets = message.subarray(field.start, field.end);
+  const same: Leaving = { field, octets, changed: false, utf8: false, unencodable: null };
   const claims = CLAIMS.has(field.name);
+  if (plain && !claims) return same;
   // RFC 6532 §3.1: with SMTPUTF8, too, a header is UTF-8.
-  if (!ascii && !isUtf8(given))
-    return { field, octets: given, changed: false, utf8: false, unencodable: 'charset' };
-  const encoded = encodeField(field, smtputf8);
-  const text = encoded.kind === 'encoded' ? encoded.text : claims || longLine ? given.toString() : null;
-  const unencodable = encoded.kind === 'refused' ? encoded.why : null;
-  if (text === null) return { field, octets: given, changed: false, utf8: !ascii, unencodable };
-  // Octets, since lines are counted in them.
-  const written = Buffer.from(text).toString('latin1');
+  if (!plain && !isUtf8(octets)) return { ...same, unencodable: 'charset' };
+  const encoded = plain ? null : encodeField(field, smtputf8);
+  if (encoded?.kind === 'refused') return { ...same, unencodable: encoded.why };
+  // As octets, since lines are counted in them.
+  const given = octets.toString('latin1');
+  const written = encoded?.kind === 'encoded' ? Buffer.from(encoded.text).toString('latin1') : given;
   const whole = claims ? withoutInnerFolds(written) : written;
-  const octets = Buffer.from(refold(whole, claims), 'latin1');
-  const changed = !octets.equals(given);
-  return { field, octets: changed ? octets : given, changed, utf8: !isAscii(octets), unencodable };
+  const left = longLine || whole !== given ? refold(whole, claims) : whole;
+  if (left === given) return { ...same, utf8: !isAscii(octets) };
+  const changed = Buffer.from(left, 'latin1');
+  return { ...same, octets: changed, changed: true, utf8: !isAscii(changed) };
 }
 
 /** What no server may be sent: octets beyond ASCII that cannot be encoded, lines that cannot be folded. */
