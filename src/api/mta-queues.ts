@@ -80,14 +80,15 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
       { of: () => waitingOf(projectId, filter) },
     );
   });
-  handle(ops.updateQueue, async ({ body, projectId, principal, reply }) => {
+  handle(ops.updateQueue, async ({ body, query, projectId, principal, self, reply }) => {
     // A change continues without its client; a count ends, because only the client needs it.
     const watch = body.dry_run === true ? { report: () => {}, signal: goneSignal(reply) } : undefined;
-    const scope = { project: projectId, isChosen: false };
+    const project = query.instance === true ? null : projectId;
+    const actor = principal === null ? `member ${self?.member.id}` : callerOf(principal);
     const { projects: _, ...result } = await answerQueueRequest(
       deps,
-      scope,
-      callerOf(principal),
+      { project, isChosen: false },
+      actor,
       body,
       watch,
     );

@@ -102,6 +102,10 @@ const WaitingQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+const QueueScopeQuery = Type.Object(
+  { instance: Type.Optional(Type.Boolean({ description: 'for operators: the mail of all projects' })) },
+  { additionalProperties: false },
+);
 export const QueueRequest = Type.Object(
   {
     action: oneOf('retry', 'cancel', 'bounce', 'suspend', 'resume'),
@@ -269,10 +273,16 @@ export const listWaitingRecipients = op({
 });
 export const updateQueue = op({
   id: 'mta.queues.update',
+  permission: {
+    in: 'query',
+    field: 'instance',
+    of: { false: 'mta.queues.update', true: { operator: 'mta.queues.update_all' } },
+  },
   method: 'POST',
   path: '/mta/v1/queues',
   summary:
-    'retries, cancels, bounces or suspends the recipients that match a filter, or resumes a suspension',
+    'retries, cancels, bounces or suspends the recipients that match a filter, or resumes suspensions; with `instance`, operators act on all projects',
+  query: QueueScopeQuery,
   body: QueueRequest,
   answers: { 200: QueueResult },
   problems: ['not-found', 'too-many-suspensions'],
