@@ -46,6 +46,11 @@ const routes = root.addChildren([
   }),
   createRoute({
     ...under,
+    path: '/queue',
+    component: lazyRouteComponent(() => import('./pages/queue/queue-page.tsx'), 'QueuePage'),
+  }),
+  createRoute({
+    ...under,
     path: '/topics',
     component: lazyRouteComponent(() => import('./pages/topics/topics-page.tsx'), 'TopicsPage'),
   }),

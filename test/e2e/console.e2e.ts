@@ -9,6 +9,7 @@ import { freePort } from '../../src/testing/free-port.ts';
 import { eventually, startDns, startService, startSink } from '../journeys/harness.ts';
 import { inspect, openBrowser, settled, texts } from './browser.ts';
 import { automatic, domain, key, mail, setUp, topic } from './first-steps.ts';
+import { queue } from './queue.ts';
 import { button, choose, DOMAIN, field, heading, PASSWORD, signIn, signOut, type Walk } from './walk.ts';
 
 /** Applying for higher limits, and deciding it as the operator. */
@@ -47,6 +48,7 @@ async function everyPage({ page, t, browser, language, base }: Walk): Promise<vo
     ['roles', 'roles.title'],
     ['api-clients', 'clients.title'],
     ['audit', 'audit.title'],
+    ['queue', 'queue.title'],
     ['project', 'project.title'],
     ['account', 'account.title'],
     ['topics', 'topics.title'],
@@ -178,6 +180,7 @@ for (const language of ['ja', 'en'] as const)
       const auth = await key(walk);
       await topic(walk);
       await mail(walk, auth);
+      await queue(walk, auth);
       await limits(walk);
       await everyPage(walk);
       await languages(walk);

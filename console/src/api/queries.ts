@@ -56,7 +56,7 @@ export function useResource<T>(
 export function useList<T>(
   key: Key,
   load: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>,
-  { enabled = true }: { readonly enabled?: boolean } = {},
+  { enabled = true, everyMs }: { readonly enabled?: boolean; readonly everyMs?: number } = {},
 ) {
   const { projectId } = useConnection();
   const query = useInfiniteQuery({
@@ -65,6 +65,7 @@ export function useList<T>(
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     enabled,
+    ...(everyMs === undefined ? {} : { refetchInterval: everyMs }),
   });
   const pages = query.data?.pages ?? [];
   const lookedAt = pages.reduce((sum, { looked_at = 0 }) => sum + looked_at, 0);

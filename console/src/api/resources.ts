@@ -1,5 +1,6 @@
 /** Short names for the resources of the contract, and for parts of them that have no name there. */
 import type { Static } from 'typebox';
+import type { QueueRequest } from '../../../src/contract/operations/mta-mail.ts';
 import type { RESOURCES } from '../../../src/contract/resources/index.ts';
 
 export type Resource<N extends keyof typeof RESOURCES> = Static<(typeof RESOURCES)[N]>;
@@ -58,3 +59,8 @@ export type Kind = Resource<'Kind'>;
 export type DnsAccountTest = Resource<'DnsAccountTest'>;
 export type DnsPlan = Resource<'DnsPlan'>;
 export type DnsSetChange = Resource<'DnsChange'>['changes'][number];
+
+export type QueueLane = Resource<'Queues'>['items'][number];
+export type Suspension = Resource<'Suspension'>;
+export type QueueChange = Static<typeof QueueRequest>;
+export type QueueChanged = Resource<'QueueResult'>;

@@ -9,6 +9,7 @@ const PAGES = [
   ['/', 'home.title'],
   ['/domains', 'domains.title'],
   ['/dns-accounts', 'dns_accounts.title'],
+  ['/queue', 'queue.title'],
   ['/topics', 'topics.title'],
   ['/api-clients', 'clients.title'],
   ['/roles', 'roles.title'],

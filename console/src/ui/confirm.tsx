@@ -42,7 +42,13 @@ export function Confirm({ label, subject, text, act, refreshes, done, button }: 
       >
         {label}
       </Button>
-      <Modal opened={opened} onClose={close} title={t('common.action_on', { label, subject })} centered>
+      <Modal
+        opened={opened}
+        onClose={close}
+        title={t('common.action_on', { label, subject })}
+        centered
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+      >
         <Stack gap="sm">
           <Text size="sm">{text}</Text>
           <ProblemAlert error={problem} />
