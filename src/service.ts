@@ -759,6 +759,7 @@ export async function startService(
     },
   );
   // Stopping runs in reverse order: first the listeners, then the parts behind them, the store last.
+  const listening = { addresses: [] as readonly string[] };
   const control = createControl(config.dataDir, {
     read,
     operate,
@@ -766,6 +767,7 @@ export async function startService(
     logger,
     ownStore: embedded,
     retention: sweeper.state,
+    addresses: () => listening.addresses,
   });
   const members = shared === null ? [] : [shared.permits, shared.cluster];
   const services = [
@@ -811,6 +813,13 @@ export async function startService(
   ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
     list.map((one, i) => `${bracketed(from[i]!.host)}:${one.port}`).join(',');
+  listening.addresses = [
+    `${bracketed(config.httpListen.host)}:${api.port}`,
+    ...address(listeners.mx, config.mxListen).split(','),
+    ...address(listeners.submission, config.submissionListen).split(','),
+    ...address(listeners.submissions, config.submissionsListen).split(','),
+    ...address(dnsServers, config.dnsListen).split(','),
+  ];
   const running = starting.move();
   return {
     http: `${bracketed(config.httpListen.host)}:${api.port}`,

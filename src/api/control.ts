@@ -24,6 +24,7 @@ import { answerQueueRequest } from './queue-request.ts';
 export const CONTROL_SOCKET = 'control.sock';
 /** https://github.com/ndjson/ndjson-spec */
 export const NDJSON = 'application/x-ndjson';
+const PATHS: ReadonlySet<string> = new Set(['/queue', '/copy', '/retention', '/addresses']);
 const MOST_OCTETS = 64 * 1024;
 /** Time between two lines of progress, ms. */
 const PAUSE_MS = 100;
@@ -56,6 +57,8 @@ export function createControl(
   deps: Pick<ApiDeps, 'operate' | 'clock' | 'logger' | 'read' | 'retention'> & {
     /** null: the store is not a file of this service. */
     readonly ownStore: OwnStore | null;
+    /** Where the service listens, as `host:port`. */
+    readonly addresses: () => readonly string[];
   },
 ): Service {
   const path = join(directory, CONTROL_SOCKET);
@@ -65,7 +68,7 @@ export function createControl(
 
   async function answer(request: IncomingMessage, watch: Watch): Promise<Answer> {
     const url = new URL(request.url ?? '/', 'http://control');
-    if (request.method !== 'POST' || !['/queue', '/copy', '/retention'].includes(url.pathname))
+    if (request.method !== 'POST' || !PATHS.has(url.pathname))
       return { status: 404, json: { detail: 'not found' } };
     const chunks: Buffer[] = [];
     let octets = 0;
@@ -76,6 +79,7 @@ export function createControl(
     }
     const input: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     if (url.pathname === '/retention') return { status: 200, json: retentionView(await deps.retention()) };
+    if (url.pathname === '/addresses') return { status: 200, json: { addresses: deps.addresses() } };
     if (url.pathname === '/copy') {
       if (deps.ownStore === null)
         return { status: 404, json: { detail: 'the store is not a file of this service' } };

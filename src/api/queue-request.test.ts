@@ -247,6 +247,7 @@ test('the control socket takes no destructive word without its object', async ()
       ...it.deps,
       retention,
       logger: silentLogger,
+      addresses: () => [],
       ownStore: null,
     });
     await control.start(new AbortController().signal);

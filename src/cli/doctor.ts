@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { access, constants, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { retentionView } from '../api/mta-retention.ts';
-import { type Config, type HostPort, loadConfig } from '../config/config.ts';
+import { type Config, type HostPort, isLoopback, loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createResolver } from '../runtime/dns-resolver.ts';
 import { systemNetwork } from '../runtime/network.ts';
@@ -24,7 +24,28 @@ import { type CommandContext, parseOptions } from './usage.ts';
 /** Time limit for the answer of the running service. */
 const ASK_MS = 5_000;
 
-async function checkPort(check: string, { host, port }: HostPort): Promise<Finding> {
+/** Where the service of this configuration listens now; empty if none runs, or if it is of an earlier version. */
+async function ownAddresses(config: Config): Promise<ReadonlySet<string>> {
+  try {
+    const answer = await askService({
+      directory: config.dataDir,
+      path: '/addresses',
+      request: {},
+      ended: 'the service stopped before it answered',
+      signal: AbortSignal.timeout(ASK_MS),
+      report: () => {},
+    });
+    return new Set(answer?.status === 200 ? (answer.json as { addresses: string[] }).addresses : []);
+  } catch {
+    return new Set();
+  }
+}
+const addressOf = ({ host, port }: HostPort) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** `own`: where the running service listens. */
+async function checkPort(check: string, place: HostPort, own: ReadonlySet<string>): Promise<Finding> {
+  const { host, port } = place;
+  if (own.has(addressOf(place))) return ok(check, `the running service listens at ${addressOf(place)}`);
   const server = createServer();
   try {
     server.listen(port, host);
@@ -33,7 +54,10 @@ async function checkPort(check: string, { host, port }: HostPort): Promise<Findi
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE')
-      return warning(check, `${host}:${port} is already in use (by a running hikyaku?)`);
+      return warning(
+        check,
+        `${host}:${port} is in use by another program: stop it, or choose another port; a service cannot start there`,
+      );
     if (code === 'EACCES')
       return failed(
         check,
@@ -77,6 +101,24 @@ async function checkRetention(config: Config): Promise<Finding> {
   }
 }
 type Standing = ReturnType<typeof retentionView>;
+
+/** Links and `self` URLs begin with the public URL. */
+function checkPublicUrl(config: Config): Finding {
+  const check = 'public URL';
+  const { hostname } = new URL(config.publicUrl);
+  const isPublic = [
+    config.httpListen,
+    ...config.mxListen,
+    ...config.submissionListen,
+    ...config.submissionsListen,
+  ].some(({ host }) => !isLoopback(host));
+  return isPublic && isLoopback(hostname.replace(/^\[|\]$/g, ''))
+    ? warning(
+        check,
+        `the service listens beyond this machine, but its links begin with ${config.publicUrl}, which leads nowhere from elsewhere: set HIKYAKU_PUBLIC_URL`,
+      )
+    : ok(check, config.publicUrl);
+}
 
 async function checkCertificate(config: Config): Promise<Finding> {
   if (config.tls === null)
@@ -143,6 +185,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     allowPrivate: config.allowPrivateTargets,
   });
   const findings: Finding[] = [];
+  const own = await ownAddresses(config);
   const listeners: [string, readonly HostPort[]][] = [
     ['HTTP port', [config.httpListen]],
     ['MX port', config.mxListen],
@@ -154,7 +197,8 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     ...(config.dkimZone === null ? [] : [['DNS port', config.dnsListen] as [string, readonly HostPort[]]]),
   ];
   for (const [check, list] of listeners)
-    for (const address of list) findings.push(await checkPort(check, address));
+    for (const address of list) findings.push(await checkPort(check, address, own));
+  findings.push(checkPublicUrl(config));
   findings.push(
     ...(await checkStore(config)),
     await checkRetention(config),

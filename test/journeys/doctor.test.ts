@@ -1,0 +1,49 @@
+/** What `hikyaku doctor` says of ports, the public URL, the operator and the secret key. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { freePort } from '../../src/testing/free-port.ts';
+import { hikyaku, startService } from './harness.ts';
+
+async function doctor(env: Record<string, string>): Promise<(check: string) => string> {
+  const { stdout } = await hikyaku(['doctor', '--json'], env);
+  const findings = JSON.parse(stdout) as { check: string; status: string; detail: string }[];
+  return (wanted) => {
+    const found = findings.find(({ check }) => check === wanted);
+    return `${found?.status} ${found?.detail}`;
+  };
+}
+
+test('doctor: the ports of a running service are its own; the rest is named', async () => {
+  const [http, mx] = [await freePort(), await freePort()];
+  await using service = await startService({
+    HIKYAKU_HTTP_LISTEN: `127.0.0.1:${http}`,
+    HIKYAKU_MX_LISTEN: `127.0.0.1:${mx}`,
+  });
+  const healthy = await doctor(service.env);
+  assert.equal(healthy('HTTP port'), `ok the running service listens at 127.0.0.1:${http}`);
+  assert.equal(healthy('MX port'), `ok the running service listens at 127.0.0.1:${mx}`);
+  assert.match(healthy('public URL'), /^ok http:\/\/localhost:8025$/);
+  assert.match(healthy('operator'), /^warning there is none: .*--operator/);
+  assert.match(healthy('secret key'), /^ok .*secret\.key is the key of this store$/);
+
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const email = ['--email', 'op@example.test', '--operator'];
+  assert.equal((await hikyaku(['bootstrap', '--domain', 'ops.test', ...email], service.env)).status, 0);
+  writeFileSync(join(service.directory, 'secret.key'), Buffer.alloc(32, 9));
+  const ill = await doctor({
+    ...service.env,
+    HIKYAKU_MX_LISTEN: `127.0.0.1:${port}`,
+    HIKYAKU_SUBMISSION_LISTEN: '0.0.0.0:0',
+  });
+  assert.match(ill('MX port'), new RegExp(`^warning 127.0.0.1:${port} is in use by another program`));
+  assert.match(ill('public URL'), /^warning .*http:\/\/localhost:8025.*set HIKYAKU_PUBLIC_URL$/);
+  assert.equal(ill('operator'), 'ok op@example.test');
+  assert.match(ill('secret key'), /^failed .*is not the secret key of this store/);
+  other.close();
+});
