@@ -30,6 +30,8 @@ export type Outcome =
       readonly status: string;
       /** The server may have taken the message: the link broke after the final dot. */
       readonly ambiguous: boolean;
+      /** The service stopped meanwhile. Without a `remote` nobody was asked yet: that is no attempt. */
+      readonly stopped?: true;
     } & Facts)
   | ({
       readonly kind: 'bounced';
@@ -85,6 +87,7 @@ function fromVerdict(verdict: Verdict, facts: Facts): Outcome {
         cause: verdict.cause,
         status,
         ambiguous: verdict.ambiguous,
+        ...(verdict.stopped === true ? { stopped: true } : {}),
         ...facts,
       };
     }

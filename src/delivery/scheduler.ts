@@ -156,7 +156,9 @@ const LOOK_MS = 100;
 const POLL_MS = 60_000;
 /** Messages whose servers are being looked up; half of them of one project at most. */
 const PLANNING = 256;
+/** At the stop: time for what is under way, and then for the outcomes of what was cut off. */
 const STOP_MS = 20_000;
+const CUT_OFF_MS = 5000;
 /** Lanes taken over in one turn of the event loop. */
 const ADOPTED_AT_ONCE = 1000;
 /** Jobs begun in one turn of the event loop. */
@@ -227,6 +229,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   const raised = new Set<BacklogLane>();
   const releasedMeanwhile = new Set<RecipientId>();
   const running = new Set<Promise<void>>();
+  /** Those of them in which mail is sent. */
+  const trying = new Set<Promise<void>>();
   const open = new Map<Work, number>();
   let state: 'new' | 'running' | 'stopped' = 'new';
   const begun = { inTurn: 0 };
@@ -241,11 +245,15 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   let lookedAt = Number.NEGATIVE_INFINITY;
   let timerAt = Number.POSITIVE_INFINITY;
 
-  function track(task: Promise<void>): void {
+  function track(task: Promise<void>): Promise<void> {
     const watched = task
       .catch((error: unknown) => logger.error({ err: error }, 'delivery task failed'))
-      .finally(() => running.delete(watched));
+      .finally(() => {
+        running.delete(watched);
+        trying.delete(watched);
+      });
     running.add(watched);
+    return watched;
   }
   const laneOf = (row: RecipientRow) => backlog.lane(row.projectId, row.lane);
   function lease(work: Work): void {
@@ -295,7 +303,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
           begun.inTurn = 0;
           if (full) pump();
         });
-      track(run(taken.job, taken.done));
+      trying.add(track(run(taken.job, taken.done)));
     }
   }
   function classOf({ head, rows }: Work): JobClass {
@@ -405,6 +413,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     for (const outcome of outcomes) if (outcome.kind === 'delivered') taken += 1;
     job.rows.forEach((row, i) => {
       const outcome = outcomes[i]!;
+      // Nobody was asked about it: it waits in the store as if it had never been taken up.
+      if (outcome.kind === 'deferred' && outcome.stopped === true && outcome.remote === null) return;
       if (outcome.kind === 'deferred' && outcome.ambiguous) deps.metrics.ambiguousEnd();
       // RFC 5321 §4.5.3.1.10: too many recipients for one transaction; the rest goes in the next ones, now.
       if (taken > 0 && isTooMany(outcome)) rest.push(row);
@@ -417,7 +427,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     // The connection's place is free before the outcome is on disk; the rows stay leased until it is.
     done(feedback);
     pump();
-    await settle(work, items, prepared);
+    if (items.length > 0) await settle(work, items, prepared);
   }
   async function runHosted({ work, rows }: Job): Promise<void> {
     let left: readonly Item[] = [];
@@ -462,9 +472,9 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (isWaiting(row.state)) backlog.count(laneOf(row), row.state, -1);
       events += settled.events;
       deps.metrics.recipientSettled(settled.result);
-      if (settled.nextAttemptAt !== null && isWaiting(settled.result as RecipientRow['state'])) {
+      if (settled.nextAttemptAt !== null && isWaiting(settled.to)) {
         const lane = backlog.lane(row.projectId, settled.lane);
-        backlog.count(lane, settled.result as 'deferred' | 'held', 1);
+        backlog.count(lane, settled.to, 1);
         backlog.schedule(lane, settled.nextAttemptAt);
         arm(settled.nextAttemptAt);
       }
@@ -622,6 +632,18 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     timer = null;
   }
 
+  /** A task may start another (an outcome to settle): until none is left, or time is up. */
+  async function idleWithin(ms: number, tasks: ReadonlySet<Promise<void>>): Promise<void> {
+    const { promise: limit, resolve } = Promise.withResolvers<void>();
+    let late = false;
+    const wait = clock.after(ms, () => {
+      late = true;
+      resolve();
+    });
+    while (tasks.size > 0 && !late) await Promise.race([Promise.allSettled([...tasks]), limit]);
+    wait.cancel();
+  }
+
   const scheduler: Scheduler = {
     enqueue(message, rows) {
       // The rows have times of the wall clock: a jump must not go unseen between two looks at it.
@@ -745,18 +767,12 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     async [Symbol.asyncDispose]() {
       stop();
       jumps.stop();
-      // A task may start another (an outcome to settle): until none is left, or time is up.
-      const limit = new Promise<void>((resolve) => {
-        const wait = clock.after(STOP_MS, resolve);
-        abandon.signal.addEventListener('abort', () => wait.cancel(), { once: true });
-      });
-      let late = false;
-      void limit.then(() => {
-        late = true;
-      });
-      while (running.size > 0 && !late) await Promise.race([Promise.allSettled([...running]), limit]);
-      abandon.abort();
+      await idleWithin(STOP_MS, running);
+      // What takes longer is cut off, and its trace says why.
+      if (trying.size > 0) logger.info({ attempts: sending.size }, 'attempts are cut off');
       await pool[Symbol.asyncDispose]();
+      await idleWithin(CUT_OFF_MS, trying);
+      abandon.abort();
       window.clear();
       open.clear();
     },

@@ -16,7 +16,15 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { attemptDetail } from '../spool/attempts.ts';
 import type { HELD_LANES, RecipientMove, RecipientRow, StoredMessage } from '../spool/messages.ts';
-import { toBounced, toCancelled, toDeferred, toDelivered, toExpired, toHeld } from '../spool/transitions.ts';
+import {
+  toBounced,
+  toCancelled,
+  toDeferred,
+  toDelivered,
+  toExpired,
+  toHeld,
+  toInterrupted,
+} from '../spool/transitions.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The message without its bytes is enough to settle. */
@@ -44,6 +52,7 @@ type Result = Extract<
 >;
 export interface Settled {
   readonly result: Result;
+  readonly to: RecipientMove['to'];
   readonly lane: string;
   /** Wall ms of the next attempt, where there is one. */
   readonly nextAttemptAt: number | null;
@@ -109,6 +118,8 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     };
     if (outcome.kind === 'delivered') return { move: toDelivered(row, now, result), name: 'delivered' };
     if (outcome.kind === 'bounced') return { move: toBounced(row, now, result), name: 'bounced' };
+    if (outcome.stopped === true)
+      return { move: toInterrupted(row, now, item.site ?? row.lane, result), name: 'deferred' };
     const expiresAt = message.expiresAt + row.heldMs;
     // Asked each time: so the clock is looked at whenever a time is written.
     const isTrusted = deps.timeIsTrusted();
@@ -146,7 +157,7 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
     tx.moveRecipient(move);
     count(tx, row, name, now);
     // The last attempt of a settled row is its last result (spool/attempts.ts); only those before it are kept apart.
-    if (isAttempt(outcome) && move.to === 'deferred') {
+    if (isAttempt(outcome) && move.nextAttemptAt !== null) {
       tx.insertAttempt({
         projectId,
         messageId: message.id,
@@ -194,7 +205,7 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
         });
     }
     const { nextAttemptAt, lane } = move;
-    recorded.set(row.id, { result: name, lane, nextAttemptAt, events: wanted.length });
+    recorded.set(row.id, { result: name, to: move.to, lane, nextAttemptAt, events: wanted.length });
   }
   return {
     record,

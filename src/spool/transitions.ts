@@ -93,6 +93,11 @@ export function toDeferred(
   const attempts = row.attempts + 1;
   return wait(row, now, { from: OPEN, to: 'deferred', lane, attempts, nextAttemptAt, lastResult: result });
 }
+/** An attempt was cut off, because the service stopped; due at `now`, since its destination is not to blame. */
+export function toInterrupted(row: RecipientRow, now: number, lane: string, result: unknown): RecipientMove {
+  const attempts = row.attempts + 1;
+  return wait(row, now, { from: OPEN, to: 'queued', lane, attempts, nextAttemptAt: now, lastResult: result });
+}
 /** Permanently refused. */
 export function toBounced(row: RecipientRow, now: number, result: unknown): RecipientMove {
   return settle(row, 'bounced', now, row.attempts + 1, result);

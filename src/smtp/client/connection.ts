@@ -28,6 +28,8 @@ export interface ClientConnection {
   /** QUIT without waiting long; then closed. */
   quit(): void;
   destroy(): void;
+  /** Closed at once: mail under way ends as `stopped`. */
+  stop(): void;
 }
 export type OpenResult =
   | { readonly kind: 'open'; readonly connection: ClientConnection }
@@ -70,6 +72,7 @@ async function openOnce(
     return { kind: 'failed', cause: `connect: ${causeOf(error)}`, reply: null, tls: false };
   }
   const link = createLink(socket, candidate, deps);
+  deps.signal.addEventListener('abort', link.stop);
   const plainAuth = address === '::1' || address.startsWith('127.');
   try {
     const session = await link.run(
@@ -99,11 +102,15 @@ async function openOnce(
       },
       quit: link.quit,
       destroy: link.destroy,
+      stop: link.stop,
     };
     return { kind: 'open', connection };
   } catch (error) {
     link.destroy();
     if (!(error instanceof LinkFault)) throw error;
     return { kind: 'failed', cause: error.message, reply: error.reply, tls: error.what === 'tls' };
+  } finally {
+    // From here on its owner ends it.
+    deps.signal.removeEventListener('abort', link.stop);
   }
 }

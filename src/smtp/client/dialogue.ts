@@ -40,7 +40,7 @@ export type Dialogue<T> = Generator<Step, T, Answer>;
 /** The link is gone or of no more use. */
 export class LinkFault extends Error {
   override name = 'LinkFault';
-  readonly what: 'closed' | 'timeout' | 'protocol' | 'tls' | 'network' | 'content';
+  readonly what: 'closed' | 'timeout' | 'protocol' | 'tls' | 'network' | 'content' | 'stopped';
   /** Octets of the last step had certainly not all left this machine's buffers. */
   readonly unsent: boolean;
   /** What the server said of it. */
@@ -344,6 +344,7 @@ export function* sendMail(
     return end(judgeFinal(last, capabilities.dsn, taken), last.code !== 421 && last.firstCode === undefined);
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
+    if (error.what === 'stopped') answered = true;
     // RFC 5321 §4.5.4.2, RFC 1047: after the final dot the server may have taken the message without our hearing it.
     return end(
       {
@@ -351,6 +352,7 @@ export function* sendMail(
         reply: error.reply,
         cause: error.message,
         ambiguous: bodyHanded && !error.unsent,
+        ...(error.what === 'stopped' ? { stopped: true } : {}),
       },
       false,
     );

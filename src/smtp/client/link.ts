@@ -19,6 +19,7 @@ import {
 } from './dialogue.ts';
 import type { Candidate, ConnectionDeps, TlsFacts } from './peer.ts';
 import { createReplyParser, ProtocolFault, printable, type ServerReply } from './reply-parser.ts';
+import { STOPPED } from './verdicts.ts';
 
 /** Blocks in one turn of the loop. */
 const TURN = 4;
@@ -313,6 +314,8 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
       socket.once('close', () => timer?.cancel());
       socket.resume();
     },
+    /** What is under way ends with that cause. */
+    stop: () => broken(new LinkFault('stopped', STOPPED, isUnsent())),
     destroy() {
       usable = false;
       timer?.cancel();

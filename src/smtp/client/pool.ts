@@ -20,7 +20,7 @@ import {
   type Timeouts,
   type TlsFacts,
 } from './peer.ts';
-import type { Verdict } from './verdicts.ts';
+import { STOPPED, type Verdict } from './verdicts.ts';
 
 export interface Target {
   /** Connections are shared by those with the same key: the same servers, TLS demands and credentials. */
@@ -242,12 +242,9 @@ export function createPool(options: PoolOptions): Pool {
       const { host, address, port } = candidate;
       failures.learn(candidate, result.kind === 'open');
       if (result.kind === 'failed') {
-        const verdict: Verdict = {
-          kind: 'deferred',
-          reply: result.reply,
-          cause: result.cause,
-          ambiguous: false,
-        };
+        const verdict: Verdict = stop.signal.aborted
+          ? { kind: 'deferred', reply: null, cause: STOPPED, ambiguous: false, stopped: true }
+          : { kind: 'deferred', reply: result.reply, cause: result.cause, ambiguous: false };
         last = {
           verdicts: mail.recipients.map(() => verdict),
           remote: { host, address, port },
@@ -263,7 +260,7 @@ export function createPool(options: PoolOptions): Pool {
       last = { verdicts: sent.verdicts, remote: connection.remote, tls: connection.tls, reached: true };
       if (!sent.untouched) return last;
     }
-    return last ?? nothingTried(mail, 'stopped before a server was tried');
+    return last ?? nothingTried(mail, STOPPED, stop.signal.aborted);
   }
 
   return {
@@ -293,14 +290,20 @@ export function createPool(options: PoolOptions): Pool {
     async [Symbol.asyncDispose]() {
       stop.abort();
       for (const site of sites.values()) for (const idle of [...site.idle]) forget(site, idle);
-      for (const connection of open) connection.destroy();
+      for (const connection of open) connection.stop();
       open.clear();
       sites.clear();
     },
   };
 }
 
-function nothingTried(mail: OutgoingTransaction, cause: string): Report {
-  const verdict: Verdict = { kind: 'deferred', reply: null, cause, ambiguous: false };
+function nothingTried(mail: OutgoingTransaction, cause: string, stopped = false): Report {
+  const verdict: Verdict = {
+    kind: 'deferred',
+    reply: null,
+    cause,
+    ambiguous: false,
+    ...(stopped ? { stopped: true } : {}),
+  };
   return { verdicts: mail.recipients.map(() => verdict), remote: null, tls: null, reached: false };
 }

@@ -15,6 +15,8 @@ export type Verdict =
       readonly reply: ServerReply | null;
       readonly cause: string;
       readonly ambiguous: boolean;
+      /** It was cut off, because the service stopped; the server has no part in it. */
+      readonly stopped?: true;
     }
   | {
       readonly kind: 'bounced';
@@ -24,6 +26,8 @@ export type Verdict =
     };
 
 export const positive = (reply: ServerReply): boolean => reply.code >= 200 && reply.code < 300;
+/** The cause where the service stops while a server is asked. */
+export const STOPPED = 'the service stopped';
 export function deferred(reply: ServerReply | null, cause: string): Verdict {
   return { kind: 'deferred', reply, cause, ambiguous: false };
 }
