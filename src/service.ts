@@ -190,13 +190,19 @@ export async function startService(
     storeEnded(new StoreError('another node declared this node dead: restart this node', false));
     fenced();
   }
+  /** Rows may wait in the store that no memory knows. */
+  function resync(): void {
+    scheduler
+      .resync()
+      .catch((error: unknown) => logger.error({ err: error }, 'counting the queue again failed'));
+  }
   /** The store as one part of the service writes to it, with the probe's moments. */
   function writing(room: 'accept' | 'settle' | 'hooks'): Pick<Store, 'transact'> {
     return {
       async transact(project, record, urgent = room === 'accept') {
         probe(`${room}.before`);
         try {
-          await store.transact(project, record, urgent);
+          await (room === 'accept' ? store : patient).transact(project, record, urgent);
         } catch (error) {
           if (error instanceof StoreError && !error.retryable) storeEnded(error);
           throw error;
@@ -221,10 +227,7 @@ export async function startService(
         metrics.groupCommit(info);
         probe('commit.answered');
       },
-      onUncertain: () =>
-        void scheduler
-          .resync()
-          .catch((error: unknown) => logger.error({ err: error }, 'counting the queue again failed')),
+      onUncertain: resync,
       onFenced: fencedOut,
     }),
   );
@@ -237,8 +240,11 @@ export async function startService(
   );
   const hasSpace =
     config.store.kind === 'sqlite' ? spaceGate(config.store.directory, MX_SIZE_LIMIT, clock) : () => true;
-  const ready = createReadiness('starting', hasSpace, clock);
-  const store: Store = { ...ground.store, transact: ready.watched(ground.store) };
+  const ready = createReadiness({ state: 'starting', hasSpace, clock, logger, probe: ground.store.probe });
+  starting.defer(() => ready.stop());
+  /** Outcomes of deliveries wait until the store answers: they are known, and are written once. */
+  const patient: Pick<Store, 'transact'> = { transact: ready.watched(ground.store) };
+  const store: Store = { ...ground.store, transact: ready.timely(patient.transact, resync) };
   if (embedded !== null) metrics.setStoreLogSource(embedded.logFigures);
   /** For rounds that one node at a time makes for all nodes. */
   const jumps = watchJumps(clock, retry.maxMs);
@@ -475,6 +481,7 @@ export async function startService(
     const { depth, lanes } = await shared.queue(project, page);
     return { depth, lanes: lanes.map((lane) => ({ ...lane, active: scheduler.active(lane) })) };
   }
+  metrics.setLastCommitSource(ready.lastCommitAge);
   metrics.setQueueDepthSource(async () => scheduler.depth);
   metrics.setOverdueSource(async () => {
     const now = clock.now();
@@ -744,7 +751,7 @@ export async function startService(
         dead: () => scheduler.dead(),
         isActive: scheduler.isSending,
       },
-      notReady: () => ready.reason(),
+      notReady: () => ready.ask(),
     },
     {
       ...config.httpListen,

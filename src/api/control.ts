@@ -39,7 +39,7 @@ function failureOf(error: unknown, logger: ApiDeps['logger']): Answer {
   if (error instanceof SyntaxError) return { status: 400, json: { detail: 'not JSON' } };
   logger.error({ err: error }, 'a control request failed');
   return error instanceof StoreError
-    ? { status: error.retryable ? 507 : 503, json: { detail: error.message } }
+    ? { status: error.full ? 507 : 503, json: { detail: error.message } }
     : { status: 500, json: { detail: 'internal error' } };
 }
 function throttled(clock: Clock, write: Report): Report {

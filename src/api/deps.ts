@@ -38,6 +38,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Notices } from '../runtime/notices.ts';
 import type { Random } from '../runtime/random.ts';
+import type { NotReady } from '../runtime/readiness.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import type { Turnstile } from '../runtime/turnstile.ts';
@@ -156,5 +157,5 @@ export interface ApiDeps {
     isActive(recipient: RecipientId): boolean;
   };
   /** The reason why the service is not ready; null: it is ready. */
-  readonly notReady: () => string | null;
+  readonly notReady: () => Promise<NotReady | null> | NotReady | null;
 }

@@ -61,6 +61,7 @@ import { createRefusals } from './refusals.ts';
 import { roleRoutes } from './roles.ts';
 import { sessionRoutes } from './session.ts';
 import { createSessions } from './session-cookie.ts';
+import { storeProblem } from './store-problem.ts';
 import { takeStreams } from './streamed.ts';
 import { takeTurns } from './turns.ts';
 import { type Violation, validationProblem } from './validation-words.ts';
@@ -208,8 +209,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
 
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const reason = deps.notReady();
-    return reason === null ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
+    const notReady = await deps.notReady();
+    if (notReady === null) return { status: 'ready' };
+    const { reason, lastCommitAgeSeconds } = notReady;
+    return reply
+      .code(503)
+      .send({ status: 'not ready', reason, last_commit_age_seconds: lastCommitAgeSeconds });
   });
   app.get('/metrics', async (_request, reply) => {
     if (!options.hasMetrics)
@@ -346,11 +351,7 @@ function problemOf(
   if (error instanceof StoreError) {
     if (method === 'GET' || method === 'HEAD')
       return new Problem('store-unavailable', 'the store cannot be read, try again later');
-    return error.retryable
-      ? new Problem('insufficient-storage', 'the data could not be stored, try again later', {
-          headers: { 'retry-after': '60' },
-        })
-      : new Problem('store-unavailable', 'the database is read-only or has failed, try again later');
+    return storeProblem(error, 'the data could not be stored, try again later');
   }
   if (error instanceof NoPlace)
     return new Problem('too-busy', 'the service had no free place for the answer in time, try again later', {

@@ -1,8 +1,10 @@
 /** The problem for a message that `send_message` refuses. */
+
 import { SUBMISSION_SIZE_LIMIT } from '../intake/limits.ts';
 import { defectText, longLineText, octetsText } from '../intake/send-refusal.ts';
 import type { SubmitRefusal } from '../intake/submit.ts';
 import { invalid, notFound, Problem } from './problems.ts';
+import { storeProblem } from './store-problem.ts';
 
 const retryAfter = (seconds: number) => ({ headers: { 'retry-after': String(seconds) } });
 /** Freeing disk space takes an operator at least a minute. */
@@ -76,9 +78,7 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
     case 'disk-full':
       return new Problem('insufficient-storage', 'the disk is nearly full', LATER);
     case 'not-stored':
-      return refusal.retryable
-        ? new Problem('insufficient-storage', 'the message could not be stored, try again later', LATER)
-        : new Problem('store-unavailable', 'the database is read-only or has failed, try again later');
+      return storeProblem(refusal, 'the message could not be stored, try again later');
   }
 }
 

@@ -25,9 +25,23 @@ export const run: Command['run'] = async (args, { env, signal }) => {
   });
   signal.throwIfAborted();
   if (answer instanceof Error) return fail(answer.message);
-  answer.resume();
-  return answer.statusCode === 200 ? 0 : fail(`HTTP ${answer.statusCode}`);
+  if (answer.statusCode === 200) {
+    answer.resume();
+    return 0;
+  }
+  return fail(`HTTP ${answer.statusCode}${await reasonOf(answer)}`);
 };
+/** Why, in the service's own words; empty if the answer is not from the service. */
+async function reasonOf(answer: IncomingMessage): Promise<string> {
+  try {
+    let text = '';
+    for await (const piece of answer.setEncoding('utf8')) text = (text + piece).slice(0, 10_000);
+    const { reason } = JSON.parse(text) as { reason?: unknown };
+    return typeof reason === 'string' ? `: ${reason}` : '';
+  } catch {
+    return '';
+  }
+}
 function fail(why: string): number {
   process.stderr.write(`not ready: ${why}\n`);
   return 1;

@@ -321,7 +321,8 @@ export const PROBLEMS = {
   'store-unavailable': {
     status: 503,
     title: 'Store unavailable',
-    meaning: 'the database cannot be read, or it is read-only or failed; try again later',
+    meaning:
+      'the database cannot be read, has failed, or did not answer in time; repeat the request with the same Idempotency-Key',
   },
   'too-busy': {
     status: 503,
@@ -336,7 +337,7 @@ export const PROBLEMS = {
   'insufficient-storage': {
     status: 507,
     title: 'Insufficient storage',
-    meaning: 'the data could not be stored, for example because the disk is nearly full; see Retry-After',
+    meaning: 'the disk is full or nearly full; see Retry-After',
   },
 } as const satisfies Record<string, ProblemType>;
 

@@ -65,7 +65,7 @@ const NO_SPACE_TO_COUNT = reply(
   '4.7.0',
   'temporary authentication failure, insufficient system storage, try again later',
 );
-const NOT_STORED = { kind: 'not-stored' } as const;
+const NO_STORE_TO_COUNT = reply(454, '4.7.0', 'temporary authentication failure, try again later');
 const TRY_LATER = reply(451, '4.3.0', 'temporary failure, try again later');
 const TOO_BUSY = reply(451, '4.3.2', 'too much mail is being read at once, try again later');
 const TOO_MANY_IN_FLIGHT = reply(451, '4.3.2', 'too many messages of the project at once, try again later');
@@ -102,14 +102,15 @@ export function createReceiver(deps: ReceiverDeps): Receiver {
       const result = await deps.authenticator
         .authenticate(username, secret, connection.remoteAddress)
         .catch((error: unknown) => {
-          if (error instanceof StoreError && error.retryable) return NOT_STORED;
+          if (error instanceof StoreError && error.retryable)
+            return { kind: 'not-stored', full: error.full } as const;
           throw error;
         });
       switch (result.kind) {
         case 'ok':
           return take(result.principal);
         case 'not-stored':
-          return refuse(NO_SPACE_TO_COUNT);
+          return refuse(result.full ? NO_SPACE_TO_COUNT : NO_STORE_TO_COUNT);
         case 'refused':
           deps.notices.tell(
             'auth-refused',
@@ -489,5 +490,7 @@ function storeReply(logger: Logger, connection: Connection, error: unknown): Rep
   if (error instanceof NoPlace) return TOO_BUSY;
   if (error instanceof Abandoned) return GONE;
   logger.error({ connection: connection.id, err: error }, 'accepting mail failed');
-  return error instanceof StoreError && error.retryable ? NO_SPACE : TRY_LATER;
+  // A store that did not answer in time may have taken the mail. The client tries again all the same: mail may
+  // come twice, but is never lost (RFC 5321 §4.5.3.2.6, RFC 1047).
+  return error instanceof StoreError && error.full ? NO_SPACE : TRY_LATER;
 }

@@ -49,7 +49,7 @@ export type SubmitRefusal =
     }
   | { readonly kind: 'disk-full' }
   /** `retryable`: the same request may succeed later. */
-  | { readonly kind: 'not-stored'; readonly retryable: boolean };
+  | { readonly kind: 'not-stored'; readonly retryable: boolean; readonly full: boolean };
 export interface Submitted {
   readonly kind: 'accepted';
   readonly id: string;
@@ -158,7 +158,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
       return accepted;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      return refused({ kind: 'not-stored', retryable: error.retryable });
+      return refused({ kind: 'not-stored', retryable: error.retryable, full: error.full });
     } finally {
       if (reserved.kind === 'ok') reserved.release();
     }

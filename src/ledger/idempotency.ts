@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProjectId } from '../runtime/ids.ts';
-import { ConflictError, type Transactor } from '../runtime/transactor.ts';
+import { ConflictError, StoreError, type Transactor } from '../runtime/transactor.ts';
 import type { IdempotencyRecord, LedgerReader, LedgerTx } from './tasks.ts';
 
 export type Begun =
@@ -28,6 +28,7 @@ export interface Idempotency {
 export const ANSWERS_KEPT_MS = 24 * 3_600_000;
 /** If a first call has no answer after this long, its process has died. */
 const ABANDONED_MS = 10 * 60_000;
+const AGAIN_MS = 1_000;
 
 export function createIdempotency(deps: {
   read: LedgerReader;
@@ -35,6 +36,22 @@ export function createIdempotency(deps: {
   clock: Clock;
 }): Idempotency {
   const { read, transactor, clock } = deps;
+  /**
+   * The call has ended without an answer to keep, so the key is free again. If its own transaction was committed
+   * although the store did not say so, the answer is there and stays. A store that is away is asked again; until
+   * then the call counts as running, at most for ABANDONED_MS. Never rejects.
+   */
+  async function forget(project: ProjectId, key: string, begunBy: number): Promise<void> {
+    for (let waited = 0; waited < ABANDONED_MS; waited += AGAIN_MS) {
+      try {
+        await transactor.transact(project, (tx) => tx.forgetUnanswered(project, key, begunBy));
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError) || !error.retryable) return;
+      }
+      await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve));
+    }
+  }
   return {
     async begin(project, call, former = []) {
       const now = clock.now();
@@ -53,14 +70,19 @@ export function createIdempotency(deps: {
         return { kind: 'first' };
       } catch (error) {
         if (error instanceof ConflictError) return { kind: 'running' };
+        // It may have been stored nevertheless; then nobody would answer for it.
+        if (error instanceof StoreError) void forget(project, key, now);
         throw error;
       }
     },
     async finish(project, key, status, body) {
+      if (status < 200 || status >= 300) {
+        const forgotten = forget(project, key, clock.now());
+        // Who was told that the store is away has waited for it already.
+        return status >= 500 ? undefined : forgotten;
+      }
       await transactor.transact(project, (tx) => {
-        if (status >= 200 && status < 300)
-          tx.completeIdempotency(project, key, { status, body: withoutSecret(body) });
-        else tx.deleteIdempotency(project, key);
+        tx.completeIdempotency(project, key, { status, body: withoutSecret(body) });
       });
     },
   };

@@ -37,6 +37,8 @@ export interface LedgerTx {
   insertIdempotency(record: IdempotencyRecord): void;
   completeIdempotency(project: ProjectId, key: string, response: { status: number; body: string }): void;
   deleteIdempotency(project: ProjectId, key: string): void;
+  /** Deletes the key of a call that has no answer and was begun at `begunBy` (wall ms) or before. */
+  forgetUnanswered(project: ProjectId, key: string, begunBy: number): void;
   insertAuthFailure(scope: string, at: number, attempt: string): void;
   deleteAuthFailure(scope: string, attempt: string): void;
   setAuthSuccess(scope: string, at: number): void;

@@ -16,6 +16,8 @@ export interface Metrics {
   setQueueDepthSource(source: () => Promise<Readonly<Record<string, number>>>): void;
   /** Called at each scrape: the messages past their retention time that still exist. */
   setOverdueSource(source: () => Promise<{ readonly seconds: number; readonly messages: number }>): void;
+  /** Called at each scrape: seconds since a commit last succeeded; null if none has. */
+  setLastCommitSource(source: () => number | null): void;
   /** Figures of an embedded store's write-ahead log; called at each scrape. */
   setStoreLogSource(source: () => StoreLogFigures): void;
   /** Called at each scrape: how many of the operator's own records are wrong, by check. */
@@ -146,6 +148,16 @@ export function createMetrics(): Metrics {
     },
     refusedInFlight: (way) => refused.inc({ way }),
     retentionRemoved: (kind, count) => removed.inc({ kind }, count),
+    setLastCommitSource(read) {
+      new Gauge({
+        name: 'hikyaku_last_commit_age_seconds',
+        help: 'Time since the store last took a write; on an idle node it grows while nobody asks /readyz',
+        registers,
+        collect() {
+          this.set(read() ?? 0);
+        },
+      });
+    },
     setStoreLogSource(read) {
       new Gauge({
         name: 'hikyaku_store_wal_octets',

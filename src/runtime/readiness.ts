@@ -1,43 +1,173 @@
 /**
  * Whether this node should get new mail, and why not: it is starting or stopping, its store has ended, its
- * disk is nearly full, or the last write was refused for now. A refused write counts until a write succeeds,
- * but at most 30 s: without new mail there may be no write that could show that the store accepts writes
- * again.
+ * disk is nearly full, the last write failed, or a write does not come back. The answer comes at once, from the
+ * last write: that of the traffic, or else a probe, which is a real small commit. While somebody asks, there is
+ * a probe a second at most, if nothing else was written; a minute after the last question there is none.
+ * Invariant: while somebody asks, a store that answers no commit is told of within LATE_MS and a second.
  */
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
+import type { Logger } from './logger.ts';
 import { StoreError, type Transactor } from './transactor.ts';
 
-const REFUSED_MS = 30_000;
+/** ms without the answer of a commit after which the store counts as hanging. */
+const LATE_MS = 3_000;
+/** ms after which who waits for a commit is answered. PostgreSQL's own answers come before. */
+export const ANSWER_MS = 4_700;
+const PROBE_MS = 1_000;
+/** ms for which probes go on after a question. */
+const ASKED_MS = 60_000;
+/** ms that a question waits for the probe that it began. */
+const FIRST_ANSWER_MS = 500;
 const NO_SPACE = 'the disk is nearly full, mail is refused: make room';
-const REFUSED = 'the store refused a write: a full disk or a database that is away, the log says which';
 
+export interface NotReady {
+  readonly reason: string;
+  /** null: nothing was written yet. */
+  readonly lastCommitAgeSeconds: number | null;
+}
 export interface Readiness {
-  /** null if the node accepts mail. */
-  reason(): string | null;
   /** Why the process does not serve; null if it serves. */
   state: string | null;
+  /** null if the node accepts mail. */
+  ask(): Promise<NotReady | null>;
+  /** Seconds since a commit last succeeded; null if none has. */
+  lastCommitAge(): number | null;
   /** The same transactor; the results of its transactions are observed. */
   watched<Tx>(transactor: Transactor<Tx>): Transactor<Tx>['transact'];
+  /**
+   * The same, for callers that must be answered: after ANSWER_MS it rejects with a StoreError that says that
+   * the outcome is not known. `late` is called if the transaction was committed after all.
+   */
+  timely<Tx>(transact: Transactor<Tx>['transact'], late: () => void): Transactor<Tx>['transact'];
+  stop(): void;
+}
+export interface ReadinessDeps {
+  readonly state: string;
+  readonly hasSpace: () => boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A small commit. */
+  readonly probe: () => Promise<void>;
 }
 
-export function createReadiness(state: string, hasSpace: () => boolean, clock: Clock): Readiness {
-  let refusedAt: number | null = null;
-  const isRefusing = () => refusedAt !== null && clock.monotonic() - refusedAt < REFUSED_MS;
-  return {
+export function createReadiness({ state, hasSpace, clock, logger, probe }: ReadinessDeps): Readiness {
+  /** When each running commit began, by a key of its own; in the order of their beginning. */
+  const running = new Map<symbol, number>();
+  const seen = {
+    goodAt: null as number | null,
+    failure: null as StoreError | null,
+    askedAt: Number.NEGATIVE_INFINITY,
+    probedAt: Number.NEGATIVE_INFINITY,
+    probing: null as Promise<void> | null,
+    timer: null as Timer | null,
+    told: null as string | null,
+  };
+  async function observed(work: () => Promise<void>): Promise<void> {
+    const key = Symbol();
+    running.set(key, clock.monotonic());
+    try {
+      await work();
+      seen.goodAt = clock.monotonic();
+      seen.failure = null;
+    } catch (error) {
+      if (error instanceof StoreError) seen.failure = error;
+      // a condition that failed was judged by a store that works
+      else seen.goodAt = clock.monotonic();
+      throw error;
+    } finally {
+      running.delete(key);
+    }
+  }
+  const since = (at: number | null) => (at === null ? null : clock.monotonic() - at);
+  /** ms for which commits have waited without one being answered. */
+  function hangingFor(): number {
+    const [oldest] = running.values();
+    if (oldest === undefined) return 0;
+    return clock.monotonic() - Math.max(oldest, seen.goodAt ?? Number.NEGATIVE_INFINITY);
+  }
+  function reasonOf(own: string | null): string | null {
+    if (own !== null) return own;
+    if (!hasSpace()) return NO_SPACE;
+    const { failure } = seen;
+    if (failure?.full === true) return `the store refused a write, the disk is full: ${failure.message}`;
+    const hanging = hangingFor();
+    if (hanging >= LATE_MS)
+      return `the store has not answered a commit for ${Math.floor(hanging / 1000)} s: a database that waits for its standby, a lock or a disk that hangs`;
+    return failure === null ? null : `the store refused a write: ${failure.message}`;
+  }
+  function look(): void {
+    const idle = since(Math.max(seen.probedAt, seen.goodAt ?? Number.NEGATIVE_INFINITY))!;
+    if (seen.probing !== null || idle < PROBE_MS) return;
+    seen.probedAt = clock.monotonic();
+    seen.probing = observed(probe)
+      .catch((error: unknown) => logger.debug({ err: error }, 'the probe of the store failed'))
+      .finally(() => {
+        seen.probing = null;
+      });
+  }
+  /** As long as somebody asks, whatever the pauses between the questions. */
+  function goOn(): void {
+    seen.timer = null;
+    if (readiness.state !== null || since(seen.askedAt)! > ASKED_MS) return;
+    look();
+    seen.timer = clock.after(PROBE_MS, goOn);
+  }
+  function tell(reason: string | null): void {
+    if ((reason === null) === (seen.told === null)) return;
+    seen.told = reason;
+    if (reason === null) logger.info({}, 'the node is ready again');
+    else logger.warn({ reason }, 'the node is not ready: it should get no new mail');
+  }
+  const readiness: Readiness = {
     state,
-    reason() {
-      return this.state ?? (hasSpace() ? (isRefusing() ? REFUSED : null) : NO_SPACE);
+    async ask() {
+      if (readiness.state === null) {
+        const isKnown = since(seen.askedAt)! <= ASKED_MS || (since(seen.goodAt) ?? Infinity) < PROBE_MS;
+        seen.askedAt = clock.monotonic();
+        if (seen.timer === null) goOn();
+        if (!isKnown && seen.probing !== null) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          const limit = clock.after(FIRST_ANSWER_MS, resolve);
+          await Promise.race([seen.probing, promise]);
+          limit.cancel();
+        }
+      }
+      const reason = reasonOf(readiness.state);
+      tell(reason);
+      return reason === null ? null : { reason, lastCommitAgeSeconds: readiness.lastCommitAge() };
+    },
+    lastCommitAge() {
+      const ms = since(seen.goodAt);
+      return ms === null ? null : Math.round(ms / 100) / 10;
     },
     watched:
       (transactor) =>
+      (...args) =>
+        observed(() => transactor.transact(...args)),
+    timely:
+      (transact, late) =>
       async (...args) => {
-        try {
-          await transactor.transact(...args);
-          refusedAt = null;
-        } catch (error) {
-          if (error instanceof StoreError && error.retryable) refusedAt = clock.monotonic();
-          throw error;
-        }
+        const ended = Promise.withResolvers<void>();
+        const answer = { late: false };
+        const limit = clock.after(ANSWER_MS, () => {
+          answer.late = true;
+          ended.reject(
+            new StoreError('the store has not answered: whether it took the write is not known', true),
+          );
+        });
+        transact(...args).then(
+          () => {
+            ended.resolve();
+            if (answer.late) late();
+          },
+          (error: unknown) => ended.reject(error),
+        );
+        await ended.promise.finally(() => limit.cancel());
       },
+    stop() {
+      seen.askedAt = Number.NEGATIVE_INFINITY;
+      seen.timer?.cancel();
+    },
   };
+  return readiness;
 }

@@ -11,8 +11,9 @@ export interface Transactor<Tx> {
   /**
    * `record` only records; effects are left with `afterCommit` and `afterFailure` (effects.ts).
    * `urgent`: somebody waits for it, so it goes before transactions that only need to be written at some
-   * time. Resolves after the commit is on disk. Rejects with ConflictError, StaleError or StoreError; then
-   * nothing was written.
+   * time. Resolves after the commit is on disk. Rejects with ConflictError or StaleError; then
+   * nothing was written. Rejects with StoreError; then nothing was written, or the store did not answer in time
+   * and may have written it: who repeats the transaction must notice that it was done.
    */
   transact(project: ProjectId, record: (tx: Tx) => void, urgent?: boolean): Promise<void>;
 }
@@ -33,9 +34,12 @@ export class StaleError extends Error {
 export class StoreError extends Error {
   override name = 'StoreError';
   readonly retryable: boolean;
-  constructor(message: string, retryable: boolean, cause?: unknown) {
+  /** There is no room: the disk is full. Otherwise the store is away, hangs or has failed. */
+  readonly full: boolean;
+  constructor(message: string, retryable: boolean, cause?: unknown, full = false) {
     super(message, { cause });
     this.retryable = retryable;
+    this.full = full;
   }
 }
 /** A page of a list, newest first. `nextCursor` is opaque. */

@@ -55,6 +55,8 @@ export interface Store extends Transactor<StoreTx>, Retention, AsyncDisposable {
   readonly read: StoreReader;
   /** The schema version of the store. */
   readonly version: number;
+  /** A small commit, ahead of what nobody waits for: resolves once it is on disk. Rejects like `transact`. */
+  probe(): Promise<void>;
 }
 /** The state of a store, as a reader sees it that changes nothing. */
 export type StoreLook =

@@ -90,6 +90,18 @@ export function ledgerConformance(with_: WithStore): void {
       await store.transact(p.id, (tx) => tx.deleteIdempotency(p.id, 'k'));
       assert.equal(await store.read.idempotency(p.id, 'k'), null);
       await store.transact(p.id, (tx) => tx.insertIdempotency(record));
+      const forget = (begunBy: number) =>
+        store.transact(p.id, (tx) => tx.forgetUnanswered(p.id, 'k', begunBy));
+      await forget(NOW - 1);
+      assert.deepEqual(await store.read.idempotency(p.id, 'k'), record, 'of a later call');
+      await forget(NOW);
+      assert.equal(await store.read.idempotency(p.id, 'k'), null);
+      await store.transact(p.id, (tx) => {
+        tx.insertIdempotency(record);
+        tx.completeIdempotency(p.id, 'k', { status: 201, body: '{}' });
+      });
+      await forget(NOW);
+      assert.equal((await store.read.idempotency(p.id, 'k'))?.response?.status, 201, 'an answer stays');
     },
   );
 }

@@ -12,6 +12,11 @@ import * as make from './samples.ts';
 import { NOW, newId } from './samples.ts';
 
 export function shortLivedConformance(with_: WithStore): void {
+  with_('a probe is a commit, however many there are, and leaves nothing behind', async (store) => {
+    for (let i = 0; i < 3; i += 1) await store.probe();
+    await Promise.all([store.probe(), make.withProject(store), store.probe()]);
+    assert.equal((await sweepAll(store, NOW + DAY_MS)).removed.records, 0);
+  });
   with_('short-lived: suspensions go when they end', async (store) => {
     const suspension = (expiresAt: number) => ({
       ...{ id: newId<'suspension'>(), filter: { project: null }, reason: 'r', actor: 'a' },

@@ -1,5 +1,5 @@
 /** Limits, usage buckets, tasks and idempotency records, as queries for both engines. */
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { LedgerReader, LedgerTx, Task } from '../../ledger/tasks.ts';
 import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/usage.ts';
 import { type Ask, command, fromJson, type Push, prepared, toBuffer, toJson } from '../command.ts';
@@ -177,6 +177,18 @@ export function ledgerTx(db: Kysely<Tables>, push: Push): LedgerTx {
             .where('project_id', '=', project)
             .where('key', '=', key),
           { must: true },
+        ),
+      ),
+    forgetUnanswered: (project, key, begunBy) =>
+      push(
+        command(
+          db
+            .deleteFrom('idempotency')
+            .where('project_id', '=', project)
+            .where('key', '=', key)
+            .where('status', 'is', null)
+            // not by the index of the age, whatever the statistics say
+            .where(sql<number>`created_at + 0`, '<=', begunBy),
         ),
       ),
     deleteIdempotency: (project, key) =>

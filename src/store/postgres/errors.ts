@@ -66,5 +66,12 @@ function conflictName({ code, table = '', constraint = '', column }: pg.Database
 }
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  return new StoreError(`postgres: ${error instanceof Error ? error.message : String(error)}`, true, error);
+  // 53100: disk_full
+  const full = stateOf(error) === '53100';
+  return new StoreError(
+    `postgres: ${error instanceof Error ? error.message : String(error)}`,
+    true,
+    error,
+    full,
+  );
 }

@@ -237,6 +237,20 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     read: cacheDirectory(read, stamp.read),
     queue: postgresQueue({ all, owners, clock }),
     transact: (project, record, urgent) => write(() => record(tx), project, urgent),
+    // the mark of its batch is what is written
+    probe: () =>
+      writer.submit(
+        {
+          steps: [],
+          bytes: 0,
+          days: [],
+          directory: false,
+          hasEvents: false,
+          deadline: clock.monotonic() + ANSWER_MS,
+        },
+        OWN,
+        true,
+      ),
     ...postgresRetention(pool, partitions),
     async [Symbol.asyncDispose]() {
       await writer.close();

@@ -54,5 +54,6 @@ export function storeError(error: unknown): StoreError {
     `sqlite: ${sqliteWords(error) ?? (error instanceof Error ? error.message : String(error))}`,
     retryable,
     error,
+    primary === FULL,
   );
 }

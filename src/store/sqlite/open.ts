@@ -75,6 +75,8 @@ function weigh(command: Command): number {
   return bytes;
 }
 
+/** A commit that changes nothing would not be written. */
+const PROBE = `INSERT INTO meta (key, value) VALUES ('probe', 1) ON CONFLICT (key) DO UPDATE SET value = 1 - value`;
 const BUMP = `INSERT INTO meta (key, value) VALUES ('directory', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1`;
 /** ms after which a change of the directory by another process is seen at the latest */
 const LOOK_MS = 20;
@@ -264,6 +266,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     version,
     read: cacheDirectory(read, directoryStamp.read),
     transact: (project, record, urgent) => write(() => record(tx), project, urgent),
+    probe: () => write(() => push({ sql: PROBE, params: [] }), OWN, true),
     ...sqliteRetention({
       statements,
       async write(record) {

@@ -41,7 +41,7 @@ export type WireAsked = WireBatch | WireShrink | WireCopy | WireBreakOff | null;
 export type WireError =
   | { readonly kind: 'stale'; readonly message: string }
   | { readonly kind: 'conflict'; readonly what: string }
-  | { readonly kind: 'store'; readonly message: string; readonly retryable: boolean }
+  | { readonly kind: 'store'; readonly message: string; readonly retryable: boolean; readonly full: boolean }
   | { readonly kind: 'backup'; readonly message: string }
   | { readonly kind: 'other'; readonly message: string };
 /** What the writer reports by itself. */
@@ -139,7 +139,8 @@ export function encodeError(error: Error): WireError {
   const { message } = error;
   if (error instanceof StaleError) return { kind: 'stale', message };
   if (error instanceof ConflictError) return { kind: 'conflict', what: error.what };
-  if (error instanceof StoreError) return { kind: 'store', message, retryable: error.retryable };
+  if (error instanceof StoreError)
+    return { kind: 'store', message, retryable: error.retryable, full: error.full };
   if (error instanceof BackupError) return { kind: 'backup', message };
   return { kind: 'other', message };
 }
@@ -150,7 +151,7 @@ export function decodeError(error: WireError): Error {
     case 'conflict':
       return new ConflictError(error.what);
     case 'store':
-      return new StoreError(error.message, error.retryable);
+      return new StoreError(error.message, error.retryable, undefined, error.full);
     case 'backup':
       return new BackupError(error.message);
     case 'other':
