@@ -10,7 +10,7 @@ import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { eventPage, newestFirst, oldestFirst, type Placed } from './event-page.ts';
 import type { Call, Handle } from './handle.ts';
-import { JSON_TYPE, pageOf } from './pages.ts';
+import { JSON_TYPE, listOf, marked, pageOf } from './pages.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 
 /** A waiting request looks into the store at least this often, even without a signal, ms. */
@@ -64,7 +64,7 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
     signal: AbortSignal,
   ): Promise<AsyncGenerator<Placed>> {
     const { after, cursor, wait: seconds = 0 } = query;
-    if (after === undefined && seconds === 0) return newestFirst(read, topic, pageOf(query));
+    if (isNewestFirst(query)) return newestFirst(read, topic, pageOf(query, listOf(request)));
     const from = cursor === undefined ? eventId('after', after ?? '') : eventId('cursor', cursor);
     if (seconds > 0 && request.method !== 'HEAD') await wait(topic, from, seconds, signal);
     return oldestFirst(read, topic, { limit: query.limit ?? 50, cursor: from });
@@ -81,6 +81,8 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
       render: ({ event, following }) =>
         deps.renderEvent(event, options, signal, (project, id) => ahead.shown(project, id, following)),
       signal,
+      // From the oldest on, it is an event id and works as `after`, too.
+      cursorOf: (cursor) => (isNewestFirst(query) ? marked(cursor, listOf(request)) : cursor),
     });
     return reply.streamed(page, {
       type: JSON_TYPE,
@@ -119,6 +121,8 @@ export function edjEventRoutes(handle: Handle, deps: ApiDeps, stopping: () => bo
     }
   }
 }
+const isNewestFirst = ({ after, wait = 0 }: Call<typeof ops.listEvents>['query']) =>
+  after === undefined && wait === 0;
 const tooManyWaiting = () =>
   new Problem(
     'too-many-waiting',

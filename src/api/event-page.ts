@@ -63,10 +63,12 @@ export interface PageOptions {
   readonly limit: number;
   readonly render: (placed: Placed) => Promise<RenderedEvent>;
   readonly signal: AbortSignal;
+  /** Makes the cursor of the answer. */
+  readonly cursorOf: (cursor: string | null) => string | null;
 }
 export async function* eventPage(
   events: AsyncIterable<Placed>,
-  { limit, render, signal }: PageOptions,
+  { limit, render, signal, cursorOf }: PageOptions,
 ): AsyncGenerator<Buffer> {
   const pause = createYielding();
   let [octets, looked, shown] = [0, 0, 0];
@@ -114,5 +116,7 @@ export async function* eventPage(
   }
   // If all messages of these events were removed, the next request begins after them.
   if (shown === 0) next ??= last;
-  yield Buffer.from(`${shown === 0 ? '{"items":[' : ''}],"next_cursor":${JSON.stringify(next)}}`);
+  yield Buffer.from(
+    `${shown === 0 ? '{"items":[' : ''}],"next_cursor":${JSON.stringify(cursorOf(next ?? null))}}`,
+  );
 }

@@ -52,9 +52,12 @@ function schemaOf({ properties = {}, patternProperties = {} }: Node, name: strin
 /** A body that needs no field may be left out. */
 export const mayBeAbsent = ({ required = [] }: Node): boolean => required.length === 0;
 
+export const NO_SLASH = 'no path of the API ends with a slash, or has two in a row; /docs lists them all';
+
 /** Puts the body and the query of a request into the form that their schemas judge. Throws a Problem. */
 export function takeGiven(request: FastifyRequest, body: Node | undefined, query: Node): void {
-  const { body: given } = request;
+  const { body: given, params } = request;
+  if (Object.values(params ?? {}).includes('')) throw new Problem('not-found', NO_SLASH);
   if (body === undefined) {
     const isNone = typeof given !== 'object' || Object.keys(given ?? {}).length > 0;
     if (given !== undefined && given !== null && isNone)
@@ -76,7 +79,12 @@ function queryOf(url: string, given: unknown, { properties = {} }: Node): object
   const taken = Object.entries(given ?? {}).filter(([name, value]) => {
     if (Array.isArray(value)) throw invalid(name === '' ? '""' : name, 'is given more than once');
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    return schema === undefined || (value !== '' && value !== 'null') || Value.Check(schema, value);
+    if (schema === undefined || Value.Check(schema, value)) return true;
+    if (value === '' || value === 'null') return false;
+    // The validator would read 1.5 as 1.
+    if (schema.type === 'integer' && !/^-?\d+$/.test(String(value)))
+      throw invalid(name, 'must be a whole number');
+    return true;
   });
   return Object.fromEntries(taken);
 }

@@ -15,12 +15,12 @@ import type {
   QueryOf,
   StreamedAnswer,
 } from '../contract/operation.ts';
-import { permissionOf } from '../contract/operation.ts';
+import { isConditional, permissionOf } from '../contract/operation.ts';
 import { closed } from '../contract/parts.ts';
 import type { Principal } from '../iam/projects.ts';
 import { type Id, type ProjectId, parseId } from '../runtime/ids.ts';
 import { asMember, pathPart, permitted, permittedOnInstance } from './context.ts';
-import { ifMatch } from './etag.ts';
+import { ifMatch, refuseCondition } from './etag.ts';
 import { takeGiven } from './given.ts';
 import { readable } from './kinds.ts';
 import type { Listing, PageAsked } from './pages.ts';
@@ -184,6 +184,7 @@ export function createHandle(app: FastifyInstance): Handle {
       preValidation: async (request) => takeGiven(request, schema.body, schema.querystring),
       async handler(request, reply) {
         mayCall(request, operation);
+        if (operation.method !== 'GET' && !isConditional(operation)) refuseCondition(request);
         const self = operation.access === 'account' || operation.people ? asMember(request) : request.self;
         const call = {
           body: request.body,

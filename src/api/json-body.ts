@@ -52,8 +52,8 @@ export function takeJson(app: FastifyInstance): void {
         ),
       );
     if (!isUtf8(octets)) return done(invalidJson('the body is not valid UTF-8'));
-    const marked = octets.subarray(0, 3).equals(BYTE_ORDER_MARK);
-    const body = octets.toString('utf8', marked ? 3 : 0);
+    // The parser takes one byte order mark away.
+    const body = octets.toString('utf8');
     const shape = shapeOf(body);
     for (const name of ['depth', 'keys', 'values'] as const)
       if (shape[name] > MOST[name])
@@ -68,7 +68,6 @@ export function takeJson(app: FastifyInstance): void {
     });
   });
 }
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 /** US-ASCII is a part of UTF-8. */
 const UTF_8 = /^(?:utf-?8|us-ascii)$/i;
 function charsetOf(type = ''): string {

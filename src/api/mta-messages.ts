@@ -10,7 +10,7 @@ import { found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { etagOfJson } from './etag.ts';
 import { answered, type Handle } from './handle.ts';
-import { JSON_TYPE, list, listJson, MOST_ITEMS, pageOf } from './pages.ts';
+import { JSON_TYPE, list, listJson, listOf, MOST_ITEMS, pageOf } from './pages.ts';
 import { problemBody } from './problems.ts';
 import { rawMessage } from './raw-message.ts';
 import { submitProblem } from './submit-problems.ts';
@@ -58,14 +58,16 @@ export function mtaMessageRoutes(handle: Handle, deps: ApiDeps, views: Views): v
     last_result: row.lastResult as object | null,
     settled_at: iso(row.settledAt),
   });
-  handle(ops.getMessage, async ({ query, params, projectId, reply }) => {
+  handle(ops.getMessage, async ({ query, params, projectId, request, reply }) => {
     const message = found(await read.shown(projectId, params.id));
     const signal = goneSignal(reply);
-    const asked = pageOf(query, MOST_ITEMS);
+    const recipients = listOf(request);
+    const asked = pageOf(query, recipients, MOST_ITEMS);
     async function* tagged(): AsyncGenerator<string> {
       const json = await listJson({
         ...asked,
         name: 'recipients',
+        list: recipients,
         beside: head(message, message.size),
         view: recipient,
         signal,

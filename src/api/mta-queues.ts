@@ -9,7 +9,7 @@ import { goneSignal } from './client-gone.ts';
 import { callerOf } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
-import { byId, list, pageOf, pagesOf, wholeList } from './pages.ts';
+import { byId, list, listOf, pageOf, pagesOf, wholeList } from './pages.ts';
 import { answerQueueRequest, endOf, showFilter, toFilter } from './queue-request.ts';
 import { iso } from './times.ts';
 
@@ -31,8 +31,8 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     connect: deps.connect(),
   });
 
-  handle(ops.listQueues, async ({ projectId, query }) => {
-    const { limit, cursor } = pageOf(query);
+  handle(ops.listQueues, async ({ projectId, query, request }) => {
+    const { limit, cursor } = pageOf(query, listOf(request));
     const after = cursor === null ? null : Buffer.from(cursor, 'base64url').toString('utf8');
     // One row more than is shown tells that there are more.
     const { depth, lanes: items } = await deps.queue.page(projectId, { after, limit: limit + 1 });

@@ -6,7 +6,14 @@ import type { TSchema } from 'typebox';
 import { EVENT_CONTENTS } from '../contract/event-contents.ts';
 import { EVENT_NAMES, EVENTS, type EventName } from '../contract/events.ts';
 import { EXAMPLE, OWN_EXAMPLE } from '../contract/example-ids.ts';
-import { type Answer, type OperationSpec, permissionOf, type Service } from '../contract/operation.ts';
+import {
+  type Answer,
+  isConditional,
+  type OperationSpec,
+  permissionOf,
+  type Service,
+  wayOf,
+} from '../contract/operation.ts';
 import { OPERATIONS } from '../contract/operations/index.ts';
 import { PROBLEMS, type ProblemName } from '../contract/problems.ts';
 import { RESOURCES, resourceName } from '../contract/resources/index.ts';
@@ -94,12 +101,7 @@ function contentOf(answer: Answer): { readonly type: string; readonly schema: ob
   };
 }
 
-type Way = 'any' | 'session' | 'open';
-/** Who may call: a static key or a session, a session only, or anybody. */
-function wayOf({ access, people }: OperationSpec): Way {
-  if (access === 'open') return 'open';
-  return access === 'account' || people === true ? 'session' : 'any';
-}
+type Way = ReturnType<typeof wayOf>;
 const READ: Readonly<Record<Way, readonly ProblemName[]>> = {
   any: [
     'unauthenticated',
@@ -133,12 +135,9 @@ const WRITE: readonly ProblemName[] = [
   'store-unavailable',
   'insufficient-storage',
 ];
-/** A POST in a project accepts Idempotency-Key; PUT, PATCH and DELETE accept If-Match. */
+/** A POST in a project accepts Idempotency-Key. */
 function isRepeatable(spec: OperationSpec): boolean {
   return spec.method === 'POST' && wayOf(spec) === 'any';
-}
-function isConditional(spec: OperationSpec): boolean {
-  return /^(PUT|PATCH|DELETE)$/.test(spec.method) && wayOf(spec) === 'any';
 }
 /** The answer is produced while it is sent: a list or octets. */
 function isMade({ answers }: OperationSpec): boolean {
@@ -158,10 +157,11 @@ export function problemsOf(spec: OperationSpec): readonly ProblemName[] {
   if (method !== 'GET') {
     names.add('cross-site');
     if (way !== 'open') names.add('csrf-token');
+    // A condition that the operation cannot look at fails, too.
+    names.add('precondition-failed');
     for (const name of WRITE) names.add(name);
   }
   if (isRepeatable(spec)) names.add('idempotency-running').add('idempotency-mismatch');
-  if (isConditional(spec)) names.add('precondition-failed');
   return (Object.keys(PROBLEMS) as ProblemName[]).filter((name) => names.has(name));
 }
 

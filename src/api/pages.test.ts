@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { byId, listJson, PAGE_OCTETS, pagesOf, type ReadPage } from './pages.ts';
+import { byId, listJson, marked, PAGE_OCTETS, pagesOf, type ReadPage } from './pages.ts';
 
 interface Item {
   readonly id: string;
@@ -16,11 +16,11 @@ async function walk(items: readonly Item[], limit: number) {
   const read = pagesOf({ items, keyOf: byId, order: 'up' });
   const pages: string[][] = [];
   for (let cursor: string | null = null; ; ) {
-    const json = await listJson({ read, view, limit, cursor });
+    const json = await listJson({ list: 'l', read, view, limit, cursor });
     const page: { items: Item[]; next_cursor: string | null } = JSON.parse(json);
     pages.push(page.items.map(byId));
     if (page.items.length > 1) assert.ok(Buffer.byteLength(json) <= PAGE_OCTETS + 100);
-    cursor = page.next_cursor;
+    cursor = page.next_cursor?.split('.')[0] ?? null;
     if (cursor === null) return pages;
   }
 }
@@ -68,6 +68,7 @@ test('a place in a list outlives the item that named it', async () => {
 test('a store that gives fewer than asked ends the page, and says where to go on', async () => {
   const asked: (string | null)[] = [];
   const json = await listJson({
+    list: 'l',
     limit: 500,
     cursor: null,
     view,
@@ -76,13 +77,14 @@ test('a store that gives fewer than asked ends the page, and says where to go on
       return { items: itemsOf([1]), cursors: ['a'], nextCursor: 'b' };
     },
   });
-  assert.deepEqual([asked, JSON.parse(json).next_cursor], [[null], 'b']);
+  assert.deepEqual([asked, JSON.parse(json).next_cursor], [[null], marked('b', 'l')]);
 });
 
 test('where a filter passes rows by, the answer says how many were looked at, and ends after so many', async () => {
   const rare = async (limit: number, lookedAt: number) => {
     const asked: number[] = [];
     const json = await listJson({
+      list: 'l',
       limit,
       cursor: null,
       view,
@@ -98,13 +100,19 @@ test('where a filter passes rows by, the answer says how many were looked at, an
   assert.deepEqual(await rare(500, 400), {
     asked: [25, 25, 25],
     shown: 75,
-    next_cursor: 'more',
+    next_cursor: marked('more', 'l'),
     looked_at: 1200,
   });
-  assert.deepEqual(await rare(30, 40), { asked: [25, 5], shown: 30, next_cursor: 'more', looked_at: 80 });
+  assert.deepEqual(await rare(30, 40), {
+    asked: [25, 5],
+    shown: 30,
+    next_cursor: marked('more', 'l'),
+    looked_at: 80,
+  });
   assert.deepEqual(
     JSON.parse(
       await listJson({
+        list: 'l',
         limit: 50,
         cursor: null,
         view,
@@ -121,6 +129,7 @@ test('work ends when its client is gone', async () => {
   let views = 0;
   await assert.rejects(
     listJson({
+      list: 'l',
       read: pagesOf({ items, keyOf: byId, order: 'up' }),
       view(item: Item) {
         if (++views === 10) gone.abort(new Error('gone'));
@@ -140,7 +149,14 @@ test('a filter says of how many rows it looked at some, where that is known; a l
   const whole = pagesOf({ items, keyOf: byId, order: 'up' });
   const passing: ReadPage<{ id: string }> = async (page) => ({ ...(await whole(page)), lookedAt: 7 });
   const answer = async (read: ReadPage<{ id: string }>, rows: number | null) => {
-    const json = await listJson({ read, view: (item) => item, limit: 9, cursor: null, of: async () => rows });
+    const json = await listJson({
+      list: 'l',
+      read,
+      view: (item) => item,
+      limit: 9,
+      cursor: null,
+      of: async () => rows,
+    });
     const { looked_at, of } = JSON.parse(json);
     return [looked_at, of];
   };

@@ -5,6 +5,7 @@
  * number of rows: `looked_at` says how many rows were read, and `of` how many rows the list has, if that is cheap
  * to know. Every list is sent by this module or by event-page.ts; etag.ts refuses any other.
  */
+import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MOST_LOOKED_AT, type Page, type PageRequest } from '../runtime/transactor.ts';
 import { createYielding } from '../runtime/yielding.ts';
@@ -23,8 +24,10 @@ export type ReadPage<T> = (page: PageRequest) => Promise<Page<T>>;
 export interface ListOptions<T> extends PageRequest {
   readonly read: ReadPage<T>;
   readonly view: (item: T) => object | Promise<object>;
-  /** Name of the list. */
+  /** The field of the answer that holds the items. */
   readonly name?: string;
+  /** Marks the cursor. */
+  readonly list: string;
   /** The number of rows before the filter; null: costly to count. Called only if the page reports `looked_at`. */
   readonly of?: () => Promise<number | null>;
   /** Fields before the items. */
@@ -34,7 +37,7 @@ export interface ListOptions<T> extends PageRequest {
 
 /** A page of a list as pieces of JSON. Rejects if the store does, or with the signal's reason. */
 export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<string> {
-  const { read, view, limit, name = 'items', beside = {}, signal } = options;
+  const { read, view, limit, list, name = 'items', beside = {}, signal } = options;
   const fields = Object.entries(beside).map(([field, value]) => `"${field}":${JSON.stringify(value)},`);
   yield `{${fields.join('')}"${name}":[`;
   const pause = createYielding();
@@ -65,7 +68,7 @@ export async function* listPieces<T>(options: ListOptions<T>): AsyncGenerator<st
   // The count may be a moment old and smaller than the number of rows read.
   const of = total === null || lookedAt === null ? '' : `,"of":${Math.max(total, lookedAt)}`;
   const looked = lookedAt === null ? '' : `,"looked_at":${lookedAt}${of}`;
-  yield `],"next_cursor":${JSON.stringify(next)}${looked}}`;
+  yield `],"next_cursor":${JSON.stringify(marked(next, list))}${looked}}`;
 }
 /** The same page as one text. */
 export async function listJson<T>(options: ListOptions<T>): Promise<string> {
@@ -74,14 +77,28 @@ export async function listJson<T>(options: ListOptions<T>): Promise<string> {
   return pieces.join('');
 }
 
+/** The name of the list that a request is about: its path. */
+export function listOf({ url }: Pick<FastifyRequest, 'url'>): string {
+  return url.split('?', 1)[0]!.toLowerCase();
+}
+const markOf = (list: string) => createHash('sha256').update(list).digest('base64url').slice(0, 6);
+/** The cursor with the mark of its list, so that it is refused in another one. */
+export function marked(cursor: string | null, list: string): string | null {
+  return cursor === null ? null : `${cursor}.${markOf(list)}`;
+}
+
 /** The query parameters of a list. */
 export interface PageAsked {
   readonly limit?: number;
   readonly cursor?: string;
 }
-/** The requested page; `most` items if the caller gives no limit. Throws problem 400 if the cursor is damaged. */
-export function pageOf({ limit, cursor: asked }: PageAsked, most = 50): PageRequest {
-  const cursor = asked ?? null;
+/**
+ * The requested page; `most` items if the caller gives no limit. Throws problem 400 if the cursor is damaged or of another
+ * list. A cursor without a mark is of an earlier version.
+ */
+export function pageOf({ limit, cursor: asked }: PageAsked, list: string, most = 50): PageRequest {
+  const [cursor = null, mark] = asked?.split('.') ?? [];
+  if (mark !== undefined && mark !== markOf(list)) throw invalid('cursor', 'is a cursor from another list');
   if (cursor !== null && !isCursor(cursor)) throw invalid('cursor', 'is not a cursor from a list');
   return { limit: limit ?? most, cursor };
 }
@@ -112,7 +129,8 @@ export function list<T, V extends object>(
   return {
     async sendTo({ request, reply, query }) {
       const signal = goneSignal(reply);
-      const options = { ...pageOf(query, most), read, view, beside, signal };
+      const name = listOf(request);
+      const options = { ...pageOf(query, name, most), list: name, read, view, beside, signal };
       return sendPieces(request, reply, listPieces(of === undefined ? options : { ...options, of }), signal);
     },
   };

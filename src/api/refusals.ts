@@ -108,8 +108,9 @@ export function createRefusals(deps: {
     attach(scope) {
       scope.addHook('onSend', async (request, reply, payload) => {
         const { refusal } = request;
+        if (reply.statusCode !== 403 || refusal === null) return payload;
         const actor = auditActorOf(request);
-        if (reply.statusCode !== 403 || refusal === null || actor.kind === 'unknown') return payload;
+        if (actor.kind === 'unknown') return payload;
         await record(eventOf(request, actor, clock.now()), reasonOf(refusal));
         return payload;
       });

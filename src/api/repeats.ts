@@ -7,6 +7,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type OperationSpec, procedureOf } from '../contract/operation.ts';
 import { canonicalJson, type Idempotency, type KeyedCall } from '../ledger/idempotency.ts';
+import { pathPart } from './context.ts';
 import { mayCall } from './handle.ts';
 import { Problem } from './problems.ts';
 
@@ -18,11 +19,12 @@ const isStep = ({ access = 'project' }: OperationSpec): boolean => access !== 'p
 
 /** The call in the form in which it is stored. The body is the valid one, without fields that are null for absence. */
 function callOf(request: FastifyRequest, operation: OperationSpec, key: string): KeyedCall {
-  const { params, query, body = null } = request;
+  const { query, body = null } = request;
+  const ids = Object.keys(operation.params ?? {}).map((name) => pathPart(request, name).toLowerCase());
   const asked = Object.entries(query ?? {}).filter(([name]) => !HOW.includes(name));
   return {
     key: `http:${[operation.id, ...procedureOf(operation, body)].join(' ')}:${key}`,
-    request: canonicalJson({ params, query: Object.fromEntries(asked), body }),
+    request: canonicalJson({ ids, query: Object.fromEntries(asked), body }),
   };
 }
 /**

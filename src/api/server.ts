@@ -32,6 +32,7 @@ import { createDoor, DOOR_LIMITS, type DoorLimits } from './door.ts';
 import { edjRoutes } from './edj.ts';
 import { edjEventRoutes } from './edj-events.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
+import { NO_SLASH } from './given.ts';
 import { guard } from './guard.ts';
 import { createHandle, type Handle } from './handle.ts';
 import { createPathMethods, edgeProblem, originForm, refuseAtEdge } from './http-edge.ts';
@@ -200,7 +201,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
     return sendProblem(
       reply,
       allowed.length === 0
-        ? new Problem('not-found', 'the API has no such path; /docs lists them all')
+        ? new Problem('not-found', hasOddSlash(request.url) ? NO_SLASH : NO_PATH)
         : new Problem('method-not-allowed', `the path has no ${request.method}; /docs lists its methods`, {
             headers: { allow: allowed.join(', ') },
           }),
@@ -335,6 +336,8 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   };
 }
 
+const NO_PATH = 'the API has no such path; /docs lists them all';
+const hasOddSlash = (url: string): boolean => /\/\/|\/$/.test(url.split('?', 1)[0]!);
 /** Converts any error to a problem. An unexpected error goes to the log; its problem holds only the request's id. */
 function problemOf(
   error: FastifyError | Error,

@@ -114,6 +114,16 @@ export function permissionOf(spec: OperationSpec): string | null {
   const [grant] = grantsOf(permission);
   return grant === undefined ? null : nameOf(grant);
 }
+type Way = 'any' | 'session' | 'open';
+/** Who may call: a static key or a session, a session only, or anybody. */
+export function wayOf({ access, people }: OperationSpec): Way {
+  if (access === 'open') return 'open';
+  return access === 'account' || people === true ? 'session' : 'any';
+}
+/** PUT, PATCH and DELETE of what a key may call look at If-Match. */
+export function isConditional(spec: OperationSpec): boolean {
+  return /^(PUT|PATCH|DELETE)$/.test(spec.method) && wayOf(spec) === 'any';
+}
 /** The procedure that a body asks for, if the operation has several; else nothing. */
 export function procedureOf({ permission }: OperationSpec, body: unknown): readonly string[] {
   if (typeof permission !== 'object' || !('of' in permission) || permission.in !== 'body') return [];

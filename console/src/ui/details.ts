@@ -37,7 +37,7 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
     'problem.detail.unknown_kind',
   ],
   [
-    /^(must be an absolute URL ending in .*|is not an id|is not an event id|is not a cursor from a list)$/,
+    /^(must be an absolute URL ending in .*|is not an id|is not an event id|is not a cursor from a list|is a cursor from another list)$/,
     'problem.detail.reference',
   ],
   [/^there is no such (account|change|domain|topic|plan, or it was used)$/, 'problem.detail.gone'],
