@@ -160,16 +160,12 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
     const domain = await domainOf(projectId, params.id);
     const old = await keyOf(domain, params.key);
     const keys = await read.dkimKeys(projectId, domain.id);
-    if (keys.length >= MOST_WITH_RETIRED)
-      throw new Problem(
-        'too-many-keys',
-        `a domain has at most ${MOST_WITH_RETIRED} keys, including retired keys; remove one first`,
-      );
     const { steps, successor } = await prepareReplacement(
       { sealer, random, clock, dkimZone: zone },
       domain,
       keys,
       old,
+      MOST_WITH_RETIRED,
     );
     const told = await deps.projectEvents(projectId);
     await transactor.transact(projectId, (tx) => {

@@ -23,8 +23,8 @@ async function setUp(dkimZone: string | null) {
   const clock = createFakeClock();
   const deps = { clock, random: createRandom(), sealer: createSealer(Buffer.alloc(32, 7)), dkimZone };
   const keys: readonly DkimKey[] = await makeDkimKeys(deps, PLACE, dkimZone !== null);
-  const replace = async (before: readonly DkimKey[], old: DkimKey) => {
-    const { steps, successor } = await prepareReplacement(deps, DOMAIN, before, old);
+  const replace = async (before: readonly DkimKey[], old: DkimKey, most = 100) => {
+    const { steps, successor } = await prepareReplacement(deps, DOMAIN, before, old, most);
     const moved = before.map((key) => steps.moves.find((move) => move.key.id === key.id)?.key ?? key);
     const gone = new Set(steps.gone.map(({ id }) => id));
     return { after: [...moved.filter(({ id }) => !gone.has(id)), ...steps.fresh], steps, successor };
@@ -106,4 +106,18 @@ test('a successor that waits already takes over; a key that is revoked stays so;
   const waiting = { ...first.successor, state: 'pending' as const };
   const third = await replace([active, waiting], waiting);
   assert.deepEqual([third.successor.id, third.steps.fresh], [active.id, []]);
+});
+
+test('a domain that is full of retired keys can still revoke one: the oldest retired key makes room', async () => {
+  const { keys, replace } = await setUp(null);
+  const [rsa, ed] = keys as readonly [DkimKey, DkimKey];
+  const retired = [3, 1, 2].map(
+    (age) => ({ ...ed, id: `r${age}`, selector: `r${age}`, state: 'retired', changedAt: age }) as DkimKey,
+  );
+  const { after, steps } = await replace([...keys, ...retired], rsa, 5);
+  assert.deepEqual(
+    steps.gone.map(({ id }) => id as string),
+    ['r1'],
+  );
+  assert.equal(after.length, 5);
 });

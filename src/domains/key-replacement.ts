@@ -2,7 +2,7 @@
  * Replaces a DKIM key that strangers may have. Prepared outside the transaction and recorded in it (key-steps.ts).
  * Invariants: from the commit on, the key signs nothing and its private half is gone; its record is from then on the
  * revoked one (an empty `p=`, RFC 6376 §3.6.1), which the service publishes itself if the key is delegated; a successor is
- * pending, and signs when its record is seen. The successor waits no five days, because no key of its algorithm signs.
+ * pending, and signs when its record is seen. `most`: the most keys of a domain, with the retired ones. The successor waits no five days, because no key of its algorithm signs.
  */
 import { delegationTarget, freeSelector } from './delegation.ts';
 import { isRevoked, kindOf, makeDkimKey, revokedRecord } from './dkim-keys.ts';
@@ -19,6 +19,7 @@ export async function prepareReplacement(
   domain: MtaDomain,
   keys: readonly DkimKey[],
   old: DkimKey,
+  most: number,
 ): Promise<Replacement> {
   const { clock, dkimZone } = deps;
   const revoked: DkimKey = {
@@ -42,12 +43,18 @@ export async function prepareReplacement(
     const place = { projectId: old.projectId, domainId: old.domainId };
     fresh.push(await makeDkimKey(deps, place, kind, selector === null ? {} : { selector }));
   }
+  const taken = replacedBy(fresh, after);
+  // The number of keys must not keep anybody from revoking one: the oldest retired keys make room.
+  const surplus = after
+    .filter((key) => key.state === 'retired' && key.id !== old.id && !taken.includes(key))
+    .toSorted((a, b) => a.changedAt - b.changedAt)
+    .slice(0, Math.max(0, after.length - taken.length + fresh.length - most));
   const moves = isRevoked(old) ? [] : [{ key: revoked, from: old.state }];
   return {
     successor: there ?? fresh[0]!,
     steps: {
       moves,
-      gone: replacedBy(fresh, after),
+      gone: [...taken, ...surplus],
       fresh,
       events: [
         ...moves.map(({ key }) => tellRetired(domain, key, dkimZone)),

@@ -310,6 +310,16 @@ test('DKIM keys: made, brought along, refused in words, never shown, taken away'
   );
   assert.equal((await call('DELETE', imported.json.self)).status, 204);
   assert.equal((await call('GET', imported.json.self)).status, 404);
+  const leaked = (await call('GET', `${path}`)).json.items.find(({ active }: Json) => active);
+  const successor = await call('POST', `${leaked.self}/replace`);
+  assert.deepEqual(
+    [successor.status, successor.json.state, successor.json.algorithm],
+    [200, 'pending', leaked.algorithm],
+  );
+  const ended = (await call('GET', leaked.self)).json;
+  assert.deepEqual([ended.state, /; p=$/.test(ended.public_key)], ['retired', true]);
+  const { obsolete_records: obsolete } = (await call('GET', `/mta/v1/domains/${domain.id}/dns`)).json;
+  assert.match(obsolete.find(({ name }: Json) => name === leaked.record.name).message, /The key was revoked/);
   const patched = await call('PATCH', `/mta/v1/domains/${domain.id}`, {
     dkim: { enabled: true, rotation_days: null },
   });

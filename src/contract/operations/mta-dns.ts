@@ -125,7 +125,6 @@ export const replaceDkimKey = op({
     'The key never signs again, and its private half is deleted. The service publishes an empty key in its place if the key is delegated; otherwise you change or remove its TXT record. Mail that it signed and that other servers still hold no longer verifies with it; mail in the queue here is signed when it is sent, by the other keys. The new key signs as soon as its record is seen in DNS; until then, mail has the signatures of the other algorithm only, or none.',
   params: key,
   answers: { 200: DkimKey },
-  problems: ['too-many-keys'],
 });
 export const getDomainDns = op({
   id: 'mta.domains.dns.get',
