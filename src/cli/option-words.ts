@@ -17,6 +17,8 @@ export const OPTION_WORDS: Readonly<Record<string, Words>> = {
     '--project': 'name or id of the project; a new project gets the name; default: the name of the domain',
     '--role': "the key's role; default: admin",
     '--email': 'also make this person an owner, and print a one-time sign-in link',
+    '--operator':
+      'the person with --email becomes an operator of the instance; without --domain, nothing else is made',
     ...JSON_OUTPUT,
   },
   member: {
