@@ -162,6 +162,7 @@ test('an Idempotency-Key header field sends once per recipient, with the same an
   const first = await submit(s, ['x@out.test'], header);
   assert.match(first, /^250/);
   assert.equal(await submit(s, ['x@out.test'], header), first);
+  assert.equal(await submit(s, ['x@OUT.Test'], header), first, 'the same recipient in another spelling');
   assert.match(await submit(s, ['x@out.test', 'y@out.test'], header), /^250/);
   const sent = await eventually('two arrive', async () => {
     const all = await s.sink.messages();
