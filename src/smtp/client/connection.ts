@@ -97,7 +97,7 @@ async function openOnce(
         const result = await link.run(sendAdapted(mail, capabilities, dirty));
         dirty = result.dirty;
         if (!result.reusable) link.destroy();
-        if (link.tls() !== null) return result;
+        if (link.tls() !== null || result.verdicts.every(({ kind }) => kind !== 'bounced')) return result;
         return { ...result, verdicts: result.verdicts.map((verdict) => withoutTls(verdict, tlsFault)) };
       },
       quit: link.quit,
