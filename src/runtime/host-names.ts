@@ -51,7 +51,7 @@ async function askDns(resolver: Resolver, host: string): Promise<readonly string
 async function addressesInFile(path: string, host: string): Promise<readonly string[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => {
-    const [address = '', ...names] = line.replace(/#.*$/, '').trim().split(/\s+/);
+    const [address = '', ...names] = line.split('#')[0]!.trim().split(/\s+/);
     return isIP(address) !== 0 && names.some((name) => name.toLowerCase() === host) ? [address] : [];
   });
 }

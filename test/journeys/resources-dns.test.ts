@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Resources } from '../../src/contract/resources/index.ts';
 import { type FakeGehirnDns, startFakeGehirnDns } from '../../src/testing/fake-gehirn-dns.ts';
+import { portOf } from './harness.ts';
 import { type Journey, startJourney } from './journey.ts';
 import { anId, aTime, like, type TypedApi, typedApi } from './typed.ts';
 
@@ -23,7 +24,7 @@ describe('the resources of DNS providers', () => {
     journey = await startJourney();
     zones = await startFakeGehirnDns({ zones: [DOMAIN], editable: false });
     api = typedApi(journey.call);
-    base = `http://${journey.service.ready.http}`;
+    base = `http://localhost:${portOf(journey.service.ready.http)}`;
     ofDomain = `/mta/v1/domains/${journey.who.domain_id}`;
   });
   after(async () => {

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Resources } from '../../src/contract/resources/index.ts';
 import type { DomainId, ProjectId } from '../../src/runtime/ids.ts';
 import { openBeside } from './beside.ts';
-import { type DnsServer, startDns } from './harness.ts';
+import { type DnsServer, portOf, startDns } from './harness.ts';
 import { type Journey, startJourney } from './journey.ts';
 import { type Prepared, prepareProject } from './prepared-project.ts';
 import { anId, aTime, like, type TypedApi, typedApi } from './typed.ts';
@@ -29,7 +29,7 @@ describe('the resources of domains', () => {
     journey = await startJourney({ HIKYAKU_DNS_SERVERS: dns.address });
     prepared = await prepareProject(journey, SHOP, 'shop');
     api = typedApi((method, path, body) => journey.call(method, path, body, prepared.who));
-    base = `http://${journey.service.ready.http}`;
+    base = `http://localhost:${portOf(journey.service.ready.http)}`;
     ofDomain = `/mta/v1/domains/${prepared.ids.domain}`;
   });
   after(async () => {

@@ -9,7 +9,7 @@ import type { Resources } from '../../src/contract/resources/index.ts';
 import type { EventRow } from '../../src/edj/topics.ts';
 import { createRandom } from '../../src/runtime/random.ts';
 import { openBeside } from './beside.ts';
-import { eventually } from './harness.ts';
+import { eventually, portOf } from './harness.ts';
 import { type Journey, startJourney } from './journey.ts';
 import { openSmtp, send } from './raw-smtp.ts';
 import { anId, aTime, like, type TypedApi, typedApi } from './typed.ts';
@@ -49,7 +49,7 @@ describe('the resources of events and API clients', () => {
   before(async () => {
     journey = await startJourney();
     api = typedApi(journey.call);
-    base = `http://${journey.service.ready.http}`;
+    base = `http://localhost:${portOf(journey.service.ready.http)}`;
     ofTopic = `/edj/v1/topics/${journey.who.topic_id}`;
   });
   after(() => journey[Symbol.asyncDispose]());

@@ -10,7 +10,14 @@ import type { Resources } from '../../src/contract/resources/index.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { startService } from '../../src/service.ts';
 import { createFakeClock } from '../../src/testing/fake-clock.ts';
-import { type Bootstrapped, bootstrap, environment, eventually, temporaryDirectory } from './harness.ts';
+import {
+  type Bootstrapped,
+  bootstrap,
+  environment,
+  eventually,
+  portOf,
+  temporaryDirectory,
+} from './harness.ts';
 import { authorization, type Journey, startJourney } from './journey.ts';
 import { anId, aTime, type TypedApi, typedApi } from './typed.ts';
 
@@ -29,7 +36,7 @@ describe('the resources of limits', () => {
     operator = await bootstrap(journey.service.env, 'sender.test', ...more);
     api = typedApi(journey.call);
     ofOperator = typedApi((method, path, body) => journey.call(method, path, body, operator));
-    base = `http://${journey.service.ready.http}`;
+    base = `http://localhost:${portOf(journey.service.ready.http)}`;
   });
   after(() => journey[Symbol.asyncDispose]());
 
