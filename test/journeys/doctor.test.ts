@@ -1,12 +1,13 @@
 /** What `hikyaku doctor` says of ports, the public URL, the operator and the secret key. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { namedProgram, startBind } from '../../src/testing/bind.ts';
 import { freePort } from '../../src/testing/free-port.ts';
-import { hikyaku, startService } from './harness.ts';
+import { environment, hikyaku, startService, temporaryDirectory } from './harness.ts';
 
 async function doctor(env: Record<string, string>): Promise<(check: string) => string> {
   const { stdout } = await hikyaku(['doctor', '--json'], env);
@@ -46,4 +47,30 @@ test('doctor: the ports of a running service are its own; the rest is named', as
   assert.equal(ill('operator'), 'ok op@example.test');
   assert.match(ill('secret key'), /^failed .*is not the secret key of this store/);
   other.close();
+});
+
+const named = namedProgram();
+test('doctor asks DNS for the records that the operator publishes: an _spf that was taken away is a failure', {
+  skip: named === null ? 'named (BIND 9) is not installed' : false,
+}, async () => {
+  const names = ['mail IN A 192.0.2.25'];
+  const whole = [
+    ...names,
+    '_spf.mail IN TXT "v=spf1 ip4:192.0.2.25 ip4:0.0.0.0/1 ip4:128.0.0.0/1 ip6:::/0 -all"',
+  ];
+  for (const [lines, found] of [
+    [whole, /^ok .*_spf\.mail\.host\.example/],
+    [names, /^failed .*_spf\.mail\.host\.example/],
+  ] as const) {
+    await using bind = await startBind(named!, { 'host.example': lines }, []);
+    const directory = temporaryDirectory();
+    const said = await doctor(
+      environment(directory, {
+        HIKYAKU_HOSTNAME: 'mail.host.example',
+        HIKYAKU_DNS_SERVERS: `127.0.0.1:${bind.port}`,
+      }),
+    );
+    assert.match(said('SPF include'), found);
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

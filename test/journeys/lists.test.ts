@@ -25,6 +25,7 @@ const BOUNDED: Record<string, string> = {
   'mta.messages.get': 'paged, as the test below has it',
   'mta.domains.dns.get': 'the records one domain needs',
   'mta.settings.get': '50 ages',
+  'mta.instance_dns.get': 'the records that the operator publishes once',
   'mta.tasks.get': 'a thousand recipients',
   'mta.event_rules.get': 'names of events, each once',
   'mta.project_event_rules.get': 'names of events, each once',
