@@ -24,7 +24,7 @@ export const SMALL = 6 * 1024;
 /** The message for a server that lacks this. */
 export async function fit(message: StoredMessage, lacks: Lacks, deps: ConvertDeps): Promise<Fitted> {
   const signedAs = await deps.signsAs(message);
-  const options = { bodies: lacks.eightBit, signedAs };
+  const options = { bodies: lacks.eightBit, signedAs, ownReport: message.source === 'dsn' };
   const made = await deps.convert(message.raw, options, message.projectId);
   if (made.kind === 'unchanged') return { kind: 'fitted', message, converted: false };
   if (made.kind === 'converted')

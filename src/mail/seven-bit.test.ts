@@ -78,6 +78,23 @@ const LETTER = lines(
   '',
 );
 
+/** The notification that `original` could not be delivered. */
+function noticeOf(original: Buffer, whole: boolean): Buffer {
+  return composeDsn({
+    reportingMta: 'mail.example.com',
+    to: 'a@example.com',
+    messageId: '<n@example.com>',
+    unique: '1',
+    now: 0,
+    arrival: 0,
+    originalMessageId: '<1@example.com>',
+    recipients: [
+      { address: 'b@example.net', action: 'failed', status: '5.1.1', explanation: 'no', lastAttempt: 0 },
+    ],
+    original: whole ? original : original.subarray(0, original.indexOf('\r\n\r\n') + 4),
+    whole,
+  });
+}
 describe('what arrives is readable', () => {
   test('text, HTML, attachment and headers', async () => {
     const [before, after] = await Promise.all(
@@ -368,20 +385,7 @@ describe('what must not be changed', () => {
   test('a notification of our own with the message that it returns', () => {
     const original = Buffer.from(LETTER);
     for (const whole of [true, false]) {
-      const notice = composeDsn({
-        reportingMta: 'mail.example.com',
-        to: 'a@example.com',
-        messageId: '<n@example.com>',
-        unique: '1',
-        now: 0,
-        arrival: 0,
-        originalMessageId: '<1@example.com>',
-        recipients: [
-          { address: 'b@example.net', action: 'failed', status: '5.1.1', explanation: 'no', lastAttempt: 0 },
-        ],
-        original: whole ? original : original.subarray(0, original.indexOf('\r\n\r\n') + 4),
-        whole,
-      });
+      const notice = noticeOf(original, whole);
       const text = converted(notice).toString();
       if (whole)
         assert.match(text, /message\/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nFrom: =\?UTF-8/);
@@ -391,6 +395,19 @@ describe('what must not be changed', () => {
           /text\/rfc822-headers;\r\n charset=utf-8\r\nContent-Transfer-Encoding: (base64|quoted)/,
         );
     }
+  });
+  test('a notification of our own outlives the message that it returns: of a copy that cannot be converted the header is left', () => {
+    const signed = multipart('multipart/signed; protocol=x', lines('Content-Type: text/plain', '', '\u00e9'));
+    const original = Buffer.from(`Subject: \u00e9${CRLF}${signed}`);
+    const notice = noticeOf(original, true);
+    assert.match(refusal(notice), /^5\.6\.3 .*multipart\/signed/);
+    const text = converted(notice, { ownReport: true }).toString();
+    assert.match(
+      text,
+      /Content-Type: text\/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\nSubject: \?\?\r\n/,
+    );
+    assert.match(text, /Status: 5\.1\.1/);
+    assert.ok(!text.includes('Content-Type: text/plain\r\n\r\n\u00e9'));
   });
   test('a report returns a signed message', () => {
     const returned =

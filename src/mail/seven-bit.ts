@@ -20,6 +20,8 @@ export interface SevenBitOptions {
   readonly bodies: boolean;
   /** The domain that will sign the result: its own older signatures may break. null: it will not be signed. */
   readonly signedAs: string | null;
+  /** The message is a report of our own: a copy that it returns and that cannot be converted is cut to its header. */
+  readonly ownReport?: boolean;
 }
 export type SevenBit =
   | { readonly kind: 'unchanged' }
@@ -161,8 +163,11 @@ function leafEdits(message: Buffer, leaf: Leaf, context: Context): Edit[] {
   if (isUnclear(header)) throw unclear();
   if (staysAsItIs) return fieldEdits(message, header, context);
   if (isNested) {
-    const returned = context.returned || leaf.container?.kind === 'report';
-    const nested = convert(body, { ...context, depth: context.depth + 1, returned });
+    const inReport = leaf.container?.kind === 'report';
+    const within = { ...context, depth: context.depth + 1, returned: context.returned || inReport };
+    const cut = inReport && context.ownReport === true;
+    const nested = cut ? convertOrNone(body, within) : convert(body, within);
+    if (nested === 'none') return cutToHeader(message, leaf, body, context);
     const edits = fieldEdits(message, header, context);
     if (nested !== null) edits.push({ start: at[0], end: at[1], put: nested });
     if (context.bodies && findHeader(header.section.fields, ENCODING) !== undefined)
@@ -173,6 +178,33 @@ function leafEdits(message: Buffer, leaf: Leaf, context: Context): Edit[] {
   // The line end before a boundary is not the part's.
   const put = encoding === 'base64' && at[1] < message.length ? octets.subarray(0, -2) : octets;
   return [...bodyFields(message, leaf, body, encoding, context), { start: at[0], end: at[1], put }];
+}
+
+function convertOrNone(body: Buffer, context: Context): Buffer | null | 'none' {
+  try {
+    return convert(body, context);
+  } catch (error) {
+    if (error instanceof Obstacle) return 'none';
+    throw error;
+  }
+}
+/**
+ * RFC 6522 §4: a report may return the header alone. The report itself matters: without it the sender does not learn
+ * what became of the mail.
+ */
+function cutToHeader(message: Buffer, leaf: Leaf, body: Buffer, context: Context): Edit[] {
+  const { header, at } = leaf;
+  const fields = body.subarray(0, readHeaderSection(body).headerEnd);
+  const put = hasLongLine(fields)
+    ? Buffer.alloc(0)
+    : Buffer.from(fields.map((octet) => (octet > 127 || octet === 0 ? QUESTION : octet)));
+  const type = findHeader(header.section.fields, 'content-type')!;
+  const edits = fieldEdits(message, header, context).filter(
+    ({ start }) => start !== header.start + type.start,
+  );
+  edits.push({ ...placeOf(header, type), put: Buffer.from('Content-Type: text/rfc822-headers\r\n') });
+  if (findHeader(header.section.fields, ENCODING) !== undefined) edits.push(encodingEdit(header, '7bit'));
+  return [...edits, { start: at[0], end: at[1], put }];
 }
 
 function encoded({ type, header }: Leaf, body: Buffer): Encoded {
