@@ -23,7 +23,14 @@ import { checkDomain } from './dns-check.ts';
 import type { DnsExpectations } from './dns-records.ts';
 import { inWords } from './findings.ts';
 import { type KeySteps, prepareKeySteps, recordKeySteps } from './key-steps.ts';
-import type { DnsCheck, DnsCheckItem, DomainReader, DomainTx, MtaDomain } from './mta-domains.ts';
+import {
+  countsAsSeen,
+  type DnsCheck,
+  type DnsCheckItem,
+  type DomainReader,
+  type DomainTx,
+  type MtaDomain,
+} from './mta-domains.ts';
 
 export interface CheckerDeps<Tx extends DomainTx> {
   readonly transactor: Transactor<Tx>;
@@ -262,9 +269,6 @@ function keysWereSeen(before: DnsCheckItem | undefined): boolean {
   return (
     before !== undefined && (before.status === 'ok' || (before.status === 'error' && before.found.length > 0))
   );
-}
-function countsAsSeen(domain: MtaDomain): boolean {
-  return domain.mxSeen && (domain.dns === null || domain.dns.assumed === true);
 }
 function isDue(domain: MtaDomain, looked: number, now: number): boolean {
   if (countsAsSeen(domain)) return false;

@@ -32,6 +32,18 @@ async function setUp(dkimZone: string | null) {
   return { clock, deps, keys, replace };
 }
 
+test('nobody looks for the records of a domain that counts as seen: its successor signs at once', async () => {
+  const { deps, keys } = await setUp(null);
+  for (const [domain, state] of [
+    [{ ...DOMAIN, mxSeen: true, dns: null }, 'active'],
+    [{ ...DOMAIN, mxSeen: false, dns: null }, 'pending'],
+  ] as const) {
+    const { steps, successor } = await prepareReplacement(deps, domain, keys, keys[0]!, 100);
+    assert.equal(successor.state, state);
+    assert.equal(steps.events.length, state === 'active' ? 1 : 2);
+  }
+});
+
 for (const zone of [ZONE, null])
   test(`${zone === null ? 'TXT' : 'delegated'}: the key never signs again, and the successor signs as soon as it is seen`, async () => {
     const { deps, keys, replace, clock } = await setUp(zone);

@@ -2,12 +2,13 @@
  * Replaces a DKIM key that strangers may have. Prepared outside the transaction and recorded in it (key-steps.ts).
  * Invariants: from the commit on, the key signs nothing and its private half is gone; its record is from then on the
  * revoked one (an empty `p=`, RFC 6376 §3.6.1), which the service publishes itself if the key is delegated; a successor is
- * pending, and signs when its record is seen. `most`: the most keys of a domain, with the retired ones. The successor waits no five days, because no key of its algorithm signs.
+ * pending, and signs when its record is seen; it waits no five days, because no key of its algorithm signs. `most`: the
+ * most keys of a domain, with the retired ones.
  */
 import { delegationTarget, freeSelector } from './delegation.ts';
 import { isRevoked, kindOf, makeDkimKey, revokedRecord } from './dkim-keys.ts';
 import { type KeyStepDeps, type KeySteps, replacedBy, tellPending, tellRetired } from './key-steps.ts';
-import type { DkimKey, MtaDomain } from './mta-domains.ts';
+import { countsAsSeen, type DkimKey, type MtaDomain } from './mta-domains.ts';
 
 export interface Replacement {
   readonly steps: KeySteps;
@@ -40,8 +41,10 @@ export async function prepareReplacement(
       delegationTarget(old, domain.name, dkimZone) === null ? null : freeSelector(after, old.algorithm);
     // Of a key that is revoked already, only the algorithm is known.
     const kind = isRevoked(old) && old.algorithm === 'rsa-sha256' ? 'rsa-2048' : kindOf(old);
+    // Nobody looks for the records of such a domain, so its keys sign at once, like its first ones.
+    const state = countsAsSeen(domain) ? 'active' : 'pending';
     const place = { projectId: old.projectId, domainId: old.domainId };
-    fresh.push(await makeDkimKey(deps, place, kind, selector === null ? {} : { selector }));
+    fresh.push(await makeDkimKey(deps, place, kind, { ...(selector === null ? {} : { selector }), state }));
   }
   const taken = replacedBy(fresh, after);
   // The number of keys must not keep anybody from revoking one: the oldest retired keys make room.
@@ -58,7 +61,7 @@ export async function prepareReplacement(
       fresh,
       events: [
         ...moves.map(({ key }) => tellRetired(domain, key, dkimZone)),
-        ...fresh.map((key) => tellPending(domain, key, dkimZone)),
+        ...fresh.filter(({ state }) => state === 'pending').map((key) => tellPending(domain, key, dkimZone)),
       ],
     },
   };
