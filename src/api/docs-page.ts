@@ -6,6 +6,8 @@ function escapeHtml(text: string): string {
 }
 
 export function docsPage(base: string, documents: readonly OpenApi[]): string {
+  const [first] = documents;
+  const connect = first === undefined ? '' : `<pre>${escapeHtml(first.info.description)}</pre>`;
   const parts = documents.map(({ info, paths = {} }) => {
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => {
@@ -27,5 +29,5 @@ export function docsPage(base: string, documents: readonly OpenApi[]): string {
     );
     return `<section><h2>${escapeHtml(info.title)}</h2>${operations.join('')}</section>`;
   });
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku API</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{background:#8881;padding:.5rem;overflow:auto;font-size:13px}summary{cursor:pointer;font-family:ui-monospace,monospace}</style><h1>Hikyaku API</h1><p>HTTP Basic authentication: the static key's id and secret. Errors are RFC 9457 problems. Lists take <code>limit</code> and <code>cursor</code>; a POST that a key may call takes <code>Idempotency-Key</code>. The documents themselves: <a href="/mta/v1/openapi.json">mta</a>, <a href="/edj/v1/openapi.json">edj</a>, <a href="/iam/v1/openapi.json">iam</a>.</p>${parts.join('')}</html>`;
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Hikyaku API</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{background:#8881;padding:.5rem;overflow:auto;font-size:13px}summary{cursor:pointer;font-family:ui-monospace,monospace}</style><h1>Hikyaku API</h1><p>HTTP Basic authentication: the static key's id and secret. Errors are RFC 9457 problems. Lists take <code>limit</code> and <code>cursor</code>; a POST that a key may call takes <code>Idempotency-Key</code>. The documents themselves: <a href="/mta/v1/openapi.json">mta</a>, <a href="/edj/v1/openapi.json">edj</a>, <a href="/iam/v1/openapi.json">iam</a>.</p>${connect}${parts.join('')}</html>`;
 }

@@ -82,8 +82,12 @@ async function firstStart(config: Config): Promise<SetUp | null> {
 function banner({ url, listeningUrl, mx, submission, submissions, connect }: RunningService): string {
   return `
 Hikyaku is running: ${url}/
-It listens at ${listeningUrl} (console and API), ${mx} (mail from the Internet), ${submissions} (submission, implicit
-TLS) and ${submission} (submission, STARTTLS). Programs connect here to send:
+It listens at:
+  ${listeningUrl}  (console and API)
+  ${mx}  (mail from the Internet)
+  ${submissions}  (submission, implicit TLS)
+  ${submission}  (submission, STARTTLS)
+Programs connect here to send:
 ${connectLines(connect)
   .map((line) => `  ${line}\n`)
   .join('')}`;

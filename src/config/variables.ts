@@ -80,7 +80,7 @@ export const VARIABLES = {
     otherwise: { en: 'http://localhost:8025', ja: 'http://localhost:8025' },
     meaning: {
       en: 'the URL of the service for people and API clients; every `self` URL begins with it',
-      ja: '`self` の URL の先頭',
+      ja: '利用者と API クライアントから見たサービスの URL。`self` の URL は、すべてこれで始まります',
     },
   },
   HIKYAKU_HTTP_LISTEN: {

@@ -100,11 +100,11 @@ test('a first start that fails leaves its first mail to the next one; later star
     await using service = await startService(given, directory, true);
     const { http, submissions } = service.ready;
     const running = `Hikyaku is running: ${publicUrl ?? `http://localhost:${portOf(http)}`}/`;
-    const listening = `It listens at http://${http} (console and API)`;
+    const listening = `http://${http}  (console and API)`;
     const connect = `SMTP: host ${service.env['HIKYAKU_HOSTNAME']}, port ${portOf(submissions)} (implicit TLS)`;
     return await eventually('where it runs', async () =>
       service.log.includes(running) &&
-      service.log.some((line) => line.startsWith(listening)) &&
+      service.log.some((line) => line.trim() === listening) &&
       service.log.some((line) => line.trim().startsWith(connect)) &&
       service.log.some((line) => line.includes('No operator can sign in yet'))
         ? [...service.log]
