@@ -1,7 +1,7 @@
 /** The problem for a message that `send_message` refuses. */
 
 import { SUBMISSION_SIZE_LIMIT } from '../intake/limits.ts';
-import { defectText, longLineText, octetsText } from '../intake/send-refusal.ts';
+import { defectText, longLineText, octetsText, signatureText } from '../intake/send-refusal.ts';
 import type { SubmitRefusal } from '../intake/submit.ts';
 import { invalid, notFound, Problem } from './problems.ts';
 import { storeProblem } from './store-problem.ts';
@@ -61,6 +61,8 @@ export function submitProblem(refusal: SubmitRefusal): Problem {
       return new Problem('header-invalid', longLineText(refusal), {
         field: refusal.field === undefined ? 'arguments.body' : argumentOf(refusal.field),
       });
+    case 'signature':
+      return new Problem('header-invalid', signatureText(refusal), { field: argumentOf(refusal.field) });
     case 'body-nul':
       return new Problem('header-invalid', 'the body holds NUL', { field: 'arguments.body' });
     case 'idempotency-key-invalid':

@@ -20,7 +20,8 @@ import { stripForgedResults } from '../verify/forged-results.ts';
 import { judgeHeader } from './outgoing-header.ts';
 import type { PlannedEvent, PlannedMessage } from './planned.ts';
 import type { Checked } from './send-refusal.ts';
-import { editSpans } from './trace.ts';
+import { signatureHarm } from './signature-harm.ts';
+import { type Edit, editSpans } from './trace.ts';
 
 /** The first of the three sending permissions that the principal lacks, or null. */
 export function missingSendOperation(principal: Principal): string | null {
@@ -94,9 +95,13 @@ export async function prepareOutgoing(
   const added =
     (findHeader(fields, 'Date') === undefined ? `Date: ${formatDate(context.clock.now())}\r\n` : '') +
     (id === null ? `Message-ID: ${messageIdHeader}\r\n` : '');
-  const edits = [...judged.value.edits, ...stripForgedResults(message, context.hostname).removed].sort(
+  const { removed } = stripForgedResults(message, context.hostname);
+  const isRemoved = ({ start, end }: Edit) => removed.some((span) => span.start <= start && end <= span.end);
+  const edits = [...judged.value.edits.filter((edit) => !isRemoved(edit)), ...removed].sort(
     (a, b) => a.start - b.start,
   );
+  const harm = await signatureHarm(read, domain, { message, section, edits, added });
+  if (harm !== null) return { ok: false, refusal: harm };
   return {
     ok: true,
     value: {

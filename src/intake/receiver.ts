@@ -34,7 +34,7 @@ import { checkSender, type OutgoingRecipient, planOutgoing, prepareOutgoing } fr
 import { Abandoned, type Intake, type IntakeTx } from './planned.ts';
 import { isHostPostmaster, type PostmasterDeps, takePostmaster } from './postmaster.ts';
 import { createReachable, type Leaves, type Unreachable } from './reachable.ts';
-import { defectText, longLineText, octetsText, type SendRefusal } from './send-refusal.ts';
+import { defectText, longLineText, octetsText, type SendRefusal, signatureText } from './send-refusal.ts';
 import { protocolName, receivedField, returnPathField } from './trace.ts';
 
 export interface ReceiverDeps {
@@ -168,6 +168,8 @@ export function refusalReply(refusal: SendRefusal): Reply {
       return reply(554, refusal.why === 'address' ? '5.6.7' : '5.6.0', octetsText(refusal));
     case 'line-too-long':
       return reply(554, '5.6.0', longLineText(refusal));
+    case 'signature':
+      return reply(554, '5.6.0', signatureText(refusal));
     case 'body-nul':
       return reply(554, '5.6.0', 'the body holds NUL');
     case 'idempotency-key-invalid':

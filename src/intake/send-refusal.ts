@@ -24,6 +24,15 @@ export type SendRefusal =
     }
   /** A line over 998 octets that cannot be folded: of the field, or of the body. */
   | { readonly kind: 'line-too-long'; readonly field?: string; readonly long: LongLine }
+  /** We must change a field that a signature of others covers. */
+  | {
+      readonly kind: 'signature';
+      readonly field: string;
+      /** null: the message has no such field. */
+      readonly line: number | null;
+      readonly how: 'encode' | 'fold' | 'unfold' | 'remove' | 'add';
+      readonly signer: string;
+    }
   | { readonly kind: 'body-nul' }
   | { readonly kind: 'idempotency-key-invalid' }
   | { readonly kind: 'loop' };
@@ -72,3 +81,22 @@ export function longLineText({ field, long }: Extract<SendRefusal, { kind: 'line
       : { name: `the header (${field.slice(0, 77)})`, how: 'it cannot be folded, put white space into it' };
   return `line ${long.line} of ${what.name} has ${long.octets} octets, the limit is ${MAX_LINE} without CRLF; ${what.how}`;
 }
+
+/** Which field, who signed it, and what to do. */
+export function signatureText({
+  field,
+  line,
+  how,
+  signer,
+}: Extract<SendRefusal, { kind: 'signature' }>): string {
+  const where = `the ${field.slice(0, 77)} header field${line === null ? '' : ` (line ${line})`}`;
+  const { must, instead } = CHANGES[how];
+  return `${where} ${must}, and that breaks the signature of ${signer}; ${instead} before signing`;
+}
+const CHANGES = {
+  encode: { must: 'needs encoding', instead: 'write its text as encoded words (RFC 2047)' },
+  fold: { must: `has a line over ${MAX_LINE} octets`, instead: 'fold it' },
+  unfold: { must: 'has a fold in quotes or in a comment', instead: 'unfold it' },
+  remove: { must: 'must not leave', instead: 'remove it' },
+  add: { must: 'is missing', instead: 'add it' },
+} as const;

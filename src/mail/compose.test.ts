@@ -176,6 +176,24 @@ test('text beyond ASCII in additional fields is encoded as its place asks', () =
   assert.deepEqual(header.get('resent-to'), [' =?UTF-8?B?w6k=?= <x@xn--wgv71a.test>']);
 });
 
+test('an additional signature is refused where it covers what needs encoding', () => {
+  const sign = (h: string) => ({ 'ARC-Message-Signature': [`i=1; d=other.test; c=relaxed; h=${h}; b=x`] });
+  for (const [change, path] of [
+    [
+      { additional_header: { ...sign('comments'), Comments: ['é'] } },
+      'arguments.additional_header.Comments[0]',
+    ],
+    [{ additional_header: sign('from:subject'), subject: 'é' }, 'arguments.subject'],
+    [{ additional_header: sign('to'), to: ['é <x@y.test>'] }, 'arguments.to'],
+  ] as const)
+    assert.throws(
+      () => made(change),
+      (error: Error) =>
+        error instanceof FieldError && error.field === path && /other\.test/.test(error.message),
+    );
+  made({ additional_header: { ...sign('from:to'), Comments: ['é'] }, subject: 'é' });
+});
+
 test('no line of the header is over 998 octets, however long the words in it are', () => {
   const long = 'n'.repeat(1500);
   const id = `<${'i'.repeat(980)}@b.test>`;

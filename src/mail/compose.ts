@@ -6,10 +6,11 @@ import { type Address, formatMailbox, type Mailbox, parseMailbox } from './addre
 import { formatDate } from './dates.ts';
 import { encodeField } from './encode-field.ts';
 import { encodeWords } from './encoded-words.ts';
-import { foldHeader, trimSpace } from './headers.ts';
+import { foldHeader, readHeaderSection, trimSpace } from './headers.ts';
 import { refold } from './long-lines.ts';
 import { type IdSource, newMessageId, parseMessageId } from './message-id.ts';
 import { contentTypeOf, encodeText, filenameParameters, wrapBase64 } from './mime-parts.ts';
+import { brokenSignatures, signersOf } from './signers.ts';
 
 /** The `arguments` of send_message, without `self`. */
 export interface ComposeInput {
@@ -102,7 +103,9 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
     const ids = (input[key] ?? []).map((value, i) => id(value, `arguments.${key}[${i}]`));
     if (ids.length > 0) fields.push(foldHeader(name, ids.join(' ')));
   }
-  fields.push(...additional(input.additional_header ?? {}));
+  const others = additional(input.additional_header ?? {});
+  refuseBroken(input, others);
+  fields.push(...others.map(({ made }) => made));
   const header = fields.map((one) => refold(one, false)).join('');
   const raw = Buffer.concat([Buffer.from(`${header}MIME-Version: 1.0\r\n`, 'utf8'), content(input, random)]);
   const recipients = new Map<string, Address>();
@@ -144,9 +147,16 @@ function longestWord(value: string): number {
   return value.split(/[ \t]/).reduce((most, word) => Math.max(most, word.length), 0);
 }
 
+/** A field as the caller gave it and as it is written, each CRLF-ended. */
+interface Additional {
+  /** The JSON path. */
+  readonly path: string;
+  readonly given: string;
+  readonly made: string;
+}
 /** RFC 5322 §3.6.8 optional-field; obs-unstruct and obs-FWS are refused, folding is the caller's where a line is long. */
-function additional(header: Readonly<Record<string, readonly string[]>>): string[] {
-  const fields: string[] = [];
+function additional(header: Readonly<Record<string, readonly string[]>>): Additional[] {
+  const fields: Additional[] = [];
   for (const [name, values] of Object.entries(header)) {
     const path = `arguments.additional_header.${name}`;
     if (!/^[\x21-\x39\x3b-\x7e]{1,77}$/.test(name)) throw new FieldError(path, 'is not a header field name');
@@ -166,11 +176,51 @@ function additional(header: Readonly<Record<string, readonly string[]>>): string
         }
       });
       const folded = ` ${lines.join('\r\n').trimStart()}`;
-      fields.push(additionalField(name, folded, at));
+      fields.push({
+        path: at,
+        given: `${name}:${folded}\r\n`,
+        made: additionalField(name, folded, at),
+      });
     });
   }
   return fields;
 }
+
+/** A caller may give ARC fields. What they cover must not need encoding, since that breaks the signature. */
+function refuseBroken(input: ComposeInput, others: readonly Additional[]): void {
+  if (others.length === 0) return;
+  const all = [...others, ...encodedOnes(input)];
+  const { fields } = readHeaderSection(Buffer.from(`${all.map(({ given }) => given).join('')}\r\n`));
+  if (signersOf(fields).length === 0) return;
+  const changes = all.flatMap(({ path, given, made }, i) => {
+    const field = fields[i];
+    return given === made || field === undefined
+      ? []
+      : [{ path, field, name: field.name, before: octets(given), after: octets(made) }];
+  });
+  for (const { change, signer } of brokenSignatures(fields, changes))
+    throw new FieldError(
+      change.path,
+      `needs encoding, and that breaks the signature of ${signer}; write its text as encoded words (RFC 2047) before signing`,
+    );
+}
+/** Fields with arguments of their own that hold text beyond ASCII. */
+function encodedOnes(input: ComposeInput): Additional[] {
+  const given: readonly (readonly [string, string, readonly string[] | undefined])[] = [
+    ['Subject', 'subject', [input.subject]],
+    ['From', 'from', input.from],
+    ['Sender', 'sender', input.sender === undefined ? undefined : [input.sender]],
+    ['Reply-To', 'reply_to', input.reply_to],
+    ['To', 'to', input.to],
+    ['Cc', 'cc', input.cc],
+  ];
+  return given.flatMap(([name, key, values]) => {
+    const text = values?.join(', ') ?? '';
+    if (/^[\x00-\x7f]*$/.test(text)) return [];
+    return [{ path: `arguments.${key}`, given: `${name}: ${text}\r\n`, made: `${name}:\r\n` }];
+  });
+}
+const octets = (text: string) => Buffer.from(text).toString('latin1');
 
 function additionalField(rawName: string, rawValue: string, path: string): string {
   const encoded = encodeField({ name: rawName.toLowerCase(), rawName, rawValue }, false);

@@ -8,8 +8,8 @@ import { hash, type KeyObject, sign } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { authorIsOpen } from '../mail/header-defects.ts';
 import { type HeaderSection, MAX_FIELDS, MAX_HEADER, readHeaderSection } from '../mail/headers.ts';
+import { relaxField } from '../mail/relax-field.ts';
 import { bodyHash } from './body-hash.ts';
-import { relaxField } from './canonical.ts';
 
 export interface SigningKey {
   readonly selector: string;
