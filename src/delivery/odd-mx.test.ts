@@ -147,6 +147,57 @@ test('an answer of ten thousand records costs 200 questions, and its connections
   assert.deepEqual([one.target.key, one.target.site], [two.target.key, two.target.site]);
   assert.ok(one.target.candidates.length <= 30 && one.target.key.length < 100);
 });
+test('300 mail servers, of which the first 120 have no address: the mail is delivered', async () => {
+  for (const preferenceOf of [(n: number) => n, () => 10]) {
+    const zone: Zone = {
+      'odd.test': { mx: numbered(300, (n) => [preferenceOf(n), `mx${1000 + n}.test`] as const) },
+    };
+    for (let n = 121; n <= 300; n++) zone[`mx${1000 + n}.test`] = { a: ['127.0.0.1'] };
+    const { state, attempts } = await sendTo(zone);
+    assert.deepEqual([state, attempts], ['delivered', 1]);
+  }
+});
+test('what was not asked for is not known to be missing: deferred; all of them asked in vain: bounced', async () => {
+  const of = (count: number): Zone => ({ 'odd.test': { mx: numbered(count, (n) => `mx${n}.test`) } });
+  const some = await sendTo(of(501));
+  assert.deepEqual([some.state, some.status], ['deferred', '4.4.4']);
+  assert.equal(
+    some.cause,
+    'of 501 mail servers of odd.test, the first 500 have no address; the others were not asked for',
+  );
+  const { plan, queries } = routeOf(of(10_000));
+  assert.equal((await plan()).kind, 'settled');
+  assert.ok(queries.length <= 1001, `${queries.length}`);
+  const all = await sendTo(of(300));
+  assert.deepEqual([all.state, all.status], ['bounced', '5.4.4']);
+});
+test('where questions have no answer, no more than a hundred mail servers are looked at', async () => {
+  const zone: Zone = { 'odd.test': { mx: numbered(300, (n) => `mx${n}.test`) } };
+  for (let n = 1; n <= 300; n++) zone[`mx${n}.test`] = { fail: true };
+  const { plan, queries } = routeOf(zone);
+  const found = await plan();
+  assert.ok(found.kind === 'settled' && found.outcome.kind === 'deferred');
+  assert.ok(queries.length <= 201, `${queries.length}`);
+});
+test('an IPv4 address in its IPv6 form is that address: ours, private, or the same one again', async () => {
+  const host = async (aaaa: string, a: readonly string[] = [], more: Partial<RouteDeps> = {}) => {
+    const zone: Zone = { 'odd.test': { mx: ['six.test'] }, 'six.test': { a: [...a], aaaa: [aaaa] } };
+    const found = await routeOf(zone, more).plan();
+    return found.kind === 'target'
+      ? found.target.candidates.map(({ address }) => address)
+      : found.outcome.kind === 'bounced' && found.outcome.status;
+  };
+  for (const own of ['::ffff:8.8.4.9', '::ffff:808:409', '0:0:0:0:0:FFFF:0808:0409'])
+    assert.equal(await host(own), '5.4.6', own);
+  assert.equal(await host('2001:4860:0:0::9', [], { ownAddresses: ['2001:4860::9'] }), '5.4.6');
+  assert.equal(await host('::ffff:8.8.4.9', [], { ownAddresses: ['::ffff:808:409'] }), '5.4.6');
+  for (const inside of ['::ffff:10.0.0.1', '::ffff:7f00:1'])
+    assert.equal(await host(inside), '5.4.4', inside);
+  assert.deepEqual(await host('::ffff:8.8.5.1', ['8.8.5.1']), ['8.8.5.1']);
+  const literal = routeOf({ 'odd.test': { mx: ['::ffff:8.8.4.9'] } });
+  const found = await literal.plan();
+  assert.ok(found.kind === 'settled' && found.outcome.kind === 'bounced' && found.outcome.status === '5.4.6');
+});
 
 test('all addresses of a host get their turn over the attempts, although each takes its time', async () => {
   const addresses = numbered(12, (n) => `127.0.1.${n}`);

@@ -140,3 +140,72 @@ test('STARTTLS is not asked for again inside TLS, and an EHLO that is refused th
   assert.deepEqual([refused.state, refused.heard.length], ['delivered', 1]);
   assert.match(refused.tls?.version ?? '', /^TLS/);
 });
+test('the STARTTLS command itself fails: the mail goes in clear in the same attempt', async () => {
+  for (const [said, wait, connections] of [
+    ['drop', 0, 2],
+    ['foo\r\n', 0, 2],
+    [null, 130_000, 2],
+    ['220-a\r\n454 b\r\n', 0, 2],
+    ['421 4.3.2 not now\r\n', 0, 2],
+    [{ last: '421 4.3.2 not now\r\n' }, 0, 2],
+    [{ last: '454 4.7.0 no TLS\r\n' }, 0, 2],
+    ['502 5.5.1 what?\r\n', 0, 1],
+  ] as const) {
+    const end = await sendTo({ say: answering('STARTTLS', said) }, wait);
+    assert.deepEqual(
+      [end.state, end.tls, end.heard.length],
+      ['delivered', null, connections],
+      JSON.stringify(said),
+    );
+  }
+});
+test('EHLO and HELO are refused under TLS: the mail goes in clear', async () => {
+  const tls = await selfSigned('mx.good.test');
+  let hellos = 0;
+  const say: Say = (input, _kind, nth) =>
+    nth === 1 && /^(EHLO|HELO)/.test(input) && ++hellos > 1 ? '554 5.7.0 not so\r\n' : (undefined as never);
+  const end = await sendTo({ tls, say });
+  assert.deepEqual([end.state, end.tls, end.heard.length], ['delivered', null, 2]);
+});
+test('STARTTLS fails, and without it no mail is taken: deferred, and the reason names what was said to STARTTLS', async () => {
+  const must = '530 5.7.0 Must issue a STARTTLS command first\r\n';
+  for (const [said, why] of [
+    ['drop', /connection lost \(starttls\)|ECONNRESET/],
+    ['foo\r\n', /not an SMTP reply: foo/],
+    ['220-a\r\n454 b\r\n', /reply code changes between lines: 454 b/],
+    [{ last: '421 4.3.2 not now\r\n' }, /STARTTLS refused: 421 not now/],
+    [{ last: '454 4.7.0 no TLS\r\n' }, /STARTTLS refused: 454 no TLS/],
+  ] as const) {
+    const say: Say = (input) =>
+      input === 'STARTTLS' ? said : input.startsWith('MAIL') ? must : (undefined as never);
+    const end = await sendTo({ say });
+    assert.deepEqual([end.state, end.reply?.code], ['deferred', 530], JSON.stringify(said));
+    assert.match(end.cause, why);
+    assert.match(end.cause, /^TLS failed \(.+\); without TLS: MAIL refused$/);
+  }
+});
+test('without TLS only a demand for TLS is put off: neither names nor other subjects are one', async () => {
+  for (const [stage, said, state] of [
+    ['RCPT', '550 5.1.1 <tls@good.test>: User unknown', 'bounced'],
+    ['RCPT', '550 5.1.1 mx.tls.example: no such user', 'bounced'],
+    ['RCPT', '550 5.1.1 TLS required: no such user', 'bounced'],
+    ['RCPT', '550 <must-use-tls@good.test>: User unknown', 'bounced'],
+    ['RCPT', '550 only.tls.example has no such user', 'bounced'],
+    ['RCPT', '530 5.1.1 no such user', 'bounced'],
+    ['DATA', '554 5.7.1 encrypted attachments are not allowed', 'bounced'],
+    ['MAIL', '550 5.7.1 rejected by tls-policy list', 'bounced'],
+    ['message', '554 5.7.1 encryption is required by our policy for such content', 'bounced'],
+    ['MAIL', '550 TLS required', 'deferred'],
+    ['MAIL', '550 5.7.1 Session encryption is required', 'deferred'],
+    ['RCPT', '554 5.7.0 mx.good.test: you must use STARTTLS', 'deferred'],
+    ['RCPT', '550 5.7.1 no mail over unencrypted connections', 'deferred'],
+    ['message', '550 5.7.10 encryption needed', 'deferred'],
+  ] as const)
+    for (const script of [{ tls: 'drop' }, { extensions: ['PIPELINING'] }] as const) {
+      const say: Say = (input, kind) =>
+        kind === stage || (kind === 'command' && input.startsWith(stage))
+          ? `${said}\r\n`
+          : (undefined as never);
+      assert.equal((await sendTo({ ...script, say })).state, state, said);
+    }
+});

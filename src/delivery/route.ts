@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import { isPrivateAddress } from '../runtime/addresses.ts';
+import { canonicalAddress, isPrivateAddress } from '../runtime/addresses.ts';
 import type { Random } from '../runtime/random.ts';
 import type { DnsAnswer, MxRecord, Resolver } from '../runtime/resolver.ts';
 import type { Candidate } from '../smtp/client/peer.ts';
@@ -47,6 +47,9 @@ export type Plan =
 /** Of an answer of ten thousand records: MX hosts looked at, at once and in all, and those of them that are used. */
 const AT_ONCE = 10;
 const MAX_LOOKED_AT = 100;
+/** While none of them can be used, and no more than a few questions have no answer. */
+const MAX_USELESS = 500;
+const MAX_UNANSWERED = 10;
 const MAX_HOSTS = 30;
 /** Names that stand in keys. */
 const MAX_NAMES = 10;
@@ -112,7 +115,7 @@ async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
       return settled(bouncedHere('5.1.10', `the domain ${domain} takes no mail`));
     records = answer.records.filter((r) => r.exchange !== '');
   }
-  const { better, ours } = await lookAt(records, deps);
+  const { better, ours, unasked } = await lookAt(records, deps);
   if (better.length === 0 && ours)
     return settled(bouncedHere('5.4.6', `mail for ${domain} loops back to this server`));
   const allowed = better
@@ -127,6 +130,13 @@ async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
     const why = better.some((h) => h.addresses.length > 0)
       ? 'have only private addresses'
       : 'have no address';
+    if (unasked)
+      return settled(
+        deferredHere(
+          '4.4.4',
+          `of ${records.length} mail servers of ${domain}, the first ${better.length} ${why}; the others were not asked for`,
+        ),
+      );
     return settled(bouncedHere('5.4.4', `the mail servers of ${domain} ${why}`));
   }
   const port = deps.mxPort ?? 25;
@@ -162,28 +172,39 @@ interface Host extends MxRecord {
 async function lookAt(
   records: readonly MxRecord[],
   deps: RouteDeps,
-): Promise<{ readonly better: readonly Host[]; readonly ours: boolean }> {
+): Promise<{
+  readonly better: readonly Host[];
+  readonly ours: boolean;
+  /** There are more of them. */
+  readonly unasked: boolean;
+}> {
   const byPreference = Map.groupBy(records, ({ preference }) => preference);
   const better: Host[] = [];
   let lookedAt = 0;
   let used = 0;
+  let unanswered = 0;
+  /** How many more may be looked at. */
+  const left = () => (used === 0 && unanswered < MAX_UNANSWERED ? MAX_USELESS : MAX_LOOKED_AT) - lookedAt;
   for (const preference of [...byPreference.keys()].sort((a, b) => a - b)) {
     const equals = byPreference.get(preference)!.toSorted((a, b) => (a.exchange < b.exchange ? -1 : 1));
     // Our own name is known without a question, however many others there are.
-    if (equals.some(({ exchange }) => isOurs(exchange, [], deps))) return { better, ours: true };
+    if (equals.some(({ exchange }) => isOurs(exchange, [], deps)))
+      return { better, ours: true, unasked: false };
     const hosts: Host[] = [];
-    for (let at = 0; at < equals.length && lookedAt < MAX_LOOKED_AT; at += AT_ONCE) {
-      const some = equals.slice(at, at + Math.min(AT_ONCE, MAX_LOOKED_AT - lookedAt));
+    for (let at = 0; at < equals.length && left() > 0; at += AT_ONCE) {
+      const some = equals.slice(at, at + Math.min(AT_ONCE, left()));
       lookedAt += some.length;
-      hosts.push(...(await Promise.all(some.map((record) => hostOf(record, deps)))));
+      const found = await Promise.all(some.map((record) => hostOf(record, deps)));
+      used += found.filter(({ usable }) => usable.length > 0).length;
+      unanswered += found.filter(({ failed }) => failed).length;
+      hosts.push(...found);
     }
     if (hosts.some(({ exchange, addresses }) => isOurs(exchange, addresses, deps)))
-      return { better, ours: true };
+      return { better, ours: true, unasked: false };
     better.push(...shuffled(hosts, deps.random));
-    used += hosts.filter(({ usable }) => usable.length > 0).length;
-    if (used >= MAX_HOSTS || lookedAt >= MAX_LOOKED_AT) break;
+    if (used >= MAX_HOSTS || left() <= 0) break;
   }
-  return { better, ours: false };
+  return { better, ours: false, unasked: lookedAt < records.length };
 }
 
 async function hostOf(record: MxRecord, { resolver, random, allowPrivate }: RouteDeps): Promise<Host> {
@@ -208,19 +229,19 @@ function isOurs(exchange: string, addresses: readonly string[], deps: RouteDeps)
   const names = [deps.hostname, ...(deps.mxHosts ?? [])];
   return (
     names.some((name) => name.toLowerCase() === exchange.toLowerCase()) ||
-    addresses.some((a) => deps.ownAddresses.includes(a))
+    deps.ownAddresses.some((own) => addresses.includes(canonicalAddress(own)))
   );
 }
 
-/** `failed`: some question had no answer. */
+/** Each address once, in its one spelling. `failed`: some question had no answer. */
 async function addressesOf(
   host: string,
   resolver: Resolver,
 ): Promise<{ addresses: readonly string[]; failed: boolean }> {
   if (host === 'localhost') return { addresses: ['127.0.0.1', '::1'], failed: false };
   // An MX that is an address literal is tolerated as the address it is; it is judged like any other.
-  if (isIP(host) !== 0) return { addresses: [host], failed: false };
+  if (isIP(host) !== 0) return { addresses: [canonicalAddress(host)], failed: false };
   const answers: DnsAnswer<string>[] = await Promise.all([resolver.a(host), resolver.aaaa(host)]);
-  const addresses = answers.flatMap((a) => (a.kind === 'found' ? a.records : []));
-  return { addresses, failed: answers.some((a) => a.kind === 'failed') };
+  const addresses = answers.flatMap((a) => (a.kind === 'found' ? a.records.map(canonicalAddress) : []));
+  return { addresses: [...new Set(addresses)], failed: answers.some((a) => a.kind === 'failed') };
 }

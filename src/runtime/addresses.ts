@@ -27,6 +27,14 @@ export function isPrivateAddress(ip: string): boolean {
 }
 
 /**
+ * The one spelling of an address: an IPv4 address in its IPv6-mapped form (RFC 4291 §2.5.5.2) is the IPv4 address. A
+ * text that is not an address stays as it is.
+ */
+export function canonicalAddress(ip: string): string {
+  return ipaddr.isValid(ip) && isIP(ip) !== 0 ? ipaddr.process(ip).toString() : ip;
+}
+
+/**
  * Whether an address is in one of the networks, each given as an address or `address/prefix`. An IPv4 address
  * and its IPv6-mapped form are the same. A text that is not an address is in no network. Throws if a network
  * is invalid.

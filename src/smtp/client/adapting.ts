@@ -10,6 +10,7 @@ import {
   type Lacks,
   LinkFault,
   type OutgoingTransaction,
+  type Past,
   sendMail,
   type TransactionResult,
 } from './dialogue.ts';
@@ -26,8 +27,9 @@ const NEEDS_SMTPUTF8: Verdict = {
 export function* sendAdapted(
   mail: OutgoingTransaction,
   capabilities: Capabilities,
-  dirty: boolean,
+  past: Past,
 ): Dialogue<TransactionResult> {
+  const { dirty } = past;
   const lacks: Lacks = {
     eightBit: mail.eightBit && !capabilities.eightBitMime,
     smtputf8: mail.smtputf8 && !capabilities.smtputf8,
@@ -35,7 +37,7 @@ export function* sendAdapted(
   const able = mail.recipients.map((address) => !lacks.smtputf8 || isPlain(address));
   const hopeless = lacks.smtputf8 && (!isPlain(mail.mailFrom) || !able.includes(true));
   if ((!lacks.eightBit && !lacks.smtputf8) || mail.adapt === undefined || hopeless)
-    return yield* sendMail(mail, capabilities, dirty);
+    return yield* sendMail(mail, capabilities, past);
   const all = (verdict: Verdict) => mail.recipients.map((_, i) => (able[i] ? verdict : NEEDS_SMTPUTF8));
   let adapted: Adapted;
   try {
@@ -64,7 +66,7 @@ export function* sendAdapted(
       smtputf8: mail.smtputf8 && !lacks.smtputf8,
     },
     capabilities,
-    dirty,
+    past,
   );
   const verdicts = result.verdicts
     .map((verdict) => (verdict.kind === 'delivered' ? { ...verdict, converted } : verdict))

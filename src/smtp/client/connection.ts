@@ -49,10 +49,13 @@ export async function openConnection(candidate: Candidate, deps: ConnectionDeps)
   const result = await openOnce(candidate, deps, null);
   if (result.kind === 'open' || !result.tls) return result;
   if (candidate.tls !== 'opportunistic' || candidate.auth !== null) return result;
-  const clear = await openOnce({ ...candidate, tls: 'none' }, deps, result.cause);
+  const { cause, reply } = result;
+  const words = reply === null ? '' : `${reply.code} ${reply.text}`;
+  const fault = cause.includes(words) ? cause : `${cause}: ${words}`;
+  const clear = await openOnce({ ...candidate, tls: 'none' }, deps, fault);
   return clear.kind === 'open'
     ? clear
-    : { ...clear, cause: `TLS failed (${result.cause}); without TLS: ${clear.cause}` };
+    : { ...clear, cause: `TLS failed (${fault}); without TLS: ${clear.cause}` };
 }
 async function openOnce(
   candidate: Candidate,
@@ -80,7 +83,7 @@ async function openOnce(
     );
     if (session.kind === 'refused') {
       link.quit();
-      return { kind: 'failed', cause: session.cause, reply: session.reply, tls: false };
+      return { kind: 'failed', cause: session.cause, reply: session.reply, tls: session.tls === true };
     }
     const { capabilities } = session;
     const tlsFault = tlsFailed ?? session.tlsFault ?? null;
@@ -93,10 +96,12 @@ async function openOnce(
       usable: link.usable,
       uses: () => uses,
       async send(mail) {
+        const used = uses > 0;
         uses += 1;
-        const result = await link.run(sendAdapted(mail, capabilities, dirty));
+        const result = await link.run(sendAdapted(mail, capabilities, { dirty, used }));
         dirty = result.dirty;
-        if (!result.reusable) link.destroy();
+        if (result.spent) link.quit();
+        else if (!result.reusable) link.destroy();
         if (link.tls() !== null || result.verdicts.every(({ kind }) => kind !== 'bounced')) return result;
         return { ...result, verdicts: result.verdicts.map((verdict) => withoutTls(verdict, tlsFault)) };
       },

@@ -5,7 +5,15 @@
  */
 import { dotStuffed } from '../../mail/dot-stuffing.ts';
 import type { ServerReply } from './reply-parser.ts';
-import { deferred, judge, judgeFinal, judgeRecipient, positive, type Verdict } from './verdicts.ts';
+import {
+  deferred,
+  judge,
+  judgeFinal,
+  judgeRecipient,
+  positive,
+  speaksOfSession,
+  type Verdict,
+} from './verdicts.ts';
 
 /** What is waited for; each has its time-out (RFC 5321 §4.5.3.2). */
 export type Phase =
@@ -78,7 +86,13 @@ export type SessionResult =
       /** The server offers STARTTLS and refused it: the session went on in clear. */
       readonly tlsFault?: string;
     }
-  | { readonly kind: 'refused'; readonly reply: ServerReply | null; readonly cause: string };
+  | {
+      readonly kind: 'refused';
+      readonly reply: ServerReply | null;
+      readonly cause: string;
+      /** It came behind STARTTLS: without STARTTLS it might work. */
+      readonly tls?: true;
+    };
 
 export interface Content {
   /** Goes in front of `raw` (signature and trace fields, CRLF-ended, no line beginning with a dot). */
@@ -138,6 +152,8 @@ export interface TransactionResult {
   readonly dirty: boolean;
   /** The link ended before the server had answered anything: nothing was tried. */
   readonly untouched: boolean;
+  /** The server takes no more mail over this connection, which was used before. Nothing was tried: `untouched`, too. */
+  readonly spent?: true;
 }
 
 const NO_EXTENSIONS: Capabilities = {
@@ -159,7 +175,12 @@ function* ask(send: string | Iterable<Buffer> | null, phase: Phase): Dialogue<Se
   if (answer.kind !== 'reply') throw new LinkFault('protocol', 'no reply');
   // RFC 5321 §4.2.1: every line of a reply carries the same code. Behind the final dot `judgeFinal` decides.
   if (answer.reply.firstCode !== undefined && phase !== 'final')
-    throw new LinkFault('protocol', 'reply code changes between lines', false, answer.reply);
+    throw new LinkFault(
+      phase === 'starttls' ? 'tls' : 'protocol',
+      'reply code changes between lines',
+      false,
+      answer.reply,
+    );
   return answer.reply;
 }
 
@@ -179,10 +200,13 @@ export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
       yield { kind: 'secure' };
       secure = true;
       hello = yield* sayHello(options.hostname);
-      if (hello.kind === 'refused') return hello;
+      if (hello.kind === 'refused') return { ...hello, tls: true };
     } else if (options.tls === 'starttls' || reply.code === 421) {
-      return { kind: 'refused', reply, cause: 'STARTTLS refused' };
-    } else tlsFault = `STARTTLS refused: ${reply.code} ${reply.text}`;
+      return { kind: 'refused', reply, cause: 'STARTTLS refused', tls: true };
+    } else {
+      tlsFault = `STARTTLS refused: ${reply.code} ${reply.text}`;
+      yield* checkThatItGoesOn(tlsFault);
+    }
   }
   if (options.tls === 'starttls' && !secure)
     return { kind: 'refused', reply: null, cause: 'TLS is required and not offered' };
@@ -193,6 +217,17 @@ export function* openSession(options: SessionOptions): Dialogue<SessionResult> {
     if (refused !== null) return refused;
   }
   return { kind: 'ready', capabilities: hello.capabilities, ...(tlsFault === null ? {} : { tlsFault }) };
+}
+
+/** A server may refuse STARTTLS and close, although it may be used without TLS (RFC 3207 §4): then TLS has failed. */
+function* checkThatItGoesOn(tlsFault: string): Dialogue<void> {
+  try {
+    const reply = yield* ask('NOOP\r\n', 'starttls');
+    if (reply.code === 421) throw new LinkFault('tls', tlsFault, false, reply);
+  } catch (error) {
+    if (!(error instanceof LinkFault) || error.what === 'stopped') throw error;
+    throw new LinkFault('tls', tlsFault, false, error.reply);
+  }
 }
 
 /** PLAIN (RFC 4616); LOGIN where a server offers that alone, or refuses PLAIN as unknown. Null: authenticated. */
@@ -274,14 +309,22 @@ function lettingGo(pieces: Iterator<Buffer, void>, then: (() => void) | undefine
   return { [Symbol.iterator]: () => iterator };
 }
 
-/** One mail transaction. Never throws a LinkFault: it becomes verdicts. `dirty`: begin with RSET. */
+/** What earlier transactions have left behind. */
+export interface Past {
+  /** Begin with RSET. */
+  readonly dirty: boolean;
+  /** The connection has served a transaction: until the message is sent, what speaks of the session is no verdict. */
+  readonly used: boolean;
+}
+/** One mail transaction. Never throws a LinkFault: it becomes verdicts. */
 export function* sendMail(
   mail: OutgoingTransaction,
   capabilities: Capabilities,
-  dirty: boolean,
+  { dirty, used }: Past,
 ): Dialogue<TransactionResult> {
   const verdicts: (Verdict | null)[] = mail.recipients.map(() => null);
   let answered = false;
+  let asksContent = false;
   let bodyHanded = false;
   let open = dirty;
   const end = (rest: Verdict, reusable: boolean): TransactionResult => ({
@@ -290,6 +333,13 @@ export function* sendMail(
     dirty: open,
     untouched: !answered,
   });
+  const spent = (reply: ServerReply): TransactionResult => {
+    const verdict = deferred(reply, 'no more mail over this connection');
+    const verdicts = mail.recipients.map(() => verdict);
+    return { verdicts, reusable: false, dirty: open, untouched: true, spent: true };
+  };
+  /** Of a used connection: how often or how long it was used may be the cause. Only a fresh one gives a verdict. */
+  const isSpent = (reply: ServerReply) => used && (reply.code === 421 || speaksOfSession(reply));
   const obstacle = preflight(mail, capabilities);
   if (obstacle !== null) {
     answered = true;
@@ -304,10 +354,12 @@ export function* sendMail(
   try {
     if (dirty) {
       const reset = yield* ask('RSET\r\n', 'reset');
-      if (!positive(reset)) return end(deferred(reset, 'RSET refused'), false);
+      if (!positive(reset)) return used ? spent(reset) : end(deferred(reset, 'RSET refused'), false);
       open = false;
     }
     const first = yield* ask(pipelining ? commands.join('') : commands[0]!, 'mail'); // RFC 2920
+    // Servers that take one mail per connection say so in many ways, some without a word of it.
+    if (isSpent(first) || (used && first.code >= 500)) return spent(first);
     // A 421 to the first command says only that this connection is over.
     if (first.code === 421) return end(deferred(first, 'the server is closing'), false);
     answered = true;
@@ -317,6 +369,7 @@ export function* sendMail(
     let taken = 0;
     for (let i = 0; i < mail.recipients.length; i++) {
       const reply = yield* ask(pipelining ? null : commands[i + 1]!, 'rcpt');
+      if (refused === null && isSpent(reply)) return spent(reply);
       if (reply.code === 421) {
         verdicts.forEach((v, k) => {
           verdicts[k] = v ?? refused ?? deferred(reply, 'the server is closing');
@@ -329,6 +382,8 @@ export function* sendMail(
     }
     if (taken === 0 && !pipelining) return end(deferred(null, 'no recipient taken'), true);
     const go = yield* ask(pipelining ? null : commands.at(-1)!, 'data');
+    // Without a recipient, "bad sequence of commands" is what DATA deserves.
+    if (taken > 0 && go.code !== 354 && isSpent(go)) return spent(go);
     if (go.code === 421) return end(deferred(go, 'the server is closing'), false);
     if (go.code !== 354) return end(judge(go, 'DATA refused', taken), true);
     if (taken === 0) {
@@ -337,6 +392,7 @@ export function* sendMail(
       open = false;
       return end(deferred(null, 'no recipient taken'), true);
     }
+    asksContent = true;
     const octets = yield* askForOctets(mail);
     bodyHanded = true;
     const last = yield* ask(octets, 'final');
@@ -345,6 +401,8 @@ export function* sendMail(
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
     if (error.what === 'stopped') answered = true;
+    // A used connection that is cut before the message is sent, has told nothing of the mail either.
+    else if (used && !asksContent && (error.what === 'closed' || error.what === 'network')) answered = false;
     // RFC 5321 §4.5.4.2, RFC 1047: after the final dot the server may have taken the message without our hearing it.
     return end(
       {

@@ -37,14 +37,16 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
   /** Waiting for a reply (not for TLS or for nothing). */
   let waiting = false;
   let writing = false;
-  /** The handshake, and the first word under TLS: a server that fails there has failed at TLS, not at SMTP. */
+  /** The system has the last octets of the message. A socket that breaks forgets how many it still had. */
+  let flushed = true;
+  /** From STARTTLS to the first word under TLS: a server that fails there has failed at TLS, not at SMTP. */
   let securing = false;
   let timer: Timer | null = null;
   let deadline = Number.POSITIVE_INFINITY;
   let phase: string = 'connect';
 
   /** Octets of the step are certainly still on this machine. */
-  const isUnsent = () => writing || socket.writableLength > 0;
+  const isUnsent = () => writing || !flushed || socket.writableLength > 0;
   function expect(what: Phase | 'secure' | 'block'): void {
     phase = what;
     deadline = clock.monotonic() + timeouts[what];
@@ -72,23 +74,30 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
     if (plain !== socket) plain.destroy();
     const dialogue = running;
     // A reply that was begun and cut off: its code decides all the same.
-    const said = waiting ? parser.begun() : null;
+    const said = waiting ? parser.begun() : dialogue !== null && fault.reply === null ? unheard() : null;
+    const waited = waiting;
     running = null;
     waiting = false;
-    if (said !== null && said.code < 300 && phase === 'final' && !writing)
+    if (waited && said !== null && said.code < 300 && phase === 'final' && !writing)
       dialogue?.answer({ kind: 'reply', reply: said });
     else dialogue?.fault(said !== null && said.code >= 400 ? withReply(fault, said) : fault);
   }
-  /** The server speaks, although it was not asked. Mostly it says that it closes. */
-  function early(asked: Phase): LinkFault {
+  /** What the server has said and nobody has read yet, for people. */
+  function unheard(): ServerReply | null {
     try {
-      const reply = parser.next();
-      if (reply?.code === 421) return new LinkFault('closed', 'the server is closing', true, reply);
+      return parser.next() ?? parser.begun();
     } catch (error) {
       if (!(error instanceof ProtocolFault)) throw error;
+      return null;
     }
+  }
+  /** The server speaks, although it was not asked. Mostly it says that it closes. */
+  function early(asked: Phase): LinkFault {
+    const reply = unheard();
+    if (reply?.code === 421) return new LinkFault('closed', 'the server is closing', true, reply);
     const what = asked === 'final' ? 'the message before it was sent' : 'before it was asked';
-    return new LinkFault('protocol', `the server answered ${what}`, true);
+    const words = reply !== null && reply.code >= 400 ? reply : null;
+    return new LinkFault('protocol', `the server answered ${what}`, true, words);
   }
   function onData(chunk: Buffer): void {
     if (!usable) return;
@@ -120,7 +129,7 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
       }
     } catch (error) {
       if (!(error instanceof ProtocolFault)) throw error;
-      broken(new LinkFault('protocol', error.message, isUnsent()));
+      broken(new LinkFault(securing ? 'tls' : 'protocol', error.message, isUnsent()));
     }
   }
   const onClose = () =>
@@ -186,8 +195,11 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
       if (next.done === true) {
         writing = false;
         expect(then);
+        flushed = false;
         // As a copy, where it is part of the whole message: a server that does not read it holds no more than this.
-        socket.write(block.buffer.byteLength > 2 * BLOCK ? Buffer.from(block) : block);
+        socket.write(block.buffer.byteLength > 2 * BLOCK ? Buffer.from(block) : block, (error) => {
+          if (!error) flushed = true;
+        });
         return;
       }
       await writeBlock(block);
@@ -275,6 +287,7 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
           return;
         }
         expect(step.phase);
+        if (step.phase === 'starttls') securing = true;
         // A reply to what was not sent yet would be taken for the reply to it, and each one after it likewise.
         if (step.send !== null && parser.pending()) {
           broken(early(step.phase));

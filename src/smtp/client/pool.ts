@@ -2,7 +2,8 @@
  * Connections per site: reused while warm, capped, closed when idle, used up or broken.
  * Invariants: a site never has more than its cap of connections, idle ones included; a connection serves one
  * transaction at a time and is reused only for the very same target; disposing closes every socket.
- * A kept connection that turns out to be dead before it answered anything costs nothing: a fresh one is tried.
+ * A kept connection that turns out to be dead before it answered anything, or over which the server takes no more mail,
+ * costs nothing: a fresh one is tried.
  */
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
@@ -20,6 +21,7 @@ import {
   type Timeouts,
   type TlsFacts,
 } from './peer.ts';
+import { createUseLimits } from './use-limits.ts';
 import { STOPPED, type Verdict } from './verdicts.ts';
 
 export interface Target {
@@ -95,6 +97,7 @@ export function createPool(options: PoolOptions): Pool {
   const stop = new AbortController();
   const open = new Set<ClientConnection>();
   const failures = createFailures(clock);
+  const limits = createUseLimits(clock, maxUses);
   const ca = options.extraCa === undefined ? undefined : [...rootCertificates, ...options.extraCa];
   const deps: ConnectionDeps = {
     network,
@@ -145,7 +148,7 @@ export function createPool(options: PoolOptions): Pool {
       connection.destroy();
       return;
     }
-    if (connection.uses() >= maxUses || stop.signal.aborted || permits?.mayKeep(site.name) === false) {
+    if (connection.uses() >= limits.of(key) || stop.signal.aborted || permits?.mayKeep(site.name) === false) {
       retire(connection);
       return;
     }
@@ -173,13 +176,18 @@ export function createPool(options: PoolOptions): Pool {
 
   async function attempt(site: Site, target: Target, mail: OutgoingTransaction): Promise<Report> {
     let warm = takeIdle(site, target.key);
+    /** Transactions over the connection that was refused another one. */
+    let spentAfter: number | null = null;
     for (;;) {
       if (warm !== null) {
         const result = await warm.send(mail);
-        giveBack(site, target.key, warm);
+        if (result.spent) retire(warm);
+        else giveBack(site, target.key, warm);
         if (!result.untouched)
           return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
-        warm = takeIdle(site, target.key);
+        if (result.spent) spentAfter = warm.uses() - 1;
+        // Other warm connections were used, too.
+        warm = spentAfter === null ? takeIdle(site, target.key) : null;
         continue;
       }
       // An idle connection to another server of the site makes room for this one.
@@ -188,16 +196,16 @@ export function createPool(options: PoolOptions): Pool {
         forget(site, oldest);
         retire(oldest.connection);
       }
-      if (permits === null) return tryCandidates(site, target, mail, deps);
+      if (permits === null) return tryCandidates(site, target, mail, deps, spentAfter);
       const leasing = createLeasing(permits, site.name, network, clock);
-      const got = await warmOrPermit(site, target.key, leasing);
+      const got = spentAfter === null ? await warmOrPermit(site, target.key, leasing) : await leasing.ready();
       if (got === false) return nothingTried(mail, 'other nodes use all connections allowed to the site');
       if (got !== true) {
         warm = got;
         continue;
       }
       try {
-        return await tryCandidates(site, target, mail, { ...deps, network: leasing.network });
+        return await tryCandidates(site, target, mail, { ...deps, network: leasing.network }, spentAfter);
       } finally {
         leasing.end();
       }
@@ -230,6 +238,7 @@ export function createPool(options: PoolOptions): Pool {
     target: Target,
     mail: OutgoingTransaction,
     dialling: ConnectionDeps,
+    spentAfter: number | null,
   ): Promise<Report> {
     let last: Report | null = null;
     const begun = clock.monotonic();
@@ -256,6 +265,9 @@ export function createPool(options: PoolOptions): Pool {
       const { connection } = result;
       open.add(connection);
       const sent = await connection.send(mail);
+      // The server takes such mail, only not over a connection that was used so often.
+      if (spentAfter !== null && sent.verdicts.some(({ kind }) => kind === 'delivered'))
+        limits.learn(target.key, spentAfter);
       giveBack(site, target.key, connection);
       last = { verdicts: sent.verdicts, remote: connection.remote, tls: connection.tls, reached: true };
       if (!sent.untouched) return last;

@@ -77,18 +77,44 @@ export function judge(reply: ServerReply, cause: string, recipients = 1): Verdic
   };
 }
 
+/** A negative reply that may be about the connection and not about the mail: out of sequence, or in words. */
+export function speaksOfSession({ code, text }: ServerReply): boolean {
+  return code === 503 || (code >= 400 && SESSION.test(text));
+}
+const SESSION =
+  /\bsession\b|\bnested\b|\b(?:per|this|same|one|single|each) (?:smtp |tcp )?(?:connection|transaction)\b|\btoo many (?:messages|e?-?mails|transactions|commands|errors)\b/i;
+
+/** What TLS is called, and how it is asked for, a few words apart. */
+const TLS =
+  '(?:(?:start)?tls|ssl|encryption|encrypted (?:smtp )?(?:connections?|sessions?|channels?|transport|links?))';
+const TLS_WANTED = new RegExp(
+  `\\b${TLS}\\b.{0,20}\\b(?:required?|requires|needed|mandatory|must|first|only|enforced|expected)\\b|` +
+    `\\b(?:must|requires?|required|needs?|without|use|only)\\b.{0,20}\\b${TLS}\\b|` +
+    '\\b(?:unencrypted|plain-?text|clear-?text) (?:smtp )?(?:connections?|sessions?|channels?|transport|links?)\\b',
+  'i',
+);
+/** Addresses and names of hosts: what stands in them is nobody's demand. */
+const NAMES = /<[^>]*>|\S*@\S*|[\w-]+(?:\.[\w-]+)+/g;
+
+/** RFC 3207 §4: 530; RFC 5248 §2.4: 523 and X.7.10, encryption needed; 538 of RFC 2554; or in words. */
+function wantsTls({ code, enhanced, text }: ServerReply, cause: string, tlsFailed: boolean): boolean {
+  if (enhanced === '5.7.10') return true;
+  // RFC 3463 §3.8: any other subject than X.7, security, speaks of something else.
+  if (enhanced !== null && !enhanced.startsWith('5.7.')) return false;
+  if (code === 523 || code === 538) return true;
+  // Without a fault of TLS, 530 may as well ask for authentication (RFC 4954 §6).
+  if (code === 530 && tlsFailed) return true;
+  // A server that wants TLS says so before it takes the message; behind it the words are about the message.
+  return cause !== 'message refused' && TLS_WANTED.test(text.replace(NAMES, ' '));
+}
+
 /**
  * The verdict of a server to which mail went in clear, although TLS was tried or may be what it wants: a refusal for
- * lack of TLS is deferred, since the fault of TLS may pass.
+ * lack of TLS is deferred, since the fault of TLS may pass. Any other refusal is one.
  */
 export function withoutTls(verdict: Verdict, tlsFault: string | null): Verdict {
   if (verdict.kind !== 'bounced' || verdict.reply === null) return verdict;
-  const { code, enhanced, text } = verdict.reply;
-  // RFC 3207 §4: 530; RFC 5248 §2.4: 523 and X.7.10, encryption needed; 538 of RFC 2554.
-  const wanted =
-    code === 523 || code === 538 || enhanced === '5.7.10' || /\b(start)?tls\b|encrypt/i.test(text);
-  // Without a fault of TLS, 530 may as well ask for authentication (RFC 4954 §6).
-  if (!wanted && (code !== 530 || tlsFault === null)) return verdict;
+  if (!wantsTls(verdict.reply, verdict.cause, tlsFault !== null)) return verdict;
   const { reply, cause } = verdict;
   return {
     kind: 'deferred',
