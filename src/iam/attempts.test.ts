@@ -292,6 +292,18 @@ test('failures and successes from six days ahead count for nobody once the clock
   assert.equal((await node.attempt(right, RIGHT)).kind, 'ok');
   assert.ok(it.counts.written > before);
 });
+test('a lock-out is not ended by a clock that jumps and returns, with and without a restart', async () => {
+  await using it = await setUp();
+  const node = it.node();
+  for (let i = 0; i < 10; i += 1) await node.attempt(who('192.0.2.1'), WRONG);
+  for (const by of [2 * 24 * HOUR, -HOUR]) {
+    it.clock.jump(by);
+    await node.attempt(who('192.0.2.1'), WRONG);
+    it.clock.jump(-by);
+    for (const each of [node, it.node()])
+      assert.equal((await each.attempt(who('192.0.2.1'), RIGHT)).kind, 'throttled', `${by}`);
+  }
+});
 test('a wait for a place is never longer than its window, wherever the clock went', async () => {
   for (const by of [-SIX_DAYS, -4_000, 4_000, SIX_DAYS]) {
     await using it = await setUp();

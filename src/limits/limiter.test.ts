@@ -140,6 +140,46 @@ test('what was counted while the clock was six days ahead refuses nothing once i
   await clock.advance(SIX_DAYS);
   assert.ok(await sent(limiter, 10), 'nor when their time comes');
 });
+for (const [window, perMinute, perDay, by] of [
+  ['minute', 5, 0, 2 * 24 * 3600_000],
+  ['day', 0, 5, 2 * 24 * 3600_000],
+  ['minute', 5, 0, 3600_000],
+  ['minute', 5, 0, -3600_000],
+  ['day', 0, 5, -SIX_DAYS],
+] as const)
+  test(`a clock that jumps by ${by} ms and returns forgets nothing of the ${window} at either end`, async () => {
+    const stored: UsageBucket[] = [];
+    const { clock, limiter } = setUp(perMinute, perDay, stored);
+    const sendFive = async () => {
+      assert.ok(await sent(limiter, 5));
+      const second = Math.floor(clock.now() / 1000);
+      stored.push(
+        { width: 1, start: second, count: 5 },
+        { width: 60, start: second - (second % 60), count: 5 },
+      );
+    };
+    await sendFive();
+    clock.jump(by);
+    await sendFive();
+    clock.jump(-by);
+    assert.ok(!(await sent(limiter, 1)), 'what was sent before the jump counts');
+    clock.jump(by);
+    assert.ok(!(await sent(limiter, 1)), 'what was sent during it counts there');
+    clock.jump(-by);
+    const { perMinute: minute, perDay: day } = await limiter.usage(PROJECT, null, null);
+    assert.equal((window === 'minute' ? minute : day).used, 5);
+  });
+test('what is reserved and not committed counts across a jump, and is given back once', async () => {
+  const { clock, limiter } = setUp(5, 0);
+  const open = await limiter.reserve(PROJECT, DOMAIN, NONE, 3);
+  clock.jump(-3_600_000);
+  await limiter.usage(PROJECT, null, null);
+  clock.jump(3_600_000);
+  assert.ok(open.kind === 'ok');
+  await open.release();
+  assert.ok(await sent(limiter, 5));
+  assert.ok(!(await sent(limiter, 1)));
+});
 test('Retry-After is never longer than the window, wherever the clock went', async () => {
   for (const by of [-SIX_DAYS, -3_600_000, -4_000, 4_000, 3_600_000, SIX_DAYS]) {
     for (const [perMinute, perDay, most] of [

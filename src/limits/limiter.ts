@@ -62,7 +62,14 @@ interface Book {
   readonly day: Counts;
   /** The windows for which the project was told that they approach their limit. */
   readonly told: Set<Span>;
+  /** Wall minus monotonic ms when it was read. */
+  readonly offset: number;
 }
+/**
+ * A clock that steps further than this may have made a book forget what counts again when the clock returns:
+ * the store still knows it.
+ */
+const STEP_MS = 250;
 /** The most books in memory; those unused for the longest time are dropped and loaded again when needed. */
 const MAX_BOOKS = 10_000;
 
@@ -78,16 +85,40 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   const { reader, clock, defaults } = deps;
   const books = new Map<string, Promise<Book>>();
 
+  const offsetNow = () => clock.now() - clock.monotonic();
   async function load(project: ProjectId, domain: DomainId | null): Promise<Book> {
+    const offset = offsetNow();
     const now = clock.now() / 1000;
     const read = async (shape: WindowShape): Promise<Counts> => {
       const buckets = await reader.usage(project, domain, shape.width, windowStart(shape, now));
       return new Map(buckets.map(({ start, count }) => [start, count]));
     };
     const told = new Set(await reader.approachedWindows(project, domain));
-    return { minute: await read(MINUTE_WINDOW), day: await read(DAY_WINDOW), told };
+    return { minute: await read(MINUTE_WINDOW), day: await read(DAY_WINDOW), told, offset };
   }
-  function book(project: ProjectId, domain: DomainId | null): Promise<Book> {
+  /** The book with what the store knows of the present windows. What is reserved and not committed stays. */
+  async function reread(known: Book, project: ProjectId, domain: DomainId | null): Promise<Book> {
+    const { minute, day, offset } = await load(project, domain);
+    for (const [counts, stored] of [
+      [known.minute, minute],
+      [known.day, day],
+    ] as const)
+      for (const [start, count] of stored) counts.set(start, Math.max(count, counts.get(start) ?? 0));
+    return { ...known, offset };
+  }
+  async function book(project: ProjectId, domain: DomainId | null): Promise<Book> {
+    for (;;) {
+      const found = kept(project, domain);
+      const known = await found;
+      if (Math.abs(offsetNow() - known.offset) <= STEP_MS) return known;
+      const key = `${project} ${domain ?? ''}`;
+      if (books.get(key) !== found) continue;
+      const fresh = reread(known, project, domain);
+      books.set(key, fresh);
+      fresh.catch(() => books.get(key) === fresh && books.set(key, found));
+    }
+  }
+  function kept(project: ProjectId, domain: DomainId | null): Promise<Book> {
     const key = `${project} ${domain ?? ''}`;
     let found = books.get(key);
     // The order of last use matters only when there are many books.
