@@ -48,7 +48,8 @@ if (command === null) {
     }
   }
   // Sockets of a stopped service may still be open for TLS shutdown; there is nothing left to do for them.
-  if (stop.signal.aborted) process.exit(process.exitCode);
+  // Nor does a stop wait for parts that hang.
+  if (stop.signal.aborted || name === 'serve') process.exit(process.exitCode);
 }
 
 /** If a Node.js function received the signal, it throws an AbortError whose cause is the reason. */

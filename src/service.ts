@@ -78,6 +78,7 @@ import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { INSTANCE, parseId } from './runtime/ids.ts';
 import { createInFlight } from './runtime/in-flight.ts';
 import { watchJumps } from './runtime/jumps.ts';
+import type { Service } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { moduleBeside } from './runtime/module-beside.ts';
@@ -89,6 +90,7 @@ import { createRate, perWidth } from './runtime/rates.ts';
 import { createReadiness } from './runtime/readiness.ts';
 import { createSlots } from './runtime/slots.ts';
 import { spaceGate } from './runtime/space.ts';
+import { createStopping, PARTS_MS, STORE_MS } from './runtime/stopping.ts';
 import { StoreError } from './runtime/transactor.ts';
 import { createTurnstile } from './runtime/turnstile.ts';
 import { createWorkers } from './runtime/workers.ts';
@@ -218,7 +220,10 @@ export async function startService(
   const certificate = await openCertificate(config, machineClock, logger);
   const siteConnections = (site: string) =>
     config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
-  const ground = starting.use(
+  const stopping = createStopping({ clock: machineClock, logger, signal });
+  const last = starting.use(stopping.group(STORE_MS));
+  const ground = last.add(
+    'the store',
     await openGround(config, {
       clock: machineClock,
       logger,
@@ -765,7 +770,7 @@ export async function startService(
       door: { places },
     },
   );
-  // Stopping runs in reverse order: first the listeners, then the parts behind them, the store last.
+  // Stopping: first all parts side by side, then what they stand on, the store and the cluster last.
   const listening = { addresses: [] as readonly string[] };
   const control = createControl(config.dataDir, {
     read,
@@ -776,8 +781,8 @@ export async function startService(
     retention: sweeper.state,
     addresses: () => listening.addresses,
   });
-  const members = shared === null ? [] : [shared.permits, shared.cluster];
-  const services = [
+  const parts = starting.use(stopping.group(PARTS_MS));
+  const services = {
     dispatcher,
     alerts,
     scheduler,
@@ -787,30 +792,25 @@ export async function startService(
     control,
     sweeper,
     rollUp,
-    ...members,
-  ];
-  for (const service of services) {
-    starting.use(service);
-    await service.start(signal);
-  }
+    ...(shared === null ? {} : { permits: shared.permits }),
+  };
+  for (const [name, service] of Object.entries(services)) await parts.add(name, service).start(signal);
+  // It leaves with the store: as long as attempts run, no other node may take over their mail.
+  await shared?.cluster.start(signal);
   const zone = config.dkimZone === null ? null : createDkimZone(config.dkimZone, config.mxHosts, read);
   const dnsServers =
     zone === null ? [] : config.dnsListen.map((listen) => createDnsServer({ zone, listen, clock, logger }));
   const { metricsListen } = config;
   const metricsListener =
     metricsListen === null ? null : createMetricsListener({ ...metricsListen, metrics, clock, logger });
-  const doors = [
-    ...listeners.mx,
-    ...listeners.submission,
-    ...listeners.submissions,
-    ...dnsServers,
-    ...(metricsListener === null ? [] : [metricsListener]),
-    api,
-  ];
-  for (const service of doors) {
-    starting.use(service);
-    await explained(service.start(signal), config);
-  }
+  const doors: Record<string, readonly Service[]> = {
+    ...listeners,
+    dns: dnsServers,
+    metrics: metricsListener === null ? [] : [metricsListener],
+    api: [api],
+  };
+  for (const [name, each] of Object.entries(doors))
+    for (const service of each) await explained(parts.add(name, service).start(signal), config);
   const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
   const listeningUrl = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
   // Passkeys belong to host names (WebAuthn Level 3 §5.1.3), and an address is none.

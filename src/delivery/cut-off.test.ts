@@ -47,7 +47,7 @@ for (const [where, script, ambiguous] of CASES)
     for (const { message, rows } of [first, second]) b.scheduler.enqueue(message, rows);
     while (asked === 0) await turn();
     const ended = b.scheduler[Symbol.asyncDispose]();
-    await b.clock.advance(20_000);
+    await b.clock.advance(16_000);
     await ended;
     assert.equal(b.clock.pending, 0);
     const row = b.rows.get(first.rows[0]!.id)!;
@@ -97,7 +97,21 @@ test('mail at the end of its days does not expire by a stop', async () => {
   b.scheduler.enqueue({ ...message, expiresAt: b.clock.now() + 1 }, rows);
   while (b.server.connections === 0) await turn();
   const ended = b.scheduler[Symbol.asyncDispose]();
-  await b.clock.advance(20_000);
+  await b.clock.advance(16_000);
   await ended;
   assert.equal(b.stateOf(rows[0]!), 'queued');
+});
+test('the time for what is under way counts from the signal, however late the disposal comes', async () => {
+  await using b = await deliveryRig({ say: (_, kind) => (kind === 'message' ? null : (undefined as never)) });
+  const { message, rows } = b.accept('x@good.test');
+  b.scheduler.enqueue(message, rows);
+  while (b.server.messages.length === 0) await turn();
+  b.stop.abort();
+  await b.clock.advance(15_999);
+  const ended = b.scheduler[Symbol.asyncDispose]();
+  await b.clock.advance(0);
+  assert.deepEqual([b.stateOf(rows[0]!), b.attempts.length], ['queued', 0]);
+  await b.clock.advance(1);
+  await ended;
+  assert.deepEqual([b.stateOf(rows[0]!), b.attempts.length, b.clock.pending], ['queued', 1, 0]);
 });

@@ -156,9 +156,9 @@ const LOOK_MS = 100;
 const POLL_MS = 60_000;
 /** Messages whose servers are being looked up; half of them of one project at most. */
 const PLANNING = 256;
-/** At the stop: time for what is under way, and then for the outcomes of what was cut off. */
-const STOP_MS = 20_000;
-const CUT_OFF_MS = 5000;
+/** From the signal to stop: time for what is under way, and then for the outcomes of what was cut off. */
+const STOP_MS = 16_000;
+const CUT_OFF_MS = 4000;
 /** Lanes taken over in one turn of the event loop. */
 const ADOPTED_AT_ONCE = 1000;
 /** Jobs begun in one turn of the event loop. */
@@ -235,6 +235,8 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
   let state: 'new' | 'running' | 'stopped' = 'new';
   const begun = { inTurn: 0 };
   let startedAt = 0;
+  /** Monotonic ms. */
+  let stoppedAt: number | null = null;
   let claiming = false;
   let claimAgain = false;
   /** Outcomes that cannot be written now. Trying more mail meanwhile would only make more that is delivered and not known to be. */
@@ -627,6 +629,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     );
   }
   function stop(): void {
+    stoppedAt ??= clock.monotonic();
     state = 'stopped';
     timer?.cancel();
     timer = null;
@@ -767,11 +770,11 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     async [Symbol.asyncDispose]() {
       stop();
       jumps.stop();
-      await idleWithin(STOP_MS, running);
+      await idleWithin(stoppedAt! + STOP_MS - clock.monotonic(), running);
       // What takes longer is cut off, and its trace says why.
       if (trying.size > 0) logger.info({ attempts: sending.size }, 'attempts are cut off');
       await pool[Symbol.asyncDispose]();
-      await idleWithin(CUT_OFF_MS, trying);
+      await idleWithin(stoppedAt! + STOP_MS + CUT_OFF_MS - clock.monotonic(), trying);
       abandon.abort();
       window.clear();
       open.clear();

@@ -574,12 +574,43 @@ test('stopping with sessions in every phase: a message under way is answered, th
   assert.match(await busy.closed, /250 2\.0\.0 accepted\r\n421 4\.3\.2 [^\r]*\r\n$/);
   assert.match(await writing.ask('x\r\n.\r\n', /421 /), /^250 2\.0\.0 accepted\r\n421 4\.3\.2 /);
   await writing.closed;
-  await mute.clock.advance(19_999);
+  // who does not take the last reply is waited for two seconds
   assert.equal(mute.listener.connections, 1);
-  await mute.clock.advance(1);
+  await mute.clock.advance(4_000);
   await disposed;
   for (const { listener, clock } of [it, tls, mute])
     assert.deepEqual([listener.connections, clock.pending], [0, 0]);
   deaf.socket.destroy();
   await assert.rejects(openWire(it.port).until(/./), /closed before/);
+});
+test('stopping: an idle session is told 421 and closed at once, wherever its transaction stands', async () => {
+  const it = await openRig();
+  const clients = [];
+  for (const lines of [[], ['MAIL FROM:<a@b.test>'], ['MAIL FROM:<a@b.test>', 'RCPT TO:<x@example.test>']]) {
+    const client = openWire(it.port);
+    await client.until(/^220 /);
+    await client.ask(HELLO, /250 HELP\r\n/);
+    for (const line of lines) await client.ask(`${line}\r\n`, /250 2\.1\.[05] /);
+    clients.push(client);
+  }
+  it.stop.abort();
+  for (const client of clients) assert.match(await client.closed, /\r\n421 4\.3\.2 [^\r]*\r\n$/);
+  await it.listener[Symbol.asyncDispose]();
+  assert.deepEqual([it.aborted(), it.clock.pending], [2, 0]);
+});
+test('stopping: a message that is being sent has 15 s from the signal, however late the disposal comes', async () => {
+  const it = await openRig();
+  const slow = openWire(it.port);
+  await slow.until(/^220 /);
+  await slow.ask(HELLO, /250 HELP\r\n/);
+  await slow.ask(TO_DATA, /354 /);
+  it.stop.abort();
+  await it.clock.advance(10_000);
+  const disposed = it.listener[Symbol.asyncDispose]();
+  await it.clock.advance(4_999);
+  assert.equal(it.listener.connections, 1);
+  await it.clock.advance(1);
+  await disposed;
+  assert.deepEqual([it.listener.connections, it.aborted(), it.clock.pending], [0, 1, 0]);
+  await slow.closed;
 });

@@ -82,7 +82,8 @@ const SLOW_GRACE_MS = 60_000;
 const MOST_CLOSED_AT_ONCE = 250;
 const PRESSED_SLOW_GRACE_MS = 10_000;
 const HIGH_WATER = 64 * 1024;
-const STOP_MS = 20_000;
+/** From the signal to stop: the time for messages that are being sent or committed. */
+const STOP_MS = 15_000;
 
 /** Sockets without a place (behind a proxy that has not said for whom, or on their way out) beside those with one. */
 const MOST_WITHOUT = 1_000;
@@ -115,6 +116,8 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
   let sweeper: Timer | null = null;
   let server: Server | null = null;
   let stopping = false;
+  let closed: Promise<unknown> = Promise.resolve();
+  let late: Timer | null = null;
   let unhook = () => {};
 
   function enter(one: Live, phase: Live['phase']): void {
@@ -136,7 +139,7 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
   }
   function sweep(): void {
     const now = clock.monotonic();
-    const deadlines = slots.pressed ? PRESSED_DEADLINES : DEADLINES;
+    const deadlines = slots.pressed || stopping ? PRESSED_DEADLINES : DEADLINES;
     let most = slots.pressed ? MOST_CLOSED_AT_ONCE : Number.POSITIVE_INFINITY;
     const grace = slots.pressed ? PRESSED_SLOW_GRACE_MS : SLOW_GRACE_MS;
     for (const one of live) {
@@ -336,6 +339,18 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
     if (mute(one)) one.socket.destroy();
     else one.session!.end(SHUTTING_DOWN);
   }
+  /** The time runs from the first call: the signal, or else the disposal. */
+  function stop(): void {
+    if (stopping) return;
+    stopping = true;
+    if (server === null) return;
+    closed = once(server, 'close');
+    server.close();
+    for (const one of live) dismiss(one);
+    late = clock.after(STOP_MS, () => {
+      for (const one of live) one.socket.destroy();
+    });
+  }
 
   return {
     get port() {
@@ -351,11 +366,6 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       await once(server, 'listening');
       server.on('error', (error) => logger.error({ role, err: error }, 'a connection could not be accepted'));
       sweeper = clock.after(SWEEP_MS, sweep);
-      const stop = () => {
-        stopping = true;
-        server?.close();
-        for (const one of live) dismiss(one);
-      };
       if (signal.aborted) stop();
       else {
         signal.addEventListener('abort', stop, { once: true });
@@ -363,23 +373,14 @@ export function createSmtpListener(options: ListenerOptions): SmtpListener {
       }
     },
     async [Symbol.asyncDispose]() {
-      stopping = true;
       unhook();
-      sweeper?.cancel();
-      sweeper = null;
-      const closing = server;
-      if (closing === null) return;
-      const closed = closing.listening ? once(closing, 'close') : Promise.resolve();
-      closing.close();
-      for (const one of live) dismiss(one);
-      const late = clock.after(STOP_MS, () => {
-        for (const one of live) one.socket.destroy();
-      });
+      stop();
       await Promise.all(
         [...live].map((one) => (one.socket.destroyed ? null : once(one.socket, 'close').catch(() => null))),
       );
-      late.cancel();
       await closed;
+      sweeper?.cancel();
+      late?.cancel();
     },
   };
 }

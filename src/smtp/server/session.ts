@@ -409,8 +409,8 @@ export function createSession(
       }
       // What came while the last command was being answered.
       if (!offered && input.length > 0 && (mode as string) === 'command') say(replies.PIPELINED);
-      if (ending !== null && transaction === null && (mode as string) !== 'closed' && reader === null)
-        say(ending);
+      // RFC 5321 §3.8: 421 may answer any command. Only a message that is being sent is waited for.
+      if (ending !== null && (mode as string) !== 'closed' && reader === null) say(ending);
       if ((mode as string) === 'command') output.phase('command');
     }
     flush();
@@ -462,7 +462,7 @@ export function createSession(
     },
     end(last) {
       ending = last;
-      if (running === null && transaction === null && mode !== 'closed') {
+      if (running === null && reader === null && mode !== 'closed') {
         mode = 'command';
         say(last);
       }

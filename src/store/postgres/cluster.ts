@@ -245,7 +245,9 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   function loop(): void {
     if (state !== 'running') return;
     beating = beat()
-      .catch((error: unknown) => logger.warn({ node: name, err: error }, 'a beat failed'))
+      .catch((error: unknown) => {
+        if (state !== 'stopped') logger.warn({ node: name, err: error }, 'a beat failed');
+      })
       .finally(() => {
         beating = null;
         if (state === 'running') timer = clock.after(BEAT_MS, loop);
@@ -315,14 +317,16 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
       if (state !== 'fenced') state = 'stopped';
       timer?.cancel();
       watchdog?.cancel();
+      const gone = [id, GONE];
+      await line.farewell([
+        // The first member that looks takes over what still waits.
+        ...(state === 'stopped'
+          ? ([['UPDATE node SET beat = $2 WHERE id = $1 AND holder = $1', gone]] as const)
+          : []),
+        ['DELETE FROM site_permit WHERE holder = $1', [id]],
+        ['DELETE FROM chore WHERE holder = $1', [id]],
+      ]);
       await beating;
-      // The first member that looks takes over what still waits.
-      if (state === 'stopped')
-        await line
-          .query('UPDATE node SET beat = $2 WHERE id = $1 AND holder = $1', [id, GONE])
-          .catch(() => {});
-      await line.query('DELETE FROM site_permit WHERE holder = $1', [id]).catch(() => {});
-      await line.query('DELETE FROM chore WHERE holder = $1', [id]).catch(() => {});
       await line.close();
     },
   };

@@ -7,6 +7,11 @@ import pg from 'pg';
 
 export interface LazyConnection {
   query<R extends pg.QueryResultRow>(sql: string, params?: readonly unknown[]): Promise<R[]>;
+  /**
+   * The last statements, before `close`. Other queries that still wait reject. These do not wait for a
+   * standby: if they are lost with the server, the row of a dead member says the same. Never rejects.
+   */
+  farewell(statements: readonly (readonly [sql: string, params: readonly unknown[]])[]): Promise<void>;
   close(): Promise<void>;
 }
 const LIMIT_MS = 3000;
@@ -67,8 +72,17 @@ export function createLazyConnection(
       throw error;
     }
   }
+  let leaving = false;
   return {
-    query: (sql, params = []) => inTurn(() => run(sql, params)),
+    query: (sql, params = []) =>
+      inTurn(() => (leaving ? Promise.reject(new Error('the connection is closing')) : run(sql, params))),
+    async farewell(statements) {
+      leaving = true;
+      await inTurn(async () => {
+        await run('SET synchronous_commit TO local', []);
+        for (const [sql, params] of statements) await run(sql, params);
+      }).catch(() => {});
+    },
     async close() {
       const client = await current?.catch(() => null);
       current = null;

@@ -254,7 +254,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...postgresRetention(pool, partitions),
     async [Symbol.asyncDispose]() {
       await writer.close();
-      await pool.query('DELETE FROM batch_end WHERE writer = $1', [mark]).catch(() => {});
+      // Its loss would do no harm, so it does not wait for a standby.
+      await withClient(pool, async (_, client) => {
+        await client.query('BEGIN; SET LOCAL synchronous_commit TO local');
+        await client.query('DELETE FROM batch_end WHERE writer = $1', [mark]);
+        await client.query('COMMIT');
+      }).catch(() => {});
       await held.disposeAsync();
     },
   };

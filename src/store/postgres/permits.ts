@@ -139,7 +139,9 @@ export function createPermits(deps: {
   function loop(): void {
     if (stopped) return;
     looking = look()
-      .catch((error: unknown) => logger.warn({ err: error }, 'managing permits failed'))
+      .catch((error: unknown) => {
+        if (!stopped) logger.warn({ err: error }, 'managing permits failed');
+      })
       .finally(() => {
         looking = null;
         if (!stopped) timer = clock.after(LOOK_MS, loop);
@@ -180,11 +182,12 @@ export function createPermits(deps: {
       loop();
     },
     async [Symbol.asyncDispose]() {
+      if (stopped) return;
       stopped = true;
       timer?.cancel();
       for (const site of sites.values()) for (const { give } of site.waiters.splice(0)) give(false);
+      await line.farewell([['DELETE FROM site_permit WHERE holder = $1', [member]]]);
       await looking;
-      await line.query('DELETE FROM site_permit WHERE holder = $1', [member]).catch(() => {});
     },
   };
 }
