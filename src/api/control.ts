@@ -92,7 +92,7 @@ export function createControl(
     if (project !== null && id === null) return { status: 400, json: { detail: 'project is not an id' } };
     const json = await answerQueueRequest(
       deps,
-      { project: id, isChosen: id !== null },
+      { project: id, isChosen: id !== null, byOperator: true },
       'operator on the machine',
       input,
       watch,

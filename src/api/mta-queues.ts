@@ -20,6 +20,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     filter: showFilter(s.filter),
     reason: s.reason,
     actor: s.actor,
+    by_operator: s.byOperator,
     created_at: iso(s.createdAt),
     expires_at: endOf(s),
   });
@@ -87,7 +88,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     const actor = principal === null ? `member ${self?.member.id}` : callerOf(principal);
     const { projects: _, ...result } = await answerQueueRequest(
       deps,
-      { project, isChosen: false },
+      { project, isChosen: false, byOperator: query.instance === true },
       actor,
       body,
       watch,

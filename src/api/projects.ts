@@ -22,8 +22,8 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
 
   /** Ends the suspensions that closing the project has made. */
   async function letFlow(actor: string, project: Project['id']): Promise<void> {
-    for (const { id, filter, reason } of await read.suspensions())
-      if (filter.project === project && reason === CLOSED_REASON)
+    for (const { id, filter, reason, byOperator } of await read.suspensions())
+      if (filter.project === project && reason === CLOSED_REASON && !byOperator)
         await deps.operate({
           action: 'resume',
           filter: { project },
@@ -98,6 +98,7 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
       dryRun: false,
       reason: CLOSED_REASON,
       actor: callerOf(principal),
+      closes: true,
       expiresAt: project.closedAt + CLOSED_MS,
     });
     try {

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { askService } from '../cli/control-client.ts';
-import { createOperator } from '../delivery/operate.ts';
+import { createOperator, MOST_OPERATOR_SUSPENSIONS, MOST_SUSPENSIONS } from '../delivery/operate.ts';
 import { DEFAULT_RETRY, prepareSettle } from '../delivery/settle.ts';
 import { createSuspensions } from '../delivery/suspensions.ts';
 import { CLOSED_REASON } from '../iam/closing.ts';
-import type { ProjectId } from '../runtime/ids.ts';
+import type { ProjectId, SuspensionId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { unwatched } from '../runtime/report.ts';
@@ -103,9 +103,11 @@ async function stage(open: (clock: FakeClock) => Promise<Store & AsyncDisposable
     ask,
     waiting,
     suspended,
-    tenant: { project: projects[0]!, isChosen: false },
-    operator: { project: null, isChosen: false },
-    chosen: { project: projects[1]!, isChosen: true },
+    tenant: { project: projects[0]!, isChosen: false, byOperator: false },
+    operator: { project: null, isChosen: false, byOperator: true },
+    chosen: { project: projects[1]!, isChosen: true, byOperator: true },
+    /** The operator, about the mail of the tenant. */
+    ofTenant: { project: projects[0]!, isChosen: true, byOperator: true },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
@@ -215,7 +217,10 @@ for (const [engine, open] of Object.entries(ENGINES))
       const d0 = await suspend(it.tenant, { domain: 'd0.test' });
       const both = await suspend(it.tenant, { domain: 'D0.test', sender: 'a@one.test' });
       const d1 = await suspend(it.tenant, { domain: 'd1.test' });
-      const foreign = await suspend({ ...it.chosen, isChosen: false }, { domain: 'd0.test' });
+      const foreign = await suspend(
+        { ...it.chosen, isChosen: false, byOperator: false },
+        { domain: 'd0.test' },
+      );
       const everywhere = await suspend(it.operator, null);
       const closed = await suspend(it.tenant, null, CLOSED_REASON);
       const left = async () => (await it.store.read.suspensions()).map(({ id }) => id).sort();
@@ -235,6 +240,64 @@ for (const [engine, open] of Object.entries(ENGINES))
       assert.equal((await it.ask(it.tenant, { action: 'resume', suspension: d1 })).resumed, 1);
       assert.equal((await it.ask(it.operator, { action: 'resume', all: true })).resumed, 2);
       assert.deepEqual(await left(), [closed]);
+    });
+    test('what the operator suspended no project resumes, by no filter and no id, and its own still go', async () => {
+      await using it = await stage(open);
+      const suspend = async (scope: QueueScope) =>
+        (await it.ask(scope, { action: 'suspend', filter: { domain: 'd0.test' }, until: null })).suspension!;
+      const fromOutside = await suspend(it.ofTenant);
+      const left = async () => (await it.store.read.suspensions()).map(({ id }) => id);
+      const every: Partial<QueueInput>[] = [{ all: true }, { filter: { domain: 'd0.test' } }];
+      const denied = { status: 403, type: 'suspended-by-operator' };
+      for (const more of [...every, { suspension: fromOutside }])
+        for (const dry_run of [false, true])
+          await assert.rejects(it.ask(it.tenant, { action: 'resume', dry_run, ...more }), denied);
+      for (const more of every) {
+        await suspend(it.tenant);
+        assert.equal((await it.ask(it.tenant, { action: 'resume', ...more })).resumed, 1);
+        assert.deepEqual(await left(), [fromOutside]);
+      }
+      const asked = { action: 'resume', filter: { project: it.tenant.project }, dryRun: false } as const;
+      const person = {
+        reason: 'r',
+        actor: 'operator on the machine',
+        suspension: fromOutside as SuspensionId,
+      };
+      assert.equal(await it.deps.operate({ ...asked, ...person }), null);
+      assert.deepEqual([await left(), it.suspended.ids], [[fromOutside], [fromOutside]]);
+      assert.equal((await it.store.read.suspensions())[0]?.byOperator, true);
+      assert.equal((await it.ask(it.ofTenant, { action: 'resume' })).resumed, 1);
+      assert.deepEqual(await left(), []);
+    });
+    test('the suspensions of a project leave room for those of the operator, which have a number of their own', async () => {
+      await using it = await stage(open);
+      const filter = { domain: 'd0.test' };
+      const suspend = (scope: QueueScope) => it.ask(scope, { action: 'suspend', filter });
+      const full = (words: RegExp) => (error: unknown) => {
+        assert.ok(error instanceof Problem, String(error));
+        assert.equal(error.type, 'too-many-suspensions');
+        assert.match(error.message, words);
+        return true;
+      };
+      for (let i = 0; i < MOST_SUSPENSIONS; i++) await suspend(it.tenant);
+      await assert.rejects(suspend(it.tenant), full(/^the project already has 50 /));
+      await suspend(it.ofTenant);
+      await it.deps.operate({
+        ...{ action: 'suspend', filter: { project: it.tenant.project }, dryRun: false, closes: true },
+        ...{ reason: CLOSED_REASON, actor: 'a member', expiresAt: it.clock.now() + 1000 },
+      });
+      const row = (await it.store.read.suspensions()).find((one) => one.byOperator)!;
+      await it.store.transact(it.tenant.project, (tx) => {
+        for (let i = 1; i < MOST_OPERATOR_SUSPENSIONS; i++)
+          tx.insertSuspension({
+            ...row,
+            id: make.newId(),
+            filter: { project: i % 2 ? null : row.filter.project },
+          });
+      });
+      for (const scope of [it.operator, it.ofTenant, it.chosen])
+        await assert.rejects(suspend(scope), full(/^the operator already has 500 /));
+      await suspend({ ...it.chosen, isChosen: false, byOperator: false });
     });
   });
 

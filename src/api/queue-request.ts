@@ -6,7 +6,7 @@
 import type { Static } from 'typebox';
 import type { QueueFilterInput, QueueRequest as QueueRequestBody } from '../contract/operations/mta-mail.ts';
 import type { Resources } from '../contract/resources/index.ts';
-import { MOST_SUSPENSIONS, type QueueRequest } from '../delivery/operate.ts';
+import { MOST_OPERATOR_SUSPENSIONS, MOST_SUSPENSIONS, type QueueRequest } from '../delivery/operate.ts';
 import { CLOSED_REASON } from '../iam/closing.ts';
 import { type ProjectId, parseId, type SuspensionId } from '../runtime/ids.ts';
 import type { Watch } from '../runtime/report.ts';
@@ -25,6 +25,8 @@ export interface QueueScope {
   readonly project: ProjectId | null;
   /** The caller chose the project for this request, so that it is a filter like the others. */
   readonly isChosen: boolean;
+  /** The operator of the instance asks. What the operator suspended, no project may resume. */
+  readonly byOperator: boolean;
 }
 const DAY_MS = 24 * 3_600_000;
 const LONGEST_SUSPENSION_MS = 366 * DAY_MS;
@@ -114,19 +116,24 @@ export async function answerQueueRequest(
     dryRun: input.dry_run ?? false,
     reason: input.reason ?? `${input.action} by ${actor}`,
     actor,
+    byOperator: scope.byOperator,
     ...(input.action === 'suspend' ? { expiresAt } : {}),
   };
   if (input.action === 'resume') return await resume(deps, request, input.suspension, watch);
   const operate = () => deps.operate(request, watch);
+  const most = scope.byOperator ? MOST_OPERATOR_SUSPENSIONS : MOST_SUSPENSIONS;
   const cap = {
     reached: async () =>
       (await deps.read.suspensions()).filter(
-        (one) => one.filter.project === scope.project && one.expiresAt > now,
-      ).length >= MOST_SUSPENSIONS,
+        (one) =>
+          one.expiresAt > now &&
+          one.byOperator === scope.byOperator &&
+          (scope.byOperator || one.filter.project === scope.project),
+      ).length >= most,
     problem: () =>
       new Problem(
         'too-many-suspensions',
-        `the project already has ${MOST_SUSPENSIONS} suspensions; resume some first`,
+        `${scope.byOperator ? 'the operator' : 'the project'} already has ${most} suspensions; resume some first`,
       ),
   };
   const adds = request.action === 'suspend' && !request.dryRun;
@@ -143,7 +150,7 @@ export async function answerQueueRequest(
     ...(projects === null ? {} : { projects }),
   };
 }
-/** Ends one suspension, or all that concern only mail of the filter. */
+/** Ends one suspension, or all that concern only mail of the filter; for a project, of those that it made. */
 async function resume(
   deps: Deps,
   request: QueueRequest,
@@ -157,16 +164,22 @@ async function resume(
     id === null
       ? one.reason !== CLOSED_REASON && one.expiresAt > deps.clock.now() && covers(request.filter, one.filter)
       : one.id === id;
-  const meant = (await deps.read.suspensions()).filter(
+  const found = (await deps.read.suspensions()).filter(
     (one) =>
       (request.filter.project === null || one.filter.project === request.filter.project) && isMeant(one),
   );
+  const meant = found.filter((one) => request.byOperator === true || !one.byOperator);
   let resumed: SuspensionId[] = meant.map((one) => one.id);
   if (!request.dryRun) {
     resumed = [];
     for (const one of meant)
       if ((await deps.operate({ ...request, suspension: one.id }, watch)) !== null) resumed.push(one.id);
   }
+  if (meant.length === 0 && found.length > 0)
+    throw new Problem(
+      'suspended-by-operator',
+      'the operator of the service made this suspension, so only the operator can end it',
+    );
   if (resumed.length === 0)
     throw id === null
       ? new Problem('not-found', 'no suspension concerns only mail of this filter')

@@ -65,6 +65,7 @@ test('tables with names and reasons, and no control characters of other hosts', 
     );
     tx.insertSuspension({
       ...{ id, reason: 'their move', actor: 'me', createdAt: make.NOW, expiresAt: UNTIL_RESUMED },
+      byOperator: true,
       filter: { project: shop.id, domain: 'away.test', sender: '' },
     });
     tx.insertOperation({

@@ -35,6 +35,9 @@ const WRONG: Readonly<Record<string, RegExp>> = {
   resume: /queue resume needs --id, a filter or --all/,
   'resume --id 1 --all': /--id names one suspension/,
   'resume --id 1 --domain a': /--id names one suspension/,
+  'cancel --project journey --project other': /--project is given twice/,
+  'suspend --domain a.test --for 1h --for=2h': /--for is given twice/,
+  'cancel --all --yes --yes': /--yes is given twice/,
   'list --project=': /--project is empty/,
   explode: /no such action: explode; there are list, show, retry/,
 };

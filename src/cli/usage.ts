@@ -30,41 +30,46 @@ export interface Command {
   run(args: readonly string[], context: CommandContext): Promise<number>;
 }
 
-/** parseArgs of node:util; its errors become UsageError. */
-export function parseOptions<T extends NonNullable<ParseArgsConfig['options']>>(
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/**
+ * parseArgs of node:util in its strict form. An option that is given twice is refused, unless it is a list: parseArgs
+ * would take the last value, and the command would act on less or on something else than its line says. Throws
+ * UsageError.
+ */
+function parsed<T extends Options, P extends boolean>(
   args: readonly string[],
   options: T,
+  allowPositionals: P,
 ) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: false, strict: true }).values;
+    const result = parseArgs({ args: [...args], options, allowPositionals, strict: true, tokens: true });
+    const given = new Set<string>();
+    for (const token of result.tokens) {
+      if (token.kind !== 'option') continue;
+      if (given.has(token.name) && options[token.name]?.multiple !== true)
+        throw new UsageError(`--${token.name} is given twice`);
+      given.add(token.name);
+    }
+    return result;
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message);
   }
+}
+/** Only options. Throws UsageError. */
+export function parseOptions<T extends Options>(args: readonly string[], options: T) {
+  return parsed(args, options, false).values;
 }
 /** Like parseOptions, with exactly one file name among the arguments. */
-export function parseFileAndOptions<T extends NonNullable<ParseArgsConfig['options']>>(
-  args: readonly string[],
-  options: T,
-) {
-  let parsed: ReturnType<typeof parseArgs<{ args: string[]; options: T; allowPositionals: true }>>;
-  try {
-    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  const [file, ...more] = parsed.positionals;
+export function parseFileAndOptions<T extends Options>(args: readonly string[], options: T) {
+  const { positionals, values } = parsed(args, options, true);
+  const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) throw new UsageError('exactly one file name is needed');
-  return { file, options: parsed.values };
+  return { file, options: values };
 }
 /** Like parseOptions, with any number of words among the arguments. */
-export function parseWordsAndOptions<T extends NonNullable<ParseArgsConfig['options']>>(
-  args: readonly string[],
-  options: T,
-) {
-  try {
-    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    return { words: parsed.positionals, options: parsed.values };
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+export function parseWordsAndOptions<T extends Options>(args: readonly string[], options: T) {
+  const { positionals, values } = parsed(args, options, true);
+  return { words: positionals, options: values };
 }

@@ -48,6 +48,11 @@ export const PROBLEMS = {
     title: 'Members only',
     meaning: 'only a member who is signed in may do this, not an API client',
   },
+  'suspended-by-operator': {
+    status: 403,
+    title: 'Suspended by the operator',
+    meaning: 'the operator of the service made the suspension, so the project cannot end it',
+  },
   'confirmation-needed': {
     status: 403,
     title: 'Confirmation needed',
@@ -116,7 +121,7 @@ export const PROBLEMS = {
   'too-many-suspensions': {
     status: 409,
     title: 'Conflict',
-    meaning: 'a project has at most 50 active suspensions',
+    meaning: 'a project has at most 50 active suspensions of its own; the operator has at most 500',
   },
   'too-many-keys': {
     status: 409,

@@ -93,3 +93,17 @@ test('a count ends between two pages with whoever asked, and so does one that wa
   assert.equal(pages, 1);
   assert.equal((await count(operator, project))?.matched, 0);
 });
+
+test('what the operator asks about a project does not wait behind the walks of the project, nor is it refused for them', async () => {
+  const { store, ids, operator } = await prepared(1);
+  await using _ = store;
+  const [project] = ids as [ProjectId];
+  const ended: string[] = [];
+  const own = Array.from({ length: 9 }, () => count(operator, project).then(() => void ended.push('own')));
+  const asked = { action: 'suspend', filter: { project }, dryRun: true, byOperator: true } as const;
+  const from = operator
+    .operate({ ...asked, reason: '', actor: 'operator' })
+    .then((result) => void ended.push(`operator ${result?.matched}`));
+  await Promise.all([...own, from]);
+  assert.ok(ended.indexOf(`operator ${WAITING}`) <= 1, ended.join(' '));
+});

@@ -35,6 +35,10 @@ export interface QueueRequest {
   /** For people: goes into events, rows and the record. */
   readonly reason: string;
   readonly actor: string;
+  /** The operator of the instance asks, not the project; default: false. */
+  readonly byOperator?: boolean;
+  /** suspend: the project is being closed, which no number of suspensions may prevent; default: false. */
+  readonly closes?: boolean;
   /** suspend: wall ms at which it ends. */
   readonly expiresAt?: number;
   /** resume: which one. */
@@ -71,7 +75,7 @@ export type NodeQuestion =
   | { readonly kind: 'resumed'; readonly id: SuspensionId }
   | { readonly kind: 'raised'; readonly project: ProjectId };
 /**
- * null: there is no such suspension in the filter's project. Who looks on ends it between two pages: what was changed by
+ * null: there is no such suspension in the filter's project that the caller may end. Who looks on ends it between two pages: what was changed by
  * then is recorded. Rejects with NoPlace where the project has one under way that does not end in time.
  */
 export type Operate = (request: QueueRequest, watch?: Watch) => Promise<QueueResult | null>;
@@ -96,8 +100,12 @@ const WALKS_OF_A_PROJECT = 1;
 const WAITING_OF_A_PROJECT = 8;
 const WAIT_MS = 10_000;
 const isOverLimit = (lane: string): boolean => lane === HELD_LANES.quota || lane === HELD_LANES.priority;
-/** Maximum of active suspensions of a project: each due recipient is compared with all of them. */
+/**
+ * Maximum of active suspensions that a project makes, and that the operator makes for the whole instance: each due
+ * recipient is compared with those of its project and of all projects.
+ */
 export const MOST_SUSPENSIONS = 50;
+export const MOST_OPERATOR_SUSPENSIONS = 500;
 /** Ids a walk remembers, about 20 MB; what it meets beyond them may be met and counted again. */
 const MOST_REMEMBERED = 200_000;
 
@@ -244,7 +252,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     now: number,
     watch: Watch,
   ): Promise<(QueueResult & Pick<Changed, 'refused'>) | null> {
-    const { action, filter, reason, actor } = request;
+    const { action, filter, reason, actor, byOperator = false, closes = false } = request;
     switch (action) {
       case 'retry':
       case 'cancel':
@@ -270,12 +278,14 @@ export function createOperator(deps: OperatorDeps): Operator {
           filter,
           reason,
           actor,
+          byOperator,
           createdAt: now,
           expiresAt: request.expiresAt ?? now + 24 * 3_600_000,
         };
         const counted = await count(filter, watch);
         await transactor.transact(filter.project ?? (suspension.id as never), (tx) => {
-          tx.capSuspensions(filter.project, MOST_SUSPENSIONS, now);
+          if (byOperator) tx.capSuspensions(null, MOST_OPERATOR_SUSPENSIONS, now);
+          else if (!closes) tx.capSuspensions(filter.project, MOST_SUSPENSIONS, now);
           tx.insertSuspension(suspension);
         });
         scheduler.suspend(suspension);
@@ -286,6 +296,7 @@ export function createOperator(deps: OperatorDeps): Operator {
         const known = (await read.suspensions()).find(({ id }) => id === request.suspension);
         if (known === undefined || (filter.project !== null && known.filter.project !== filter.project))
           return null;
+        if (known.byOperator && !byOperator) return null;
         await transactor.transact(filter.project ?? (known.id as never), (tx) =>
           tx.deleteSuspension(known.id),
         );
@@ -296,12 +307,15 @@ export function createOperator(deps: OperatorDeps): Operator {
     }
   }
   async function operate(request: QueueRequest, watch: Watch = unwatched): Promise<QueueResult | null> {
-    const { action, filter, actor } = request;
-    // resuming walks through nothing
+    const { action, filter, actor, byOperator } = request;
+    // Resuming walks through nothing. What the operator asks does not queue behind the project's own walks.
     using _ =
       action === 'resume'
         ? null
-        : await walks.take(filter.project ?? INSTANCE, { waitMs: WAIT_MS, signal: watch.signal });
+        : await walks.take(byOperator === true ? INSTANCE : (filter.project ?? INSTANCE), {
+            waitMs: WAIT_MS,
+            signal: watch.signal,
+          });
     const now = clock.now();
     if (request.dryRun) return { ...(await count(filter, watch)), changed: 0, inFlight: 0, suspension: null };
     const done = await act(request, now, watch);

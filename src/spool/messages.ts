@@ -215,6 +215,8 @@ export interface Suspension {
   readonly filter: WaitingFilter;
   readonly reason: string;
   readonly actor: string;
+  /** The operator of the instance made it; only the operator may end it. */
+  readonly byOperator: boolean;
   readonly createdAt: number;
   /** Wall ms; UNTIL_RESUMED: it does not end by itself. */
   readonly expiresAt: number;
@@ -321,8 +323,8 @@ export interface SpoolTx {
   moveRecipient(move: RecipientMove): void;
   insertAttempt(attempt: AttemptRow): void;
   /**
-   * StaleError unless fewer than `most` suspensions of the project (null: of all projects) run at `now`. Record it
-   * before the insert.
+   * StaleError unless fewer than `most` suspensions that the project made (null: that the operator made, whatever mail
+   * they hold) run at `now`. Record it before the insert.
    */
   capSuspensions(project: ProjectId | null, most: number, now: number): void;
   insertSuspension(suspension: Suspension): void;

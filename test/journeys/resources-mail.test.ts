@@ -189,6 +189,7 @@ describe('the resources of mail', () => {
       },
       reason: 'their holidays',
       actor: caller,
+      by_operator: false,
       created_at: aTime(suspension?.created_at),
       expires_at: aTime(suspension?.expires_at),
     } satisfies Resources['Suspension']);

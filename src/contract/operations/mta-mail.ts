@@ -136,7 +136,7 @@ export const QueueRequest = Type.Object(
     suspension: Type.Optional(
       Type.String({
         description:
-          'resume: the id of the suspension, from the answer to suspend. With a filter or `all` instead, resume ends all suspensions that concern only mail of the filter',
+          'resume: the id of the suspension, from the answer to suspend. With a filter or `all` instead, resume ends all suspensions that concern only mail of the filter. Those that the operator of the service made stay',
       }),
     ),
   },
@@ -285,7 +285,7 @@ export const updateQueue = op({
   query: QueueScopeQuery,
   body: QueueRequest,
   answers: { 200: QueueResult },
-  problems: ['not-found', 'too-many-suspensions'],
+  problems: ['not-found', 'too-many-suspensions', 'suspended-by-operator'],
   examples: {
     count: {
       summary: 'only count',

@@ -131,6 +131,9 @@ export const Suspension = closed({
   filter: QueueFilter,
   reason: Type.String(),
   actor: Type.String(),
+  by_operator: Type.Boolean({
+    description: 'the operator of the service made it; only the operator can end it',
+  }),
   created_at: Time,
   expires_at: End,
 });

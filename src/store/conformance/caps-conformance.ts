@@ -129,13 +129,14 @@ export const CAPS: Readonly<Record<string, Prepare>> = {
       filter: { project: p.id },
       reason: '',
       actor: '',
+      byOperator: false,
       createdAt: NOW,
       expiresAt: NOW + 1,
       ...over,
     });
     const running = async (from: Store) =>
       (await from.read.suspensions()).filter(
-        ({ filter, expiresAt }) => filter.project === p.id && expiresAt > NOW,
+        ({ filter, expiresAt, byOperator }) => filter.project === p.id && expiresAt > NOW && !byOperator,
       );
     return {
       add(tx, most) {
@@ -148,7 +149,8 @@ export const CAPS: Readonly<Record<string, Prepare>> = {
         await from.transact(p.id, (tx) => tx.deleteSuspension(first!.id));
       },
       addOthers(tx) {
-        tx.insertSuspension(suspension({ filter: { project: null } }));
+        tx.insertSuspension(suspension({ filter: { project: null }, byOperator: true }));
+        tx.insertSuspension(suspension({ byOperator: true }));
         tx.insertSuspension(suspension({ expiresAt: NOW }));
       },
     };

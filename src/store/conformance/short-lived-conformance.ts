@@ -19,7 +19,7 @@ export function shortLivedConformance(with_: WithStore): void {
   });
   with_('short-lived: suspensions go when they end', async (store) => {
     const suspension = (expiresAt: number) => ({
-      ...{ id: newId<'suspension'>(), filter: { project: null }, reason: 'r', actor: 'a' },
+      ...{ id: newId<'suspension'>(), filter: { project: null }, reason: 'r', actor: 'a', byOperator: false },
       ...{ createdAt: NOW, expiresAt },
     });
     const [over, runs] = [suspension(NOW + 1), suspension(NOW + 2)];

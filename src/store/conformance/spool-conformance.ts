@@ -337,6 +337,7 @@ export function spoolConformance(with_: WithStore): void {
       filter: { project: p.id, domain: 'a.test' },
       reason: 'maintenance',
       actor: 'operator',
+      byOperator: true,
       createdAt: NOW,
       expiresAt: NOW + 1000,
     };

@@ -7,6 +7,7 @@ import { silentLogger } from '../../runtime/logger.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { startPostgres } from '../../testing/postgres.ts';
 import { NAMELESS_ROWS, namelessAreGone } from '../conformance/nameless.ts';
+import { SUSPENDER_ROWS, suspendersAreKnown } from '../conformance/suspenders.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/postgres/index.ts';
 import { migratePostgres } from './migrate.ts';
 import { openPostgresStore } from './open.ts';
@@ -63,4 +64,12 @@ test('names without a behaviour leave rules, roles and their holders; what has n
     ...{ url, member: null, clock: systemClock, random: createRandom(), logger: silentLogger },
   });
   await namelessAreGone(store);
+});
+
+test('suspensions that an older program stored are marked where the operator made them', async () => {
+  const url = await databaseOf(14, SUSPENDER_ROWS);
+  await using store = await openPostgresStore({
+    ...{ url, member: null, clock: systemClock, random: createRandom(), logger: silentLogger },
+  });
+  await suspendersAreKnown(store);
 });

@@ -56,7 +56,7 @@ test('a session that holds what is over is named, with what to do; the rest of t
   await store.transact(p.id, (tx) => {
     for (const days of [0, 1, 2]) tx.insertMessage(make.message(p, { keepUntil: make.NOW + days * DAY_MS }));
     tx.insertSuspension({
-      ...{ id: make.newId(), filter: { project: null }, reason: '', actor: '' },
+      ...{ id: make.newId(), filter: { project: null }, reason: '', actor: '', byOperator: true },
       ...{ createdAt: make.NOW, expiresAt: make.NOW + 1 },
     });
   });

@@ -97,15 +97,15 @@ export function postgresSpoolTx(recorder: Recorder): SpoolTx {
       recorder.pushApart({ sql: lock, params: [] });
       recorder.pushApart({
         sql: `${lock}
-          AND (SELECT count(*) FROM suspension WHERE project_id IS NOT DISTINCT FROM $1 AND expires_at > $2) < $3`,
-        params: [project, now, most],
+          AND (SELECT count(*) FROM suspension WHERE by_operator = $1 AND ($2::text IS NULL OR project_id = $2) AND expires_at > $3) < $4`,
+        params: [project === null ? 1 : 0, project, now, most],
         must: true,
       });
     },
-    insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
+    insertSuspension: ({ id, filter, reason, actor, byOperator, createdAt, expiresAt }) =>
       recorder.pushApart({
-        sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)',
-        params: [id, filter.project, toJson(filter), reason, actor, createdAt, expiresAt],
+        sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, by_operator, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
+        params: [id, filter.project, toJson(filter), reason, actor, byOperator ? 1 : 0, createdAt, expiresAt],
       }),
     deleteSuspension: (id) =>
       recorder.pushApart({ sql: 'DELETE FROM suspension WHERE id = $1', params: [id], must: true }),

@@ -315,7 +315,8 @@ export function postgresSpoolReader(deps: {
       return (await all<SentKeyCells>(sql, [project, key])).map((r) => toSentKey(project, key, r));
     },
     async suspensions() {
-      const sql = 'SELECT id, filter, reason, actor, created_at, expires_at FROM suspension ORDER BY id';
+      const sql =
+        'SELECT id, filter, reason, actor, by_operator, created_at, expires_at FROM suspension ORDER BY id';
       return (await all<SuspensionCells>(sql)).map(toSuspension);
     },
     async operations({ limit, cursor }, project) {

@@ -108,6 +108,7 @@ export interface SuspensionCells {
   filter: string;
   reason: string;
   actor: string;
+  by_operator: number;
   created_at: number;
   expires_at: number;
 }
@@ -182,6 +183,7 @@ export function toSuspension(r: SuspensionCells): Suspension {
     filter: fromJson(r.filter) as WaitingFilter,
     reason: r.reason,
     actor: r.actor,
+    byOperator: r.by_operator === 1,
     createdAt: r.created_at,
     expiresAt: r.expires_at,
   };

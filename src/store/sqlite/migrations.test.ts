@@ -18,6 +18,7 @@ import { createRandom } from '../../runtime/random.ts';
 import { unwatched } from '../../runtime/report.ts';
 import { NAMELESS_ROWS, namelessAreGone } from '../conformance/nameless.ts';
 import { CLAIM } from '../conformance/samples.ts';
+import { SUSPENDER_ROWS, suspendersAreKnown } from '../conformance/suspenders.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { BODY_PART } from '../rows/spool.ts';
 import { migrateAside } from './aside.ts';
@@ -171,6 +172,15 @@ test('names without a behaviour leave rules, roles and their holders; what has n
   db.close();
   await using store = await open(directory);
   await namelessAreGone(store);
+});
+
+test('suspensions that an older program stored are marked where the operator made them', async (t) => {
+  const directory = directoryFor(t);
+  const db = storeOf(directory, 14);
+  db.exec(SUSPENDER_ROWS);
+  db.close();
+  await using store = await open(directory);
+  await suspendersAreKnown(store);
 });
 
 test('a store that cannot take a migration stays as it was', (t) => {

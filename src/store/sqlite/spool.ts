@@ -364,14 +364,14 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
     capSuspensions: (project, most, now) =>
       push({
         sql: `UPDATE meta SET value = value WHERE key = 'version'
-          AND (SELECT count(*) FROM suspension WHERE project_id IS ? AND expires_at > ?) < ?`,
-        params: [project, now, most],
+          AND (SELECT count(*) FROM suspension WHERE by_operator = ? AND (? IS NULL OR project_id = ?) AND expires_at > ?) < ?`,
+        params: [project === null ? 1 : 0, project, project, now, most],
         must: true,
       }),
-    insertSuspension: ({ id, filter, reason, actor, createdAt, expiresAt }) =>
+    insertSuspension: ({ id, filter, reason, actor, byOperator, createdAt, expiresAt }) =>
       push({
-        sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
-        params: [id, filter.project, toJson(filter), reason, actor, createdAt, expiresAt],
+        sql: 'INSERT INTO suspension (id, project_id, filter, reason, actor, by_operator, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        params: [id, filter.project, toJson(filter), reason, actor, byOperator ? 1 : 0, createdAt, expiresAt],
       }),
     deleteSuspension: (id) => push({ sql: 'DELETE FROM suspension WHERE id = ?', params: [id], must: true }),
     insertOperation: ({ id, action, filter, actor, at, changed }) =>

@@ -14,6 +14,7 @@ import { createRandom } from '../../runtime/random.ts';
 import { startPostgres } from '../../testing/postgres.ts';
 import { NAMELESS_ROWS, namelessAreGone } from '../conformance/nameless.ts';
 import * as make from '../conformance/samples.ts';
+import { SUSPENDER_ROWS, suspendersAreKnown } from '../conformance/suspenders.ts';
 import { openPostgresStore } from '../postgres/open.ts';
 import { openDatabase } from '../sqlite/files.ts';
 import { openSqliteStore } from '../sqlite/open.ts';
@@ -56,11 +57,12 @@ test('ended while the tables are analysed, an import is done all the same', asyn
   await assert.rejects(importPostgres(options), /the store is not empty/);
 });
 
-test('names without a behaviour, written by an older program, do not come along', async () => {
+test('names without a behaviour, written by an older program, do not come along, and suspensions of the operator are marked', async () => {
   const old = mkdtempSync(join(directory, 'old-'));
   await (await openSqliteStore({ ...common, directory: old }))[Symbol.asyncDispose]();
   const db = openDatabase(old);
   db.exec(NAMELESS_ROWS);
+  db.exec(SUSPENDER_ROWS);
   db.close();
   const file = join(old, 'export');
   await exportSqlite({ directory: old, file, takenAt: make.NOW, keyId: null });
@@ -68,4 +70,5 @@ test('names without a behaviour, written by an older program, do not come along'
   await importPostgres({ url, file, member: createRandom().id(), now: make.NOW, check() {} });
   await using store = await openPostgresStore({ ...common, url, member: null });
   await namelessAreGone(store);
+  await suspendersAreKnown(store);
 });

@@ -135,7 +135,11 @@ function Suspensions() {
                     </Table.Td>
                     <Table.Td className="wrap">{one.reason}</Table.Td>
                     <Table.Td>
-                      <QueueAction action="resume" object={{ suspension: one.id }} subject={mailOf(one)} />
+                      {one.by_operator ? (
+                        t('queue.by_operator')
+                      ) : (
+                        <QueueAction action="resume" object={{ suspension: one.id }} subject={mailOf(one)} />
+                      )}
                     </Table.Td>
                   </Table.Tr>
                 ))}

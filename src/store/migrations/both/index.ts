@@ -6,4 +6,15 @@ import { kinds } from './013-kinds.ts';
 /** Why an attempt was refused, and how often: JSON, NULL for everything else. */
 const refused = same(14, 13, 'ALTER TABLE audit_event ADD COLUMN refused TEXT');
 
-export const BOTH: readonly StepOfBoth[] = [names, kinds, refused];
+const ofOperator = `UPDATE suspension SET by_operator = 1 WHERE by_operator = 0 AND (actor = 'operator on the machine' OR project_id IS NULL)`;
+/** Who made a suspension. Earlier rows tell by their actor; all projects were the operator's to suspend. */
+const suspender: StepOfBoth = {
+  ...same(
+    15,
+    13,
+    `ALTER TABLE suspension ADD COLUMN by_operator INTEGER NOT NULL DEFAULT 0 CHECK (by_operator IN (0, 1)); ${ofOperator};`,
+  ),
+  imported: ofOperator,
+};
+
+export const BOTH: readonly StepOfBoth[] = [names, kinds, refused, suspender];
