@@ -1,7 +1,7 @@
 /** Roles in requests: checks the names, and that callers grant only operations that they hold themselves. */
 import { isOperation, isRole, operationsOf } from '../iam/policy.ts';
 import type { Principal, Role } from '../iam/projects.ts';
-import type { ApiDeps } from './deps.ts';
+import type { ApiDeps, ApiTx } from './deps.ts';
 import { invalid, Problem } from './problems.ts';
 
 function mustHold(principal: Principal, operations: Iterable<string>, otherwise: string): void {
@@ -47,15 +47,21 @@ export async function mayGrant(
 }
 /**
  * Throws a Problem if the holder of these roles has operations that the principal lacks. It stands before every
- * change and every removal of a holder and of what it signs in with.
+ * change and every removal of a holder and of what it signs in with. Returns a condition for that transaction: the
+ * roles of the project that the holder has are still what was judged here. That it still has these roles is the
+ * caller's condition.
  */
 export async function mayChangeHolder(
   read: ApiDeps['read'],
   principal: Principal,
   names: readonly string[],
-): Promise<void> {
-  const held = operationsOf(names, await customRoles(read, principal, names));
+): Promise<(tx: Pick<ApiTx, 'expectRole'>) => void> {
+  const custom = await customRoles(read, principal, names);
+  const held = operationsOf(names, custom);
   mustHold(principal, held, 'so it cannot change or remove a holder of it');
+  return (tx) => {
+    for (const role of custom) tx.expectRole(role);
+  };
 }
 export function knownOperations(operations: readonly string[]): void {
   operations.forEach((operation, i) => {

@@ -200,3 +200,75 @@ describe('a holder of more than the caller has', () => {
     assert.ok(owners.length > 0);
   });
 });
+
+describe('a holder that becomes stronger between the check and the commit', () => {
+  const CLERK = PERMISSIONS.filter((one) => one.startsWith('iam.') && one !== 'iam.projects.delete');
+  const WAYS = {
+    client: ['PATCH', 'DELETE', 'POST key', 'DELETE key'],
+    member: ['PATCH', 'DELETE'],
+    invitation: ['DELETE'],
+    role: ['PATCH', 'DELETE'],
+  } as const;
+  for (const change of ['its own roles', 'a role of the project that it has'] as const)
+    test(`${change}: nothing is changed or removed, and no key is made`, async () => {
+      const meanwhile: { once: (() => Promise<void>) | null } = { once: null };
+      await using rig: ApiRig = await openApiRig({
+        transactor: {
+          async transact(...args) {
+            const first = meanwhile.once;
+            meanwhile.once = null;
+            await first?.();
+            return rig.store.transact(...args);
+          },
+        },
+      });
+      const { store, project } = rig;
+      const clerk = await rig.caller('clerk', CLERK);
+      for (const [kind, ways] of Object.entries(WAYS))
+        for (const way of ways) {
+          // An invitation is never changed, and a role has no roles.
+          if (kind === (change === 'its own roles' ? 'invitation' : 'role')) continue;
+          const custom = {
+            ...{ id: make.newId<'role'>(), projectId: project.id, createdAt: 1 },
+            ...{ name: `r${make.newId()}`, operations: ['iam.roles.list'] },
+          };
+          const roles = [custom.name];
+          const client = make.client(project, { name: make.newId(), roles });
+          const key = make.key(client);
+          const member = make.member({ email: `${make.newId()}@x.test` });
+          const membership = { projectId: project.id, memberId: member.id, roles, createdAt: 1 };
+          const invitation = make.invitation(project, { roles, hash: make.newId() });
+          await store.transact(project.id, (tx) => {
+            tx.insertRole(custom);
+            if (kind === 'role') return;
+            tx.insertApiClient(client);
+            tx.insertStaticKey(key);
+            tx.insertMember(member);
+            tx.insertMembership(membership);
+            tx.insertInvitation(invitation);
+          });
+          meanwhile.once = () =>
+            store.transact(project.id, (tx) => {
+              if (change !== 'its own roles' || kind === 'role')
+                return tx.updateRole({ ...custom, operations: ['mta.domains.send'] });
+              tx.updateApiClient({ ...client, roles: ['sender'] });
+              tx.updateMembership({ ...membership, roles: ['sender'] });
+            });
+          const path = {
+            client: `/iam/v1/api_clients/${client.id}`,
+            member: `/iam/v1/members/${member.id}`,
+            invitation: `/iam/v1/invitations/${invitation.id}`,
+            role: `/iam/v1/roles/${custom.id}`,
+          }[kind as keyof typeof WAYS];
+          const [method = '', ofKey] = way.split(' ');
+          const isDelete = method === 'DELETE';
+          const keys = ofKey === undefined ? '' : `/static_keys${isDelete ? `/${key.id}` : ''}`;
+          const body = kind === 'role' ? { operations: [] } : ofKey ? {} : { roles: ['iam.roles.list'] };
+          const said = await rig.call(method, path + keys, isDelete ? undefined : body, { as: clerk });
+          assert.deepEqual([said.status, said.json?.type], [409, '/problems/conflict'], `${kind} ${way}`);
+          assert.equal((await rig.call('GET', path)).status, 200, `${kind} ${way}`);
+          const left = await store.read.staticKeys(project.id, client.id, { limit: 9, cursor: null });
+          assert.equal(left.items.length, kind === 'role' ? 0 : 1);
+        }
+    });
+});

@@ -33,21 +33,23 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const before = found(await read.apiClient(projectId, params.id));
     const { name = before.name, roles = before.roles } = body;
     if (body.roles !== undefined) await mayGrant(read, principal, roles);
-    await mayChangeHolder(read, principal, before.roles);
-    const conditional = ifMatch(await show(before));
+    const expectRoles = await mayChangeHolder(read, principal, before.roles);
+    ifMatch(await show(before));
     const client = { ...before, name, roles };
     await transactor.transact(projectId, (tx) => {
-      if (conditional) tx.expectApiClient(before);
+      expectRoles(tx);
+      tx.expectApiClient(before);
       tx.updateApiClient(client);
     });
     return show(client);
   });
   handle(ops.deleteApiClient, async ({ params, principal, projectId, ifMatch }) => {
     const client = found(await read.apiClient(projectId, params.id));
-    await mayChangeHolder(read, principal, client.roles);
-    const conditional = ifMatch(await show(client));
+    const expectRoles = await mayChangeHolder(read, principal, client.roles);
+    ifMatch(await show(client));
     await transactor.transact(projectId, (tx) => {
-      if (conditional) tx.expectApiClient(client);
+      expectRoles(tx);
+      tx.expectApiClient(client);
       tx.deleteApiClient(projectId, client.id);
     });
   });
@@ -57,7 +59,7 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   });
   handle(ops.createStaticKey, async ({ body, params, principal, projectId }) => {
     const client = found(await read.apiClient(projectId, params.id));
-    await mayChangeHolder(read, principal, client.roles);
+    const expectRoles = await mayChangeHolder(read, principal, client.roles);
     const { expires_at: text } = body;
     const expiresAt = text === undefined ? null : timeOf(text, 'expires_at');
     if (expiresAt !== null && expiresAt <= clock.now()) throw invalid('expires_at', 'has passed');
@@ -65,16 +67,24 @@ export function iamRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
       { random, sealer: deps.sealer, now: clock.now() },
       { projectId, apiClientId: client.id, expiresAt },
     );
-    await transactor.transact(projectId, (tx) => tx.insertStaticKey(key));
+    await transactor.transact(projectId, (tx) => {
+      expectRoles(tx);
+      tx.expectApiClient(client);
+      tx.insertStaticKey(key);
+    });
     return { ...views.staticKey(key), secret };
   });
   handle(ops.deleteStaticKey, async ({ params, principal, projectId, ifMatch }) => {
     const client = found(await read.apiClient(projectId, params.id));
     const key = found(await read.findKey(params.key));
     if (key.client.id !== client.id) return found<never>(null);
-    await mayChangeHolder(read, principal, client.roles);
+    const expectRoles = await mayChangeHolder(read, principal, client.roles);
     // A static key cannot be changed, only removed.
     ifMatch(views.staticKey(key.key));
-    await transactor.transact(projectId, (tx) => tx.deleteStaticKey(projectId, key.key.id));
+    await transactor.transact(projectId, (tx) => {
+      expectRoles(tx);
+      tx.expectApiClient(client);
+      tx.deleteStaticKey(projectId, key.key.id);
+    });
   });
 }

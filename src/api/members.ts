@@ -33,7 +33,7 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     try {
       await change();
     } catch (error) {
-      const stale = error instanceof StaleError;
+      const stale = error instanceof StaleError && before.roles.includes('owner');
       const now = stale ? await read.membership(before.projectId, before.memberId) : null;
       // The row was changed or removed in the meantime; that has an answer of its own.
       if (now === null || JSON.stringify(now) !== JSON.stringify(before)) throw error;
@@ -56,12 +56,13 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     const before = await memberOf(principal.projectId, params.id);
     const { roles } = body;
     await mayGrant(read, principal, roles);
-    await mayChangeHolder(read, principal, before.membership.roles);
-    const conditional = ifMatch(await showMember(before));
+    const expectRoles = await mayChangeHolder(read, principal, before.membership.roles);
+    ifMatch(await showMember(before));
     const membership = { ...before.membership, roles: [...new Set(roles)] };
     await keepingAnOwner(before.membership, () =>
       transactor.transact(principal.projectId, (tx) => {
-        if (conditional) tx.expectMembership(before.membership);
+        expectRoles(tx);
+        tx.expectMembership(before.membership);
         tx.updateMembership(membership);
       }),
     );
@@ -70,11 +71,12 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   handle(ops.deleteMember, async ({ params, principal, projectId, ifMatch }) => {
     const before = await memberOf(projectId, params.id);
     const { membership } = before;
-    await mayChangeHolder(read, principal, membership.roles);
-    const conditional = ifMatch(await showMember(before));
+    const expectRoles = await mayChangeHolder(read, principal, membership.roles);
+    ifMatch(await showMember(before));
     await keepingAnOwner(membership, () =>
       transactor.transact(projectId, (tx) => {
-        if (conditional) tx.expectMembership(membership);
+        expectRoles(tx);
+        tx.expectMembership(membership);
         tx.deleteMembership(projectId, membership.memberId);
       }),
     );
@@ -148,10 +150,13 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   handle(ops.deleteInvitation, async ({ params, principal, projectId, ifMatch }) => {
     const invitation = found(await read.invitation(projectId, params.id));
     const { id } = invitation;
-    await mayChangeHolder(read, principal, invitation.roles);
+    const expectRoles = await mayChangeHolder(read, principal, invitation.roles);
     // An invitation cannot be changed, only removed.
     ifMatch(await showInvitation(invitation));
-    await transactor.transact(projectId, (tx) => tx.deleteInvitation(projectId, id));
+    await transactor.transact(projectId, (tx) => {
+      expectRoles(tx);
+      tx.deleteInvitation(projectId, id);
+    });
   });
   handle(acceptInvitationOp, async ({ body, self }) => {
     const { member } = self;

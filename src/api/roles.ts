@@ -98,10 +98,10 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
     knownOperations(operations);
     // A caller must hold every operation that is added or removed.
     mayHandOut(principal, [...operations, ...view(before).operations]);
-    const conditional = ifMatch(view(before));
+    ifMatch(view(before));
     const role = { ...before, operations: [...new Set(operations)] };
     await transactor.transact(projectId, (tx) => {
-      if (conditional) tx.expectRole(before);
+      tx.expectRole(before);
       tx.updateRole(role);
     });
     return view(role);
@@ -109,10 +109,10 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
   handle(ops.deleteRole, async ({ params, principal, projectId, ifMatch }) => {
     const role = found(await read.role(projectId, params.id));
     mayHandOut(principal, view(role).operations);
-    const conditional = ifMatch(view(role));
+    ifMatch(view(role));
     try {
       await transactor.transact(projectId, (tx) => {
-        if (conditional) tx.expectRole(role);
+        tx.expectRole(role);
         tx.deleteRole(role);
       });
     } catch (error) {
