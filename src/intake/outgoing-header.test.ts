@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DomainReader, MtaDomain } from '../domains/mta-domains.ts';
 import type { Principal } from '../iam/projects.ts';
+import { decodeWords } from '../mail/encoded-words.ts';
 import { innerEnds } from '../mail/header-octets.ts';
 import { findHeader, readHeaderSection } from '../mail/headers.ts';
 import { findLongLine, MAX_LINE } from '../mail/long-lines.ts';
@@ -171,6 +172,21 @@ test('raw text beyond ASCII leaves as encoded words, and asks for no SMTPUTF8', 
     assert.ok(result.ok, given);
     assert.equal(result.value.raw.toString('latin1'), `${FROM}${wanted}\r\n\r\nx\r\n`);
     assert.deepEqual([result.value.utf8Header, result.value.eightBit], [false, false]);
+  }
+});
+
+test('raw text beside encoded words leaves as words that decode to the same text', async () => {
+  const doe = utf8('é');
+  for (const [given, wanted] of [
+    [`To: =?utf-8?Q?Doe,_J=C3=A9?= ${doe} <b@x.test>`, 'To: Doe, Jé é <b@x.test>'],
+    [`To: ${doe} =?utf-8?Q?Doe,_J=C3=A9?= =?utf-8?Q?_x?= <b@x.test>`, 'To: é Doe, Jé x <b@x.test>'],
+    [`To: =?utf-8?Q?<Doe>,?= <a@x.test>, ${doe} <b@x.test>`, 'To: <Doe>, <a@x.test>, é <b@x.test>'],
+    [`Cc: a@x.test (=?utf-8?Q?J=C3=A9?= ${doe})`, 'Cc: a@x.test (Jé é)'],
+    [`Subject: =?utf-8?Q?J=C3=A9?= ${doe} =?iso-8859-1?Q?=E9?=`, 'Subject: Jé é é'],
+    [`To: =?x-un?Q?a,b?= ${doe} <b@x.test>`, 'To: =?x-un?B?YSxi?=  é <b@x.test>'],
+  ] as const) {
+    const left = (await leaves(`${FROM}${given}\r\n\r\n`)).slice(FROM.length).replaceAll('\r\n', '');
+    assert.equal(decodeWords(left), wanted);
   }
 });
 

@@ -4,7 +4,7 @@
  * What is ASCII keeps its octets. Linear in the field; never throws.
  */
 import { parseAddress } from './address.ts';
-import { decodeWords, encodeWords } from './encoded-words.ts';
+import { encodeAgain, wordEnd } from './encoded-words.ts';
 import { ESC, headerText } from './header-octets.ts';
 import { foldHeader, type HeaderField, trimSpace } from './headers.ts';
 import { refold } from './long-lines.ts';
@@ -68,7 +68,7 @@ function encodeText({ name, rawName }: Pick<HeaderField, 'name' | 'rawName'>, te
   }
   if (PARAMETERS.has(name)) return inForm(rawName, encodeParameters(text));
   if (FORMS.has(name) || FORM_FAMILIES.test(name)) return inForm(rawName, encodeComments(text));
-  return encoded(foldHeader(rawName, encodeWords(decodeWords(text))));
+  return encoded(foldHeader(rawName, encodeAgain(text)));
 }
 /** Not folded anew: white space within quoted strings stays as it is. */
 function inForm(rawName: string, value: string): Encoded {
@@ -84,7 +84,7 @@ function encodeComments(text: string): string {
       open === '"' ? closed(text, at, '"', '"') : open === '(' ? closed(text, at, '(', ')') : at + 1;
     if (end === null) return out + text.slice(at);
     const piece = text.slice(at, end);
-    out += open === '(' && BEYOND_ASCII.test(piece) ? `(${encodeWords(unquoted(piece))})` : piece;
+    out += open === '(' && BEYOND_ASCII.test(piece) ? `(${encodeAgain(unquoted(piece))})` : piece;
     at = end;
   }
   return out;
@@ -103,7 +103,7 @@ function encodeAddresses(text: string): string | null {
       const [before] = /^[ \t]*/.exec(raw)!;
       const phrase = trimSpace(raw);
       const address = phrase.includes('@') && !phrase.startsWith('"');
-      out += before + (address ? wireOf(phrase) : encodeWords(decodeWords(words.join(' '))));
+      out += before + (address ? wireOf(phrase) : encodeAgain(words.join(' ')));
       if (/[ \t]$/.test(raw)) out += ' ';
     }
     words = [];
@@ -117,7 +117,7 @@ function encodeAddresses(text: string): string | null {
     else if ('(<,:;'.includes(char)) {
       flush(at);
       if (!BEYOND_ASCII.test(piece)) out += piece;
-      else out += char === '<' ? `<${wireOf(piece.slice(1, -1))}>` : `(${encodeWords(unquoted(piece))})`;
+      else out += char === '<' ? `<${wireOf(piece.slice(1, -1))}>` : `(${encodeAgain(unquoted(piece))})`;
       from = end;
     } else if (char !== ' ' && char !== '\t') words.push(piece);
     at = end;
@@ -126,7 +126,7 @@ function encodeAddresses(text: string): string | null {
   return out;
 }
 
-/** Behind what begins at `at`: a quoted string, comment, address in angle brackets, special or word. */
+/** Behind what begins at `at`: a quoted string, comment, address in angle brackets, special or (encoded) word. */
 function pieceEnd(text: string, at: number): number | null {
   switch (text[at]) {
     case '"':
@@ -148,6 +148,9 @@ function pieceEnd(text: string, at: number): number | null {
     case '\\':
       return null;
     default: {
+      // Mailers write specials in words of phrases, against RFC 2047 §5.
+      const word = wordEnd(text, at);
+      if (word !== null) return word;
       let end = at + 1;
       while (end < text.length && !' \t()<>,:;"[]\\'.includes(text[end]!)) end += 1;
       return end;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeWords, encodeWords } from './encoded-words.ts';
+import { decodeWords, encodeAgain, encodeWords } from './encoded-words.ts';
 
 const jis = (text: string) => Buffer.from(text, 'latin1').toString('base64');
 const read: [why: string, text: string, meaning: string][] = [
@@ -81,5 +81,31 @@ test('anything is read, without a throw, and text without words stays', () => {
       assert.equal(typeof decodeWords(text), 'string');
       if (!/\?[bq]\?/i.test(text)) assert.equal(decodeWords(text), text);
     }),
+  );
+});
+
+test('text beside encoded words is encoded and decodes to the same, with words of unknown charsets in between', () => {
+  const token = fc.constantFrom(
+    'é',
+    'a',
+    '"b,"',
+    '=?',
+    '=?utf-8?Q?Doe,_J=C3=A9?=',
+    '=?iso-8859-1?Q?=E9?=',
+    '=?x-un?Q?_=C3=A9,?=',
+    '=?x-un?B?w6k=?=',
+    ' ',
+    '  ',
+  );
+  /** To a reader who knows the charset. */
+  const meant = (text: string) => decodeWords(text.replaceAll('x-un', 'utf-8'));
+  fc.assert(
+    fc.property(fc.array(token, { maxLength: 12 }), (tokens) => {
+      const text = tokens.join(' ').trim();
+      const encoded = encodeAgain(text);
+      assert.equal(meant(encoded), meant(text));
+      for (const word of encoded.split(/\s+/)) assert.match(word, /^(?:=\?[\w-]+\?[BQ]\?[\w+/=]*\?=)?$/);
+    }),
+    { numRuns: 500 },
   );
 });

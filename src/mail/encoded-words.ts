@@ -27,15 +27,7 @@ const [ESC, QUESTION, EQUALS] = [0x1b, 0x3f, 0x3d];
 export function decodeWords(text: string): string {
   let at = text.indexOf('=?');
   if (at === -1) return text;
-  const decoders = new Map<string, TextDecoder | null>();
-  const find = (charset: string): TextDecoder | null => {
-    const known = decoders.get(charset);
-    if (known !== undefined) return known;
-    if (decoders.size >= MAX_CHARSETS) return null;
-    const found = decoderOf(charset);
-    decoders.set(charset, found);
-    return found;
-  };
+  const find = decoderFinder();
   let out = '';
   let copied = 0;
   let run: Run | null = null;
@@ -57,6 +49,19 @@ export function decodeWords(text: string): string {
     }
   }
   return `${out}${run === null ? '' : textOf(run)}${text.slice(copied)}`;
+}
+
+/** Finds the decoders for one text. */
+function decoderFinder(): (charset: string) => TextDecoder | null {
+  const decoders = new Map<string, TextDecoder | null>();
+  return (charset) => {
+    const known = decoders.get(charset);
+    if (known !== undefined) return known;
+    if (decoders.size >= MAX_CHARSETS) return null;
+    const found = decoderOf(charset);
+    decoders.set(charset, found);
+    return found;
+  };
 }
 
 /** Neighbours of one charset. */
@@ -99,6 +104,10 @@ function readWord(text: string, start: number): Word | null {
     data: text.slice(dataStart, dataEnd),
     end: dataEnd + 2,
   };
+}
+/** Behind the encoded word that begins at `start`; null where none does. */
+export function wordEnd(text: string, start: number): number | null {
+  return text.startsWith('=?', start) ? (readWord(text, start)?.end ?? null) : null;
 }
 /** The first index from `at` on, and before `most`, whose character is not of the kind. */
 function endOf(text: string, at: number, most: number, kind: (code: number) => boolean): number {
@@ -144,4 +153,60 @@ export function encodeWords(text: string): string {
   }
   words.push(word);
   return words.map((one) => `=?UTF-8?B?${Buffer.from(one).toString('base64')}?=`).join('\r\n ');
+}
+
+/**
+ * The text as encoded words, also where it has some: these are decoded first. A word of a charset that is not known stays
+ * beside the others.
+ */
+export function encodeAgain(text: string): string {
+  const find = decoderFinder();
+  return encodeBeside(
+    text,
+    ({ charset }) => find(charset) === null,
+    (piece) => encodeWords(decodeWords(piece)),
+  );
+}
+/**
+ * `encode` makes words of the text, except for the encoded words that stay. §6.2: readers drop white space between two
+ * encoded words. So white space between a word that stays and text becomes part of what is encoded.
+ */
+export function encodeBeside(
+  text: string,
+  stays: (word: Pick<Word, 'charset'>) => boolean,
+  encode: (piece: string) => string,
+): string {
+  const out: string[] = [];
+  let piece: string[] = [];
+  /** The white space before the next word or text, and whether a word is before that. */
+  let space = '';
+  let afterWord = false;
+  const flush = (behind: string) => {
+    if (piece.length > 0) out.push(encode(piece.join('') + (afterWord ? '' : behind)));
+    piece = [];
+  };
+  text.split(/([ \t]+)/).forEach((token, i) => {
+    if (i % 2 === 1) space = token;
+    else if (token !== '') {
+      const word = wholeWord(token);
+      if (word !== null && stays(word)) {
+        flush(space);
+        out.push(plainWord(token, word));
+      } else piece.push(piece.length === 0 && out.length > 0 && word !== null ? '' : space, token);
+      afterWord = word !== null;
+      space = '';
+    }
+  });
+  flush(space);
+  return out.join(' ');
+}
+function wholeWord(token: string): Word | null {
+  const word = token.startsWith('=?') ? readWord(token, 0) : null;
+  return word?.end === token.length ? word : null;
+}
+/** As it is where it may stand in a phrase (§5), otherwise with its octets in base64. */
+function plainWord(token: string, word: Word): string {
+  if (word.encoding === 'b' ? /^[\w+/=]*$/.test(word.data) : /^[\w!*+/=-]*$/.test(word.data)) return token;
+  const charset = token.slice(2, token.indexOf('?', 2));
+  return `=?${charset}?B?${octetsOf(word).toString('base64')}?=`;
 }

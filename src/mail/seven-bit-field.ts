@@ -6,6 +6,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { authorMailboxes } from './authors.ts';
 import { encodeField, isText } from './encode-field.ts';
+import { encodeBeside } from './encoded-words.ts';
 import { foldHeader, type HeaderField, unfold } from './headers.ts';
 import { refold } from './long-lines.ts';
 import { readParameters } from './mime-parameters.ts';
@@ -78,24 +79,39 @@ function unknownWords(value: Buffer): string {
 
 function withUnknown({ name, rawName }: HeaderField, octets: Buffer): string {
   const value = valueOctets(octets);
-  if (isText(name)) return foldHeader(rawName, unknownWords(value));
   const text = value.toString('latin1');
+  if (isText(name)) {
+    const words = encodeBeside(
+      text,
+      () => true,
+      (piece) => unknownWords(Buffer.from(piece, 'latin1')),
+    );
+    return foldHeader(rawName, words);
+  }
   // What is written in some charset cannot be told from octets of none.
   if (!PARAMETERS.has(name) || /=\?|\*\d*\*?=/.test(text))
     throw new Obstacle(`the field ${rawName} has octets of no known charset`);
   return `${rawName}: ${encodeParameters(text, 'unknown-8bit')}\r\n`;
 }
 
-/** The Content-Type with the parameter `charset`, which it does not have, CRLF-ended. */
+/** The Content-Type with this `charset`: added, or instead of US-ASCII. CRLF-ended. */
 export function withCharset(field: HeaderField, octets: Buffer, charset: string): Buffer {
   const written = (sevenBitField(field, octets) ?? octets).toString('latin1');
-  let end = written.length;
-  while (end > 0 && '; \t\r\n'.includes(written[end - 1]!)) end -= 1;
-  const ended = `${written.slice(0, end)};\r\n charset=${charset}\r\n`;
-  const { value, parameters } = readParameters(ended.slice(ended.indexOf(':') + 1));
   const before = readParameters(field.rawValue);
-  const same = [...before.parameters].every(([name, meaning]) => parameters.get(name) === meaning);
+  const ended = before.parameters.has('charset') ? renamed(written, charset) : extended(written, charset);
+  const { value, parameters } = readParameters(ended.slice(ended.indexOf(':') + 1));
+  const same = [...before.parameters].every(
+    ([name, meaning]) => name === 'charset' || parameters.get(name) === meaning,
+  );
   if (value !== before.value || parameters.get('charset') !== charset || !same)
     throw new Obstacle(`the field ${field.rawName} cannot be read`);
   return Buffer.from(ended);
+}
+function renamed(written: string, charset: string): string {
+  return written.replace(/(;\s*charset\s*=\s*)"?(?:us-)?ascii"?(?=[\s;(]|$)/i, `$1${charset}`);
+}
+function extended(written: string, charset: string): string {
+  let end = written.length;
+  while (end > 0 && '; \t\r\n'.includes(written[end - 1]!)) end -= 1;
+  return `${written.slice(0, end)};\r\n charset=${charset}\r\n`;
 }

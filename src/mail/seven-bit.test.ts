@@ -12,6 +12,7 @@ import { isSevenBit } from './transfer-encode.ts';
 const CRLF = '\r\n';
 const lines = (...text: string[]) => text.join(CRLF);
 const HEAD = lines('From: =?UTF-8?B?6aOb6ISa?= <a@example.com>', 'Subject: x', '');
+const FROM = `From: a@example.com${CRLF}`;
 const MIME = `${HEAD}MIME-Version: 1.0${CRLF}`;
 
 function converted(message: string | Buffer, options: Partial<SevenBitOptions> = {}): Buffer {
@@ -155,8 +156,38 @@ describe('what arrives is readable', () => {
       Buffer.from(`${MIME}Content-Type: text/html\r\n\r\n<meta charset=shift_jis>\x83\x65\r\n`, 'latin1'),
     );
     assert.match(old.toString(), /Content-Type: text\/html\r\n/);
-    const named = converted(`${MIME}Content-Type: text/plain; charset=us-ascii\r\n\r\n\u00e9\r\n`).toString();
-    assert.match(named, /charset=us-ascii\r\n/);
+    const named = converted(`${MIME}Content-Type: text/plain; charset=koi8-r\r\n\r\n\u00e9\r\n`).toString();
+    assert.match(named, /charset=koi8-r\r\n/);
+  });
+  test('text that names another charset inside gets none before it', () => {
+    const typeOf = (type: string, text: string) =>
+      /Content-Type: .*(?:\r\n .*)*/.exec(
+        converted(`${MIME}Content-Type: ${type}\r\n\r\n${text} \u00c3\u00a9\r\n`).toString(),
+      )?.[0];
+    for (const [type, text] of [
+      ['text/html', '<html><META name=x><meta charset=iso-8859-1>'],
+      ['text/html', "<meta content='text/html; charset=windows-1252' http-equiv=content-type>"],
+      ['text/html', '<meta charset=utf-8><meta charset="x-unknown">'],
+      ['text/xml', '<?xml version="1.0" encoding="iso-8859-1"?>'],
+      ['text/css', '@charset "shift_jis";'],
+      ['text/html; charset=us-ascii', '<meta charset=iso-8859-1>'],
+    ] as const)
+      assert.equal(typeOf(type, text), `Content-Type: ${type}`, text);
+    for (const [type, text] of [
+      ['text/html', '<meta charset="UTF8"> charset=iso-8859-1'],
+      ['text/xml', '<?xml version="1.0"?><a encoding="iso-8859-1"/>'],
+      ['text/plain', '<meta charset=iso-8859-1>'],
+    ] as const)
+      assert.equal(typeOf(type, text), `Content-Type: ${type};\r\n charset=utf-8`, text);
+  });
+  test('text that says it is ASCII and is UTF-8 says so; of other octets nothing is known', () => {
+    for (const label of ['us-ascii', '"US-ASCII"', 'ascii'])
+      assert.match(
+        converted(`${MIME}Content-Type: text/plain; charset=${label}; x=y\r\n\r\n\u00e9\r\n`).toString(),
+        /Content-Type: text\/plain; charset=utf-8; x=y\r\n/,
+      );
+    const other = `${MIME}Content-Type: text/plain; charset=us-ascii\r\n\r\n\xe9\r\n`;
+    assert.match(converted(Buffer.from(other, 'latin1')).toString(), /charset=us-ascii\r\n/);
   });
   test('long lines are encoded with the rest, and alone', async () => {
     const long = 'x'.repeat(1500);
@@ -217,6 +248,13 @@ describe('what arrives is readable', () => {
     const text = converted(message).toString();
     assert.match(text, /^Subject: =\?unknown-8bit\?B\?g2WDWINn\?=\r\n/);
     assert.match(text, /name\*=unknown-8bit''%83e\.png\r\n/);
+  });
+  test('octets of no known charset beside encoded words leave these as they are', () => {
+    const message = Buffer.from(`Subject: =?utf-8?Q?J=C3=A9?= \xe9 =?utf-8?Q?x?=\r\n${FROM}\r\n`, 'latin1');
+    assert.match(
+      converted(message).toString(),
+      /^Subject: =\?utf-8\?Q\?J=C3=A9\?= =\?unknown-8bit\?B\?IOkg\?= =\?utf-8\?Q\?x\?=\r\n/,
+    );
   });
   test('headers alone, where a server takes 8-bit bodies', () => {
     const text = converted(LETTER, { bodies: false }).toString();

@@ -9,6 +9,7 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { findHeader, type HeaderField, type HeaderSection, readHeaderSection } from './headers.ts';
+import { namesOtherThanUtf8 } from './inner-charset.ts';
 import { readParameters } from './mime-parameters.ts';
 import { Obstacle, sevenBitField, withCharset } from './seven-bit-field.ts';
 import { signersOf } from './signers.ts';
@@ -237,10 +238,19 @@ function bodyFields(message: Buffer, leaf: Leaf, body: Buffer, encoding: string,
   else edits.push(encodingEdit(header, encoding));
   if (added.length > 0) edits.push({ start: end, end, put: Buffer.from(added.join('')) });
   // HTML of no known charset may name its own: nothing is said before it.
-  if (!unnamed || contentType === undefined || charset !== 'utf-8') return edits;
+  if (contentType === undefined || charset !== 'utf-8' || !(unnamed || isMislabelled(leaf, body)))
+    return edits;
+  if (namesOtherThanUtf8(leaf.type, body)) return edits;
   const place = placeOf(header, contentType);
   const put = withCharset(contentType, octetsOf(message, header, contentType), charset);
   return [...edits.filter(({ start }) => start !== place.start), { ...place, put }];
+}
+
+/** Text that says it is ASCII and is not. */
+function isMislabelled({ type, parameters }: Leaf, body: Buffer): boolean {
+  return (
+    type.startsWith('text/') && /^(?:us-)?ascii$/i.test(parameters.get('charset') ?? '') && !isAscii(body)
+  );
 }
 
 const ENCODING = 'content-transfer-encoding';

@@ -56,26 +56,33 @@ export const target: Target = {
       const encoding = value === 'base64' || value === 'quoted-printable' ? value : 'as-is';
       return decodePiece(encoding, raw.subarray(...at), true).octets;
     };
-    function same(before: Buffer, after: Buffer, bodies: boolean): void {
+    function same(before: Buffer, after: Buffer, bodies: boolean, ownReport: boolean): void {
       const [old, made] = [partsOf(before), partsOf(after)];
       assert.equal(made.length, old.length);
       for (const [i, leaf] of old.entries()) {
         const now = made[i]!;
+        // A copy in a report of our own that cannot be converted is cut to its header.
+        if (leaf.type === 'message/rfc822' && now.type === 'text/rfc822-headers' && ownReport) continue;
         assert.equal(now.type, leaf.type);
         const [was, is] = [decoded(before, leaf), decoded(after, now)];
         if (leaf.type !== 'message/rfc822') assert.deepEqual(Buffer.from(is), Buffer.from(was));
-        else if (bodies ? !isSevenBit(was) : true) same(was, is, bodies);
+        else if (bodies ? !isSevenBit(was) : true) same(was, is, bodies, ownReport);
       }
     }
     return (message) => {
-      for (const bodies of [true, false]) {
-        const options = { bodies, signedAs: 'b.test' };
+      for (const [bodies, ownReport] of [
+        [true, false],
+        [false, false],
+        [true, true],
+        [false, true],
+      ] as const) {
+        const options = { bodies, signedAs: 'b.test', ownReport };
         const result = toSevenBit(message, options);
         if (isSevenBit(message)) assert.equal(result.kind, 'unchanged');
         if (result.kind !== 'converted') continue;
         if (bodies) assert.ok(isSevenBit(result.message));
         assert.equal(toSevenBit(result.message, options).kind, 'unchanged');
-        same(message, result.message, bodies);
+        same(message, result.message, bodies, ownReport);
       }
     };
   },
