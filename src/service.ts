@@ -266,7 +266,11 @@ export async function startService(
   );
   const workers = starting.use(createWorkers({ jobs: moduleBeside(import.meta.url, './jobs'), clock }));
   const hashBody = createBodyHasher(workers);
-  const names = createHostNames({ resolver, system: config.dnsServers.length === 0 });
+  const names = createHostNames({
+    resolver,
+    local: config.allowPrivateTargets,
+    system: config.dnsServers.length === 0,
+  });
   const http = starting.use(createHttpClient({ allowPrivate: config.allowPrivateTargets, names }));
   const eventSignal = createEventSignal();
   const urls = { http: config.publicUrl };

@@ -243,8 +243,8 @@ export const VARIABLES = {
   HIKYAKU_ALLOW_PRIVATE_TARGETS: {
     otherwise: { en: 'false', ja: 'false' },
     meaning: {
-      en: 'permits hooks, MX hosts and servers of DNS providers on private and loopback addresses (hooks of a sandbox project may be on loopback anyway)',
-      ja: 'プライベートアドレスとループバックにあるフック、MX ホスト、DNS サービスのサーバーを許可します（サンドボックスのフックは、設定しなくてもループバックに置けます）',
+      en: 'permits hooks, MX hosts and servers of DNS providers on private and loopback addresses, also by names of the hosts file and the local network (hooks of a sandbox project may be on loopback anyway)',
+      ja: 'プライベートアドレスとループバックにあるフック、MX ホスト、DNS サービスのサーバーを許可します。hosts ファイルやローカルネットワークの名前も使えます（サンドボックスのフックは、設定しなくてもループバックに置けます）',
     },
   },
   HIKYAKU_API_URL: {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createZoneResolver, namesOf, type Zone } from '../testing/zone-resolver.ts';
@@ -31,7 +31,7 @@ test('the hosts file first, then the DNS servers; localhost is asked nowhere', a
     'broken.test': { fail: true },
   };
   const resolver = createZoneResolver(zone);
-  const find = createHostNames({ resolver, system: false, hostsFile }).for('p');
+  const find = createHostNames({ resolver, local: true, system: false, hostsFile }).for('p');
   assert.deepEqual(await find('Hook.Test.'), ['192.0.2.7', '2001:db8::7']);
   const asked = resolver.queries.length;
   assert.deepEqual(await find('app'), ['10.0.0.7', '::7']);
@@ -79,4 +79,33 @@ test('the connected address decides: a name that turns private, or is private in
   // Loopback in the hosts file or by a name of it is loopback, too.
   await client.post(`http://hook.test:${port}/`, { ...REQUEST, allowLoopback: true });
   assert.equal(packets, 1);
+});
+
+test('without private targets, the names of this machine are answered as names that do not exist', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'hikyaku-hosts-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const hostsFile = join(directory, 'hosts');
+  writeFileSync(hostsFile, '10.0.0.7 vm vm.corp.test\n192.0.2.9 shown.test\n');
+  const resolver = createZoneResolver({
+    vm: { a: ['10.0.0.7'] },
+    'shown.test': { a: ['192.0.2.7'] },
+    'private.test': { a: ['10.0.0.8'] },
+  });
+  const names = createHostNames({ resolver, local: false, system: true, hostsFile });
+  const find = names.for('p');
+  for (const name of ['vm', 'VM.', hostname(), 'nobody', 'vm.corp.test', 'nobody.corp.test'])
+    if (name !== 'localhost') await assert.rejects(find(name), { code: 'ENOTFOUND' }, name);
+  assert.deepEqual(await find('shown.test'), ['192.0.2.7']);
+  assert.deepEqual(await find('localhost'), ['127.0.0.1', '::1']);
+  assert.equal(
+    resolver.queries.some((query) => / (?:vm|nobody)$/.test(query)),
+    false,
+  );
+  await using client = createHttpClient({ allowPrivate: false, names });
+  const outcome = (host: string) =>
+    client.post(`http://${host}/`, REQUEST).catch(({ code, message }: HttpError) => `${code} ${message}`);
+  assert.equal(await outcome('vm'), await outcome('nobody'));
+  assert.equal(await outcome('vm.corp.test'), await outcome('nobody.corp.test'));
+  // A name in public DNS with a private address is refused as such.
+  assert.match(String(await outcome('private.test')), /^blocked-address /);
 });

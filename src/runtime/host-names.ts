@@ -1,8 +1,10 @@
 /**
- * The addresses of the hosts that outgoing requests name: by the hosts file of this machine, then by the same DNS servers
- * as all other names. Only if the operator has set no DNS servers, a name that they do not know goes to the system, which
- * knows its search domains. `localhost` and names below it are loopback and never asked (RFC 6761 §6.3). Rejects with a
- * code: ENOTFOUND if the name has no address, EDNS if DNS gave no clear answer.
+ * The addresses of the hosts that outgoing requests name, by the same DNS servers as all other names. `localhost` and
+ * names below it are loopback and never asked (RFC 6761 §6.3). If requests may go to private addresses, the hosts file of
+ * this machine comes first; and if the operator has set no DNS servers, a name that they do not know goes to the system,
+ * which knows its search domains. Otherwise such names are nobody's business: no answer depends on them, and a name
+ * without a dot, which public DNS does not have (RFC 7085), is not found. Rejects with a code: ENOTFOUND if the name has
+ * no address, EDNS if DNS gave no clear answer.
  */
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
@@ -17,22 +19,29 @@ export interface HostNames {
 }
 export interface HostNameDeps {
   readonly resolver: SharedResolver;
+  /** Whether requests may go to private addresses, so that the names of this machine and its network count. */
+  readonly local: boolean;
   /** Whether the system may be asked for names that the DNS servers do not know. */
   readonly system: boolean;
   readonly hostsFile?: string;
 }
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-export function createHostNames({ resolver, system, hostsFile = '/etc/hosts' }: HostNameDeps): HostNames {
+export function createHostNames({
+  resolver,
+  local,
+  system,
+  hostsFile = '/etc/hosts',
+}: HostNameDeps): HostNames {
   async function find(asked: string, share: string): Promise<readonly string[]> {
     const host = asked.toLowerCase().replace(/\.$/, '');
     if (isIP(host) !== 0) return [host];
     if (host === 'localhost' || host.endsWith('.localhost')) return LOOPBACK;
-    const listed = await addressesInFile(hostsFile, host);
+    const listed = local ? await addressesInFile(hostsFile, host) : [];
     if (listed.length > 0) return listed;
-    const found = await askDns(resolver.for(share), host);
+    const found = local || host.includes('.') ? await askDns(resolver.for(share), host) : [];
     if (found.length > 0) return found;
-    const known = system ? await lookup(host, { all: true }).catch(() => []) : [];
+    const known = local && system ? await lookup(host, { all: true }).catch(() => []) : [];
     if (known.length > 0) return known.map(({ address }) => address);
     throw Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND' });
   }

@@ -105,5 +105,10 @@ function mxRecord(record: MxRecord | readonly [number, string] | string): MxReco
 
 /** Host names by the zone, without the hosts file and the system. */
 export function namesOf(zone: Zone = {}): HostNames {
-  return createHostNames({ resolver: createZoneResolver(zone), system: false, hostsFile: '/nowhere' });
+  return createHostNames({
+    resolver: createZoneResolver(zone),
+    local: false,
+    system: false,
+    hostsFile: '/nowhere',
+  });
 }
