@@ -7,6 +7,7 @@ import type { Domain } from '../mail/domain.ts';
 import type { DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
+import type { CheckingResolver, Resolver } from '../runtime/resolver.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
@@ -34,6 +35,21 @@ const GOOD: Zone = {
   's._domainkey.example.test': { txt: ['v=DKIM1; k=rsa; p=AAAA'] },
   '_spf.host.test': { txt: ['v=spf1 ip4:192.0.2.25 -all'] },
 };
+/** Questions about names that contain `slow` get no answer. */
+function silentWhereSlow(resolver: CheckingResolver): CheckingResolver {
+  const silent = (one: Resolver) =>
+    Object.fromEntries(
+      (['mx', 'a', 'aaaa', 'txt', 'ptr', 'cname', 'srv'] as const).map((type) => [
+        type,
+        (name: string) => (name.includes('slow') ? new Promise(() => {}) : one[type](name)),
+      ]),
+    ) as unknown as Resolver;
+  return {
+    ...silent(resolver),
+    for: (project) => silent(resolver.for(project)),
+    fresh: (project) => silent(resolver.fresh(project)),
+  };
+}
 function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}, negativeTtl: number | null = null) {
   const clock = createFakeClock();
   const domains = new Map<string, MtaDomain>();
@@ -78,8 +94,8 @@ function setUp(over: Partial<MtaDomain> = {}, start: Zone = {}, negativeTtl: num
           .filter(({ id }) => after === null || id > after)
           .slice(0, limit),
     },
-    resolver,
-    resolvers: [resolver],
+    resolver: silentWhereSlow(resolver),
+    resolvers: [silentWhereSlow(resolver)],
     sealer: createSealer(Buffer.alloc(32)),
     random: createRandom(),
     expectations: {
@@ -215,9 +231,9 @@ test('the round: all domains soon, unfinished ones every ten minutes for three d
 });
 
 test('a change is looked at at once, but for a domain that counts as seen', async () => {
-  const { checker, domain, become, domains, resolver, events } = setUp({}, GOOD);
+  const { checker, clock, domain, become, domains, resolver, events } = setUp({}, GOOD);
   checker.changed(PROJECT, ID);
-  await checker[Symbol.asyncDispose]();
+  await clock.advance(0);
   assert.equal(domain().dns?.mx.status, 'ok');
   become({});
   await checker.checkNow(PROJECT, ID);
@@ -276,4 +292,62 @@ test('a round takes nothing back because of a kept answer, and says how old its 
   // An answer that was kept is as old as its question.
   assert.ok(domain().dns!.observedAt! <= domain().dns!.checkedAt);
   await checker[Symbol.asyncDispose]();
+});
+
+const SLOW_PROJECT = 'slow' as ProjectId;
+const slowDomain = (name: string): Partial<MtaDomain> => ({ name: name as Domain, projectId: SLOW_PROJECT });
+
+test('domains of one project without any answer do not stop the rounds of another project', async () => {
+  const { add, domains, clock, checker } = setUp({}, GOOD);
+  // More than a page of them come before the other project's domain.
+  domains.delete(ID);
+  for (let i = 0; i < 150; i += 1) add(`a${i}`, slowDomain(`${i}.slow.test`));
+  add('z');
+  await checker.start(new AbortController().signal);
+  await clock.advance(11_000);
+  assert.equal(domains.get('z')?.dns?.mx.status, 'ok');
+  // The next rounds of the other project are at their time, too.
+  domains.set('z', { ...domains.get('z')!, dns: null, mxSeen: false });
+  await clock.advance(600_000);
+  assert.equal(domains.get('z')?.dns?.mx.status, 'ok');
+  const checked = [...domains.values()].filter(({ dns }) => dns?.mx.status === 'error');
+  assert.ok(checked.length > 100, `${checked.length}`);
+  await checker[Symbol.asyncDispose]();
+  assert.equal(clock.pending, 0);
+});
+
+test('a check ends after 15 s; what is not known by then is unclear', async () => {
+  // Only the names that the record includes are slow, one after the other.
+  const includes = Array.from({ length: 9 }, (_, i) => `include:${i}.slow.test`).join(' ');
+  const { check, clock, become, domain } = setUp({ name: 'example.test' as Domain });
+  become({
+    ...GOOD,
+    'example.test': { mx: ['mx.host.test'], txt: [`v=spf1 include:_spf.host.test ${includes} -all`] },
+    's._domainkey.example.test': { fail: true },
+  });
+  let done = false;
+  const answer = check().finally(() => {
+    done = true;
+  });
+  await clock.advance(14_999);
+  assert.equal(done, false);
+  await clock.advance(1);
+  const dns = (await answer)?.dns;
+  assert.deepEqual([dns?.mx.status, dns?.dkim.status], ['ok', 'error']);
+  assert.equal(domain().dns?.mx.status, 'ok', 'it is stored');
+  assert.equal(clock.pending, 0);
+});
+
+test('at the end of the service, checks end at once and store nothing', async () => {
+  const { clock, checker, domain } = setUp({ ...slowDomain('a.slow.test'), projectId: PROJECT }, GOOD);
+  const stop = new AbortController();
+  await checker.start(stop.signal);
+  await clock.advance(11_000);
+  const asked = checker.checkNow(PROJECT, ID);
+  await clock.advance(0);
+  stop.abort();
+  assert.equal((await asked)?.dns?.mx.status, 'error');
+  await checker[Symbol.asyncDispose]();
+  assert.equal(domain().dns, null);
+  assert.equal(clock.pending, 0);
 });

@@ -5,17 +5,21 @@
  * transaction records a project event. Invariants: a DNS failure changes nothing; the checker never turns DKIM off;
  * a domain with `mxSeen` that was never checked (sandbox, --verified) counts as seen until a requested check really
  * sees our MX; what such a check saw is stored. A check that somebody asks for goes past every cache; so does a second
- * look, before a round stores that something is missing. If a check finds nothing new, it is stored only every six hours, because each write makes all nodes
- * read their directory again. For the same reason, domains that are checked together are written together, with a
- * rest in between. Errors of the store are logged; the next round tries again.
+ * look, before a round stores that something is missing. A check ends after 15 s: what is not known by then is unclear.
+ * Projects share the rounds, so slow domains of one project do not stop the others. If a check finds nothing new, it is
+ * stored only every six hours, because each write makes all nodes read their directory again. For the same reason,
+ * domains that are checked together are written together, with a rest in between. Errors of the store are logged; the
+ * next round tries again. At the end of the service, running checks end at once and store nothing.
  */
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { createQuestionTime, type QuestionTime } from '../runtime/question-time.ts';
 import type { Random } from '../runtime/random.ts';
 import type { CheckingResolver, Resolver } from '../runtime/resolver.ts';
+import { createRounds } from '../runtime/rounds.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { announce, type DomainEventContent, type DomainEventName, type DomainProblem } from './announce.ts';
@@ -54,12 +58,18 @@ export interface Checker extends Service {
   changed(project: ProjectId, id: DomainId): void;
 }
 
+type Due = Pick<MtaDomain, 'id' | 'projectId' | 'name'>;
+
 const TICK_MS = 10 * 60_000;
 const FIRST_TICK_MS = 10_000;
 const INTERVAL_MS = 3_600_000;
 /** Maximum age of the stored check. */
 const STORED_MS = 6 * 3_600_000;
 const SETTING_UP_MS = 72 * 3_600_000;
+/** All questions of one check. */
+const CHECK_MS = 15_000;
+/** The first look of a round leaves time for the second look. */
+const FIRST_LOOK_MS = 10_000;
 const AT_ONCE = 8;
 /** Rest after each check: about fifty domains a second, so that a round hardly slows mail. */
 const REST_MS = 150;
@@ -74,12 +84,13 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   const underWay = new Set<Promise<unknown>>();
   let timer: Timer | null = null;
   let walk: Promise<void> = Promise.resolve();
-  let stopped = false;
+  const stopping = new AbortController();
+  const rounds = createRounds<Due>({ atOnce: AT_ONCE, work: checkInRound, rest });
   let resting: { readonly over: Promise<void>; readonly end: () => void } | null = null;
 
   /** All workers that rest continue at the same time. */
   function rest(): Promise<void> {
-    if (stopped) return Promise.resolve();
+    if (stopping.signal.aborted) return Promise.resolve();
     if (resting === null) {
       const { promise: over, resolve } = Promise.withResolvers<void>();
       const end = () => {
@@ -94,14 +105,21 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   }
 
   /** `asked`: somebody requested the check. Its result is always stored, and it makes no new keys. */
-  async function check(project: ProjectId, id: DomainId, asked: boolean): Promise<MtaDomain | null> {
+  async function check(
+    project: ProjectId,
+    id: DomainId,
+    asked: boolean,
+    time: QuestionTime,
+  ): Promise<MtaDomain | null> {
     const before = await reader.domain(project, id);
     if (before === null) return null;
     const keys = await reader.dkimKeys(project, id);
-    const resolvers = asked ? deps.resolvers.map((one) => one.fresh(project)) : deps.resolvers;
-    const look = (from: Resolver) => checkDomain(from, before.name, keys, expectations, clock.now());
+    const resolvers = deps.resolvers.map((one) => time.within(asked ? one.fresh(project) : one.for(project)));
+    const look = (from: Resolver) =>
+      checkDomain(time.within(from), before.name, keys, expectations, clock.now());
+    using firstTime = createQuestionTime(clock, asked ? CHECK_MS : FIRST_LOOK_MS, time.signal);
     const [first, steps] = await Promise.all([
-      look(asked ? resolver.fresh(project) : resolver),
+      look(firstTime.within(asked ? resolver.fresh(project) : resolver.for(project))),
       prepareKeySteps({ ...deps, resolvers, dkimZone: expectations.dkimZone ?? null }, before, keys, !asked),
     ]);
     const seen =
@@ -131,6 +149,8 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
         : now.length === 0 && !unclear && wasBroken === true
           ? 'domain.dns_recovered'
           : null;
+    // What was not known because the service stops says nothing about the domain.
+    if (stopping.signal.aborted) return next;
     const idle = event === null && steps.moves.length + steps.fresh.length === 0;
     if (!asked && idle && isStored(domain, next)) {
       looked.set(id, dns.checkedAt);
@@ -179,15 +199,25 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   }
   /** If a key was changed in the meantime, the check runs once more. */
   async function checkNow(project: ProjectId, id: DomainId): Promise<MtaDomain | null> {
+    using time = createQuestionTime(clock, CHECK_MS, stopping.signal);
     try {
-      return await check(project, id, true);
+      return await check(project, id, true, time);
     } catch (error) {
       if (!(error instanceof StaleError)) throw error;
-      return check(project, id, true);
+      return await check(project, id, true, time);
+    }
+  }
+  async function checkInRound({ projectId, id, name }: Due): Promise<void> {
+    using time = createQuestionTime(clock, CHECK_MS, stopping.signal);
+    try {
+      await check(projectId, id, false, time);
+    } catch (error) {
+      if (!(error instanceof StaleError))
+        logger.warn({ domain: name, error: String(error) }, 'a DNS check was not stored');
     }
   }
   function changed(project: ProjectId, id: DomainId): void {
-    if (stopped) return;
+    if (stopping.signal.aborted) return;
     const work: Promise<unknown> = reader
       .domain(project, id)
       .then((domain) => (domain === null || countsAsSeen(domain) ? null : checkNow(project, id)))
@@ -198,25 +228,17 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     underWay.add(work);
   }
 
+  /** Ends when each domain that still waits is behind slow domains of its own project; the next round finds it again. */
   async function walkAll(): Promise<void> {
     let after: DomainId | null = null;
     const there = new Set<DomainId>();
-    while (!stopped) {
+    rounds.clear();
+    while (!stopping.signal.aborted) {
       const page: readonly MtaDomain[] = await reader.domainsForCheck(after, PAGE);
       for (const { id } of page) there.add(id);
       const due = page.filter((domain) => isDue(domain, looked.get(domain.id) ?? 0, clock.now()));
-      const worker = async () => {
-        for (let domain = due.shift(); domain !== undefined && !stopped; domain = due.shift()) {
-          try {
-            await check(domain.projectId, domain.id, false);
-          } catch (error) {
-            if (!(error instanceof StaleError))
-              logger.warn({ domain: domain.name, error: String(error) }, 'a DNS check was not stored');
-          }
-          if (due.length > 0) await rest();
-        }
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      rounds.add(due.map(({ id, projectId, name }) => ({ id, projectId, name })));
+      await rounds.hasRoom();
       if (page.length < PAGE) return forgetOthers(there);
       after = page.at(-1)!.id;
     }
@@ -229,15 +251,15 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
       walk = mayRun()
-        .then((mine) => (mine ? walkAll() : undefined))
+        .then((mine) => (mine ? walkAll() : rounds.clear()))
         .catch((error: unknown) => logger.warn({ error: String(error) }, 'the round of DNS checks broke off'))
         .then(() => {
-          if (!stopped) schedule(TICK_MS);
+          if (!stopping.signal.aborted) schedule(TICK_MS);
         });
     });
   }
   function stop(): void {
-    stopped = true;
+    stopping.abort();
     timer?.cancel();
     resting?.end();
   }
@@ -252,6 +274,7 @@ export function createChecker<Tx extends DomainTx>(deps: CheckerDeps<Tx>): Check
     },
     async [Symbol.asyncDispose]() {
       stop();
+      await rounds.stop();
       await walk;
       await Promise.all(underWay);
     },

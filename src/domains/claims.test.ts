@@ -6,6 +6,7 @@ import type { EventContent } from '../contract/event-contents.ts';
 import type { Domain } from '../mail/domain.ts';
 import type { DomainId, OwnedDomainId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
+import type { CheckingResolver } from '../runtime/resolver.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { createClaims, type OwnershipTx } from './claims.ts';
@@ -196,4 +197,54 @@ test('a challenge that was never in DNS is not missed, but once seen it counts',
   await s.clock.advance(2 * DAY);
   assert.notEqual(s.of('one').proof, null);
   await keeper[Symbol.asyncDispose]();
+});
+
+test('names of one project without any answer do not stop the daily look at those of another', async () => {
+  const clock = createFakeClock();
+  const noted: string[] = [];
+  const proof: Proof = { seenAt: 0, checkedAt: 0, lostSince: null, lostChecks: 0, ended: null };
+  const owned = [...Array(150).keys(), 'last'].map(
+    (i): Owned => ({
+      id: `o-${i}` as OwnedDomainId,
+      projectId: (i === 'last' ? 'other' : 'slow') as ProjectId,
+      name: (i === 'last' ? NAME : `${i}.slow.test`) as Domain,
+      challenge: 'token',
+      verifiedAt: 0,
+      proof,
+    }),
+  );
+  const zone = createZoneResolver({ [AT]: { txt: ['hikyaku-verification=token'] } });
+  const txt = (name: string) => (name.endsWith('slow.test') ? new Promise<never>(() => {}) : zone.txt(name));
+  const silent: CheckingResolver = {
+    ...zone,
+    for: () => ({ ...zone, txt }),
+    fresh: () => ({ ...zone, txt }),
+    txt,
+  };
+  const keeper = createOwnershipKeeper({
+    transactor: {
+      async transact(_project: ProjectId, record: (tx: DomainTx & OwnershipTx) => void) {
+        record({ noteProof: (_p: string, id: string) => noted.push(id) } as unknown as DomainTx &
+          OwnershipTx);
+      },
+    },
+    reader: {
+      findDomain: async () => null,
+      verifiedDomains: async (after, limit) => {
+        const from = after === null ? 0 : owned.findIndex(({ id }) => id === after) + 1;
+        return owned.slice(from, from + limit);
+      },
+    },
+    resolvers: [silent],
+    clock,
+    logger: silentLogger,
+    projectEvents: async () => ({ record: () => {} }),
+    cancelQueued: () => {},
+  });
+  await keeper.start(new AbortController().signal);
+  await clock.advance(31_000);
+  assert.deepEqual(noted, ['o-last']);
+  // Looks are still under way: they end with the service.
+  await keeper[Symbol.asyncDispose]();
+  assert.equal(clock.pending, 0);
 });

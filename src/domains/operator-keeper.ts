@@ -8,6 +8,7 @@ import { parseDomain } from '../mail/domain.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { createQuestionTime } from '../runtime/question-time.ts';
 import type { CheckingResolver } from '../runtime/resolver.ts';
 import { checkOperatorRecords, type OperatorItem, operatorProblems } from './operator-check.ts';
 import type { ServiceNames } from './operator-records.ts';
@@ -35,6 +36,8 @@ export interface OperatorKeeper extends Service {
 const FIRST_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const AGAIN_MS = 60_000;
+/** All questions of one check; what is not known by then is unclear. */
+const CHECK_MS = 30_000;
 /** The share of questions that belong to no project. */
 const SERVICE = '';
 
@@ -48,16 +51,18 @@ export function createOperatorKeeper(deps: OperatorKeeperDeps): OperatorKeeper {
   let standing: OperatorStanding = { checkedAt: null, items: [] };
   let running: Promise<void> | null = null;
   let timer: Timer | null = null;
-  let stopped = false;
+  const stopping = new AbortController();
 
   async function look(): Promise<void> {
+    using time = createQuestionTime(clock, CHECK_MS, stopping.signal);
     try {
-      const items = await checkOperatorRecords(resolver.fresh(SERVICE), {
+      const items = await checkOperatorRecords(time.within(resolver.fresh(SERVICE)), {
         names,
         addresses: addresses(),
         certificate: await certificate(),
         now: clock.now(),
       });
+      if (stopping.signal.aborted) return;
       tell(standing.items, items);
       standing = { checkedAt: clock.now(), items };
     } catch (error) {
@@ -86,12 +91,12 @@ export function createOperatorKeeper(deps: OperatorKeeperDeps): OperatorKeeper {
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
       void once().then(() => {
-        if (!stopped) schedule(HOUR_MS);
+        if (!stopping.signal.aborted) schedule(HOUR_MS);
       });
     });
   }
   function stop(): void {
-    stopped = true;
+    stopping.abort();
     timer?.cancel();
   }
   return {
@@ -99,7 +104,7 @@ export function createOperatorKeeper(deps: OperatorKeeperDeps): OperatorKeeper {
     async standing() {
       const age = standing.checkedAt === null ? 0 : clock.now() - standing.checkedAt;
       const wrong = standing.items.some(({ state }) => state !== 'ok');
-      if (!stopped && wrong && Math.abs(age) >= AGAIN_MS) await once();
+      if (!stopping.signal.aborted && wrong && Math.abs(age) >= AGAIN_MS) await once();
       return standing;
     },
     async start(signal) {

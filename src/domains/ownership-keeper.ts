@@ -2,15 +2,18 @@
  * Checks once a day that the TXT record of each verified domain is still in DNS, and again after an hour if DNS was
  * unclear. If the record is clearly gone three days in a row, the project gets an event. If it is clearly gone on
  * fourteen days over fourteen days, the ownership ends, and the mail set-up of the domain with it. Invariants: a
- * DNS failure ends nothing; neither does absence if the record was never seen (sandbox, --verified). Errors of the
- * store are logged; the next round tries again.
+ * DNS failure ends nothing; neither does absence if the record was never seen (sandbox, --verified). Projects share the
+ * rounds, so slow domains of one project do not stop the others. Errors of the store are logged; the next round tries
+ * again.
  */
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { OwnedDomainId } from '../runtime/ids.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Resolver } from '../runtime/resolver.ts';
+import { createQuestionTime } from '../runtime/question-time.ts';
+import type { SharedResolver } from '../runtime/resolver.ts';
+import { createRounds } from '../runtime/rounds.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { announce, type DomainEventName } from './announce.ts';
 import type { OwnershipTx } from './claims.ts';
@@ -32,7 +35,7 @@ export interface KeeperDeps<Tx extends DomainTx & OwnershipTx> {
   readonly reader: Pick<DomainReader, 'findDomain'> & {
     verifiedDomains(after: OwnedDomainId | null, limit: number): Promise<readonly Owned[]>;
   };
-  readonly resolvers: readonly Resolver[];
+  readonly resolvers: readonly SharedResolver[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mayRun?: () => Promise<boolean>;
@@ -46,6 +49,8 @@ const TICK_MS = 3_600_000;
 const LOOK_AFTER_MS = DAY_MS - TICK_MS / 2;
 const PAGE = 100;
 const AT_ONCE = 4;
+/** All questions about one domain. */
+const LOOK_MS = 15_000;
 
 export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: KeeperDeps<Tx>): Service {
   const { transactor, reader, resolvers, clock, logger, mayRun = async () => true } = deps;
@@ -53,10 +58,15 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
   const looked = new Map<OwnedDomainId, number>();
   let timer: Timer | null = null;
   let round: Promise<void> = Promise.resolve();
-  let stopped = false;
+  const stopping = new AbortController();
+  const rounds = createRounds<Owned>({ atOnce: AT_ONCE, work: lookInRound });
 
   async function look(owned: Owned): Promise<void> {
-    const state = await isGoneEverywhere(resolvers, owned);
+    using time = createQuestionTime(clock, LOOK_MS, stopping.signal);
+    const state = await isGoneEverywhere(
+      resolvers.map((one) => time.within(one.for(owned.projectId))),
+      owned,
+    );
     const now = clock.now();
     const next = afterLook(owned.proof, state, now);
     if (next === null) {
@@ -105,46 +115,44 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
     return last > now || now - last >= LOOK_AFTER_MS;
   }
 
+  async function lookInRound(owned: Owned): Promise<void> {
+    try {
+      await look(owned);
+    } catch (error) {
+      if (!(error instanceof StaleError))
+        logger.warn({ domain: owned.name, error: String(error) }, 'the check of an ownership was not stored');
+    }
+  }
+  /** Ends when each domain that still waits is behind slow domains of its own project; the next round finds it again. */
   async function walk(): Promise<void> {
     let after: OwnedDomainId | null = null;
     const there = new Set<OwnedDomainId>();
-    while (!stopped) {
+    rounds.clear();
+    while (!stopping.signal.aborted) {
       const page: readonly Owned[] = await reader.verifiedDomains(after, PAGE);
       for (const { id } of page) there.add(id);
       const due = page.filter((owned) => isDue(owned, clock.now()));
-      const worker = async () => {
-        for (let owned = due.shift(); owned !== undefined && !stopped; owned = due.shift()) {
-          try {
-            await look(owned);
-          } catch (error) {
-            if (!(error instanceof StaleError))
-              logger.warn(
-                { domain: owned.name, error: String(error) },
-                'the check of an ownership was not stored',
-              );
-          }
-        }
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      rounds.add(due);
+      await rounds.hasRoom();
       if (page.length < PAGE) break;
       after = page.at(-1)!.id;
     }
-    if (!stopped) for (const id of looked.keys()) if (!there.has(id)) looked.delete(id);
+    if (!stopping.signal.aborted) for (const id of looked.keys()) if (!there.has(id)) looked.delete(id);
   }
   function schedule(ms: number): void {
     timer = clock.after(ms, () => {
       round = mayRun()
-        .then((mine) => (mine ? walk() : undefined))
+        .then((mine) => (mine ? walk() : rounds.clear()))
         .catch((error: unknown) =>
           logger.warn({ error: String(error) }, 'the round of ownership checks broke off'),
         )
         .then(() => {
-          if (!stopped) schedule(TICK_MS);
+          if (!stopping.signal.aborted) schedule(TICK_MS);
         });
     });
   }
   function stop(): void {
-    stopped = true;
+    stopping.abort();
     timer?.cancel();
   }
   return {
@@ -155,6 +163,7 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
     },
     async [Symbol.asyncDispose]() {
       stop();
+      await rounds.stop();
       await round;
     },
   };

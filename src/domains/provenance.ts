@@ -1,4 +1,5 @@
 /** How old the answers of a check are, and whether they come from the servers of the zones themselves. */
+import { around } from '../runtime/question-time.ts';
 import type { DnsAnswer, Provenance, Resolver } from '../runtime/resolver.ts';
 
 export interface Watched {
@@ -9,23 +10,15 @@ export interface Watched {
 export function watched(resolver: Resolver): Watched {
   let oldest = Number.POSITIVE_INFINITY;
   let authoritative = true;
-  const note = async <T>(asked: Promise<DnsAnswer<T>>): Promise<DnsAnswer<T>> => {
-    const answer = await asked;
+  const note = async <T>(ask: () => Promise<DnsAnswer<T>>): Promise<DnsAnswer<T>> => {
+    const answer = await ask();
     if (answer.kind === 'failed') return answer;
     oldest = Math.min(oldest, answer.observedAt ?? Number.POSITIVE_INFINITY);
     authoritative &&= answer.authoritative === true;
     return answer;
   };
   return {
-    resolver: {
-      mx: (name) => note(resolver.mx(name)),
-      a: (name) => note(resolver.a(name)),
-      aaaa: (name) => note(resolver.aaaa(name)),
-      txt: (name) => note(resolver.txt(name)),
-      ptr: (address) => note(resolver.ptr(address)),
-      cname: (name) => note(resolver.cname(name)),
-      srv: (name) => note(resolver.srv(name)),
-    },
+    resolver: around(resolver, note),
     provenance: (now) => ({
       observedAt: Number.isFinite(oldest) ? Math.min(oldest, now) : now,
       authoritative,

@@ -379,3 +379,52 @@ test('a project that asks too much gets kept answers; others still ask, and time
   await resolver.fresh('p').txt('a.test');
   assert.equal(asked(), 602);
 });
+
+test('past the cache: one time for the question, its zone, its name servers and its aliases', async (t) => {
+  const name = 'a.b.c.d.e.f.g.h.slow.test';
+  for (const mode of ['silent', 'slow'] as const) {
+    const clock = createFakeClock();
+    let endedAt: number | null = null;
+    const dns = createSocket('udp4');
+    t.after(() => dns.close());
+    dns.on('message', async (packet: Buffer, from: RemoteInfo) => {
+      if (mode === 'silent') return;
+      const query = decode(packet);
+      const { type, name: asked } = query.questions![0]!;
+      await clock.advance(2_300);
+      if (endedAt !== null) return;
+      const alias: Answer = { type: 'CNAME', name: asked, ttl: 60, data: `x.${asked}` };
+      dns.send(encode(reply(query, type === 'NS' ? {} : { answers: [alias] })), from.port, from.address);
+    });
+    dns.bind(0, '127.0.0.1');
+    await once(dns, 'listening');
+    const resolver = resolverOf(t, [`127.0.0.1:${dns.address().port}`], { clock, timeoutMs: 5_000 });
+    const answer = resolver
+      .fresh('p')
+      .txt(name)
+      .finally(() => {
+        endedAt = clock.monotonic();
+      });
+    for (let i = 0; i < 1_000 && endedAt === null; i += 1)
+      await (mode === 'silent' ? clock.advance(100) : new Promise((resolve) => setImmediate(resolve)));
+    assert.equal((await answer).kind, 'failed', mode);
+    assert.ok(endedAt !== null && endedAt <= 5_000, `${mode}: ${endedAt}`);
+  }
+});
+
+test('past the cache: a slow zone leaves half of the time to the usual servers', async (t) => {
+  const clock = createFakeClock();
+  const dns = await server(t, (query) => {
+    const { type, name } = query.questions![0]!;
+    if (type === 'NS') {
+      void clock.advance(2_500);
+      return null;
+    }
+    return reply(query, { answers: [{ type: 'TXT', name, ttl: 600, data: ['v'] }] });
+  });
+  const resolver = resolverOf(t, [dns.address], { clock, timeoutMs: 5_000 });
+  const answer = await resolver.fresh('p').txt('a.b.test');
+  assert.equal(answer.kind, 'found');
+  assert.equal(answer.authoritative, undefined);
+  assert.equal(clock.monotonic(), 2_500);
+});

@@ -26,6 +26,7 @@ import {
   txtRecord,
   type Verdict,
 } from './dns-replies.ts';
+import { createQuestionTime } from './question-time.ts';
 import { createTally } from './rates.ts';
 import type { CheckingResolver, DnsAnswer, Resolver } from './resolver.ts';
 import { createShares, createTurns } from './shares.ts';
@@ -37,8 +38,8 @@ export interface ResolverOptions {
   readonly servers: readonly string[];
   readonly clock: Clock;
   /**
-   * For one question with all its attempts and CNAMEs, in ms; a wait for a socket may take the same time
-   * again. The default is 5,000.
+   * For one question with all its attempts and CNAMEs, in ms; past the cache, also with all look-ups of the servers of
+   * its zone. A wait for a socket may take the same time again. The default is 5,000.
    */
   readonly timeoutMs?: number;
   /** Rounds over the servers. The default is 2. */
@@ -59,9 +60,11 @@ const MAX_SOCKETS = 512;
 const SERVICE = '';
 const CROWDED = 'too many questions at once';
 
-/** The remaining time of a question, in ms. */
+/** The time of one question with all that it needs. */
 interface Time {
-  asking: number;
+  /** Monotonic ms; a wait for a socket moves it. */
+  until: number;
+  /** ms that are left to wait for sockets. */
   waiting: number;
 }
 
@@ -82,16 +85,30 @@ export function createResolver(options: ResolverOptions): CheckingResolver & Asy
   const waiting = createTurns<() => void>(sockets);
   const pressed = createTally(clock, MINUTE_MS);
 
-  async function enter(share: string, time: Time): Promise<void> {
-    if (sockets.hasRoom(share)) return sockets.enter(share);
+  /** Takes a socket. False: none became free in time. */
+  async function enter(share: string, time: Time): Promise<boolean> {
+    if (sockets.hasRoom(share)) {
+      sockets.enter(share);
+      return true;
+    }
     const since = clock.monotonic();
-    await new Promise<void>((resolve) =>
+    const entered = await new Promise<boolean>((resolve) => {
+      let gone = false;
+      const timer = clock.after(time.waiting, () => {
+        gone = true;
+        resolve(false);
+      });
       waiting.push(share, () => {
+        if (gone) return;
+        timer.cancel();
         sockets.enter(share);
-        resolve();
-      }),
-    );
-    time.waiting -= clock.monotonic() - since;
+        resolve(true);
+      });
+    });
+    const waited = clock.monotonic() - since;
+    time.waiting -= waited;
+    time.until += waited;
+    return entered;
   }
   function leave(share: string): void {
     sockets.leave(share);
@@ -107,45 +124,54 @@ export function createResolver(options: ResolverOptions): CheckingResolver & Asy
     const attempts = tries * servers.length;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const server = servers[attempt % servers.length]!;
-      await enter(share, time);
-      const since = clock.monotonic();
+      if (!(await enter(share, time))) return { kind: 'failed', cause: CROWDED };
       try {
         if (stop.signal.aborted) return { kind: 'failed', cause: 'closed' };
         if (time.waiting <= 0) return { kind: 'failed', cause: CROWDED };
-        if (time.asking <= 0) return { kind: 'failed', cause: 'timed out' };
-        const timeoutMs = Math.max(1, time.asking / (attempts - attempt));
-        const result = await exchange({ server, name, type, clock, timeoutMs, signal: stop.signal });
+        const left = time.until - clock.monotonic();
+        if (left <= 0) return { kind: 'failed', cause: 'timed out' };
+        const most = Math.max(1, left / (attempts - attempt));
+        const result = await exchange({ server, name, type, clock, timeoutMs: most, signal: stop.signal });
         const verdict = result.kind === 'failed' ? result : judge(result.reply, name, type);
         if (verdict.kind !== 'failed') return verdict;
         cause = verdict.cause;
       } finally {
-        time.asking -= clock.monotonic() - since;
         leave(share);
       }
     }
     return { kind: 'failed', cause };
   }
 
+  /** What is left for the servers of zones: the usual servers keep half of the question's time. */
+  const zoneLeft = (time: Time) => time.until - timeoutMs / 2 - clock.monotonic();
+  /** The answer, or a failure after `ms`. The question goes on until its own end. */
+  async function within<T>(ms: number, ask: () => Promise<DnsAnswer<T>>): Promise<DnsAnswer<T>> {
+    if (ms <= 0) return { kind: 'failed', cause: 'timed out' };
+    using time = createQuestionTime(clock, ms, stop.signal);
+    return await time.of(ask);
+  }
+
   /** The servers of zones, for one question; each packet takes its turn and its time from the question. */
   function authorityFor(share: string, time: Time): AskZone {
     return createAuthority({
-      ns: (name) => ask(name, 'NS', hostName, share),
+      ns: (name) => within(zoneLeft(time), () => ask(name, 'NS', hostName, share)),
       async addresses(host) {
+        // A host that cannot be found leaves time to ask the others.
+        const most = zoneLeft(time) / 2;
         const answers = await Promise.all([
-          ask(host, 'A', addressRecord, share),
-          ask(host, 'AAAA', addressRecord, share),
+          within(most, () => ask(host, 'A', addressRecord, share)),
+          within(most, () => ask(host, 'AAAA', addressRecord, share)),
         ]);
         return answers.flatMap((answer) => (answer.kind === 'found' ? answer.records : []));
       },
       mayAsk: (address) => allowPrivate || !isPrivateAddress(address) || configuredAt(address) !== undefined,
       serverAt: (address) => configuredAt(address) ?? zoneServer(address),
       async exchange(server, name, type) {
-        await enter(share, time);
-        const since = clock.monotonic();
+        if (zoneLeft(time) <= 0) return { kind: 'failed', cause: 'timed out' };
+        if (!(await enter(share, time))) return { kind: 'failed', cause: CROWDED };
         try {
           if (stop.signal.aborted || time.waiting <= 0) return { kind: 'failed', cause: CROWDED };
-          // The usual servers keep at least half of what is left.
-          const most = Math.max(1, Math.min(ZONE_SERVER_MS, time.asking / 2));
+          const most = Math.max(1, Math.min(ZONE_SERVER_MS, zoneLeft(time)));
           return await exchange({
             server,
             name,
@@ -156,7 +182,6 @@ export function createResolver(options: ResolverOptions): CheckingResolver & Asy
             recursive: false,
           });
         } finally {
-          time.asking -= clock.monotonic() - since;
           leave(share);
         }
       },
@@ -173,7 +198,7 @@ export function createResolver(options: ResolverOptions): CheckingResolver & Asy
     share: string,
     past: boolean,
   ): Promise<DnsAnswer<T>> {
-    const time: Time = { asking: timeoutMs, waiting: timeoutMs };
+    const time: Time = { until: clock.monotonic() + timeoutMs, waiting: timeoutMs };
     let owner = name;
     let hops = 0;
     let ttl = Number.POSITIVE_INFINITY;
@@ -181,7 +206,7 @@ export function createResolver(options: ResolverOptions): CheckingResolver & Asy
     let authoritative = past;
     const askZone = authorityFor(share, time);
     for (;;) {
-      const own = past ? await askZone(owner, type) : null;
+      const own = past && zoneLeft(time) > 0 ? await askZone(owner, type) : null;
       const verdict = own ?? (await askServers(owner, type, share, time));
       authoritative &&= own !== null;
       const provenance = { observedAt: clock.now(), ...(authoritative ? { authoritative } : {}) };
