@@ -4,14 +4,14 @@
  * only for the store's own key. Fails with SecretKeyError, whose text names the key and both ways out.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import { ownFile } from './runtime/own-file.ts';
 import { createSealer, type Sealer } from './runtime/sealing.ts';
 import type { Transactor } from './runtime/transactor.ts';
-import { type Judgement, settleKey } from './sealed/judge-key.ts';
-import { keyCheckOf, type SecretKeyTx } from './sealed/secret-key.ts';
+import { type Judgement, judgeKey, settleKey } from './sealed/judge-key.ts';
+import { type KeyNotes, keyCheckOf, type SecretKeyTx } from './sealed/secret-key.ts';
 import type { SealedReader } from './sealed/try-all.ts';
 
 /** In the data directory; used if the environment gives no key. */
@@ -29,18 +29,33 @@ export interface PresentKey {
 export function secretKeyPath(config: Config): string {
   return join(config.dataDir, SECRET_KEY_FILE);
 }
-/** The key that the service would use; null if there is none. Never makes a key. */
+/** The key that the service would use; null if there is none. Never makes a key. Throws SecretKeyError. */
 export function presentKey(config: Config): PresentKey | null {
   if (config.secretKey !== null) return { key: config.secretKey, from: 'environment' };
   const path = secretKeyPath(config);
-  if (!existsSync(path)) return null;
-  const key = readFileSync(path);
+  const key = readKey(path);
+  if (key === null) return null;
   if (key.length !== 32)
     throw new SecretKeyError(
-      `${path} is not a secret key: it has ${key.length} octets instead of 32; put the right file back`,
+      `${path} is not a secret key: it has ${key.length} octets instead of 32; put the right file back (mode 0600). ${lossWithout(path, 'file')}`,
     );
   return { key, from: 'file' };
 }
+function readKey(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new SecretKeyError(
+      code === 'EISDIR'
+        ? `${path} is a directory, not a secret key (a container makes one where a mounted file does not exist): remove it and put the right key there (mode 0600). ${lossWithout(path, 'directory')}`
+        : `${path} cannot be read (${message}): the user of the service must be able to read the secret key`,
+    );
+  }
+}
+const lossWithout = (path: string, what: string) =>
+  `If the right key is lost, remove the ${what} ${path} and run \`hikyaku secret-key replace\`: it lists what is lost, asks, and makes new secrets.`;
 /**
  * The same key always gives the same id; the id reveals nothing about the key. Throws RangeError if the key
  * is not 32 octets long.
@@ -51,9 +66,16 @@ export function keyIdOf(key: Buffer): string {
 /** The name of the present key, for people. */
 export const nameOf = (config: Config, { from }: PresentKey): string =>
   from === 'environment' ? VARIABLE : secretKeyPath(config);
-/** Whether the check value of a store says that the key is another one. Without a value, nothing is known. */
-export const isOther = (check: number | null, { key }: PresentKey): boolean =>
-  check !== null && check !== keyCheckOf(createSealer(key));
+/**
+ * What is wrong with the key for a store, as far as its notes say; null: nothing, or nothing is known. During a
+ * replacement no key opens everything.
+ */
+export function faultOf(config: Config, notes: KeyNotes | null, present: PresentKey): SecretKeyError | null {
+  if (notes === null) return null;
+  const check = keyCheckOf(createSealer(present.key));
+  if (notes.replacement !== null) return unfinished(config, present, notes.replacement === check);
+  return notes.keyCheck !== null && notes.keyCheck !== check ? wrongKey(config, present) : null;
+}
 /** Makes the key file if the configuration has no key. With PostgreSQL the environment always gives one. */
 export async function makeKey(config: Config): Promise<PresentKey> {
   return { key: await ownFile(config.dataDir, SECRET_KEY_FILE, () => randomBytes(32)), from: 'file' };
@@ -81,6 +103,54 @@ export function missingKey(config: Config): SecretKeyError {
   );
 }
 
+/** The way out of a replacement that has begun and is not finished. `begun`: with the key that is here. */
+export function unfinished(config: Config, present: PresentKey | null, begun: boolean): SecretKeyError {
+  const so =
+    'a replacement of the secret key of this store has begun and is not finished, so no key opens everything';
+  const place = `at ${secretKeyPath(config)} (mode 0600) or in ${VARIABLE}`;
+  if (begun)
+    return new SecretKeyError(
+      `${so}. ${nameOf(config, present!)} is the key that it began with: run \`hikyaku secret-key replace\` again; it finishes, and shows everything again that it has made`,
+    );
+  const here = present === null ? 'There is no key here' : `${nameOf(config, present)} is another key`;
+  const anew = present === null ? 'without it' : 'with the key that is here';
+  return new SecretKeyError(
+    `${so}. ${here}: put the key that the replacement began with ${place}, and run \`hikyaku secret-key replace\` again. If that key is lost, run the command ${anew}: it also replaces what that key has sealed`,
+  );
+}
+
+/** For people: whether the key is the key of the store. An error says what to do. */
+export async function verdictOf(
+  config: Config,
+  read: SealedReader,
+  present: PresentKey | null,
+): Promise<{ readonly kind: Judgement['kind'] | 'missing'; readonly text: string }> {
+  if (present === null) {
+    const isUnfinished = (await read.replacement()) !== null;
+    return isUnfinished
+      ? { kind: 'unfinished', text: unfinished(config, null, false).message }
+      : { kind: 'missing', text: missingKey(config).message };
+  }
+  const name = nameOf(config, present);
+  const judgement = await judgeKey(read, createSealer(present.key));
+  const { kind } = judgement;
+  switch (kind) {
+    case 'right':
+      return { kind, text: `${name} is the secret key of this store` };
+    case 'new':
+      return { kind, text: `the store has no secret key yet: the next start makes ${name} its key` };
+    case 'partly':
+      return {
+        kind,
+        text: `${name} does not open ${judgement.unreadable} secrets of this store, which another key has sealed: \`hikyaku secret-key replace\` replaces them`,
+      };
+    case 'wrong':
+      return { kind, text: wrongKey(config, present).message };
+    case 'unfinished':
+      return { kind, text: unfinished(config, present, judgement.begun).message };
+  }
+}
+
 export interface KeyStore extends Transactor<SecretKeyTx> {
   readonly read: SealedReader;
 }
@@ -95,6 +165,7 @@ export async function openSealer(
 ): Promise<Sealer> {
   let present = presentKey(config);
   if (present === null) {
+    if ((await store.read.replacement()) !== null) throw unfinished(config, null, false);
     if ((await store.read.keyCheck()) !== null || (await store.read.wasUsedWithKey()))
       throw missingKey(config);
     present = await makeKey(config);
@@ -102,6 +173,7 @@ export async function openSealer(
   const sealer = createSealer(present.key);
   const judgement: Judgement = await settleKey(store.read, store, sealer);
   if (judgement.kind === 'wrong') throw wrongKey(config, present);
+  if (judgement.kind === 'unfinished') throw unfinished(config, present, judgement.begun);
   if (judgement.kind === 'partly') partly(judgement.unreadable);
   return sealer;
 }

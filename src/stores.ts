@@ -13,6 +13,7 @@ import type { Logger } from './runtime/logger.ts';
 import type { ConnectionPermits } from './runtime/permits.ts';
 import { createRandom } from './runtime/random.ts';
 import type { Watch } from './runtime/report.ts';
+import type { KeyNotes } from './sealed/secret-key.ts';
 import { joinCluster } from './store/postgres/cluster.ts';
 import { createLazyConnection } from './store/postgres/lazy-connection.ts';
 import { lookAtPostgres } from './store/postgres/look.ts';
@@ -27,7 +28,7 @@ import { readCursor } from './store/rows/spool.ts';
 import { migrateAside } from './store/sqlite/aside.ts';
 import { type BackupFacts, type BackupOptions, backUpSqlite } from './store/sqlite/backup.ts';
 import { STORE_FILE, takeLock } from './store/sqlite/files.ts';
-import { keyCheckIn, lookAtSqlite } from './store/sqlite/look.ts';
+import { keyNotesIn, lookAtSqlite } from './store/sqlite/look.ts';
 import { type Embedded, openSqliteStore } from './store/sqlite/open.ts';
 import { type RestoreOptions, restoreSqlite } from './store/sqlite/restore.ts';
 import { sqliteWords } from './store/sqlite/words.ts';
@@ -170,8 +171,8 @@ function embeddedDirectory({ store }: Config): string {
 export function embeddedFile(config: Config): string {
   return join(embeddedDirectory(config), STORE_FILE);
 }
-/** The check value of the secret key in the embedded store; null if there is none. Changes nothing. */
-export const embeddedKeyCheck = (config: Config): number | null => keyCheckIn(embeddedDirectory(config));
+/** What the embedded store says about its secret key; null if there is no store. Changes nothing. */
+export const embeddedKeyNotes = (config: Config): KeyNotes | null => keyNotesIn(embeddedDirectory(config));
 /** Makes a backup of the embedded store; the service may keep running. Throws BackupError. */
 export function backUpStore(config: Config, options: Omit<BackupOptions, 'directory'>): Promise<BackupFacts> {
   return backUpSqlite({ ...options, directory: embeddedDirectory(config) });

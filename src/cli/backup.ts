@@ -10,8 +10,8 @@ import { type CopyBody, identityOf } from '../api/control-copy.ts';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Report } from '../runtime/report.ts';
-import { isOther, keyIdOf, presentKey, secretKeyPath, wrongKey } from '../secret-key.ts';
-import { backUpStore, embeddedFile, embeddedKeyCheck } from '../stores.ts';
+import { faultOf, keyIdOf, presentKey, secretKeyPath } from '../secret-key.ts';
+import { backUpStore, embeddedFile, embeddedKeyNotes } from '../stores.ts';
 import { askService, detailOf } from './control-client.ts';
 import { withProgress } from './progress.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
@@ -24,8 +24,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const config = loadConfig(env);
   const present = presentKey(config);
   const withKey = options['with-secret-key'] === true;
-  const other = present !== null && isOther(embeddedKeyCheck(config), present);
-  if (other && withKey) throw wrongKey(config, present);
+  const fault = present === null ? null : faultOf(config, embeddedKeyNotes(config), present);
+  if (fault !== null && withKey) throw fault;
   if (withKey && present === null)
     throw new Error(
       `there is no secret key: HIKYAKU_SECRET_KEY is not set, and ${secretKeyPath(config)} does not exist`,
@@ -57,7 +57,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     backUpStore(config, {
       file: path,
       secretKey: withKey ? present!.key : null,
-      keyId: present === null || other ? null : keyIdOf(present.key),
+      keyId: present === null || fault !== null ? null : keyIdOf(present.key),
       takenAt: systemClock.now(),
       copyServed: (partial) => copyServed(partial, watch.report),
       watch,
@@ -76,7 +76,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     process.stdout.write(
       `${path}: ${out.size} octets, schema version ${out.version}, ${out.waiting} recipients waiting, as of ${out.taken_at}\n`,
     );
-  if (other) process.stderr.write(`${wrongKey(config, present).message}\n`);
+  if (fault !== null) process.stderr.write(`${fault.message}\n`);
   process.stderr.write(
     withKey
       ? 'The file contains the secret key: anyone who has the file can sign as every domain in it. Protect it like the key.\n'

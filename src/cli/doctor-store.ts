@@ -7,9 +7,12 @@ import type { Config } from '../config/config.ts';
 import { MX_SIZE_LIMIT } from '../intake/limits.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { leastFree } from '../runtime/space.ts';
-import { isOther, missingKey, nameOf, presentKey, wrongKey } from '../secret-key.ts';
+import type { KeyNotes } from '../sealed/secret-key.ts';
+import { faultOf, missingKey, nameOf, presentKey, unfinished, verdictOf } from '../secret-key.ts';
 import { lookAtStore, openMadeStore, storeWords } from '../stores.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
+
+type StoreReader = Awaited<ReturnType<typeof openMadeStore>>['read'];
 
 /** Time limit of the check of an embedded store for damage. */
 const LOOK_MS = 20_000;
@@ -42,9 +45,15 @@ async function checkSchema(config: Config, so: string): Promise<Finding[]> {
   try {
     const seen = await lookAtStore(config, AbortSignal.timeout(LOOK_MS));
     if (seen.kind !== 'there') return [findingOf(config, so, seen)];
-    const findings = [findingOf(config, so, seen), checkKey(config, seen.keyCheck)];
+    const finding = findingOf(config, so, seen);
     // A store of another version is not opened, because opening migrates it.
-    return seen.version === seen.ours && !seen.moving ? [...findings, await checkOperator(config)] : findings;
+    if (seen.version !== seen.ours || seen.moving) return [finding, checkKey(config, seen)];
+    await using store = await openMadeStore(config, silentLogger);
+    const key =
+      seen.keyCheck === null && seen.replacement === null
+        ? await tryKey(config, store.read)
+        : checkKey(config, seen);
+    return [finding, key, await checkOperator(store.read)];
   } catch (error) {
     return [failed('store', storeWords(error) ?? (error as Error).message)];
   }
@@ -79,9 +88,8 @@ function findingOf(config: Config, so: string, seen: Awaited<ReturnType<typeof l
       : `${text}; too large to check for damage in ${LOOK_MS / 1000} s: \`hikyaku backup\` checks the copy that it makes`,
   );
 }
-async function checkOperator(config: Config): Promise<Finding> {
-  await using store = await openMadeStore(config, silentLogger);
-  const operator = await store.read.firstOperator();
+async function checkOperator(read: StoreReader): Promise<Finding> {
+  const operator = await read.firstOperator();
   return operator === null
     ? warning(
         'operator',
@@ -89,20 +97,38 @@ async function checkOperator(config: Config): Promise<Finding> {
       )
     : ok('operator', operator.email);
 }
-/** Whether the key of this configuration is the key of the store, as far as the check value says. */
-function checkKey(config: Config, check: number | null): Finding {
-  const name = 'secret key';
+const NAME = 'secret key';
+/** Whether the key of this configuration is the key of the store, as far as the store's notes say. */
+function checkKey(config: Config, notes: KeyNotes): Finding {
+  try {
+    const present = presentKey(config);
+    if (present === null) {
+      if (notes.replacement !== null) return failed(NAME, unfinished(config, null, false).message);
+      return notes.keyCheck === null ? NO_KEY : failed(NAME, missingKey(config).message);
+    }
+    const fault = faultOf(config, notes, present);
+    if (fault !== null) return failed(NAME, fault.message);
+    return ok(
+      NAME,
+      notes.keyCheck === null
+        ? 'not checked yet: the next start checks it'
+        : `${nameOf(config, present)} is the key of this store`,
+    );
+  } catch (error) {
+    return failed(NAME, (error as Error).message);
+  }
+}
+const NO_KEY = warning(NAME, 'there is none; a store that is in use needs its key to start');
+/** The same for a store without notes: what it has sealed is tried, as `hikyaku secret-key check` does. */
+async function tryKey(config: Config, read: StoreReader): Promise<Finding> {
   try {
     const present = presentKey(config);
     if (present === null)
-      return check === null
-        ? warning(name, 'there is none; a store that is in use needs its key to start')
-        : failed(name, missingKey(config).message);
-    if (check === null) return ok(name, 'not checked yet: the next start checks it');
-    return isOther(check, present)
-      ? failed(name, wrongKey(config, present).message)
-      : ok(name, `${nameOf(config, present)} is the key of this store`);
+      return (await read.wasUsedWithKey()) ? failed(NAME, missingKey(config).message) : NO_KEY;
+    const { kind, text } = await verdictOf(config, read, present);
+    if (kind === 'partly') return warning(NAME, text);
+    return kind === 'right' || kind === 'new' ? ok(NAME, text) : failed(NAME, text);
   } catch (error) {
-    return failed(name, (error as Error).message);
+    return failed(NAME, (error as Error).message);
   }
 }

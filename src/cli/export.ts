@@ -5,8 +5,8 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { isOther, keyIdOf, presentKey, wrongKey } from '../secret-key.ts';
-import { embeddedKeyCheck, exportStore } from '../stores.ts';
+import { faultOf, keyIdOf, presentKey } from '../secret-key.ts';
+import { embeddedKeyNotes, exportStore } from '../stores.ts';
 import { withProgress } from './progress.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -14,7 +14,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const { file, options } = parseFileAndOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
   const present = presentKey(config);
-  if (present !== null && isOther(embeddedKeyCheck(config), present)) throw wrongKey(config, present);
+  const fault = present === null ? null : faultOf(config, embeddedKeyNotes(config), present);
+  if (fault !== null) throw fault;
   const path = resolve(file);
   const rows = await withProgress('export', signal, (watch) =>
     exportStore(config, {

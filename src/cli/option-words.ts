@@ -93,7 +93,12 @@ export const OPTION_WORDS: Readonly<Record<string, Words>> = {
     '--with-secret-key': 'include the secret key; without it, keep the key apart: a backup needs it',
     ...JSON_OUTPUT,
   },
-  restore: { '--force': 'replace a store that exists', ...JSON_OUTPUT },
+  restore: {
+    '--force': 'replace a store that exists',
+    '--other-key':
+      "go on although the secret key here is not the backup's; a key that the backup contains replaces it, and the old file is renamed",
+    ...JSON_OUTPUT,
+  },
   export: JSON_OUTPUT,
   import: JSON_OUTPUT,
   migrate: JSON_OUTPUT,

@@ -1,7 +1,8 @@
 /**
  * `hikyaku restore FILE`: replaces the store of this configuration with a backup. No service may run on the
- * store. If the backup contains the secret key, restore puts the key in place. A different key that is
- * already here is never lost: it keeps its octets under another name.
+ * store. If the backup contains the secret key, restore puts the key in place. `--force` replaces a store;
+ * only `--other-key` goes on although a different key is here. That key is never lost: it keeps its octets under
+ * another name.
  */
 import {
   closeSync,
@@ -16,8 +17,8 @@ import {
 } from 'node:fs';
 import { type Config, loadConfig } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { isOther, keyIdOf, LOSS, presentKey, secretKeyPath } from '../secret-key.ts';
-import { embeddedKeyCheck, restoreStore } from '../stores.ts';
+import { faultOf, keyIdOf, LOSS, presentKey, secretKeyPath } from '../secret-key.ts';
+import { embeddedKeyNotes, restoreStore } from '../stores.ts';
 import { withProgress } from './progress.ts';
 import { type CommandContext, parseFileAndOptions } from './usage.ts';
 
@@ -32,10 +33,12 @@ const UNREADABLE = 'the service cannot read DKIM keys and hook secrets and does 
 export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const { file, options } = parseFileAndOptions(args, {
     force: { type: 'boolean' },
+    'other-key': { type: 'boolean' },
     json: { type: 'boolean' },
   });
   const config = loadConfig(env);
   const force = options.force === true;
+  const otherKey = options['other-key'] === true;
   const key = { outcome: 'same' as KeyOutcome };
   const facts = await withProgress('restore', signal, (watch) =>
     restoreStore(config, {
@@ -51,9 +54,9 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
             key.outcome = here === null && keyId !== null ? 'missing' : 'same';
             return () => {};
           }
-          if (!force)
+          if (!otherKey)
             throw new Error(
-              `the secret key of this configuration is not the key of this backup; with it, ${UNREADABLE}; --force restores anyway`,
+              `the secret key of this configuration is not the key of this backup; with it, ${UNREADABLE}; --other-key restores anyway`,
             );
           key.outcome = 'different';
           return () => {};
@@ -62,9 +65,9 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
           throw new Error(
             'HIKYAKU_SECRET_KEY is not the key of this backup, and the backup contains its key: unset the variable, or set it to that key',
           );
-        if (present !== null && !force)
+        if (present !== null && !otherKey)
           throw new Error(
-            `${secretKeyPath(config)} is not the key of this backup; with --force, restore renames that file and puts the backup's key in its place`,
+            `${secretKeyPath(config)} is not the key of this backup; with --other-key, restore renames that file and puts the backup's key in its place`,
           );
         key.outcome = 'restored';
         return () => placeKey(config, secretKey);
@@ -73,7 +76,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   );
   // A backup may not know the id of its key; the store that was restored knows its key.
   const present = presentKey(config);
-  if (present !== null && isOther(embeddedKeyCheck(config), present)) key.outcome = 'different';
+  const fault = present === null ? null : faultOf(config, embeddedKeyNotes(config), present);
+  if (fault !== null) key.outcome = 'different';
   const out = {
     store: config.store.kind === 'sqlite' ? config.store.directory : null,
     version: facts.version,
@@ -92,7 +96,9 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     );
   if (key.outcome === 'different')
     process.stderr.write(
-      `The secret key of this configuration is not the key of this backup. With it, the service does not start. ${LOSS}\n`,
+      fault === null
+        ? `The secret key of this configuration is not the key of this backup. With it, the service does not start. ${LOSS}\n`
+        : `With this key, the service does not start: ${fault.message}\n`,
     );
   process.stderr.write(
     'The service will deliver again the waiting mail that was delivered after the backup was taken.\n',

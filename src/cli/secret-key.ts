@@ -12,10 +12,12 @@ import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
-import { acceptLoss, type Replaced } from '../sealed/accept-loss.ts';
-import { judgeKey } from '../sealed/judge-key.ts';
+import { StaleError } from '../runtime/transactor.ts';
+import { acceptLoss, finish } from '../sealed/accept-loss.ts';
+import { type Made, madeBy } from '../sealed/made.ts';
+import { keyCheckOf } from '../sealed/secret-key.ts';
 import { type Lost, tryAll } from '../sealed/try-all.ts';
-import { makeKey, missingKey, nameOf, presentKey, wrongKey } from '../secret-key.ts';
+import { makeKey, nameOf, presentKey, verdictOf } from '../secret-key.ts';
 import { keepServicesOut, openMadeStore } from '../stores.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
@@ -35,75 +37,75 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
 
 async function check(config: Config, json: boolean): Promise<number> {
   await using store = await openMadeStore(config, silentLogger);
-  const present = presentKey(config);
-  const judgement =
-    present === null ? ({ kind: 'missing' } as const) : await judgeKey(store.read, createSealer(present.key));
-  if (json) process.stdout.write(`${JSON.stringify({ key: judgement.kind })}\n`);
-  switch (judgement.kind) {
-    case 'right':
-      if (!json) process.stdout.write(`${nameOf(config, present!)} is the secret key of this store\n`);
-      return 0;
-    case 'partly':
-      process.stderr.write(
-        `${nameOf(config, present!)} does not open ${judgement.unreadable} secrets of this store, which another key has sealed: \`hikyaku secret-key replace\` replaces them\n`,
-      );
-      return 1;
-    case 'wrong':
-      process.stderr.write(`${wrongKey(config, present!).message}\n`);
-      return 1;
-    case 'missing':
-      process.stderr.write(`${missingKey(config).message}\n`);
-      return 1;
-  }
+  const { kind, text } = await verdictOf(config, store.read, presentKey(config));
+  const isGood = kind === 'right' || kind === 'new';
+  if (json) process.stdout.write(`${JSON.stringify({ key: kind })}\n`);
+  if (!isGood) process.stderr.write(`${text}\n`);
+  else if (!json) process.stdout.write(`${text}\n`);
+  return isGood ? 0 : 1;
 }
 
 async function replace(config: Config, json: boolean, yes: boolean, signal: AbortSignal): Promise<number> {
   await using store = await openMadeStore(config, silentLogger);
-  // No service may start with the old key while this command asks.
+  // No service may start with the old key while this command asks, and no other replacement may run.
   await using _ = await keepServicesOut(config);
   const { read } = store;
   const before = presentKey(config);
-  const key = before?.key ?? null;
-  if (key !== null && (await judgeKey(read, createSealer(key))).kind === 'right') {
+  const verdict = await verdictOf(config, read, before);
+  if (verdict.kind === 'right' || verdict.kind === 'new') {
     if (json) process.stdout.write(`${JSON.stringify({ replaced: false })}\n`);
-    process.stderr.write(
-      `${nameOf(config, before!)} is the secret key of this store: nothing is lost, and nothing was changed\n`,
-    );
+    process.stderr.write(`${verdict.text}: nothing is lost, and nothing was changed\n`);
     return 0;
   }
   // Without a key, a key that nobody has opens nothing: everything is lost.
-  const { lost } = await tryAll(read, createSealer(key ?? createRandom().bytes(32)));
-  process.stderr.write(listOf(lost));
+  const sealer = createSealer(before?.key ?? createRandom().bytes(32));
+  const { lost } = await tryAll(read, sealer);
+  if (verdict.kind === 'unfinished') process.stderr.write(`${verdict.text}.\n`);
+  process.stderr.write(listOf(lost, (await read.keyCheck()) !== keyCheckOf(sealer)));
   if (!yes && !(await agreed(signal))) {
     process.stderr.write('hikyaku secret-key: nothing was changed\n');
     return 1;
   }
   const present = before ?? (await makeKey(config));
   const random = createRandom();
-  const replaced = await acceptLoss(
-    {
-      read,
-      transactor: store,
-      sealer: createSealer(present.key),
-      clock: systemClock,
-      random,
-      dkimZone: config.dkimZone,
-      // The service reads the events from the store when it starts.
-      projectEvents: createProjectEvents({ read, clock: systemClock, random, published: () => {} }),
-    },
-    lost,
-  );
-  const out = resultOf(config, replaced);
-  if (json) process.stdout.write(`${JSON.stringify(out)}\n`);
-  else process.stdout.write(textOf(out));
+  const deps = {
+    read,
+    transactor: store,
+    sealer: createSealer(present.key),
+    clock: systemClock,
+    random,
+    dkimZone: config.dkimZone,
+    // The service reads the events from the store when it starts.
+    projectEvents: createProjectEvents({ read, clock: systemClock, random, published: () => {} }),
+  };
+  try {
+    const replacement = await acceptLoss(deps, lost);
+    const out = resultOf(config, await madeBy(deps, replacement));
+    // Secrets are shown once: what was not written out must be shown by the next run, so the end comes last.
+    await written(json ? `${JSON.stringify(out)}\n` : textOf(out));
+    await finish(deps, replacement);
+  } catch (error) {
+    if (!(error instanceof StaleError)) throw error;
+    throw new Error(
+      'another `hikyaku secret-key replace` or a service has changed the store meanwhile: make sure that none runs, then run `hikyaku secret-key check`',
+      { cause: error },
+    );
+  }
   process.stderr.write(
     `The store now belongs to ${nameOf(config, present)}. Keep a copy of the key apart from the store, and start the service.\n`,
   );
   return 0;
 }
 
+/** Rejects if the output takes no more. */
+const written = (text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    process.stdout.once('error', reject);
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+
 /** What is lost, before anything is changed. */
-function listOf({ domains, subscribers, accounts, members }: Lost): string {
+function listOf({ domains, subscribers, accounts, members }: Lost, isNewKey: boolean): string {
   const lines = [
     ...domains.map(
       ({ domain, keys }) =>
@@ -121,8 +123,9 @@ function listOf({ domains, subscribers, accounts, members }: Lost): string {
       ({ email }) =>
         `  ${email}: the one-time codes; without a passkey also the password, and a one-time link is made`,
     ),
-    '  all members: their recovery codes; they make new ones',
+    ...(isNewKey ? ['  all members: their recovery codes; they make new ones'] : []),
   ];
+  if (lines.length === 0) return 'Nothing else is lost: the key that is here opens everything.\n';
   return `The secret key that sealed these is not here. This is lost:\n${lines.join('\n')}\nStatic keys stay valid. Messages and settings are not affected.\n`;
 }
 
@@ -137,7 +140,7 @@ async function agreed(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-function resultOf(config: Config, { keys, subscribers, members }: Replaced) {
+function resultOf(config: Config, { keys, subscribers, members }: Made) {
   return {
     replaced: true,
     dkim_keys: keys.flatMap(({ domain, fresh }) =>
@@ -148,9 +151,9 @@ function resultOf(config: Config, { keys, subscribers, members }: Replaced) {
         record: keyRecord(key, domain.name, config.dkimZone),
       })),
     ),
-    subscribers: subscribers.map(({ subscriber, secret }) => ({
-      project_id: subscriber.projectId,
-      id: subscriber.id,
+    subscribers: subscribers.map(({ projectId, id, secret }) => ({
+      project_id: projectId,
+      id,
       removed: secret === null,
       secret,
     })),

@@ -1,9 +1,10 @@
 /**
  * Replaces what a lost secret key has sealed. It makes new DKIM keys and new hook secrets. It removes DNS
  * credentials, one-time codes and recovery codes. Static keys stay valid: their SCRAM verifiers do not depend on
- * the key (iam/static-keys.ts). Invariants: the check value of the new key is written last, so that an
- * interrupted run can be repeated; a lost DKIM key that signed stays published until its mail has arrived.
- * Rejects if the store does.
+ * the key (iam/static-keys.ts). Invariants: the first write notes the replacement and the last one ends it, so that
+ * an interrupted run can be repeated and no key passes for the store's own meanwhile; every write is refused once
+ * another replacement is noted (StaleError); a lost DKIM key that signed stays published until its mail has
+ * arrived. Rejects if the store does.
  */
 import { announce } from '../domains/announce.ts';
 import { delegationTarget, freeSelector } from '../domains/delegation.ts';
@@ -13,22 +14,25 @@ import { keyWords, replacedBy, tellPending } from '../domains/key-steps.ts';
 import type { DkimKey, DomainReader, DomainTx, MtaDomain } from '../domains/mta-domains.ts';
 import { subscriberKindOf } from '../edj/kinds/kinds.ts';
 import { sealNew } from '../edj/kinds/sealed.ts';
-import type { EdjTx, Subscriber } from '../edj/topics.ts';
-import { recordLink } from '../iam/links.ts';
+import type { EdjReader, EdjTx, Subscriber } from '../edj/topics.ts';
 import type { Member, PeopleReader, PeopleTx } from '../iam/people-records.ts';
-import type { AuditTx } from '../ledger/audit.ts';
+import type { AuditReader, AuditTx } from '../ledger/audit.ts';
 import type { PrepareProjectEvents } from '../rules/project-events.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { INSTANCE, type ProjectId } from '../runtime/ids.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Transactor } from '../runtime/transactor.ts';
-import { keyCheckOf, type SecretKeyTx } from './secret-key.ts';
+import { keyCheckOf, type Replacement, type SecretKeyTx } from './secret-key.ts';
 import type { Lost, SealedReader } from './try-all.ts';
 
 type Tx = SecretKeyTx & DomainTx & EdjTx & DnsAccountTx & PeopleTx & AuditTx;
 export interface LossDeps {
-  readonly read: SealedReader & Pick<DomainReader, 'dkimKeys'> & Pick<PeopleReader, 'passkeys'>;
+  readonly read: SealedReader &
+    Pick<DomainReader, 'domain'> &
+    Pick<EdjReader, 'subscriber'> &
+    Pick<PeopleReader, 'member' | 'passkeys'> &
+    Pick<AuditReader, 'auditEvents'>;
   readonly transactor: Transactor<Tx>;
   /** With the new key. */
   readonly sealer: Sealer;
@@ -38,46 +42,46 @@ export interface LossDeps {
   readonly dkimZone: string | null;
   readonly projectEvents: PrepareProjectEvents<Tx>;
 }
-export interface Replaced {
-  readonly keys: { readonly domain: MtaDomain; readonly fresh: readonly DkimKey[] }[];
-  /** With the new secret; null if the subscriber was removed, because it needs secrets that only people have. */
-  readonly subscribers: { readonly subscriber: Subscriber; readonly secret: string | null }[];
-  /** Members who have no second factor any more; with the token of a one-time link. */
-  readonly members: { readonly member: Member; readonly token: string }[];
+export const REPLACE = 'command.secret_key.replace';
+
+/** What the writes of one run have in common. */
+interface Run extends LossDeps {
+  readonly replacement: Replacement;
 }
 
-export async function acceptLoss(deps: LossDeps, lost: Lost): Promise<Replaced> {
-  const { read, transactor, sealer } = deps;
-  const replaced: Replaced = { keys: [], subscribers: [], members: [] };
-  for (const { domain, keys } of lost.domains)
-    replaced.keys.push({ domain, fresh: await renewKeys(deps, domain, keys) });
-  for (const subscriber of lost.subscribers)
-    replaced.subscribers.push({ subscriber, secret: await renewSecret(deps, subscriber) });
+/**
+ * Replaces what is lost. If an earlier run did not finish, continues it, or takes its place if that run had
+ * another key. Afterwards, `madeBy` (made.ts) says what was made, and `finish` must follow.
+ */
+export async function acceptLoss(deps: LossDeps, lost: Lost): Promise<Replacement> {
+  const before = await deps.read.replacement();
+  const begunAt = before?.begunAt ?? deps.clock.now();
+  const run: Run = { ...deps, replacement: { check: keyCheckOf(deps.sealer), begunAt } };
+  await deps.transactor.transact(INSTANCE, (tx) => tx.setReplacement(run.replacement, before?.check ?? null));
+  for (const { domain, keys } of lost.domains) await renewKeys(run, domain, keys);
+  for (const subscriber of lost.subscribers) await renewSecret(run, subscriber);
   for (const account of lost.accounts)
-    await transactor.transact(account.projectId, (tx) => {
-      tx.updateDnsAccount({ ...account, sealedSettings: Buffer.alloc(0) });
-      audit(deps, tx, account.projectId, `/mta/v1/dns_accounts/${account.id}`);
-    });
-  for (const member of lost.members) {
-    const token = await removeCodes(deps, member);
-    if (token !== null) replaced.members.push({ member, token });
-  }
-  const was = await read.keyCheck();
-  await transactor.transact(INSTANCE, (tx) => {
-    tx.voidKeyedHashes();
-    tx.setKeyCheck(keyCheckOf(sealer), was);
-    audit(deps, tx, INSTANCE, '/iam/v1');
-  });
-  return replaced;
+    await write(run, account.projectId, `/mta/v1/dns_accounts/${account.id}`, (tx) =>
+      tx.updateDnsAccount({ ...account, sealedSettings: Buffer.alloc(0) }),
+    );
+  for (const member of lost.members) await removeCodes(run, member);
+  return run.replacement;
 }
 
-async function renewKeys(
-  deps: LossDeps,
-  domain: MtaDomain,
-  lost: readonly DkimKey[],
-): Promise<readonly DkimKey[]> {
+/** The last write: the key of this replacement is the store's key. */
+export async function finish(deps: LossDeps, replacement: Replacement): Promise<void> {
+  const was = await deps.read.keyCheck();
+  await write({ ...deps, replacement }, INSTANCE, '/iam/v1', (tx) => {
+    // With the store's own key back, they are as they were.
+    if (replacement.check !== was) tx.voidKeyedHashes();
+    tx.setKeyCheck(replacement.check, was);
+    tx.endReplacement(replacement.check);
+  });
+}
+
+async function renewKeys(deps: Run, domain: MtaDomain, lost: readonly DkimKey[]): Promise<void> {
   const { projectId, id, name } = domain;
-  const { read, transactor, clock, dkimZone } = deps;
+  const { read, clock, dkimZone } = deps;
   const now = clock.now();
   const isLost = (key: DkimKey) => lost.some((one) => one.id === key.id);
   const keys = await read.dkimKeys(projectId, id);
@@ -118,7 +122,7 @@ async function renewKeys(
     );
   }
   const told = await deps.projectEvents(projectId);
-  await transactor.transact(projectId, (tx) => {
+  await write(deps, projectId, `/mta/v1/domains/${id}/dkim_keys`, (tx) => {
     for (const { key, from } of retiring) tx.moveDkimKey(key, from);
     for (const key of [...gone, ...replacedBy(fresh, kept)]) tx.deleteDkimKey(projectId, id, key.id);
     for (const key of fresh) {
@@ -134,62 +138,59 @@ async function renewKeys(
         domain.defaultTopicId,
       );
     }
-    audit(deps, tx, projectId, `/mta/v1/domains/${id}/dkim_keys`);
   });
-  return fresh;
 }
 
-async function renewSecret(deps: LossDeps, subscriber: Subscriber): Promise<string | null> {
+async function renewSecret(deps: Run, subscriber: Subscriber): Promise<void> {
   const { projectId, id, topicId, settings } = subscriber;
   const kind = subscriberKindOf(subscriber.type);
   const target = `/edj/v1/topics/${topicId}/subscribers/${id}`;
   const needsPeople = kind === null || Object.values(kind.fields).some(({ secret }) => secret === true);
   if (needsPeople) {
-    await deps.transactor.transact(projectId, (tx) => {
-      tx.deleteSubscriber(projectId, id);
-      audit(deps, tx, projectId, target);
-    });
-    return null;
+    await write(deps, projectId, target, (tx) => tx.deleteSubscriber(projectId, id));
+    return;
   }
-  const { told, ...sealed } = sealNew(deps, subscriber, kind, settings);
-  await deps.transactor.transact(projectId, (tx) => {
-    tx.updateSubscriber({ ...subscriber, ...sealed });
-    audit(deps, tx, projectId, target);
-  });
-  return told['secret'] === undefined ? '' : String(told['secret']);
+  const { told: _, ...sealed } = sealNew(deps, subscriber, kind, settings);
+  await write(deps, projectId, target, (tx) => tx.updateSubscriber({ ...subscriber, ...sealed }));
 }
 
 /**
  * Removes the one-time codes. If no passkey remains, a password alone must not open the account: it is removed,
- * too, and the token of a one-time link is returned.
+ * too, and the member needs a one-time link (made.ts).
  */
-async function removeCodes(deps: LossDeps, member: Member): Promise<string | null> {
-  const { read, transactor, random, clock } = deps;
-  const hasPasskey = (await read.passkeys(member.id)).length > 0;
-  let token: string | null = null;
-  await transactor.transact(INSTANCE, (tx) => {
+async function removeCodes(deps: Run, member: Member): Promise<void> {
+  const hasPasskey = (await deps.read.passkeys(member.id)).length > 0;
+  await write(deps, INSTANCE, `/iam/v1/members/${member.id}`, (tx) => {
     if (hasPasskey) tx.deleteTotp(member.id);
     else {
       tx.clearFactors(member.id);
       tx.setPassword(member.id, null);
       tx.deleteSessions(member.id);
-      token = recordLink(tx, { random, now: clock.now() }, member.id);
     }
-    audit(deps, tx, INSTANCE, `/iam/v1/members/${member.id}`);
   });
-  return token;
 }
 
-function audit({ random, clock }: LossDeps, tx: AuditTx, projectId: ProjectId, target: string): void {
-  tx.insertAuditEvent({
-    id: random.id(),
-    projectId,
-    actor: { kind: 'command', id: null },
-    operation: 'command.secret_key.replace',
-    target,
-    address: null,
-    at: clock.now(),
-    fields: [],
-    outcome: 'succeeded',
+/** A write of the replacement with its audit event; refused if another replacement is noted. */
+function write(
+  { transactor, random, clock, replacement }: Run,
+  projectId: ProjectId,
+  target: string,
+  record: (tx: Tx) => void,
+): Promise<void> {
+  return transactor.transact(projectId, (tx) => {
+    tx.setReplacement(replacement, replacement.check);
+    record(tx);
+    tx.insertAuditEvent({
+      id: random.id(),
+      projectId,
+      actor: { kind: 'command', id: null },
+      operation: REPLACE,
+      target,
+      address: null,
+      // made.ts finds what an earlier run has made by its time, also if the clock was set back.
+      at: Math.max(clock.now(), replacement.begunAt),
+      fields: [],
+      outcome: 'succeeded',
+    });
   });
 }

@@ -39,7 +39,7 @@ export interface Tried {
 }
 const PAGE = 500;
 
-async function* each<T>(read: (page: PageRequest) => Promise<Page<T>>): AsyncGenerator<T> {
+export async function* each<T>(read: (page: PageRequest) => Promise<Page<T>>): AsyncGenerator<T> {
   let cursor: string | null = null;
   do {
     const page: Page<T> = await read({ limit: PAGE, cursor });

@@ -73,6 +73,8 @@ export type StoreLook =
       readonly moving: boolean;
       /** The check value of the secret key (sealed/secret-key.ts); null if there is none yet. */
       readonly keyCheck: number | null;
+      /** The check value of the new key while a replacement of the secret key is unfinished. */
+      readonly replacement: number | null;
       /** The whole store was checked for damage. */
       readonly lookedThrough: boolean;
     };

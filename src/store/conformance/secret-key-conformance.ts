@@ -23,6 +23,30 @@ export function secretKeyConformance(with_: WithStore): void {
   });
 
   with_(
+    'secret key: an unfinished replacement is noted once, and changed or ended only by who knows it',
+    async (store) => {
+      const note = (check: number, was: number | null, begunAt = NOW) =>
+        store.transact(INSTANCE, (tx) => tx.setReplacement({ check, begunAt }, was));
+      const end = (check: number) => store.transact(INSTANCE, (tx) => tx.endReplacement(check));
+      assert.equal(await store.read.replacement(), null);
+      await assert.rejects(note(1, 2), StaleError);
+      await assert.rejects(end(1), StaleError);
+      const most = 2 ** 48 - 1;
+      await note(most, null);
+      await assert.rejects(note(2, null), StaleError);
+      assert.deepEqual(await store.read.replacement(), { check: most, begunAt: NOW });
+      // Another key that takes over continues what has begun.
+      await note(3, most, NOW + 1);
+      assert.deepEqual(await store.read.replacement(), { check: 3, begunAt: NOW });
+      await assert.rejects(end(most), StaleError);
+      await end(3);
+      assert.equal(await store.read.replacement(), null);
+      await note(4, null, NOW + 2);
+      assert.deepEqual(await store.read.replacement(), { check: 4, begunAt: NOW + 2 });
+    },
+  );
+
+  with_(
     'secret key: what depends on it is voided everywhere, and only a voided hash is set',
     async (store) => {
       assert.equal(await store.read.wasUsedWithKey(), false);

@@ -6,12 +6,22 @@ import { toMember } from '../rows/people.ts';
 import type { Tables } from '../schema/tables.ts';
 
 const KEY = 'key_check';
+const REPLACEMENT = 'key_replacement';
+const BEGUN_AT = 'key_replacement_at';
 
 export function secretKeyReader(db: Kysely<Tables>, ask: Ask): SecretKeyReader {
   return {
     keyCheck: async () =>
       (await ask<{ value: number }>(db.selectFrom('meta').select('value').where('key', '=', KEY)))[0]
         ?.value ?? null,
+    async replacement() {
+      const rows = await ask<{ key: string; value: number }>(
+        db.selectFrom('meta').selectAll().where('key', 'in', [REPLACEMENT, BEGUN_AT]),
+      );
+      const of = (name: string) => rows.find(({ key }) => key === name)?.value;
+      const check = of(REPLACEMENT);
+      return check === undefined ? null : { check, begunAt: of(BEGUN_AT) ?? 0 };
+    },
     async wasUsedWithKey() {
       for (const table of ['static_key', 'recovery_code', 'dkim_key', 'subscriber', 'dns_account'] as const)
         if (
@@ -45,19 +55,32 @@ export function secretKeyReader(db: Kysely<Tables>, ask: Ask): SecretKeyReader {
 
 /** `push`: for writes that change the directory. */
 export function secretKeyTx(db: Kysely<Tables>, push: Push): SecretKeyTx {
-  return {
-    setKeyCheck: (check, was) =>
-      push(
-        command(
-          was === null
-            ? db
-                .insertInto('meta')
-                .values({ key: KEY, value: check })
-                .onConflict((c) => c.column('key').doNothing())
-            : db.updateTable('meta').set({ value: check }).where('key', '=', KEY).where('value', '=', was),
-          { must: true },
-        ),
+  const set = (key: string, value: number, was: number | null) =>
+    push(
+      command(
+        was === null
+          ? db
+              .insertInto('meta')
+              .values({ key, value })
+              .onConflict((c) => c.column('key').doNothing())
+          : db.updateTable('meta').set({ value }).where('key', '=', key).where('value', '=', was),
+        { must: true },
       ),
+    );
+  return {
+    setKeyCheck: (check, was) => set(KEY, check, was),
+    setReplacement({ check, begunAt }, was) {
+      set(REPLACEMENT, check, was);
+      if (was === null) set(BEGUN_AT, begunAt, null);
+    },
+    endReplacement(check) {
+      push(
+        command(db.deleteFrom('meta').where('key', '=', REPLACEMENT).where('value', '=', check), {
+          must: true,
+        }),
+      );
+      push(command(db.deleteFrom('meta').where('key', '=', BEGUN_AT)));
+    },
     voidKeyedHashes() {
       push(command(db.updateTable('static_key').set({ keyed_hash: Buffer.alloc(0) })));
       push(command(db.deleteFrom('recovery_code')));

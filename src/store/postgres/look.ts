@@ -25,6 +25,7 @@ export async function lookAtPostgres(url: string): Promise<StoreLook> {
       ours: OUR_VERSION,
       moving: false,
       keyCheck: rows.find(({ key }) => key === 'key_check')?.value ?? null,
+      replacement: rows.find(({ key }) => key === 'key_replacement')?.value ?? null,
       lookedThrough: false,
     };
   } catch (error) {

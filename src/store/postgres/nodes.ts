@@ -1,7 +1,7 @@
 /**
  * Keeps nodes out of the cluster while a command changes what all of them rely on: it holds the locks of their
- * names (cluster.ts). Rejects with StoreLocked if a node is running. A node under a name that was never used
- * before can still join.
+ * names (cluster.ts), and one lock that keeps a second such command out. Rejects with StoreLocked if a node or
+ * such a command is running. A node under a name that was never used before can still join.
  */
 import pg from 'pg';
 import { StoreLocked } from '../store.ts';
@@ -13,6 +13,14 @@ export async function keepNodesOut(url: string): Promise<AsyncDisposable> {
   const end = () => client.end().catch(() => {});
   try {
     await client.connect();
+    const { rows: alone } = await client.query<{ locked: boolean }>(
+      `SELECT pg_try_advisory_lock(hashtextextended('hikyaku command alone', 0)) AS locked`,
+    );
+    if (!alone[0]!.locked)
+      throw new StoreLocked(
+        'the database',
+        ': another `hikyaku secret-key replace` is running; wait until it is done',
+      );
     const { rows } = await client.query<{ name: string; locked: boolean }>(
       `SELECT name, pg_try_advisory_lock(hashtextextended('hikyaku node ' || name, 0)) AS locked
         FROM (SELECT DISTINCT name FROM node) n`,

@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { KeyNotes } from '../../sealed/secret-key.ts';
 import { OUR_VERSION } from '../migrations/sqlite/index.ts';
 import { BackupError, type StoreLook, StoreTooNew } from '../store.ts';
 import { lookAside } from './aside.ts';
@@ -23,19 +24,18 @@ export async function lookAtSqlite(directory: string, within: AbortSignal): Prom
   if (schema !== null && schema.oldest > OUR_VERSION) throw new StoreTooNew(schema.oldest, OUR_VERSION);
   const lookedThrough = await lookThrough(file, within);
   if (schema === null) return { kind: 'empty' };
-  const { version, moving, keyCheck } = schema;
-  return { kind: 'there', version, ours: OUR_VERSION, moving, keyCheck, lookedThrough };
+  const { version, moving, keyCheck, replacement } = schema;
+  return { kind: 'there', version, ours: OUR_VERSION, moving, keyCheck, replacement, lookedThrough };
 }
-/** The check value of the secret key in the store; null if there is no store, or no value yet. */
-export function keyCheckIn(directory: string): number | null {
+/** What the store says about its secret key; null if there is no store. */
+export function keyNotesIn(directory: string): KeyNotes | null {
   const file = join(directory, STORE_FILE);
-  return existsSync(file) ? (schemaOf(file)?.keyCheck ?? null) : null;
+  return existsSync(file) ? schemaOf(file) : null;
 }
-interface SchemaFacts {
+interface SchemaFacts extends KeyNotes {
   readonly version: number;
   readonly oldest: number;
   readonly moving: boolean;
-  readonly keyCheck: number | null;
 }
 
 /** null if the file does not have our schema. */
@@ -46,12 +46,16 @@ function schemaOf(file: string): SchemaFacts | null {
     if (has.get() === undefined) return null;
     const read = db.prepare('SELECT value FROM meta WHERE key = ?');
     const metaOf = (key: string) => Number(read.get(key)?.['value'] ?? 0);
-    const check = read.get('key_check')?.['value'];
+    const numberOf = (key: string) => {
+      const value = read.get(key)?.['value'];
+      return value === undefined ? null : Number(value);
+    };
     return {
       version: metaOf('version'),
       oldest: metaOf('oldest_compatible'),
       moving: read.get('moving') !== undefined,
-      keyCheck: check === undefined ? null : Number(check),
+      keyCheck: numberOf('key_check'),
+      replacement: numberOf('key_replacement'),
     };
   } finally {
     db.close();
