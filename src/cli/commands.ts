@@ -73,7 +73,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ),
   restore: lazy(
     'replace the store of this configuration with a backup',
-    'FILE [--force] [--json]',
+    'FILE [--force] [--other-key] [--json]',
     () => import('./restore.ts'),
     'the store is unchanged',
   ),

@@ -75,7 +75,7 @@ export async function finish(deps: LossDeps, replacement: Replacement): Promise<
     // With the store's own key back, they are as they were.
     if (replacement.check !== was) tx.voidKeyedHashes();
     tx.setKeyCheck(replacement.check, was);
-    tx.endReplacement(replacement.check);
+    tx.endReplacement(replacement);
   });
 }
 

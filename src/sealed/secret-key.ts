@@ -35,7 +35,7 @@ export interface SecretKeyTx {
   /** Notes an unfinished replacement. StaleError if the store has noted another check value than `was`. */
   setReplacement(replacement: Replacement, was: number | null): void;
   /** StaleError if the store has noted another check value. */
-  endReplacement(check: number): void;
+  endReplacement(replacement: Replacement): void;
   /**
    * For all projects and members: empties the keyed hash of each static key, removes all recovery codes, and
    * ends every set-up of one-time codes. All of them depend on the secret key.

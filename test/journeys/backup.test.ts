@@ -141,7 +141,17 @@ test('backup and restore refuse what would lose something, and say what became o
   writeFileSync(join(root, 'data', 'secret.key'), other);
   const complete = join(root, 'complete');
   assert.equal((await hikyaku(['backup', complete, '--with-secret-key'], service.env)).status, 0);
-  const forced = await hikyaku(['restore', complete, '--force', '--json'], env);
+  // `--force` is for the store alone.
+  for (const backup of [complete, file]) {
+    const foreign = await hikyaku(['restore', backup, '--force'], env);
+    assert.equal(foreign.status, 1);
+    assert.match(foreign.stderr, /not the key of this backup.*--other-key/);
+    assert.deepEqual(readFileSync(join(root, 'data', 'secret.key')), other);
+  }
+  const unforced = await hikyaku(['restore', complete, '--other-key'], env);
+  assert.equal(unforced.status, 1);
+  assert.match(unforced.stderr, /--force replaces it/);
+  const forced = await hikyaku(['restore', complete, '--force', '--other-key', '--json'], env);
   assert.equal(JSON.parse(forced.stdout).secret_key, 'restored');
   assert.deepEqual(readFileSync(join(root, 'data', 'secret.key')), key);
   const environmentKey = { ...env, HIKYAKU_SECRET_KEY: other.toString('hex') };

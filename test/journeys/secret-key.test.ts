@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -110,7 +110,42 @@ test('a wrong key does not serve, and accepting the loss brings mail back, signe
   const kept = await hikyaku(['secret-key', 'replace', '--yes', '--json'], env);
   assert.deepEqual(JSON.parse(kept.stdout), { replaced: false });
 
-  rmSync(keyFile);
+  // A replacement that was killed after its first write: whichever key is here, each command says the way out.
+  const noted = (check: number | null) => {
+    const db = new DatabaseSync(join(directory, 'hikyaku.sqlite'));
+    try {
+      if (check === null) db.exec("DELETE FROM meta WHERE key LIKE 'key_replacement%'");
+      else db.prepare("INSERT INTO meta (key, value) VALUES ('key_replacement', ?)").run(check);
+    } finally {
+      db.close();
+    }
+  };
+  noted(7);
+  for (const key of [right, null])
+    for (const command of [['serve'], ['secret-key', 'check'], ['doctor']]) {
+      if (key === null) rmSync(keyFile, { force: true });
+      else writeFileSync(keyFile, key);
+      const { status, stdout, stderr } = await hikyaku(command, env);
+      assert.equal(status, 1, command.join(' '));
+      assert.match(
+        stdout + stderr,
+        /a replacement of the secret key of this store has begun and is not finished.*run `hikyaku secret-key replace` again/,
+      );
+    }
+  noted(null);
+  // What is no key at all says where it is, and how a key is replaced that is lost.
+  for (const [put, says] of [
+    [() => mkdirSync(keyFile), /secret\.key is a directory.*remove the directory .*secret-key replace/],
+    [() => writeFileSync(keyFile, ''), /secret\.key .* 0 octets.*remove the file .*secret-key replace/],
+  ] as const) {
+    put();
+    for (const command of [
+      ['secret-key', 'replace', '--yes'],
+      ['backup', join(directory, 'b')],
+    ])
+      assert.match(await refusedBy(command), says);
+    rmSync(keyFile, { recursive: true });
+  }
   const asks = await hikyaku(['secret-key', 'replace'], env);
   assert.equal(asks.status, 2);
   assert.match(asks.stderr, /sender\.test: the private DKIM keys/);

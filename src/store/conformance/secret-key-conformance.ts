@@ -27,7 +27,8 @@ export function secretKeyConformance(with_: WithStore): void {
     async (store) => {
       const note = (check: number, was: number | null, begunAt = NOW) =>
         store.transact(INSTANCE, (tx) => tx.setReplacement({ check, begunAt }, was));
-      const end = (check: number) => store.transact(INSTANCE, (tx) => tx.endReplacement(check));
+      const end = (check: number, begunAt = NOW) =>
+        store.transact(INSTANCE, (tx) => tx.endReplacement({ check, begunAt }));
       assert.equal(await store.read.replacement(), null);
       await assert.rejects(note(1, 2), StaleError);
       await assert.rejects(end(1), StaleError);

@@ -10,17 +10,14 @@ const REPLACEMENT = 'key_replacement';
 const BEGUN_AT = 'key_replacement_at';
 
 export function secretKeyReader(db: Kysely<Tables>, ask: Ask): SecretKeyReader {
+  const noted = async (key: string) =>
+    (await ask<{ value: number }>(db.selectFrom('meta').select('value').where('key', '=', key)))[0]?.value ??
+    null;
   return {
-    keyCheck: async () =>
-      (await ask<{ value: number }>(db.selectFrom('meta').select('value').where('key', '=', KEY)))[0]
-        ?.value ?? null,
+    keyCheck: () => noted(KEY),
     async replacement() {
-      const rows = await ask<{ key: string; value: number }>(
-        db.selectFrom('meta').selectAll().where('key', 'in', [REPLACEMENT, BEGUN_AT]),
-      );
-      const of = (name: string) => rows.find(({ key }) => key === name)?.value;
-      const check = of(REPLACEMENT);
-      return check === undefined ? null : { check, begunAt: of(BEGUN_AT) ?? 0 };
+      const check = await noted(REPLACEMENT);
+      return check === null ? null : { check, begunAt: (await noted(BEGUN_AT)) ?? 0 };
     },
     async wasUsedWithKey() {
       for (const table of ['static_key', 'recovery_code', 'dkim_key', 'subscriber', 'dns_account'] as const)
@@ -73,13 +70,11 @@ export function secretKeyTx(db: Kysely<Tables>, push: Push): SecretKeyTx {
       set(REPLACEMENT, check, was);
       if (was === null) set(BEGUN_AT, begunAt, null);
     },
-    endReplacement(check) {
-      push(
-        command(db.deleteFrom('meta').where('key', '=', REPLACEMENT).where('value', '=', check), {
-          must: true,
-        }),
-      );
-      push(command(db.deleteFrom('meta').where('key', '=', BEGUN_AT)));
+    endReplacement({ check, begunAt }) {
+      const remove = (key: string, value: number, must: boolean) =>
+        push(command(db.deleteFrom('meta').where('key', '=', key).where('value', '=', value), { must }));
+      remove(REPLACEMENT, check, true);
+      remove(BEGUN_AT, begunAt, false);
     },
     voidKeyedHashes() {
       push(command(db.updateTable('static_key').set({ keyed_hash: Buffer.alloc(0) })));
