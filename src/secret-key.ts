@@ -74,7 +74,9 @@ export function faultOf(config: Config, notes: KeyNotes | null, present: Present
   if (notes === null) return null;
   const check = keyCheckOf(createSealer(present.key));
   if (notes.replacement !== null) return unfinished(config, present, notes.replacement === check);
-  return notes.keyCheck !== null && notes.keyCheck !== check ? wrongKey(config, present) : null;
+  return notes.keyCheck !== null && notes.keyCheck !== check
+    ? wrongKey(config, present, notes.keyCheck)
+    : null;
 }
 /** Makes the key file if the configuration has no key. With PostgreSQL the environment always gives one. */
 export async function makeKey(config: Config): Promise<PresentKey> {
@@ -87,15 +89,25 @@ const MEANING =
 export const LOSS =
   'If the right key is lost, run `hikyaku secret-key replace`: it lists what is lost, asks, and makes new secrets.';
 
-/** Why the service does not start with this key, and what to do. */
-export function wrongKey(config: Config, present: PresentKey): SecretKeyError {
+/** Why the service does not start with this key, and what to do. `check`: the check value of the store. */
+export function wrongKey(config: Config, present: PresentKey, check: number | null): SecretKeyError {
+  const wrong = `${nameOf(config, present)} is not the secret key of this store: with it, ${MEANING}.`;
+  const path = secretKeyPath(config);
+  if (present.from === 'environment' && isKeyFile(path, check))
+    return new SecretKeyError(
+      `${wrong} The right key is in ${path}, which is used if ${VARIABLE} is not set: unset ${VARIABLE}.`,
+    );
   const how =
     present.from === 'environment'
-      ? `set ${VARIABLE} to the right key`
-      : `put the right key back at ${secretKeyPath(config)} (mode 0600), or set ${VARIABLE}`;
-  return new SecretKeyError(
-    `${nameOf(config, present)} is not the secret key of this store: with it, ${MEANING}. Either ${how}. ${LOSS}`,
-  );
+      ? `Set ${VARIABLE} to the right key.`
+      : `Either put the right key back at ${path} (mode 0600), or set ${VARIABLE}.`;
+  return new SecretKeyError(`${wrong} ${how} ${LOSS}`);
+}
+/** Whether the file has the key that the check value belongs to. */
+function isKeyFile(path: string, check: number | null): boolean {
+  if (check === null) return false;
+  const key = readKey(path);
+  return key !== null && key.length === 32 && keyCheckOf(createSealer(key)) === check;
 }
 export function missingKey(config: Config): SecretKeyError {
   return new SecretKeyError(
@@ -145,7 +157,7 @@ export async function verdictOf(
         text: `${name} does not open ${judgement.unreadable} secrets of this store, which another key has sealed: \`hikyaku secret-key replace\` replaces them`,
       };
     case 'wrong':
-      return { kind, text: wrongKey(config, present).message };
+      return { kind, text: wrongKey(config, present, await read.keyCheck()).message };
     case 'unfinished':
       return { kind, text: unfinished(config, present, judgement.begun).message };
   }
@@ -172,7 +184,7 @@ export async function openSealer(
   }
   const sealer = createSealer(present.key);
   const judgement: Judgement = await settleKey(store.read, store, sealer);
-  if (judgement.kind === 'wrong') throw wrongKey(config, present);
+  if (judgement.kind === 'wrong') throw wrongKey(config, present, await store.read.keyCheck());
   if (judgement.kind === 'unfinished') throw unfinished(config, present, judgement.begun);
   if (judgement.kind === 'partly') partly(judgement.unreadable);
   return sealer;

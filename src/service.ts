@@ -8,7 +8,7 @@ import { type Connect, connectOf } from './api/connect.ts';
 import { createControl } from './api/control.ts';
 import { createMetricsListener } from './api/metrics-listener.ts';
 import { type Api, createApi } from './api/server.ts';
-import { type Config, isLoopback } from './config/config.ts';
+import { type Config, isLoopback, listeningUrl, usualUrl } from './config/config.ts';
 import type { VARIABLES } from './config/variables.ts';
 import type { CommitDeps } from './delivery/commit.ts';
 import { createConverter } from './delivery/convert.ts';
@@ -39,7 +39,7 @@ import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import type { EdjTx } from './edj/topics.ts';
 import { createAttempts } from './iam/attempts.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
-import { offerOwnerLink, signInUrl } from './iam/links.ts';
+import { type OperatorStanding, offerOwnerLink, signInUrl } from './iam/links.ts';
 import type { Principal } from './iam/projects.ts';
 import { createIntake } from './intake/accept.ts';
 import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
@@ -126,8 +126,10 @@ export interface RunningService extends AsyncDisposable {
   /** The HTTP listener's own URL: the scheme that it speaks, and an address that this machine reaches. */
   readonly listeningUrl: string;
   readonly connect: Connect;
+  /** Who could sign in as an operator when the service started. */
+  readonly operator: OperatorStanding;
   /**
-   * The operator's sign-in link, while no operator can sign in. Show it to the person who starts the
+   * The operator's sign-in link, while no operator can sign in and none has a link. Show it to the person who starts the
    * service; never log it.
    */
   readonly signInUrl: string | null;
@@ -143,7 +145,6 @@ export function createLogger(config: Config): Logger {
 }
 
 /** Where `localhost` leads to (RFC 6761 §6.3). */
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 const STORE_ENDED = 'the store accepts no writes: check the disk, then restart';
 
 /** What tests may replace. */
@@ -784,6 +785,7 @@ export async function startService(
     ownStore: embedded,
     retention: sweeper.state,
     addresses: () => listening.addresses,
+    publicUrl: () => urls.http,
   });
   const parts = starting.use(stopping.group(PARTS_MS));
   const services = {
@@ -815,21 +817,22 @@ export async function startService(
   };
   for (const [name, each] of Object.entries(doors))
     for (const service of each) await explained(parts.add(name, service).start(signal), config);
-  const httpScheme = config.tls === null || config.trustedProxies.length > 0 ? 'http' : 'https';
-  const listeningUrl = `${httpScheme}://${reachable(config.httpListen.host)}:${api.port}`;
-  // Passkeys belong to host names (WebAuthn Level 3 §5.1.3), and an address is none.
-  if (!config.publicUrlGiven)
-    urls.http = LOOPBACK.has(config.httpListen.host) ? `${httpScheme}://localhost:${api.port}` : listeningUrl;
-  const ownerToken = await offerOwnerLink({ read, transactor: store, clock, random });
+  if (!config.publicUrlGiven) urls.http = usualUrl(config, api.port);
+  const owner = await offerOwnerLink({ read, transactor: store, clock, random });
   ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
     list.map((one, i) => `${bracketed(from[i]!.host)}:${one.port}`).join(',');
+  const metricsAddress =
+    metricsListen === null || metricsListener === null
+      ? ''
+      : `${bracketed(metricsListen.host)}:${metricsListener.port}`;
   listening.addresses = [
     `${bracketed(config.httpListen.host)}:${api.port}`,
     ...address(listeners.mx, config.mxListen).split(','),
     ...address(listeners.submission, config.submissionListen).split(','),
     ...address(listeners.submissions, config.submissionsListen).split(','),
     ...address(dnsServers, config.dnsListen).split(','),
+    ...(metricsAddress === '' ? [] : [metricsAddress]),
   ];
   const running = starting.move();
   return {
@@ -838,14 +841,12 @@ export async function startService(
     submission: address(listeners.submission, config.submissionListen),
     submissions: address(listeners.submissions, config.submissionsListen),
     dns: address(dnsServers, config.dnsListen),
-    metrics:
-      metricsListen === null || metricsListener === null
-        ? ''
-        : `${bracketed(metricsListen.host)}:${metricsListener.port}`,
+    metrics: metricsAddress,
     url: urls.http,
-    listeningUrl,
+    listeningUrl: listeningUrl(config, api.port),
     connect: connect(),
-    signInUrl: ownerToken === null ? null : signInUrl(urls.http, ownerToken),
+    operator: owner.standing,
+    signInUrl: owner.token === null ? null : signInUrl(urls.http, owner.token),
     async [Symbol.asyncDispose]() {
       ready.state = 'stopping';
       await running.disposeAsync();
@@ -855,9 +856,6 @@ export async function startService(
 
 /** The form of a host before a port (RFC 3986 §3.2.2). */
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
-/** A service on a wildcard address is reached by loopback. */
-const reachable = (host: string): string =>
-  host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : bracketed(host);
 
 /** The variables that say where the service listens. */
 const LISTEN = {

@@ -59,6 +59,7 @@ export function createControl(
     readonly ownStore: OwnStore | null;
     /** Where the service listens, as `host:port`. */
     readonly addresses: () => readonly string[];
+    readonly publicUrl: () => string;
   },
 ): Service {
   const path = join(directory, CONTROL_SOCKET);
@@ -79,7 +80,8 @@ export function createControl(
     }
     const input: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     if (url.pathname === '/retention') return { status: 200, json: retentionView(await deps.retention()) };
-    if (url.pathname === '/addresses') return { status: 200, json: { addresses: deps.addresses() } };
+    if (url.pathname === '/addresses')
+      return { status: 200, json: { addresses: deps.addresses(), public_url: deps.publicUrl() } };
     if (url.pathname === '/copy') {
       if (deps.ownStore === null)
         return { status: 404, json: { detail: 'the store is not a file of this service' } };

@@ -35,7 +35,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
   const domainOf = async (project: ProjectId, id: DomainId): Promise<MtaDomain> =>
     found(await read.domain(project, id));
 
-  const keyView = (domain: MtaDomain, key: DkimKey): Resources['DkimKey'] => {
+  const keyView = (domain: MtaDomain, key: DkimKey, keys: readonly DkimKey[]): Resources['DkimKey'] => {
     const record = keyRecord(key, domain.name, zone);
     // The CNAME record of a delegated key stays, because a later key uses the same name.
     const mayGo =
@@ -55,7 +55,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
       record_may_go_at: iso(mayGo),
       changed_at: iso(key.changedAt),
       created_at: iso(key.createdAt),
-      ...keyWords(domain, key, zone),
+      ...keyWords(domain, key, keys, zone),
     };
   };
 
@@ -63,7 +63,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
     const domain = await domainOf(projectId, params.id);
     const keys = await read.dkimKeys(projectId, domain.id);
     const whole = { items: keys, keyOf: byCreation, order: 'up' } as const;
-    return wholeList(whole, (key) => keyView(domain, key));
+    return wholeList(whole, (key) => keyView(domain, key, keys));
   });
   handle(ops.createDkimKey, async ({ params, projectId, body }) => {
     const domain = await domainOf(projectId, params.id);
@@ -75,7 +75,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
         for (const old of replacedBy([key], keys)) tx.deleteDkimKey(projectId, domain.id, old.id);
         tx.capDkimKeys(projectId, domain.id, MOST_KEYS, MOST_WITH_RETIRED);
         tx.insertDkimKey(key);
-        announce(told, tx, 'dkim.rotated', tellPending(domain, key, zone), domain.defaultTopicId);
+        announce(told, tx, 'dkim.rotated', tellPending(domain, key, keys, zone), domain.defaultTopicId);
       });
       return key;
     };
@@ -93,7 +93,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
       problem: () => new Problem('too-many-keys', `a domain has at most ${reached}; remove one first`),
     });
     deps.domainChanged(projectId, domain.id);
-    return keyView(domain, key);
+    return keyView(domain, key, keys);
   });
   async function newKey(domain: MtaDomain, keys: readonly DkimKey[], body: NewKey): Promise<DkimKey> {
     const { private_key: pem } = body;
@@ -139,16 +139,17 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
   }
   handle(ops.getDkimKey, async ({ params, projectId }) => {
     const domain = await domainOf(projectId, params.id);
-    return keyView(domain, await keyOf(domain, params.key));
+    const keys = await read.dkimKeys(projectId, domain.id);
+    return keyView(domain, keyIn(keys, params.key), keys);
   });
-  async function keyOf(domain: MtaDomain, id: DkimKeyId): Promise<DkimKey> {
-    const keys = await read.dkimKeys(domain.projectId, domain.id);
+  function keyIn(keys: readonly DkimKey[], id: DkimKeyId): DkimKey {
     return found(keys.find((key) => key.id === id) ?? null);
   }
   handle(ops.deleteDkimKey, async ({ params, projectId, ifMatch }) => {
     const domain = await domainOf(projectId, params.id);
-    const key = await keyOf(domain, params.key);
-    const conditional = ifMatch(keyView(domain, key));
+    const keys = await read.dkimKeys(projectId, domain.id);
+    const key = keyIn(keys, params.key);
+    const conditional = ifMatch(keyView(domain, key, keys));
     await transactor.transact(projectId, (tx) => {
       if (conditional) tx.expectDkimKey(key);
       tx.deleteDkimKey(projectId, domain.id, key.id);
@@ -158,8 +159,8 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
 
   handle(ops.replaceDkimKey, async ({ params, projectId }) => {
     const domain = await domainOf(projectId, params.id);
-    const old = await keyOf(domain, params.key);
     const keys = await read.dkimKeys(projectId, domain.id);
+    const old = keyIn(keys, params.key);
     const { steps, successor } = await prepareReplacement(
       { sealer, random, clock, dkimZone: zone },
       domain,
@@ -173,7 +174,8 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
       for (const content of steps.events) announce(told, tx, 'dkim.rotated', content, domain.defaultTopicId);
     });
     deps.domainChanged(projectId, domain.id);
-    return keyView(domain, successor);
+    const after = keys.map((key) => steps.moves.find((move) => move.key.id === key.id)?.key ?? key);
+    return keyView(domain, successor, [...after, ...steps.fresh]);
   });
 
   const dnsView = async (domain: MtaDomain): Promise<Resources['DomainDns']> => {
@@ -188,7 +190,7 @@ export function mtaDkimRoutes(handle: Handle, deps: ApiDeps): void {
         .map((key) => ({
           type: 'TXT',
           name: keyRecord(key, domain.name, zone).name,
-          ...keyWords(domain, key, zone),
+          ...keyWords(domain, key, keys, zone),
         })),
       dkim_zone: zone,
       last_check: checkView(dns),

@@ -311,6 +311,7 @@ test('the control socket takes no destructive word without its object', async ()
       retention,
       logger: silentLogger,
       addresses: () => [],
+      publicUrl: () => 'http://x',
       ownStore: null,
     });
     await control.start(new AbortController().signal);

@@ -17,6 +17,7 @@ import { ConflictError } from '../runtime/transactor.ts';
 import { openSealer } from '../secret-key.ts';
 import { openMadeStore, openStore } from '../stores.ts';
 import { emailOption, makeOperator, ownerOf } from './first-member.ts';
+import { publicUrlOf } from './own-service.ts';
 import { setUp } from './setup.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 
@@ -92,12 +93,12 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       }
     }
     const { project, ready, ownership } = result;
-    const member =
-      email === null ? null : await ownerOf(deps, project.id, { email, operator }, config.publicUrl);
+    const url = await publicUrlOf(config);
+    const member = email === null ? null : await ownerOf(deps, project.id, { email, operator }, url);
     const out = {
       project_id: project.id,
       domain_id: ready?.domain.id ?? null,
-      domain_url: ready === null ? null : `${config.publicUrl}/mta/v1/domains/${ready.domain.id}`,
+      domain_url: ready === null ? null : `${url}/mta/v1/domains/${ready.domain.id}`,
       topic_id: ready?.topic.id ?? null,
       api_client_id: ready?.client.id ?? null,
       key: ready?.key ?? null,
@@ -112,7 +113,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     } else {
       process.stdout.write(
         `domain  ${out.domain_url}\ntopic   ${out.topic_id}\nkey id  ${ready.key.id}\nsecret  ${ready.key.secret}   (shown only now)\n\n` +
-          `${whereToConnect(config)}\n\n` +
+          `${whereToConnect(config, url)}\n\n` +
           `Next, publish the records of the domain (MX, SPF, DKIM). This lists them:\n` +
           `  hikyaku api --key-id ${ready.key.id} --key-secret SECRET mta.domains.dns.get ${ready.domain.id}\n`,
       );
@@ -133,7 +134,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
 }
 
 /** From the configuration alone: the service need not be running. */
-function whereToConnect(config: Config): string {
+function whereToConnect(config: Config, url: string): string {
   const [submission, submissions] = [config.submissionListen[0]!.port, config.submissionsListen[0]!.port];
-  return connectLines(connectOf(config, { submission, submissions }, config.publicUrl)).join('\n');
+  return connectLines(connectOf(config, { submission, submissions }, url)).join('\n');
 }

@@ -4,13 +4,16 @@
  */
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
+import { operatorStanding } from '../iam/links.ts';
 import { MX_SIZE_LIMIT } from '../intake/limits.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { leastFree } from '../runtime/space.ts';
 import type { KeyNotes } from '../sealed/secret-key.ts';
 import { faultOf, missingKey, nameOf, presentKey, unfinished, verdictOf } from '../secret-key.ts';
 import { lookAtStore, openMadeStore, storeWords } from '../stores.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
+import { operatorFinding } from './operator-words.ts';
 
 type StoreReader = Awaited<ReturnType<typeof openMadeStore>>['read'];
 
@@ -89,13 +92,7 @@ function findingOf(config: Config, so: string, seen: Awaited<ReturnType<typeof l
   );
 }
 async function checkOperator(read: StoreReader): Promise<Finding> {
-  const operator = await read.firstOperator();
-  return operator === null
-    ? warning(
-        'operator',
-        'there is none: open the link that the service prints when it starts, or run `hikyaku bootstrap --email ADDRESS --operator`',
-      )
-    : ok('operator', operator.email);
+  return operatorFinding(await operatorStanding(read, systemClock.now()));
 }
 const NAME = 'secret key';
 /** Whether the key of this configuration is the key of the store, as far as the store's notes say. */

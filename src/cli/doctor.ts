@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { access, constants, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { retentionView } from '../api/mta-retention.ts';
-import { type Config, type HostPort, isLoopback, loadConfig } from '../config/config.ts';
+import { type Config, type HostPort, isLoopback, loadConfig, parseHostPort } from '../config/config.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createResolver } from '../runtime/dns-resolver.ts';
 import { systemNetwork } from '../runtime/network.ts';
@@ -19,28 +19,27 @@ import { checkDns } from './doctor-dns.ts';
 import { checkRoutes } from './doctor-routes.ts';
 import { checkStore } from './doctor-store.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
+import { ASK_MS, isUrlOpen, OPEN_URL, type OwnService, ownService } from './own-service.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
-/** Time limit for the answer of the running service. */
-const ASK_MS = 5_000;
-
-/** Where the service of this configuration listens now; empty if none runs, or if it is of an earlier version. */
-async function ownAddresses(config: Config): Promise<ReadonlySet<string>> {
-  try {
-    const answer = await askService({
-      directory: config.dataDir,
-      path: '/addresses',
-      request: {},
-      ended: 'the service stopped before it answered',
-      signal: AbortSignal.timeout(ASK_MS),
-      report: () => {},
-    });
-    return new Set(answer?.status === 200 ? (answer.json as { addresses: string[] }).addresses : []);
-  } catch {
-    return new Set();
-  }
-}
 const addressOf = ({ host, port }: HostPort) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/**
+ * The address of the running service at which it would have to give way to a listener at `place`; null if there is none.
+ * A wildcard address takes the port of every address (`::` also of those of IPv4), and the other way round.
+ */
+export function heldBy({ host, port }: HostPort, own: ReadonlySet<string>): string | null {
+  const held = [...own].map((text) => ({ text, at: parseHostPort(text) }));
+  const found = held.find(
+    ({ at }) =>
+      at !== null &&
+      at.port === port &&
+      port !== 0 &&
+      (at.host === host || isWildcard(at.host) || isWildcard(host)),
+  );
+  return found?.text ?? null;
+}
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
 /** `own`: where the running service listens. */
 async function checkPort(check: string, place: HostPort, own: ReadonlySet<string>): Promise<Finding> {
@@ -53,6 +52,12 @@ async function checkPort(check: string, place: HostPort, own: ReadonlySet<string
     return ok(check, `${host}:${port} is free`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    const held = heldBy(place, own);
+    if (code === 'EADDRINUSE' && held !== null)
+      return ok(
+        check,
+        `${addressOf(place)} is free for the next start: now the running service listens at ${held}`,
+      );
     if (code === 'EADDRINUSE')
       return warning(
         check,
@@ -103,9 +108,11 @@ async function checkRetention(config: Config): Promise<Finding> {
 type Standing = ReturnType<typeof retentionView>;
 
 /** Links and `self` URLs begin with the public URL. */
-function checkPublicUrl(config: Config): Finding {
+export function checkPublicUrl(config: Config, running: OwnService['publicUrl']): Finding {
   const check = 'public URL';
-  const { hostname } = new URL(config.publicUrl);
+  const url = isUrlOpen(config) ? running : config.publicUrl;
+  if (url === null) return warning(check, OPEN_URL);
+  const { hostname } = new URL(url);
   const isPublic = [
     config.httpListen,
     ...config.mxListen,
@@ -115,9 +122,9 @@ function checkPublicUrl(config: Config): Finding {
   return isPublic && isLoopback(hostname.replace(/^\[|\]$/g, ''))
     ? warning(
         check,
-        `the service listens beyond this machine, but its links begin with ${config.publicUrl}, which leads nowhere from elsewhere: set HIKYAKU_PUBLIC_URL`,
+        `the service listens beyond this machine, but its links begin with ${url}, which leads nowhere from elsewhere: set HIKYAKU_PUBLIC_URL`,
       )
-    : ok(check, config.publicUrl);
+    : ok(check, url);
 }
 
 async function checkCertificate(config: Config): Promise<Finding> {
@@ -185,7 +192,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     allowPrivate: config.allowPrivateTargets,
   });
   const findings: Finding[] = [];
-  const own = await ownAddresses(config);
+  const { addresses: own, publicUrl } = await ownService(config);
   const listeners: [string, readonly HostPort[]][] = [
     ['HTTP port', [config.httpListen]],
     ['MX port', config.mxListen],
@@ -198,7 +205,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   ];
   for (const [check, list] of listeners)
     for (const address of list) findings.push(await checkPort(check, address, own));
-  findings.push(checkPublicUrl(config));
+  findings.push(checkPublicUrl(config, publicUrl));
   findings.push(
     ...(await checkStore(config)),
     await checkRetention(config),

@@ -11,6 +11,7 @@ import { INSTANCE } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { openMadeStore } from '../stores.ts';
+import { publicUrlOf } from './own-service.ts';
 import { type CommandContext, parseFileAndOptions, UsageError } from './usage.ts';
 
 export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
@@ -49,7 +50,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
       outcome: 'succeeded',
     });
   });
-  const url = signInUrl(config.publicUrl, token);
+  const url = signInUrl(await publicUrlOf(config), token);
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify({ email, sign_in_url: url })}\n`

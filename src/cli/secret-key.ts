@@ -19,6 +19,7 @@ import { keyCheckOf } from '../sealed/secret-key.ts';
 import { type Lost, tryAll } from '../sealed/try-all.ts';
 import { makeKey, nameOf, presentKey, verdictOf } from '../secret-key.ts';
 import { keepServicesOut, openMadeStore } from '../stores.ts';
+import { publicUrlOf } from './own-service.ts';
 import { type CommandContext, parseWordsAndOptions, UsageError } from './usage.ts';
 
 export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
@@ -80,7 +81,7 @@ async function replace(config: Config, json: boolean, yes: boolean, signal: Abor
   };
   try {
     const replacement = await acceptLoss(deps, lost);
-    const out = resultOf(config, await madeBy(deps, replacement));
+    const out = resultOf(config, await madeBy(deps, replacement), await publicUrlOf(config));
     // Secrets are shown once: what was not written out must be shown by the next run, so the end comes last.
     await written(json ? `${JSON.stringify(out)}\n` : textOf(out));
     await finish(deps, replacement);
@@ -140,7 +141,7 @@ async function agreed(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-function resultOf(config: Config, { keys, subscribers, members }: Made) {
+function resultOf(config: Config, { keys, subscribers, members }: Made, url: string) {
   return {
     replaced: true,
     dkim_keys: keys.flatMap(({ domain, fresh }) =>
@@ -159,7 +160,7 @@ function resultOf(config: Config, { keys, subscribers, members }: Made) {
     })),
     members: members.map(({ member, token }) => ({
       email: member.email,
-      sign_in_url: signInUrl(config.publicUrl, token),
+      sign_in_url: signInUrl(url, token),
     })),
   };
 }

@@ -14,6 +14,7 @@ import { createRandom } from '../runtime/random.ts';
 import { openSealer } from '../secret-key.ts';
 import { createLogger, type RunningService, startService } from '../service.ts';
 import { openStore } from '../stores.ts';
+import { operatorNotice } from './operator-words.ts';
 import { type SetUp, setUp } from './setup.ts';
 import { type CommandContext, parseOptions } from './usage.ts';
 
@@ -34,10 +35,7 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     rmSync(untoldFile(config), { force: true });
   }
   if (!hasConsole()) process.stderr.write(NO_CONSOLE);
-  if (service.signInUrl !== null)
-    process.stderr.write(
-      `\nNo operator can sign in yet. Whoever opens this link becomes the operator (works once, within 24 hours; every start prints a new one until there is an operator):\n\n  ${service.signInUrl}\n\n`,
-    );
+  process.stderr.write(operatorNotice(service.operator, service.signInUrl));
   if (!stop.aborted) {
     // The listeners keep the process alive; this promise only tells when to stop.
     await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));

@@ -1,10 +1,11 @@
 /**
- * How commands reach a running service: from flags first, then from the environment. Nothing else in the
- * environment is read, so the commands also work on a machine that runs no service. Fails with ConfigError;
+ * How commands reach a running service: from flags first, then from the environment. Without a URL, it is the service of
+ * this machine, as its HTTP listener is set. Nothing else in the environment is read, so the commands also work on a
+ * machine that runs no service. Fails with ConfigError;
  * the error never repeats a secret.
  */
-import { ConfigError } from './config.ts';
-import { VARIABLES, type VariableName } from './variables.ts';
+import { ConfigError, usualUrlIn } from './config.ts';
+import type { VariableName } from './variables.ts';
 
 export interface ApiAccess {
   /** Without trailing slash. */
@@ -27,8 +28,11 @@ export function loadApiAccess(
     return value === '' ? undefined : value;
   };
   const problems: string[] = [];
-  const text = get(flags.url, 'HIKYAKU_API_URL') ?? VARIABLES.HIKYAKU_API_URL.otherwise.en;
+  const text = get(flags.url, 'HIKYAKU_API_URL') ?? usualUrlIn(env);
   const url = URL.parse(text);
+  if (url?.port === '0')
+    problems.push('HIKYAKU_API_URL or --url: needed, because HIKYAKU_HTTP_LISTEN asks for a free port');
+
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
     problems.push('HIKYAKU_API_URL or --url: expected an http or https URL without query and credentials');
   const id = get(flags['key-id'], 'HIKYAKU_API_KEY_ID');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { loadApiAccess } from './api-access.ts';
 import { ConfigError, loadConfig, parseHostPort } from './config.ts';
 
 function problemsOf(env: Record<string, string>): readonly string[] {
@@ -21,6 +22,30 @@ test('an empty environment gives the documented defaults', () => {
   assert.equal(config.tlsMinVersion, 'TLSv1.2');
   assert.equal(config.mxTlsMinVersion, 'TLSv1');
   assert.equal(config.allowPrivateTargets, false);
+});
+
+const TLS = { HIKYAKU_TLS_CERT: '/c.pem', HIKYAKU_TLS_KEY: '/k.pem' };
+const URLS: readonly (readonly [env: Record<string, string>, url: string])[] = [
+  [{}, 'http://localhost:8025'],
+  [{ HIKYAKU_HTTP_LISTEN: '127.0.0.1:18025' }, 'http://localhost:18025'],
+  [{ HIKYAKU_HTTP_LISTEN: '[::1]:18025' }, 'http://localhost:18025'],
+  [{ HIKYAKU_HTTP_LISTEN: '127.0.0.2:18025' }, 'http://127.0.0.2:18025'],
+  [{ HIKYAKU_HTTP_LISTEN: '0.0.0.0:443', ...TLS }, 'https://127.0.0.1:443'],
+  [{ HIKYAKU_HTTP_LISTEN: '[::]:8443', ...TLS }, 'https://[::1]:8443'],
+  [{ HIKYAKU_HTTP_LISTEN: '127.0.0.1:18025', ...TLS }, 'https://localhost:18025'],
+  [{ HIKYAKU_TRUSTED_PROXIES: '192.0.2.1', ...TLS }, 'http://localhost:8025'],
+];
+test('without a public URL, it follows the HTTP listener, for the service and for every command', () => {
+  for (const [env, url] of URLS) {
+    assert.equal(loadConfig(env).publicUrl, url);
+    assert.equal(new URL(loadApiAccess(env, {}).url).href, new URL(url).href);
+    const given = { ...env, HIKYAKU_PUBLIC_URL: 'https://mail.example.com' };
+    assert.equal(loadConfig(given).publicUrl, 'https://mail.example.com');
+  }
+  assert.throws(
+    () => loadApiAccess({ HIKYAKU_HTTP_LISTEN: '127.0.0.1:0' }, {}),
+    /HIKYAKU_API_URL or --url: needed/,
+  );
 });
 
 test('an unknown name is an error that suggests the nearest; test variables are ignored', () => {

@@ -41,7 +41,7 @@ export interface Config {
   /** Lower case. null if keys are not delegated; then there is no DNS server. */
   readonly dkimZone: string | null;
   readonly dnsListen: readonly HostPort[];
-  /** Without trailing slash. */
+  /** Without trailing slash. If it was not given, it follows `httpListen` (`usualUrl`). */
   readonly publicUrl: string;
   readonly publicUrlGiven: boolean;
   readonly httpListen: HostPort;
@@ -176,6 +176,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if ((cert === undefined) !== (key === undefined)) {
     problems.push('HIKYAKU_TLS_CERT and HIKYAKU_TLS_KEY: set both or neither');
   }
+  const tls = cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : null;
+  const httpListen = read('HIKYAKU_HTTP_LISTEN', USUAL_HTTP, parseHostPort, 'address:port');
+  const trustedProxies = readList(
+    'HIKYAKU_TRUSTED_PROXIES',
+    [],
+    parseProxy,
+    'IP addresses or CIDR networks (not /0), comma-separated',
+  );
   const routes = parseRoutes(get('HIKYAKU_ROUTES') ?? '');
   problems.push(...routes.problems);
   const config: Config = {
@@ -200,19 +208,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dnsListen: listen('HIKYAKU_DNS_LISTEN', 2553),
     publicUrl: read(
       'HIKYAKU_PUBLIC_URL',
-      'http://localhost:8025',
+      usualUrl({ httpListen, tls, trustedProxies }),
       parsePublicUrl,
       'an http or https URL without query',
     ),
     publicUrlGiven: get('HIKYAKU_PUBLIC_URL') !== undefined,
-    httpListen: read('HIKYAKU_HTTP_LISTEN', { host: '127.0.0.1', port: 8025 }, parseHostPort, 'address:port'),
+    httpListen,
     metricsListen: read('HIKYAKU_METRICS_LISTEN', null, parseHostPort, 'address:port'),
-    trustedProxies: readList(
-      'HIKYAKU_TRUSTED_PROXIES',
-      [],
-      parseProxy,
-      'IP addresses or CIDR networks (not /0), comma-separated',
-    ),
+    trustedProxies,
     dataDir,
     node: get('HIKYAKU_NODE') ?? hostname,
     mxListen: listen('HIKYAKU_MX_LISTEN', 2525),
@@ -226,7 +229,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     ),
     submissionListen: listen('HIKYAKU_SUBMISSION_LISTEN', 2587),
     submissionsListen: listen('HIKYAKU_SUBMISSIONS_LISTEN', 2465),
-    tls: cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : null,
+    tls,
     tlsMinVersion: read('HIKYAKU_TLS_MIN_VERSION', 'TLSv1.2', tlsVersion, TLS_VERSIONS.join(', ')),
     mxTlsMinVersion: read('HIKYAKU_MX_TLS_MIN_VERSION', 'TLSv1', tlsVersion, TLS_VERSIONS.join(', ')),
     secretKey: read<Buffer | null>('HIKYAKU_SECRET_KEY', null, parseSecretKey, '32 octets in base64 or hex'),
@@ -272,6 +275,48 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
+
+/** How the console and the API are spoken to at their own port: proxies end TLS themselves. */
+export function httpScheme({
+  tls,
+  trustedProxies,
+}: Pick<Config, 'tls' | 'trustedProxies'>): 'http' | 'https' {
+  return tls === null || trustedProxies.length > 0 ? 'http' : 'https';
+}
+/** The URL at which this machine reaches the HTTP listener. A wildcard address is reached by loopback. */
+export function listeningUrl(
+  config: Pick<Config, 'httpListen' | 'tls' | 'trustedProxies'>,
+  port = config.httpListen.port,
+): string {
+  const { host } = config.httpListen;
+  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${httpScheme(config)}://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+}
+/**
+ * The public URL if none is given. On loopback it has a host name, because passkeys belong to host names (WebAuthn
+ * Level 3 §5.1.3), and an address is none. `port`: the port that the system gave, if the configuration asks for a free one.
+ */
+export function usualUrl(
+  config: Pick<Config, 'httpListen' | 'tls' | 'trustedProxies'>,
+  port = config.httpListen.port,
+): string {
+  return LOCALHOST.has(config.httpListen.host)
+    ? `${httpScheme(config)}://localhost:${port}`
+    : listeningUrl(config, port);
+}
+/** The same for a command that needs nothing else of the configuration, whose values may be wrong. */
+export function usualUrlIn(env: Readonly<Record<string, string | undefined>>): string {
+  const given = (name: keyof typeof VARIABLES) => env[name]?.trim() ?? '';
+  const [cert, key] = [given('HIKYAKU_TLS_CERT'), given('HIKYAKU_TLS_KEY')];
+  return usualUrl({
+    httpListen: parseHostPort(given('HIKYAKU_HTTP_LISTEN')) ?? USUAL_HTTP,
+    tls: cert === '' || key === '' ? null : { cert, key },
+    trustedProxies: given('HIKYAKU_TRUSTED_PROXIES').split(',').filter(Boolean),
+  });
+}
+/** These are what `localhost` names; other addresses of 127.0.0.0/8 are not. */
+const LOCALHOST: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+const USUAL_HTTP: HostPort = { host: '127.0.0.1', port: 8025 };
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

@@ -77,9 +77,12 @@ export const VARIABLES = {
     },
   },
   HIKYAKU_PUBLIC_URL: {
-    otherwise: { en: 'http://localhost:8025', ja: 'http://localhost:8025' },
+    otherwise: {
+      en: 'follows `HIKYAKU_HTTP_LISTEN`: http://localhost:8025',
+      ja: '`HIKYAKU_HTTP_LISTEN` に合わせます: http://localhost:8025',
+    },
     meaning: {
-      en: 'the URL of the service for people and API clients; every `self` URL begins with it',
+      en: 'the URL of the service for people and API clients; every `self` URL and every one-time link begins with it',
       ja: '利用者と API クライアントから見たサービスの URL。`self` の URL は、すべてこれで始まります',
     },
   },
@@ -248,7 +251,10 @@ export const VARIABLES = {
     },
   },
   HIKYAKU_API_URL: {
-    otherwise: { en: 'http://localhost:8025', ja: 'http://localhost:8025' },
+    otherwise: {
+      en: 'follows `HIKYAKU_HTTP_LISTEN`: http://localhost:8025',
+      ja: '`HIKYAKU_HTTP_LISTEN` に合わせます: http://localhost:8025',
+    },
     meaning: {
       en: 'for the commands `api`, `message`, `listen` and `key`: the URL of the service',
       ja: '`api`、`message`、`listen`、`key` が呼び出すサービス',

@@ -82,7 +82,8 @@ async function checkMx(resolver: Resolver, domain: Domain, hosts: readonly strin
       const value = expected[i]!;
       if (seen.has(host.toLowerCase())) return record(at(value), whole);
       const missing = ok ? finding('mx.host_missing', { expected: value }) : verdict;
-      return record(at(value), item('missing', [value], found, missing));
+      // Mail goes elsewhere: the records that are there are wrong, as the whole is.
+      return record(at(value), item(ok ? 'missing' : 'wrong', [value], found, missing));
     }),
   };
 }

@@ -77,7 +77,7 @@ for (const zone of [ZONE, null])
       [[successor.id, 'active']],
       'not after five days: nothing else signs with its algorithm',
     );
-    const { message, message_ja } = keyWords(DOMAIN, old, zone);
+    const { message, message_ja } = keyWords(DOMAIN, old, after, zone);
     assert.match(message, /revoked.*seven days/s);
     assert.match(message_ja, /失効/);
     assert.match(
@@ -85,6 +85,51 @@ for (const zone of [ZONE, null])
       zone === null ? /Set the TXT record .* to v=DKIM1; k=rsa; p= now/ : /service publishes/,
     );
   });
+
+for (const zone of [ZONE, null])
+  test(`${zone === null ? 'TXT' : 'delegated'}: a pending key says that it waits only while another key of its algorithm signs`, async () => {
+    const { keys, replace } = await setUp(zone);
+    const { after, successor, steps } = await replace(keys, keys[0]!);
+    const at = { ...DOMAIN, dns: null };
+    const alone = keyWords(at, successor, after, zone);
+    assert.match(
+      alone.message,
+      /No other key of its algorithm signs, so the key begins to sign by itself as soon as/,
+    );
+    assert.match(alone.message_ja, /すぐに、この鍵での署名が自動で始まります/);
+    assert.doesNotMatch(alone.message + alone.message_ja, /five days|5 日/);
+    const told = steps.events.find(({ stage }) => stage === 'pending')!;
+    assert.deepEqual([told.message, told.message_ja], [alone.message, alone.message_ja]);
+    const seen = keyWords(at, { ...successor, seenSince: 1 }, after, zone);
+    assert.doesNotMatch(seen.message + seen.message_ja, /five days|5 日/);
+    const beside = keyWords(at, successor, [...after, { ...keys[0]!, id: successor.id }], zone);
+    assert.match(beside.message, /five days after it is first seen/);
+    assert.match(beside.message_ja, /5 日後/);
+  });
+
+test('an active key says that the last check missed its record', async () => {
+  const { keys } = await setUp(null);
+  const [key] = keys as readonly [DkimKey, DkimKey];
+  const name = `${key.selector}._domainkey.${NAME}`;
+  const said = (state: 'ok' | 'missing' | 'wrong' | 'unknown') => {
+    const record = {
+      purpose: 'dkim',
+      type: 'TXT',
+      name,
+      value: null,
+      state,
+      found: [],
+      finding: null,
+    } as const;
+    return keyWords({ ...DOMAIN, dns: { records: [record] } as never }, key, keys, null);
+  };
+  for (const state of ['missing', 'wrong'] as const) {
+    assert.match(said(state).message, /signs mail with .*, but the last check did not find its key in DNS/);
+    assert.match(said(state).message_ja, /見つかりませんでした/);
+    assert.doesNotMatch(said(state).message, /Keep the record/);
+  }
+  for (const state of ['ok', 'unknown'] as const) assert.match(said(state).message, /Keep the record/);
+});
 
 test('the zone publishes the revoked record in place of the key, and of a retired key nothing', async () => {
   const { keys, replace } = await setUp(ZONE);

@@ -61,7 +61,9 @@ export async function prepareReplacement(
       fresh,
       events: [
         ...moves.map(({ key }) => tellRetired(domain, key, dkimZone)),
-        ...fresh.filter(({ state }) => state === 'pending').map((key) => tellPending(domain, key, dkimZone)),
+        ...fresh
+          .filter(({ state }) => state === 'pending')
+          .map((key) => tellPending(domain, key, after, dkimZone)),
       ],
     },
   };

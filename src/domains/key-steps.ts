@@ -11,7 +11,7 @@ import type { KeyEventContent } from './announce.ts';
 import { delegationTarget, freeSelector, keyRecord } from './delegation.ts';
 import { sightKey } from './dkim-check.ts';
 import { isRevoked, kindOf, makeDkimKey } from './dkim-keys.ts';
-import type { Words } from './findings.ts';
+import { finding, inWords, type Words } from './findings.ts';
 import type { DkimKey, DomainTx, MtaDomain } from './mta-domains.ts';
 import { dueForRotation, type KeyMove, recordMayGoAt, stepKeys } from './rotation.ts';
 
@@ -65,7 +65,7 @@ export async function prepareKeySteps(
   }
   const events = [
     ...moves.flatMap((move) => tellMove(domain, move, moves, dkimZone)),
-    ...fresh.map((key) => tellPending(domain, key, dkimZone)),
+    ...fresh.map((key) => tellPending(domain, key, after, dkimZone)),
   ];
   return { moves, gone: replacedBy(fresh, after), fresh, events };
 }
@@ -87,12 +87,17 @@ function about(domain: MtaDomain, key: DkimKey, zone: string | null) {
   return { domain: domain.name, selector: key.selector, record: keyRecord(key, domain.name, zone) };
 }
 /** Also used for a key that somebody has created. */
-export function tellPending(domain: MtaDomain, key: DkimKey, zone: string | null): KeyEventContent {
-  return { ...about(domain, key, zone), stage: 'pending', ...keyWords(domain, key, zone) };
+export function tellPending(
+  domain: MtaDomain,
+  key: DkimKey,
+  keys: readonly DkimKey[],
+  zone: string | null,
+): KeyEventContent {
+  return { ...about(domain, key, zone), stage: 'pending', ...keyWords(domain, key, keys, zone) };
 }
 /** Also used for a key that somebody has revoked. */
 export function tellRetired(domain: MtaDomain, key: DkimKey, zone: string | null): KeyEventContent {
-  return { ...about(domain, key, zone), stage: 'retired', ...keyWords(domain, key, zone) };
+  return { ...about(domain, key, zone), stage: 'retired', ...keyWords(domain, key, [], zone) };
 }
 function tellMove(
   domain: MtaDomain,
@@ -105,8 +110,9 @@ function tellMove(
   if (key.state !== 'active' || from !== 'pending') return [];
   const old = all
     .filter((move) => move.key.state === 'retiring' && move.key.algorithm === key.algorithm)
-    .map((move) => keyWords(domain, move.key, zone));
-  const words = [keyWords(domain, key, zone), ...old];
+    .map((move) => keyWords(domain, move.key, [], zone));
+  // The check that moved the key has seen it; the domain still has the check before.
+  const words = [keyWords({ ...domain, dns: null }, key, [], zone), ...old];
   return [
     {
       ...content,
@@ -117,31 +123,44 @@ function tellMove(
   ];
 }
 
-/** The text about a key: its state, and what to do about its record. */
-export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): Words {
+/**
+ * The text about a key: its state, and what to do about its record. `keys`: all keys of the domain; a pending key does not
+ * wait if none of its algorithm signs (rotation.ts).
+ */
+export function keyWords(
+  domain: MtaDomain,
+  key: DkimKey,
+  keys: readonly DkimKey[],
+  zone: string | null,
+): Words {
   const { type, name, value } = keyRecord(key, domain.name, zone);
   const delegated = type === 'CNAME';
+  const waits = keys.some(({ state, algorithm }) => state === 'active' && algorithm === key.algorithm);
   switch (key.state) {
     case 'pending':
       if (key.seenSince !== null)
-        return {
-          message: `The record ${name} is published. The key begins to sign by itself after it has been seen for five days.`,
-          message_ja: `レコード ${name} は公開済みです。5 日間続けて確認されると、この鍵での署名が自動で始まります。`,
-        };
-      return delegated
+        return waits
+          ? {
+              message: `The record ${name} is published. The key begins to sign by itself after it has been seen for five days.`,
+              message_ja: `レコード ${name} は公開済みです。5 日間続けて確認されると、この鍵での署名が自動で始まります。`,
+            }
+          : {
+              message: `The record ${name} is published. No other key of its algorithm signs, so the key begins to sign at the next check that sees it.`,
+              message_ja: `レコード ${name} は公開済みです。同じアルゴリズムで署名中の鍵がないため、次の確認でこの鍵での署名が始まります。`,
+            };
+      return pendingWords(name, delegated ? value : null, waits);
+    case 'active': {
+      const missed = missedBy(domain, type, name);
+      return missed === null
         ? {
-            message: `This service publishes the key. The key begins to sign by itself five days after it is first seen through the CNAME record ${name} with ${value}. If no key signs yet, it begins at once.`,
-            message_ja: `鍵はこのサービスが公開しています。CNAME レコード ${name}（値は ${value}）を通して鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。署名中の鍵がない場合は、すぐに始まります。`,
+            message: `The service signs mail with ${key.selector}. Keep the record ${name}.`,
+            message_ja: `${key.selector} で署名しています。レコード ${name} を残してください。`,
           }
         : {
-            message: `Publish the TXT record ${name}. The key begins to sign by itself five days after it is first seen. If no key signs yet, it begins at once.`,
-            message_ja: `TXT レコード ${name} を登録してください。鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。署名中の鍵がない場合は、すぐに始まります。`,
+            message: `The service signs mail with ${key.selector}, but the last check did not find its key in DNS. ${missed.message}`,
+            message_ja: `${key.selector} で署名していますが、最後の確認では DNS に鍵が見つかりませんでした。${missed.message_ja}`,
           };
-    case 'active':
-      return {
-        message: `The service signs mail with ${key.selector}. Keep the record ${name}.`,
-        message_ja: `${key.selector} で署名しています。レコード ${name} を残してください。`,
-      };
+    }
     case 'retiring': {
       const day = new Date(recordMayGoAt(key)!).toISOString().slice(0, 10);
       return delegated
@@ -166,6 +185,35 @@ export function keyWords(domain: MtaDomain, key: DkimKey, zone: string | null): 
             message_ja: `鍵は廃止されました。レコード ${name} は削除してかまいません。`,
           };
   }
+}
+/** `target`: of the CNAME record of a delegated key; null if the key is a TXT record. */
+function pendingWords(name: string, target: string | null, waits: boolean): Words {
+  const when = waits
+    ? {
+        message: 'The key begins to sign by itself five days after it is first seen',
+        message_ja: '鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。',
+      }
+    : {
+        message:
+          'No other key of its algorithm signs, so the key begins to sign by itself as soon as it is seen',
+        message_ja:
+          '同じアルゴリズムで署名中の鍵がないため、鍵が確認されるとすぐに、この鍵での署名が自動で始まります。',
+      };
+  return target === null
+    ? {
+        message: `Publish the TXT record ${name}. ${when.message}.`,
+        message_ja: `TXT レコード ${name} を登録してください。${when.message_ja}`,
+      }
+    : {
+        message: `This service publishes the key. ${when.message} through the CNAME record ${name} with ${target}.`,
+        message_ja: `鍵はこのサービスが公開し、CNAME レコード ${name}（値は ${target}）を通して確認します。${when.message_ja}`,
+      };
+}
+/** What the last check says about the record of a key if it clearly did not find the key; null otherwise. */
+function missedBy({ dns }: MtaDomain, type: string, name: string): Words | null {
+  const state = dns?.records?.find((one) => one.purpose === 'dkim' && one.type === type && one.name === name);
+  if (state === undefined || (state.state !== 'missing' && state.state !== 'wrong')) return null;
+  return inWords(state.finding ?? finding('dkim.missing', { name }));
 }
 function revokedWords({ publicRecord }: DkimKey, name: string, delegated: boolean): Words {
   const cost =

@@ -61,8 +61,8 @@ test('all well: nothing is said', async () => {
 
 test('MX: missing, null, foreign, foreign first, a foreign one beside, one of ours missing', async () => {
   assert.deepEqual(await said({ ...GOOD, [NAME]: { txt: [SPF] } }), Array(2).fill('mx missing mx.missing'));
-  assert.deepEqual(await withMx([0, '']), Array(2).fill('mx missing mx.null'));
-  assert.deepEqual(await withMx('mx.other.test'), Array(2).fill('mx missing mx.foreign'));
+  assert.deepEqual(await withMx([0, '']), Array(2).fill('mx wrong mx.null'));
+  assert.deepEqual(await withMx('mx.other.test'), Array(2).fill('mx wrong mx.foreign'));
   assert.deepEqual(
     await withMx([5, 'mx.other.test'], 'mx1.host.test', 'mx2.host.test'),
     Array(2).fill('mx wrong mx.foreign_first'),

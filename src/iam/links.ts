@@ -72,15 +72,41 @@ export function recordLink(
   tx.insertSignInLink({ hash: hashToken(token), memberId, createdAt: now, expiresAt: now + LINK_MS });
   return token;
 }
-/** A token for the operator while no operator can sign in; null once one can. */
-export async function offerOwnerLink({ read, transactor, clock, random }: LinkDeps): Promise<string | null> {
-  if (await read.anyOperatorIsReady()) return null;
+/** Who can manage the instance. The start and `hikyaku doctor` say the same of it. */
+export type OperatorStanding =
+  /** Nobody: the start makes a link that makes the first operator. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'ready'; readonly member: Member }
+  /** No operator can sign in yet, but one has a link that is still open. */
+  | { readonly kind: 'has-link'; readonly member: Member; readonly expiresAt: number }
+  /** No operator can sign in, and there is no link: the start makes one for this operator. */
+  | { readonly kind: 'locked-out'; readonly member: Member };
+
+export async function operatorStanding(
+  read: Pick<PeopleReader, 'anyOperatorIsReady' | 'firstOperator' | 'operatorWithLink'>,
+  now: number,
+): Promise<OperatorStanding> {
   const member = await read.firstOperator();
+  if (member === null) return { kind: 'none' };
+  if (await read.anyOperatorIsReady()) return { kind: 'ready', member };
+  const linked = await read.operatorWithLink(now);
+  return linked === null ? { kind: 'locked-out', member } : { kind: 'has-link', ...linked };
+}
+export interface OwnerLink {
+  readonly standing: OperatorStanding;
+  /** null: no link was made. */
+  readonly token: string | null;
+}
+/** Makes a link for the operator if no operator can sign in and none has a link: an open link stays valid. */
+export async function offerOwnerLink({ read, transactor, clock, random }: LinkDeps): Promise<OwnerLink> {
+  const now = clock.now();
+  const standing = await operatorStanding(read, now);
+  if (standing.kind === 'ready' || standing.kind === 'has-link') return { standing, token: null };
   let token = '';
   await transactor.transact(INSTANCE, (tx) => {
-    token = recordLink(tx, { random, now: clock.now() }, member?.id ?? null);
+    token = recordLink(tx, { random, now }, standing.kind === 'none' ? null : standing.member.id);
   });
-  return token;
+  return { standing, token };
 }
 export async function firstProject(read: Pick<IamReader, 'projects'>): Promise<Project | null> {
   let [first, cursor]: [Project | null, string | null] = [null, null];

@@ -97,6 +97,8 @@ export interface PeopleReader {
   anyOperatorIsReady(): Promise<boolean>;
   /** The first operator; null if there is none. */
   firstOperator(): Promise<Member | null>;
+  /** An operator with a one-time link that has not ended at `now`; null if there is none. */
+  operatorWithLink(now: number): Promise<{ readonly member: Member; readonly expiresAt: number } | null>;
   passkeys(member: MemberId): Promise<readonly Passkey[]>;
   recoveryCodesLeft(member: MemberId): Promise<number>;
   session(hash: string): Promise<Session | null>;

@@ -10,7 +10,14 @@ import { createSealer } from '../runtime/sealing.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createAttempts } from './attempts.ts';
-import { acceptInvitation, newMember, offerOwnerLink, openLink, recordLink } from './links.ts';
+import {
+  acceptInvitation,
+  newMember,
+  offerOwnerLink,
+  openLink,
+  operatorStanding,
+  recordLink,
+} from './links.ts';
 import { createTotp } from './one-time-codes.ts';
 import { createCeremonies } from './passkeys.ts';
 import type { Passwords } from './passwords.ts';
@@ -170,18 +177,44 @@ test('the link of a start makes an operator until there is one, and not longer',
   const { store, deps, member } = await setUp();
   await using _ = store;
   // The member can sign in, but operates nothing.
-  const token = await offerOwnerLink(deps);
+  const { standing, token } = await offerOwnerLink(deps);
+  assert.deepEqual(standing, { kind: 'none' });
   assert.notEqual(token, null);
   await store.transact(INSTANCE, (tx) => tx.setInstanceRoles(member.id, ['operator']));
-  assert.equal(await offerOwnerLink(deps), null);
+  const ready = await offerOwnerLink(deps);
+  assert.deepEqual([ready.standing.kind, ready.token], ['ready', null]);
   const about = { email: 'late@example.com' };
   assert.equal((await openLink(deps, token!, about, at('192.0.2.1'))).kind, 'gone');
   // An operator who cannot sign in gets a link to the own account, and nobody else can use it.
   await store.transact(INSTANCE, (tx) => tx.setPassword(member.id, null));
   const own = await offerOwnerLink(deps);
-  const opened = await openLink(deps, own!, about, at('192.0.2.1'));
+  assert.equal(own.standing.kind, 'locked-out');
+  const opened = await openLink(deps, own.token!, about, at('192.0.2.1'));
   assert.ok(opened.kind === 'ok');
   assert.equal(opened.member.email, member.email);
+});
+
+test('an operator with an open link exists: starts make no other link, and that link stays valid', async () => {
+  const { store, deps, member, clock, random } = await setUp();
+  await using _ = store;
+  let given = '';
+  await store.transact(INSTANCE, (tx) => {
+    tx.setInstanceRoles(member.id, ['operator']);
+    tx.setPassword(member.id, null);
+    given = recordLink(tx, { random, now: clock.now() }, member.id);
+  });
+  const expiresAt = clock.now() + 24 * HOUR;
+  for (let start = 0; start < 2; start++) {
+    const { standing, token } = await offerOwnerLink(deps);
+    assert.equal(token, null);
+    assert.ok(standing.kind === 'has-link');
+    assert.deepEqual([standing.member.email, standing.expiresAt], [member.email, expiresAt]);
+  }
+  await clock.advance(24 * HOUR);
+  assert.equal((await operatorStanding(store.read, clock.now())).kind, 'locked-out');
+  const { token } = await offerOwnerLink(deps);
+  assert.notEqual(token, null);
+  assert.notEqual(token, given);
 });
 
 test('an invitation opens no account another project relies on', async () => {

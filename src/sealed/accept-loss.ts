@@ -127,13 +127,13 @@ async function renewKeys(deps: Run, domain: MtaDomain, lost: readonly DkimKey[])
     for (const key of [...gone, ...replacedBy(fresh, kept)]) tx.deleteDkimKey(projectId, id, key.id);
     for (const key of fresh) {
       tx.insertDkimKey(key);
-      const content = tellPending(domain, key, dkimZone);
+      const content = tellPending(domain, key, kept, dkimZone);
       announce(
         told,
         tx,
         'dkim.rotated',
         key.state === 'active'
-          ? { ...content, stage: 'active', ...keyWords(domain, key, dkimZone) }
+          ? { ...content, stage: 'active', ...keyWords(domain, key, kept, dkimZone) }
           : content,
         domain.defaultTopicId,
       );

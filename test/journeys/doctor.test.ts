@@ -19,15 +19,17 @@ async function doctor(env: Record<string, string>): Promise<(check: string) => s
 }
 
 test('doctor: the ports of a running service are its own; the rest is named', async () => {
-  const [http, mx] = [await freePort(), await freePort()];
+  const [http, mx, metrics] = [await freePort(), await freePort(), await freePort()];
   await using service = await startService({
     HIKYAKU_HTTP_LISTEN: `127.0.0.1:${http}`,
     HIKYAKU_MX_LISTEN: `127.0.0.1:${mx}`,
+    HIKYAKU_METRICS_LISTEN: `127.0.0.1:${metrics}`,
   });
   const healthy = await doctor(service.env);
   assert.equal(healthy('HTTP port'), `ok the running service listens at 127.0.0.1:${http}`);
   assert.equal(healthy('MX port'), `ok the running service listens at 127.0.0.1:${mx}`);
-  assert.match(healthy('public URL'), /^ok http:\/\/localhost:8025$/);
+  assert.equal(healthy('public URL'), `ok http://localhost:${http}`);
+  assert.equal(healthy('metrics port'), `ok the running service listens at 127.0.0.1:${metrics}`);
   assert.match(healthy('operator'), /^warning there is none: .*--operator/);
   assert.match(healthy('secret key'), /^ok .*secret\.key is the key of this store$/);
 
@@ -35,7 +37,14 @@ test('doctor: the ports of a running service are its own; the rest is named', as
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
   const email = ['--email', 'op@example.test', '--operator'];
-  assert.equal((await hikyaku(['bootstrap', '--domain', 'ops.test', ...email], service.env)).status, 0);
+  const made = await hikyaku(['bootstrap', '--domain', 'ops.test', '--verified', ...email], service.env);
+  assert.match(made.stdout, new RegExp(`op@example.test +http://localhost:${http}/#/link/`));
+  assert.match(made.stdout, new RegExp(`HTTP API: http://localhost:${http},`));
+  const wide = await doctor({ ...service.env, HIKYAKU_MX_LISTEN: `0.0.0.0:${mx}` });
+  assert.equal(
+    wide('MX port'),
+    `ok 0.0.0.0:${mx} is free for the next start: now the running service listens at 127.0.0.1:${mx}`,
+  );
   writeFileSync(join(service.directory, 'secret.key'), Buffer.alloc(32, 9));
   const ill = await doctor({
     ...service.env,
@@ -43,8 +52,11 @@ test('doctor: the ports of a running service are its own; the rest is named', as
     HIKYAKU_SUBMISSION_LISTEN: '0.0.0.0:0',
   });
   assert.match(ill('MX port'), new RegExp(`^warning 127.0.0.1:${port} is in use by another program`));
-  assert.match(ill('public URL'), /^warning .*http:\/\/localhost:8025.*set HIKYAKU_PUBLIC_URL$/);
-  assert.equal(ill('operator'), 'ok op@example.test');
+  assert.match(ill('public URL'), new RegExp(`^warning .*http://localhost:${http}.*set HIKYAKU_PUBLIC_URL$`));
+  assert.match(
+    ill('operator'),
+    /^warning The operator op@example\.test .* has a one-time link and has not used it/,
+  );
   assert.match(ill('secret key'), /^failed .*is not the secret key of this store/);
   other.close();
 });

@@ -73,6 +73,22 @@ export function peopleReader(db: Kysely<Tables>, ask: Ask): Omit<PeopleReader, k
         ),
         toMember,
       ),
+    async operatorWithLink(now) {
+      const rows = await ask(
+        db
+          .selectFrom('member as m')
+          .innerJoin('sign_in_link as l', 'l.member_id', 'm.id')
+          .where('m.instance_roles', 'like', '%"operator"%')
+          .where('l.expires_at', '>', now)
+          .orderBy('m.created_at')
+          .orderBy('m.id')
+          .selectAll('m')
+          .select('l.expires_at as link_expires_at')
+          .limit(1),
+      );
+      const [row] = rows;
+      return row === undefined ? null : { member: toMember(row), expiresAt: row.link_expires_at };
+    },
     async hasOperator(project) {
       const found = await ask(
         db
