@@ -85,16 +85,18 @@ const SESSION =
   /\bsession\b|\bnested\b|\b(?:per|this|same|one|single|each) (?:smtp |tcp )?(?:connection|transaction)\b|\btoo many (?:messages|e?-?mails|transactions|commands|errors)\b/i;
 
 /** What TLS is called, and how it is asked for, a few words apart. */
-const TLS =
-  '(?:(?:start)?tls|ssl|encryption|encrypted (?:smtp )?(?:connections?|sessions?|channels?|transport|links?))';
-const TLS_WANTED = new RegExp(
-  `\\b${TLS}\\b.{0,20}\\b(?:required?|requires|needed|mandatory|must|first|only|enforced|expected)\\b|` +
-    `\\b(?:must|requires?|required|needs?|without|use|only)\\b.{0,20}\\b${TLS}\\b|` +
-    '\\b(?:unencrypted|plain-?text|clear-?text) (?:smtp )?(?:connections?|sessions?|channels?|transport|links?)\\b',
-  'i',
-);
-/** Addresses and names of hosts: what stands in them is nobody's demand. */
-const NAMES = /<[^>]*>|\S*@\S*|[\w-]+(?:\.[\w-]+)+/g;
+const TLS_WANTED = [
+  /\b(?:(?:start)?tls|ssl|encryption|encrypted (?:smtp )?(?:connections?|sessions?|channels?|transport|links?))\b.{0,20}\b(?:required?|requires|needed|mandatory|must|first|only|enforced|expected)\b/i,
+  /\b(?:must|requires?|required|needs?|without|use|only)\b.{0,20}\b(?:(?:start)?tls|ssl|encryption|encrypted (?:smtp )?(?:connections?|sessions?|channels?|transport|links?))\b/i,
+  /\b(?:unencrypted|plain-?text|clear-?text) (?:smtp )?(?:connections?|sessions?|channels?|transport|links?)\b/i,
+];
+/** Without addresses and names of hosts: what stands in them is nobody's demand. */
+function withoutNames(text: string): string {
+  return text
+    .split(' ')
+    .map((word) => (/[@<]/.test(word) || /[\w-]\.[\w-]/.test(word) ? '' : word))
+    .join(' ');
+}
 
 /** RFC 3207 §4: 530; RFC 5248 §2.4: 523 and X.7.10, encryption needed; 538 of RFC 2554; or in words. */
 function wantsTls({ code, enhanced, text }: ServerReply, cause: string, tlsFailed: boolean): boolean {
@@ -105,7 +107,8 @@ function wantsTls({ code, enhanced, text }: ServerReply, cause: string, tlsFaile
   // Without a fault of TLS, 530 may as well ask for authentication (RFC 4954 §6).
   if (code === 530 && tlsFailed) return true;
   // A server that wants TLS says so before it takes the message; behind it the words are about the message.
-  return cause !== 'message refused' && TLS_WANTED.test(text.replace(NAMES, ' '));
+  const words = withoutNames(text);
+  return cause !== 'message refused' && TLS_WANTED.some((form) => form.test(words));
 }
 
 /**
