@@ -79,6 +79,14 @@ export function peopleConformance(with_: WithStore): void {
       assert.equal(await store.read.anyOperatorIsReady(), true);
       await write(store, (tx) => tx.clearFactors(m.id));
       assert.equal(await store.read.anyOperatorIsReady(), false);
+      const link = { hash: 'l', memberId: m.id, createdAt: NOW, expiresAt: NOW + 1000 };
+      await write(store, (tx) => {
+        tx.insertSignInLink({ ...link, hash: 'o', memberId: other.id });
+        tx.insertSignInLink(link);
+      });
+      const linked = await store.read.operatorWithLink(NOW);
+      assert.deepEqual([linked?.member.id, linked?.expiresAt], [m.id, NOW + 1000]);
+      assert.equal(await store.read.operatorWithLink(NOW + 1000), null);
       await write(store, (tx) => tx.insertPasskey(make.passkey(m)));
       assert.equal(await store.read.anyOperatorIsReady(), true);
     },
