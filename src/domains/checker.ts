@@ -67,7 +67,7 @@ const INTERVAL_MS = 3_600_000;
 const STORED_MS = 6 * 3_600_000;
 const SETTING_UP_MS = 72 * 3_600_000;
 /** All questions of one check. */
-const CHECK_MS = 15_000;
+export const CHECK_MS = 15_000;
 /** The first look of a round leaves time for the second look. */
 const FIRST_LOOK_MS = 10_000;
 const AT_ONCE = 8;

@@ -65,7 +65,7 @@ test('backup and restore, broken off and repeated', async () => {
     return rows.map((row) => row['id']);
   };
   assert.deepEqual(projects(), [first.project_id]);
-  const restored = await hikyaku(['restore', backup, '--force'], target);
+  const restored = await hikyaku(['restore', backup, '--force', '--other-key'], target);
   assert.equal(restored.status, 0, restored.stderr);
   assert.ok(!projects().includes(first.project_id));
 });

@@ -174,8 +174,8 @@ describe('the resources of domains', () => {
       record_may_go_at: null,
       changed_at: aTime(key.changed_at),
       created_at: aTime(key.created_at),
-      message: `Publish the TXT record ${name}. The key begins to sign by itself five days after it is first seen. If no key signs yet, it begins at once.`,
-      message_ja: `TXT レコード ${name} を登録してください。鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。署名中の鍵がない場合は、すぐに始まります。`,
+      message: `Publish the TXT record ${name}. The key begins to sign by itself five days after it is first seen.`,
+      message_ja: `TXT レコード ${name} を登録してください。鍵が確認されてから 5 日後に、この鍵での署名が自動で始まります。`,
     } satisfies Resources['DkimKey']);
   });
 
