@@ -131,9 +131,17 @@ function gapEdits(message: Buffer, start: number, end: number, guard: string | n
   const gap = message.subarray(start, end);
   if (isSevenBit(gap)) return [];
   if (guard !== null) throw guarded(guard);
-  if (hasLongLine(gap) || gap.includes(0) || /^--.*[^\x00-\x7f]/m.test(gap.toString('latin1')))
+  if (hasLongLine(gap) || gap.includes(0) || hasOddBoundary(gap))
     throw new Obstacle('the lines between its parts cannot be read');
   return [{ start, end, put: Buffer.from(gap.map((octet) => (octet > 127 ? QUESTION : octet))) }];
+}
+
+/** A line that may be a boundary to some reader; a bare CR is no line end to all of them. */
+function hasOddBoundary(gap: Buffer): boolean {
+  return gap
+    .toString('latin1')
+    .split('\n')
+    .some((line) => line.includes('--') && !isAscii(Buffer.from(line, 'latin1')));
 }
 
 function containerEdits(message: Buffer, { header, parent }: Container, context: Context): Edit[] {

@@ -33,6 +33,8 @@ export const target: Target = {
     '=?utf-8?B?6aOb?=',
     'x'.repeat(500),
   ],
+  // An encoded header may have four times as many octets, and a header has at most 256 KiB.
+  longest: 32 * 1024,
   async open(load) {
     const { encodeField } = await load<Encoding>('mail/encode-field.ts');
     const { readHeaderSection, unfold } = await load<Headers>('mail/headers.ts');

@@ -23,6 +23,8 @@ export const target: Target = {
     '\0',
     '\x1b',
   ],
+  // Each input is read four times, line by line; what is kept of a reply ends before.
+  longest: 12 * 1024,
   async open(load) {
     const { createReplyParser, ProtocolFault } = await load<Parser>('smtp/client/reply-parser.ts');
     const { readCapabilities } = await load<Dialogue>('smtp/client/dialogue.ts');

@@ -41,7 +41,8 @@ export const target: Target = {
     '=',
     'x'.repeat(999),
   ],
-  longest: 16 * 1024,
+  // Each input is converted, read and compared in several ways.
+  longest: 8 * 1024,
   async open(load) {
     const { toSevenBit } = await load<SevenBit>('mail/seven-bit.ts');
     const { isSevenBit } = await load<Encode>('mail/transfer-encode.ts');
@@ -70,20 +71,15 @@ export const target: Target = {
       }
     }
     return (message) => {
-      for (const [bodies, ownReport] of [
-        [true, false],
-        [false, false],
-        [true, true],
-        [false, true],
-      ] as const) {
-        const options = { bodies, signedAs: 'b.test', ownReport };
-        const result = toSevenBit(message, options);
-        if (isSevenBit(message)) assert.equal(result.kind, 'unchanged');
-        if (result.kind !== 'converted') continue;
-        if (bodies) assert.ok(isSevenBit(result.message));
-        assert.equal(toSevenBit(result.message, options).kind, 'unchanged');
-        same(message, result.message, bodies, ownReport);
-      }
+      // One way for each input, by its length: all four take too long for one look.
+      const [bodies, ownReport] = [(message.length & 1) === 0, (message.length & 2) === 0];
+      const options = { bodies, signedAs: 'b.test', ownReport };
+      const result = toSevenBit(message, options);
+      if (isSevenBit(message)) assert.equal(result.kind, 'unchanged');
+      if (result.kind !== 'converted') return;
+      if (bodies) assert.ok(isSevenBit(result.message));
+      assert.equal(toSevenBit(result.message, options).kind, 'unchanged');
+      same(message, result.message, bodies, ownReport);
     };
   },
 };
