@@ -274,6 +274,7 @@ test('header lines over 998 octets are folded at their white space, and nothing 
     `To: ${Array.from({ length: 100 }, (_, i) => `"User, ${i}" <u${i}@y.test>`).join(', ')}`,
     `Subject: short\r\n ${'word '.repeat(400)}\r\n\tend`,
     `X-Quoted: "${'in quotes '.repeat(200)}"`,
+    `X-Apart${' '.repeat(990)}: ${'word '.repeat(400)}end`,
     `From : ${Array.from({ length: 60 }, (_, i) => `"a  ${i}" (x y) <a${i}@own.test>`).join(', ')}`,
   ]) {
     const start = field.startsWith('From') ? FROM.slice(FROM.indexOf('\r\n') + 2) : FROM;
@@ -298,6 +299,7 @@ test('a long line without white space is refused by its field, one of the body b
       `${FROM}X-Tok: a\r\n ${'z'.repeat(998)}\r\n\r\n`,
       /line 5 of the header \(X-Tok\) has 999 octets, the limit is 998/,
     ],
+    [`${FROM}X-${'z'.repeat(1000)} : word word\r\n\r\n`, /line 4 of the header \(X-z+\) has 1014 octets/],
     [`${FROM}To: "${'z y'.repeat(600)}@y.test\r\n\r\n`, /taken/],
     [`From: "${'z y'.repeat(600)}" <a@own.test>\r\n\r\n`, /line 1 of the header \(From\) has 18\d\d octets/],
     [

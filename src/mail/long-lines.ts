@@ -37,14 +37,18 @@ export function lineAt(message: Buffer, index: number): number {
 
 /**
  * The field, CRLF-ended and one character an octet, with its lines over 998 octets folded. `outside`: never within a
- * quoted string or comment; otherwise there as well, where nothing else helps. A line without white space stays long.
+ * quoted string or comment; otherwise there as well, where nothing else helps. A line without white space stays long,
+ * and so does a name: before its colon a fold would make two fields of it.
  */
 export function refold(field: string, outside: boolean): string {
   if (field.length <= MAX_LINE) return field;
   const inner = innerPlaces(field);
-  const once = foldLines(field, (at) => inner[at] === 0);
-  return outside ? once : foldLines(once, () => true);
+  const colon = field.indexOf(':');
+  const once = foldLines(field, (at) => at > colon && inner[at] === 0);
+  return outside ? once : foldLines(once, (at) => at > colon);
 }
+
+const [QUOTE, OPEN, CLOSE, BACKSLASH, SP, TAB] = [34, 40, 41, 92, 32, 9];
 
 /** 1 for what is within a quoted string or comment. */
 function innerPlaces(field: string): Uint8Array {
@@ -52,13 +56,15 @@ function innerPlaces(field: string): Uint8Array {
   let quoted = false;
   let depth = 0;
   for (let at = 0; at < field.length; at += 1) {
-    const char = field[at];
-    if (quoted || depth > 0) inner.fill(1, at, at + 2);
-    if (char === '\\') at += 1;
-    else if (char === '"' && depth === 0) quoted = !quoted;
-    else if (char === '(' && !quoted) depth += 1;
-    else if (char === ')' && depth > 0) depth -= 1;
-    if (!quoted && depth === 0) inner[at + 1] = 0;
+    const char = field.charCodeAt(at);
+    const within = quoted || depth > 0 ? 1 : 0;
+    inner[at] = within;
+    if (char === BACKSLASH) {
+      at += 1;
+      inner[at] = within;
+    } else if (char === QUOTE && depth === 0) quoted = !quoted;
+    else if (char === OPEN && !quoted) depth += 1;
+    else if (char === CLOSE && depth > 0) depth -= 1;
   }
   return inner;
 }
@@ -97,5 +103,6 @@ function foldLine(line: string, mayFold: (at: number) => boolean): string {
   return out + line.slice(from);
 }
 function isSpace(text: string, at: number): boolean {
-  return text[at] === ' ' || text[at] === '\t';
+  const char = text.charCodeAt(at);
+  return char === SP || char === TAB;
 }

@@ -64,25 +64,35 @@ function nameOf(parameter: string): string {
   return name.trim().toLowerCase();
 }
 
+/** RFC 2231 §7: attribute-char stays, each other octet becomes its hexadecimal form. */
+const ESCAPED = Array.from({ length: 256 }, (_, octet) => {
+  const char = String.fromCharCode(octet);
+  return /^[A-Za-z0-9!#$&+.^_`{|}~-]$/.test(char)
+    ? char
+    : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+});
+
 function encodedParameter(name: string, meaning: string, charset: ParameterCharset): string {
   const sections: string[] = [];
   let section = '';
-  for (const char of meaning) {
-    const escaped = percentEncoded(char, charset);
+  /** The character that is being read, escaped. */
+  let escaped = '';
+  const put = () => {
     if (section.length + escaped.length > MAX_SECTION) {
       sections.push(section);
       section = '';
     }
     section += escaped;
+    escaped = '';
+  };
+  const utf8 = charset === 'UTF-8';
+  for (const octet of Buffer.from(meaning, utf8 ? 'utf8' : 'latin1')) {
+    const continues = utf8 && (octet & 0xc0) === 0x80;
+    if (!continues) put();
+    escaped += ESCAPED[octet]!;
   }
+  put();
   sections.push(section);
   if (sections.length === 1) return `;\r\n ${name}*=${charset}''${section}`;
   return sections.map((text, i) => `;\r\n ${name}*${i}*=${i === 0 ? `${charset}''` : ''}${text}`).join('');
-}
-/** RFC 2231 §7: attribute-char stays. */
-function percentEncoded(char: string, charset: ParameterCharset): string {
-  if (/^[A-Za-z0-9!#$&+.^_`{|}~-]$/.test(char)) return char;
-  return [...Buffer.from(char, charset === 'UTF-8' ? 'utf8' : 'latin1')]
-    .map((octet) => `%${octet.toString(16).toUpperCase().padStart(2, '0')}`)
-    .join('');
 }

@@ -55,8 +55,9 @@ export const target: Target = {
         // A line is long only where it has no white space between its words.
         const long = findLongLine(Buffer.from(folded, 'latin1'), MAX_LINE);
         if (long === null || outside) continue;
-        const line = folded.split('\r\n')[long.line - 1]!;
-        assert.doesNotMatch(line.slice(1).trim(), /^[^ \t]{1,900}[ \t]/);
+        const line = folded.split('\n')[long.line - 1]!;
+        const value = long.line === 1 ? line.slice(line.indexOf(':') + 1) : line.slice(1);
+        assert.doesNotMatch(value.trim(), /^[^ \t]{1,900}[ \t]/);
       }
       if (!isUtf8(input)) return;
       for (const utf8 of [false, true]) {
