@@ -8,6 +8,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   globSync,
@@ -24,8 +25,10 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { MOST_MS } from './engine/cpu.ts';
 import { createDesk, type Orders, readDesk } from './engine/desk.ts';
 import type { News } from './engine/hunt.ts';
+import type { Weighed } from './engine/weigh.ts';
 
 const HERE = import.meta.dirname;
 const ROOT = resolve(HERE, '../..');
@@ -39,6 +42,7 @@ const MOST_KEPT = 2048;
 const HASHED = /^[0-9a-f]{16}$/;
 
 type Done = Extract<News, { kind: 'done' }>;
+type Told = Exclude<News, Done>;
 interface Failure {
   readonly input: Uint8Array;
   readonly what: string;
@@ -118,7 +122,12 @@ async function fuzz(name: string): Promise<readonly Failure[]> {
 /** Lets a thread hunt, and looks after it. */
 async function watch(orders: Omit<Orders, 'desk'>): Promise<Outcome> {
   const failures: Failure[] = [];
-  const first = await startThread(orders, (failure) => failures.push(failure));
+  const slow: Uint8Array[] = [];
+  const first = await startThread(orders, (news) => {
+    if (news.kind === 'slow') slow.push(news.input);
+    else failures.push(news);
+  });
+  failures.push(...(await findSlow(orders, slow)));
   if (first.kind === 'done') return { failures, done: first.done };
   const again = { ...orders, seeds: [first.input], seconds: 0 };
   const others = await Promise.all([1, 2, 3].map(() => startThread(again, () => {})));
@@ -126,11 +135,33 @@ async function watch(orders: Omit<Orders, 'desk'>): Promise<Outcome> {
   return { failures: [...failures, { input: first.input, what }], done: null };
 }
 
+/** The slowest of the inputs, where it takes too long in a fresh thread as well. */
+async function findSlow(
+  { tree, file }: Omit<Orders, 'desk'>,
+  inputs: readonly Uint8Array[],
+): Promise<Failure[]> {
+  let worst: { readonly input: Uint8Array; readonly ms: number } | null = null;
+  for (const input of inputs) {
+    const ms = await weigh({ tree, file, input });
+    if (ms > MOST_MS && ms > (worst?.ms ?? 0)) worst = { input, ms };
+  }
+  if (worst === null) return [];
+  const { input, ms } = worst;
+  return [{ input, what: `takes ${ms.toFixed(0)} ms of CPU for ${input.length} octets` }];
+}
+/** Milliseconds of CPU. */
+async function weigh(weighed: Weighed): Promise<number> {
+  const thread = new Worker(join(HERE, 'engine/weigh.ts'), { workerData: weighed });
+  const [ms] = (await once(thread, 'message')) as [number];
+  await thread.terminate();
+  return ms;
+}
+
 type End =
   | { readonly kind: 'done'; readonly done: Done }
   | { readonly kind: 'lost'; readonly input: Buffer; readonly what: string };
 
-async function startThread(orders: Omit<Orders, 'desk'>, failed: (failure: Failure) => void): Promise<End> {
+async function startThread(orders: Omit<Orders, 'desk'>, tell: (news: Told) => void): Promise<End> {
   const desk = createDesk(LONGEST);
   const thread = new Worker(join(HERE, 'engine/hunt.ts'), {
     workerData: { ...orders, desk } satisfies Orders,
@@ -139,8 +170,8 @@ async function startThread(orders: Omit<Orders, 'desk'>, failed: (failure: Failu
   const ended = new AbortController();
   const end = new Promise<End>((done) => {
     thread.on('message', (news: News) => {
-      if (news.kind === 'failed') failed(news);
-      else done({ kind: 'done', done: news });
+      if (news.kind === 'done') done({ kind: 'done', done: news });
+      else tell(news);
     });
     thread.on('error', (error: Error) =>
       done({

@@ -5,6 +5,7 @@
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createCoverage } from './coverage.ts';
+import { cpuOf, MOST_MS } from './cpu.ts';
 import { type Orders, writeDesk } from './desk.ts';
 import { mutate } from './mutate.ts';
 import { createDice } from './random.ts';
@@ -12,6 +13,8 @@ import type { Target } from './target.ts';
 
 export type News =
   | { readonly kind: 'failed'; readonly input: Uint8Array; readonly what: string }
+  /** Took over the limit here, where the count of the code that ran makes it several times slower. */
+  | { readonly kind: 'slow'; readonly input: Uint8Array }
   | {
       readonly kind: 'done';
       readonly runs: number;
@@ -21,14 +24,14 @@ export type News =
       readonly kept: readonly Uint8Array[];
     };
 
-/** CPU time that one input may take; where the clock says more than the other, it is measured. */
-const MOST_MS = 50;
+/** Where the clock says more for one input, its CPU time is measured. */
 const SUSPECT_MS = 15;
 const BATCH = 32;
 /** One batch in so many is looked at input by input, for how often code ran. */
 const CLOSELY = 16;
 const LONGEST = 64 * 1024;
 const MOST_FAILURES = 20;
+const MOST_SLOW = 20;
 const MOST_POOL = 4000;
 
 const { desk, tree, file, seeds, seed, seconds } = workerData as Orders;
@@ -46,6 +49,7 @@ const failed = new Set<string>();
 const slowest = new Map<number, { readonly took: number; readonly input: Buffer }>();
 let runs = 0;
 let slowestMs = 0;
+let slowTold = 0;
 
 /** Has one input read. What is wrong with it is told to the parent. */
 async function attempt(input: Buffer): Promise<void> {
@@ -56,24 +60,13 @@ async function attempt(input: Buffer): Promise<void> {
     const pending = read(input);
     if (pending !== undefined) await pending;
     const took = performance.now() - began;
-    const cpu = took > SUSPECT_MS ? await cpuOf(input) : took;
+    const cpu = took > SUSPECT_MS ? await cpuOf(read, input, 3) : took;
+    if (cpu > MOST_MS && cpu > slowestMs && slowTold++ < MOST_SLOW) tell({ kind: 'slow', input });
     slowestMs = Math.max(slowestMs, cpu);
-    if (cpu > MOST_MS) fail(input, `takes ${cpu.toFixed(0)} ms of CPU for ${input.length} octets`);
-    else noteTime(input, cpu);
+    noteTime(input, cpu);
   } catch (error) {
     fail(input, `throws ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   }
-}
-/** The least CPU time of three more runs: neither a busy machine nor a collection of garbage is the input's fault. */
-async function cpuOf(input: Buffer): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 3; i++) {
-    const before = process.threadCpuUsage();
-    await read(input);
-    const { user, system } = process.threadCpuUsage(before);
-    least = Math.min(least, (user + system) / 1000);
-  }
-  return least;
 }
 function noteTime(input: Buffer, took: number): void {
   const size = Math.floor(Math.log2(input.length + 1));
