@@ -250,7 +250,7 @@ export async function startService(
   starting.defer(() => ready.stop());
   /** Outcomes of deliveries wait until the store answers: they are known, and are written once. */
   const patient: Pick<Store, 'transact'> = { transact: ready.watched(ground.store) };
-  const store: Store = { ...ground.store, transact: ready.timely(patient.transact, resync) };
+  const store: Store = { ...ground.store, transact: ready.timely(ground.store, resync) };
   if (embedded !== null) metrics.setStoreLogSource(embedded.logFigures);
   /** For rounds that one node at a time makes for all nodes. */
   const jumps = watchJumps(clock, retry.maxMs);

@@ -8,7 +8,7 @@ import type { DomainReader } from '../domains/mta-domains.ts';
 import { authorMailboxes } from '../mail/authors.ts';
 import type { Domain } from '../mail/domain.ts';
 import { encodeField, type Unencodable } from '../mail/encode-field.ts';
-import { ESC, withoutInnerFolds } from '../mail/header-octets.ts';
+import { ESC, ESC_OCTET, withoutInnerFolds } from '../mail/header-octets.ts';
 import { type HeaderField, type HeaderSection, MAX_HEADER } from '../mail/headers.ts';
 import { findLongLine, lineAt, MAX_LINE, refold } from '../mail/long-lines.ts';
 import type { ProjectId } from '../runtime/ids.ts';
@@ -19,6 +19,8 @@ import type { Edit } from './trace.ts';
 const NEVER_LEAVES = new Set(['bcc', 'resent-bcc', 'return-path', 'idempotency-key']);
 /** Fields that claim an author or a sender: their domains must belong to the project. */
 const CLAIMS = new Set(['from', 'sender', 'resent-from', 'resent-sender']);
+
+const COLON = 58;
 
 /** A field as it will leave. */
 interface Leaving {
@@ -59,9 +61,10 @@ export async function judgeHeader(
   if (!fields.some(({ name }) => name === 'from')) return { ok: false, refusal: { kind: 'author-missing' } };
   if (fields.filter(({ name }) => name === 'received').length > MAX_HOPS)
     return { ok: false, refusal: { kind: 'loop' } };
+  // A plain field leaves as it came, except that a claim is written for every reader.
   const plain = !judged.longLine && isPlain(message.subarray(0, section.headerEnd));
   const leaving = fields
-    .filter(({ name }) => !NEVER_LEAVES.has(name))
+    .filter(({ name }) => (plain ? CLAIMS.has(name) : !NEVER_LEAVES.has(name)))
     .map((field) => asItLeaves(judged, field, plain));
   const refusal = (await judgeClaims(read, project, own, leaving)) ?? unsendable(judged, leaving);
   if (refusal !== null) return { ok: false, refusal };
@@ -82,7 +85,7 @@ export async function judgeHeader(
 
 /** ASCII without escape sequences: nearly all mail, which pays for one look at it. */
 function isPlain(header: Buffer): boolean {
-  return isAscii(header) && !header.includes(ESC);
+  return isAscii(header) && !header.includes(ESC_OCTET);
 }
 
 /** `plain`: there is nothing to encode or to fold in the header. */
@@ -90,7 +93,6 @@ function asItLeaves({ message, smtputf8, longLine }: Judged, field: HeaderField,
   const octets = message.subarray(field.start, field.end);
   const same: Leaving = { field, octets, changed: false, utf8: false, unencodable: null };
   const claims = CLAIMS.has(field.name);
-  if (plain && !claims) return same;
   // RFC 6532 §3.1: with SMTPUTF8, too, a header is UTF-8.
   if (!plain && !isUtf8(octets)) return { ...same, unencodable: 'charset' };
   const encoded = plain ? null : encodeField(field, smtputf8);
@@ -146,7 +148,7 @@ async function judgeClaims(
   const seen = new Set<Domain>([own]);
   for (const { field, octets } of leaving) {
     if (!CLAIMS.has(field.name)) continue;
-    const value = octets.toString('utf8', octets.indexOf(':') + 1).replace(/\r\n$/, '');
+    const value = octets.toString('utf8', octets.indexOf(COLON) + 1).replace(/\r\n$/, '');
     // Only what leaves counts. One reader takes an escape for text, another for quotes and brackets.
     const mailboxes = value.includes(ESC) ? null : authorMailboxes(value);
     if (mailboxes === null) return { kind: 'author-invalid', field: field.rawName };

@@ -5,10 +5,10 @@
  */
 import { isAscii } from 'node:buffer';
 import type { DomainReader, MtaDomain } from '../domains/mta-domains.ts';
-import { ESC } from '../mail/header-octets.ts';
+import { ESC_OCTET } from '../mail/header-octets.ts';
 import type { HeaderSection } from '../mail/headers.ts';
 import { findLongLine, lineAt, MAX_LINE } from '../mail/long-lines.ts';
-import { brokenSignatures, type Change } from '../mail/signers.ts';
+import { brokenSignatures, type Change, isSigned } from '../mail/signers.ts';
 import type { SendRefusal } from './send-refusal.ts';
 import type { Edit } from './trace.ts';
 
@@ -28,6 +28,8 @@ export async function signatureHarm(
   domain: MtaDomain,
   { message, section, edits, added }: Judged,
 ): Promise<Harm | null> {
+  // Most mail has no signature yet.
+  if (!isSigned(section.fields)) return null;
   const changes = [...changesOf(message, section, edits), ...additions(added)];
   for (const { change, signer } of brokenSignatures(section.fields, changes)) {
     if (signer === domain.name && (await signs(read, domain))) continue;
@@ -64,7 +66,7 @@ function changesOf(message: Buffer, { fields }: HeaderSection, edits: readonly E
   return changes;
 }
 function whyWritten(octets: Buffer): Harm['how'] {
-  if (!isAscii(octets) || octets.includes(ESC)) return 'encode';
+  if (!isAscii(octets) || octets.includes(ESC_OCTET)) return 'encode';
   return findLongLine(octets, MAX_LINE) === null ? 'unfold' : 'fold';
 }
 function additions(added: string): Cause[] {

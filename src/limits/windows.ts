@@ -24,28 +24,44 @@ export function add(shape: WindowShape, counts: Counts, seconds: number, n: numb
   const value = (counts.get(bucket) ?? 0) + n;
   if (value > 0) counts.set(bucket, value);
   else counts.delete(bucket);
+  // Where there is no limit, nobody else looks.
+  if (counts.size > 2 * shape.buckets) used(shape, counts, seconds);
 }
 /** Seconds after its start for which a bucket counts: the window, and the bucket itself. */
 export function countedFor(shape: WindowShape): number {
   return (shape.buckets + 1) * shape.width;
 }
 /**
- * The buckets of the window, in no order. Drops buckets that no window reaches any more, and those further
- * ahead than a window: their time would come when their mail is long forgotten.
+ * Calls with each bucket of the window, in no order. Drops buckets that no window reaches any more, and those
+ * further ahead than a window: their time would come when their mail is long forgotten.
  */
-export function counting(shape: WindowShape, counts: Counts, seconds: number): [number, number][] {
+function look(
+  shape: WindowShape,
+  counts: Counts,
+  seconds: number,
+  each: (bucket: number, count: number) => void,
+): void {
   const start = windowStart(shape, seconds);
   const end = seconds + LEAD_MS / 1000;
-  const found: [number, number][] = [];
+  const last = seconds + countedFor(shape);
   for (const [bucket, count] of counts) {
-    if (bucket < start || bucket > seconds + countedFor(shape)) counts.delete(bucket);
-    else if (bucket <= end) found.push([bucket, count]);
+    if (bucket < start || bucket > last) counts.delete(bucket);
+    else if (bucket <= end) each(bucket, count);
   }
+}
+/** The buckets of the window, in no order. */
+export function counting(shape: WindowShape, counts: Counts, seconds: number): [number, number][] {
+  const found: [number, number][] = [];
+  look(shape, counts, seconds, (bucket, count) => found.push([bucket, count]));
   return found;
 }
 /** The content of the window. */
 export function used(shape: WindowShape, counts: Counts, seconds: number): number {
-  return counting(shape, counts, seconds).reduce((sum, [, count]) => sum + count, 0);
+  let sum = 0;
+  look(shape, counts, seconds, (_, count) => {
+    sum += count;
+  });
+  return sum;
 }
 /** Whole seconds until `n` more fit, never more than a bucket counts; exactly that if they never fit. */
 export function retryAfter(

@@ -8,6 +8,7 @@ import { unfold } from './headers.ts';
 
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 export const ESC = '\x1b';
+export const ESC_OCTET = 0x1b;
 const MAX_LIST = 64 * 1024;
 /** Each is decoded for itself. */
 const MAX_RUNS = 2000;

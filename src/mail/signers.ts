@@ -16,6 +16,10 @@ function signerOf({ rawName, rawValue }: HeaderField): string {
   return PRINTABLE.test(domain) ? domain : rawName;
 }
 
+export function isSigned(fields: readonly HeaderField[]): boolean {
+  return fields.some(({ name }) => SIGNATURES.has(name));
+}
+
 /** The tags of a signature (RFC 6376 §3.2); of two with one name, the first. */
 function tagsOf(list: string): ReadonlyMap<string, string> {
   const tags = new Map<string, string>();

@@ -31,7 +31,7 @@ export function isPrivateAddress(ip: string): boolean {
  * text that is not an address stays as it is.
  */
 export function canonicalAddress(ip: string): string {
-  return ipaddr.isValid(ip) && isIP(ip) !== 0 ? ipaddr.process(ip).toString() : ip;
+  return isIP(ip) === 6 && ipaddr.isValid(ip) ? ipaddr.process(ip).toString() : ip;
 }
 
 /**

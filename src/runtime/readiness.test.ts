@@ -25,7 +25,7 @@ function setUp() {
     },
   });
   const watched = ready.watched<null>({ transact: commit });
-  const timely = ready.timely<null>(watched, () => {
+  const timely = ready.timely<null>({ transact: commit }, () => {
     disk.late += 1;
   });
   const write = (how = timely) => how('project' as never, () => {});

@@ -38,7 +38,7 @@ export interface Readiness {
    * The same, for callers that must be answered: after ANSWER_MS it rejects with a StoreError that says that
    * the outcome is not known. `late` is called if the transaction was committed after all.
    */
-  timely<Tx>(transact: Transactor<Tx>['transact'], late: () => void): Transactor<Tx>['transact'];
+  timely<Tx>(transactor: Transactor<Tx>, late: () => void): Transactor<Tx>['transact'];
   stop(): void;
 }
 export interface ReadinessDeps {
@@ -49,10 +49,16 @@ export interface ReadinessDeps {
   /** A small commit. */
   readonly probe: () => Promise<void>;
 }
+interface Commit {
+  /** Monotonic ms. */
+  readonly began: number;
+  /** Answers who waits for it. null: nobody does, or they were answered. */
+  giveUp: (() => void) | null;
+}
 
 export function createReadiness({ state, hasSpace, clock, logger, probe }: ReadinessDeps): Readiness {
-  /** When each running commit began, by a key of its own; in the order of their beginning. */
-  const running = new Map<symbol, number>();
+  /** In the order of their beginning. */
+  const running = new Set<Commit>();
   const seen = {
     goodAt: null as number | null,
     failure: null as StoreError | null,
@@ -60,30 +66,55 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
     probedAt: Number.NEGATIVE_INFINITY,
     probing: null as Promise<void> | null,
     timer: null as Timer | null,
+    /** One for all who wait: most commits have ended long before it fires. */
+    limit: null as Timer | null,
     told: null as string | null,
   };
+  function begin(giveUp: Commit['giveUp']): Commit {
+    const commit = { began: clock.monotonic(), giveUp };
+    running.add(commit);
+    if (giveUp !== null) seen.limit ??= clock.after(ANSWER_MS, answerLate);
+    return commit;
+  }
+  function answerLate(): void {
+    seen.limit = null;
+    for (const { began, giveUp } of running) {
+      if (giveUp === null) continue;
+      const left = began + ANSWER_MS - clock.monotonic();
+      if (left > 0) {
+        seen.limit = clock.after(left, answerLate);
+        return;
+      }
+      giveUp();
+    }
+  }
+  function succeeded(commit: Commit): void {
+    running.delete(commit);
+    seen.goodAt = clock.monotonic();
+    seen.failure = null;
+  }
+  function failed(commit: Commit, error: unknown): void {
+    running.delete(commit);
+    if (error instanceof StoreError) seen.failure = error;
+    // a condition that failed was judged by a store that works
+    else seen.goodAt = clock.monotonic();
+  }
   async function observed(work: () => Promise<void>): Promise<void> {
-    const key = Symbol();
-    running.set(key, clock.monotonic());
+    const commit = begin(null);
     try {
       await work();
-      seen.goodAt = clock.monotonic();
-      seen.failure = null;
     } catch (error) {
-      if (error instanceof StoreError) seen.failure = error;
-      // a condition that failed was judged by a store that works
-      else seen.goodAt = clock.monotonic();
+      failed(commit, error);
       throw error;
-    } finally {
-      running.delete(key);
     }
+    succeeded(commit);
   }
   const since = (at: number | null) => (at === null ? null : clock.monotonic() - at);
   /** ms for which commits have waited without one being answered. */
   function hangingFor(): number {
-    const [oldest] = running.values();
+    const [oldest] = running;
     if (oldest === undefined) return 0;
-    return clock.monotonic() - Math.max(oldest, seen.goodAt ?? Number.NEGATIVE_INFINITY);
+    return clock.monotonic() - Math.max(oldest.began, seen.goodAt ?? Number.NEGATIVE_INFINITY);
   }
   function reasonOf(own: string | null): string | null {
     if (own !== null) return own;
@@ -145,25 +176,27 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
       (...args) =>
         observed(() => transactor.transact(...args)),
     timely:
-      (transact, late) =>
-      async (...args) => {
-        const ended = Promise.withResolvers<void>();
-        const answer = { late: false };
-        const limit = clock.after(ANSWER_MS, () => {
-          answer.late = true;
-          ended.reject(
-            new StoreError('the store has not answered: whether it took the write is not known', true),
+      (transactor, late) =>
+      (...args) =>
+        new Promise<void>((resolve, reject) => {
+          const commit = begin(() => {
+            commit.giveUp = null;
+            reject(
+              new StoreError('the store has not answered: whether it took the write is not known', true),
+            );
+          });
+          transactor.transact(...args).then(
+            () => {
+              succeeded(commit);
+              if (commit.giveUp === null) late();
+              else resolve();
+            },
+            (error: unknown) => {
+              failed(commit, error);
+              reject(error);
+            },
           );
-        });
-        transact(...args).then(
-          () => {
-            ended.resolve();
-            if (answer.late) late();
-          },
-          (error: unknown) => ended.reject(error),
-        );
-        await ended.promise.finally(() => limit.cancel());
-      },
+        }),
     stop() {
       seen.askedAt = Number.NEGATIVE_INFINITY;
       seen.timer?.cancel();

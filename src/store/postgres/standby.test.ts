@@ -35,7 +35,7 @@ test('commits that hang are told of within five seconds, and no longer once the 
   });
   t.after(() => ready.stop());
   ready.state = null;
-  const transact = ready.timely(ready.watched(store), () => {});
+  const transact = ready.timely(store, () => {});
   const p = await make.withProject(store);
   await transact(p.id, (tx) => tx.insertMessage(make.message(p)));
   assert.equal(await ready.ask(), null);
