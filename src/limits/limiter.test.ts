@@ -15,13 +15,17 @@ function setUp(perMinute: number, perDay: number, stored: UsageBucket[] = [], to
   const clock = createFakeClock();
   const exceeded: OverFacts[] = [];
   let noticed = 0;
+  const hold = { until: Promise.resolve() };
   const limiter = createLimiter({
     clock,
     defaults: { perMinute, perDay },
     reader: {
       projectLimits: async () => null,
-      usage: async (_p, domain, width, since) =>
-        domain === null ? stored.filter((b) => b.width === width && b.start >= since) : [],
+      async usage(_p, domain, width, since) {
+        const found = domain === null ? stored.filter((b) => b.width === width && b.start >= since) : [];
+        await hold.until;
+        return found;
+      },
       approachedWindows: async (_p, domain) => (domain === null ? told : []),
     },
     tellExceeded: async (_p, _d, over) => void exceeded.push(over),
@@ -29,7 +33,29 @@ function setUp(perMinute: number, perDay: number, stored: UsageBucket[] = [], to
       noticed += 1;
     },
   });
-  return { clock, limiter, exceeded, noticed: () => noticed };
+  return { clock, limiter, exceeded, hold, noticed: () => noticed };
+}
+/** Writes what a reservation records into the store of `setUp`. */
+function storing(stored: UsageBucket[]): LimitTx {
+  return {
+    addUsage(_project: ProjectId, domain: DomainId | null, second: number, n: number) {
+      if (domain !== null) return;
+      for (const width of [1, 60] as const) {
+        const start = Math.floor(second / width) * width;
+        const at = stored.findIndex((bucket) => bucket.width === width && bucket.start === start);
+        const count = (at === -1 ? 0 : stored[at]!.count) + n;
+        if (at === -1) stored.push({ width, start, count });
+        else stored[at] = { width, start, count };
+      }
+    },
+    noteLimitAlert() {},
+    rearmLimitAlert() {},
+  } as unknown as LimitTx;
+}
+async function kept(limiter: Limiter, n: number, stored: UsageBucket[]): Promise<void> {
+  const reserved = await limiter.reserve(PROJECT, DOMAIN, NONE, n);
+  assert.equal(reserved.kind, 'ok');
+  if (reserved.kind === 'ok') collectEffects(() => reserved.record(storing(stored))).committed();
 }
 async function sent(limiter: Limiter, n: number, limits = NONE): Promise<boolean> {
   return (await limiter.reserve(PROJECT, DOMAIN, limits, n)).kind === 'ok';
@@ -122,12 +148,7 @@ test('what was counted while the clock was six days ahead refuses nothing once i
   const { clock, limiter } = setUp(10, 20, stored);
   const restarted = () => setUp(10, 20, stored).limiter;
   clock.jump(SIX_DAYS);
-  assert.ok(await sent(limiter, 10));
-  const second = Math.floor(clock.now() / 1000);
-  stored.push(
-    { width: 1, start: second, count: 10 },
-    { width: 60, start: second - (second % 60), count: 10 },
-  );
+  await kept(limiter, 10, stored);
   assert.ok(!(await sent(limiter, 1)), 'the limit holds while the clock is ahead');
   clock.jump(-SIX_DAYS);
   for (const each of [limiter, restarted()]) {
@@ -150,17 +171,9 @@ for (const [window, perMinute, perDay, by] of [
   test(`a clock that jumps by ${by} ms and returns forgets nothing of the ${window} at either end`, async () => {
     const stored: UsageBucket[] = [];
     const { clock, limiter } = setUp(perMinute, perDay, stored);
-    const sendFive = async () => {
-      assert.ok(await sent(limiter, 5));
-      const second = Math.floor(clock.now() / 1000);
-      stored.push(
-        { width: 1, start: second, count: 5 },
-        { width: 60, start: second - (second % 60), count: 5 },
-      );
-    };
-    await sendFive();
+    await kept(limiter, 5, stored);
     clock.jump(by);
-    await sendFive();
+    await kept(limiter, 5, stored);
     clock.jump(-by);
     assert.ok(!(await sent(limiter, 1)), 'what was sent before the jump counts');
     clock.jump(by);
@@ -179,6 +192,59 @@ test('what is reserved and not committed counts across a jump, and is given back
   await open.release();
   assert.ok(await sent(limiter, 5));
   assert.ok(!(await sent(limiter, 1)));
+});
+test('what is reserved before a jump and committed after it leaves no room for a second limit', async () => {
+  for (const by of [90_000, 600_000, 2 * 86_400_000]) {
+    const stored: UsageBucket[] = [];
+    const { clock, limiter } = setUp(10, 0, stored);
+    const reserve = (n: number) => limiter.reserve(PROJECT, DOMAIN, NONE, n);
+    const settle = (reserved: Awaited<ReturnType<typeof reserve>>) => {
+      assert.ok(reserved.kind === 'ok');
+      collectEffects(() => reserved.record(storing(stored))).committed();
+    };
+    const [first, second] = [await reserve(5), await reserve(5)];
+    clock.jump(by);
+    await limiter.usage(PROJECT, null, null);
+    clock.jump(-by);
+    assert.equal((await reserve(1)).kind, 'over', 'both are still counted');
+    settle(first);
+    clock.jump(by);
+    await limiter.usage(PROJECT, null, null);
+    settle(second);
+    clock.jump(-by);
+    assert.equal((await reserve(1)).kind, 'over', 'wherever the clock was when they were committed');
+    assert.equal((await limiter.usage(PROJECT, null, null)).perMinute.used, 10);
+  }
+});
+test('what is given back after a jump makes room for itself alone', async () => {
+  const stored: UsageBucket[] = [];
+  const { clock, limiter } = setUp(10, 0, stored);
+  const open = await limiter.reserve(PROJECT, DOMAIN, NONE, 5);
+  clock.jump(600_000);
+  await limiter.usage(PROJECT, null, null);
+  clock.jump(-600_000);
+  const kept = await limiter.reserve(PROJECT, DOMAIN, NONE, 5);
+  assert.ok(open.kind === 'ok' && kept.kind === 'ok');
+  collectEffects(() => kept.record(storing(stored))).committed();
+  await open.release();
+  assert.ok(!(await sent(limiter, 6)));
+  assert.ok(await sent(limiter, 5));
+});
+test('what is committed while the store is read again counts', async () => {
+  const gate = Promise.withResolvers<void>();
+  const stored: UsageBucket[] = [];
+  const { clock, limiter, hold } = setUp(10, 0, stored);
+  const open = await limiter.reserve(PROJECT, DOMAIN, NONE, 10);
+  clock.jump(600_000);
+  await limiter.usage(PROJECT, null, null);
+  clock.jump(-600_000);
+  hold.until = gate.promise;
+  const later = limiter.reserve(PROJECT, DOMAIN, NONE, 1);
+  await clock.advance(1);
+  assert.ok(open.kind === 'ok');
+  collectEffects(() => open.record({ ...storing([]) })).committed();
+  gate.resolve();
+  assert.equal((await later).kind, 'over');
 });
 test('Retry-After is never longer than the window, wherever the clock went', async () => {
   for (const by of [-SIX_DAYS, -3_600_000, -4_000, 4_000, 3_600_000, SIX_DAYS]) {

@@ -57,17 +57,24 @@ export interface Limiter {
   /** What the windows contain now; limit 0 means no limit. */
   usage(project: ProjectId, domain: DomainId | null, limits: DomainLimits | null): Promise<Usage>;
 }
-interface Book {
-  readonly minute: Counts;
-  readonly day: Counts;
+/** Where a rolling window is counted. */
+interface Counted {
+  /** What the store has as well. What is too old to count is dropped; the store still has it. */
+  readonly committed: Counts;
+  /** What nobody else knows, so it is never dropped. */
+  readonly reserved: Counts;
+  /** While `committed` is read again: what is committed meanwhile. */
+  meanwhile: Counts | null;
+}
+interface Book extends Record<Span, Counted> {
   /** The windows for which the project was told that they approach their limit. */
   readonly told: Set<Span>;
   /** Wall minus monotonic ms when it was read. */
   readonly offset: number;
 }
 /**
- * A clock that steps further than this may have made a book forget what counts again when the clock returns:
- * the store still knows it.
+ * A clock that steps further than this may have made a book drop what counts again when the clock returns: it is
+ * read again.
  */
 const STEP_MS = 250;
 /** The most books in memory; those unused for the longest time are dropped and loaded again when needed. */
@@ -89,22 +96,31 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   async function load(project: ProjectId, domain: DomainId | null): Promise<Book> {
     const offset = offsetNow();
     const now = clock.now() / 1000;
-    const read = async (shape: WindowShape): Promise<Counts> => {
+    const read = async (shape: WindowShape): Promise<Counted> => {
       const buckets = await reader.usage(project, domain, shape.width, windowStart(shape, now));
-      return new Map(buckets.map(({ start, count }) => [start, count]));
+      const committed = new Map(buckets.map(({ start, count }) => [start, count]));
+      return { committed, reserved: new Map(), meanwhile: null };
     };
     const told = new Set(await reader.approachedWindows(project, domain));
     return { minute: await read(MINUTE_WINDOW), day: await read(DAY_WINDOW), told, offset };
   }
-  /** The book with what the store knows of the present windows. What is reserved and not committed stays. */
+  /** The book with what the store knows of the present windows. What is reserved stays. */
   async function reread(known: Book, project: ProjectId, domain: DomainId | null): Promise<Book> {
-    const { minute, day, offset } = await load(project, domain);
-    for (const [counts, stored] of [
-      [known.minute, minute],
-      [known.day, day],
-    ] as const)
-      for (const [start, count] of stored) counts.set(start, Math.max(count, counts.get(start) ?? 0));
-    return { ...known, offset };
+    const windows = [known.minute, known.day];
+    for (const window of windows) window.meanwhile = new Map();
+    try {
+      const stored = await load(project, domain);
+      for (const span of ['minute', 'day'] as const) {
+        const { committed, meanwhile } = known[span];
+        committed.clear();
+        // What was committed during the reading may count twice, never not at all.
+        for (const counts of [stored[span].committed, meanwhile!])
+          for (const [bucket, count] of counts) committed.set(bucket, (committed.get(bucket) ?? 0) + count);
+      }
+      return { ...known, offset: stored.offset };
+    } finally {
+      for (const window of windows) window.meanwhile = null;
+    }
   }
   async function book(project: ProjectId, domain: DomainId | null): Promise<Book> {
     for (;;) {
@@ -147,14 +163,15 @@ export function createLimiter(deps: LimiterDeps): Limiter {
           ['domain', 'minute', domainBook, limits.limitPerMinute ?? 0],
           ['domain', 'day', domainBook, limits.limitPerDay ?? 0],
         ] as const
-      ).map(([scope, window, { told, ...counts }, limit]) => {
+      ).map(([scope, window, book, limit]) => {
         const shape = window === 'minute' ? MINUTE_WINDOW : DAY_WINDOW;
-        const before = limit === 0 ? 0 : used(shape, counts[window], seconds);
-        return { scope, window, shape, counts: counts[window], told, limit, before };
+        const counted = book[window];
+        const before = limit === 0 ? 0 : usedOf(shape, counted, seconds);
+        return { scope, window, shape, counted, told: book.told, limit, before };
       });
-      for (const { scope, window, shape, counts, limit, before } of checks) {
+      for (const { scope, window, shape, counted, limit, before } of checks) {
         if (limit === 0 || before + recipients <= limit) continue;
-        const retryAfterSeconds = retryAfter(shape, counts, seconds, limit, recipients);
+        const retryAfterSeconds = retryAfter(shape, allOf(counted), seconds, limit, recipients);
         const over = { scope, window, limit, used: before, retryAfterSeconds };
         return { kind: 'over', ...over, tell: () => deps.tellExceeded(project, domain, over) };
       }
@@ -164,14 +181,14 @@ export function createLimiter(deps: LimiterDeps): Limiter {
         readonly crossed: boolean;
         note(tx: LimitTx): void;
       }[] = [];
-      for (const { scope, window, shape, counts, told, limit, before } of checks) {
-        add(shape, counts, seconds, recipients);
+      for (const { scope, window, shape, counted, told, limit, before } of checks) {
+        add(shape, counted.reserved, seconds, recipients);
         const domainId = scope === 'domain' ? domain : null;
         const is = crossing(told.has(window), limit, before, before + recipients);
         if (is.told) told.add(window);
         else told.delete(window);
         if (is.crossed) {
-          const state = windowState(shape, counts, now, limit);
+          const state = windowState(shape, allOf(counted), now, limit);
           const alert = {
             projectId: project,
             domainId,
@@ -200,14 +217,19 @@ export function createLimiter(deps: LimiterDeps): Limiter {
           tx.addUsage(project, domain, Math.floor(seconds), recipients);
           for (const mark of marks) mark.note(tx);
           afterCommit(() => {
+            if (!open) return;
             open = false;
+            for (const { shape, counted } of checks) {
+              add(shape, counted.reserved, seconds, -recipients);
+              addCommitted(shape, counted, seconds, recipients);
+            }
             if (marks.some(({ crossed }) => crossed)) deps.noticed();
           });
         },
         release() {
           if (!open) return;
           open = false;
-          for (const { shape, counts } of checks) add(shape, counts, seconds, -recipients);
+          for (const { shape, counted } of checks) add(shape, counted.reserved, seconds, -recipients);
           // Mail that was not sent is not told: the next reservation that crosses the mark tells it.
           for (const { told, window, crossed } of marks) if (crossed) told.delete(window);
         },
@@ -216,9 +238,30 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     async usage(project, domain, limits) {
       const own = (await reader.projectLimits(project)) ?? defaults;
       const { minute, day } = await book(project, domain);
-      return usageOf({ minute, day }, clock.now(), own, domain === null ? null : limits);
+      return usageOf(
+        { minute: allOf(minute), day: allOf(day) },
+        clock.now(),
+        own,
+        domain === null ? null : limits,
+      );
     },
   };
+}
+
+function usedOf(shape: WindowShape, { committed, reserved }: Counted, seconds: number): number {
+  return used(shape, committed, seconds, true) + used(shape, reserved, seconds);
+}
+function allOf({ committed, reserved }: Counted): Counts {
+  const all = new Map(committed);
+  for (const [bucket, count] of reserved) all.set(bucket, (all.get(bucket) ?? 0) + count);
+  return all;
+}
+function addCommitted(shape: WindowShape, counted: Counted, seconds: number, n: number): void {
+  for (const counts of [counted.committed, counted.meanwhile]) {
+    if (counts === null) continue;
+    add(shape, counts, seconds, n);
+    if (counts.size > 2 * shape.buckets) used(shape, counts, seconds, true);
+  }
 }
 
 /** `limits` null: the limits of the project as a whole. */

@@ -24,41 +24,41 @@ export function add(shape: WindowShape, counts: Counts, seconds: number, n: numb
   const value = (counts.get(bucket) ?? 0) + n;
   if (value > 0) counts.set(bucket, value);
   else counts.delete(bucket);
-  // Where there is no limit, nobody else looks.
-  if (counts.size > 2 * shape.buckets) used(shape, counts, seconds);
 }
 /** Seconds after its start for which a bucket counts: the window, and the bucket itself. */
 export function countedFor(shape: WindowShape): number {
   return (shape.buckets + 1) * shape.width;
 }
 /**
- * Calls with each bucket of the window, in no order. Drops buckets that no window reaches any more, and those
- * further ahead than a window: their time would come when their mail is long forgotten.
+ * Calls with each bucket of the window, in no order. `drop`: buckets that no window reaches any more are removed,
+ * and those further ahead than a window: their time would come when their mail is long forgotten.
  */
 function look(
   shape: WindowShape,
   counts: Counts,
   seconds: number,
+  drop: boolean,
   each: (bucket: number, count: number) => void,
 ): void {
   const start = windowStart(shape, seconds);
   const end = seconds + LEAD_MS / 1000;
   const last = seconds + countedFor(shape);
   for (const [bucket, count] of counts) {
-    if (bucket < start || bucket > last) counts.delete(bucket);
-    else if (bucket <= end) each(bucket, count);
+    if (bucket < start || bucket > last) {
+      if (drop) counts.delete(bucket);
+    } else if (bucket <= end) each(bucket, count);
   }
 }
 /** The buckets of the window, in no order. */
 export function counting(shape: WindowShape, counts: Counts, seconds: number): [number, number][] {
   const found: [number, number][] = [];
-  look(shape, counts, seconds, (bucket, count) => found.push([bucket, count]));
+  look(shape, counts, seconds, false, (bucket, count) => found.push([bucket, count]));
   return found;
 }
-/** The content of the window. */
-export function used(shape: WindowShape, counts: Counts, seconds: number): number {
+/** The content of the window. `drop`: see `look`. */
+export function used(shape: WindowShape, counts: Counts, seconds: number, drop = false): number {
   let sum = 0;
-  look(shape, counts, seconds, (_, count) => {
+  look(shape, counts, seconds, drop, (_, count) => {
     sum += count;
   });
   return sum;
