@@ -11,7 +11,7 @@ test('all is the own project; instance=true is all projects, for operators only,
   await using rig = await openApiRig({
     async operate(request) {
       asked.push(request);
-      return { matched: 2, changed: 2, inFlight: 0, suspension: null, projects: null };
+      return { matched: 2, changed: 2, inFlight: 0, suspension: null, projects: null, silentNodes: 0 };
     },
   });
   const operator = await rig.caller('operator', ['operator']);

@@ -86,7 +86,11 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     const watch = body.dry_run === true ? { report: () => {}, signal: goneSignal(reply) } : undefined;
     const project = query.instance === true ? null : projectId;
     const actor = principal === null ? `member ${self?.member.id}` : callerOf(principal);
-    const { projects: _, ...result } = await answerQueueRequest(
+    const {
+      projects: _,
+      silent_nodes: __,
+      ...result
+    } = await answerQueueRequest(
       deps,
       { project, isChosen: false, byOperator: query.instance === true },
       actor,

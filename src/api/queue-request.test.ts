@@ -66,6 +66,7 @@ async function stage(open: (clock: FakeClock) => Promise<Store & AsyncDisposable
     });
   }
   const suspended = createSuspensions();
+  const others: unknown[] = [];
   const { operate } = createOperator({
     read: store.read,
     transactor: store,
@@ -91,13 +92,14 @@ async function stage(open: (clock: FakeClock) => Promise<Store & AsyncDisposable
     random,
     logger: silentLogger,
     nudgeEvents() {},
-    askOthers: async () => [],
+    askOthers: async () => others,
   });
   const deps = { operate, clock, read: store.read };
   const ask = (scope: QueueScope, input: QueueInput) => answerQueueRequest(deps, scope, 'a test', input);
   const waiting = async (project: ProjectId | null = null) => (await store.read.depth(project)).deferred;
   return {
     store,
+    others,
     clock,
     deps,
     ask,
@@ -160,6 +162,28 @@ for (const [engine, open] of Object.entries(ENGINES))
       await using it = await stage(open);
       assert.equal((await it.ask(it.operator, { action: 'retry' })).changed, 2 * EACH);
     });
+    test('the answer says of how many projects, over all nodes, and which nodes gave none', async () => {
+      await using it = await stage(open);
+      const elsewhere = { matched: 1, changed: 1, inFlight: 0, refused: null };
+      const filter = { domain: 'd0.test' };
+      it.others.push({ ...elsewhere, changedProjects: [it.tenant.project, make.newId()] });
+      const all = await it.ask(it.operator, { action: 'cancel', filter });
+      assert.deepEqual([all.changed, all.projects, all.silent_nodes], [3, 3, undefined]);
+      it.others.push(null);
+      const one = await it.ask(it.chosen, { action: 'retry' });
+      assert.deepEqual([one.projects, one.silent_nodes], [3, 1]);
+      const suspended = await it.ask(it.chosen, { action: 'suspend' });
+      assert.deepEqual([suspended.matched, suspended.projects, suspended.silent_nodes], [EACH - 1, 1, 1]);
+      assert.equal((await it.ask(it.chosen, { action: 'resume' })).silent_nodes, 1);
+      it.others.push(elsewhere);
+      assert.equal((await it.ask(it.operator, { action: 'retry' })).projects, undefined);
+    });
+    test('a suspension without a reason does not repeat who made it', async () => {
+      await using it = await stage(open);
+      await it.ask(it.chosen, { action: 'suspend' });
+      const [{ reason, actor } = assert.fail('none')] = await it.store.read.suspensions();
+      assert.deepEqual([reason, actor], ['no reason was given', 'a test']);
+    });
     test('<> is the empty envelope sender', async () => {
       await using it = await stage(open);
       assert.equal((await it.ask(it.operator, { action: 'cancel', filter: { sender: '<>' } })).changed, EACH);
@@ -194,10 +218,7 @@ for (const [engine, open] of Object.entries(ENGINES))
         suspend({ until: '2031-01-01T00:00:00Z' }),
         refused('until', /within the next 366 days/),
       );
-      await assert.rejects(
-        suspend({ until: '2020-01-01T00:00:00Z' }),
-        refused('until', /within the next 366 days/),
-      );
+      await assert.rejects(suspend({ until: '2020-01-01T00:00:00Z' }), refused('until', /has passed/));
       await assert.rejects(suspend({ until: null, expires_at: until }), refused('expires_at', /older name/));
       await assert.rejects(
         it.ask(it.tenant, { action: 'cancel', all: true, until: null }),

@@ -29,8 +29,9 @@ export interface QueueScope {
   readonly byOperator: boolean;
 }
 const DAY_MS = 24 * 3_600_000;
-const LONGEST_SUSPENSION_MS = 366 * DAY_MS;
+export const LONGEST_SUSPENSION_MS = 366 * DAY_MS;
 const DEFAULT_SUSPENSION_MS = DAY_MS;
+const DEFAULT_REASON = 'no reason was given';
 const NEEDS_OBJECT: ReadonlySet<QueueInput['action']> = new Set(['cancel', 'bounce', 'suspend']);
 /** How people write the empty envelope sender. */
 const NULL_SENDER = '<>';
@@ -92,21 +93,28 @@ function expiryOf({ action, until, expires_at: older }: QueueInput, now: number)
   if (given === undefined) return now + DEFAULT_SUSPENSION_MS;
   if (given === null) return UNTIL_RESUMED;
   const end = timeOf(given, field);
-  if (!(end > now && end <= now + LONGEST_SUSPENSION_MS))
-    throw invalid(field, 'must be within the next 366 days');
+  if (end <= now) throw invalid(field, 'has passed');
+  if (end > now + LONGEST_SUSPENSION_MS) throw invalid(field, 'must be within the next 366 days');
   return end;
 }
 
 type Deps = Pick<ApiDeps, 'operate' | 'clock' | 'read'>;
 
-/** Carries out a request of a caller who may make it. `projects`: only a count knows it. */
+/** Beside the answer of the API, for the operator's command. */
+interface Beyond {
+  /** Projects of the recipients that were counted or changed; absent: not known. */
+  readonly projects?: number;
+  /** Nodes that gave no answer in time, and may still be at work; absent: none. */
+  readonly silent_nodes?: number;
+}
+/** Carries out a request of a caller who may make it. */
 export async function answerQueueRequest(
   deps: Deps,
   scope: QueueScope,
   actor: string,
   input: QueueInput,
   watch?: Watch,
-): Promise<Resources['QueueResult'] & { readonly projects?: number }> {
+): Promise<Resources['QueueResult'] & Beyond> {
   checkObject(input, scope);
   const now = deps.clock.now();
   const expiresAt = expiryOf(input, now);
@@ -114,7 +122,8 @@ export async function answerQueueRequest(
     action: input.action,
     filter: toFilter(scope.project, input.filter ?? {}),
     dryRun: input.dry_run ?? false,
-    reason: input.reason ?? `${input.action} by ${actor}`,
+    // Wherever the reason of a suspension is shown, its actor stands beside it.
+    reason: input.reason ?? (input.action === 'suspend' ? DEFAULT_REASON : `${input.action} by ${actor}`),
     actor,
     byOperator: scope.byOperator,
     ...(input.action === 'suspend' ? { expiresAt } : {}),
@@ -139,7 +148,7 @@ export async function answerQueueRequest(
   const adds = request.action === 'suspend' && !request.dryRun;
   const result = adds ? await withinCap(operate, cap) : await operate();
   if (result === null) throw notFound();
-  const { matched, changed, inFlight, suspension, projects } = result;
+  const { matched, changed, inFlight, suspension, projects, silentNodes } = result;
   return {
     matched,
     changed,
@@ -148,6 +157,7 @@ export async function answerQueueRequest(
     expires_at: input.action === 'suspend' ? endOf({ expiresAt }) : null,
     resumed: 0,
     ...(projects === null ? {} : { projects }),
+    ...(silentNodes === 0 ? {} : { silent_nodes: silentNodes }),
   };
 }
 /** Ends one suspension, or all that concern only mail of the filter; for a project, of those that it made. */
@@ -156,7 +166,7 @@ async function resume(
   request: QueueRequest,
   named: string | undefined,
   watch: Watch | undefined,
-): Promise<Resources['QueueResult']> {
+): Promise<Resources['QueueResult'] & Beyond> {
   const id = named === undefined ? null : parseId<'suspension'>(named);
   if (named !== undefined && id === null) throw invalid('suspension', 'is not the id of a suspension');
   // Only reopening a project lets its mail flow again.
@@ -170,10 +180,15 @@ async function resume(
   );
   const meant = found.filter((one) => request.byOperator === true || !one.byOperator);
   let resumed: SuspensionId[] = meant.map((one) => one.id);
+  let silent = 0;
   if (!request.dryRun) {
     resumed = [];
-    for (const one of meant)
-      if ((await deps.operate({ ...request, suspension: one.id }, watch)) !== null) resumed.push(one.id);
+    for (const one of meant) {
+      const result = await deps.operate({ ...request, suspension: one.id }, watch);
+      if (result === null) continue;
+      resumed.push(one.id);
+      silent = Math.max(silent, result.silentNodes);
+    }
   }
   if (meant.length === 0 && found.length > 0)
     throw new Problem(
@@ -191,5 +206,6 @@ async function resume(
     suspension: id,
     expires_at: null,
     resumed: resumed.length,
+    ...(silent === 0 ? {} : { silent_nodes: silent }),
   };
 }

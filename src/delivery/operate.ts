@@ -51,8 +51,10 @@ export interface QueueResult {
   /** Being tried right now, and therefore left alone. */
   readonly inFlight: number;
   readonly suspension: SuspensionId | null;
-  /** Projects of what was counted; null after a change, which every node makes for itself. */
+  /** Projects of what was counted or changed; null: not known. */
   readonly projects: number | null;
+  /** Other nodes that gave no answer in time: what they change is not counted here, and they may still be at it. */
+  readonly silentNodes: number;
 }
 export interface OperatorDeps {
   readonly read: SpoolReader;
@@ -65,7 +67,7 @@ export interface OperatorDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly nudgeEvents: () => void;
-  /** Puts the question to all other nodes that share the store; their answers. */
+  /** Puts the question to all other nodes that share the store; their answers, null for a node that gives none in time. */
   readonly askOthers: (question: NodeQuestion) => Promise<readonly unknown[]>;
 }
 /** What one node asks of the others about the queue: each acts on the rows it serves. */
@@ -87,11 +89,23 @@ export interface Operator {
   readonly answer: (question: NodeQuestion) => Promise<Changed>;
 }
 /** What was done to the rows of one node. */
-type Changed = Omit<QueueResult, 'suspension' | 'projects'> & {
+type Changed = Omit<QueueResult, 'suspension' | 'projects' | 'silentNodes'> & {
+  /** Of which projects rows were changed; absent from a node of an earlier version. */
+  readonly changedProjects?: readonly ProjectId[];
   /** What the store said to the first change that it did not take. */
   readonly refused: { readonly message: string; readonly retryable: boolean } | null;
 };
 const NOTHING: Changed = { matched: 0, changed: 0, inFlight: 0, refused: null };
+const silentOf = (answers: readonly unknown[]) => answers.filter((one) => one === null).length;
+/** Of how many projects the nodes changed rows; null if one of them does not say. */
+function projectsOf(all: readonly Changed[]): number | null {
+  const projects = new Set<ProjectId>();
+  for (const { changed, changedProjects } of all) {
+    if (changedProjects === undefined && changed > 0) return null;
+    for (const project of changedProjects ?? []) projects.add(project);
+  }
+  return projects.size;
+}
 
 const PAGE = 200;
 /** Walks through what waits that go on at once, and those of one project; more of it wait, up to so many and so long. */
@@ -193,6 +207,7 @@ export function createOperator(deps: OperatorDeps): Operator {
     let changed = 0;
     let inFlight = 0;
     let refused: Changed['refused'] = null;
+    const changedProjects = new Set<ProjectId>();
     for await (const page of pages(filter, true, watch)) {
       matched += page.length;
       const candidates = page.filter(({ row }) => wanted(row));
@@ -205,7 +220,9 @@ export function createOperator(deps: OperatorDeps): Operator {
             let after: RecipientRow | null = null;
             try {
               after = await change(due);
-              if (after !== null) changed += 1;
+              if (after === null) return;
+              changed += 1;
+              changedProjects.add(due.row.projectId);
             } catch (error) {
               if (!(error instanceof StoreError)) throw error;
               refused ??= { message: error.message, retryable: error.retryable };
@@ -216,7 +233,7 @@ export function createOperator(deps: OperatorDeps): Operator {
       );
       if (refused !== null) break;
     }
-    return { matched, changed, inFlight, refused };
+    return { matched, changed, inFlight, refused, changedProjects: [...changedProjects] };
   }
   /** On the rows of this node. */
   function change(
@@ -269,7 +286,8 @@ export function createOperator(deps: OperatorDeps): Operator {
           inFlight: sum(({ inFlight }) => inFlight),
           refused: all.find(({ refused }) => refused)?.refused ?? null,
           suspension: null,
-          projects: null,
+          projects: projectsOf(all),
+          silentNodes: silentOf(others),
         };
       }
       case 'suspend': {
@@ -289,8 +307,8 @@ export function createOperator(deps: OperatorDeps): Operator {
           tx.insertSuspension(suspension);
         });
         scheduler.suspend(suspension);
-        await deps.askOthers({ kind: 'suspended', suspension });
-        return { ...NOTHING, ...counted, suspension: suspension.id };
+        const others = await deps.askOthers({ kind: 'suspended', suspension });
+        return { ...NOTHING, ...counted, suspension: suspension.id, silentNodes: silentOf(others) };
       }
       case 'resume': {
         const known = (await read.suspensions()).find(({ id }) => id === request.suspension);
@@ -301,8 +319,8 @@ export function createOperator(deps: OperatorDeps): Operator {
           tx.deleteSuspension(known.id),
         );
         scheduler.resume(known.id);
-        await deps.askOthers({ kind: 'resumed', id: known.id });
-        return { ...NOTHING, suspension: known.id, projects: null };
+        const others = await deps.askOthers({ kind: 'resumed', id: known.id });
+        return { ...NOTHING, suspension: known.id, projects: null, silentNodes: silentOf(others) };
       }
     }
   }
@@ -317,7 +335,10 @@ export function createOperator(deps: OperatorDeps): Operator {
             signal: watch.signal,
           });
     const now = clock.now();
-    if (request.dryRun) return { ...(await count(filter, watch)), changed: 0, inFlight: 0, suspension: null };
+    if (request.dryRun) {
+      const none = { changed: 0, inFlight: 0, suspension: null, silentNodes: 0 };
+      return { ...(await count(filter, watch)), ...none };
+    }
     const done = await act(request, now, watch);
     if (done === null) return null;
     const { refused, ...result } = done;

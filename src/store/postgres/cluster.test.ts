@@ -155,6 +155,23 @@ test('a question is answered by every other member', async () => {
   );
 });
 
+test('a node that gives no answer in time is null among the answers', async () => {
+  await using db = await database();
+  const clock = createFakeClock();
+  await using one = await join(db.url, 'one', clock);
+  await using two = await join(db.url, 'two', clock);
+  listenTo(one, () => null);
+  listenTo(two, () => new Promise(() => {}));
+  for (const member of [one, two]) await member.start(new AbortController().signal);
+  await until(db, clock, () => one.nodes().length === 2);
+  const state: { answers: readonly unknown[] | null } = { answers: null };
+  void one.ask({ what: 'x' }).then((answers) => {
+    state.answers = answers;
+  });
+  await until(db, clock, () => state.answers !== null);
+  assert.deepEqual(state.answers, [null]);
+});
+
 test('nodes whose clocks are minutes apart agree on the time', async () => {
   await using db = await database();
   const off = (ms: number): Clock => ({ ...systemClock, now: () => Date.now() + ms });

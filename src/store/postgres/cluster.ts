@@ -290,7 +290,8 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
         const complete = others.every((one) => answers.some(({ node }) => node === one));
         if (complete || waited >= ANSWER_MS) {
           await line.query('DELETE FROM node_request WHERE id = $1', [request]);
-          return answers.map(({ body }) => JSON.parse(body) as unknown);
+          const silent = others.filter((one) => !answers.some(({ node }) => node === one));
+          return [...answers.map(({ body }) => JSON.parse(body) as unknown), ...silent.map(() => null)];
         }
         await new Promise((resolve) => clock.after(LOOK_MS, () => resolve(null)));
       }
