@@ -35,7 +35,7 @@ export const OPTION_WORDS: Readonly<Record<string, Words>> = {
   doctor: JSON_OUTPUT,
   zone: { '--address': 'an address of this host, instead of those found; repeatable', ...JSON_OUTPUT },
   queue: {
-    list: 'the waiting mail by project and destination site; the default',
+    list: 'the waiting mail by project and destination site, and the suspensions in force; the default',
     show: 'the waiting recipients, each with its reason',
     retry: 'try again now; without a filter: all that waits',
     cancel: 'end the waiting mail without telling its senders',
@@ -50,7 +50,8 @@ export const OPTION_WORDS: Readonly<Record<string, Words>> = {
     '--domain': "filter: the recipients' domain",
     '--sender': "filter: envelope sender; '<>' for the empty one",
     '--older-than': 'filter: accepted longer ago than 30s, 90m, 2h or 3d',
-    '--state': 'filter: queued, deferred or held',
+    '--state':
+      'filter: queued, deferred or held; not for suspend and resume, which concern mail of every state',
     '--all': 'everything that waits, of all projects; not together with a filter',
     '--dry-run': 'only count',
     '--reason': 'for people: in the events, the notification and the log',

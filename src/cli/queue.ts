@@ -1,8 +1,9 @@
 /** `hikyaku queue`: shows what waits and why, read from the store. The running service makes changes. */
-import { toFilter } from '../api/queue-request.ts';
+import { LONGEST_SUSPENSION_MS, toFilter } from '../api/queue-request.ts';
 import { timeOf } from '../api/times.ts';
 import { type Config, loadConfig } from '../config/config.ts';
-import type { ProjectId } from '../runtime/ids.ts';
+import type { Project } from '../iam/projects.ts';
+import { type ProjectId, parseId } from '../runtime/ids.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { openMadeStore } from '../stores.ts';
 import { terminalOf } from './confirm.ts';
@@ -37,6 +38,8 @@ type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>;
 /** Filters that apply to recipients, not to lanes. */
 const BY_RECIPIENT = ['domain', 'sender', 'older-than', 'state'] as const;
 const FILTERS = ['project', 'site', ...BY_RECIPIENT] as const;
+/** A suspension holds mail of every state. */
+const OF_SUSPENSIONS = ['project', 'site', 'domain', 'sender', 'older-than'] as const;
 const PAGE = ['limit', 'cursor', 'json'] as const;
 const CHANGE = ['all', 'dry-run', 'reason', 'json'] as const;
 /** What each action takes. An option that an action would ignore is refused: it may be meant to spare something. */
@@ -46,8 +49,8 @@ const TAKES = {
   retry: [...FILTERS, ...CHANGE],
   cancel: [...FILTERS, ...CHANGE, 'yes'],
   bounce: [...FILTERS, ...CHANGE, 'yes'],
-  suspend: [...FILTERS, ...CHANGE, 'yes', 'for', 'until', 'until-resumed'],
-  resume: [...FILTERS, ...CHANGE, 'id'],
+  suspend: [...OF_SUSPENSIONS, ...CHANGE, 'yes', 'for', 'until', 'until-resumed'],
+  resume: [...OF_SUSPENSIONS, ...CHANGE, 'id'],
   suspensions: ['project', ...PAGE],
   log: ['project', ...PAGE],
 } as const satisfies Record<string, readonly OptionName[]>;
@@ -69,6 +72,9 @@ function actionOf(name: string): Action {
     throw new UsageError(`no such action: ${name}; there are ${Object.keys(TAKES).join(', ')}`);
   return name as Action;
 }
+const filtersOf = (action: Action) =>
+  FILTERS.filter((name) => (TAKES[action] as readonly OptionName[]).includes(name));
+
 /** Throws UsageError unless the options fit the action and each other. */
 function checkOptions(action: Action, options: Options): void {
   const given = Object.keys(options) as OptionName[];
@@ -78,6 +84,8 @@ function checkOptions(action: Action, options: Options): void {
   const unknown = given.filter((name) => !(TAKES[action] as readonly OptionName[]).includes(name));
   if (action === 'list' && unknown.some((name) => (BY_RECIPIENT as readonly string[]).includes(name)))
     throw new UsageError(`queue list shows lanes: ${listed(BY_RECIPIENT)} work only with queue show`);
+  if ((action === 'suspend' || action === 'resume') && unknown.includes('state'))
+    throw new UsageError(`queue ${action} takes no --state: a suspension holds mail of every state`);
   if (unknown.length > 0)
     throw new UsageError(`queue ${action} takes no ${listed(unknown)}; it takes ${listed(TAKES[action])}`);
   if (options.state !== undefined && !/^(queued|deferred|held)$/.test(options.state))
@@ -91,27 +99,45 @@ function checkOptions(action: Action, options: Options): void {
     );
   if (options.id !== undefined && (options.all === true || filters.length > 0))
     throw new UsageError('--id names one suspension; leave out --all and the filters');
+  if (options.id !== undefined && parseId<'suspension'>(options.id) === null)
+    throw new UsageError(
+      `--id ${options.id} is not the id of a suspension; \`hikyaku queue suspensions\` lists the ids`,
+    );
   const isNamed = filters.length > 0 || options.all === true;
   if (NEEDS_OBJECT.has(action) && !isNamed)
     throw new UsageError(
-      `queue ${action} needs a filter (${listed(FILTERS)}), or --all for everything that waits, of all projects`,
+      `queue ${action} needs a filter (${listed(filtersOf(action))}), or --all for everything that waits, of all projects`,
     );
   if (action === 'resume' && options.id === undefined && !isNamed)
     throw new UsageError(
       'queue resume needs --id, a filter or --all; `hikyaku queue suspensions` lists the ids and filters',
     );
-  if (action === 'suspend' && options.state !== undefined)
-    throw new UsageError('queue suspend takes no --state: a suspension holds mail of every state');
   const ends = (['for', 'until', 'until-resumed'] as const).filter((name) => options[name] !== undefined);
   if (ends.length > 1) throw new UsageError(`of ${listed(ends)} only one can say when the suspension ends`);
 }
+const ENDLESS = '--until-resumed sets no end';
 function untilOf(options: Options): { readonly until?: string | null } {
   if (options['until-resumed'] === true) return { until: null };
-  if (options.for !== undefined)
-    return { until: new Date(Date.now() + parseDuration(options.for)).toISOString() };
+  const now = Date.now();
+  if (options.for !== undefined) {
+    const ms = parseDuration(options.for);
+    if (ms > LONGEST_SUSPENSION_MS)
+      throw new UsageError(`--for ${options.for} is too long: a suspension lasts 366d at most; ${ENDLESS}`);
+    return { until: new Date(now + ms).toISOString() };
+  }
   if (options.until === undefined) return {};
+  const end = endOf(options.until);
+  if (end <= now)
+    throw new UsageError(`--until ${options.until} is in the past: give a time in the next 366 days`);
+  if (end > now + LONGEST_SUSPENSION_MS)
+    throw new UsageError(
+      `--until ${options.until} is too far ahead: a suspension ends within 366 days; ${ENDLESS}`,
+    );
+  return { until: new Date(end).toISOString() };
+}
+function endOf(until: string): number {
   try {
-    return { until: new Date(timeOf(options.until, '--until')).toISOString() };
+    return timeOf(until, '--until');
   } catch {
     throw new UsageError('--until needs a time with a zone, such as 2026-12-24T18:00:00+09:00');
   }
@@ -125,13 +151,13 @@ function filterOf(options: Options): NonNullable<Change['filter']> {
     ...(state === undefined ? {} : { state: state as 'queued' | 'deferred' | 'held' }),
     ...(older === undefined
       ? {}
-      : { accepted_before: new Date(Date.now() - parseDuration(older)).toISOString() }),
+      : { accepted_before: new Date(Math.max(0, Date.now() - parseDuration(older))).toISOString() }),
   };
 }
-async function projectIdOf(config: Config, text: string | undefined): Promise<ProjectId | null> {
+async function projectOf(config: Config, text: string | undefined): Promise<Project | null> {
   if (text === undefined) return null;
   await using store = await openMadeStore(config, silentLogger);
-  return (await projectNamed(store.read, text)).id;
+  return await projectNamed(store.read, text);
 }
 
 export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
@@ -142,7 +168,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const filter = filterOf(options);
   const until = untilOf(options);
   const config = loadConfig(env);
-  const project = await projectIdOf(config, options.project);
+  const named = await projectOf(config, options.project);
+  const project = named?.id ?? null;
   if (isQueueList(action)) {
     await using store = await openMadeStore(config, silentLogger);
     await printQueueList(action, {
@@ -167,6 +194,8 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   };
   return await changeQueue(change, {
     ask: (request) => ask(config, project, request, signal),
+    project: named?.name ?? null,
+    json: options.json === true,
     terminal: options.yes === true ? null : terminalOf(),
     signal,
     out: (text) => process.stdout.write(text),

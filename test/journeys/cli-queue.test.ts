@@ -129,6 +129,8 @@ test('a long queue: as much as was asked for, and where to go on; a mass verb is
   assert.ok(left > 0, 'it was broken off before its end');
   const again = await hikyaku(['queue', 'cancel', '--all'], service.env);
   assert.equal(again.status, 0, again.stderr);
-  assert.equal(JSON.parse(again.stdout).changed, left);
+  assert.equal(again.stdout, `cancelled: ${left.toLocaleString('en')} recipients of 1 project\n`);
+  const empty = await hikyaku(['queue', 'cancel', '--project', who.project_id, '--json'], service.env);
+  assert.equal(JSON.parse(empty.stdout).changed, 0, empty.stderr);
   assert.equal(await waiting(), 0);
 });
