@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
-import { UNTIL_RESUMED } from '../spool/messages.ts';
+import { UNTIL_RESUMED, type WaitingFilter } from '../spool/messages.ts';
 import * as make from '../store/conformance/samples.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
@@ -76,15 +76,19 @@ test('tables with names and reasons, and no control characters of other hosts', 
   const reason = '451 4.7.1 later [2J please';
   assert.equal(
     await printed('list', { read }),
-    `PROJECT  SITE          QUEUED  DEFERRED  HELD  NEXT TRY              REASON
-shop     mx.away.test       0         1     0  2026-01-01T00:00:01Z  ${reason}
+    `PROJECT  SITE          QUEUED  DEFERRED  HELD  NEXT TRY              SUSPENDED  REASON
+shop     mx.away.test       0         1     0  2026-01-01T00:00:01Z  some       ${reason}
+
+suspensions in force:
+ID                                    PROJECT  MAIL                         ENDS          BY  REASON
+${id}  shop     domain away.test, sender <>  when resumed  me  their move
 `,
   );
   const [header, row, ...more] = (await printed('show', { read })).trimEnd().split('\n');
-  assert.match(header!, /^PROJECT +STATE +RECIPIENT +SENDER +MESSAGE +TRIES +NEXT TRY +REASON$/);
+  assert.match(header!, /^PROJECT +STATE +RECIPIENT +SENDER +MESSAGE +TRIES +NEXT TRY +SUSPENDED +REASON$/);
   assert.match(
     row!,
-    /^shop +deferred +a@away\.test +<> +\S{36} +3 +2026-01-01T00:00:01Z +451 4\.7\.1 later \[2J please$/,
+    /^shop +deferred +a@away\.test +<> +\S{36} +3 +2026-01-01T00:00:01Z +until resumed +451 4\.7\.1 later \[2J please$/,
   );
   assert.deepEqual(more, []);
   assert.match(
@@ -99,4 +103,86 @@ shop     mx.away.test       0         1     0  2026-01-01T00:00:01Z  ${reason}
   );
   const [json] = JSON.parse(await printed('list', { read, json: true }));
   assert.deepEqual([json.project, json.project_name, json.lane], [shop.id, 'shop', 'mx.away.test']);
+});
+
+test('what is suspended is marked before it is due, and suspensions that concern the listed mail are below', async () => {
+  await using store = await openStore();
+  const shop = await make.withProject(store, { name: 'shop' });
+  const news = await make.withProject(store, { name: 'news' });
+  const soon = Date.now() + 3_600_000;
+  for (const project of [shop, news]) {
+    const message = make.message(project, { mailFrom: 'a@shop.test' });
+    await store.transact(project.id, (tx) => {
+      tx.insertMessage(message);
+      for (const domain of ['a.test', 'b.test'])
+        tx.insertRecipient(
+          make.recipient(message, {
+            ...{ address: `r@${domain}`, domain, lane: domain, state: 'deferred', attempts: 1 },
+            nextAttemptAt: make.NOW + 1000,
+          }),
+        );
+    });
+  }
+  const suspend = async (filter: WaitingFilter, expiresAt: number) => {
+    const id = make.newId<'suspension'>();
+    await store.transact(shop.id, (tx) =>
+      tx.insertSuspension({
+        ...{
+          id,
+          filter,
+          reason: 'their move',
+          actor: 'me',
+          byOperator: true,
+          createdAt: make.NOW,
+          expiresAt,
+        },
+      }),
+    );
+    return id;
+  };
+  const reads = { waiting: 0, suspensions: 0 };
+  const { read: store_ } = store;
+  const read: QueueListOptions['read'] = Object.assign(Object.create(store_), {
+    waiting: (...args: Parameters<typeof store_.waiting>) => {
+      reads.waiting += 1;
+      return store_.waiting(...args);
+    },
+    suspensions: () => {
+      reads.suspensions += 1;
+      return store_.suspensions();
+    },
+  });
+  const marks = async (more: Partial<QueueListOptions> = {}) => {
+    const lanes = JSON.parse(await printed('list', { read, json: true, ...more }));
+    return lanes.map((one: { project_name: string; lane: string; suspended: string | null }) =>
+      [one.project_name, one.lane, one.suspended].join(' '),
+    );
+  };
+  await suspend({ project: null }, Date.now() - 1);
+  assert.deepEqual(await marks(), ['shop a.test ', 'shop b.test ', 'news a.test ', 'news b.test ']);
+  assert.doesNotMatch(await printed('list', { read }), /SUSPENDED|in force/);
+
+  const everywhere = await suspend({ project: null, domain: 'A.test' }, soon);
+  const ofShop = await suspend({ project: shop.id, sender: 'a@shop.test' }, UNTIL_RESUMED);
+  reads.waiting = reads.suspensions = 0;
+  assert.deepEqual(await marks(), ['shop a.test all', 'shop b.test some', 'news a.test all', 'news b.test ']);
+  assert.deepEqual(reads, { waiting: 4, suspensions: 1 });
+
+  const ofNews = await printed('list', { read, project: news.id });
+  assert.match(
+    ofNews,
+    /\n\nsuspensions in force:\nID .*\n\S+ +all projects +domain A\.test .*me +their move\n$/,
+  );
+  assert.match(ofNews, new RegExp(everywhere));
+  assert.doesNotMatch(ofNews, new RegExp(ofShop));
+  assert.match(await printed('suspensions', { read, project: news.id }), new RegExp(everywhere));
+  assert.match(await printed('list', { read, limit: 1 }), /\nand 1 more: hikyaku queue suspensions\n$/);
+  const shown = await printed('show', { read, filter: { project: news.id } });
+  assert.match(shown, /r@a\.test .* {2}until 20\S+Z\n/);
+  assert.doesNotMatch(shown, /r@b\.test .*until/);
+  await store.transact(shop.id, (tx) => tx.deleteSuspension(everywhere));
+  assert.match(
+    await printed('show', { read, filter: { project: shop.id } }),
+    /r@b\.test .* {2}until resumed\n/,
+  );
 });

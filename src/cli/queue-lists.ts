@@ -2,14 +2,23 @@
  * The lists of `hikyaku queue`: lanes, waiting recipients, suspensions, and the log of manual operations. The
  * command reads them from the store; the service may keep running. Invariants: it prints at most `limit`
  * items; if there are more, stderr says so and gives the `--cursor` to continue with; a search that finds
- * nothing shows its progress and can be interrupted.
+ * nothing shows its progress and can be interrupted; what is suspended is marked before it is due, without a query of
+ * its own for each row.
  */
 import { endOf, showFilter } from '../api/queue-request.ts';
 import { reasonOf } from '../delivery/reason.ts';
+import { createSuspensions, type Suspensions } from '../delivery/suspensions.ts';
 import type { DomainReader } from '../domains/mta-domains.ts';
 import type { IamReader } from '../iam/projects.ts';
 import type { DomainId, ProjectId } from '../runtime/ids.ts';
-import type { DueRecipient, LaneSummary, SpoolReader, WaitingFilter } from '../spool/messages.ts';
+import {
+  type DueRecipient,
+  HELD_LANES,
+  type LaneSummary,
+  type SpoolReader,
+  type Suspension,
+  type WaitingFilter,
+} from '../spool/messages.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
 import { isWaitingCursor } from '../stores.ts';
 import { showProgress } from './progress.ts';
@@ -47,6 +56,8 @@ interface Shown {
   readonly rows: readonly (readonly string[])[];
   /** In words, if there is no item. */
   readonly empty: string;
+  /** What people read below the table. */
+  readonly below?: string;
   /** In words. */
   readonly leftOut: string;
   /** null if all items are shown. */
@@ -63,9 +74,9 @@ export async function printQueueList(list: QueueList, options: QueueListOptions)
     throw new UsageError(
       `--cursor ${options.cursor} is damaged or belongs to another list: give the cursor that \`queue ${list}\` printed, or none to start from the beginning`,
     );
-  const { items, columns, rows, empty, leftOut, cursor } = await LISTS[list](options);
+  const { items, columns, rows, empty, below = '', leftOut, cursor } = await LISTS[list](options);
   if (options.json) process.stdout.write(`${JSON.stringify(items)}\n`);
-  else process.stdout.write(rows.length === 0 ? `${empty}\n` : table(columns, rows, NUMBERS));
+  else process.stdout.write(`${rows.length === 0 ? `${empty}\n` : table(columns, rows, NUMBERS)}${below}`);
   if (cursor !== null) process.stderr.write(`not shown: ${leftOut}; continue with --cursor ${cursor}\n`);
 }
 
@@ -100,7 +111,60 @@ async function inWords(filter: WaitingFilter, names: Names): Promise<string> {
   return parts.length === 0 ? 'all mail' : parts.join(', ');
 }
 
+/** Those in force that hold mail of the project, or of any if it is null. */
+async function inForce(
+  { read, project }: Pick<QueueListOptions, 'read' | 'project'>,
+  now: number,
+): Promise<readonly Suspension[]> {
+  return (await read.suspensions()).filter(
+    ({ filter, expiresAt }) =>
+      (project === null || filter.project === null || filter.project === project) && expiresAt > now,
+  );
+}
+const SUSPENSION_COLUMNS = ['ID', 'PROJECT', 'MAIL', 'ENDS', 'BY', 'REASON'];
+async function suspensionRows(all: readonly Suspension[], names: Names): Promise<string[][]> {
+  const rows: string[][] = [];
+  for (const one of all)
+    rows.push([
+      one.id,
+      await names.project(one.filter.project),
+      await inWords(one.filter, names),
+      endOf(one) === null ? 'when resumed' : inSeconds(one.expiresAt),
+      one.actor,
+      one.reason,
+    ]);
+  return rows;
+}
+/** For matching: all of them, and where a held recipient goes when it is released. */
+function suspendedBy(known: Suspensions, { row, message }: DueRecipient, now: number): Suspension | null {
+  return (
+    known.match({ row: { ...row, lane: row.domain }, message }, now) ?? known.match({ row, message }, now)
+  );
+}
+/** How much of a lane is suspended; `first`: what waits there and is tried first. null: nothing that is known of. */
+function suspendedIn(
+  { project, lane }: LaneSummary,
+  first: DueRecipient | undefined,
+  suspensions: readonly Suspension[],
+  known: Suspensions,
+  now: number,
+): 'all' | 'some' | null {
+  const isWhole = ({ filter }: Suspension): boolean => {
+    if (filter.project !== null && filter.project !== project) return false;
+    if (lane === HELD_LANES.suspended) return true;
+    const { lane: site = lane, domain = lane, sender, sentWith, acceptedBefore } = filter;
+    const isOfSome = [sender, sentWith, acceptedBefore].some((part) => part !== undefined);
+    return site === lane && domain.toLowerCase() === lane && !isOfSome;
+  };
+  if (suspensions.some(isWhole)) return 'all';
+  return first !== undefined && suspendedBy(known, first, now) !== null ? 'some' : null;
+}
+
 async function lanes({ read, project, filter, limit, cursor }: QueueListOptions): Promise<Shown> {
+  const now = Date.now();
+  const suspensions = await inForce({ read, project }, now);
+  const known = createSuspensions();
+  known.load(suspensions);
   const keyOf = (one: { project: string; lane: string }) => `${one.project} ${one.lane}`;
   const all = (await read.lanes('all')).filter(
     (one) =>
@@ -112,28 +176,35 @@ async function lanes({ read, project, filter, limit, cursor }: QueueListOptions)
   const shown = rest.slice(0, limit);
   const left = rest.length - shown.length;
   const names = namesIn(read);
-  /** The reason of the recipient that is tried first. */
-  async function reasonIn({ project: of, lane }: LaneSummary): Promise<string> {
-    const { items } = await read.waiting({ project: of, lane }, { limit: 1, cursor: null });
-    return items[0] === undefined ? '' : reasonOf(items[0].row, false);
+  /** The recipient that is tried first. */
+  async function firstIn({ project: of, lane }: LaneSummary): Promise<DueRecipient | undefined> {
+    return (await read.waiting({ project: of, lane }, { limit: 1, cursor: null })).items[0];
   }
   const items: (Omit<LaneSummary, 'nextDue'> & {
     project_name: string;
     next_due_at: string;
     reason: string;
+    suspended: 'all' | 'some' | null;
   })[] = [];
   for (const one of shown) {
+    const first = await firstIn(one);
     const { nextDue, ...lane } = one;
     items.push({
       ...lane,
       project_name: await names.project(one.project),
       next_due_at: time(nextDue),
-      reason: await reasonIn(one),
+      reason: first === undefined ? '' : reasonOf(first.row, false),
+      suspended: suspendedIn(one, first, suspensions, known, now),
     });
   }
+  const isMarked = suspensions.length > 0;
   return {
     items,
-    columns: ['PROJECT', 'SITE', 'QUEUED', 'DEFERRED', 'HELD', 'NEXT TRY', 'REASON'],
+    columns: [
+      ...['PROJECT', 'SITE', 'QUEUED', 'DEFERRED', 'HELD', 'NEXT TRY'],
+      ...(isMarked ? ['SUSPENDED'] : []),
+      'REASON',
+    ],
     rows: items.map((one) => [
       one.project_name,
       one.lane,
@@ -141,12 +212,22 @@ async function lanes({ read, project, filter, limit, cursor }: QueueListOptions)
       String(one.deferred),
       String(one.held),
       inSeconds(Date.parse(one.next_due_at)),
+      ...(isMarked ? [one.suspended ?? ''] : []),
       one.reason,
     ]),
     empty: 'no mail waits',
+    below: isMarked ? await suspensionsBelow(suspensions, limit, names) : '',
     leftOut: `${count(left)} of ${count(all.length)} lanes`,
     cursor: left === 0 ? null : Buffer.from(keyOf(shown.at(-1)!)).toString('base64url'),
   };
+}
+async function suspensionsBelow(all: readonly Suspension[], limit: number, names: Names): Promise<string> {
+  const shown = all.slice(0, limit);
+  const more =
+    shown.length === all.length
+      ? ''
+      : `and ${count(all.length - shown.length)} more: hikyaku queue suspensions\n`;
+  return `\nsuspensions in force:\n${table(SUSPENSION_COLUMNS, await suspensionRows(shown, names))}${more}`;
 }
 async function recipients(options: QueueListOptions): Promise<Shown> {
   const { read, project, filter, limit, signal } = options;
@@ -171,9 +252,13 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
   const leftOut = (of: string) =>
     isLookedThrough(filter) ? `the rest; ${count(looked)}${of} were read` : `the rest${of}`;
   const names = namesIn(read);
-  const items = [];
-  for (const { row, message } of found)
-    items.push({
+  const now = Date.now();
+  const suspensions = await inForce(options, now);
+  const known = createSuspensions();
+  known.load(suspensions);
+  async function show({ row, message }: DueRecipient) {
+    const stop = suspendedBy(known, { row, message }, now);
+    return {
       id: row.id,
       project: row.projectId,
       project_name: await names.project(row.projectId),
@@ -185,10 +270,24 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
       attempts: row.attempts,
       next_attempt_at: time(row.nextAttemptAt ?? 0),
       reason: reasonOf(row, false),
-    });
+      suspension: stop === null ? null : { id: stop.id, ends_at: endOf(stop) },
+    };
+  }
+  const items: Awaited<ReturnType<typeof show>>[] = [];
+  for (const one of found) items.push(await show(one));
+  const isMarked = suspensions.length > 0;
+  const markOf = ({ suspension }: (typeof items)[number]): string => {
+    if (suspension === null) return '';
+    const { ends_at: end } = suspension;
+    return end === null ? 'until resumed' : `until ${inSeconds(Date.parse(end))}`;
+  };
   return {
     items,
-    columns: ['PROJECT', 'STATE', 'RECIPIENT', 'SENDER', 'MESSAGE', 'TRIES', 'NEXT TRY', 'REASON'],
+    columns: [
+      ...['PROJECT', 'STATE', 'RECIPIENT', 'SENDER', 'MESSAGE', 'TRIES', 'NEXT TRY'],
+      ...(isMarked ? ['SUSPENDED'] : []),
+      'REASON',
+    ],
     rows: items.map((one) => [
       one.project_name,
       one.state,
@@ -197,6 +296,7 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
       one.message,
       String(one.attempts),
       inSeconds(Date.parse(one.next_attempt_at)),
+      ...(isMarked ? [markOf(one)] : []),
       one.reason,
     ]),
     empty: 'no recipient waits that the filter means',
@@ -205,28 +305,14 @@ async function recipients(options: QueueListOptions): Promise<Shown> {
   };
 }
 async function suspensions({ read, project, limit, cursor }: QueueListOptions): Promise<Shown> {
-  const now = Date.now();
-  const all = (await read.suspensions()).filter(
-    (one) => (project === null || one.filter.project === project) && one.expiresAt > now,
-  );
+  const all = await inForce({ read, project }, Date.now());
   const rest = all.filter(({ id }) => id > (cursor ?? ''));
   const shown = rest.slice(0, limit);
   const left = rest.length - shown.length;
-  const names = namesIn(read);
-  const rows: string[][] = [];
-  for (const one of shown)
-    rows.push([
-      one.id,
-      await names.project(one.filter.project),
-      await inWords(one.filter, names),
-      endOf(one) === null ? 'when resumed' : inSeconds(one.expiresAt),
-      one.actor,
-      one.reason,
-    ]);
   return {
     items: shown.map((one) => ({ ...one, ends_at: endOf(one) })),
-    columns: ['ID', 'PROJECT', 'MAIL', 'ENDS', 'BY', 'REASON'],
-    rows,
+    columns: SUSPENSION_COLUMNS,
+    rows: await suspensionRows(shown, namesIn(read)),
     empty: 'nothing is suspended',
     leftOut: `${count(left)} of ${count(all.length)} suspensions`,
     cursor: left === 0 ? null : shown.at(-1)!.id,
