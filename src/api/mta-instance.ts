@@ -7,9 +7,10 @@ import { iso } from './times.ts';
 
 export function mtaInstanceRoutes(handle: Handle, { ownRecords }: ApiDeps): void {
   handle(ops.getInstanceDns, async () => {
-    const { checkedAt, items } = await ownRecords();
+    const { checkedAt, unchecked, items } = await ownRecords();
     return {
       checked_at: iso(checkedAt),
+      unchecked: unchecked === null ? null : { code: unchecked.code, ...unchecked.words },
       records: items.map(({ check, name, state, found, words }) => ({ check, name, state, found, ...words })),
     };
   });

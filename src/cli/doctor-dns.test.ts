@@ -32,3 +32,14 @@ test('_spf that was taken away is a failure; PTR and the SPF of the host are adv
   assert.deepEqual((await said(bare)).slice(2), ['warning PTR', 'ok SPF include', 'warning SPF of the host']);
   assert.deepEqual(await said({ 'gmail.com': { mx: ['mx.test'] } }), ['ok DNS', 'warning host name']);
 });
+
+test('a host name that cannot be in public DNS is named as the reason why nothing is checked', async () => {
+  const config = loadConfig({ HIKYAKU_HOSTNAME: 'localhost' });
+  const [, host, ...more] = await checkDns(
+    config,
+    createZoneResolver({ 'gmail.com': { mx: ['mx.test'] } }),
+    0,
+  );
+  assert.deepEqual([host?.status, host?.check, more], ['warning', 'host name', []]);
+  assert.match(host!.detail, /^localhost cannot be in public DNS, so .* Set HIKYAKU_HOSTNAME/);
+});

@@ -1,7 +1,7 @@
 /** What `hikyaku doctor` reports about DNS: whether it answers, and the records that the operator publishes. */
 import type { Config } from '../config/config.ts';
 import { checkOperatorRecords, checkZone, type OperatorItem } from '../domains/operator-check.ts';
-import { isPublicName } from '../domains/operator-keeper.ts';
+import { uncheckable } from '../domains/operator-keeper.ts';
 import { machineAddresses } from '../runtime/addresses.ts';
 import type { Resolver } from '../runtime/resolver.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
@@ -24,7 +24,8 @@ export async function checkDns(config: Config, resolver: Resolver, now: number):
       ? failed('DNS', `no answer: ${root.cause}; set HIKYAKU_DNS_SERVERS`)
       : ok('DNS', `answers${root.kind === 'found' && root.authenticated ? ', and validates DNSSEC' : ''}`);
   const facts = { names: config, addresses: machineAddresses(), certificate: null, now };
-  const items = isPublicName(config.hostname) ? await checkOperatorRecords(resolver, facts) : [];
+  const unchecked = uncheckable(config.hostname);
+  const items = unchecked === null ? await checkOperatorRecords(resolver, facts) : [];
   if (
     !items.some(
       ({ check, name, found }) => check === 'address' && name === config.hostname && found.length > 0,
@@ -32,7 +33,11 @@ export async function checkDns(config: Config, resolver: Resolver, now: number):
   )
     return [
       answers,
-      warning('host name', `${config.hostname} has no address in DNS; set HIKYAKU_HOSTNAME to a public name`),
+      warning(
+        'host name',
+        unchecked?.words.message ??
+          `${config.hostname} has no address in DNS; set HIKYAKU_HOSTNAME to a public name`,
+      ),
       ...(config.dkimZone === null ? [] : [findingOf(await checkZone(resolver, config.dkimZone))]),
     ];
   return [answers, ...items.filter(({ check }) => check !== 'certificate').map(findingOf)];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { isLocalAddress, operatorRecords, reverseName } from '../domains/operator-records.ts';
-import { missingWords } from './zone.ts';
+import { missingWords, run } from './zone.ts';
 
 const NAMES = {
   hostname: 'mail.example.com',
@@ -52,4 +52,21 @@ test('addresses of this machine or its own network alone are not published, and 
   // `v=spf1 -all` would refuse the mail of every customer.
   const bare = operatorRecords(NAMES, []);
   assert.deepEqual([...new Set(bare.map(({ type }) => type))], ['NS']);
+});
+
+test('a host name that cannot be in public DNS is named above the records', async () => {
+  let text = '';
+  const write = mock.method(process.stdout, 'write', (piece: string) => {
+    text += piece;
+    return true;
+  });
+  const { signal } = new AbortController();
+  try {
+    for (const name of ['localhost', 'mail.example.com'])
+      await run(['--address', '192.0.2.25'], { env: { HIKYAKU_HOSTNAME: name }, signal });
+  } finally {
+    write.mock.restore();
+  }
+  assert.match(text, /^; localhost cannot be in public DNS, .*\nlocalhost\. 3600 IN A 192\.0\.2\.25\n/);
+  assert.doesNotMatch(text, /; mail\.example\.com cannot/);
 });

@@ -1,11 +1,12 @@
 /**
  * `hikyaku zone`: prints the DNS records that the operator publishes for the service itself, ready for a zone
  * file. Invariant: it prints no address that only this machine or its own network can reach; it says in a comment
- * which records are missing for that reason.
+ * which records are missing for that reason, and whether the host name cannot be in public DNS.
  */
 
 import { isIP } from 'node:net';
 import { loadConfig } from '../config/config.ts';
+import { uncheckable } from '../domains/operator-keeper.ts';
 import { isLocalAddress, operatorRecords, type ServiceNames } from '../domains/operator-records.ts';
 import { machineAddresses } from '../runtime/addresses.ts';
 import { type CommandContext, parseOptions, UsageError } from './usage.ts';
@@ -47,7 +48,11 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     names,
     options.address ?? own.filter((address) => !isLocalAddress(address)),
   );
-  const missing = options.address === undefined ? missingWords(names, own) : [];
+  const unchecked = uncheckable(names.hostname);
+  const missing = [
+    ...(unchecked === null ? [] : [unchecked.words.message]),
+    ...(options.address === undefined ? missingWords(names, own) : []),
+  ];
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(records)}\n`);
     for (const line of missing) process.stderr.write(`${line}\n`);

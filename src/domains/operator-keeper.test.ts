@@ -7,7 +7,7 @@ import { makeSelfSigned } from '../runtime/tls.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createZoneResolver, type Zone } from '../testing/zone-resolver.ts';
 import { checkOperatorRecords, operatorProblems } from './operator-check.ts';
-import { createOperatorKeeper } from './operator-keeper.ts';
+import { createOperatorKeeper, uncheckable } from './operator-keeper.ts';
 import { OPERATOR_FINDINGS, operatorWords } from './operator-words.ts';
 import { spfCovers } from './spf-covers.ts';
 
@@ -167,5 +167,29 @@ test('every finding has a text in both languages that names what is wrong', () =
       assert.doesNotMatch(text, /undefined/, code);
     }
     assert.match(message_ja, /[ぁ-ん]/);
+  }
+});
+
+test('the standing says why nothing was checked: not yet, or a host name that cannot be in DNS', async () => {
+  const { keeper, clock } = setUp({ ...GOOD });
+  assert.equal((await keeper.standing()).unchecked?.code, 'not_yet');
+  await keeper.start(new AbortController().signal);
+  await clock.advance(60_000);
+  await clock.advance(0);
+  assert.equal((await keeper.standing()).unchecked, null);
+  await keeper[Symbol.asyncDispose]();
+  for (const hostname of ['localhost', 'build-7', '192.0.2.1']) {
+    const alone = createOperatorKeeper({
+      ...{ resolver: createZoneResolver({}), names: { ...NAMES, hostname } },
+      ...{ addresses: () => [], certificate: async () => null, clock, logger: silentLogger },
+    });
+    const { checkedAt, unchecked, items } = await alone.standing();
+    assert.deepEqual([checkedAt, unchecked?.code, items], [null, 'host_name_not_public', []], hostname);
+    assert.match(
+      unchecked!.words.message,
+      new RegExp(`^${hostname} cannot be in public DNS.*HIKYAKU_HOSTNAME`),
+    );
+    assert.match(unchecked!.words.message_ja, /公開 DNS/);
+    assert.deepEqual(uncheckable(hostname), unchecked);
   }
 });

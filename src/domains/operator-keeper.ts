@@ -1,7 +1,7 @@
 /**
  * Checks the operator's own records (operator-check.ts) every hour, past every cache, and again when somebody looks while
  * something is wrong. A new problem and its end are logged once. Every node checks itself, because its addresses are its
- * own. Without a host name that can be in DNS, nothing is checked.
+ * own. Without a host name that can be in DNS, nothing is checked, and the standing says so.
  */
 import type { X509Certificate } from 'node:crypto';
 import { parseDomain } from '../mail/domain.ts';
@@ -10,8 +10,10 @@ import type { Service } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createQuestionTime } from '../runtime/question-time.ts';
 import type { CheckingResolver } from '../runtime/resolver.ts';
+import type { Words } from './findings.ts';
 import { checkOperatorRecords, type OperatorItem, operatorProblems } from './operator-check.ts';
 import type { ServiceNames } from './operator-records.ts';
+import { operatorWords } from './operator-words.ts';
 
 export interface OperatorKeeperDeps {
   readonly resolver: CheckingResolver;
@@ -22,9 +24,15 @@ export interface OperatorKeeperDeps {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+export interface Unchecked {
+  readonly code: 'host_name_not_public' | 'not_yet';
+  readonly words: Words;
+}
 export interface OperatorStanding {
-  /** Wall ms; null: not checked yet, or there is nothing to check. */
+  /** Wall ms; null: `unchecked` says why. */
   readonly checkedAt: number | null;
+  /** Why nothing was checked; null: it was. */
+  readonly unchecked: Unchecked | null;
   readonly items: readonly OperatorItem[];
 }
 export interface OperatorKeeper extends Service {
@@ -42,13 +50,26 @@ const CHECK_MS = 30_000;
 const SERVICE = '';
 
 /** Whether a host name can be in public DNS. */
-export function isPublicName(hostname: string): boolean {
+function isPublicName(hostname: string): boolean {
   return parseDomain(hostname) !== null && hostname.includes('.');
 }
 
+/** Why the service's own records cannot be checked; null: they can. */
+export function uncheckable(hostname: string): Unchecked | null {
+  return isPublicName(hostname) ? null : unchecked('host_name_not_public', hostname);
+}
+const unchecked = (code: Unchecked['code'], name: string): Unchecked => ({
+  code,
+  words: operatorWords(code, { name }),
+});
+
 export function createOperatorKeeper(deps: OperatorKeeperDeps): OperatorKeeper {
   const { resolver, names, addresses, certificate, clock, logger } = deps;
-  let standing: OperatorStanding = { checkedAt: null, items: [] };
+  let standing: OperatorStanding = {
+    checkedAt: null,
+    unchecked: uncheckable(names.hostname) ?? unchecked('not_yet', names.hostname),
+    items: [],
+  };
   let running: Promise<void> | null = null;
   let timer: Timer | null = null;
   const stopping = new AbortController();
@@ -64,7 +85,7 @@ export function createOperatorKeeper(deps: OperatorKeeperDeps): OperatorKeeper {
       });
       if (stopping.signal.aborted) return;
       tell(standing.items, items);
-      standing = { checkedAt: clock.now(), items };
+      standing = { checkedAt: clock.now(), unchecked: null, items };
     } catch (error) {
       logger.warn({ error: String(error) }, "the check of the operator's own records failed");
     }

@@ -5,6 +5,18 @@ type Args = Readonly<Record<string, string>>;
 type Sentence = readonly [en: (args: Args) => string, ja: (args: Args) => string];
 
 const SENTENCES = {
+  host_name_not_public: [
+    (a) =>
+      `${a['name']} cannot be in public DNS, so the records of the service itself are not checked. Set HIKYAKU_HOSTNAME to a public name, such as mail.example.com.`,
+    (a) =>
+      `${a['name']} は公開 DNS に登録できない名前のため、このサービス自身のレコードを確認していません。HIKYAKU_HOSTNAME に mail.example.com のような公開の名前を設定してください。`,
+  ],
+  not_yet: [
+    (a) =>
+      `The records of ${a['name']} are not checked yet. The first check is one minute after the start; if it fails, the log says why.`,
+    (a) =>
+      `${a['name']} のレコードはまだ確認していません。最初の確認は起動の 1 分後です。失敗した場合は、ログに理由が記録されます。`,
+  ],
   address_missing: [
     (a) => `${a['name']} has no address in DNS. Publish the A and AAAA records that \`hikyaku zone\` prints.`,
     (a) =>

@@ -197,6 +197,7 @@ test('Retention, after a round', async () => {
   const records = own.records.filter(({ check }) => check === 'certificate');
   assert.deepEqual({ ...own, records }, {
     checked_at: aTime(own.checked_at),
+    unchecked: null,
     records: [
       {
         check: 'certificate',
@@ -211,5 +212,28 @@ test('Retention, after a round', async () => {
   // No DNS server answers here, which is no absence.
   const others = own.records.filter(({ check }) => check !== 'certificate');
   assert.deepEqual([...new Set(others.map(({ state }) => state))], ['unknown']);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('the own records of an instance whose host name cannot be in DNS: none, and why', async () => {
+  const directory = temporaryDirectory();
+  const env = { ...environment(directory), HIKYAKU_HOSTNAME: 'localhost' };
+  const operator = await bootstrap(env, 'ops.test', '--role', 'operator');
+  const stop = new AbortController();
+  await using service = await startService(loadConfig(env), silentLogger, stop.signal);
+  const response = await fetch(`http://${service.http}/mta/v1/instance/dns`, {
+    headers: { authorization: authorization(operator) },
+  });
+  assert.deepEqual(await response.json(), {
+    checked_at: null,
+    unchecked: {
+      code: 'host_name_not_public',
+      message:
+        'localhost cannot be in public DNS, so the records of the service itself are not checked. Set HIKYAKU_HOSTNAME to a public name, such as mail.example.com.',
+      message_ja:
+        'localhost は公開 DNS に登録できない名前のため、このサービス自身のレコードを確認していません。HIKYAKU_HOSTNAME に mail.example.com のような公開の名前を設定してください。',
+    },
+    records: [],
+  } satisfies Resources['InstanceDns']);
   rmSync(directory, { recursive: true, force: true });
 });

@@ -1,4 +1,7 @@
-/** Tells the operators of the instance which of the service's own records are wrong. Otherwise shows nothing. */
+/**
+ * Tells the operators of the instance which of the service's own records are wrong, or that its host name keeps them from
+ * being checked. Otherwise shows nothing.
+ */
 import { Alert, List, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../api/client.ts';
@@ -14,6 +17,14 @@ export function OwnRecordsAlert() {
     (signal) => ask(api.GET('/mta/v1/instance/dns', { signal })),
     { everyMs: READ_EVERY_MS },
   );
+  if (data?.unchecked?.code === 'host_name_not_public')
+    return (
+      <Alert color="yellow" mb="md" title={t('own_records.unchecked')} data-testid="own-records">
+        <Text size="sm" className="wrap">
+          {said(data.unchecked)}
+        </Text>
+      </Alert>
+    );
   const wrong = data?.records.filter(({ state }) => state === 'missing' || state === 'wrong') ?? [];
   if (data?.checked_at == null || wrong.length === 0) return null;
   return (

@@ -97,9 +97,12 @@ export const InstanceDns = closed({
   checked_at: orNull(
     Type.String({
       format: 'date-time',
-      description: 'null: not checked yet, or the host name of this service cannot be in DNS',
+      description: 'null: nothing was checked; `unchecked` says why',
     }),
   ),
+  unchecked: Type.Union([closed({ code: oneOf('host_name_not_public', 'not_yet'), ...Words }), Type.Null()], {
+    description: 'why nothing was checked; null: it was',
+  }),
   records: Type.Array(
     closed({
       check: oneOf('address', 'ptr', 'spf_include', 'helo_spf', 'dkim_zone', 'certificate'),
