@@ -88,17 +88,18 @@ export function report(change: Change, done: Changed, project: string | null): r
       );
   } else if (action === 'suspend') {
     const what = `${mailOf(change, project)}, ${untilOf(done.expires_at)}`;
-    const waits = recipients(matched, projects, project);
-    if (dry) lines.push(`would suspend ${what}: ${waits} now, and new mail; nothing was changed`);
+    // The mail names the project already.
+    const waits = `${project === null ? recipients(matched, projects, null) : many(matched, 'recipient')} that ${matched === 1 ? 'waits' : 'wait'} now, and new mail`;
+    if (dry) lines.push(`would suspend ${what}: ${waits}; nothing was changed`);
     else
       lines.push(
-        `suspended ${what}: ${waits} now, and new mail`,
+        `suspended ${what}: ${waits}`,
         `suspension ${done.suspension}; to end it: hikyaku queue resume --id ${done.suspension}`,
       );
   } else if (dry)
     lines.push(`would ${action} ${recipients(matched, projects, project)}; nothing was changed`);
   else {
-    const then = action === 'retry' && changed > 0 ? '; the service tries them now' : '';
+    const then = action === 'retry' && changed > 0 ? '; the service tries now what nothing suspends' : '';
     lines.push(`${DONE[action]}: ${recipients(changed, projects, project)}${then}`);
     if (inFlight > 0) lines.push(`left alone, because they were being tried: ${many(inFlight, 'recipient')}`);
     const rest = matched - changed - inFlight;

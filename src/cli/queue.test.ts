@@ -155,7 +155,7 @@ const SAID: readonly [Change, Partial<Changed>, project: string | null, lines: r
     { matched: 3, changed: 1, projects: 1, silent_nodes: 1 },
     'shop',
     [
-      'put forward: 1 recipient of project shop; the service tries them now',
+      'put forward: 1 recipient of project shop; the service tries now what nothing suspends',
       'not put forward, because they are due already or over a sending limit: 2 recipients',
       '1 other node gave no answer in time and may still be at work: what is done there is not counted here',
     ],
@@ -171,7 +171,7 @@ const SAID: readonly [Change, Partial<Changed>, project: string | null, lines: r
     { matched: 2, projects: 1, suspension: ID, expires_at: '2026-01-02T00:00:00.000Z' },
     null,
     [
-      'suspended mail with domain out.test, sender <> of all projects, until 2026-01-02T00:00:00Z: 2 recipients of 1 project now, and new mail',
+      'suspended mail with domain out.test, sender <> of all projects, until 2026-01-02T00:00:00Z: 2 recipients of 1 project that wait now, and new mail',
       `suspension ${ID}; to end it: hikyaku queue resume --id ${ID}`,
     ],
   ],
@@ -180,7 +180,7 @@ const SAID: readonly [Change, Partial<Changed>, project: string | null, lines: r
     { matched: 0, projects: 0 },
     'shop',
     [
-      'would suspend all mail of project shop, until it is resumed: 0 recipients of project shop now, and new mail; nothing was changed',
+      'would suspend all mail of project shop, until it is resumed: 0 recipients that wait now, and new mail; nothing was changed',
     ],
   ],
   [
