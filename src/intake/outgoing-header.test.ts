@@ -166,6 +166,8 @@ test('raw text beyond ASCII leaves as encoded words, and asks for no SMTPUTF8', 
       'Cc: =?UTF-8?B?57WE?=: x@y.test (=?UTF-8?B?5pel5pys?=), z@y.test;',
     ],
     [`Reply-To: x@${utf8('日本')}.test`, 'Reply-To: x@xn--wgv71a.test'],
+    [`Reply-To: "b"@${utf8('日本')}.test`, 'Reply-To: "b"@xn--wgv71a.test'],
+    [`Sender: "x  y"@own.test (${utf8('日本')})`, 'Sender: "x  y"@own.test (=?UTF-8?B?5pel5pys?=)'],
     [`Resent-From: ${jis} <a@own.test>`, 'Resent-From: =?UTF-8?B?5pel5pys?= <a@own.test>'],
   ] as const) {
     const result = await prepare(`${FROM}${given}\r\n\r\nx\r\n`);
@@ -234,6 +236,16 @@ test('raw octets that cannot be encoded are refused, and the field and the way o
     [
       `List-Unsubscribe: <https://b.test/${utf8('é')}>`,
       /^554 5\.6\.0 the List-Unsubscribe .* only ASCII may stand/,
+    ],
+    [`To: "${utf8('ü')}"@y.test`, /^554 5\.6\.7 the To .* address beyond ASCII/],
+    [`Cc: "${utf8('ü')}" (x) @y.test`, /^554 5\.6\.7 the Cc .* address beyond ASCII/],
+    [
+      `Content-Type: multipart/mixed; boundary="${utf8('ü')}"`,
+      /^554 5\.6\.0 the Content-Type header field \(line 4\) holds a parameter boundary beyond ASCII/,
+    ],
+    [
+      `Content-Type: multipart/mixed; boundary*0="b"; boundary*1="${utf8('ü')}"`,
+      /^554 5\.6\.0 the Content-Type .* parameter boundary beyond ASCII/,
     ],
     [`Content-Type: ${utf8('é')}/plain`, /^554 5\.6\.0 the Content-Type .* only ASCII/],
     [`Content-Type: text/plain; ${utf8('é')}=x`, /^554 5\.6\.0 the Content-Type .* only ASCII/],

@@ -31,6 +31,8 @@ interface Leaving {
   readonly utf8: boolean;
   /** Its octets beyond ASCII cannot be encoded. */
   readonly unencodable: Unencodable | null;
+  /** In this parameter. */
+  readonly parameter?: string | undefined;
 }
 /** A message whose header is judged. */
 export interface Judged {
@@ -96,7 +98,7 @@ function asItLeaves({ message, smtputf8, longLine }: Judged, field: HeaderField,
   // RFC 6532 §3.1: with SMTPUTF8, too, a header is UTF-8.
   if (!plain && !isUtf8(octets)) return { ...same, unencodable: 'charset' };
   const encoded = plain ? null : encodeField(field, smtputf8);
-  if (encoded?.kind === 'refused') return { ...same, unencodable: encoded.why };
+  if (encoded?.kind === 'refused') return { ...same, unencodable: encoded.why, parameter: encoded.parameter };
   // As octets, since lines are counted in them.
   const given = octets.toString('latin1');
   const written = encoded?.kind === 'encoded' ? Buffer.from(encoded.text).toString('latin1') : given;
@@ -110,10 +112,16 @@ function asItLeaves({ message, smtputf8, longLine }: Judged, field: HeaderField,
 /** What no server may be sent: octets beyond ASCII that cannot be encoded, lines that cannot be folded. */
 function unsendable({ message, section, longLine }: Judged, leaving: readonly Leaving[]): SendRefusal | null {
   let grown = 0;
-  for (const { field, octets, changed, unencodable } of leaving) {
+  for (const { field, octets, changed, unencodable, parameter } of leaving) {
     const { rawName, start } = field;
     if (unencodable !== null)
-      return { kind: 'field-octets', field: rawName, line: lineAt(message, start), why: unencodable };
+      return {
+        kind: 'field-octets',
+        field: rawName,
+        line: lineAt(message, start),
+        why: unencodable,
+        parameter,
+      };
     if (!changed && !longLine) continue;
     grown += octets.length - (field.end - field.start);
     const left = findLongLine(octets, MAX_LINE);

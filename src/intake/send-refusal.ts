@@ -21,6 +21,7 @@ export type SendRefusal =
       readonly field: string;
       readonly line: number;
       readonly why: Unencodable;
+      readonly parameter?: string | undefined;
     }
   /** A line over 998 octets that cannot be folded: of the field, or of the body. */
   | { readonly kind: 'line-too-long'; readonly field?: string; readonly long: LongLine }
@@ -61,13 +62,20 @@ export function defectText({ kind, line, field }: HeaderDefect): string {
 }
 
 /** Which field, and what its sender can do. */
-export function octetsText({ field, line, why }: Extract<SendRefusal, { kind: 'field-octets' }>): string {
+export function octetsText({
+  field,
+  line,
+  why,
+  parameter = '',
+}: Extract<SendRefusal, { kind: 'field-octets' }>): string {
   const where = `the ${field.slice(0, 77)} header field (line ${line})`;
   switch (why) {
     case 'charset':
       return `${where} holds octets beyond ASCII that are not UTF-8; write its text as encoded words (RFC 2047)`;
     case 'address':
       return `${where} holds an address beyond ASCII; give SMTPUTF8 at MAIL, or write another address`;
+    case 'parameter':
+      return `${where} holds a parameter ${parameter} beyond ASCII, which is compared octet by octet; write another one`;
     case 'form':
       return `${where} holds text beyond ASCII where only ASCII may stand; encode it or leave it out`;
   }

@@ -152,6 +152,12 @@ test('every kind of signature is looked at, and what none covers is changed as b
     [`ARC-Message-Signature: i=1; d=arc.test; h=subject; b=x\r\n${subject}`, /the Subject .* arc\.test/],
     [`DomainKey-Signature: d=old.test; c=nofws; b=x\r\n${subject}`, /the Subject .* old\.test/],
     [`DomainKey-Signature: d=old.test; c=nofws; h=From; b=x\r\n${subject}`, /^taken$/],
+    // RFC 4870 §3.3: without a list, the fields behind it.
+    [`Comments: é\r\nDomainKey-Signature: d=old.test; c=nofws; b=x\r\n${BASE}\r\n`, /^taken$/],
+    [`DomainKey-Signature: d=old.test; c=nofws; b=x\r\nFrom: a@own.test\r\n\r\n`, /^taken$/],
+    // RFC 6376 §3.5: literals of its grammar are in any case.
+    [`DKIM-Signature: d=old.test; c=Relaxed/simple; h=References; b=x\r\n${BASE}${MANY}\r\n\r\n`, /^taken$/],
+    [`DKIM-Signature: d=old.test; c=Simple; h=References; b=x\r\n${BASE}${MANY}\r\n\r\n`, /References/],
     [`DomainKey-Signature: h=Subject; b=x\r\n${subject}`, /the signature of DomainKey-Signature;/],
     [`${signature('other.test', 'From', 'i=é@other.test; ')}${BASE}\r\n`, /only ASCII/],
     [`${signature('other.test', 'From', 'x=1 (é); ')}${BASE}\r\n`, /the DKIM-Signature .* other\.test/],

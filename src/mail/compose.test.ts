@@ -211,3 +211,17 @@ test('no line of the header is over 998 octets, however long the words in it are
   assert.equal(made({ to: ['受信@y.test'] }).utf8, true);
   assert.equal(made({ to: ['é <x@日本.test>'] }).utf8, false);
 });
+
+test('white space within quotes, of addresses, names, parameters and the subject stays', () => {
+  const header = headerOf(
+    made({
+      to: ['"a  b"@y.test', '"A  B, C" <x@y.test>'],
+      subject: 'two  spaces',
+      content_type: 'multipart/mixed; boundary="b  c"',
+      body: '--b  c\r\n\r\nx\r\n--b  c--\r\n',
+    }).raw,
+  );
+  assert.deepEqual(header.get('to'), [' "a  b"@y.test, "A  B, C" <x@y.test>']);
+  assert.deepEqual(header.get('subject'), [' two  spaces']);
+  assert.deepEqual(header.get('content-type'), [' multipart/mixed; boundary="b  c"']);
+});

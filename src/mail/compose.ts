@@ -7,7 +7,7 @@ import { formatDate } from './dates.ts';
 import { encodeField } from './encode-field.ts';
 import { encodeWords } from './encoded-words.ts';
 import { foldHeader, readHeaderSection, trimSpace } from './headers.ts';
-import { refold } from './long-lines.ts';
+import { foldOutside, refold } from './long-lines.ts';
 import { type IdSource, newMessageId, parseMessageId } from './message-id.ts';
 import { contentTypeOf, encodeText, filenameParameters, wrapBase64 } from './mime-parts.ts';
 import { brokenSignatures, signersOf } from './signers.ts';
@@ -94,7 +94,7 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
   if (cc.length > 0) fields.push(field('Cc', cc));
   // RFC 5322 §3.6.3: mail to Bcc alone says so, instead of having no destination at all.
   if (to.length + cc.length === 0) fields.push('To: undisclosed-recipients:;\r\n');
-  fields.push(foldHeader('Subject', text(input.subject, 'arguments.subject')));
+  fields.push(foldOutside(`Subject: ${text(input.subject, 'arguments.subject')}\r\n`));
   fields.push(`Date: ${formatDate(now)}\r\n`, `Message-ID: ${messageId}\r\n`);
   for (const [name, key] of [
     ['In-Reply-To', 'in_reply_to'],
@@ -128,7 +128,7 @@ function mailboxes(input: ComposeInput, key: 'from' | 'reply_to' | 'to' | 'cc' |
   return (input[key] ?? []).map((value, i) => mailbox(value, `arguments.${key}[${i}]`));
 }
 function field(name: string, list: readonly Mailbox[]): string {
-  return foldHeader(name, list.map(formatMailbox).join(', '));
+  return foldOutside(`${name}: ${list.map(formatMailbox).join(', ')}\r\n`);
 }
 function id(value: string, path: string): string {
   const parsed = parseMessageId(value);
@@ -139,12 +139,13 @@ function text(value: string, path: string): string {
   if (LINE_ENDS.test(value)) throw new FieldError(path, 'must not hold line ends or NUL');
   if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value))
     throw new FieldError(path, 'must not hold control characters');
-  return /^[\u0020-\u007e\t]*$/.test(value) && !value.includes('=?') && longestWord(value) < 900
-    ? value
+  return /^[\u0020-\u007e\t]*$/.test(value) && !value.includes('=?') && longestPiece(value) < 900
+    ? trimSpace(value)
     : encodeWords(value);
 }
-function longestWord(value: string): number {
-  return value.split(/[ \t]/).reduce((most, word) => Math.max(most, word.length), 0);
+/** What cannot be folded: a word with the white space before it. */
+function longestPiece(value: string): number {
+  return value.split(/(?<![ \t])(?=[ \t])/).reduce((most, piece) => Math.max(most, piece.length), 0);
 }
 
 /** A field as the caller gave it and as it is written, each CRLF-ended. */
@@ -253,7 +254,7 @@ function content(input: ComposeInput, random: ComposeRandom): Buffer {
     const long = body.split('\r\n').findIndex((line) => line.length > 998);
     if (long !== -1) throw new FieldError('arguments.body', `line ${long + 1} is over 998 octets`);
     return Buffer.from(
-      `${foldHeader('Content-Type', type.text)}\r\n${body.endsWith('\r\n') ? body : `${body}\r\n`}`,
+      `${foldOutside(`Content-Type: ${type.text}\r\n`)}\r\n${body.endsWith('\r\n') ? body : `${body}\r\n`}`,
       'latin1',
     );
   }
@@ -267,7 +268,7 @@ function content(input: ComposeInput, random: ComposeRandom): Buffer {
   const ascii = /^[\x00-\x7f]*$/.test(body);
   const named = !ascii && !/^utf-?8$/i.test(charset ?? '') ? withCharset(type.text) : type.text;
   const encoded = encodeText(body);
-  const part = `${foldHeader('Content-Type', named)}Content-Transfer-Encoding: ${encoded.encoding}\r\n\r\n${encoded.text}`;
+  const part = `${foldOutside(`Content-Type: ${named}\r\n`)}Content-Transfer-Encoding: ${encoded.encoding}\r\n\r\n${encoded.text}`;
   if (attachments.length === 0) return Buffer.from(part, 'latin1');
   const boundary = `=_${random.bytes(18).toString('hex')}`;
   const parts: Buffer[] = [
@@ -290,7 +291,7 @@ function content(input: ComposeInput, random: ComposeRandom): Buffer {
     }
     parts.push(
       Buffer.from(
-        `--${boundary}\r\n${foldHeader('Content-Type', attached.text)}Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment${filenameParameters(filename)}\r\n\r\n`,
+        `--${boundary}\r\n${foldOutside(`Content-Type: ${attached.text}\r\n`)}Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment${filenameParameters(filename)}\r\n\r\n`,
         'latin1',
       ),
       wrapBase64(base64),

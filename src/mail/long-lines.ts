@@ -48,7 +48,26 @@ export function refold(field: string, outside: boolean): string {
   return outside ? once : foldLines(once, (at) => at > colon);
 }
 
+/**
+ * The field, CRLF-ended, with its lines over 78 characters folded where white space stands outside of quoted strings,
+ * comments and angle brackets. Unlike `foldHeader` it keeps white space as it is.
+ */
+export function foldOutside(field: string): string {
+  const inner = innerPlaces(field);
+  const colon = field.indexOf(':');
+  let angle = false;
+  for (let at = colon + 1; at < field.length; at += 1) {
+    if (inner[at] === 1) continue;
+    const char = field.charCodeAt(at);
+    if (char === LESS) angle = true;
+    else if (char === GREATER) angle = false;
+    if (angle) inner[at] = 1;
+  }
+  return foldLines(field, (at) => at > colon && inner[at] === 0, GOOD_LINE);
+}
+
 const [QUOTE, OPEN, CLOSE, BACKSLASH, SP, TAB] = [34, 40, 41, 92, 32, 9];
+const [LESS, GREATER] = [60, 62];
 
 /** 1 for what is within a quoted string or comment. */
 function innerPlaces(field: string): Uint8Array {
@@ -69,12 +88,13 @@ function innerPlaces(field: string): Uint8Array {
   return inner;
 }
 
-function foldLines(field: string, mayFold: (at: number) => boolean): string {
+/** Folds lines that are longer than `most`. */
+function foldLines(field: string, mayFold: (at: number) => boolean, most = MAX_LINE): string {
   let start = 0;
   const lines = field.split('\r\n').map((line) => {
     const from = start;
     start += line.length + 2;
-    return line.length > MAX_LINE ? foldLine(line, (at) => mayFold(from + at)) : line;
+    return line.length > most ? foldLine(line, (at) => mayFold(from + at)) : line;
   });
   return lines.join('\r\n');
 }

@@ -11,6 +11,30 @@ const MAX_SECTION = 50;
 /** RFC 2045 §5.1 token, without the asterisk of RFC 2231. */
 const NAME = /^[A-Za-z0-9!#$%&'+.^_`{|}~-]+$/;
 
+/**
+ * Parameters whose values readers compare as octets or take for something else than text. RFC 2231 would change what is
+ * compared, here or in the body: a boundary (RFC 2046 §5.1.1), a charset (RFC 2978 §2.3), what fits fragments together
+ * and where a body is (RFC 2046 §5.2.2, §5.2.3; RFC 2017), what protects the parts and how (RFC 1847 §2, RFC 8551 §3.2.2),
+ * which part is the root (RFC 2387 §3), what a report is about (RFC 6522 §3), how lines flow (RFC 3676 §4), what a
+ * calendar asks for (RFC 5545 §8.1), profiles (RFC 2425 §5), dates and sizes (RFC 2183 §2).
+ */
+const OCTETS = new Set(
+  'boundary,charset,id,number,total,access-type,site,server,mode,url,expiration,size,permission,protocol,micalg,smime-type,type,start,start-info,report-type,format,delsp,method,component,profile,creation-date,modification-date,read-date'.split(
+    ',',
+  ),
+);
+/** RFC 2046 §4.5.1: here, `type` is for people. */
+const TYPE_IS_TEXT = 'application/octet-stream';
+
+/** The first parameter of the value with raw text in it that cannot be encoded as text; null: there is none. */
+export function octetParameter(value: string): string | null {
+  const [type, ...written] = splitParameters(value);
+  const names = written.filter((text) => BEYOND_ASCII.test(text)).map(nameOf);
+  const isText = (name: string) =>
+    !OCTETS.has(name) || (name === 'type' && readParameters(type!).value === TYPE_IS_TEXT);
+  return names.find((name) => !isText(name)) ?? null;
+}
+
 export type ParameterCharset = 'UTF-8' | 'unknown-8bit';
 
 /**

@@ -10,7 +10,7 @@ import { encodeBeside } from './encoded-words.ts';
 import { foldHeader, type HeaderField, unfold } from './headers.ts';
 import { refold } from './long-lines.ts';
 import { readParameters } from './mime-parameters.ts';
-import { encodeParameters } from './mime-parameters-encoded.ts';
+import { encodeParameters, octetParameter } from './mime-parameters-encoded.ts';
 import { hasLongLine, isSevenBit } from './transfer-encode.ts';
 
 /** Why a message stays as it is. */
@@ -40,20 +40,19 @@ export function sevenBitField(field: HeaderField, octets: Buffer): Buffer | null
 function encoded(field: HeaderField, octets: Buffer): string {
   if (!isUtf8(octets)) return withUnknown(field, octets);
   const { name, rawName, rawValue } = field;
-  if (
-    !isAscii(Buffer.from(readParameters(rawValue).parameters.get('boundary') ?? '')) &&
-    PARAMETERS.has(name)
-  )
-    throw new Obstacle('a boundary has octets beyond ASCII');
   const made = encodeField(field, false);
   if (made.kind !== 'encoded') {
     if (made.kind === 'refused' && made.why === 'address')
       throw new Obstacle(`an address in the field ${rawName} needs SMTPUTF8`, '5.6.7');
+    if (made.kind === 'refused' && made.why === 'parameter') throw inParameter(made.parameter ?? '');
     throw new Obstacle(`the field ${rawName} has text beyond ASCII where none may be`);
   }
   if (AUTHORS.has(name) && !sameAuthors(rawValue, made.text.slice(rawName.length + 1)))
     throw new Obstacle(`the field ${rawName} would name others`);
   return made.text;
+}
+function inParameter(name: string): Obstacle {
+  return new Obstacle(`the parameter ${name} has octets beyond ASCII`);
 }
 /** Mail is signed for the authors that were judged when it was accepted. */
 function sameAuthors(before: string, after: string): boolean {
@@ -91,6 +90,8 @@ function withUnknown({ name, rawName }: HeaderField, octets: Buffer): string {
   // What is written in some charset cannot be told from octets of none.
   if (!PARAMETERS.has(name) || /=\?|\*\d*\*?=/.test(text))
     throw new Obstacle(`the field ${rawName} has octets of no known charset`);
+  const parameter = octetParameter(text);
+  if (parameter !== null) throw inParameter(parameter);
   return `${rawName}: ${encodeParameters(text, 'unknown-8bit')}\r\n`;
 }
 

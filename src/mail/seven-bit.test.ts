@@ -370,6 +370,12 @@ describe('what must not be changed', () => {
       /message\/partial/,
     ],
     ['an identifier beyond ASCII', `Message-ID: <\u00e9@example.com>\r\n${HEAD}\r\n\u00e9\r\n`, /Message-ID/],
+    ['a quoted address beyond ASCII', `To: "\u00e9"@x.test\r\n${HEAD}\r\nx\r\n`, /^5\.6\.7 .*To/],
+    [
+      'a parameter of a part that is compared by octets',
+      multipart('multipart/mixed', 'Content-Type: text/plain; charset="\u00e9"\r\n\r\nx'),
+      /^5\.6\.3 the parameter charset/,
+    ],
     ['an address beyond ASCII', `To: \u00e9@example.com\r\n${HEAD}\r\n\u00e9\r\n`, /^5\.6\.7 .*To/],
     ['an unreadable list', `To: \u00e9 <a@example.com> <b@example.com\r\n${HEAD}\r\n\u00e9\r\n`, /To/],
     [

@@ -59,37 +59,40 @@ export function* brokenSignatures<C extends Change>(
     relaxedToo: change.after === null || relaxField(change.before) !== relaxField(change.after),
   }));
   for (const signature of signatures) {
-    const { relaxed, covered } = coverOf(signature);
+    const { relaxed, covers } = coverOf(signature);
     for (const { change, rank, relaxedToo } of compared) {
       if (relaxed && !relaxedToo) continue;
       // A signature covers its own field as well, RFC 6376 §3.7.
-      if (change.field !== signature && covered(change.name) < rank) continue;
+      if (change.field !== signature && !covers(change, rank)) continue;
       yield { change, signer: signerOf(signature) };
       break;
     }
   }
 }
 
-/** How many fields of a name a signature covers, counted from the last (RFC 6376 §5.4.2), and in which form. */
-function coverOf({ name, rawValue }: HeaderField): {
+/** Which fields a signature covers, by their ranks among those of a name (RFC 6376 §5.4.2), and in which form. */
+function coverOf({ name, rawValue, start }: HeaderField): {
   readonly relaxed: boolean;
-  readonly covered: (name: string) => number;
+  readonly covers: (change: Change, rank: number) => boolean;
 } {
-  if (name === 'arc-seal')
-    return { relaxed: true, covered: (one) => (SEALED.has(one) ? Number.POSITIVE_INFINITY : 0) };
+  if (name === 'arc-seal') return { relaxed: true, covers: (change) => SEALED.has(change.name) };
   const tags = tagsOf(unfold(rawValue));
-  // `nofws` of DomainKeys (RFC 4870 §3.4.2) leaves out all white space.
-  const relaxed = /^(?:relaxed|nofws)\b/.test(tags.get('c') ?? '');
+  // RFC 6376 §3.5, RFC 5234 §2.3: in any case. `nofws` of DomainKeys (RFC 4870 §3.4.2) leaves out all white space.
+  const relaxed = /^(?:relaxed|nofws)\b/i.test(tags.get('c') ?? '');
   const list = tags.get('h');
-  // RFC 4870 §3.3: without a list, all fields behind it. RFC 6376 §3.5: without a list there is no signature.
+  // RFC 4870 §3.3: without a list, all fields behind it; what is added stands before it. RFC 6376 §3.5: without a list
+  // there is no signature.
   if (list === undefined)
-    return { relaxed, covered: () => (name === 'domainkey-signature' ? Number.POSITIVE_INFINITY : 0) };
+    return {
+      relaxed,
+      covers: ({ field }) => name === 'domainkey-signature' && field !== null && field.start > start,
+    };
   const counts = new Map<string, number>();
   for (const item of list.split(':')) {
     const one = item.trim().toLowerCase();
     counts.set(one, (counts.get(one) ?? 0) + 1);
   }
-  return { relaxed, covered: (one) => counts.get(one) ?? 0 };
+  return { relaxed, covers: (change, rank) => rank <= (counts.get(change.name) ?? 0) };
 }
 
 /** The place of each field among those of its name, the last is 1. */
