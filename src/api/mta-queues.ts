@@ -59,7 +59,7 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     return queued + deferred + held;
   }
   handle(ops.listWaitingRecipients, async ({ projectId, query }) => {
-    const filter = toFilter(projectId, query, 'accepted_before');
+    const filter = toFilter(projectId, query, '');
     return list(
       (page) => read.waiting(filter, page),
       ({ row, message }): Resources['WaitingRecipient'] => ({

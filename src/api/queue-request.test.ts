@@ -189,6 +189,34 @@ for (const [engine, open] of Object.entries(ENGINES))
       assert.equal((await it.ask(it.operator, { action: 'cancel', filter: { sender: '<>' } })).changed, EACH);
       assert.equal(await it.waiting(it.chosen.project), 0);
     });
+    test('a filter takes every spelling of a name, and no name that none can be', async () => {
+      await using it = await stage(open);
+      const ask = (filter: QueueInput['filter']) => it.ask(it.operator, { action: 'suspend', filter });
+      for (const [filter, stored] of [
+        [{ domain: 'D0.test.' }, { domain: 'd0.test' }],
+        [{ domain: 'bücher.test' }, { domain: 'xn--bcher-kva.test' }],
+        [{ site: 'D1.TEST.' }, { lane: 'd1.test' }],
+        [{ sender: 'a@ONE.test' }, { sender: 'a@one.test' }],
+      ] as const) {
+        const { suspension, matched } = await ask(filter);
+        const found = (await it.store.read.suspensions()).find(({ id }) => id === suspension)!;
+        assert.deepEqual(found.filter, { project: null, ...stored });
+        assert.equal(matched > 0, !('domain' in filter) || filter.domain !== 'bücher.test');
+        assert.equal((await it.ask(it.operator, { action: 'resume', filter })).resumed, 1);
+      }
+      for (const [filter, field] of [
+        [{ domain: '*.test' }, 'filter.domain'],
+        [{ domain: 'a@b' }, 'filter.domain'],
+        [{ site: '*' }, 'filter.site'],
+        [{ sender: '*@one.test.x y' }, 'filter.sender'],
+        [{ sender: 'one.test' }, 'filter.sender'],
+      ] as const)
+        await assert.rejects(
+          ask(filter),
+          (error: unknown) =>
+            error instanceof Problem && error.type === 'validation' && error.field === field,
+        );
+    });
     test('a suspension says when it ends, and may last until it is resumed', async () => {
       await using it = await stage(open);
       const suspend = (more: Partial<QueueInput>) =>

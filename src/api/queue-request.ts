@@ -8,6 +8,7 @@ import type { QueueFilterInput, QueueRequest as QueueRequestBody } from '../cont
 import type { Resources } from '../contract/resources/index.ts';
 import { MOST_OPERATOR_SUSPENSIONS, MOST_SUSPENSIONS, type QueueRequest } from '../delivery/operate.ts';
 import { CLOSED_REASON } from '../iam/closing.ts';
+import { filterAddress, filterDomain, filterSite } from '../mail/filter-values.ts';
 import { type ProjectId, parseId, type SuspensionId } from '../runtime/ids.ts';
 import type { Watch } from '../runtime/report.ts';
 import { type Suspension, UNTIL_RESUMED, type WaitingFilter } from '../spool/messages.ts';
@@ -36,19 +37,35 @@ const NEEDS_OBJECT: ReadonlySet<QueueInput['action']> = new Set(['cancel', 'boun
 /** How people write the empty envelope sender. */
 const NULL_SENDER = '<>';
 
-/** The filter in the form of the spool. `at`: where its time is in the request. */
+/** How each name of a filter is read into the form of the store; null: it is `wrong`. */
+export const FILTER_NAMES = {
+  site: { read: filterSite, wrong: 'is not a destination site' },
+  domain: { read: filterDomain, wrong: 'is not a domain name' },
+  sender: {
+    read: (text: string) => (text === NULL_SENDER ? '' : filterAddress(text)),
+    wrong: 'is not an e-mail address',
+  },
+} as const;
+
+/** The filter in the form of the spool. `within`: what stands before its fields in the request. */
 export function toFilter(
   project: WaitingFilter['project'],
   input: FilterInput,
-  at = 'filter.accepted_before',
+  within = 'filter.',
 ): WaitingFilter {
   const { site, domain, sender, accepted_before: before, state } = input;
+  const named = (name: keyof typeof FILTER_NAMES, text: string): string => {
+    const { read, wrong } = FILTER_NAMES[name];
+    const value = read(text);
+    if (value === null) throw invalid(`${within}${name}`, wrong);
+    return value;
+  };
   return {
     project,
-    ...(site === undefined ? {} : { lane: site }),
-    ...(domain === undefined ? {} : { domain }),
-    ...(sender === undefined ? {} : { sender: sender === NULL_SENDER ? '' : sender }),
-    ...(before === undefined ? {} : { acceptedBefore: timeOf(before, at) }),
+    ...(site === undefined ? {} : { lane: named('site', site) }),
+    ...(domain === undefined ? {} : { domain: named('domain', domain) }),
+    ...(sender === undefined ? {} : { sender: named('sender', sender) }),
+    ...(before === undefined ? {} : { acceptedBefore: timeOf(before, `${within}accepted_before`) }),
     ...(state === undefined ? {} : { states: [state] }),
   };
 }

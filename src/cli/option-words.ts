@@ -47,8 +47,8 @@ export const OPTION_WORDS: Readonly<Record<string, Words>> = {
     log: 'what was changed by hand, and by whom',
     '--project': 'filter: name or id of a project',
     '--site': 'filter: destination site, as the list shows it',
-    '--domain': "filter: the recipients' domain",
-    '--sender': "filter: envelope sender; '<>' for the empty one",
+    '--domain': "filter: the recipients' domain; no pattern",
+    '--sender': "filter: the whole envelope sender, no pattern; '<>' for the empty one",
     '--older-than': 'filter: accepted longer ago than 30s, 90m, 2h or 3d',
     '--state':
       'filter: queued, deferred or held; not for suspend and resume, which concern mail of every state',

@@ -33,24 +33,29 @@ const WRONG: Readonly<Record<string, RegExp>> = {
   'resume --state held': /queue resume takes no --state: a suspension holds mail of every state/,
   'suspend --reason x':
     /queue suspend needs a filter \(--project, --site, --domain, --sender, --older-than\), or --all/,
-  'suspend --domain a --id 1': /^queue suspend takes no --id; it takes (?!.*--state)/,
-  'suspend --domain a --until 2020-01-01T00:00:00Z':
+  'suspend --domain a.test --id 1': /^queue suspend takes no --id; it takes (?!.*--state)/,
+  'suspend --domain a.test --until 2020-01-01T00:00:00Z':
     /^--until 2020-01-01T00:00:00Z is in the past: give a time in the next 366 days$/,
-  'suspend --domain a --until 2999-01-01T00:00:00Z':
+  'suspend --domain a.test --until 2999-01-01T00:00:00Z':
     /^--until 2999-01-01T00:00:00Z is too far ahead: a suspension ends within 366 days; --until-resumed sets no end$/,
-  'suspend --domain a --for 400d':
+  'suspend --domain a.test --for 400d':
     /^--for 400d is too long: a suspension lasts 366d at most; --until-resumed sets no end$/,
   'resume --id 1': /^--id 1 is not the id of a suspension/,
-  'suspend --domain a --state held': /takes no --state: a suspension holds mail of every state/,
-  'suspend --domain a --for 1h --until-resumed': /of --for, --until-resumed only one/,
-  'suspend --domain a --until tomorrow': /--until needs a time with a zone/,
+  'suspend --domain a.test --state held': /takes no --state: a suspension holds mail of every state/,
+  'suspend --domain a.test --for 1h --until-resumed': /of --for, --until-resumed only one/,
+  'suspend --domain a.test --until tomorrow': /--until needs a time with a zone/,
   resume: /queue resume needs --id, a filter or --all/,
   'resume --id 1 --all': /--id names one suspension/,
-  'resume --id 1 --domain a': /--id names one suspension/,
+  'resume --id 1 --domain a.test': /--id names one suspension/,
   'cancel --project journey --project other': /--project is given twice/,
   'suspend --domain a.test --for 1h --for=2h': /--for is given twice/,
   'cancel --all --yes --yes': /--yes is given twice/,
   'list --project=': /--project is empty/,
+  'suspend --domain *.test': /^--domain \*\.test is not a domain name$/,
+  'cancel --domain a@b.test': /^--domain a@b\.test is not a domain name$/,
+  'show --domain out.test..': /^--domain out\.test\.\. is not a domain name$/,
+  'bounce --sender a': /^--sender a is not an e-mail address$/,
+  'show --site a@b': /^--site a@b is not a destination site$/,
   explode: /no such action: explode; there are list, show, retry/,
 };
 for (const [words, message] of Object.entries(WRONG))

@@ -1,5 +1,5 @@
 /** `hikyaku queue`: shows what waits and why, read from the store. The running service makes changes. */
-import { LONGEST_SUSPENSION_MS, toFilter } from '../api/queue-request.ts';
+import { FILTER_NAMES, LONGEST_SUSPENSION_MS, toFilter } from '../api/queue-request.ts';
 import { timeOf } from '../api/times.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Project } from '../iam/projects.ts';
@@ -142,8 +142,17 @@ function endOf(until: string): number {
     throw new UsageError('--until needs a time with a zone, such as 2026-12-24T18:00:00+09:00');
   }
 }
+/** A name of a filter is only looked at here; the service reads it. Throws UsageError. */
+function checkName(name: keyof typeof FILTER_NAMES, text: string | undefined): void {
+  const { read, wrong } = FILTER_NAMES[name];
+  if (text !== undefined && read(text) === null) throw new UsageError(`--${name} ${text} ${wrong}`);
+}
+/** Throws UsageError. */
 function filterOf(options: Options): NonNullable<Change['filter']> {
   const { site, domain, sender, state, 'older-than': older } = options;
+  checkName('site', site);
+  checkName('domain', domain);
+  checkName('sender', sender);
   return {
     ...(site === undefined ? {} : { site }),
     ...(domain === undefined ? {} : { domain }),

@@ -130,6 +130,8 @@ test('what is wrong with a route is said of its entry, without its password', ()
     ['*=smtps://u:secret@h:465?tls=no', /the only option is verify/],
     ['*=smtp://h:25?verify=no', /smtp:\/\/ verifies no certificate/],
     ['日本.test=smtp://h:25', /the pattern is a domain in ASCII/],
+    ['.b.test=smtp://h:25', /the pattern is a domain in ASCII/],
+    ['a..test=smtp://h:25', /the pattern is a domain in ASCII/],
     ['*=', /entry 1 \(\*\): expected smtp:/],
   ] as const)
     assert.throws(
@@ -137,6 +139,18 @@ test('what is wrong with a route is said of its entry, without its password', ()
       (error: Error) => problem.test(error.message) && !error.message.includes('secret'),
       text,
     );
+});
+test('patterns are compared with names as they are stored: lower case, no final dot, ASCII', () => {
+  const { routes, siteConnections } = loadConfig({
+    HIKYAKU_ROUTES: 'Out2.TEST.=smtp://h:25,*.b.test.=smtp://h:25',
+    HIKYAKU_SITE_CONNECTIONS: '*.Example.com.=50,20',
+  });
+  assert.deepEqual(
+    [...routes, ...siteConnections].map(({ pattern }) => pattern),
+    ['out2.test', '*.b.test', '*.example.com', '*'],
+  );
+  for (const text of ['bücher.test=5', '.b.test=5'])
+    assert.throws(() => loadConfig({ HIKYAKU_SITE_CONNECTIONS: text }), /HIKYAKU_SITE_CONNECTIONS/);
 });
 test('routes verify the certificate, unless one says that it does not', () => {
   const { routes } = loadConfig({

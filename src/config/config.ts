@@ -7,7 +7,7 @@
 import { isIP } from 'node:net';
 import { hostname as machineName } from 'node:os';
 import { resolve } from 'node:path';
-import { parseRoutes, type RouteConfig } from './routes.ts';
+import { asciiPattern, parseRoutes, type RouteConfig } from './routes.ts';
 import { VARIABLES } from './variables.ts';
 
 export const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
@@ -365,7 +365,8 @@ function parseDnsServer(text: string): string | null {
 function parseSiteConnections(text: string): SiteConnections | null {
   const match = /^(?:([^=\s]+)=)?([1-9]\d{0,3})$/.exec(text);
   if (match === null || Number(match[2]) > 1000) return null;
-  return { pattern: (match[1] ?? '*').toLowerCase(), connections: Number(match[2]) };
+  const pattern = asciiPattern(match[1] ?? '*');
+  return pattern === null ? null : { pattern, connections: Number(match[2]) };
 }
 
 function parseTrustedNetwork(text: string): TrustedNetwork | null {

@@ -28,16 +28,25 @@ export function parseRoutes(text: string): {
   const problems: string[] = [];
   for (const [i, entry] of (text === '' ? [] : text.split(',')).entries()) {
     const equals = entry.indexOf('=');
-    const pattern = entry.slice(0, Math.max(0, equals)).trim().toLowerCase();
+    const pattern = asciiPattern(entry.slice(0, Math.max(0, equals)).trim()) ?? '';
     const named = /^[a-z0-9*._-]+$/.test(pattern);
     const target =
       equals < 1 || !named
-        ? 'expected pattern=url; the pattern is a domain in ASCII, with * for any characters'
+        ? 'expected pattern=url; the pattern is a domain in ASCII (xn--…), with * for any characters'
         : parseTarget(entry.slice(equals + 1).trim());
     if (typeof target !== 'string') routes.push({ pattern, target });
     else problems.push(`HIKYAKU_ROUTES, entry ${i + 1}${named ? ` (${pattern})` : ''}: ${target}`);
   }
   return { routes, problems };
+}
+
+/**
+ * A pattern of names in the form in which names are compared: lower case, no final dot. null: an empty label, or a
+ * character that no A-label has, so that it would match nothing.
+ */
+export function asciiPattern(text: string): string | null {
+  const pattern = (text.endsWith('.') ? text.slice(0, -1) : text).toLowerCase();
+  return /^[!-~]+$/.test(pattern) && !pattern.startsWith('.') && !pattern.includes('..') ? pattern : null;
 }
 
 function parseTarget(text: string): RouteTarget | string {

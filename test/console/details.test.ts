@@ -20,6 +20,7 @@ function sentences(code: string): string[] {
 }
 /** Where what is passed to `invalid` as a value comes from, and how it looks there. */
 const ELSEWHERE: readonly [file: string, place: RegExp][] = [
+  ['src/api/queue-request.ts', /wrong: '[^']*'/g],
   ['src/iam/passwords.ts', /function passwordComplaint[\s\S]*?\n\}/g],
   ['src/iam/passkeys.ts', /const (ELSEWHERE|UNREADABLE) = [^;]*;/g],
   ['src/iam/account.ts', /kind: 'refused', detail: [^}]*\}/g],

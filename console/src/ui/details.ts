@@ -57,6 +57,7 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   ],
   [/^is the older name of until$/, 'problem.detail.until_twice'],
   [/^is not a domain name$/, 'problem.detail.domain'],
+  [/^is not a destination site$/, 'problem.detail.site'],
   [/^is not (an e-mail|a mail) address$/, 'problem.detail.email'],
   [/^the link has no e-mail address: enter yours$/, 'problem.detail.say_email'],
   [

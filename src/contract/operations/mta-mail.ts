@@ -86,9 +86,19 @@ const FilterFields = {
       description: 'destination site, as the queue list shows it',
     }),
   ),
-  domain: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "the recipients' domain" })),
+  domain: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: "the recipients' domain, in any spelling; no pattern",
+    }),
+  ),
   sender: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 500, description: 'envelope sender; <> for the empty one' }),
+    Type.String({
+      minLength: 1,
+      maxLength: 500,
+      description: 'the whole envelope sender, no pattern; <> for the empty one',
+    }),
   ),
   accepted_before: Type.Optional(Type.String({ format: 'date-time' })),
   state: Type.Optional(State),
