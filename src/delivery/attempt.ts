@@ -204,6 +204,7 @@ function here(rows: readonly unknown[], cause: string): Attempted {
 /** 421 and 4.7.x say "too much"; so does silence. Other refusals are about the mail, not about the site. */
 function feedbackOf(report: Report, outcomes: readonly Outcome[]): Feedback {
   if (outcomes.some(({ kind }) => kind === 'delivered')) return 'good';
+  if (report.lacks) return 'neutral';
   if (!report.reached) return report.remote === null ? 'neutral' : 'overloaded';
   const pushedBack = outcomes.some(
     (outcome) =>

@@ -81,6 +81,7 @@ test('200 odd final replies with a 250: each mail is sent once', async () => {
   assert.equal(b.server.messages.length, 200);
 });
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** The end of one mail to a server that says so; how often the message came, and what the trace shows. */
 async function ending(script: ScriptOptions) {
   await using b = await deliveryRig(script);
@@ -118,6 +119,69 @@ test('a final refusal keeps its words, however long it is and however the server
   assert.deepEqual([cut.state, cut.reply?.text, cut.messages], ['deferred', 'going down', 1]);
   const none = await ending(at('message', { last: 'rubbish' }));
   assert.deepEqual([none.state, none.reply, none.ambiguous], ['deferred', null, true]);
+});
+const CUT: readonly (readonly [said: string, state: string, code: number | undefined, text?: string])[] = [
+  ['550 5.7.1 spam', 'bounced', 550, 'spam'],
+  ['550 5.7.1 spam\r', 'bounced', 550, 'spam'],
+  ['550-5.7.1 spam\r\n', 'bounced', 550, 'spam'],
+  ['550-5.7.1 spam\r\n550-and', 'bounced', 550, 'spam and'],
+  ['550-5.7.1 spam\r\n55', 'bounced', 550, 'spam'],
+  ['550 ', 'bounced', 550, ''],
+  ['550', 'bounced', 550, ''],
+  ['451-a\r\n554-b', 'bounced', 554, 'b'],
+  ['250-a\r\n554-b', 'bounced', 554, 'b'],
+  ['450-4.2.0 full\r\n', 'deferred', 450, 'full'],
+  ['450 4.2.0 full', 'deferred', 450, 'full'],
+  ['421-4.3.2 closing', 'deferred', 421, 'closing'],
+  ['250-a\r\n451-b', 'delivered', 250],
+  ['250-a\r\n', 'delivered', 250],
+];
+test('a final reply that is cut off is decided by its code, and is never ambiguous', async () => {
+  for (const [said, state, code, text] of CUT) {
+    const end = await ending(at('message', { last: said }));
+    assert.deepEqual(
+      [end.state, end.reply?.code, !end.ambiguous, end.messages],
+      [state, code, true, 1],
+      said,
+    );
+    if (text !== undefined) assert.equal(end.reply?.text, text, said);
+  }
+  for (const said of ['55', '', '55\r\n', '5501 x', 'rubbish']) {
+    const end = await ending(at('message', { last: said }));
+    assert.deepEqual([end.state, end.reply, end.ambiguous], ['deferred', null, true], said);
+  }
+});
+test('a final reply without its last line is decided by its code when the time is up', async () => {
+  for (const [said, state, code] of [
+    ['550-5.7.1 spam\r\n', 'bounced', 550],
+    ['450-4.2.0 full\r\n', 'deferred', 450],
+    ['250-2.0.0 taken\r\n', 'delivered', 250],
+  ] as const) {
+    await using b = await deliveryRig(at('message', said));
+    const { message, rows } = b.accept('x@good.test');
+    b.scheduler.enqueue(message, rows);
+    while (b.server.messages.length === 0) await turn();
+    for (let minute = 0; b.settled.length === 0; minute += 1) {
+      assert.ok(minute < 20, said);
+      b.server.speak(said);
+      await b.clock.advance(60_000);
+      await turn();
+    }
+    const { state: now, lastResult } = b.rows.get(rows[0]!.id)!;
+    const { reply, ambiguous = false } = lastResult as { reply: { code: number }; ambiguous?: boolean };
+    assert.deepEqual([now, reply.code, ambiguous], [state, code, false]);
+  }
+});
+test('a refusal before the message that is cut off defers, with its words', async () => {
+  for (const where of ['MAIL', 'RCPT', 'DATA'])
+    for (const said of ['550 5.7.1 no', '550-5.7.1 no\r\n']) {
+      const end = await ending({ ...at(where, { last: said }), extensions: [] });
+      assert.deepEqual(
+        [end.state, end.reply?.code, end.reply?.text, end.ambiguous, end.messages],
+        ['deferred', 550, 'no', false, 0],
+        where,
+      );
+    }
 });
 test('a refusal of 3,000 characters or 300 lines is no other verdict than a short one', async () => {
   for (const said of [

@@ -18,7 +18,7 @@ import type { ConnectionPermits } from '../runtime/permits.ts';
 import { createShares, createTurns } from '../runtime/shares.ts';
 import type { Transactor } from '../runtime/transactor.ts';
 import { createPool, type PoolOptions } from '../smtp/client/pool.ts';
-import { TOO_MANY } from '../smtp/client/verdicts.ts';
+import { APART, TOO_MANY } from '../smtp/client/verdicts.ts';
 import {
   type DueRecipient,
   HELD_LANES,
@@ -411,6 +411,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const { outcomes, feedback } = attempted;
     const items: Item[] = [];
     const rest: RecipientRow[] = [];
+    const apart: RecipientRow[] = [];
     let taken = 0;
     for (const outcome of outcomes) if (outcome.kind === 'delivered') taken += 1;
     job.rows.forEach((row, i) => {
@@ -420,11 +421,17 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       if (outcome.kind === 'deferred' && outcome.ambiguous) deps.metrics.ambiguousEnd();
       // RFC 5321 §4.5.3.1.10: too many recipients for one transaction; the rest goes in the next ones, now.
       if (taken > 0 && isTooMany(outcome)) rest.push(row);
+      // Without company: then each host is asked whether it offers what only these need.
+      else if (isApart(outcome)) apart.push(row);
       else items.push({ row, outcome, site: target.site });
     });
     for (let at = 0; at < rest.length; at += taken) {
       for (const row of rest.slice(at, at + taken)) sending.delete(row.id);
       push({ ...job, rows: rest.slice(at, at + taken) });
+    }
+    if (apart.length > 0) {
+      for (const row of apart) sending.delete(row.id);
+      push({ ...job, rows: apart });
     }
     // The connection's place is free before the outcome is on disk; the rows stay leased until it is.
     done(feedback);
@@ -788,6 +795,9 @@ function isHeldLane({ lane }: BacklogLane): boolean {
 }
 function isTooMany(outcome: Outcome): boolean {
   return outcome.kind === 'deferred' && outcome.cause === TOO_MANY;
+}
+function isApart(outcome: Outcome): boolean {
+  return outcome.kind === 'deferred' && outcome.cause === APART;
 }
 
 /** Claimed rows by message, in the order they came. */

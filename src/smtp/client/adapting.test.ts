@@ -6,6 +6,7 @@ import { systemNetwork } from '../../runtime/network.ts';
 import { type ScriptOptions, scriptedServer } from '../../testing/scripted-server.ts';
 import type { Adapted, Lacks, OutgoingTransaction } from './dialogue.ts';
 import { createPool, type Target } from './pool.ts';
+import { APART } from './verdicts.ts';
 
 const FORM = { header: Buffer.from('Received: x\r\n'), raw: Buffer.from('Subject: y\r\n\r\n7-bit\r\n') };
 const ADAPTED: Adapted = {
@@ -110,7 +111,7 @@ test('an envelope that needs SMTPUTF8 asks for no other form', async () => {
     assert.deepEqual(asked, []);
   }
 });
-test('each recipient keeps its own verdict and its own DSN parameters', async () => {
+test('each recipient keeps its own verdict and its own DSN parameters; one that needs SMTPUTF8 goes apart', async () => {
   await using b = await between({
     extensions: ['DSN', 'PIPELINING'],
     say: (input) => (input.startsWith('RCPT TO:<no@') ? '550 5.1.1 no\r\n' : (undefined as never)),
@@ -121,12 +122,26 @@ test('each recipient keeps its own verdict and its own DSN parameters', async ()
   });
   const verdicts = await b.deliver(mail);
   assert.deepEqual(
-    verdicts.map((verdict) => (verdict.kind === 'bounced' ? verdict.status : verdict.kind)),
-    ['5.6.7', '5.1.1', 'delivered'],
+    verdicts.map((verdict) => (verdict.kind === 'delivered' ? verdict.kind : verdict.cause)),
+    [APART, 'recipient refused', 'delivered'],
   );
   assert.deepEqual(
     b.server.heard.flat().filter((line) => line.startsWith('RCPT')),
     ['RCPT TO:<no@example.net> NOTIFY=FAILURE', 'RCPT TO:<b@example.net> NOTIFY=SUCCESS'],
+  );
+});
+test('links that end meanwhile say nothing of any recipient', async () => {
+  await using b = await between({ extensions: [] });
+  const { mail } = mailOf(
+    async () => {
+      b.client.breakOff();
+      return new Promise(() => {});
+    },
+    { recipients: ['é@example.net', 'b@example.net'] },
+  );
+  assert.deepEqual(
+    (await b.deliver(mail)).map(({ kind }) => kind),
+    ['deferred', 'deferred'],
   );
 });
 test('a link that ends meanwhile costs nothing: the form is asked for again on the next one', async () => {

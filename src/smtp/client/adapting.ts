@@ -1,6 +1,6 @@
 /**
  * A transaction with a server that lacks what the message needs (RFC 6152 §3, RFC 6531 §3.2): the message is converted
- * before a word is said of it. Recipients whose own addresses need SMTPUTF8 bounce; the others have their mail.
+ * before a word is said of it. Recipients whose own addresses need SMTPUTF8 go apart: another host may offer it.
  */
 import { isAscii } from 'node:buffer';
 import {
@@ -14,7 +14,7 @@ import {
   sendMail,
   type TransactionResult,
 } from './dialogue.ts';
-import type { Verdict } from './verdicts.ts';
+import { APART, deferred, type Verdict } from './verdicts.ts';
 
 const NEEDS_SMTPUTF8: Verdict = {
   kind: 'bounced',
@@ -38,20 +38,21 @@ export function* sendAdapted(
   const hopeless = lacks.smtputf8 && (!isPlain(mail.mailFrom) || !able.includes(true));
   if ((!lacks.eightBit && !lacks.smtputf8) || mail.adapt === undefined || hopeless)
     return yield* sendMail(mail, capabilities, past);
-  const all = (verdict: Verdict) => mail.recipients.map((_, i) => (able[i] ? verdict : NEEDS_SMTPUTF8));
   let adapted: Adapted;
   try {
     adapted = yield* askToAdapt(mail.adapt, lacks);
   } catch (error) {
     if (!(error instanceof LinkFault)) throw error;
-    const verdict: Verdict = { kind: 'deferred', reply: error.reply, cause: error.message, ambiguous: false };
+    const verdict = deferred(error.reply, error.message);
+    const verdicts = mail.recipients.map(() => verdict);
     // A link that is gone says nothing of this mail; what fails on this side fails with the next link, too.
-    return { verdicts: all(verdict), reusable: false, dirty, untouched: error.what !== 'content' };
+    return { verdicts, reusable: false, dirty, untouched: error.what !== 'content' };
   }
   if (adapted.kind === 'refused') {
     const { status, cause } = adapted;
-    const verdicts = all({ kind: 'bounced', reply: null, status, cause });
-    return { verdicts, reusable: true, dirty, untouched: false };
+    const refusal: Verdict = { kind: 'bounced', reply: null, status, cause };
+    const verdicts = able.map((is) => (is ? refusal : NEEDS_SMTPUTF8));
+    return { verdicts, reusable: true, dirty, untouched: false, lacks: true };
   }
   const { size, content, converted } = adapted;
   const { dsn } = mail;
@@ -71,7 +72,8 @@ export function* sendAdapted(
   const verdicts = result.verdicts
     .map((verdict) => (verdict.kind === 'delivered' ? { ...verdict, converted } : verdict))
     .values();
-  return { ...result, verdicts: able.map((is) => (is ? verdicts.next().value! : NEEDS_SMTPUTF8)) };
+  const other = result.lacks ? NEEDS_SMTPUTF8 : deferred(null, APART);
+  return { ...result, verdicts: able.map((is) => (is ? verdicts.next().value! : other)) };
 }
 
 const isPlain = (address: string) => isAscii(Buffer.from(address));

@@ -154,6 +154,8 @@ export interface TransactionResult {
   readonly untouched: boolean;
   /** The server takes no more mail over this connection, which was used before. Nothing was tried: `untouched`, too. */
   readonly spent?: true;
+  /** Our own verdict on this host, for what it does not offer: nothing was said to it, and another host may take the mail. */
+  readonly lacks?: true;
 }
 
 const NO_EXTENSIONS: Capabilities = {
@@ -340,10 +342,11 @@ export function* sendMail(
   };
   /** Of a used connection: how often or how long it was used may be the cause. Only a fresh one gives a verdict. */
   const isSpent = (reply: ServerReply) => used && (reply.code === 421 || speaksOfSession(reply));
-  const obstacle = preflight(mail, capabilities);
-  if (obstacle !== null) {
+  const fault = addressFault(mail);
+  const lack = fault === null ? lackOf(mail, capabilities) : null;
+  if (fault !== null || lack !== null) {
     answered = true;
-    return end(obstacle, true);
+    return { ...end((fault ?? lack)!, true), ...(lack === null ? {} : { lacks: true }) };
   }
   const commands = [
     mailCommand(mail, capabilities),
@@ -417,16 +420,17 @@ export function* sendMail(
   }
 }
 
-/** What can be known before a word is said. */
-function preflight(mail: OutgoingTransaction, capabilities: Capabilities): Verdict | null {
-  const bounce = (status: string, cause: string): Verdict => ({
-    kind: 'bounced',
-    reply: null,
-    cause,
-    status,
-  });
-  if ([mail.mailFrom, ...mail.recipients].some((a) => /[\u0000-\u001f\u007f]/.test(a)))
-    return bounce('5.1.3', 'an address holds control characters');
+function bounce(status: string, cause: string): Verdict {
+  return { kind: 'bounced', reply: null, cause, status };
+}
+/** What no server may be told. */
+function addressFault({ mailFrom, recipients }: OutgoingTransaction): Verdict | null {
+  return [mailFrom, ...recipients].some((a) => /[\u0000-\u001f\u007f]/.test(a))
+    ? bounce('5.1.3', 'an address holds control characters')
+    : null;
+}
+/** What this host lacks for the mail as it is, known before a word is said. */
+export function lackOf(mail: OutgoingTransaction, capabilities: Capabilities): Verdict | null {
   if (mail.smtputf8 && !capabilities.smtputf8) return bounce('5.6.7', 'the server does not offer SMTPUTF8'); // RFC 6531 §3.2
   if (mail.eightBit && !capabilities.eightBitMime)
     return bounce('5.6.3', 'the server does not offer 8BITMIME'); // RFC 6152 §3

@@ -73,12 +73,13 @@ export function createLink(plain: Socket, candidate: Candidate, deps: Connection
     socket.destroy();
     if (plain !== socket) plain.destroy();
     const dialogue = running;
-    // A reply that was begun and cut off: its code decides all the same.
     const said = waiting ? parser.begun() : dialogue !== null && fault.reply === null ? unheard() : null;
     const waited = waiting;
     running = null;
     waiting = false;
-    if (waited && said !== null && said.code < 300 && phase === 'final' && !writing)
+    // Behind the final dot the code that a cut-off reply began with decides: sent again, the mail might come twice.
+    // Before it, RFC 5321 §3.8 counts: a broken link is a 451, and the words missing might say what the refusal is of.
+    if (waited && said !== null && phase === 'final' && !writing)
       dialogue?.answer({ kind: 'reply', reply: said });
     else dialogue?.fault(said !== null && said.code >= 400 ? withReply(fault, said) : fault);
   }

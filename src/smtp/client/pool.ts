@@ -3,15 +3,17 @@
  * Invariants: a site never has more than its cap of connections, idle ones included; a connection serves one
  * transaction at a time and is reused only for the very same target; disposing closes every socket.
  * A kept connection that turns out to be dead before it answered anything, or over which the server takes no more mail,
- * costs nothing: a fresh one is tried.
+ * costs nothing: a fresh one is tried. A host that lacks what a mail needs binds it to nothing: the other hosts are asked,
+ * and the mail bounces only where they all lack it (lacking.ts).
  */
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Network } from '../../runtime/network.ts';
 import type { ConnectionPermits } from '../../runtime/permits.ts';
 import { type ClientConnection, openConnection } from './connection.ts';
-import type { OutgoingTransaction } from './dialogue.ts';
+import { lackOf, type OutgoingTransaction } from './dialogue.ts';
 import { createFailures } from './failures.ts';
+import { createLacking, type Lacking, refusedOnce } from './lacking.ts';
 import { createLeasing, type Leasing } from './leasing.ts';
 import {
   type Candidate,
@@ -22,7 +24,7 @@ import {
   type TlsFacts,
 } from './peer.ts';
 import { createUseLimits } from './use-limits.ts';
-import { STOPPED, type Verdict } from './verdicts.ts';
+import { APART, STOPPED, type Verdict } from './verdicts.ts';
 
 export interface Target {
   /** Connections are shared by those with the same key: the same servers, TLS demands and credentials. */
@@ -40,6 +42,8 @@ export interface Report {
   readonly tls: TlsFacts | null;
   /** A server was reached and opened a session. */
   readonly reached: boolean;
+  /** Servers were reached and lack what the mail needs, and no other gave a verdict: that says nothing of the site. */
+  readonly lacks?: true;
 }
 export interface Pool extends AsyncDisposable {
   /** Never rejects for what peers do. Waits for a place under the site's cap. */
@@ -71,6 +75,8 @@ export interface PoolOptions {
 /** Servers tried for one transaction at all; and the time in which more than `maxTries` are. */
 const MOST_TRIES = 40;
 const QUICK_MS = 5000;
+/** The same where fewer than `maxTries` fail, and the others answer and lack what the mail needs. */
+const PATIENT_MS = 60_000;
 interface Idle {
   readonly key: string;
   readonly connection: ClientConnection;
@@ -130,17 +136,40 @@ export function createPool(options: PoolOptions): Pool {
     if (stop.signal.aborted) connection.destroy();
     else connection.quit();
   }
-  /** A warm connection for the key, the latest used first; dead ones are thrown away on the way. */
-  function takeIdle(site: Site, key: string): ClientConnection | null {
+  /**
+   * A warm connection for the key, to a host that is not known to lack what the mail needs: the latest used first, but
+   * those that offer it before those for which it would be converted. Dead ones are thrown away on the way.
+   */
+  function takeIdle(
+    site: Site,
+    key: string,
+    mail: OutgoingTransaction,
+    lacking: Lacking,
+  ): ClientConnection | null {
+    let found: Idle | null = null;
     for (let i = site.idle.length - 1; i >= 0; i--) {
       const idle = site.idle[i]!;
-      if (idle.key !== key) continue;
-      forget(site, idle);
-      if (idle.connection.usable()) return idle.connection;
-      open.delete(idle.connection);
-      idle.connection.destroy();
+      if (idle.key !== key || lacking.has(idle.connection.remote)) continue;
+      if (!idle.connection.usable()) {
+        forget(site, idle);
+        open.delete(idle.connection);
+        idle.connection.destroy();
+        continue;
+      }
+      const offers = lackOf(mail, idle.connection.capabilities) === null;
+      if (offers || found === null) found = idle;
+      if (offers) break;
     }
-    return null;
+    if (found !== null) forget(site, found);
+    return found?.connection ?? null;
+  }
+  /** Idle connections to other servers of the site make room for a new one. */
+  function makeRoom(site: Site): void {
+    while (site.idle.length > 0 && (permits !== null || site.active + site.idle.length > site.cap)) {
+      const oldest = site.idle[0]!;
+      forget(site, oldest);
+      retire(oldest.connection);
+    }
   }
   function giveBack(site: Site, key: string, connection: ClientConnection): void {
     if (!connection.usable()) {
@@ -175,7 +204,8 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   async function attempt(site: Site, target: Target, mail: OutgoingTransaction): Promise<Report> {
-    let warm = takeIdle(site, target.key);
+    const lacking = createLacking();
+    let warm = takeIdle(site, target.key, mail, lacking);
     /** Transactions over the connection that was refused another one. */
     let spentAfter: number | null = null;
     for (;;) {
@@ -183,29 +213,32 @@ export function createPool(options: PoolOptions): Pool {
         const result = await warm.send(mail);
         if (result.spent) retire(warm);
         else giveBack(site, target.key, warm);
-        if (!result.untouched)
+        if (result.lacks) lacking.add({ remote: warm.remote, tls: warm.tls, verdicts: result.verdicts });
+        else if (!result.untouched)
           return { verdicts: result.verdicts, remote: warm.remote, tls: warm.tls, reached: true };
         if (result.spent) spentAfter = warm.uses() - 1;
         // Other warm connections were used, too.
-        warm = spentAfter === null ? takeIdle(site, target.key) : null;
+        warm = spentAfter === null ? takeIdle(site, target.key, mail, lacking) : null;
         continue;
       }
-      // An idle connection to another server of the site makes room for this one.
-      while (site.idle.length > 0 && (permits !== null || site.active + site.idle.length > site.cap)) {
-        const oldest = site.idle[0]!;
-        forget(site, oldest);
-        retire(oldest.connection);
-      }
-      if (permits === null) return tryCandidates(site, target, mail, deps, spentAfter);
+      if (target.candidates.every(lacking.has)) return lacked(lacking, target)!;
+      makeRoom(site);
+      if (permits === null) return tryCandidates(site, target, mail, deps, spentAfter, lacking);
       const leasing = createLeasing(permits, site.name, network, clock);
-      const got = spentAfter === null ? await warmOrPermit(site, target.key, leasing) : await leasing.ready();
-      if (got === false) return nothingTried(mail, 'other nodes use all connections allowed to the site');
+      // What becomes free may be a connection to a host that lacks it, again and again.
+      const asks = spentAfter !== null || lacking.size > 0;
+      const got = asks ? await leasing.ready() : await warmOrPermit(site, target.key, leasing);
+      if (got === false)
+        return (
+          lacked(lacking, target) ?? nothingTried(mail, 'other nodes use all connections allowed to the site')
+        );
       if (got !== true) {
         warm = got;
         continue;
       }
       try {
-        return await tryCandidates(site, target, mail, { ...deps, network: leasing.network }, spentAfter);
+        const dialling = { ...deps, network: leasing.network };
+        return await tryCandidates(site, target, mail, dialling, spentAfter, lacking);
       } finally {
         leasing.end();
       }
@@ -239,13 +272,17 @@ export function createPool(options: PoolOptions): Pool {
     mail: OutgoingTransaction,
     dialling: ConnectionDeps,
     spentAfter: number | null,
+    lacking: Lacking,
   ): Promise<Report> {
     let last: Report | null = null;
     const begun = clock.monotonic();
     let tries = 0;
-    for (const candidate of failures.inTurn(target.candidates, maxTries)) {
+    let failed = 0;
+    for (const candidate of lacking.rest(failures.inTurn(target.candidates, maxTries))) {
       if (stop.signal.aborted || tries >= MOST_TRIES) break;
-      if (tries >= maxTries && clock.monotonic() - begun > QUICK_MS) break;
+      const limit = failed >= maxTries ? QUICK_MS : PATIENT_MS;
+      if (tries >= maxTries && clock.monotonic() - begun > limit) break;
+      if (lacking.size > 0) makeRoom(site);
       tries += 1;
       const result = await openConnection(candidate, dialling);
       const { host, address, port } = candidate;
@@ -260,6 +297,8 @@ export function createPool(options: PoolOptions): Pool {
           tls: null,
           reached: false,
         };
+        failed += 1;
+        lacking.failed(candidate, result.cause, result.reply);
         continue;
       }
       const { connection } = result;
@@ -269,10 +308,25 @@ export function createPool(options: PoolOptions): Pool {
       if (spentAfter !== null && sent.verdicts.some(({ kind }) => kind === 'delivered'))
         limits.learn(target.key, spentAfter);
       giveBack(site, target.key, connection);
-      last = { verdicts: sent.verdicts, remote: connection.remote, tls: connection.tls, reached: true };
+      const { remote, tls } = connection;
+      if (sent.lacks) {
+        lacking.add({ remote, tls, verdicts: sent.verdicts });
+        continue;
+      }
+      last = { verdicts: sent.verdicts, remote, tls, reached: true };
       if (!sent.untouched) return last;
+      failed += 1;
+      for (const verdict of sent.verdicts)
+        if (verdict.kind === 'deferred' && verdict.cause !== APART)
+          lacking.failed(candidate, verdict.cause, verdict.reply);
     }
-    return last ?? nothingTried(mail, STOPPED, stop.signal.aborted);
+    if (stop.signal.aborted) return last ?? nothingTried(mail, STOPPED, true);
+    return lacked(lacking, target) ?? last ?? nothingTried(mail, STOPPED);
+  }
+  /** The mail where no server gave a verdict of its own; null: none lacks what it needs. */
+  function lacked(lacking: Lacking, { candidates }: Target): Report | null {
+    const sum = lacking.sum(candidates);
+    return sum === null ? null : { ...sum, reached: true, lacks: true };
   }
 
   return {
@@ -282,7 +336,7 @@ export function createPool(options: PoolOptions): Pool {
       if (site.active >= site.cap) await new Promise<void>((resolve) => site.waiters.push(resolve));
       else site.active += 1;
       try {
-        return await attempt(site, target, mail);
+        return await attempt(site, target, refusedOnce(mail));
       } finally {
         const next = site.waiters.shift();
         if (next === undefined) {

@@ -34,6 +34,8 @@ export function deferred(reply: ServerReply | null, cause: string): Verdict {
 
 /** The cause where one transaction has too many recipients for the server: the others may go in the next one. */
 export const TOO_MANY = 'too many recipients';
+/** The cause where a recipient was left out of a transaction, since its address needs SMTPUTF8: it goes in its own one. */
+export const APART = 'the address needs SMTPUTF8: it goes apart';
 /** RFC 3463 §3.6: X.5.3, whatever the code; not every server says it so. */
 function saysTooMany({ enhanced, text }: ServerReply): boolean {
   return enhanced?.slice(1) === '.5.3' || /too many (recipients|addressees|rcpts)/i.test(text);
