@@ -210,6 +210,17 @@ test('one attempt asks for about a minute: the mail is deferred while some were 
     assert.equal(/h09, h10, h11, h12, h13 and 16 more: not asked$/.test(cause), asked < count);
   }
 });
+test('a host whose addresses are not known now has not been asked', async () => {
+  await using d = await domainOf({ a: [10, []], b: [20, FULL] });
+  d.zone['b'] = { fail: true };
+  const { state, cause } = await d.send(SIGNED);
+  assert.equal(state, 'deferred');
+  assert.match(cause, /^a: the server .*; b: DNS: its addresses could not be found out$/);
+  await using e = await domainOf(hostsOf(31, []));
+  const many = await e.send(SIGNED);
+  assert.equal(many.state, 'deferred');
+  assert.match(many.cause, /; h30: not asked$/);
+});
 test('names of one server are one server', async () => {
   await using d = await domainOf({ a: [10, []], b: [20, []] });
   d.zone['b'] = d.zone['a']!;

@@ -8,6 +8,7 @@ import { isIP } from 'node:net';
 import { canonicalAddress, isPrivateAddress } from '../runtime/addresses.ts';
 import type { Random } from '../runtime/random.ts';
 import type { DnsAnswer, MxRecord, Resolver } from '../runtime/resolver.ts';
+import type { Unknown } from '../smtp/client/lacking.ts';
 import type { Candidate } from '../smtp/client/peer.ts';
 import type { Target } from '../smtp/client/pool.ts';
 import { bouncedHere, deferredHere, type Outcome } from './outcome.ts';
@@ -118,10 +119,8 @@ async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
   const { better, ours, unasked } = await lookAt(records, deps);
   if (better.length === 0 && ours)
     return settled(bouncedHere('5.4.6', `mail for ${domain} loops back to this server`));
-  const allowed = better
-    .filter(({ usable }) => usable.length > 0)
-    .slice(0, MAX_HOSTS)
-    .flatMap(({ exchange: host, usable }) => usable.map((address) => ({ host, address })));
+  const hosts = better.filter(({ usable }) => usable.length > 0).slice(0, MAX_HOSTS);
+  const allowed = hosts.flatMap(({ exchange: host, usable }) => usable.map((address) => ({ host, address })));
   if (allowed.length === 0) {
     if (better.some((h) => h.failed))
       return settled(
@@ -152,7 +151,15 @@ async function byMx(domain: string, deps: RouteDeps): Promise<Plan> {
   );
   const names = [...new Set(better.map((h) => h.exchange))].sort();
   const key = `mx ${names.length > MAX_NAMES ? sha256(names.join(' ')) : names.join(' ')}`;
-  return { kind: 'target', target: { key, site: siteOf(names.slice(0, MAX_NAMES)), candidates } };
+  const site = siteOf(names.slice(0, MAX_NAMES));
+  const unknown: Unknown[] = better
+    .filter((host) => (host.usable.length > 0 ? !hosts.includes(host) : host.failed))
+    .map(({ exchange: host, usable }) => ({
+      host,
+      cause: usable.length > 0 ? 'not asked' : 'DNS: its addresses could not be found out',
+    }));
+  if (unasked) unknown.push({ host: `${records.length - better.length} more`, cause: 'not asked' });
+  return { kind: 'target', target: { key, site, candidates, ...(unknown.length > 0 && { unknown }) } };
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

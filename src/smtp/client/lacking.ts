@@ -15,6 +15,11 @@ interface Answer {
   /** One per recipient, in order. */
   readonly verdicts: readonly Verdict[];
 }
+/** A host whose addresses are not known. */
+export interface Unknown {
+  readonly host: string;
+  readonly cause: string;
+}
 export interface Lacking {
   /** It lacks what the mail needs. */
   add(answer: Answer): void;
@@ -26,7 +31,7 @@ export interface Lacking {
   /** Those not asked yet. What lacks something at one address is behind the others at its other addresses. */
   rest(candidates: readonly Candidate[]): Iterable<Candidate>;
   /** What it comes to, where no server gave a verdict of its own; null: no server lacks anything. */
-  sum(candidates: readonly Candidate[]): Answer | null;
+  sum(candidates: readonly Candidate[], unknown: readonly Unknown[]): Answer | null;
 }
 /** Hosts named in a cause. */
 const MOST_NAMED = 5;
@@ -81,7 +86,7 @@ export function createLacking(): Lacking {
         else if (!asked.has(nameOf(candidate))) yield candidate;
       for (const candidate of later) if (!asked.has(nameOf(candidate))) yield candidate;
     },
-    sum(candidates) {
+    sum(candidates, unknown) {
       const answers = inOrder(candidates);
       const [first] = answers;
       if (first === undefined) return null;
@@ -91,6 +96,10 @@ export function createLacking(): Lacking {
       const unasked = new Set(
         candidates.filter(({ host }) => !hosts.has(host) || pending.has(host)).map(({ host }) => host),
       );
+      for (const { host, cause } of unknown) {
+        failures.set(host, cause);
+        unasked.add(host);
+      }
       const { remote, tls } = first;
       const verdicts = first.verdicts.map((verdict, i): Verdict => {
         const cause = causeOf(i, answers, unasked);

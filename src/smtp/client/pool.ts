@@ -13,7 +13,7 @@ import type { ConnectionPermits } from '../../runtime/permits.ts';
 import { type ClientConnection, openConnection } from './connection.ts';
 import { lackOf, type OutgoingTransaction } from './dialogue.ts';
 import { createFailures } from './failures.ts';
-import { createLacking, type Lacking, refusedOnce } from './lacking.ts';
+import { createLacking, type Lacking, refusedOnce, type Unknown } from './lacking.ts';
 import { createLeasing, type Leasing } from './leasing.ts';
 import {
   type Candidate,
@@ -33,6 +33,8 @@ export interface Target {
   readonly site: string;
   /** In the order to be tried. */
   readonly candidates: readonly Candidate[];
+  /** Hosts that mail may go to as well, and that cannot be asked now. */
+  readonly unknown?: readonly Unknown[];
 }
 export interface Report {
   /** One per recipient, in order. */
@@ -324,8 +326,8 @@ export function createPool(options: PoolOptions): Pool {
     return lacked(lacking, target) ?? last ?? nothingTried(mail, STOPPED);
   }
   /** The mail where no server gave a verdict of its own; null: none lacks what it needs. */
-  function lacked(lacking: Lacking, { candidates }: Target): Report | null {
-    const sum = lacking.sum(candidates);
+  function lacked(lacking: Lacking, { candidates, unknown = [] }: Target): Report | null {
+    const sum = lacking.sum(candidates, unknown);
     return sum === null ? null : { ...sum, reached: true, lacks: true };
   }
 
