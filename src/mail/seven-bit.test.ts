@@ -459,3 +459,78 @@ describe('what must not be changed', () => {
     assert.match(converted(multipart('multipart/report', returned)).toString(), /Subject: =\?UTF-8/);
   });
 });
+
+describe('readers that see other parts', () => {
+  const PART = '\r\n\r\n\u00e9\r\n';
+  const mixed = (boundary: string, body: string) =>
+    `${MIME}Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n${body}`;
+  const inner = (boundary: string, body = `--${boundary}${PART}--${boundary}--\r\n`) =>
+    `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n${body}`;
+  const doubtful: readonly (readonly [name: string, message: string])[] = [
+    ['FF behind a boundary', mixed('b', `--b${PART}--b\f\r\n\r\nx\r\n--b--\r\n`)],
+    ['VT behind the last boundary', mixed('b', `--b\r\n\r\nx\r\n--b--\v\r\n\u00e9\r\n`)],
+    ['more behind a boundary', mixed('b', `--b${PART}--bx\r\n\r\nx\r\n--b--\r\n`)],
+    ['more behind the last boundary', mixed('b', `--b${PART}--b--x\r\n--b--\r\n`)],
+    ['a boundary behind the last one', mixed('b', `--b${PART}--b--\r\n--b\r\n\r\nx\r\n`)],
+    ['much padding', mixed('b', `--b${PART}--b${' '.repeat(400)}\r\n\r\nx\r\n--b--\r\n`)],
+    ['a boundary behind a bare CR', mixed('b', `--b${PART}x\r--b\r\n\r\nx\r\n--b--\r\n`)],
+    ['a boundary behind a bare LF', mixed('b', `--b${PART}x\n--b\r\n\r\nx\r\n--b--\r\n`)],
+    ['a boundary before a bare LF', mixed('b', `--b${PART}--b\n\r\nx\r\n--b--\r\n`)],
+    ['two boundaries in a row', mixed('b', `--b\r\n--b${PART}--b--\r\n`)],
+    ['the last boundary behind one', mixed('b', `--b${PART}--b\r\n--b--\r\nx\r\n`)],
+    ['an encoded word', mixed('"=?utf-8?q?b?="', `--=?utf-8?q?b?=${PART}--b\r\n\r\nx\r\n--b--\r\n`)],
+    ['white space at the end', mixed('"b "', `--b${PART}--b--\r\n`)],
+    ['a quoted pair', mixed('"b\\c"', `--bc${PART}--bc--\r\n`)],
+    ['no token', mixed('b/c', `--b/c${PART}--b/c--\r\n`)],
+    ['a comment', mixed('b (x)', `--b${PART}--b--\r\n`)],
+    ['two boundary parameters', mixed('b; boundary=c', `--b${PART}--b--\r\n`)],
+    ['a second form', mixed("b; boundary*=''b", `--b${PART}--b--\r\n`)],
+    ['sections', `${MIME}Content-Type: multipart/mixed; boundary*0=b\r\n\r\n--b${PART}--b--\r\n`],
+    ['a long boundary', mixed('b'.repeat(71), `--${'b'.repeat(71)}${PART}--${'b'.repeat(71)}--\r\n`)],
+    ['the same boundary inside', mixed('b', `--b\r\n${inner('b')}--b--\r\n`)],
+    ['the beginning of the outer boundary inside', mixed('bc', `--bc\r\n${inner('b')}--bc--\r\n`)],
+    ['the outer boundary and more inside', mixed('b', `--b\r\n${inner('bc')}--b--\r\n`)],
+    [
+      'the same boundary in a message within',
+      mixed('b', `--b\r\nContent-Type: message/rfc822\r\n\r\n${inner('b')}--b--\r\n`),
+    ],
+    [
+      'the same boundary in a message within that is 7-bit',
+      mixed('b', `--b\r\nContent-Type: message/rfc822\r\n\r\n${inner('b', 'x\r\n')}--b${PART}--b--\r\n`),
+    ],
+    ['a multipart without boundary inside', mixed('b', `--b\r\n${inner('c', 'x\r\n')}--b${PART}--b--\r\n`)],
+    ['a line that is no field inside', mixed('b', `--b\r\nno field\r\n\r\nx\r\n--b${PART}--b--\r\n`)],
+  ];
+  for (const [name, message] of doubtful)
+    test(`not converted: ${name}`, () => {
+      assert.match(refusal(message), /^5\.6\.3 /);
+      // The header of the message is changed alone.
+      const headed = converted(`To: \u00e9 <a@b.test>\r\n${message}`, { bodies: false }).toString();
+      assert.ok(headed.endsWith(message.slice(message.indexOf('\r\n\r\n'))));
+    });
+
+  for (const [name, message] of [
+    ['padding', mixed('b', `--b \t${PART}--b-- \r\n`)],
+    [
+      'a quoted boundary beside other parameters',
+      mixed('"b c=?"; name="\u00e9 (";', `--b c=?${PART}--b c=?--`),
+    ],
+    ['one boundary for two in a row', mixed('b', `--b\r\n${inner('c')}\r\n--b\r\n${inner('c')}--b--\r\n`)],
+    ['an inner boundary right before the outer one', mixed('b', `--b\r\n${inner('c')}--b--\r\n`)],
+    ['dashes', mixed('b', `--b${PART}--\r\n-- \r\n--a\r\n---b\r\n --b\r\n--b--\r\n`)],
+    [
+      'a message within that is cut off',
+      mixed('b', `--b\r\nContent-Type: message/rfc822\r\n\r\n${inner('c', '')}--b${PART}--b--\r\n`),
+    ],
+  ] as const)
+    test(`converted: ${name}`, () => assert.ok(isSevenBit(converted(message))));
+
+  test('base64 that is not canonical stays; octets beyond ASCII in it are refused', () => {
+    const part = (base64: string) =>
+      mixed('b', `--b\r\nContent-Transfer-Encoding: base64\r\n\r\n${base64}\r\n--b${PART}--b--\r\n`);
+    for (const base64 of ['QQ', 'QR==', 'Q', 'QQ==QQ==', '!'])
+      assert.ok(converted(part(base64)).toString().includes(`base64\r\n\r\n${base64}\r\n--b\r\n`));
+    for (const base64 of ['Q\xa0Q==', 'Q\x85Q==', `${'A'.repeat(1001)}`])
+      assert.match(refusal(Buffer.from(part(base64), 'latin1')), /^5\.6\.3 a part says that it is base64/);
+  });
+});

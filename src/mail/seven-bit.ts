@@ -8,12 +8,26 @@
  * structure readers could see differently is not changed at all.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
+import {
+  allReadersAgree,
+  boundariesAround,
+  hasOddBoundary,
+  isUnclear,
+  MOST_DEPTH,
+} from './agreed-structure.ts';
 import { findHeader, type HeaderField, type HeaderSection, readHeaderSection } from './headers.ts';
 import { namesOtherThanUtf8 } from './inner-charset.ts';
 import { readParameters } from './mime-parameters.ts';
 import { Obstacle, sevenBitField, withCharset } from './seven-bit-field.ts';
 import { signersOf } from './signers.ts';
-import { type Container, type EntityHeader, type Leaf, MOST_WORK, readStructure } from './structure.ts';
+import {
+  type BoundaryLine,
+  type Container,
+  type EntityHeader,
+  type Leaf,
+  MOST_WORK,
+  readStructure,
+} from './structure.ts';
 import { base64Lines, type Encoded, encodeOctets, hasLongLine, isSevenBit } from './transfer-encode.ts';
 
 export interface SevenBitOptions {
@@ -30,15 +44,13 @@ export type SevenBit =
   /** Why not, for people; `status` by RFC 3463. */
   | { readonly kind: 'refused'; readonly status: '5.6.3' | '5.6.7'; readonly cause: string };
 
-/** Messages within messages. */
-const MOST_DEPTH = 8;
 /** RFC 2045 §6.2; '' is 7bit by §6.1. Mail has 8-bit octets under each of them. */
 const IDENTITY = new Set(['', '7bit', '8bit', 'binary']);
 const QUESTION = 63;
 
 export function toSevenBit(message: Buffer, options: SevenBitOptions): SevenBit {
   try {
-    const converted = convert(message, { ...options, depth: 0, returned: false });
+    const converted = convert(message, { ...options, depth: 0, returned: false, outer: [] });
     return converted === null ? { kind: 'unchanged' } : { kind: 'converted', message: converted };
   } catch (error) {
     if (!(error instanceof Obstacle)) throw error;
@@ -50,6 +62,8 @@ interface Context extends SevenBitOptions {
   readonly depth: number;
   /** A copy that a report returns: nobody verifies its signatures. */
   readonly returned: boolean;
+  /** The boundaries around it. */
+  readonly outer: readonly string[];
 }
 interface Edit {
   readonly start: number;
@@ -63,10 +77,17 @@ function convert(message: Buffer, context: Context): Buffer | null {
   if (isClean(message, context)) return null;
   if (context.depth > MOST_DEPTH) throw new Obstacle('messages within messages are nested too deep');
   const section = readHeaderSection(message);
-  const leaves = readStructure(message, section, MOST_WORK, (defect) => {
-    if (defect === 'too-complex' || defect === 'too-many-parts')
-      throw new Obstacle('the message has too many parts');
-  });
+  const lines = new Map<number, BoundaryLine>();
+  const leaves = readStructure(
+    message,
+    section,
+    MOST_WORK,
+    (defect) => {
+      if (defect === 'too-complex' || defect === 'too-many-parts')
+        throw new Obstacle('the message has too many parts');
+    },
+    (line) => lines.set(line.start, line),
+  );
   const edits: Edit[] = [];
   const seen = new Set<Container>();
   let end = 0;
@@ -89,6 +110,9 @@ function convert(message: Buffer, context: Context): Buffer | null {
   }
   gapUntil(message.length, null);
   if (edits.length === 0) return null;
+  const within = edits.some(({ start }) => start >= section.bodyStart);
+  if (within && !allReadersAgree(message, section.bodyStart, { leaves, lines, outer: context.outer }))
+    throw new Obstacle('readers could see its parts differently');
   refuseSigned(section, context);
   const converted = applied(message, bodies ? withVersion(section, edits) : edits);
   if (bodies && !isSevenBit(converted)) throw new Obstacle('its structure cannot be read');
@@ -136,14 +160,6 @@ function gapEdits(message: Buffer, start: number, end: number, guard: string | n
   return [{ start, end, put: Buffer.from(gap.map((octet) => (octet > 127 ? QUESTION : octet))) }];
 }
 
-/** A line that may be a boundary to some reader; a bare CR is no line end to all of them. */
-function hasOddBoundary(gap: Buffer): boolean {
-  return gap
-    .toString('latin1')
-    .split('\n')
-    .some((line) => line.includes('--') && !isAscii(Buffer.from(line, 'latin1')));
-}
-
 function containerEdits(message: Buffer, { header, parent }: Container, context: Context): Edit[] {
   const octets = headerOctets(message, header);
   const guard = guardOf(parent);
@@ -173,7 +189,12 @@ function leafEdits(message: Buffer, leaf: Leaf, context: Context): Edit[] {
   if (staysAsItIs) return fieldEdits(message, header, context);
   if (isNested) {
     const inReport = leaf.container?.kind === 'report';
-    const within = { ...context, depth: context.depth + 1, returned: context.returned || inReport };
+    const within = {
+      ...context,
+      depth: context.depth + 1,
+      returned: context.returned || inReport,
+      outer: [...context.outer, ...boundariesAround(leaf.container)],
+    };
     const cut = inReport && context.ownReport === true;
     const nested = cut ? convertOrNone(body, within) : convert(body, within);
     if (nested === 'none') return cutToHeader(message, leaf, body, context);
@@ -218,10 +239,11 @@ function cutToHeader(message: Buffer, leaf: Leaf, body: Buffer, context: Context
 
 function encoded({ type, header }: Leaf, body: Buffer): Encoded {
   const encoding = encodingOf(header);
-  // Base64 in one long line
-  const text = encoding === 'base64' ? body.toString('latin1').replace(/\s+/g, '') : '';
-  if (/^[A-Za-z0-9+/]+={0,2}$/.test(text))
-    return { encoding: 'base64', octets: base64Lines(Buffer.from(text, 'base64')) };
+  // Base64 in one long line. Readers differ on what is not canonical.
+  const text = encoding === 'base64' ? body.toString('latin1').replace(/[ \t\r\n]+/g, '') : '';
+  const octets = Buffer.from(text, 'base64');
+  if (text !== '' && octets.toString('base64') === text)
+    return { encoding: 'base64', octets: base64Lines(octets) };
   if (!IDENTITY.has(encoding))
     throw new Obstacle(`a part says that it is ${encoding} and has octets beyond ASCII or long lines`);
   if (/^application\/(x-)?pkcs7-/.test(type))
@@ -293,16 +315,6 @@ function headerOctets(message: Buffer, { start, section }: EntityHeader): Buffer
   return message.subarray(start, start + section.bodyStart);
 }
 
-/** Readers could see another structure, or another header. */
-function isUnclear({ section, typeBroken }: EntityHeader): boolean {
-  return (
-    typeBroken ||
-    section.defects.some(
-      ({ kind, field }) =>
-        kind !== 'no-end' && !(kind === 'duplicate' && !/^(content-|mime-version$)/i.test(field ?? '')),
-    )
-  );
-}
 function unclear(): Obstacle {
   return new Obstacle('a header in it cannot be read exactly');
 }

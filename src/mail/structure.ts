@@ -35,6 +35,7 @@ export interface Container {
   /** alternative, related, mixed, … */
   readonly kind: string;
   readonly header: EntityHeader;
+  readonly boundary: string;
   readonly parent: Container | null;
   /** Its index in its parent. */
   readonly index: number;
@@ -50,9 +51,13 @@ export interface Leaf {
   readonly index: number;
   readonly at: Span;
 }
+/** A line that the walk took for a boundary. */
+export interface BoundaryLine {
+  readonly start: number;
+  readonly closes: boolean;
+}
 interface Open {
   readonly container: Container;
-  readonly boundary: string;
   /** The same boundary of an outer multipart; it applies again after this one ends. */
   readonly hidden: Open | undefined;
   readonly leaf: Omit<Leaf, 'at'>;
@@ -81,6 +86,7 @@ export function readStructure(
   section: HeaderSection,
   mostWork: number,
   defect: (name: string) => void,
+  met: (line: BoundaryLine) => void = () => {},
 ): readonly Leaf[] {
   const leaves: Leaf[] = [];
   const work = { left: mostWork };
@@ -102,13 +108,12 @@ export function readStructure(
     if (broken) defect('content-type-broken');
     const header = { start: from, section, typeBroken: broken };
     const leaf = { type: value, parameters, header, fields, container, index };
-    const boundary = parameters.get('boundary')?.trimEnd() ?? '';
+    const boundary = withoutPadding(parameters.get('boundary') ?? '');
     const usable = boundary !== '' && boundary.length <= MOST_BOUNDARY;
     if (value.startsWith('multipart/') && usable && open.length < MOST_LEVELS) {
       const kind = value.slice('multipart/'.length);
       const one = {
-        container: { kind, header, parent: container, index },
-        boundary,
+        container: { kind, header, boundary, parent: container, index },
         hidden: boundaries.get(boundary),
         leaf,
         start,
@@ -131,8 +136,8 @@ export function readStructure(
   /** Ends the innermost multipart. A multipart whose boundary never came counts as one part. */
   function close(end: number): void {
     const one = open.pop()!;
-    if (one.hidden === undefined) boundaries.delete(one.boundary);
-    else boundaries.set(one.boundary, one.hidden);
+    if (one.hidden === undefined) boundaries.delete(one.container.boundary);
+    else boundaries.set(one.container.boundary, one.hidden);
     if (one.count > 0) return;
     defect('boundary-missing');
     leaves.push({ ...one.leaf, at: [one.start, Math.max(one.start, end)] });
@@ -144,7 +149,7 @@ export function readStructure(
   /** The multipart whose boundary is in the line at `start`. */
   function boundaryAt(start: number, end: number): { readonly one: Open; readonly closes: boolean } | null {
     if (end - start > MOST_BOUNDARY + 80) return null;
-    const text = raw.toString('latin1', start + 2, end).trimEnd();
+    const text = withoutPadding(raw.toString('latin1', start + 2, end));
     const one = boundaries.get(text);
     if (one !== undefined) return { one, closes: false };
     const closed = text.endsWith('--') ? boundaries.get(text.slice(0, -2)) : undefined;
@@ -182,10 +187,11 @@ export function readStructure(
 
   /** Continues to the boundary at `line`, or after it; null if the walk ends. */
   function step(line: Line): Line | null {
-    const met = boundaryAt(line.start, line.end);
-    if (met === null) return nextLine(line.end);
-    closeWithin(met.one, contentEnd(raw, line.start));
-    if (met.closes) {
+    const found = boundaryAt(line.start, line.end);
+    if (found === null) return nextLine(line.end);
+    met({ start: line.start, closes: found.closes });
+    closeWithin(found.one, contentEnd(raw, line.start));
+    if (found.closes) {
       close(contentEnd(raw, line.start));
       return open.length === 0 ? null : nextLine(line.end);
     }
@@ -194,8 +200,8 @@ export function readStructure(
       return null;
     }
     parts++;
-    met.one.count++;
-    return enterPart(Math.min(raw.length, line.end + 1), met.one);
+    found.one.count++;
+    return enterPart(Math.min(raw.length, line.end + 1), found.one);
   }
 
   enter(section, 0, section.bodyStart, null, 0);
@@ -216,6 +222,12 @@ export function readStructure(
   return leaves;
 }
 
+/** RFC 2046 §5.1.1: transport padding is SP and HTAB. The CR is the line end's. */
+function withoutPadding(text: string): string {
+  let end = text.length;
+  while (end > 0 && ' \t\r'.includes(text[end - 1]!)) end -= 1;
+  return text.slice(0, end);
+}
 /** The line end before a boundary belongs to the boundary. */
 function contentEnd(raw: Buffer, boundary: number): number {
   const end = raw[boundary - 1] === LF ? boundary - 1 : boundary;

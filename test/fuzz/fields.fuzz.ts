@@ -1,6 +1,6 @@
 /**
- * One field that a program sends: encoded, then folded. What leaves is the same one field to the reader, and means the
- * same when it is read again.
+ * One field that a program sends: encoded, then folded. What leaves is the same one field to the reader, means the same
+ * when it is read again, and names the same addresses.
  */
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
@@ -8,12 +8,18 @@ import type { Target } from './engine/target.ts';
 
 type Encoding = typeof import('../../src/mail/encode-field.ts');
 type Headers = typeof import('../../src/mail/headers.ts');
+type Octets = typeof import('../../src/mail/header-octets.ts');
 type Lines = typeof import('../../src/mail/long-lines.ts');
 
 export const target: Target = {
   words: [
     'Subject: ',
     'From: ',
+    'To: ',
+    '@x.test',
+    '@ü.test',
+    '"  ü"',
+    ':',
     'List-Id: ',
     'Date: ',
     'Content-Type: text/plain; name="',
@@ -39,6 +45,8 @@ export const target: Target = {
     const { encodeField } = await load<Encoding>('mail/encode-field.ts');
     const { readHeaderSection, unfold } = await load<Headers>('mail/headers.ts');
     const { findLongLine, refold, MAX_LINE } = await load<Lines>('mail/long-lines.ts');
+    const { fieldMailboxes } = await load<Octets>('mail/header-octets.ts');
+    const addresses = (value: string) => fieldMailboxes(value)?.map(({ address }) => address.wire) ?? null;
     const one = (text: string) => {
       const { fields, defects } = readHeaderSection(Buffer.from(`${text}\r\n`, 'latin1'));
       return fields.length === 1 && defects.length === 0 ? fields[0]! : null;
@@ -66,6 +74,9 @@ export const target: Target = {
         const left = one(Buffer.from(encoded.text).toString('latin1'));
         assert.equal(left?.name, field.name);
         assert.equal(encodeField(left, false).kind, 'same', encoded.text.slice(0, 200));
+        if (field.name !== 'to' && field.name !== 'from') continue;
+        const named = addresses(field.rawValue);
+        if (named !== null) assert.deepEqual(addresses(left.rawValue), named);
       }
     };
   },
