@@ -58,9 +58,8 @@ export function meRoutes(
   });
   handle(ops.updateMe, async ({ body, self }) => {
     const { member } = self;
-    const changed = { ...member, ...body };
-    await transactor.transact(INSTANCE, (tx) => tx.updateMember(member.id, changed));
-    return views.member(changed);
+    await transactor.transact(INSTANCE, (tx) => tx.updateMember(member.id, body));
+    return views.member({ ...member, ...body });
   });
   handle(ops.setPassword, async ({ body, self, reply }) => {
     const complaint = passwordComplaint(body.new, self.member.email);

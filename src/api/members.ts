@@ -9,10 +9,11 @@ import { StaleError } from '../runtime/transactor.ts';
 import { asMember, found, permittedOnInstance } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
 import { emailOf } from './email.ts';
-import { knownRoles, mayChangeHolder, mayGrant } from './granting.ts';
+import { expectJudged, type Judged, knownRoles, mayChangeHolder, mayGrant } from './granting.ts';
 import { instanceOperations } from './guard.ts';
 import type { Handle } from './handle.ts';
 import { invitationLetter } from './invitation-letter.ts';
+import { type InTurn, judgedAgain } from './judged.ts';
 import { confirmed } from './me.ts';
 import { list } from './pages.ts';
 import type { PeopleViews } from './people-views.ts';
@@ -22,21 +23,28 @@ import { withinCap } from './within-cap.ts';
 /** Maximum of open invitations in a project: nobody may use the instance's name to mail many people. */
 const MOST_INVITATIONS = 50;
 
-export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews): void {
+export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews, inTurn: InTurn): void {
   const { read, transactor, random, clock } = deps;
   const memberOf = async (project: ProjectId, id: MemberId) => {
     const [membership, member] = await Promise.all([read.membership(project, id), read.member(id)]);
     return { membership: found(membership), member: found(member) };
   };
   /** Changes a membership, unless the project would have no owner afterwards. */
-  async function keepingAnOwner(before: Membership, change: () => Promise<void>): Promise<void> {
+  async function keepingAnOwner(before: Membership, judged: Judged, change: (tx: ApiTx) => void) {
+    const { projectId, memberId } = before;
     try {
-      await change();
+      await transactor.transact(projectId, (tx) => {
+        expectJudged(tx, judged);
+        tx.expectMembership(before);
+        change(tx);
+      });
     } catch (error) {
       const stale = error instanceof StaleError && before.roles.includes('owner');
-      const now = stale ? await read.membership(before.projectId, before.memberId) : null;
-      // The row was changed or removed in the meantime; that has an answer of its own.
+      const now = stale ? await read.membership(projectId, memberId) : null;
+      // What was judged has changed in the meantime; it is judged again.
       if (now === null || JSON.stringify(now) !== JSON.stringify(before)) throw error;
+      for (const role of judged)
+        if (JSON.stringify(await read.role(projectId, role.id)) !== JSON.stringify(role)) throw error;
       throw new Problem('last-owner', 'the project would have no owner');
     }
   }
@@ -52,35 +60,27 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   handle(ops.getMember, async ({ params, projectId }) => {
     return showMember(await memberOf(projectId, params.id));
   });
-  handle(ops.updateMember, async ({ body, params, principal, ifMatch }) => {
-    const before = await memberOf(principal.projectId, params.id);
-    const { roles } = body;
-    await mayGrant(read, principal, roles);
-    const expectRoles = await mayChangeHolder(read, principal, before.membership.roles);
-    ifMatch(await showMember(before));
-    const membership = { ...before.membership, roles: [...new Set(roles)] };
-    await keepingAnOwner(before.membership, () =>
-      transactor.transact(principal.projectId, (tx) => {
-        expectRoles(tx);
-        tx.expectMembership(before.membership);
-        tx.updateMembership(membership);
-      }),
-    );
-    return showMember({ ...before, membership });
-  });
-  handle(ops.deleteMember, async ({ params, principal, projectId, ifMatch }) => {
-    const before = await memberOf(projectId, params.id);
-    const { membership } = before;
-    const expectRoles = await mayChangeHolder(read, principal, membership.roles);
-    ifMatch(await showMember(before));
-    await keepingAnOwner(membership, () =>
-      transactor.transact(projectId, (tx) => {
-        expectRoles(tx);
-        tx.expectMembership(membership);
-        tx.deleteMembership(projectId, membership.memberId);
-      }),
-    );
-  });
+  handle(ops.updateMember, ({ body, params, principal, ifMatch }) =>
+    inTurn(principal.projectId, async () => {
+      const before = await memberOf(principal.projectId, params.id);
+      const { roles } = body;
+      const granted = await mayGrant(read, principal, roles);
+      const held = await mayChangeHolder(read, principal, before.membership.roles);
+      ifMatch(await showMember(before));
+      const membership = { ...before.membership, roles: [...new Set(roles)] };
+      await keepingAnOwner(before.membership, [...granted, ...held], (tx) => tx.updateMembership(membership));
+      return showMember({ ...before, membership });
+    }),
+  );
+  handle(ops.deleteMember, ({ params, principal, projectId, ifMatch }) =>
+    inTurn(projectId, async () => {
+      const before = await memberOf(projectId, params.id);
+      const { membership } = before;
+      const held = await mayChangeHolder(read, principal, membership.roles);
+      ifMatch(await showMember(before));
+      await keepingAnOwner(membership, held, (tx) => tx.deleteMembership(projectId, membership.memberId));
+    }),
+  );
   handle(ops.resetMember, async ({ body, params, request }) => {
     // The operation needs a session: a stolen key must not take over an account. Nor must an open session.
     confirmed(asMember(request), clock);
@@ -107,7 +107,6 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
       throw invalid('mail', 'the instance has no host name to send mail from (HIKYAKU_HOSTNAME)');
     const email = emailOf(body.email, 'email');
     if (body.roles.length === 0) throw invalid('roles', 'must name at least one role');
-    await mayGrant(read, principal, body.roles);
     const now = clock.now();
     const token = newToken(random);
     const invitation: Invitation = {
@@ -120,7 +119,8 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
       createdAt: now,
       expiresAt: now + INVITATION_MS,
     };
-    const record = (tx: ApiTx) => {
+    const record = (granted: Judged) => (tx: ApiTx) => {
+      expectJudged(tx, granted);
       tx.pruneInvitations(projectId, now);
       tx.capInvitations(projectId, MOST_INVITATIONS, now);
       tx.insertInvitation(invitation);
@@ -128,16 +128,19 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
     const url = signInUrl(deps.publicUrl(), token);
     const { name } = found(await read.project(projectId));
     const letter = { project: INSTANCE, to: email, ...invitationLetter(invitation, name, url) };
-    const insert = () =>
-      mailed ? deps.acceptLetter(letter, record) : transactor.transact(projectId, record);
-    await withinCap(insert, {
+    const insert = async () => {
+      const also = record(await mayGrant(read, principal, body.roles));
+      await (mailed ? deps.acceptLetter(letter, also) : transactor.transact(projectId, also));
+    };
+    const cap = {
       async reached() {
         const open = await read.invitations(projectId, { limit: MOST_INVITATIONS, cursor: null });
         return open.items.filter((one) => one.expiresAt > now).length === MOST_INVITATIONS;
       },
       problem: () =>
         new Problem('too-many-invitations', `${MOST_INVITATIONS} invitations are open; revoke some first`),
-    });
+    };
+    await judgedAgain(() => withinCap(insert, cap));
     return { ...views.invitation(invitation), mailed, sign_in_url: url };
   });
   async function nameOf({ actor, projectId }: Principal): Promise<string> {
@@ -147,17 +150,18 @@ export function memberRoutes(handle: Handle, deps: ApiDeps, views: PeopleViews):
   handle(ops.getInvitation, async ({ params, projectId }) => {
     return showInvitation(found(await read.invitation(projectId, params.id)));
   });
-  handle(ops.deleteInvitation, async ({ params, principal, projectId, ifMatch }) => {
-    const invitation = found(await read.invitation(projectId, params.id));
-    const { id } = invitation;
-    const expectRoles = await mayChangeHolder(read, principal, invitation.roles);
-    // An invitation cannot be changed, only removed.
-    ifMatch(await showInvitation(invitation));
-    await transactor.transact(projectId, (tx) => {
-      expectRoles(tx);
-      tx.deleteInvitation(projectId, id);
-    });
-  });
+  handle(ops.deleteInvitation, ({ params, principal, projectId, ifMatch }) =>
+    inTurn(projectId, async () => {
+      const invitation = found(await read.invitation(projectId, params.id));
+      const held = await mayChangeHolder(read, principal, invitation.roles);
+      // An invitation cannot be changed, only removed.
+      ifMatch(await showInvitation(invitation));
+      await transactor.transact(projectId, (tx) => {
+        expectJudged(tx, held);
+        tx.deleteInvitation(projectId, invitation.id);
+      });
+    }),
+  );
   handle(acceptInvitationOp, async ({ body, self }) => {
     const { member } = self;
     const { token } = body;

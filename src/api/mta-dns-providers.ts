@@ -125,16 +125,16 @@ export function mtaDnsProviderRoutes(handle: Handle, deps: ApiDeps): void {
   });
   handle(ops.updateDnsAccount, async ({ body, params, projectId, ifMatch }) => {
     const before = await oneAccount(projectId, params.id);
-    const { name = before.name, settings } = body;
+    const { name, settings } = body;
     // All settings are replaced, or none: a stored credential is never sent to an address that is set later.
     const sealed = settings === undefined ? {} : sealedOf(before, settings);
     const { broken, ...whole } = before;
-    const account: DnsAccount = { ...whole, name, ...sealed };
+    const account: DnsAccount = { ...whole, ...(name === undefined ? {} : { name }), ...sealed };
     const conditional = ifMatch(accountView(before));
     await transactor.transact(projectId, (tx) => {
       // What cannot be read cannot be compared either.
       if (conditional && broken !== true) tx.expectDnsAccount(before);
-      tx.updateDnsAccount(account);
+      tx.updateDnsAccount({ projectId, id: before.id, ...(name === undefined ? {} : { name }), ...sealed });
     });
     return accountView(account);
   });

@@ -12,6 +12,7 @@ import type { DomainId, ProjectId } from '../runtime/ids.ts';
 import { createTopicOf, found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Call, Handle } from './handle.ts';
+import { judgedAgain } from './judged.ts';
 import { list } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
 
@@ -32,14 +33,17 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
       if (most > 0 && (limits[name] ?? 0) > most)
         throw invalid(`limits.${name}`, `is above the project's limit of ${most}`);
   }
-  const apply = (domain: MtaDomain, { receiving, dkim_enabled: same, dkim, limits }: Changes): MtaDomain => ({
-    ...domain,
-    receiving: receiving ?? domain.receiving,
-    dkimEnabled: dkim?.enabled ?? same ?? domain.dkimEnabled,
-    dkimRotationDays: dkim?.rotation_days === undefined ? domain.dkimRotationDays : dkim.rotation_days,
-    limitPerMinute: limits?.per_minute === undefined ? domain.limitPerMinute : limits.per_minute,
-    limitPerDay: limits?.per_day === undefined ? domain.limitPerDay : limits.per_day,
-  });
+  /** Only what the request sets. */
+  function changesOf({ receiving, dkim_enabled: same, dkim, limits }: Changes): Partial<MtaDomain> {
+    const enabled = dkim?.enabled ?? same;
+    return {
+      ...(receiving === undefined ? {} : { receiving }),
+      ...(enabled === undefined ? {} : { dkimEnabled: enabled }),
+      ...(dkim?.rotation_days === undefined ? {} : { dkimRotationDays: dkim.rotation_days }),
+      ...(limits?.per_minute === undefined ? {} : { limitPerMinute: limits.per_minute }),
+      ...(limits?.per_day === undefined ? {} : { limitPerDay: limits.per_day }),
+    };
+  }
 
   const show = async (domain: MtaDomain): Promise<Resources['MtaDomain']> => {
     const rules = await read.rules(domain.projectId, domain.id, 'incoming');
@@ -49,7 +53,7 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
   handle(ops.listDomains, async ({ projectId }) => {
     return list((page) => read.domains(projectId, page), show);
   });
-  handle(ops.createDomain, async ({ body, projectId }) => {
+  const create = async ({ body, projectId }: Call<typeof ops.createDomain>) => {
     const owned = await read.ownedDomain(
       projectId,
       selfId(body.domain.self, '/iam/v1/domains', 'domain.self'),
@@ -58,24 +62,22 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
     if (owned.verifiedAt === null)
       throw new Problem('domain-not-verified', `the ownership of ${owned.name} is not verified yet`);
     const id = random.id<'mta-domain'>();
-    const domain = apply(
-      {
-        id,
-        projectId,
-        ownedDomainId: owned.id,
-        name: owned.name,
-        defaultTopicId: await topicOf(projectId, body.default_topic, 'default_topic'),
-        receiving: true,
-        mxSeen: false,
-        dkimEnabled: false,
-        dkimRotationDays: DEFAULT_ROTATION_DAYS,
-        limitPerMinute: null,
-        limitPerDay: null,
-        dns: null,
-        createdAt: clock.now(),
-      },
-      body,
-    );
+    const domain: MtaDomain = {
+      id,
+      projectId,
+      ownedDomainId: owned.id,
+      name: owned.name,
+      defaultTopicId: await topicOf(projectId, body.default_topic, 'default_topic'),
+      receiving: true,
+      mxSeen: false,
+      dkimEnabled: false,
+      dkimRotationDays: DEFAULT_ROTATION_DAYS,
+      limitPerMinute: null,
+      limitPerDay: null,
+      dns: null,
+      createdAt: clock.now(),
+      ...changesOf(body),
+    };
     await checkLimits(projectId, body);
     const keys = await makeDkimKeys(
       { random, sealer: deps.sealer, clock },
@@ -83,12 +85,15 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
       canDelegate(owned.name, deps.dns.dkimZone ?? null),
     );
     await transactor.transact(projectId, (tx) => {
+      // Its ownership may just have ended.
+      tx.expectOwnedDomain(owned);
       tx.insertDomain(domain);
       for (const key of keys) tx.insertDkimKey(key);
     });
     deps.domainChanged(projectId, id);
     return await show(domain);
-  });
+  };
+  handle(ops.createDomain, (call) => judgedAgain(() => create(call)));
   handle(ops.getDomain, async ({ params, projectId }) => {
     return show(await domainOf(projectId, params.id));
   });
@@ -96,14 +101,16 @@ export function mtaDomainRoutes(handle: Handle, deps: ApiDeps, views: Views): vo
     const before = await domainOf(projectId, params.id);
     await checkLimits(projectId, body);
     const conditional = ifMatch(await show(before));
-    const topic =
-      body.default_topic === undefined
-        ? before.defaultTopicId
-        : await topicOf(projectId, body.default_topic, 'default_topic');
-    const domain = { ...apply(before, body), defaultTopicId: topic };
+    const changes: Partial<MtaDomain> = {
+      ...changesOf(body),
+      ...(body.default_topic === undefined
+        ? {}
+        : { defaultTopicId: await topicOf(projectId, body.default_topic, 'default_topic') }),
+    };
+    const domain = { ...before, ...changes };
     await transactor.transact(projectId, (tx) => {
       if (conditional) tx.expectDomain(before);
-      tx.updateDomain(domain);
+      tx.updateDomain({ projectId, id: before.id, ...changes });
     });
     if (body.limits !== undefined) deps.limitsRaised(projectId);
     deps.domainChanged(projectId, domain.id);

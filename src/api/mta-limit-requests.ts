@@ -19,7 +19,8 @@ import { parseAddress } from '../mail/address.ts';
 import type { ProjectId } from '../runtime/ids.ts';
 import { callerOf, found } from './context.ts';
 import type { ApiDeps, ApiTx } from './deps.ts';
-import type { Handle } from './handle.ts';
+import type { Call, Handle } from './handle.ts';
+import { judgedAgain } from './judged.ts';
 import { decisionLetter } from './limit-letters.ts';
 import { LIMIT_FIELDS, prepareRaise } from './limit-raise.ts';
 import { list } from './pages.ts';
@@ -133,9 +134,10 @@ export function mtaLimitRequestRoutes(handle: Handle, deps: ApiDeps): void {
       'an operator decided a limit request',
     );
   }
-  handle(ops.approveLimitRequest, async ({ body, params, principal }) => {
+  const approve = async ({ body, params, principal }: Call<typeof ops.approveLimitRequest>) => {
     const open = stillOpen(found(await read.findLimitRequest(params.id)));
-    const before = await limitsOf(open.projectId);
+    const stored = await read.projectLimits(open.projectId);
+    const before = stored ?? deps.limitDefaults;
     const granted = { perMinute: body.per_minute ?? open.perMinute, perDay: body.per_day ?? open.perDay };
     for (const [name, field] of LIMIT_FIELDS) {
       const limit = granted[field];
@@ -148,12 +150,15 @@ export function mtaLimitRequestRoutes(handle: Handle, deps: ApiDeps): void {
     const raise = await prepareRaise(deps, open.projectId, { before, after }, decided);
     if (raise === null) throw invalid('per_minute', 'no limit would be raised: refuse the request instead');
     await decide(decided, after, (tx) => {
+      // The request may name one of the limits; the other one stays as it is.
+      tx.expectProjectLimits(open.projectId, stored);
       tx.setProjectLimits(open.projectId, after);
       raise.record(tx);
     });
     deps.limitsRaised(open.projectId);
     return requestView(decided);
-  });
+  };
+  handle(ops.approveLimitRequest, (call) => judgedAgain(() => approve(call)));
   handle(ops.refuseLimitRequest, async ({ body, params, principal }) => {
     const open = stillOpen(found(await read.findLimitRequest(params.id)));
     const { reason } = body;

@@ -131,16 +131,16 @@ export function mtaQueueRoutes(handle: Handle, deps: ApiDeps): void {
     const stored = await read.sendingSettings(projectId);
     const settings = stored ?? DEFAULT_SENDING;
     const conditional = ifMatch(showSettings(settings));
-    const changed: SendingSettings = {
-      retrySeconds: body.retry_for_seconds ?? settings.retrySeconds,
-      deferredAges: body.deferred_event_ages ?? settings.deferredAges,
-      overLimit: body.over_limit ?? settings.overLimit,
-      retentionDays: body.retention_days ?? settings.retentionDays,
+    const given: Partial<SendingSettings> = {
+      ...(body.retry_for_seconds === undefined ? {} : { retrySeconds: body.retry_for_seconds }),
+      ...(body.deferred_event_ages === undefined ? {} : { deferredAges: body.deferred_event_ages }),
+      ...(body.over_limit === undefined ? {} : { overLimit: body.over_limit }),
+      ...(body.retention_days === undefined ? {} : { retentionDays: body.retention_days }),
     };
     await transactor.transact(projectId, (tx) => {
       if (conditional) tx.expectSendingSettings(projectId, stored);
-      tx.setSendingSettings(projectId, changed);
+      tx.setSendingSettings(projectId, given);
     });
-    return showSettings(changed);
+    return showSettings({ ...settings, ...given });
   });
 }

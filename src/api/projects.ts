@@ -7,31 +7,39 @@
 import * as ops from '../contract/operations/access.ts';
 import { CLOSED_MS, CLOSED_REASON } from '../iam/closing.ts';
 import type { Project } from '../iam/projects.ts';
+import type { SuspensionId } from '../runtime/ids.ts';
+import { StaleError } from '../runtime/transactor.ts';
 import { goneSignal } from './client-gone.ts';
 import { callerOf, found, permitted, permittedOnInstance, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { knownRoles } from './granting.ts';
-import type { Handle } from './handle.ts';
+import type { Call, Handle } from './handle.ts';
+import { judgedAgain } from './judged.ts';
 import { byId, list, MOST_ITEMS, wholeList } from './pages.ts';
 import { Problem } from './problems.ts';
 import { exportProject } from './project-export.ts';
+
+const alreadyClosed = () => new Problem('project-closed', 'the project is already closed');
 
 export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
   const own = async (id: Project['id']): Promise<Project> => found(await read.project(id));
 
-  /** Ends the suspensions that closing the project has made. */
-  async function letFlow(actor: string, project: Project['id']): Promise<void> {
-    for (const { id, filter, reason, byOperator } of await read.suspensions())
-      if (filter.project === project && reason === CLOSED_REASON && !byOperator)
-        await deps.operate({
-          action: 'resume',
-          filter: { project },
-          dryRun: false,
-          reason: 'the project was reopened',
-          actor,
-          suspension: id,
-        });
+  /** The suspensions that closing the project has made. */
+  const closingOf = async (project: Project['id']): Promise<readonly SuspensionId[]> =>
+    (await read.suspensions())
+      .filter((s) => s.filter.project === project && s.reason === CLOSED_REASON && !s.byOperator)
+      .map(({ id }) => id);
+  async function letFlow(actor: string, project: Project['id'], suspensions: readonly SuspensionId[]) {
+    for (const suspension of suspensions)
+      await deps.operate({
+        action: 'resume',
+        filter: { project },
+        dryRun: false,
+        reason: 'the project was reopened',
+        actor,
+        suspension,
+      });
   }
 
   handle(ops.listProjects, async ({ query, self, request }) => {
@@ -82,17 +90,17 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
     const conditional = ifMatch(views.project(before));
     await transactor.transact(project.id, (tx) => {
       if (conditional) tx.expectProject(before);
-      tx.updateProject(project);
+      tx.renameProject(project.id, project.name);
     });
     return views.project(project);
   });
   handle(ops.closeProject, async ({ params, principal }) => {
     const before = await own(params.id);
     // The operation needs a session: no static key works in a closed project, so no key could reopen it.
-    if (before.closedAt !== null) throw new Problem('project-closed', 'the project is already closed');
+    if (before.closedAt !== null) throw alreadyClosed();
     const project = { ...before, closedAt: clock.now() };
     // The queue is suspended first: a closed project must not send mail.
-    await deps.operate({
+    const suspended = await deps.operate({
       action: 'suspend',
       filter: { project: project.id },
       dryRun: false,
@@ -102,23 +110,30 @@ export function projectRoutes(handle: Handle, deps: ApiDeps, views: Views): void
       expiresAt: project.closedAt + CLOSED_MS,
     });
     try {
-      await transactor.transact(project.id, (tx) => tx.updateProject(project));
+      await transactor.transact(project.id, (tx) => tx.closeProject(project.id, project.closedAt));
     } catch (error) {
-      await letFlow(callerOf(principal), project.id);
-      throw error;
+      const now = await read.project(project.id);
+      // A store that did not answer in time may have closed it.
+      if (error instanceof StaleError || now?.closedAt !== project.closedAt)
+        await letFlow(callerOf(principal), project.id, suspended?.suspension ? [suspended.suspension] : []);
+      if (!(error instanceof StaleError) || now === null || now.closedAt === null) throw error;
+      throw alreadyClosed();
     }
     return views.project(project);
   });
-  handle(ops.reopenProject, async ({ params, principal }) => {
+  const reopen = async ({ params, principal }: Call<typeof ops.reopenProject>) => {
     const before = await own(params.id);
-    if (before.closedAt === null) throw new Problem('project-open', 'the project is open');
-    if (before.closedAt + CLOSED_MS <= clock.now())
+    const { closedAt } = before;
+    if (closedAt === null) throw new Problem('project-open', 'the project is open');
+    if (closedAt + CLOSED_MS <= clock.now())
       throw new Problem('project-over', 'the project was closed more than 30 days ago and is being removed');
-    const project = { ...before, closedAt: null };
-    await transactor.transact(project.id, (tx) => tx.updateProject(project));
-    await letFlow(callerOf(principal), project.id);
-    return views.project(project);
-  });
+    // Read before: one that closes it again has a suspension of its own.
+    const suspensions = await closingOf(before.id);
+    await transactor.transact(before.id, (tx) => tx.reopenProject(before.id, closedAt));
+    await letFlow(callerOf(principal), before.id, suspensions);
+    return views.project({ ...before, closedAt: null });
+  };
+  handle(ops.reopenProject, (call) => judgedAgain(() => reopen(call)));
   handle(ops.exportProject, async ({ reply, params }) => {
     const project = await own(params.id);
     const signal = goneSignal(reply);

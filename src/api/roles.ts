@@ -11,6 +11,7 @@ import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import { knownOperations, mayHandOut } from './granting.ts';
 import type { Handle } from './handle.ts';
+import type { InTurn } from './judged.ts';
 import { list, type ReadPage, wholeList } from './pages.ts';
 import { invalid, Problem } from './problems.ts';
 import { iso } from './times.ts';
@@ -20,7 +21,7 @@ const MOST_ROLES = 200;
 
 type Predefined = Extract<Resources['ListedRole'], { predefined: true }>;
 
-export function roleRoutes(handle: Handle, deps: ApiDeps): void {
+export function roleRoutes(handle: Handle, deps: ApiDeps, inTurn: InTurn): void {
   const { read, transactor, random, clock } = deps;
   const view = (role: Role): Resources['Role'] => ({
     id: role.id,
@@ -80,46 +81,60 @@ export function roleRoutes(handle: Handle, deps: ApiDeps): void {
     const insert = () =>
       transactor.transact(projectId, (tx) => {
         tx.capRoles(projectId, MOST_ROLES);
+        // Whoever still names a role that is gone would have the new one unasked.
+        tx.expectUnheld(projectId, name);
         tx.insertRole(role);
       });
-    await withinCap(insert, {
-      reached: async () =>
-        (await read.roles(projectId, { limit: MOST_ROLES, cursor: null })).items.length >= MOST_ROLES,
-      problem: () => new Problem('too-many-roles', `a project has at most ${MOST_ROLES} roles`),
-    });
+    try {
+      await withinCap(insert, {
+        reached: async () =>
+          (await read.roles(projectId, { limit: MOST_ROLES, cursor: null })).items.length >= MOST_ROLES,
+        problem: () => new Problem('too-many-roles', `a project has at most ${MOST_ROLES} roles`),
+      });
+    } catch (error) {
+      if (!(error instanceof StaleError)) throw error;
+      throw new Problem(
+        'role-in-use',
+        'a member, an API client or an invitation still names a removed role of this name: set its roles anew, or take another name',
+      );
+    }
     return view(role);
   });
   handle(ops.getRole, async ({ params, projectId }) => {
     return view(found(await read.role(projectId, params.id)));
   });
-  handle(ops.updateRole, async ({ body, params, principal, projectId, ifMatch }) => {
-    const before = found(await read.role(projectId, params.id));
-    const { operations } = body;
-    knownOperations(operations);
-    // A caller must hold every operation that is added or removed.
-    mayHandOut(principal, [...operations, ...view(before).operations]);
-    ifMatch(view(before));
-    const role = { ...before, operations: [...new Set(operations)] };
-    await transactor.transact(projectId, (tx) => {
-      tx.expectRole(before);
-      tx.updateRole(role);
-    });
-    return view(role);
-  });
-  handle(ops.deleteRole, async ({ params, principal, projectId, ifMatch }) => {
-    const role = found(await read.role(projectId, params.id));
-    mayHandOut(principal, view(role).operations);
-    ifMatch(view(role));
-    try {
+  handle(ops.updateRole, ({ body, params, principal, projectId, ifMatch }) =>
+    inTurn(projectId, async () => {
+      const before = found(await read.role(projectId, params.id));
+      const { operations } = body;
+      knownOperations(operations);
+      // A caller must hold every operation that is added or removed.
+      mayHandOut(principal, [...operations, ...view(before).operations]);
+      ifMatch(view(before));
+      const role = { ...before, operations: [...new Set(operations)] };
       await transactor.transact(projectId, (tx) => {
-        tx.expectRole(role);
-        tx.deleteRole(role);
+        tx.expectRole(before);
+        tx.updateRole(role);
       });
-    } catch (error) {
-      const now = error instanceof StaleError ? await read.role(projectId, role.id) : null;
-      // The row was changed or removed in the meantime; that has an answer of its own.
-      if (now === null || JSON.stringify(now) !== JSON.stringify(role)) throw error;
-      throw new Problem('role-in-use', 'a member, an API client or an invitation has the role');
-    }
-  });
+      return view(role);
+    }),
+  );
+  handle(ops.deleteRole, ({ params, principal, projectId, ifMatch }) =>
+    inTurn(projectId, async () => {
+      const role = found(await read.role(projectId, params.id));
+      mayHandOut(principal, view(role).operations);
+      ifMatch(view(role));
+      try {
+        await transactor.transact(projectId, (tx) => {
+          tx.expectRole(role);
+          tx.deleteRole(role);
+        });
+      } catch (error) {
+        const now = error instanceof StaleError ? await read.role(projectId, role.id) : null;
+        // The row was changed or removed in the meantime; it is judged again.
+        if (now === null || JSON.stringify(now) !== JSON.stringify(role)) throw error;
+        throw new Problem('role-in-use', 'a member, an API client or an invitation has the role');
+      }
+    }),
+  );
 }

@@ -39,6 +39,7 @@ import { createPathMethods, edgeProblem, originForm, refuseAtEdge } from './http
 import { iamRoutes } from './iam.ts';
 import { iamDomainRoutes } from './iam-domains.ts';
 import { takeJson } from './json-body.ts';
+import { createInTurn } from './judged.ts';
 import { createRefusal, leaveRest } from './linger.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
@@ -278,11 +279,12 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   await part(
     'iam',
     (handle) => {
-      iamRoutes(handle, deps, views);
+      const inTurn = createInTurn();
+      iamRoutes(handle, deps, views, inTurn);
       iamDomainRoutes(handle, deps, views);
       projectRoutes(handle, deps, views);
-      memberRoutes(handle, deps, peopleViews);
-      roleRoutes(handle, deps);
+      memberRoutes(handle, deps, peopleViews, inTurn);
+      roleRoutes(handle, deps, inTurn);
       auditRoutes(handle, deps);
       meRoutes(handle, deps, people, sessions, peopleViews);
     },

@@ -111,8 +111,8 @@ export interface DomainReader {
 export interface DomainTx {
   /** ConflictError 'mta_domain.name'. */
   insertDomain(domain: MtaDomain): void;
-  /** Replaces the fields that people change, but not those from DNS checks. StaleError if the domain is gone. */
-  updateDomain(domain: MtaDomain): void;
+  /** Writes the fields that are given, of those that people change. StaleError if the domain is gone. */
+  updateDomain(domain: Pick<MtaDomain, 'projectId' | 'id'> & Partial<MtaDomain>): void;
   /**
    * Writes only the result of a check. `signs`: turns signing on (false changes nothing). StaleError if the domain
    * is gone.

@@ -136,7 +136,8 @@ export interface PeopleReader {
 export interface PeopleTx {
   /** Throws ConflictError 'member.email'. */
   insertMember(member: Member): void;
-  updateMember(id: MemberId, to: Pick<Member, 'name' | 'language'>): void;
+  /** Writes the fields that are given. */
+  updateMember(id: MemberId, to: Partial<Pick<Member, 'name' | 'language'>>): void;
   setInstanceRoles(id: MemberId, roles: readonly string[]): void;
   setPassword(id: MemberId, password: string | null): void;
   setTotp(id: MemberId, totp: Totp): void;
@@ -184,6 +185,8 @@ export interface PeopleTx {
   deleteMembership(project: ProjectId, member: MemberId): void;
   /** StaleError unless the project has fewer than `most` roles. Record it before the insert. */
   capRoles(project: ProjectId, most: number): void;
+  /** StaleError if a member, an API client or an invitation has the name among its roles. Record it before the insert. */
+  expectUnheld(project: ProjectId, role: string): void;
   /** Throws ConflictError 'role.name'. */
   insertRole(role: Role): void;
   updateRole(role: Role): void;

@@ -133,11 +133,18 @@ export interface IamReader {
 }
 export interface IamTx {
   insertProject(project: Project): void;
-  /** Stores the name and whether the project is closed. StaleError if the project is gone. */
-  updateProject(project: Project): void;
+  /** StaleError if the project is gone. */
+  renameProject(id: ProjectId, name: string): void;
+  /** StaleError unless the project is open. */
+  closeProject(id: ProjectId, at: number): void;
+  /** StaleError unless the project was closed at this time. */
+  reopenProject(id: ProjectId, closedAt: number): void;
   /** ConflictError 'api_client.name' if the project already has the name. */
   insertApiClient(client: ApiClient): void;
-  updateApiClient(client: ApiClient): void;
+  /** Writes the fields that are given. StaleError if the client is gone. */
+  updateApiClient(
+    client: Pick<ApiClient, 'projectId' | 'id'> & Partial<Pick<ApiClient, 'name' | 'roles'>>,
+  ): void;
   deleteApiClient(project: ProjectId, id: ApiClientId): void;
   insertStaticKey(key: StaticKey): void;
   deleteStaticKey(project: ProjectId, id: StaticKeyId): void;
@@ -161,5 +168,7 @@ export interface IamTx {
  */
 export interface IamExpectations {
   expectApiClient(client: ApiClient): void;
+  /** Only that it has these roles. */
+  expectClientRoles(client: Pick<ApiClient, 'projectId' | 'id' | 'roles'>): void;
   expectOwnedDomain(domain: OwnedDomain): void;
 }

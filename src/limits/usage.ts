@@ -63,7 +63,8 @@ export interface WindowReader {
 export interface LimitTx extends WindowTx, TrafficTx, AlertTx, LimitRequestTx {}
 export interface WindowTx {
   setProjectLimits(project: ProjectId, limits: ProjectLimits): void;
-  setSendingSettings(project: ProjectId, settings: SendingSettings): void;
+  /** Writes the fields that are given; if none are stored, the others are those of DEFAULT_SENDING. */
+  setSendingSettings(project: ProjectId, settings: Partial<SendingSettings>): void;
   /** Adds to the buckets of the second and of the minute, of the project (domain null) or of one domain. */
   addUsage(project: ProjectId, domain: DomainId | null, atSeconds: number, recipients: number): void;
   /** Drops buckets that no window reaches any more. */

@@ -62,7 +62,11 @@ export async function acceptLoss(deps: LossDeps, lost: Lost): Promise<Replacemen
   for (const subscriber of lost.subscribers) await renewSecret(run, subscriber);
   for (const account of lost.accounts)
     await write(run, account.projectId, `/mta/v1/dns_accounts/${account.id}`, (tx) =>
-      tx.updateDnsAccount({ ...account, sealedSettings: Buffer.alloc(0) }),
+      tx.updateDnsAccount({
+        projectId: account.projectId,
+        id: account.id,
+        sealedSettings: Buffer.alloc(0),
+      }),
     );
   for (const member of lost.members) await removeCodes(run, member);
   return run.replacement;

@@ -35,6 +35,10 @@ export function prepared<R>(query: Compilable<R>): (...parameters: readonly unkn
   const compiled = query.compile();
   return (...parameters) => ({ compile: () => ({ ...compiled, parameters }) });
 }
+/** The columns of a change, without those that are undefined. If none is left, the row keeps its id, and must be there. */
+export function changed<T extends object>(id: string, columns: T): T | { id: string } {
+  return Object.values(columns).some((value) => value !== undefined) ? columns : { id };
+}
 /** JSON text, or NULL for null and undefined. */
 export function toJson(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);

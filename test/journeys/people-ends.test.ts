@@ -71,6 +71,35 @@ test('a closed project: keys, sending and receiving stop at once; its owner expo
   assert.match(await send(session, 'x@sandbox.test', ['y@sandbox.test'], message), /^250/);
 });
 
+test('closing and renaming at once: the project is closed, is renamed, and has one suspension', async () => {
+  const projects = (await owner.call('GET', '/iam/v1/projects')).json.items;
+  const { id } = projects.find(({ name }: { name: string }) => name === 'sandbox');
+  owner.project = id;
+  const path = `/iam/v1/projects/${id}`;
+  const rename = (i: number) => owner.call('PATCH', path, { name: `sandbox ${i}` });
+  const close = () => owner.call('POST', `${path}/close`, {});
+  const suspensions = async () => (await owner.call('GET', '/mta/v1/queues/suspensions')).json.items.length;
+  const [closed, ...renamed] = await Promise.all([
+    close(),
+    ...Array.from({ length: 8 }, (_, i) => rename(i)),
+  ]);
+  assert.equal(closed.status, 200);
+  // Whoever comes after the end of the project may no longer rename it.
+  for (const { status } of renamed) assert.ok([200, 403].includes(status), String(status));
+  assert.equal((await owner.call('GET', path)).json.closed_at, closed.json.closed_at);
+  assert.equal(await suspensions(), 1);
+  assert.equal((await owner.call('POST', `${path}/reopen`, {})).status, 200);
+  assert.equal(await suspensions(), 0);
+  const both = (await Promise.all([close(), close(), close()])).map(({ status }) => status).sort();
+  assert.deepEqual(both, [200, 409, 409]);
+  assert.equal(await suspensions(), 1);
+  const reopened = await Promise.all([1, 2].map(() => owner.call('POST', `${path}/reopen`, {})));
+  assert.deepEqual(reopened.map(({ status }) => status).sort(), [200, 409]);
+  assert.equal((await owner.call('GET', path)).json.closed_at, null);
+  assert.equal(await suspensions(), 0);
+  assert.equal((await owner.call('PATCH', path, { name: 'sandbox' })).status, 200);
+});
+
 test('commands: bootstrap makes owners with a link; reset lets one begin anew; guessing is slowed down', async () => {
   const made = await hikyaku(
     ['bootstrap', '--domain', 'cli.test', '--verified', '--email', 'Second@Example.test', '--json'],

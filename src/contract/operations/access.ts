@@ -261,7 +261,7 @@ export const createRole = op({
   summary: 'creates a role; the caller must hold every operation in it',
   body: MakeRole,
   answers: { 201: Role },
-  problems: ['too-many-roles'],
+  problems: ['too-many-roles', 'role-in-use'],
   examples: {
     watcher: {
       summary: 'a role that watches the queue',

@@ -160,8 +160,11 @@ export interface DnsAccountReader {
 export interface DnsAccountTx {
   /** ConflictError 'dns_account.name' if the project already has an account of this name. */
   insertDnsAccount(account: DnsAccount): void;
-  /** Replaces name and settings. StaleError if the account does not exist any more. */
-  updateDnsAccount(account: DnsAccount): void;
+  /** Writes the name and the settings, if they are given. StaleError if the account does not exist any more. */
+  updateDnsAccount(
+    account: Pick<DnsAccount, 'projectId' | 'id'> &
+      Partial<Pick<DnsAccount, 'name' | 'settings' | 'sealedSettings'>>,
+  ): void;
   /** Removes the account and its plans; the history stays. */
   deleteDnsAccount(project: ProjectId, id: DnsAccountId): void;
   insertDnsPlan(plan: StoredPlan): void;

@@ -166,16 +166,30 @@ export function accessConformance(with_: WithStore): void {
     });
     assert.notEqual(await store.read.findDomain(o.name), null);
     const closed = { ...p, name: 'renamed', closedAt: NOW };
-    await store.transact(p.id, (tx) => tx.updateProject(closed));
+    await store.transact(p.id, (tx) => {
+      tx.renameProject(p.id, closed.name);
+      tx.closeProject(p.id, NOW);
+    });
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.closeProject(p.id, NOW + 1)),
+      StaleError,
+    );
     assert.deepEqual(await store.read.project(p.id), closed);
     assert.deepEqual((await store.read.findKey(k.id))?.project, closed);
     assert.equal(await store.read.findDomain(o.name), null);
-    await store.transact(p.id, (tx) => tx.updateProject(p));
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.reopenProject(p.id, NOW + 1)),
+      StaleError,
+    );
+    await store.transact(p.id, (tx) => tx.renameProject(p.id, p.name));
+    assert.deepEqual(await store.read.project(p.id), { ...closed, name: p.name });
+    await store.transact(p.id, (tx) => tx.reopenProject(p.id, NOW));
+    assert.deepEqual(await store.read.project(p.id), p);
     assert.notEqual(await store.read.findDomain(o.name), null);
     await store.transact(p.id, (tx) => tx.noteKeyUse(p.id, k.id, NOW));
     assert.equal((await store.read.staticKeys(p.id, c.id, ALL)).items[0]?.lastUsedAt, NOW);
     await assert.rejects(
-      store.transact(p.id, (tx) => tx.updateProject({ ...p, id: newId() })),
+      store.transact(p.id, (tx) => tx.renameProject(newId(), 'two')),
       StaleError,
     );
   });

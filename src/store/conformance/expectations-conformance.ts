@@ -73,6 +73,11 @@ export function expectationsConformance(with_: WithStore): void {
     const cases: [string, (tx: StoreTx) => void, (tx: StoreTx) => void][] = [
       ['topic', (tx) => tx.expectTopic(other), (tx) => tx.updateTopic({ ...other, name: 'renamed' })],
       ['client', (tx) => tx.expectApiClient(c), (tx) => tx.updateApiClient({ ...c, roles: ['reader'] })],
+      [
+        "a client's roles",
+        (tx) => tx.expectClientRoles({ ...c, roles: ['reader'] }),
+        (tx) => tx.updateApiClient({ ...c, roles: ['sender'] }),
+      ],
       ['domain', (tx) => tx.expectDomain(d), (tx) => tx.updateDomain({ ...d, limitPerDay: null })],
       ['owned domain', (tx) => tx.expectOwnedDomain(o), (tx) => tx.verifyOwnedDomain(p.id, o.id, NOW)],
       ['rule', (tx) => tx.expectRule(rule), (tx) => tx.updateRule({ ...rule, names: ['delivered'] })],
@@ -87,7 +92,7 @@ export function expectationsConformance(with_: WithStore): void {
         (tx) => tx.expectRole(role),
         (tx) => tx.updateRole({ ...role, operations: ['mta.queues.list'] }),
       ],
-      ['project', (tx) => tx.expectProject(p), (tx) => tx.updateProject({ ...p, name: 'renamed' })],
+      ['project', (tx) => tx.expectProject(p), (tx) => tx.renameProject(p.id, 'renamed')],
       [
         'settings',
         (tx) => tx.expectSendingSettings(p.id, settings),
@@ -127,6 +132,123 @@ export function expectationsConformance(with_: WithStore): void {
       );
     }
     assert.deepEqual(await store.read.topic(p.id, marker.id), marker);
+  });
+  with_('expectations: of a client that has its roles still, another name does not matter', async (store) => {
+    const p = await make.withProject(store);
+    const c = make.client(p);
+    await store.transact(p.id, (tx) => tx.insertApiClient(c));
+    const names = Array.from({ length: 20 }, (_, i) => `name ${i}`);
+    await Promise.all(
+      names.map((name) =>
+        store.transact(p.id, (tx) => {
+          tx.expectClientRoles(c);
+          tx.updateApiClient({ projectId: p.id, id: c.id, name });
+        }),
+      ),
+    );
+    assert.deepEqual((await store.read.apiClient(p.id, c.id))?.roles, c.roles);
+  });
+  with_('expectations: a role goes or is granted, but not both', async (store) => {
+    const p = await make.withProject(store);
+    const roles = Array.from({ length: 20 }, (_, i): Role => {
+      return { id: newId(), projectId: p.id, name: `role-${i}`, operations: [], createdAt: NOW };
+    });
+    await store.transact(p.id, (tx) => {
+      for (const role of roles) tx.insertRole(role);
+    });
+    for (const [i, role] of roles.entries()) {
+      const remove = () =>
+        store.transact(p.id, (tx) => {
+          tx.expectRole(role);
+          tx.deleteRole(role);
+        });
+      const grant = () =>
+        store.transact(p.id, (tx) => {
+          tx.expectRole(role);
+          tx.insertApiClient(make.client(p, { name: role.name, roles: [role.name] }));
+        });
+      const results = await Promise.allSettled(
+        (i % 2 === 0 ? [remove, grant] : [grant, remove]).map((one) => one()),
+      );
+      assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    }
+  });
+  with_('expectations: a role is not made while somebody has its name', async (store) => {
+    const p = await make.withProject(store);
+    const c = make.client(p, { roles: ['lost'] });
+    const role: Role = { id: newId(), projectId: p.id, name: 'lost', operations: [], createdAt: NOW };
+    const insert = () =>
+      store.transact(p.id, (tx) => {
+        tx.expectUnheld(p.id, role.name);
+        tx.insertRole(role);
+      });
+    await store.transact(p.id, (tx) => tx.insertApiClient(c));
+    await assert.rejects(insert(), StaleError);
+    await store.transact(p.id, (tx) => tx.updateApiClient({ projectId: p.id, id: c.id, roles: [] }));
+    await insert();
+    assert.deepEqual(await store.read.role(p.id, role.id), role);
+  });
+  with_('changes write what is given, and nothing else', async (store) => {
+    const p = await make.withProject(store);
+    const [t, o, c] = [make.topic(p), make.owned(p, 'example.com'), make.client(p)];
+    const d = make.domain(o, t);
+    const account: DnsAccount = {
+      ...{ id: newId(), projectId: p.id, provider: 'cloudflare', name: 'account', createdAt: NOW },
+      ...{ settings: {}, sealedSettings: Buffer.from('sealed') },
+    };
+    const member = make.member();
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(t);
+      tx.insertOwnedDomain(o);
+      tx.insertDomain(d);
+      tx.insertApiClient(c);
+      tx.insertDnsAccount(account);
+      tx.insertMember(member);
+    });
+    const item = { status: 'ok', found: [], expected: [] } as const;
+    const dns = { checkedAt: NOW, mx: item, spf: item, dkim: item, dmarc: item };
+    const of = (row: { readonly id: string }) => ({ projectId: p.id, id: row.id as never });
+    const changes: ((tx: StoreTx) => void)[] = [
+      (tx) => tx.updateApiClient({ ...of(c), name: 'renamed' }),
+      (tx) => tx.updateApiClient({ ...of(c), roles: ['sender'] }),
+      (tx) => tx.updateApiClient(of(c)),
+      (tx) => tx.noteDnsCheck(p.id, d.id, { dns, mxSeen: true, signs: true }),
+      (tx) => tx.updateDomain({ ...of(d), receiving: false }),
+      (tx) => tx.updateDomain({ ...of(d), limitPerDay: 7, dkimRotationDays: null }),
+      (tx) => tx.updateDomain(of(d)),
+      (tx) => tx.updateDnsAccount({ ...of(account), name: 'renamed' }),
+      (tx) => tx.updateDnsAccount({ ...of(account), sealedSettings: Buffer.from('anew') }),
+      (tx) => tx.updateDnsAccount(of(account)),
+      (tx) => tx.updateMember(member.id, { name: 'renamed' }),
+      (tx) => tx.updateMember(member.id, { language: 'en' }),
+      (tx) => tx.updateMember(member.id, {}),
+      (tx) => tx.setSendingSettings(p.id, { retentionDays: 7 }),
+      (tx) => tx.setSendingSettings(p.id, { overLimit: 'hold' }),
+      (tx) => tx.setSendingSettings(p.id, {}),
+    ];
+    for (const change of changes) await store.transact(p.id, change);
+    const { read } = store;
+    assert.deepEqual(await read.apiClient(p.id, c.id), { ...c, name: 'renamed', roles: ['sender'] });
+    const domain = await read.domain(p.id, d.id);
+    assert.deepEqual(
+      [domain?.receiving, domain?.dkimEnabled, domain?.limitPerDay, domain?.dkimRotationDays],
+      [false, true, 7, null],
+    );
+    const stored = await read.dnsAccount(p.id, account.id);
+    assert.deepEqual([stored?.name, String(stored?.sealedSettings)], ['renamed', 'anew']);
+    assert.deepEqual(await read.member(member.id), { ...member, name: 'renamed', language: 'en' });
+    assert.deepEqual(await read.sendingSettings(p.id), {
+      ...DEFAULT_SENDING,
+      retentionDays: 7,
+      overLimit: 'hold',
+    });
+    const gone = { projectId: p.id, id: newId() as never };
+    const late: ((tx: StoreTx) => void)[] = [
+      (tx) => tx.updateApiClient(gone),
+      (tx) => tx.updateDomain({ ...gone, receiving: true }),
+      (tx) => tx.updateDnsAccount(gone),
+    ];
+    for (const change of late) await assert.rejects(store.transact(p.id, change), StaleError);
   });
   with_('expectations: of two that read the same, one wins', async (store) => {
     const p = await make.withProject(store);

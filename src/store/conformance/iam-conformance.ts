@@ -48,7 +48,7 @@ export function iamConformance(with_: WithStore): void {
     });
     await store.transact(closed.id, (tx) => {
       tx.insertApiClient(gone);
-      tx.updateProject({ ...closed, closedAt: 1 });
+      tx.closeProject(closed.id, 1);
     });
     assert.deepEqual(
       (await store.read.operatorClients()).map(({ name }) => name),

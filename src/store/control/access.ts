@@ -25,6 +25,7 @@ export type AccessTx = Pick<
   | 'updateMembership'
   | 'deleteMembership'
   | 'capRoles'
+  | 'expectUnheld'
   | 'insertRole'
   | 'updateRole'
   | 'deleteRole'
@@ -50,6 +51,7 @@ const toInvitation = (r: InvitationTable): Invitation => ({
   createdAt: r.created_at,
   expiresAt: r.expires_at,
 });
+const HOLDERS = ['membership', 'api_client', 'invitation'] as const;
 /** Matches a column of role names as JSON. Role names have no character that is special in LIKE. */
 const holding = (role: string) => `%${JSON.stringify(role)}%`;
 
@@ -163,12 +165,14 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
         .where('o.member_id', '!=', member)
         .where('o.roles', 'like', holding('owner')),
     );
-  const has = (table: 'membership' | 'api_client' | 'invitation', project: string, role: string) =>
+  const has = (table: (typeof HOLDERS)[number], project: string, role: string) =>
     db
       .selectFrom(table)
       .select('roles')
       .where('project_id', '=', project)
       .where('roles', 'like', holding(role));
+  const unheld = (e: ExpressionBuilder<Tables, 'role' | 'project'>, project: string, role: string) =>
+    e.and(HOLDERS.map((table) => e.not(e.exists(has(table, project, role)))));
   return {
     insertMembership: (m) =>
       push(
@@ -218,6 +222,17 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
         most,
       );
     },
+    expectUnheld: (project, role) =>
+      pushDirectory(
+        command(
+          db
+            .updateTable('project')
+            .set((e) => ({ created_at: e.ref('created_at') }))
+            .where('id', '=', project)
+            .where((e) => unheld(e, project, role)),
+          { must: true },
+        ),
+      ),
     insertRole: (r) =>
       pushDirectory(
         command(
@@ -248,13 +263,7 @@ export function accessTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): A
             .deleteFrom('role')
             .where('project_id', '=', projectId)
             .where('id', '=', id)
-            .where((e) =>
-              e.and(
-                (['membership', 'api_client', 'invitation'] as const).map((table) =>
-                  e.not(e.exists(has(table, projectId, name))),
-                ),
-              ),
-            ),
+            .where((e) => unheld(e, projectId, name)),
           { must: true },
         ),
       ),

@@ -12,6 +12,7 @@ import type {
 } from '../../domains/dns-providers/provider.ts';
 import {
   type Ask,
+  changed,
   command,
   decodeCursor,
   fromJson,
@@ -134,7 +135,13 @@ export function dnsAccountTx(db: Kysely<Tables>, push: Push): DnsAccountTx {
         command(
           db
             .updateTable('dns_account')
-            .set(settingsOf(a))
+            .set(
+              changed(a.id, {
+                name: a.name,
+                settings: a.settings && JSON.stringify(a.settings),
+                sealed_settings: a.sealedSettings,
+              }),
+            )
             .where('project_id', '=', a.projectId)
             .where('id', '=', a.id),
           { must: true },

@@ -14,6 +14,7 @@ import type { DomainId, ProjectId } from '../../runtime/ids.ts';
 import type { PageRequest } from '../../runtime/transactor.ts';
 import {
   type Ask,
+  changed,
   command,
   decodeCursor,
   fromJson,
@@ -53,6 +54,16 @@ export function changeable(d: MtaDomain) {
     default_topic_id: d.defaultTopicId,
     receiving: toBit(d.receiving),
     dkim_enabled: toBit(d.dkimEnabled),
+    dkim_rotation_days: d.dkimRotationDays,
+    limit_per_minute: d.limitPerMinute,
+    limit_per_day: d.limitPerDay,
+  };
+}
+function given(d: Partial<MtaDomain>): Partial<ReturnType<typeof changeable>> {
+  return {
+    default_topic_id: d.defaultTopicId,
+    receiving: d.receiving === undefined ? undefined : toBit(d.receiving),
+    dkim_enabled: d.dkimEnabled === undefined ? undefined : toBit(d.dkimEnabled),
     dkim_rotation_days: d.dkimRotationDays,
     limit_per_minute: d.limitPerMinute,
     limit_per_day: d.limitPerDay,
@@ -230,7 +241,8 @@ export function domainTx(db: Kysely<Tables>, push: Push): DomainTx & RuleTx {
           }),
         ),
       ),
-    updateDomain: (d) => push(command(ofDomain(d.projectId, d.id).set(changeable(d)), { must: true })),
+    updateDomain: (d) =>
+      push(command(ofDomain(d.projectId, d.id).set(changed(d.id, given(d))), { must: true })),
     noteDnsCheck(project, id, { dns, mxSeen, signs }) {
       const values = { dns: toJson(dns), mx_seen: toBit(mxSeen), ...(signs ? { dkim_enabled: 1 } : {}) };
       push(command(ofDomain(project, id).set(values), { must: true }));

@@ -55,6 +55,7 @@ export function expectations(
   }
   return {
     expectApiClient: (c) => expectRow('api_client', c, { name: c.name, roles: JSON.stringify(c.roles) }),
+    expectClientRoles: (c) => expectRow('api_client', c, { roles: JSON.stringify(c.roles) }),
     expectOwnedDomain: (d) =>
       expectRow('owned_domain', d, { name: d.name, challenge: d.challenge, verified_at: d.verifiedAt }),
     expectDomain: (d) => expectRow('mta_domain', d, changeable(d)),

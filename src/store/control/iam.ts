@@ -12,6 +12,7 @@ import type {
 import type { Domain } from '../../mail/domain.ts';
 import {
   type Ask,
+  changed,
   command,
   decodeCursor,
   fromJson,
@@ -216,10 +217,27 @@ export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx 
           }),
         ),
       ),
-    updateProject: (p) =>
+    renameProject: (id, name) =>
+      push(command(db.updateTable('project').set({ name }).where('id', '=', id), { must: true })),
+    closeProject: (id, at) =>
       push(
         command(
-          db.updateTable('project').set({ name: p.name, closed_at: p.closedAt }).where('id', '=', p.id),
+          db
+            .updateTable('project')
+            .set({ closed_at: at })
+            .where('id', '=', id)
+            .where('closed_at', 'is', null),
+          { must: true },
+        ),
+      ),
+    reopenProject: (id, closedAt) =>
+      push(
+        command(
+          db
+            .updateTable('project')
+            .set({ closed_at: null })
+            .where('id', '=', id)
+            .where('closed_at', '=', closedAt),
           { must: true },
         ),
       ),
@@ -240,7 +258,7 @@ export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx 
         command(
           db
             .updateTable('api_client')
-            .set({ name: c.name, roles: JSON.stringify(c.roles) })
+            .set(changed(c.id, { name: c.name, roles: c.roles && JSON.stringify(c.roles) }))
             .where('project_id', '=', c.projectId)
             .where('id', '=', c.id),
           { must: true },

@@ -1,7 +1,13 @@
 /** Limits, usage buckets, tasks and idempotency records, as queries for both engines. */
 import { type Kysely, sql } from 'kysely';
 import type { LedgerReader, LedgerTx, Task } from '../../ledger/tasks.ts';
-import type { SendingSettings, UsageBucket, WindowReader, WindowTx } from '../../limits/usage.ts';
+import {
+  DEFAULT_SENDING,
+  type SendingSettings,
+  type UsageBucket,
+  type WindowReader,
+  type WindowTx,
+} from '../../limits/usage.ts';
 import { type Ask, command, fromJson, type Push, prepared, toBuffer, toJson } from '../command.ts';
 import type { SendingSettingsTable, Tables } from '../schema/tables.ts';
 
@@ -87,10 +93,12 @@ export function ledgerReader(db: Kysely<Tables>, ask: Ask): WindowReader & Ledge
   };
 }
 
-export function fromSettings(s: SendingSettings): Omit<SendingSettingsTable, 'project_id'> {
+export function fromSettings(s: SendingSettings): Omit<SendingSettingsTable, 'project_id'>;
+export function fromSettings(s: Partial<SendingSettings>): Partial<Omit<SendingSettingsTable, 'project_id'>>;
+export function fromSettings(s: Partial<SendingSettings>) {
   return {
     retry_seconds: s.retrySeconds,
-    deferred_ages: JSON.stringify(s.deferredAges),
+    deferred_ages: s.deferredAges && JSON.stringify(s.deferredAges),
     over_limit: s.overLimit,
     retention_days: s.retentionDays,
   };
@@ -104,9 +112,18 @@ export function limitTx(db: Kysely<Tables>, push: Push, pushDirectory: Push): Wi
       pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(limits))));
     },
     setSendingSettings(project, given) {
-      const settings = fromSettings(given);
-      const query = db.insertInto('sending_settings').values({ project_id: project, ...settings });
-      pushDirectory(command(query.onConflict((c) => c.column('project_id').doUpdateSet(settings))));
+      const all = fromSettings({ ...DEFAULT_SENDING, ...given });
+      const query = db.insertInto('sending_settings').values({ project_id: project, ...all });
+      const to = Object.entries(fromSettings(given)).filter(([, value]) => value !== undefined);
+      pushDirectory(
+        command(
+          query.onConflict((c) =>
+            to.length === 0
+              ? c.column('project_id').doNothing()
+              : c.column('project_id').doUpdateSet(Object.fromEntries(to)),
+          ),
+        ),
+      );
     },
     addUsage(project, domain, atSeconds, recipients) {
       for (const width of [1, 60]) {

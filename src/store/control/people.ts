@@ -5,7 +5,16 @@
 import type { Kysely } from 'kysely';
 import { STEPS_AHEAD } from '../../iam/one-time-codes.ts';
 import type { Passkey, PeopleReader, PeopleTx, Session, SignInLink } from '../../iam/people-records.ts';
-import { type Ask, command, decodeCursor, fromJson, type Push, toBuffer, toPage } from '../command.ts';
+import {
+  type Ask,
+  changed,
+  command,
+  decodeCursor,
+  fromJson,
+  type Push,
+  toBuffer,
+  toPage,
+} from '../command.ts';
 import { one, toMember } from '../rows/people.ts';
 import type { MemberTable, PasskeyTable, SessionTable, SignInLinkTable, Tables } from '../schema/tables.ts';
 import type { AccessReader, AccessTx } from './access.ts';
@@ -149,7 +158,7 @@ export function peopleTx(db: Kysely<Tables>, push: Push): Omit<PeopleTx, keyof A
           }),
         ),
       ),
-    updateMember: (id, { name, language }) => change(id, { name, language }),
+    updateMember: (id, { name, language }) => change(id, changed(id, { name, language })),
     setInstanceRoles: (id, roles) => change(id, { instance_roles: JSON.stringify(roles) }),
     setPassword: (id, password) => change(id, { password }),
     setTotp: (id, { sealedSecret, lastStep }) =>

@@ -68,6 +68,35 @@ test('a change of the directory by one node is seen by the other, told or found'
     );
 });
 
+test('a role is removed by one node or granted by another, but not both', async () => {
+  const url = await server.database();
+  await using one = await open(url);
+  await using two = await open(url);
+  const p = await make.withProject(one);
+  for (let i = 0; i < 20; i += 1) {
+    const role = {
+      id: make.newId<'role'>(),
+      projectId: p.id,
+      name: `role-${i}`,
+      operations: [],
+      createdAt: 1,
+    };
+    await one.transact(p.id, (tx) => tx.insertRole(role));
+    const roles = [role.name];
+    const results = await Promise.allSettled([
+      one.transact(p.id, (tx) => {
+        tx.expectRole(role);
+        tx.deleteRole(role);
+      }),
+      two.transact(p.id, (tx) => {
+        tx.expectRole(role);
+        tx.insertApiClient(make.client(p, { name: role.name, roles }));
+      }),
+    ]);
+    assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  }
+});
+
 test('each member is given its own waiting rows and those it took over; people see all', async (t) => {
   const url = await server.database();
   await using plain = await open(url);
