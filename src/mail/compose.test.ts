@@ -36,6 +36,11 @@ const refused: [name: string, change: Partial<ComposeInput>, field: string][] = 
   ['a media type with a line end', { content_type: 'text/plain;\r\n charset=x' }, 'arguments.content_type'],
   ['an image as body', { content_type: 'image/png' }, 'arguments.content_type'],
   ['another charset', { content_type: 'text/plain; charset=iso-2022-jp' }, 'arguments.content_type'],
+  [
+    'a boundary beyond ASCII',
+    { content_type: 'multipart/mixed; boundary="ü"', body: '--ü' },
+    'arguments.content_type',
+  ],
   ['multipart without boundary', { content_type: 'multipart/mixed' }, 'arguments.content_type'],
   [
     'multipart that is not ASCII',

@@ -77,6 +77,10 @@ test('a parameter that is compared by octets is refused by name, one that is tex
     [`${type}; boundary*0="b"; boundary*1="ü"`, 'boundary'],
     [`${type}; name="ü"; BOUNDARY = ü`, 'boundary'],
     [`${type}; boundary=b (ü)`, 'boundary'],
+    [`${type}; name="ü" boundary="b"`, 'boundary'],
+    [`${type}; name=ü boundary=b`, 'boundary'],
+    [`${type}; name="ü boundary=b`, 'boundary'],
+    [`${type}; name="x" boundary*0*="ü"`, 'boundary'],
     ['text/plain; charset="ü"', 'charset'],
     ['multipart/signed; protocol="ü"', 'protocol'],
     ['multipart/signed; micalg=ü', 'micalg'],
@@ -95,6 +99,7 @@ test('a parameter that is compared by octets is refused by name, one that is tex
   assert.equal(encode('Content-Disposition', 'attachment; creation-date="ü"'), 'parameter creation-date');
   for (const [given, wanted] of [
     ['text/plain; name="ü"; x="a  b"', `text/plain;\r\n name*=UTF-8''%C3%BC; x="a  b"`],
+    ['text/plain; name="ü boundary=b"', "text/plain;\r\n name*=UTF-8''%C3%BC%20boundary%3Db"],
     ['text/plain; x-label=ü', `text/plain;\r\n x-label*=UTF-8''%C3%BC`],
     ['application/octet-stream; type="ü"', `application/octet-stream;\r\n type*=UTF-8''%C3%BC`],
   ] as const)

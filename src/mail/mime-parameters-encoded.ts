@@ -3,6 +3,7 @@
  * with its charset, in sections (§3) where it is long. The other parameters keep their octets. Linear.
  */
 import { Buffer } from 'node:buffer';
+import { quotedEnd } from './encode-addresses.ts';
 import { readParameters } from './mime-parameters.ts';
 
 const BEYOND_ASCII = /[^\x00-\x7f]/;
@@ -29,10 +30,27 @@ const TYPE_IS_TEXT = 'application/octet-stream';
 /** The first parameter of the value with raw text in it that cannot be encoded as text; null: there is none. */
 export function octetParameter(value: string): string | null {
   const [type, ...written] = splitParameters(value);
-  const names = written.filter((text) => BEYOND_ASCII.test(text)).map(nameOf);
   const isText = (name: string) =>
     !OCTETS.has(name) || (name === 'type' && readParameters(type!).value === TYPE_IS_TEXT);
+  const names = written.filter((text) => BEYOND_ASCII.test(text)).flatMap(namesIn);
   return names.find((name) => !isText(name)) ?? null;
+}
+
+/** Its name, and those that a reader finds in it who needs no semicolon before a parameter. Names hold no quote: linear. */
+function namesIn(parameter: string): string[] {
+  const behind = outsideOfQuotes(parameter).matchAll(/[\s"]([!#-)+-<>-~]+)(?:\*[\d*]*)?\s*=/g);
+  return [nameOf(parameter), ...[...behind].map(([, name]) => name!.toLowerCase())];
+}
+/** Each quoted string that ends becomes a quote. */
+function outsideOfQuotes(text: string): string {
+  let out = '';
+  for (let at = 0; at < text.length; ) {
+    const end = text[at] === '"' ? quotedEnd(text, at) : null;
+    out += text[at];
+    at = end ?? at + 1;
+    if (end === null && text[at - 1] === '"') return out + text.slice(at);
+  }
+  return out;
 }
 
 export type ParameterCharset = 'UTF-8' | 'unknown-8bit';
