@@ -151,6 +151,25 @@ describe('parallel callers', () => {
     assert.equal(removed.status, 204);
   });
 
+  test('a domain whose ownership ends before the commit is not set up', async () => {
+    const owned = make.owned(rig.project, 'ending.test', { verifiedAt: 1 });
+    const topic = await made('/edj/v1/topics', { name: 'ending' });
+    await rig.store.transact(rig.project.id, (tx) => tx.insertOwnedDomain(owned));
+    const proof = {
+      seenAt: 1,
+      checkedAt: 2,
+      lostSince: 2,
+      lostChecks: 1,
+      ended: { at: 2, reason: 'lost' },
+    } as const;
+    meanwhile = () =>
+      rig.store.transact(rig.project.id, (tx) => tx.releaseOwnedDomain(rig.project.id, owned.id, proof));
+    const { status, json } = await rig.call('POST', '/mta/v1/domains', {
+      domain: { self: `http://hikyaku.test/iam/v1/domains/${owned.id}` },
+      default_topic: { self: topic.self },
+    });
+    assert.deepEqual([status, json.type], [409, '/problems/domain-not-verified']);
+  });
   test('parallel changes of different fields of one resource are all kept', async () => {
     const client = await made('/iam/v1/api_clients', { name: 'fields', roles: [] });
     const topic = await made('/edj/v1/topics', { name: 'fields' });

@@ -60,12 +60,12 @@ export function createClaims<Tx extends DomainTx & OwnershipTx>(
     const setUp = found?.projectId === holder?.projectId ? found : null;
     await transactor.transact(owned.projectId, (tx) => {
       if (holder !== null && former !== null) {
+        if (setUp !== null) recordRemoval(tx, setUp, 'moved', now);
         tx.releaseOwnedDomain(holder.projectId, holder.id, {
           ...(holder.proof ?? { ...proof, seenAt: holder.verifiedAt ?? now }),
           checkedAt: now,
           ended: { at: now, reason: 'moved' },
         });
-        if (setUp !== null) recordRemoval(tx, setUp, 'moved', now);
         announce(former, tx, 'domain.dns_error', movedAway(holder, now), setUp?.defaultTopicId ?? null);
       }
       tx.verifyOwnedDomain(owned.projectId, owned.id, now, proof);

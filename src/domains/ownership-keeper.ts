@@ -95,8 +95,8 @@ export function createOwnershipKeeper<Tx extends DomainTx & OwnershipTx>(deps: K
     const setUp = await domainOf(owned);
     const ended = { ...proof, ended: { at: now, reason: 'lost' as const } };
     await transactor.transact(owned.projectId, (tx) => {
-      tx.releaseOwnedDomain(owned.projectId, owned.id, ended);
       if (setUp !== null) recordRemoval(tx, setUp, 'lost', now);
+      tx.releaseOwnedDomain(owned.projectId, owned.id, ended);
       announce(events, tx, 'domain.dns_error', contentOf(owned, ended, now), setUp?.defaultTopicId ?? null);
     });
     if (setUp !== null) deps.cancelQueued(setUp.projectId, setUp.id, REMOVED_CAUSES.lost);

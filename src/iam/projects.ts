@@ -158,7 +158,10 @@ export interface IamTx {
   verifyOwnedDomain(project: ProjectId, id: OwnedDomainId, at: number, proof?: OwnershipProof): void;
   /** StaleError if it is not a proved domain. */
   noteProof(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
-  /** The domain is no longer proved. StaleError if it is not a proved domain. */
+  /**
+   * The domain is no longer proved. If it is still set up for mail then (somebody did so meanwhile, or its project is
+   * closed), that is removed, too. StaleError if it is not a proved domain.
+   */
   releaseOwnedDomain(project: ProjectId, id: OwnedDomainId, proof: OwnershipProof): void;
   deleteOwnedDomain(project: ProjectId, id: OwnedDomainId): void;
 }

@@ -55,6 +55,28 @@ export function iamConformance(with_: WithStore): void {
       ['early', 'late'],
     );
   });
+  with_(
+    'iam: whoever no longer owns a domain has no mail there, in a closed project either',
+    async (store) => {
+      const p = await make.withProject(store);
+      const [o, t] = [make.owned(p, 'example.com', { verifiedAt: 1 }), make.topic(p)];
+      const d = make.domain(o, t);
+      await store.transact(p.id, (tx) => {
+        tx.insertOwnedDomain(o);
+        tx.insertTopic(t);
+        tx.insertDomain(d);
+        tx.closeProject(p.id, NOW);
+      });
+      const seen = { seenAt: 1, checkedAt: NOW, lostSince: null, lostChecks: 0 };
+      const ended = { at: NOW, reason: 'moved' } as const;
+      await store.transact(p.id, (tx) => tx.releaseOwnedDomain(p.id, o.id, { ...seen, ended }));
+      assert.equal(await store.read.domain(p.id, d.id), null);
+      assert.deepEqual(await store.read.removedDomain(p.id, d.id), {
+        ...{ id: d.id, projectId: p.id, name: d.name, createdAt: d.createdAt },
+        ...{ reason: 'moved', removedAt: NOW },
+      });
+    },
+  );
   with_('conflicts bear the names the interfaces promise', async (store) => {
     const p = await make.withProject(store);
     const q = await make.withProject(store, { name: 'two' });

@@ -1,5 +1,5 @@
 /** Projects, API clients, static keys and owned domains, as queries for both engines. */
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { isRole } from '../../iam/policy.ts';
 import type {
   ApiClient,
@@ -334,8 +334,31 @@ export function iamTx(db: Kysely<Tables>, push: Push, pushQuietly: Push): IamTx 
       ),
     noteProof: (project, id, proof) =>
       push(command(proved(project, id, { proof: toJson(proof) }), { must: true })),
-    releaseOwnedDomain: (project, id, proof) =>
-      push(command(proved(project, id, { proof: toJson(proof), verified_at: null }), { must: true })),
+    releaseOwnedDomain(project, id, proof) {
+      push(command(proved(project, id, { proof: toJson(proof), verified_at: null }), { must: true }));
+      const { at, reason } = proof.ended ?? { at: proof.checkedAt, reason: 'lost' };
+      const setUp = db
+        .selectFrom('mta_domain')
+        .select((e) => [
+          'project_id',
+          'id',
+          'name',
+          e.val(reason).as('reason'),
+          'created_at',
+          sql<number>`CAST(${at} AS bigint)`.as('removed_at'),
+        ])
+        .where('project_id', '=', project)
+        .where('owned_domain_id', '=', id);
+      const removed = db
+        .insertInto('removed_domain')
+        .columns(['project_id', 'id', 'name', 'reason', 'created_at', 'removed_at']);
+      push(command(removed.expression(setUp)));
+      push(
+        command(
+          db.deleteFrom('mta_domain').where('project_id', '=', project).where('owned_domain_id', '=', id),
+        ),
+      );
+    },
     deleteOwnedDomain: (project, id) =>
       push(
         command(db.deleteFrom('owned_domain').where('project_id', '=', project).where('id', '=', id), {
