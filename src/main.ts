@@ -3,25 +3,30 @@
  * a signal, 141 the reader of the output is gone.
  */
 import { asked, commandOf } from './cli/commands.ts';
+import { UNWRITTEN, watchOutput } from './cli/output.ts';
 import { BrokenOff, UsageError } from './cli/usage.ts';
 import { ConfigError } from './config/config.ts';
 
-const SIGPIPE = 13;
+/** ms from the signal until a command ends, whatever it waits for. What it was doing is then as after a kill. */
+const LEFT_MS = 10_000;
+/** The service ends its parts within 27 s by itself. */
+const SERVICE_LEFT_MS = 29_000;
 const { name, args } = asked(process.argv.slice(2));
 const command = commandOf(name);
 const stop = new AbortController();
-// If the reader closes the pipe (`| head`), the program ends, as SIGPIPE ends other programs.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(128 + SIGPIPE);
-  });
-}
+watchOutput(name, process, command?.unwritten ?? UNWRITTEN);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     const reason = new BrokenOff(signal);
     if (stop.signal.aborted) process.exit(reason.status);
     stop.abort(reason);
+    setTimeout(
+      () => {
+        sayBroken();
+        process.exit(reason.status);
+      },
+      name === 'serve' ? SERVICE_LEFT_MS : LEFT_MS,
+    ).unref();
   });
 }
 if (command === null) {
@@ -32,10 +37,8 @@ if (command === null) {
     process.exitCode = await command.run(args, { env: process.env, signal: stop.signal });
   } catch (error) {
     if (stop.signal.aborted && isBreak(error)) {
-      const { message, status } = stop.signal.reason as BrokenOff;
-      const left = command.brokenOff === undefined ? '' : `; ${command.brokenOff}`;
-      process.stderr.write(`hikyaku ${name}: ${message}${left}\n`);
-      process.exitCode = status;
+      sayBroken();
+      process.exitCode = (stop.signal.reason as BrokenOff).status;
     } else if (error instanceof UsageError) {
       process.stderr.write(`hikyaku ${name}: ${error.message}\nusage: hikyaku ${name} ${command.usage}\n`);
       process.exitCode = 2;
@@ -52,6 +55,10 @@ if (command === null) {
   if (stop.signal.aborted || name === 'serve') process.exit(process.exitCode);
 }
 
+function sayBroken(): void {
+  const left = command?.brokenOff === undefined ? '' : `; ${command.brokenOff}`;
+  process.stderr.write(`hikyaku ${name}: ${(stop.signal.reason as BrokenOff).message}${left}\n`);
+}
 /** If a Node.js function received the signal, it throws an AbortError whose cause is the reason. */
 function isBreak(error: unknown): boolean {
   return error === stop.signal.reason || (error instanceof Error && error.name === 'AbortError');

@@ -78,7 +78,7 @@ import type { ApiClientId, ProjectId, TopicId } from './runtime/ids.ts';
 import { INSTANCE, parseId } from './runtime/ids.ts';
 import { createInFlight } from './runtime/in-flight.ts';
 import { watchJumps } from './runtime/jumps.ts';
-import type { Service } from './runtime/lifecycle.ts';
+import { type Service, unlessStopped } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { moduleBeside } from './runtime/module-beside.ts';
@@ -168,7 +168,10 @@ export const MOMENTS = [
 ] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-/** Starts everything. If a part cannot start, undoes what was started and rejects. */
+/**
+ * Starts everything. If a part cannot start, undoes what was started and rejects; with the signal's reason, at whatever
+ * the start waits then.
+ */
 export async function startService(
   config: Config,
   logger: Logger,
@@ -218,7 +221,8 @@ export async function startService(
   const random = createRandom();
   const metrics = createMetrics();
   const collector = createCollector();
-  const certificate = await openCertificate(config, machineClock, logger);
+  const orStopped = <T>(work: () => Promise<T>) => unlessStopped(signal, work);
+  const certificate = await orStopped(() => openCertificate(config, machineClock, logger));
   const siteConnections = (site: string) =>
     config.siteConnections.find(({ pattern }) => matchesGlob(pattern, site))?.connections ?? 20;
   const stopping = createStopping({ clock: machineClock, logger, signal });
@@ -235,13 +239,16 @@ export async function startService(
       },
       onUncertain: resync,
       onFenced: fencedOut,
+      signal,
     }),
   );
   const { embedded, clock, shared } = ground;
-  const sealer = await openSealer(config, ground.store, (unreadable) =>
-    logger.error(
-      { unreadable },
-      'another secret key has sealed some secrets of the store, so the service cannot read them: `hikyaku secret-key replace` replaces them',
+  const sealer = await orStopped(() =>
+    openSealer(config, ground.store, (unreadable) =>
+      logger.error(
+        { unreadable },
+        'another secret key has sealed some secrets of the store, so the service cannot read them: `hikyaku secret-key replace` replaces them',
+      ),
     ),
   );
   const hasSpace =
@@ -800,7 +807,8 @@ export async function startService(
     rollUp,
     ...(shared === null ? {} : { permits: shared.permits }),
   };
-  for (const [name, service] of Object.entries(services)) await parts.add(name, service).start(signal);
+  for (const [name, service] of Object.entries(services))
+    await orStopped(() => parts.add(name, service).start(signal));
   // It leaves with the store: as long as attempts run, no other node may take over their mail.
   await shared?.cluster.start(signal);
   const zone = config.dkimZone === null ? null : createDkimZone(config.dkimZone, config.mxHosts, read);
@@ -816,9 +824,13 @@ export async function startService(
     api: [api],
   };
   for (const [name, each] of Object.entries(doors))
-    for (const service of each) await explained(parts.add(name, service).start(signal), config);
+    for (const service of each)
+      await explained(
+        orStopped(() => parts.add(name, service).start(signal)),
+        config,
+      );
   if (!config.publicUrlGiven) urls.http = usualUrl(config, api.port);
-  const owner = await offerOwnerLink({ read, transactor: store, clock, random });
+  const owner = await orStopped(() => offerOwnerLink({ read, transactor: store, clock, random }));
   ready.state = null;
   const address = (list: readonly (SmtpListener | ZoneServer)[], from: Config['mxListen']) =>
     list.map((one, i) => `${bracketed(from[i]!.host)}:${one.port}`).join(',');

@@ -12,7 +12,7 @@ import type { Service } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { ConnectionPermits } from './runtime/permits.ts';
 import { createRandom } from './runtime/random.ts';
-import type { Watch } from './runtime/report.ts';
+import { unwatched, type Watch } from './runtime/report.ts';
 import type { KeyNotes } from './sealed/secret-key.ts';
 import { joinCluster } from './store/postgres/cluster.ts';
 import { createLazyConnection } from './store/postgres/lazy-connection.ts';
@@ -40,10 +40,15 @@ type OnCommit = (info: { ops: number; ms: number }) => void;
 
 /**
  * Opens the store for a command. Without `lock`, a service may keep running on it; with `lock`, no service
- * may run on an embedded store.
+ * may run on an embedded store. Rejects with the signal's reason.
  */
-export function openStore(config: Config, logger: Logger, lock: boolean): Promise<Store> {
-  const common = { clock: systemClock, random: createRandom(), logger };
+export function openStore(
+  config: Config,
+  logger: Logger,
+  lock: boolean,
+  signal: AbortSignal = unwatched.signal,
+): Promise<Store> {
+  const common = { clock: systemClock, random: createRandom(), logger, signal };
   return config.store.kind === 'sqlite'
     ? openSqliteStore({ ...common, directory: config.store.directory, lock })
     : openPostgresStore({ ...common, url: config.store.url, member: null });
@@ -53,17 +58,17 @@ export function openStore(config: Config, logger: Logger, lock: boolean): Promis
  * Opens an existing store: a command that only reads makes no store. Rejects if the embedded store does not
  * exist.
  */
-export async function openMadeStore(config: Config, logger: Logger): Promise<Store> {
+export async function openMadeStore(config: Config, logger: Logger, signal: AbortSignal): Promise<Store> {
   if (config.store.kind === 'sqlite' && !existsSync(join(config.store.directory, STORE_FILE)))
     throw new Error(
       `there is no store in ${config.store.directory}: set HIKYAKU_STORE to the directory of the store; \`hikyaku serve\` and \`hikyaku bootstrap\` create a store`,
     );
-  return openStore(config, logger, false);
+  return openStore(config, logger, false, signal);
 }
 
 /** While the result is not disposed, no service can run on the store. Rejects with StoreLocked if one runs. */
-export async function keepServicesOut({ store }: Config): Promise<AsyncDisposable> {
-  if (store.kind === 'postgres') return keepNodesOut(store.url);
+export async function keepServicesOut({ store }: Config, signal: AbortSignal): Promise<AsyncDisposable> {
+  if (store.kind === 'postgres') return keepNodesOut(store.url, signal);
   const lock = takeLock(store.directory);
   return {
     async [Symbol.asyncDispose]() {
@@ -97,19 +102,21 @@ export interface GroundOptions {
   readonly onUncertain: () => void;
   /** Called if another node declared this node dead. */
   readonly onFenced: () => void;
+  /** Ends the opening, which rejects with its reason. */
+  readonly signal: AbortSignal;
 }
 /**
  * Opens the store for a service. With PostgreSQL, joins the cluster as a member. Rejects with the reason if
  * the store cannot be opened.
  */
 export async function openGround(config: Config, options: GroundOptions): Promise<Ground> {
-  const { clock, logger, onCommit } = options;
+  const { clock, logger, onCommit, signal } = options;
   const random = createRandom();
   await using opening = new AsyncDisposableStack();
   if (config.store.kind === 'sqlite') {
     const { directory } = config.store;
     const store = opening.use(
-      await openSqliteStore({ directory, clock, random, logger, lock: true, onCommit }),
+      await openSqliteStore({ directory, clock, random, logger, lock: true, onCommit, signal }),
     );
     const held = opening.move();
     return {
@@ -121,7 +128,7 @@ export async function openGround(config: Config, options: GroundOptions): Promis
     };
   }
   const { url } = config.store;
-  await migratePostgres(url);
+  await migratePostgres(url, { ...unwatched, signal });
   const cluster = opening.use(
     await joinCluster({
       url,
@@ -130,8 +137,10 @@ export async function openGround(config: Config, options: GroundOptions): Promis
       byHand: clock !== systemClock,
       random,
       logger,
+      signal,
     }),
   );
+  signal.throwIfAborted();
   const store = opening.use(
     await openPostgresStore({
       url,
@@ -142,6 +151,7 @@ export async function openGround(config: Config, options: GroundOptions): Promis
       onCommit,
       onUncertain: options.onUncertain,
       onFenced: options.onFenced,
+      signal,
     }),
   );
   opening.use(analyseLarge({ url, logger }));
@@ -210,10 +220,10 @@ export async function migrateStore({ store }: Config, watch: Watch): Promise<num
 
 /**
  * Reads the state of the store and changes nothing. Checks an embedded store for damage until `within`
- * aborts. Throws StoreTooNew and StoreError, and BackupError if the store is damaged.
+ * aborts; waits no longer than that for a database, and then rejects with its reason. Throws StoreTooNew and StoreError, and BackupError if the store is damaged.
  */
 export function lookAtStore({ store }: Config, within: AbortSignal): Promise<StoreLook> {
-  return store.kind === 'sqlite' ? lookAtSqlite(store.directory, within) : lookAtPostgres(store.url);
+  return store.kind === 'sqlite' ? lookAtSqlite(store.directory, within) : lookAtPostgres(store.url, within);
 }
 
 /** Whether the cursor comes from a list of waiting recipients. */

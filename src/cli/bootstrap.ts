@@ -25,8 +25,8 @@ import { type CommandContext, parseOptions, UsageError } from './usage.ts';
 const NO_OPERATOR =
   'This instance has no operator yet: add --operator to --email, or use the link that the service prints when it starts.';
 
-async function promote(config: Config, email: string, json: boolean): Promise<number> {
-  await using store = await openMadeStore(config, silentLogger);
+async function promote(config: Config, email: string, json: boolean, signal: AbortSignal): Promise<number> {
+  await using store = await openMadeStore(config, silentLogger, signal);
   const deps = { read: store.read, transactor: store, clock: systemClock, random: createRandom() };
   if (!(await makeOperator(deps, email))) {
     process.stderr.write(
@@ -42,7 +42,7 @@ async function promote(config: Config, email: string, json: boolean): Promise<nu
   return 0;
 }
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const options = parseOptions(args, {
     domain: { type: 'string' },
     verified: { type: 'boolean' },
@@ -56,7 +56,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   if (operator && options.email === undefined) throw new UsageError('--operator needs --email');
   if (options.domain === undefined) {
     if (!operator) throw new UsageError('--domain is needed');
-    return promote(loadConfig(env), emailOption(options.email!), options.json === true);
+    return promote(loadConfig(env), emailOption(options.email!), options.json === true, signal);
   }
   const domain = parseDomain(options.domain);
   if (domain === null) throw new UsageError(`'${options.domain}' is not a domain name`);
@@ -64,7 +64,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   if (!isRole(role)) throw new UsageError(`'${role}' is not a role`);
   const email = options.email === undefined ? null : emailOption(options.email);
   const config = loadConfig(env);
-  await using store = await openStore(config, silentLogger, false);
+  await using store = await openStore(config, silentLogger, false, signal);
   const deps = {
     read: store.read,
     transactor: store,

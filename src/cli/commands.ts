@@ -9,10 +9,16 @@ function lazy(
   summary: string,
   usage: string,
   load: () => Promise<{ run: Command['run'] }>,
-  brokenOff?: string,
+  { brokenOff, unwritten }: Pick<Command, 'brokenOff' | 'unwritten'> = {},
 ): Command {
   const run: Command['run'] = async (args, context) => (await load()).run(args, context);
-  return { summary, usage, run, ...(brokenOff === undefined ? {} : { brokenOff }) };
+  return {
+    summary,
+    usage,
+    run,
+    ...(brokenOff === undefined ? {} : { brokenOff }),
+    ...(unwritten === undefined ? {} : { unwritten }),
+  };
 }
 
 export const commands: Readonly<Record<string, Command>> = {
@@ -26,17 +32,26 @@ export const commands: Readonly<Record<string, Command>> = {
     'make a project with a domain, a topic and a key',
     '--domain NAME [--verified] [--project NAME] [--role admin|sender|operator] [--email ADDRESS [--operator]] [--json] | --email ADDRESS --operator [--json]',
     () => import('./bootstrap.ts'),
+    {
+      unwritten:
+        'what it made exists, and its secret is lost: run it again with the name of the project for another key',
+    },
   ),
   member: lazy(
     'reset the sign-in of a member and print a one-time link',
     'reset EMAIL [--second-factor] [--json]',
     () => import('./member.ts'),
+    { unwritten: 'run it again: it makes another link' },
   ),
   'secret-key': lazy(
     'check that the secret key is the key of the store, or replace what a lost key has sealed',
     'check [--json] | replace [--yes] [--json]',
     () => import('./secret-key.ts'),
-    'what it has replaced stays replaced; run it again to replace the rest',
+    {
+      brokenOff: 'what it has replaced stays replaced; run it again to replace the rest',
+      unwritten:
+        'write it elsewhere, or make room, and run it again: it finishes the replacement and shows everything again',
+    },
   ),
   doctor: lazy('check that this machine can run the service', '[--json]', () => import('./doctor.ts')),
   zone: lazy("print the operator's own DNS records", '[--address IP]... [--json]', () => import('./zone.ts')),
@@ -44,7 +59,10 @@ export const commands: Readonly<Record<string, Command>> = {
     'show what waits and why; retry, cancel, bounce, suspend, resume',
     '[list|show|retry|cancel|bounce|suspend|resume|suspensions|log] [--project NAME|ID] [--site S] [--domain D] [--sender A] [--older-than 2h] [--state S] [--all] [--dry-run] [--reason TEXT] [--for 1d | --until TIME | --until-resumed] [--id SUSPENSION] [--yes] [--limit N] [--cursor CURSOR] [--json]',
     () => import('./queue.ts'),
-    'what it has already changed stays changed; run it again to change the rest',
+    {
+      brokenOff: 'what it has already changed stays changed; run it again to change the rest',
+      unwritten: 'what it has changed stays changed; `hikyaku queue log` shows it',
+    },
   ),
   message: lazy('tell what happened to one message', `ID [--json] ${ACCESS}`, () => import('./message.ts')),
   listen: lazy(
@@ -56,6 +74,7 @@ export const commands: Readonly<Record<string, Command>> = {
     'create, list or delete static keys of an API client',
     `create|list|delete [KEY] [--client ID] [--expires-at TIME] [--json] ${ACCESS}`,
     () => import('./key.ts'),
+    { unwritten: '`hikyaku key list` shows what exists; delete a key whose secret was lost' },
   ),
   api: {
     ...lazy(
@@ -69,31 +88,31 @@ export const commands: Readonly<Record<string, Command>> = {
     'copy the embedded store into one file; the service may keep running',
     'FILE [--with-secret-key] [--json]',
     () => import('./backup.ts'),
-    'no file was made',
+    { brokenOff: 'no file was made', unwritten: 'the file was made' },
   ),
   restore: lazy(
     'replace the store of this configuration with a backup',
     'FILE [--force] [--other-key] [--json]',
     () => import('./restore.ts'),
-    'the store is unchanged',
+    { brokenOff: 'the store is unchanged', unwritten: 'the store was replaced' },
   ),
   export: lazy(
     'write the embedded store into a file for `import`; the service must be stopped',
     'FILE [--json]',
     () => import('./export.ts'),
-    'no file was made, and the store is unchanged',
+    { brokenOff: 'no file was made, and the store is unchanged', unwritten: 'the file was made' },
   ),
   import: lazy(
     'import an export into an empty PostgreSQL store',
     'FILE [--json]',
     () => import('./import.ts'),
-    'the database is still empty',
+    { brokenOff: 'the database is still empty', unwritten: 'the import is complete' },
   ),
   migrate: lazy(
     "migrate the store to this program's schema version",
     '[--json]',
     () => import('./migrate.ts'),
-    'nothing is lost: the next start or the next `hikyaku migrate` continues',
+    { brokenOff: 'nothing is lost: the next start or the next `hikyaku migrate` continues' },
   ),
   sink: lazy(
     'run a recording SMTP server and HTTP hook for development',

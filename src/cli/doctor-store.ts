@@ -21,8 +21,9 @@ type StoreReader = Awaited<ReturnType<typeof openMadeStore>>['read'];
 const LOOK_MS = 20_000;
 const BACK_UP_FIRST = 'take a backup first (hikyaku backup FILE)';
 
-export async function checkStore(config: Config): Promise<Finding[]> {
-  if (config.store.kind === 'postgres') return checkSchema(config, 'PostgreSQL answers');
+/** Rejects with the signal's reason. */
+export async function checkStore(config: Config, signal: AbortSignal): Promise<Finding[]> {
+  if (config.store.kind === 'postgres') return checkSchema(config, 'PostgreSQL answers', signal);
   const { directory } = config.store;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -32,10 +33,11 @@ export async function checkStore(config: Config): Promise<Finding[]> {
     const gate = leastFree(MX_SIZE_LIMIT, blocks * bsize);
     const text = `${sizeOf(free)} free; the service refuses mail below ${sizeOf(gate)}`;
     return [
-      ...(await checkSchema(config, `${directory} is writable`)),
+      ...(await checkSchema(config, `${directory} is writable`, signal)),
       free > gate ? ok('disk', text) : failed('disk', `${text}: make room`),
     ];
   } catch (error) {
+    signal.throwIfAborted();
     return [failed('store', `${directory}: ${(error as Error).message}`)];
   }
 }
@@ -44,23 +46,28 @@ const sizeOf = (octets: number): string =>
   octets < 1024 ** 3 ? `${Math.round(octets / 1024 ** 2)} MiB` : `${(octets / 1024 ** 3).toFixed(1)} GiB`;
 
 /** `so` is the beginning of the finding: what the earlier checks have found. */
-async function checkSchema(config: Config, so: string): Promise<Finding[]> {
+async function checkSchema(config: Config, so: string, signal: AbortSignal): Promise<Finding[]> {
+  const late = AbortSignal.timeout(LOOK_MS);
   try {
-    const seen = await lookAtStore(config, AbortSignal.timeout(LOOK_MS));
+    const seen = await lookAtStore(config, AbortSignal.any([late, signal]));
+    signal.throwIfAborted();
     if (seen.kind !== 'there') return [findingOf(config, so, seen)];
     const finding = findingOf(config, so, seen);
     // A store of another version is not opened, because opening migrates it.
     if (seen.version !== seen.ours || seen.moving) return [finding, checkKey(config, seen)];
-    await using store = await openMadeStore(config, silentLogger);
+    await using store = await openMadeStore(config, silentLogger, signal);
     const key =
       seen.keyCheck === null && seen.replacement === null
         ? await tryKey(config, store.read)
         : checkKey(config, seen);
     return [finding, key, await checkOperator(store.read)];
   } catch (error) {
+    signal.throwIfAborted();
+    if (error === late.reason) return [failed('store', NO_ANSWER)];
     return [failed('store', storeWords(error) ?? (error as Error).message)];
   }
 }
+const NO_ANSWER = `the database has not answered in ${LOOK_MS / 1000} s: it hangs, or another session holds a lock (SELECT pid, application_name, state, xact_start FROM pg_stat_activity WHERE xact_start IS NOT NULL)`;
 function findingOf(config: Config, so: string, seen: Awaited<ReturnType<typeof lookAtStore>>): Finding {
   const check = 'store';
   const isDatabase = config.store.kind === 'postgres';

@@ -182,7 +182,7 @@ async function checkClock(config: Config): Promise<Finding> {
     : ok('clock', `${new Date(now).toISOString()} on ${config.node}`);
 }
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const options = parseOptions(args, { json: { type: 'boolean' } });
   const config = loadConfig(env);
   await using resolver = createResolver({
@@ -207,7 +207,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
     for (const address of list) findings.push(await checkPort(check, address, own));
   findings.push(checkPublicUrl(config, publicUrl));
   findings.push(
-    ...(await checkStore(config)),
+    ...(await checkStore(config, signal)),
     await checkRetention(config),
     await checkClock(config),
     ...checkRoutes(config),

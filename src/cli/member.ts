@@ -14,7 +14,7 @@ import { openMadeStore } from '../stores.ts';
 import { publicUrlOf } from './own-service.ts';
 import { type CommandContext, parseFileAndOptions, UsageError } from './usage.ts';
 
-export async function run(args: readonly string[], { env }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], { env, signal }: CommandContext): Promise<number> {
   const [action, ...rest] = args;
   if (action !== 'reset') throw new UsageError('expected: reset');
   const { file: text, options } = parseFileAndOptions(rest, {
@@ -24,7 +24,7 @@ export async function run(args: readonly string[], { env }: CommandContext): Pro
   const email = memberEmail(text);
   if (email === null) throw new UsageError(`'${text}' is not an e-mail address`);
   const config = loadConfig(env);
-  await using store = await openMadeStore(config, silentLogger);
+  await using store = await openMadeStore(config, silentLogger, signal);
   const member = await store.read.memberByEmail(email);
   if (member === null) {
     process.stderr.write(`hikyaku member: ${email} is not a member\n`);

@@ -163,9 +163,13 @@ function filterOf(options: Options): NonNullable<Change['filter']> {
       : { accepted_before: new Date(Math.max(0, Date.now() - parseDuration(older))).toISOString() }),
   };
 }
-async function projectOf(config: Config, text: string | undefined): Promise<Project | null> {
+async function projectOf(
+  config: Config,
+  text: string | undefined,
+  signal: AbortSignal,
+): Promise<Project | null> {
   if (text === undefined) return null;
-  await using store = await openMadeStore(config, silentLogger);
+  await using store = await openMadeStore(config, silentLogger, signal);
   return await projectNamed(store.read, text);
 }
 
@@ -177,10 +181,10 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   const filter = filterOf(options);
   const until = untilOf(options);
   const config = loadConfig(env);
-  const named = await projectOf(config, options.project);
+  const named = await projectOf(config, options.project, signal);
   const project = named?.id ?? null;
   if (isQueueList(action)) {
-    await using store = await openMadeStore(config, silentLogger);
+    await using store = await openMadeStore(config, silentLogger, signal);
     await printQueueList(action, {
       read: store.read,
       project,

@@ -33,11 +33,13 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   if (options.yes === true && action === 'check') throw new UsageError('--yes is for replace');
   const config = loadConfig(env);
   const json = options.json === true;
-  return action === 'check' ? check(config, json) : replace(config, json, options.yes === true, signal);
+  return action === 'check'
+    ? check(config, json, signal)
+    : replace(config, json, options.yes === true, signal);
 }
 
-async function check(config: Config, json: boolean): Promise<number> {
-  await using store = await openMadeStore(config, silentLogger);
+async function check(config: Config, json: boolean, signal: AbortSignal): Promise<number> {
+  await using store = await openMadeStore(config, silentLogger, signal);
   const { kind, text } = await verdictOf(config, store.read, presentKey(config));
   const isGood = kind === 'right' || kind === 'new';
   if (json) process.stdout.write(`${JSON.stringify({ key: kind })}\n`);
@@ -47,9 +49,9 @@ async function check(config: Config, json: boolean): Promise<number> {
 }
 
 async function replace(config: Config, json: boolean, yes: boolean, signal: AbortSignal): Promise<number> {
-  await using store = await openMadeStore(config, silentLogger);
+  await using store = await openMadeStore(config, silentLogger, signal);
   // No service may start with the old key while this command asks, and no other replacement may run.
-  await using _ = await keepServicesOut(config);
+  await using _ = await keepServicesOut(config, signal);
   const { read } = store;
   const before = presentKey(config);
   const verdict = await verdictOf(config, read, before);

@@ -9,7 +9,7 @@ import { hasConsole } from '../api/console-files.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { parseDomain } from '../mail/domain.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { silentLogger } from '../runtime/logger.ts';
+import { type Logger, silentLogger } from '../runtime/logger.ts';
 import { createRandom } from '../runtime/random.ts';
 import { openSealer } from '../secret-key.ts';
 import { createLogger, type RunningService, startService } from '../service.ts';
@@ -22,10 +22,25 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
   parseOptions(args, {});
   const config = loadConfig(env);
   const logger = createLogger(config);
-  const sandbox = await firstStart(config);
   const fenced = new AbortController();
   const stop = AbortSignal.any([signal, fenced.signal]);
-  await using service = await startService(config, logger, stop, { fenced: () => fenced.abort() });
+  try {
+    await serve(config, logger, stop, () => fenced.abort());
+  } catch (error) {
+    if (!stop.aborted || !isReason(error, stop.reason)) throw error;
+    logger.info({}, 'stopped before it was ready');
+  }
+  // The supervisor of this process restarts it after a failure; the new process joins as a new member.
+  return fenced.signal.aborted ? 1 : 0;
+}
+/** Also if something else failed on the way out. */
+function isReason(error: unknown, reason: unknown): boolean {
+  return error === reason || (error instanceof SuppressedError && isReason(error.suppressed, reason));
+}
+
+async function serve(config: Config, logger: Logger, stop: AbortSignal, fenced: () => void): Promise<void> {
+  const sandbox = await firstStart(config, stop);
+  await using service = await startService(config, logger, stop, { fenced });
   const { http, mx, submission, submissions, dns, metrics } = service;
   const optional = Object.entries({ dns, metrics }).filter(([, address]) => address !== '');
   logger.info({ http, mx, submission, submissions, ...Object.fromEntries(optional) }, 'ready');
@@ -41,8 +56,6 @@ export async function run(args: readonly string[], { env, signal }: CommandConte
     await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
   }
   logger.info({}, 'stopping');
-  // The supervisor of this process restarts it after a failure; the new process joins as a new member.
-  return fenced.signal.aborted ? 1 : 0;
 }
 
 const NO_CONSOLE = `
@@ -53,9 +66,9 @@ build it. The package contains it. The API and the commands work without it.
 const untoldFile = (config: Config) => join(config.dataDir, 'first-mail-untold');
 
 /** Makes the sandbox in an empty embedded store, before anything listens; null if there are projects. */
-async function firstStart(config: Config): Promise<SetUp | null> {
+async function firstStart(config: Config, signal: AbortSignal): Promise<SetUp | null> {
   if (config.store.kind !== 'sqlite') return null;
-  await using store = await openStore(config, silentLogger, true);
+  await using store = await openStore(config, silentLogger, true, signal);
   const { items } = await store.read.projects({ limit: 1, cursor: null });
   if (items.length > 0 && !existsSync(untoldFile(config))) return null;
   writeFileSync(untoldFile(config), '', { mode: 0o600 });

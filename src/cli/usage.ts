@@ -24,6 +24,8 @@ export interface Command {
   readonly usage: string;
   /** What remains if the command is interrupted. */
   readonly brokenOff?: string;
+  /** What to do if its output could not be written; where running it again does not simply show it again. */
+  readonly unwritten?: string;
   /** The command answers `--help` itself. */
   readonly helps?: true;
   /** Returns the exit status. If it is interrupted, rejects with the signal's reason. */

@@ -767,6 +767,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       const stored = await read.lanes();
       backlog.load(stored);
       suspensions.load(await read.suspensions());
+      if (signal.aborted) return;
       state = 'running';
       jumps.start(logger);
       signal.addEventListener('abort', stop, { once: true });

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -123,21 +123,24 @@ export interface Ended {
   readonly stdout: string;
   readonly stderr: string;
 }
-/** Starts a hikyaku command; `ended` resolves with its output. */
+/** Starts a hikyaku command; `ended` resolves with its output. `into`: a file that takes its stdout. */
 export function startHikyaku(
   args: readonly string[],
   env: Record<string, string>,
+  into: string | null = null,
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  const file = into === null ? null : openSync(into, 'w');
   const child = spawn(process.execPath, [programOf(env), ...args], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', file ?? 'pipe', 'pipe'],
   });
+  if (file !== null) closeSync(file);
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
   const ended = once(child, 'close').then(([status]) => ({

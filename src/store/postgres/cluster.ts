@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly byHand?: boolean;
   readonly random: Random;
   readonly logger: Logger;
+  /** Ends joining, which rejects with its reason. Nothing is left of this member then. */
+  readonly signal?: AbortSignal;
 }
 /** A node with this name is already running. */
 export class NodeNameTaken extends Error {
@@ -110,6 +112,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
       const [row] = await lockOf(line.query as never);
       if (row?.locked === true) return;
       if (performance.now() > until) throw new NodeNameTaken(name);
+      options.signal?.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
@@ -258,6 +261,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
     await join();
   } catch (error) {
     await line.close();
+    options.signal?.throwIfAborted();
     throw error;
   }
   return {

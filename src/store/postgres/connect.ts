@@ -84,6 +84,36 @@ export function openingError(url: string, error: unknown): Error {
       return say(`${place}: ${message}`);
   }
 }
+/** ms that cancelling a statement may take. */
+const CANCEL_MS = 1500;
+/**
+ * Once the signal aborts, cancels the statement of the client and ends its connection: its pending queries reject, also
+ * if the server hangs. By itself, the server notices only at the end of a statement that its client is gone, and keeps
+ * its locks till then. Disposing ends the watch.
+ */
+export function endOn(signal: AbortSignal, client: pg.Client, url: string): Disposable {
+  const end = () => {
+    const { processID: session } = client as unknown as { processID: number | null };
+    if (session === null) destroy(client);
+    else void cancel(url, session).finally(() => destroy(client));
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', end) };
+}
+/** Never rejects: if cancelling fails, the statement ends by itself. */
+async function cancel(url: string, session: number): Promise<void> {
+  const other = new pg.Client({ ...connectConfig(url, 'cancel'), query_timeout: CANCEL_MS });
+  other.on('error', () => {});
+  try {
+    await other.connect();
+    await other.query('SELECT pg_cancel_backend($1)', [session]);
+  } catch {
+    // the statement ends by itself
+  } finally {
+    destroy(other);
+  }
+}
 /** Ends a connection at once; its pending queries reject. */
 export function destroy(client: pg.Client): void {
   streamOf(client).destroy();

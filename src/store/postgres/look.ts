@@ -2,12 +2,15 @@
 import pg from 'pg';
 import { OUR_VERSION } from '../migrations/postgres/index.ts';
 import { type StoreLook, StoreTooNew } from '../store.ts';
-import { connectConfig, openingError } from './connect.ts';
+import { connectConfig, endOn, openingError } from './connect.ts';
 import { checkServer } from './migrate.ts';
 
-export async function lookAtPostgres(url: string): Promise<StoreLook> {
+/** Until `within` aborts; then rejects with its reason. */
+export async function lookAtPostgres(url: string, within: AbortSignal): Promise<StoreLook> {
+  within.throwIfAborted();
   const client = new pg.Client(connectConfig(url, 'doctor'));
   client.on('error', () => {});
+  using _ = endOn(within, client, url);
   try {
     await client.connect();
     await checkServer(client);
@@ -29,8 +32,9 @@ export async function lookAtPostgres(url: string): Promise<StoreLook> {
       lookedThrough: false,
     };
   } catch (error) {
+    within.throwIfAborted();
     throw error instanceof StoreTooNew ? error : openingError(url, error);
   } finally {
-    await client.end().catch(() => {});
+    if (!within.aborted) await client.end().catch(() => {});
   }
 }

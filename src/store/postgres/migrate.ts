@@ -9,7 +9,7 @@ import { type Report, unwatched, type Watch } from '../../runtime/report.ts';
 import { StoreError } from '../../runtime/transactor.ts';
 import { MIGRATIONS, OUR_VERSION } from '../migrations/postgres/index.ts';
 import { StoreTooNew } from '../store.ts';
-import { connectConfig, openingError } from './connect.ts';
+import { connectConfig, endOn, openingError } from './connect.ts';
 
 /** The first octets of our advisory locks: 'HIKY'. */
 export const LOCK_SPACE = 0x48494b59;
@@ -41,14 +41,12 @@ export async function checkServer(client: pg.Client): Promise<void> {
  * reason.
  */
 export async function migratePostgres(url: string, { report, signal }: Watch = unwatched): Promise<Schema> {
+  signal.throwIfAborted();
   const client = new pg.Client(connectConfig(url, 'migration'));
   client.on('error', () => {});
-  let end = () => {};
+  using _ = endOn(signal, client, url);
   try {
     await client.connect();
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    end = () => void cancel(url, rows[0]!.pid);
-    signal.addEventListener('abort', end);
     await checkServer(client);
     await client.query('BEGIN');
     await client.query(`SET LOCAL lock_timeout = '60s'`);
@@ -62,24 +60,7 @@ export async function migratePostgres(url: string, { report, signal }: Watch = u
     signal.throwIfAborted();
     throw openingError(url, error);
   } finally {
-    signal.removeEventListener('abort', end);
-    await client.end().catch(() => {});
-  }
-}
-/**
- * Cancels the session's statement, which may take minutes: by itself, the server notices only at the end of
- * the statement that the client is gone.
- */
-export async function cancel(url: string, session: number): Promise<void> {
-  const other = new pg.Client(connectConfig(url, 'migration'));
-  other.on('error', () => {});
-  try {
-    await other.connect();
-    await other.query('SELECT pg_cancel_backend($1)', [session]);
-  } catch {
-    // if this fails, the statement ends by itself
-  } finally {
-    await other.end().catch(() => {});
+    if (!signal.aborted) await client.end().catch(() => {});
   }
 }
 

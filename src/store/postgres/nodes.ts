@@ -1,16 +1,18 @@
 /**
  * Keeps nodes out of the cluster while a command changes what all of them rely on: it holds the locks of their
  * names (cluster.ts), and one lock that keeps a second such command out. Rejects with StoreLocked if a node or
- * such a command is running. A node under a name that was never used before can still join.
+ * such a command is running, and with the signal's reason. A node under a name that was never used before can still join.
  */
 import pg from 'pg';
 import { StoreLocked } from '../store.ts';
-import { connectConfig, openingError } from './connect.ts';
+import { connectConfig, endOn, openingError } from './connect.ts';
 
-export async function keepNodesOut(url: string): Promise<AsyncDisposable> {
+export async function keepNodesOut(url: string, signal: AbortSignal): Promise<AsyncDisposable> {
+  signal.throwIfAborted();
   const client = new pg.Client(connectConfig(url, 'command'));
   client.on('error', () => {});
   const end = () => client.end().catch(() => {});
+  using _ = endOn(signal, client, url);
   try {
     await client.connect();
     const { rows: alone } = await client.query<{ locked: boolean }>(
@@ -30,6 +32,7 @@ export async function keepNodesOut(url: string): Promise<AsyncDisposable> {
       throw new StoreLocked('the database', `: stop these nodes first: ${running.join(', ')}`);
     return { [Symbol.asyncDispose]: end };
   } catch (error) {
+    signal.throwIfAborted();
     await end();
     throw error instanceof StoreLocked ? error : openingError(url, error);
   }

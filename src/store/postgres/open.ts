@@ -14,8 +14,10 @@ import { DAY_MS, DEFAULT_SENDING } from '../../limits/usage.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { collectEffects } from '../../runtime/effects.ts';
 import { createGroupCommit, OWN } from '../../runtime/group-commit.ts';
+import { unlessStopped } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
+import { unwatched } from '../../runtime/report.ts';
 import type { Ask, SqlValue } from '../command.ts';
 import { accessReader, accessTx } from '../control/access.ts';
 import { auditReader, auditTx } from '../control/audit.ts';
@@ -34,7 +36,7 @@ import type { Store, StoreReader, StoreTx } from '../store.ts';
 import { createUnreadableRows, type UnreadableRow } from '../unreadable-rows.ts';
 import { createBatchStatements } from './batch-statements.ts';
 import { createCommitter } from './commit.ts';
-import { connectConfig, openingError } from './connect.ts';
+import { connectConfig, destroy, openingError } from './connect.ts';
 import { createDirectoryChanges } from './directory-changes.ts';
 import { postgresEventReader, postgresEventTx } from './edj.ts';
 import { createEventOrder } from './event-order.ts';
@@ -66,6 +68,8 @@ export interface PostgresStoreOptions {
   readonly onUncertain?: () => void;
   /** Another member declared this one dead: nothing may be written any more. */
   readonly onFenced?: () => void;
+  /** Ends the opening, which rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 export type PostgresStore = Store & { readonly pool: pg.Pool; readonly queue: ReadQueue };
 
@@ -74,6 +78,8 @@ const READERS = 8;
 const READ_MS = 2300;
 /** The server ends queries that nobody waits for any more. */
 const LONGEST_READ_MS = 30_000;
+/** What a read that still runs gets when the store is closed. */
+const LAST_READ_MS = 1000;
 const WRITER_LIMITS = {
   statement_timeout: 4000,
   lock_timeout: 3000,
@@ -84,8 +90,8 @@ const SHELVE =
   'INSERT INTO corrupt (table_name, key, reason, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING';
 
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
-  const { url, member, clock, random, logger } = options;
-  const { version, era } = await migratePostgres(url);
+  const { url, member, clock, random, logger, signal = unwatched.signal } = options;
+  const { version, era } = await migratePostgres(url, { ...unwatched, signal });
   await using opening = new AsyncDisposableStack();
   const pool = new pg.Pool({
     ...connectConfig(url, 'reader'),
@@ -96,8 +102,18 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   pool.on('error', (error) => logger.debug({ err: error }, 'an idle connection to the database broke'));
   // A connection in use that breaks rejects its query and also emits an error; nobody else listens while it
   // is in use.
-  pool.on('connect', (client) => client.on('error', () => {}));
-  opening.defer(() => pool.end());
+  const clients = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => clients.add(client.on('error', () => {})));
+  pool.on('remove', (client) => clients.delete(client));
+  opening.defer(async () => {
+    const ended = pool.end();
+    // Whoever asked is gone.
+    const limit = clock.after(LAST_READ_MS, () => {
+      for (const client of clients) destroy(client as unknown as pg.Client);
+    });
+    await ended;
+    limit.cancel();
+  });
   const all = createReading(pool);
   const owners = createOwners(all, member);
 
@@ -118,10 +134,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   // The partitions that mail needs today, so that the first message does not wait for them; if this fails,
   // mail makes them itself.
   if (member !== null)
-    await withClient(pool, (_, client) =>
-      partitions.ensure(client, [dropDayOf(clock.now() + DEFAULT_SENDING.retentionDays * DAY_MS)]),
-    ).catch((error: unknown) =>
-      logger.debug({ err: error }, 'making partitions failed; mail makes them later'),
+    await unlessStopped(signal, () =>
+      withClient(pool, (_, client) =>
+        partitions.ensure(client, [dropDayOf(clock.now() + DEFAULT_SENDING.retentionDays * DAY_MS)]),
+      ).catch((error: unknown) =>
+        logger.debug({ err: error }, 'making partitions failed; mail makes them later'),
+      ),
     );
   const mark = random.id();
   const writer = createGroupCommit<Recorded>({
@@ -140,9 +158,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     weigh: (recorded) => recorded.bytes,
   });
 
-  const rows = await all<UnreadableRow>('SELECT table_name, key FROM corrupt').catch((error: unknown) => {
-    throw openingError(url, error);
-  });
+  const rows = await unlessStopped(signal, () =>
+    all<UnreadableRow>('SELECT table_name, key FROM corrupt').catch((error: unknown) => {
+      throw openingError(url, error);
+    }),
+  );
   const stamp = opening.use(await createDirectoryChanges({ url, all, clock, random, logger }));
   const recorder = createRecorder();
   async function write(record: () => void, share: string, urgent = false): Promise<void> {
@@ -230,6 +250,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...postgresSpoolReader({ all, owners, unreadable }),
     ...postgresEventReader({ all, owners, order: createEventOrder(all, era, clock), era, unreadable }),
   };
+  signal.throwIfAborted();
   const held = opening.move();
   return {
     version,

@@ -55,6 +55,8 @@ export interface SqliteStoreOptions {
   readonly onCommit?: (info: { ops: number; ms: number }) => void;
   /** Called once with the text of each statement of this thread. */
   readonly onPrepare?: (sql: string) => void;
+  /** Ends a migration between two steps: the opening rejects with its reason, and the next opening continues. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -131,7 +133,10 @@ const TOLD_MS = 10_000;
  * Migrates the store to our schema. If that takes long, logs its progress; signals are handled between two
  * steps.
  */
-async function brought(db: DatabaseSync, clock: Clock, logger: Logger): Promise<number> {
+async function brought(
+  db: DatabaseSync,
+  { clock, logger, signal }: Pick<SqliteStoreOptions, 'clock' | 'logger' | 'signal'>,
+): Promise<number> {
   const steps = migrating(db);
   const began = clock.monotonic();
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -150,6 +155,7 @@ async function brought(db: DatabaseSync, clock: Clock, logger: Logger): Promise<
       );
     }
     await setImmediate();
+    signal?.throwIfAborted();
   }
 }
 
@@ -163,7 +169,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     opening.defer(() => lock.close());
   }
   if (options.lock === false) refuseOneWay(db, directory);
-  const version = await brought(db, clock, logger);
+  const version = await brought(db, options);
   if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   db.function('hikyaku_id', () => random.id());
 

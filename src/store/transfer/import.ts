@@ -11,8 +11,8 @@ import { unwatched, type Watch } from '../../runtime/report.ts';
 import type { SqlValue } from '../command.ts';
 import { BOTH } from '../migrations/both/index.ts';
 import { GONE } from '../postgres/cluster.ts';
-import { connectConfig, openingError } from '../postgres/connect.ts';
-import { cancel, migratePostgres } from '../postgres/migrate.ts';
+import { connectConfig, endOn, openingError } from '../postgres/connect.ts';
+import { migratePostgres } from '../postgres/migrate.ts';
 import { createPartitions, dropDayOf } from '../postgres/partitions.ts';
 import { analyse } from '../postgres/statistics.ts';
 import { type Head, readHead, readLine, type TableName, TransferError } from './format.ts';
@@ -52,7 +52,7 @@ const MORE: Partial<Record<TableName, Readonly<Record<string, string>>>> = {
 /** Returns the number of rows by table. */
 export async function importPostgres(options: ImportOptions): Promise<Readonly<Record<string, number>>> {
   const { url, member, watch = unwatched } = options;
-  const { era } = await migratePostgres(url);
+  const { era } = await migratePostgres(url, { ...unwatched, signal: watch.signal });
   const client = new pg.Client(connectConfig(url, 'import'));
   client.on('error', () => {});
   try {
@@ -75,16 +75,11 @@ export async function importPostgres(options: ImportOptions): Promise<Readonly<R
 
 /** The import is committed: ending it here only ends the analysis. Never rejects. */
 async function analyseUnlessEnded(client: pg.Client, url: string, { report, signal }: Watch): Promise<void> {
-  let end = () => {};
+  using _ = endOn(signal, client, url);
   try {
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    end = () => void cancel(url, rows[0]!.pid);
-    signal.addEventListener('abort', end);
     if (!signal.aborted) await analyse(client, 0, report);
   } catch {
     // the first node that starts does it
-  } finally {
-    signal.removeEventListener('abort', end);
   }
 }
 
