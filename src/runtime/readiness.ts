@@ -52,7 +52,7 @@ export interface ReadinessDeps {
 interface Commit {
   /** Monotonic ms. */
   readonly began: number;
-  /** Answers who waits for it. null: nobody does, or they were answered. */
+  /** Answers who waits for it. null: nobody does, or it has ended. */
   giveUp: (() => void) | null;
 }
 
@@ -88,13 +88,18 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
       giveUp();
     }
   }
-  function succeeded(commit: Commit): void {
+  function ended(commit: Commit): void {
     running.delete(commit);
+    // V8 chains the tables of a set that changes: what one of them names is not collected until long after.
+    commit.giveUp = null;
+  }
+  function succeeded(commit: Commit): void {
+    ended(commit);
     seen.goodAt = clock.monotonic();
     seen.failure = null;
   }
   function failed(commit: Commit, error: unknown): void {
-    running.delete(commit);
+    ended(commit);
     if (error instanceof StoreError) seen.failure = error;
     // a condition that failed was judged by a store that works
     else seen.goodAt = clock.monotonic();
@@ -179,7 +184,9 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
       (transactor, late) =>
       (...args) =>
         new Promise<void>((resolve, reject) => {
+          let isLate = false;
           const commit = begin(() => {
+            isLate = true;
             commit.giveUp = null;
             reject(
               new StoreError('the store has not answered: whether it took the write is not known', true),
@@ -188,7 +195,7 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
           transactor.transact(...args).then(
             () => {
               succeeded(commit);
-              if (commit.giveUp === null) late();
+              if (isLate) late();
               else resolve();
             },
             (error: unknown) => {
