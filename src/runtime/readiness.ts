@@ -54,11 +54,19 @@ interface Commit {
   readonly began: number;
   /** Answers who waits for it. null: nobody does, or it has ended. */
   giveUp: (() => void) | null;
+  /** Its neighbours by their beginning. null: it has ended. */
+  before: Commit | null;
+  after: Commit | null;
 }
 
 export function createReadiness({ state, hasSpace, clock, logger, probe }: ReadinessDeps): Readiness {
-  /** In the order of their beginning. */
-  const running = new Set<Commit>();
+  /**
+   * A list in the order of their beginning, with an end that is no commit. Not a Set: V8 chains the tables of a set
+   * that changes, so that all it ever named survives many collections.
+   */
+  const end: Commit = { began: 0, giveUp: null, before: null, after: null };
+  end.before = end;
+  end.after = end;
   const seen = {
     goodAt: null as number | null,
     failure: null as StoreError | null,
@@ -71,14 +79,16 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
     told: null as string | null,
   };
   function begin(giveUp: Commit['giveUp']): Commit {
-    const commit = { began: clock.monotonic(), giveUp };
-    running.add(commit);
+    const commit: Commit = { began: clock.monotonic(), giveUp, before: end.before, after: end };
+    end.before!.after = commit;
+    end.before = commit;
     if (giveUp !== null) seen.limit ??= clock.after(ANSWER_MS, answerLate);
     return commit;
   }
   function answerLate(): void {
     seen.limit = null;
-    for (const { began, giveUp } of running) {
+    for (let one = end.after!, next = one.after!; one !== end; one = next, next = one.after!) {
+      const { began, giveUp } = one;
       if (giveUp === null) continue;
       const left = began + ANSWER_MS - clock.monotonic();
       if (left > 0) {
@@ -89,8 +99,10 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
     }
   }
   function ended(commit: Commit): void {
-    running.delete(commit);
-    // V8 chains the tables of a set that changes: what one of them names is not collected until long after.
+    commit.before!.after = commit.after;
+    commit.after!.before = commit.before;
+    commit.before = null;
+    commit.after = null;
     commit.giveUp = null;
   }
   function succeeded(commit: Commit): void {
@@ -117,8 +129,8 @@ export function createReadiness({ state, hasSpace, clock, logger, probe }: Readi
   const since = (at: number | null) => (at === null ? null : clock.monotonic() - at);
   /** ms for which commits have waited without one being answered. */
   function hangingFor(): number {
-    const [oldest] = running;
-    if (oldest === undefined) return 0;
+    const oldest = end.after!;
+    if (oldest === end) return 0;
     return clock.monotonic() - Math.max(oldest.began, seen.goodAt ?? Number.NEGATIVE_INFINITY);
   }
   function reasonOf(own: string | null): string | null {
