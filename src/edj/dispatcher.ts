@@ -24,6 +24,7 @@ import type { Verdict } from './kinds/kind.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
+import { FEWEST_ATTEMPTS, GIVE_UP_MS, MAX_ANSWER, RETRY, TIMEOUT_MS } from './retries.ts';
 import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
 import { brought, dead, done, retryLater } from './transitions.ts';
 
@@ -56,16 +57,9 @@ const POLL_MS = 30_000;
 const REST_MS = 50;
 /** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
 const PATIENCE_MS = 3_000;
-const TIMEOUT_MS = 15_000;
-const MAX_ANSWER = 64 * 1024;
-/** 5 s, doubled up to 4 h: 34 attempts take more than three days. */
-const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
 /** With its jitter. */
 const LONGEST_WAIT_MS = RETRY.maxMs * 1.25;
 const BROUGHT_AT_ONCE = 200;
-const GIVE_UP_MS = 4 * 86_400_000;
-/** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
-const FEWEST_ATTEMPTS = 8;
 const STORE_RETRY_MS = 1_000;
 
 /** Ends a delivery because a project without any needed its place. */

@@ -1,0 +1,12 @@
+/** How long a delivery goes on, and what one attempt may take. docs/events.md shows these values (scripts/events.ts). */
+
+/** 5 s, doubled up to 4 h, with the jitter of backoff.ts: 34 attempts take more than three days. */
+export const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
+/** An attempt that fails at this age of the delivery is the last one. */
+export const GIVE_UP_MS = 4 * 86_400_000;
+/** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
+export const FEWEST_ATTEMPTS = 8;
+/** For one attempt. */
+export const TIMEOUT_MS = 15_000;
+/** Octets of the body of an answer that are read; after that, the connection is closed. */
+export const MAX_ANSWER = 64 * 1024;
