@@ -4,8 +4,10 @@
  */
 import type { TSchema } from 'typebox';
 import { EVENT_CONTENTS } from '../contract/event-contents.ts';
+import { EVENT_EXAMPLES } from '../contract/event-examples.ts';
 import { EVENT_NAMES, EVENTS, type EventName } from '../contract/events.ts';
 import { EXAMPLE, OWN_EXAMPLE } from '../contract/example-ids.ts';
+import { DELIVERY_HEADERS, SIGNATURE_HEADERS } from '../contract/hooks.ts';
 import {
   type Answer,
   isConditional,
@@ -273,22 +275,19 @@ function pickDescription(schema: TSchema & { readonly description?: string }) {
   return schema.description === undefined ? {} : { description: schema.description };
 }
 
-const SIGNED = [
-  header('webhook-id', 'id of the event; the same in each attempt'),
-  header('webhook-timestamp', 'time of this attempt, in seconds since 1970'),
-  header('webhook-signature', 'Standard Webhooks: `v1,` and HMAC-SHA-256 of `id.timestamp.body` in base64'),
-].map((one) => ({ ...one, required: true }));
+const SIGNED = SIGNATURE_HEADERS.map((name) => ({
+  ...header(name, DELIVERY_HEADERS[name].en),
+  required: true,
+}));
 /** The request to an HTTP hook for an event with this name. */
 function webhookOf(name: EventName): object {
   const { service, when } = EVENTS[name];
-  const { schema: content, example } = EVENT_CONTENTS[name];
+  const content = EVENT_CONTENTS[name];
   const { properties } = RESOURCES.WholeEvent;
   const schema = {
     ...RESOURCES.WholeEvent,
     properties: { ...properties, service: { const: service }, name: { const: name }, content, raw: content },
   };
-  const at = '2026-01-02T03:04:05.000Z';
-  const head = { '@version': '1', id: EXAMPLE.event, service, name, summary: when.en };
   return {
     post: {
       operationId: `webhook.${name}`,
@@ -299,7 +298,7 @@ function webhookOf(name: EventName): object {
         content: {
           'application/json': {
             schema,
-            examples: { example: { value: { ...head, content: example, attachments: [], created_at: at } } },
+            examples: { example: { value: EVENT_EXAMPLES[name] } },
           },
         },
       },

@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { documented } from '../api/kinds.ts';
 import { EVENT_CONTENTS } from './event-contents.ts';
+import { EVENT_EXAMPLES } from './event-examples.ts';
 import { EVENT_NAMES, EVENTS } from './events.ts';
 import { type Answer, grantsOf, nameOf, permissionOf } from './operation.ts';
 import { OPERATIONS } from './operations/index.ts';
@@ -117,12 +118,13 @@ test('examples of bodies fit the documented bodies', () => {
     }
   assert.ok(examples > 50, `${examples} examples`);
 });
-test('every event has contents, whose example fits', () => {
-  assert.deepEqual(Object.keys(EVENT_CONTENTS).sort(), [...EVENT_NAMES].sort());
+test('every event has contents and an example', () => {
+  for (const list of [EVENT_CONTENTS, EVENT_EXAMPLES])
+    assert.deepEqual(Object.keys(list).sort(), [...EVENT_NAMES].sort());
   for (const name of EVENT_NAMES) {
-    const { schema, example } = EVENT_CONTENTS[name];
-    const validator = Compile(schema);
-    assert.ok(validator.Check(example), `${name}: ${JSON.stringify(validator.Errors(example))}`);
+    const validator = Compile(EVENT_CONTENTS[name]);
+    const { content } = EVENT_EXAMPLES[name];
+    assert.ok(validator.Check(content), `${name}: ${JSON.stringify(validator.Errors(content))}`);
     assert.match(EVENTS[name].when.en, /\.$/);
   }
 });

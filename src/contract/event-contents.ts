@@ -1,7 +1,6 @@
-/** The `content` of each event: its schema and an example. Times are ISO 8601. */
+/** The schema of the `content` of each event. Times are ISO 8601. event-examples.ts has an example of each. */
 import Type, { type Static, type TSchema, type TUnsafe } from 'typebox';
 import type { EventName } from './events.ts';
-import { EXAMPLE, EXAMPLE_DOMAIN, EXAMPLE_URL } from './example-ids.ts';
 import type { Answered } from './operation.ts';
 import { closed, Id, Open, oneOf, orNull, Time, Url, Whole } from './parts.ts';
 
@@ -161,110 +160,29 @@ export const LimitRaisedContent = closed({
 });
 const Published = closed({ message: Type.String() });
 
-const AT = '2026-01-02T03:04:05.000Z';
-const exampleDomain = { id: EXAMPLE.domain, name: EXAMPLE_DOMAIN };
-const MESSAGE_ID = `<hello@${EXAMPLE_DOMAIN}>`;
-const shown = {
-  header_list: [{ raw_name: 'Subject', raw_value: ' Hello' }],
-  header_map: { Subject: ['Hello'] },
-  domain: exampleDomain,
-  envelope: { mail_from: 'writer@example.net', recipients: [`orders@${EXAMPLE_DOMAIN}`] },
-  id: EXAMPLE.message,
-  message_id: MESSAGE_ID,
-  raw_url: `${EXAMPLE_URL}/mta/v1/messages/${EXAMPLE.message}/raw`,
-  parsed: {
-    subject: 'Hello',
-    date: AT,
-    from: [{ name: null, address: 'writer@example.net' }],
-    sender: [],
-    reply_to: [],
-    to: [{ name: null, address: `orders@${EXAMPLE_DOMAIN}` }],
-    cc: [],
-    text: 'Good day.\n',
-    html: null,
-    attachments: [],
-  },
-};
-const attempted = {
-  id: EXAMPLE.message,
-  message_id: MESSAGE_ID,
-  domain: exampleDomain,
-  recipient: { id: EXAMPLE.message, address: 'customer@example.net' },
-  sender: `shop@${EXAMPLE_DOMAIN}`,
-  attempt: 1,
-};
-const REMOTE = { host: 'mx.example.net', address: '192.0.2.1', port: 25 };
-const waiting = { window: 'day', scope: 'project', domain: null, limit: 1000, at: AT } as const;
-const expected = [`${EXAMPLE_DOMAIN} MX 10 mail.example.com`];
-
-interface Content<S extends TSchema = TSchema> {
-  readonly schema: S;
-  readonly example: Answered<S>;
-}
-const content = <S extends TSchema>(schema: S, example: Answered<S>): Content<S> => ({ schema, example });
-
 export const EVENT_CONTENTS = {
-  incoming: content(Incoming, {
-    ...shown,
-    rule: { id: EXAMPLE.incomingRule, type: 'account', local_part: 'orders' },
-    authentication: {},
-  }),
-  outgoing: content(Outgoing, { ...shown, rule: { id: EXAMPLE.outgoingRule } }),
-  accepted: content(DeliveryContent, { ...attempted, attempt: 0 }),
-  delivered: content(DeliveryContent, {
-    ...attempted,
-    remote: REMOTE,
-    reply: { code: 250, enhanced: '2.0.0', text: 'accepted' },
-  }),
-  deferred: content(DeliveryContent, {
-    ...attempted,
-    remote: REMOTE,
-    reply: { code: 451, enhanced: '4.7.1', text: 'try again later' },
-    classification: 'deferral',
-    next_attempt_at: AT,
-  }),
-  bounced: content(DeliveryContent, {
-    ...attempted,
-    remote: REMOTE,
-    reply: { code: 550, enhanced: '5.1.1', text: 'no such user' },
-    classification: 'hard',
-  }),
-  expired: content(DeliveryContent, { ...attempted, attempt: 40, cause: 'no answer' }),
-  held: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'over the sending limit' }),
-  cancelled: content(DeliveryContent, { ...attempted, attempt: 0, cause: 'cancelled in the queue' }),
-  'domain.verified': content(DomainContent, { domain: EXAMPLE_DOMAIN, checked_at: AT }),
-  'domain.dns_error': content(DomainContent, {
-    domain: EXAMPLE_DOMAIN,
-    problems: [{ item: 'mx', status: 'missing', expected, found: [] }],
-    checked_at: AT,
-  }),
-  'domain.dns_recovered': content(DomainContent, { domain: EXAMPLE_DOMAIN, problems: [], checked_at: AT }),
-  'dkim.rotated': content(KeyContent, {
-    domain: EXAMPLE_DOMAIN,
-    stage: 'active',
-    selector: 'hk1',
-    record: { name: `hk1._domainkey.${EXAMPLE_DOMAIN}`, type: 'TXT', value: 'v=DKIM1; k=rsa; p=…' },
-    message: 'The key hk1 now signs.',
-    message_ja: '今後は鍵 hk1 で署名します。',
-  }),
-  'limit.approaching': content(LimitContent, { ...waiting, used: 800, room_returns_at: AT }),
-  'limit.exceeded': content(LimitContent, { ...waiting, used: 1000, room_returns_at: AT }),
-  'limit.raised': content(LimitRaisedContent, {
-    scope: 'project',
-    before: { per_minute: 60, per_day: 1000 },
-    after: { per_minute: 60, per_day: 10_000 },
-    windows: [{ window: 'day', limit: 10_000, used: 1000, room_returns_at: null }],
-    request: { id: EXAMPLE.limitRequest },
-  }),
-  publish: content(Published, { message: 'The shop opens.' }),
-} as const satisfies Record<EventName, Content>;
+  incoming: Incoming,
+  outgoing: Outgoing,
+  accepted: DeliveryContent,
+  delivered: DeliveryContent,
+  deferred: DeliveryContent,
+  bounced: DeliveryContent,
+  expired: DeliveryContent,
+  held: DeliveryContent,
+  cancelled: DeliveryContent,
+  'domain.verified': DomainContent,
+  'domain.dns_error': DomainContent,
+  'domain.dns_recovered': DomainContent,
+  'dkim.rotated': KeyContent,
+  'limit.approaching': LimitContent,
+  'limit.exceeded': LimitContent,
+  'limit.raised': LimitRaisedContent,
+  publish: Published,
+} as const satisfies Record<EventName, TSchema>;
 
 /** The content of an event with this name. */
-export type EventContent<N extends EventName> = Answered<(typeof EVENT_CONTENTS)[N]['schema']>;
+export type EventContent<N extends EventName> = Answered<(typeof EVENT_CONTENTS)[N]>;
 /** The content of an event with any name. */
-export const AnyContent = Type.Union(
-  [...new Set(Object.values(EVENT_CONTENTS).map(({ schema }) => schema))],
-  {
-    description: 'as the event of that name has it: see `webhooks`',
-  },
-) as unknown as TUnsafe<Static<(typeof EVENT_CONTENTS)[EventName]['schema']>>;
+export const AnyContent = Type.Union([...new Set<TSchema>(Object.values(EVENT_CONTENTS))], {
+  description: 'as the event of that name has it: see `webhooks`',
+}) as unknown as TUnsafe<Static<(typeof EVENT_CONTENTS)[EventName]>>;

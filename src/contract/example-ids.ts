@@ -37,6 +37,8 @@ export const EXAMPLE = {
 } as const;
 /** Resources of a member's own account; they belong to no project. */
 export const OWN_EXAMPLE = { passkey: id(51), session: id(52) } as const;
+/** The recipient in the examples of events. */
+export const RECIPIENT_EXAMPLE = id(61);
 export type OwnExampleName = keyof typeof OWN_EXAMPLE;
 export type ProjectExampleName = keyof typeof EXAMPLE;
 export type ExampleName = ProjectExampleName | OwnExampleName;
