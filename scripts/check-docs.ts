@@ -1,7 +1,7 @@
 /**
  * The docs check: every file that docs/rfc.md and docs/security.md name exists; the code makes each problem
- * type and publishes each event of the contract; the target of every relative link exists. (tables.ts checks
- * the tables that are written from the code.)
+ * type and publishes each event of the contract; the target of every relative link exists. (tables.ts and
+ * events.ts check what is written from the code.)
  */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

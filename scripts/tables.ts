@@ -1,11 +1,10 @@
 /**
- * The tables that documents hold of what stands in the code: environment variables in both READMEs, problem types and
- * events in docs/api.md. Writes them in place; with `--check` it fails where one is not as it should be.
+ * The tables that documents hold of what stands in the code: environment variables in both READMEs, problem types
+ * in docs/api.md. Writes them in place; with `--check` it fails where one is not as it should be.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { VARIABLES } from '../src/config/variables.ts';
-import { EVENTS, type EventKind } from '../src/contract/events.ts';
 import { PROBLEMS } from '../src/contract/problems.ts';
 
 const variables = (language: 'en' | 'ja') =>
@@ -19,18 +18,10 @@ const problems = Object.entries(PROBLEMS).map(([name, { status, meaning }]) => [
   String(status),
   meaning,
 ]);
-const ASKED: Record<EventKind['by'], string> = {
-  message: 'a receive or send rule of the domain',
-  delivery: 'an event rule of the domain',
-  project: 'an event rule of the project',
-  hand: 'a call of `publish`',
-};
-const events = Object.entries(EVENTS).map(([name, { when, by }]) => [`\`${name}\``, when.en, ASKED[by]]);
 const TABLES = [
   { file: 'README.md', first: /^\| `HIKYAKU_/, rows: variables('en') },
   { file: 'README.ja.md', first: /^\| `HIKYAKU_/, rows: variables('ja') },
   { file: 'docs/api.md', first: /^\| `validation`/, rows: problems },
-  { file: 'docs/api.md', first: /^\| `incoming`/, rows: events },
 ];
 const check = process.argv.includes('--check');
 const outdated: string[] = [];

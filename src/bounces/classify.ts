@@ -4,31 +4,14 @@
  * servers answer 550 5.7.1 to everything, or send no enhanced code), then the basic code. It cuts the text
  * first, so the cost of matching is bounded.
  */
+import type { CLASSIFICATIONS } from '../contract/values.ts';
+
 export interface RefusalReply {
   readonly code: number;
   readonly enhanced: string | null;
   readonly text: string;
 }
-export type Classification =
-  | 'no-such-recipient'
-  | 'no-such-domain'
-  | 'mailbox-disabled'
-  | 'mailbox-full'
-  | 'message-too-large'
-  | 'content-refused'
-  | 'reputation'
-  | 'authentication'
-  | 'policy'
-  | 'rate-limited'
-  | 'greylisted'
-  | 'server-unavailable'
-  | 'network'
-  | 'dns'
-  | 'loop'
-  | 'unsupported'
-  | 'sender-refused'
-  | 'protocol'
-  | 'undetermined';
+export type Classification = (typeof CLASSIFICATIONS)[number];
 
 /**
  * Phrases in order: the first match decides. No pattern has nested repetition, so matching is linear for any

@@ -6,7 +6,8 @@ export const closed = <P extends TProperties>(properties: P, description?: strin
     additionalProperties: false,
     ...(description === undefined ? {} : { description }),
   });
-export const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const orNull = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
 export const oneOf = <const N extends readonly string[]>(...names: N): Type.TEnum<[...N]> =>
   Type.Enum([...names]) as never;
 export const Id = Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'UUID, version 7' });

@@ -13,3 +13,25 @@ export const MOST_ROTATION_DAYS = 1000;
 /** Days for which the service keeps messages, events and their results. */
 export const MIN_RETENTION_DAYS = 1;
 export const MAX_RETENTION_DAYS = 400;
+/** What the reply of a mail server, or its absence, means (bounces/classify.ts). */
+export const CLASSIFICATIONS = [
+  'no-such-recipient',
+  'no-such-domain',
+  'mailbox-disabled',
+  'mailbox-full',
+  'message-too-large',
+  'content-refused',
+  'reputation',
+  'authentication',
+  'policy',
+  'rate-limited',
+  'greylisted',
+  'server-unavailable',
+  'network',
+  'dns',
+  'loop',
+  'unsupported',
+  'sender-refused',
+  'protocol',
+  'undetermined',
+] as const;

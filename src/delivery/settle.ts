@@ -3,7 +3,7 @@
  * `prepareSettle` reads what is needed; the recorder it gives is synchronous and may be called in any transaction of
  * the message's project (hosted recipients settle in the commit that accepts them), and again if that one failed.
  */
-import { classifyReply, classifyStatus } from '../bounces/classify.ts';
+import { type Classification, classifyReply, classifyStatus } from '../bounces/classify.ts';
 import type { EventContent } from '../contract/event-contents.ts';
 import type { DeliveryEventName } from '../contract/events.ts';
 import type { DomainReader } from '../domains/mta-domains.ts';
@@ -227,7 +227,7 @@ function lastAt({ lastResult }: RecipientRow): number | null {
   const at = (lastResult as { at?: unknown } | null)?.at;
   return typeof at === 'number' ? at : null;
 }
-function classify(outcome: Outcome): string {
+function classify(outcome: Outcome): Classification {
   if (outcome.kind === 'delivered') return 'undetermined';
   return outcome.reply === null ? classifyStatus(outcome.status) : classifyReply(outcome.reply);
 }

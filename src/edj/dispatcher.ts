@@ -24,7 +24,15 @@ import type { Verdict } from './kinds/kind.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
-import { FEWEST_ATTEMPTS, GIVE_UP_MS, MAX_ANSWER, RETRY, TIMEOUT_MS } from './retries.ts';
+import {
+  AT_ONCE,
+  FEWEST_ATTEMPTS,
+  GIVE_UP_MS,
+  MAX_ANSWER,
+  PATIENCE_MS,
+  RETRY,
+  TIMEOUT_MS,
+} from './retries.ts';
 import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
 import { brought, dead, done, retryLater } from './transitions.ts';
 
@@ -48,15 +56,12 @@ export interface Dispatcher extends Service {
   /** Deliveries were taken over: those with a time that a wrong clock has set are due now. */
   adopted(): void;
 }
-const PER_SUBSCRIBER = 4;
 const ALL = 128;
 /** Maximum of large bodies at a time. */
 const LARGE = 16;
 const POLL_MS = 30_000;
 /** If a look did not cover everything, the next one comes after this time, so that other work gets a turn. */
 const REST_MS = 50;
-/** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
-const PATIENCE_MS = 3_000;
 /** With its jitter. */
 const LONGEST_WAIT_MS = RETRY.maxMs * 1.25;
 const BROUGHT_AT_ONCE = 200;
@@ -128,7 +133,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const now = clock.now();
     const round = turn.rest ?? { after: turn.last, until: turn.last };
     const found = await read.dueDeliveries(now, {
-      perSubscriber: PER_SUBSCRIBER,
+      perSubscriber: AT_ONCE,
       limit: Math.max(1, berths.free),
       perProject: berths.room,
       round,
@@ -138,7 +143,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     let roomIn: number | null = null;
     for (const item of found.due) {
       const { subscriberId, projectId } = item.delivery;
-      if (stopped || berths.ofSubscriber(subscriberId) >= PER_SUBSCRIBER) continue; // the one that ends looks again
+      if (stopped || berths.ofSubscriber(subscriberId) >= AT_ONCE) continue; // the one that ends looks again
       if (berths.room(projectId) === 0) refused += 1;
       else if (berths.free === 0) {
         roomIn = berths.makeRoom();

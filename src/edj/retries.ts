@@ -6,6 +6,10 @@ export const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
 export const GIVE_UP_MS = 4 * 86_400_000;
 /** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
 export const FEWEST_ATTEMPTS = 8;
+/** Deliveries to one subscriber at a time. */
+export const AT_ONCE = 4;
+/** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
+export const PATIENCE_MS = 3_000;
 /** For one attempt. */
 export const TIMEOUT_MS = 15_000;
 /** Octets of the body of an answer that are read; after that, the connection is closed. */

@@ -4,9 +4,15 @@ import { webcrypto } from 'node:crypto';
 import type { Pair } from './far-end.ts';
 
 const DAY = 86_400_000;
+interface SelfSigned {
+  readonly rsa: boolean;
+  readonly expired: boolean;
+  /** What the name is. */
+  readonly type: 'dns' | 'ip';
+}
 export async function selfSigned(
   name: string,
-  { rsa = false, expired = false }: { readonly rsa?: boolean; readonly expired?: boolean } = {},
+  { rsa = false, expired = false, type = 'dns' }: Partial<SelfSigned> = {},
 ): Promise<Pair> {
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto as never);
@@ -29,7 +35,7 @@ export async function selfSigned(
     notAfter: new Date(Date.now() + (expired ? -DAY : DAY)),
     keys: keys as never,
     signingAlgorithm: algorithm,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type, value: name }])],
   });
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   return {

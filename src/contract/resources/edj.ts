@@ -17,22 +17,23 @@ const Secret = orNull(
 );
 
 const EventFields = {
-  '@version': Type.Literal('1'),
-  id: Id,
-  service: oneOf('mta', 'edj'),
-  name: oneOf(...EVENT_NAMES),
-  summary: Type.String(),
+  '@version': Type.Literal('1', { description: 'version of this form' }),
+  id: { ...Id, description: 'id of the event; an event that comes again has the same' },
+  service: { ...oneOf('mta', 'edj'), description: 'the service that publishes the event' },
+  name: { ...oneOf(...EVENT_NAMES), description: 'name of the event' },
+  summary: Type.String({ description: 'a text for people, at most 8 KiB, with LF line ends' }),
   content: AnyContent,
   attachments: Type.Array(
     closed({
-      content_type: Type.String(),
-      filename: Type.Optional(Type.String()),
-      encoding: oneOf('7bit', '8bit', 'base64'),
+      content_type: Type.String({ description: 'media type' }),
+      filename: Type.Optional(Type.String({ description: 'file name; empty: it has none' })),
+      encoding: { ...oneOf('7bit', '8bit', 'base64'), description: 'how `content` is encoded' },
       content: Type.String({ description: 'empty unless the request or the subscriber has `inline`' }),
     }),
+    { description: 'attachments of the message' },
   ),
-  created_at: Time,
-  expires_at: Type.Optional(Time),
+  created_at: { ...Time, description: 'when the event was published' },
+  expires_at: Type.Optional({ ...Time, description: 'the event is not delivered after this time' }),
 };
 
 export const Topic = closed({ id: Id, self: Url, name: Type.String(), created_at: Time });
@@ -57,6 +58,6 @@ export const Event = closed(EventFields);
 export const WholeEvent = closed({
   ...EventFields,
   short: Type.Optional(Type.String({ description: 'the same as `summary`; only in hooks; deprecated' })),
-  raw: Type.Optional(AnyContent),
-  topic_id: Type.Optional(Id),
+  raw: Type.Optional({ ...AnyContent, description: 'the same as `content`; only in hooks; deprecated' }),
+  topic_id: Type.Optional({ ...Id, description: 'id of the topic; only in hooks; deprecated' }),
 });
