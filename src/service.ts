@@ -36,6 +36,7 @@ import { createDispatcher } from './edj/dispatcher.ts';
 import { createEventSignal } from './edj/event-signal.ts';
 import { createReadStored } from './edj/read-stored.ts';
 import { type RenderDeps, renderEvent } from './edj/render-event.ts';
+import { createSamples } from './edj/samples.ts';
 import type { EdjTx } from './edj/topics.ts';
 import { createAttempts } from './iam/attempts.ts';
 import { createAuthenticator, principalOf } from './iam/authenticate.ts';
@@ -313,6 +314,8 @@ export async function startService(
   };
   const sandboxed = async (project: Principal['projectId']) =>
     (await read.project(project))?.sandbox ?? false;
+  const allowLoopback = async (project: ProjectId) =>
+    isLoopback(config.httpListen.host) && (await sandboxed(project));
   const dispatcher = createDispatcher({
     transactor: writing('hooks'),
     read,
@@ -324,7 +327,7 @@ export async function startService(
     logger,
     metrics,
     jumps,
-    allowLoopback: async (project) => isLoopback(config.httpListen.host) && (await sandboxed(project)),
+    allowLoopback,
   });
   const published = (project: ProjectId, topics: readonly TopicId[]) => {
     eventSignal.notify(topics);
@@ -742,6 +745,7 @@ export async function startService(
       eventSignal,
       published,
       renderEvent: (event, options, signal, shown) => renderEvent(event, options, render, signal, shown),
+      samples: createSamples({ http, render, clock, random, allowLoopback }),
       shown,
       checkDomain: (project, id) => checker.checkNow(project, id),
       domainChanged: checker.changed,

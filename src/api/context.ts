@@ -107,7 +107,7 @@ function ownershipStep(d: OwnedDomain): Resources['OwnedDomain']['next_step'] {
 }
 
 /** The settings that may be shown; `broken` instead if some that the kind needs are missing. */
-function shownSettings({ type, settings, broken }: Subscriber): Settings {
+export function shownSettings({ type, settings, broken }: Subscriber): Settings {
   const kind = subscriberKindOf(type);
   if (broken === true) return { broken };
   if (kind === null) return settings;

@@ -17,6 +17,7 @@ import type { OperatorStanding } from '../domains/operator-keeper.ts';
 import type { CancelQueued } from '../domains/removal.ts';
 import type { EventSignal } from '../edj/event-signal.ts';
 import type { RenderedEvent, RenderOptions } from '../edj/render-event.ts';
+import type { Samples } from '../edj/samples.ts';
 import type { EdjExpectations, EdjReader, EdjTx, EventRow } from '../edj/topics.ts';
 import type { Attempts } from '../iam/attempts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
@@ -134,6 +135,7 @@ export interface ApiDeps {
     signal?: AbortSignal,
     shown?: SpoolReader['shown'],
   ) => Promise<RenderedEvent>;
+  readonly samples: Samples;
   /** The message as it is shown: prefix and raw message, without forged results. */
   readonly shown: (message: StoredMessage) => Buffer;
   readonly checkDomain: (project: ProjectId, id: DomainId) => Promise<MtaDomain | null>;

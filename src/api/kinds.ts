@@ -49,14 +49,22 @@ export function kindList(list: KindList): Listing<Resources['Kind']> {
     label_ja: label.ja,
     description: about.en,
     description_ja: about.ja,
-    settings: Object.entries(fields).map(([field, { type, label: called, secret, otherwise }]) => ({
-      name: field,
-      type,
-      label: called.en,
-      label_ja: called.ja,
-      secret: secret === true,
-      optional: otherwise !== undefined,
-      default: otherwise ?? null,
+    settings: Object.entries(fields).map(([name, field]) => ({
+      name,
+      type: field.type,
+      label: field.label.en,
+      label_ja: field.label.ja,
+      secret: field.secret === true,
+      optional: field.otherwise !== undefined,
+      default: field.otherwise ?? null,
+      choices:
+        field.type === 'choice'
+          ? field.choices.map(({ value, label: called }) => ({
+              value,
+              label: called.en,
+              label_ja: called.ja,
+            }))
+          : [],
     })),
   }));
 }
@@ -76,14 +84,19 @@ function properties(fields: Fields, shown: boolean): TProperties {
   return Object.fromEntries(
     Object.entries(fields)
       .filter(([, { secret }]) => !shown || secret !== true)
-      .map(([name, { type, label, otherwise }]): [string, TSchema] => {
-        const about = { description: label.en };
-        const schema = type === 'switch' ? Type.Boolean(about) : Type.String({ maxLength: 4096, ...about });
-        return [
-          name,
-          otherwise === undefined || (shown && type === 'switch') ? schema : Type.Optional(schema),
-        ];
+      .map(([name, field]): [string, TSchema] => {
+        const isThere = field.otherwise === undefined || (shown && field.type === 'switch');
+        return [name, isThere ? schemaOf(field) : Type.Optional(schemaOf(field))];
       }),
+  );
+}
+function schemaOf(field: Fields[string]): TSchema {
+  const about = { description: field.label.en };
+  if (field.type === 'switch') return Type.Boolean(about);
+  if (field.type === 'text') return Type.String({ maxLength: 4096, ...about });
+  return Type.Enum(
+    field.choices.map(({ value }) => value),
+    about,
   );
 }
 function eachKind(list: KindList, own: TProperties, shown: boolean): TSchema {

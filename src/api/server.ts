@@ -31,6 +31,7 @@ import { docsPage } from './docs-page.ts';
 import { createDoor, DOOR_LIMITS, type DoorLimits } from './door.ts';
 import { edjRoutes } from './edj.ts';
 import { edjEventRoutes } from './edj-events.ts';
+import { edjSampleRoutes } from './edj-samples.ts';
 import { preconditionFailed, tagResources } from './etag.ts';
 import { NO_SLASH } from './given.ts';
 import { guard } from './guard.ts';
@@ -275,6 +276,7 @@ export async function createApi(given: ApiDeps, options: ApiOptions): Promise<Ap
   await part('edj', (handle) => {
     edjRoutes(handle, deps, views);
     edjEventRoutes(handle, deps, () => stop.asked);
+    edjSampleRoutes(handle, deps);
   });
   await part(
     'iam',

@@ -39,12 +39,15 @@ export const Kind = closed({
   settings: Type.Array(
     closed({
       name: Type.String(),
-      type: oneOf('text', 'switch'),
+      type: oneOf('text', 'choice', 'switch'),
       label: Type.String(),
       label_ja: Type.String(),
       secret: Type.Boolean({ description: 'the API never returns the value' }),
       optional: Type.Boolean(),
       default: orNull(Type.Union([Type.String(), Type.Boolean()])),
+      choices: Type.Array(closed({ value: Type.String(), label: Type.String(), label_ja: Type.String() }), {
+        description: 'the values of a choice; empty for other types',
+      }),
     }),
   ),
 });

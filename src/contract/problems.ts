@@ -293,6 +293,11 @@ export const PROBLEMS = {
     title: 'Too many waiting',
     meaning: 'the project already has 100 requests that wait for events; see Retry-After',
   },
+  'too-many-tests': {
+    status: 429,
+    title: 'Too many tests',
+    meaning: 'the project has tested its subscribers too often within a minute; see Retry-After',
+  },
   'too-many-in-flight': {
     status: 429,
     title: 'Too many in flight',

@@ -8,7 +8,7 @@
  */
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
-import { type HttpClient, HttpError, type HttpResponse } from '../runtime/http-client.ts';
+import { type HttpClient, HttpError } from '../runtime/http-client.ts';
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
@@ -20,19 +20,11 @@ import type { Sealer } from '../runtime/sealing.ts';
 import type { Settings } from '../runtime/settings.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { createBerths } from './berths.ts';
-import type { Verdict } from './kinds/kind.ts';
+import { type Called, callSubscriber } from './call.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
-import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
-import {
-  AT_ONCE,
-  FEWEST_ATTEMPTS,
-  GIVE_UP_MS,
-  MAX_ANSWER,
-  PATIENCE_MS,
-  RETRY,
-  TIMEOUT_MS,
-} from './retries.ts';
+import { MessageGone, type RenderDeps } from './render-event.ts';
+import { AT_ONCE, FEWEST_ATTEMPTS, GIVE_UP_MS, PATIENCE_MS, RETRY } from './retries.ts';
 import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
 import { brought, dead, done, retryLater } from './transitions.ts';
 
@@ -267,21 +259,15 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
     const over = AbortSignal.any([closing.signal, ending]);
     try {
-      const { settings } = subscriber;
-      const rendered = await renderEvent(event, kind.options(settings), deps.render, over);
       const large = { places, share: delivery.projectId, signal: over };
       const now = Math.floor(clock.now() / 1000);
-      using request = await kind.request({ event, rendered, settings, sealed, now, large });
-      const answer = await deps.http.post(request.url, {
-        share: delivery.projectId,
-        headers: { 'user-agent': 'Hikyaku', ...request.headers },
-        body: request.body,
-        timeoutMs: TIMEOUT_MS,
-        maxResponseBytes: MAX_ANSWER,
+      const called = await callSubscriber({ kind, settings: subscriber.settings, sealed }, event, deps, {
+        now,
+        large,
         allowLoopback,
         signal: ending,
       });
-      return judged(item, answer, kind.judge(answer));
+      return judged(item, called);
     } catch (error) {
       if (error instanceof MessageGone) return dead(delivery, { error: error.message });
       if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, 0);
@@ -290,15 +276,15 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return failed(item, { error: error.code, detail: error.message }, 0);
     }
   }
-  function judged(item: DueDelivery, answer: HttpResponse, verdict: Verdict): SubscriberDeliveryMove {
-    const result = { status: answer.status, answer: answer.bodyText.slice(0, 512) };
+  function judged(item: DueDelivery, { status, answer, verdict }: Called): SubscriberDeliveryMove {
     switch (verdict.kind) {
       case 'done':
-        return done(item.delivery, { status: answer.status });
+        return done(item.delivery, { status });
+      case 'refused':
       case 'gone':
-        return dead(item.delivery, result);
+        return dead(item.delivery, { status, answer });
       case 'later':
-        return failed(item, result, verdict.retryAfter ?? 0);
+        return failed(item, { status, answer }, verdict.retryAfter);
     }
   }
   /** `retryAfter`: seconds from the answer; 0: none. */

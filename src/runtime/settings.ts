@@ -18,7 +18,17 @@ export interface TextField {
   readonly secret?: true;
   /** The default if the field is not given. null: the field may be missing. */
   readonly otherwise?: string | null;
+  /** Any characters but control characters are allowed; otherwise visible ASCII. */
+  readonly free?: true;
   readonly read?: ReadText;
+}
+/** One of a few values, which a program may also give as a number. */
+export interface ChoiceField {
+  readonly type: 'choice';
+  readonly label: Labels;
+  readonly secret?: undefined;
+  readonly choices: readonly { readonly value: string; readonly label: Labels }[];
+  readonly otherwise: string;
 }
 export interface SwitchField {
   readonly type: 'switch';
@@ -26,7 +36,7 @@ export interface SwitchField {
   readonly secret?: undefined;
   readonly otherwise: boolean;
 }
-export type Fields = Readonly<Record<string, TextField | SwitchField>>;
+export type Fields = Readonly<Record<string, TextField | ChoiceField | SwitchField>>;
 export type Settings = Readonly<Record<string, string | boolean>>;
 
 export class SettingsError extends Error {
@@ -39,15 +49,30 @@ export class SettingsError extends Error {
 }
 const MOST = 4096;
 
-function readText(name: string, given: unknown, { read }: TextField, allowPrivate: boolean): string {
+function textGiven(name: string, given: unknown): string {
   const text = typeof given === 'number' ? String(given) : given;
   if (typeof text !== 'string') throw new SettingsError(name, 'must be text');
+  return text;
+}
+function readChoice(name: string, given: unknown, { choices }: ChoiceField): string {
+  const text = textGiven(name, given);
+  const values = choices.map(({ value }) => value);
+  if (!values.includes(text)) throw new SettingsError(name, `must be one of ${values.join(', ')}`);
+  return text;
+}
+function readText(name: string, given: unknown, field: TextField, allowPrivate: boolean): string {
+  const { read, free } = field;
+  const text = textGiven(name, given);
   if (text === '') throw new SettingsError(name, 'must not be empty');
   if (text.length > MOST) throw new SettingsError(name, `must have at most ${MOST} characters`);
   const result = read?.(text, allowPrivate) ?? { value: text };
   if ('wrong' in result) throw new SettingsError(name, result.wrong);
   if (result.value.length > MOST) throw new SettingsError(name, `must have at most ${MOST} characters`);
-  if (!/^[\x20-\x7e]+$/.test(result.value)) throw new SettingsError(name, 'must be text in visible ASCII');
+  if (free === true) {
+    if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(result.value))
+      throw new SettingsError(name, 'has characters that are not allowed');
+  } else if (!/^[\x20-\x7e]+$/.test(result.value))
+    throw new SettingsError(name, 'must be text in visible ASCII');
   return result.value;
 }
 /** The settings, with defaults filled in. Throws SettingsError. */
@@ -66,6 +91,7 @@ export function readSettings(
     if (value === undefined) throw new SettingsError(name, 'is missing');
     if (value === null && field.otherwise === null) continue;
     if (field.type === 'text') settings[name] = readText(name, value, field, allowPrivate);
+    else if (field.type === 'choice') settings[name] = readChoice(name, value, field);
     else if (typeof value !== 'boolean') throw new SettingsError(name, 'must be true or false');
     else settings[name] = value;
   }

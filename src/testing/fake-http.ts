@@ -14,6 +14,7 @@ export interface FakeRequest {
 export interface FakeAnswer {
   readonly status: number;
   readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 export interface FakeHttp extends AsyncDisposable {
@@ -35,6 +36,7 @@ export async function startFakeHttp(answer: (request: FakeRequest) => FakeAnswer
     const {
       status,
       type = 'application/json',
+      headers = {},
       body: text = '',
     } = answer({
       method,
@@ -44,7 +46,7 @@ export async function startFakeHttp(answer: (request: FakeRequest) => FakeAnswer
       headers: incoming.headers,
       body,
     });
-    response.writeHead(status, { 'content-type': type }).end(text);
+    response.writeHead(status, { ...headers, 'content-type': type }).end(text);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -35,6 +35,7 @@ const NO_IDS = [
   'site',
   'domain',
   'sender',
+  'event',
 ];
 /** They also report about the project's own resource after its removal. */
 const OUTLIVE = ['mta.domains.usage.get'];

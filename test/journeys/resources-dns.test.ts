@@ -51,6 +51,7 @@ describe('the resources of DNS providers', () => {
           secret: true,
           optional: false,
           default: null,
+          choices: [],
         },
         {
           name: 'api_url',
@@ -60,6 +61,7 @@ describe('the resources of DNS providers', () => {
           secret: false,
           optional: true,
           default: 'https://api.cloudflare.com/client/v4',
+          choices: [],
         },
       ],
     } satisfies Resources['Kind']);

@@ -14,6 +14,7 @@ import { openDkimKeys } from '../../src/domains/dkim-keys.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { openSealer, SECRET_KEY_FILE } from '../../src/secret-key.ts';
 import { openStore } from '../../src/stores.ts';
+import { startFakeHttp } from '../../src/testing/fake-http.ts';
 import { startPostgres } from '../../src/testing/postgres.ts';
 import { bootstrap, eventually, startService, startSink } from './harness.ts';
 import { authorization, type Json } from './journey.ts';
@@ -25,6 +26,8 @@ import { openSmtp, plain, send } from './raw-smtp.ts';
  */
 const ROUTE_PASSWORD = 'route%40Passw0rd-planted';
 const WRONG_PASSWORD = 'wrong-Passw0rd-planted';
+const WEBHOOK = 'services/T0PLANTED0/B0PLANTED0/w3bhookPlantedSecret';
+const [PUSH_USER, PUSH_TOKEN] = ['uPlantedUserKey000000000000000', 'aPlantedToken00000000000000000'];
 /** The instance's key has its own file, next to the store. */
 const KEPT_APART = [SECRET_KEY_FILE];
 
@@ -91,6 +94,34 @@ async function use(settings: Record<string, string>) {
     ['POST', subscribers, { ...hook, secret: subscriber.secret }],
   ] as const)
     answers.push((await call(method, path, body, headers)).text);
+  // The servers of these subscribers repeat the whole request, with its secrets.
+  await using echo = await startFakeHttp(({ target, body }) => ({ status: 404, body: `${target} ${body}` }));
+  const slack = { type: 'slack', url: `${echo.url}/${WEBHOOK}` };
+  const push = { type: 'pushover', user: PUSH_USER, token: PUSH_TOKEN, api_url: `${echo.url}/push` };
+  const told: string[] = [];
+  for (const body of [slack, push]) {
+    const previews = `/edj/v1/topics/${who.topic_id}/subscriber_previews`;
+    answers.push((await call('POST', previews, body, { 'idempotency-key': `see ${body.type}` })).text);
+    const made = await call('POST', subscribers, body, { 'idempotency-key': body.type });
+    const one = `${subscribers}/${made.json.id}`;
+    told.push(`/edj/v1/subscribers/${made.json.id}/deliveries`);
+    answers.push(made.text, (await call('GET', one)).text, (await call('GET', `${one}/preview`)).text);
+    const tested = await call('POST', `${one}/test`);
+    assert.match(tested.json.answer, /\*\*\*/);
+    answers.push(tested.text, (await call('POST', subscribers, { ...body, surprise: 1 })).text);
+  }
+  await call('POST', '/edj/v1/tasks?is_sync=true', {
+    procedure: 'publish',
+    arguments: { self: `http://x/edj/v1/topics/${who.topic_id}`, message: 'news' },
+  });
+  for (const path of told)
+    await eventually('the delivery failed', async () => {
+      const { text, json } = await call('GET', path);
+      const failed = json.items.some((item: Json) => ['retry', 'dead'].includes(item.state));
+      if (failed) answers.push(text);
+      return failed;
+    });
+  answers.push((await call('GET', '/edj/v1/subscriber_kinds')).text, (await call('GET', subscribers)).text);
   for (const secret of [who.key.secret, WRONG_PASSWORD]) {
     await using client = await openSmtp(service.ready.submissions, 'implicit');
     answers.push(await client.command(plain(who.key.id, secret)));
@@ -139,6 +170,10 @@ async function use(settings: Record<string, string>) {
     ...spellings(subscriber.secret.slice('whsec_'.length)),
     ...spellings(Buffer.from(subscriber.secret.slice('whsec_'.length), 'base64')),
   ]);
+  secrets.set('the webhook', spellings(WEBHOOK.slice('services/'.length)));
+  secrets.set("the webhook's last part", spellings(WEBHOOK.slice(WEBHOOK.lastIndexOf('/') + 1)));
+  secrets.set('the user key', spellings(PUSH_USER));
+  secrets.set('the API token', spellings(PUSH_TOKEN));
   secrets.set('the route', [ROUTE_PASSWORD, decodeURIComponent(ROUTE_PASSWORD)].flatMap(spellings));
   secrets.set('a wrong password', spellings(WRONG_PASSWORD));
   for (const { selector, privateKey } of openDkimKeys(dkim, sealer))

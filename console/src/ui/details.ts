@@ -30,6 +30,10 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^must be a port number$/, 'problem.detail.port'],
   [/^must be the name of a key$/, 'problem.detail.key_name'],
   [/^must be base64 of at least 16 octets$/, 'problem.detail.base64'],
+  [/^must have 30 letters and digits$/, 'problem.detail.pushover_key'],
+  [/^must be names of devices with commas between them$/, 'problem.detail.devices'],
+  [/^must be the name of a sound$/, 'problem.detail.sound'],
+  [/^must be (?<least>\d+) to (?<most>\d+) seconds$/, 'problem.detail.seconds'],
   [/^must be text in visible ASCII$/, 'problem.detail.ascii'],
   [/^is not a known field$/, 'problem.detail.unknown_field'],
   [

@@ -2,7 +2,7 @@
  * Open lists of kinds (DNS providers, kinds of subscribers): the service's description of each kind, and the form fields
  * for its settings. Everything about a kind comes from the service, so a new kind needs no change here.
  */
-import { Checkbox, PasswordInput, Text, TextInput } from '@mantine/core';
+import { Checkbox, PasswordInput, Select, Text, TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import type { Kind } from '../api/resources.ts';
 import { language } from '../i18n.ts';
@@ -39,7 +39,7 @@ export function KindFields({
   const { t } = useTranslation();
   const about = language() === 'ja' ? kind.description_ja : kind.description;
   const inputs = kind.settings.map((setting) => {
-    const { name, type, secret, optional, default: otherwise } = setting;
+    const { name, type, secret, optional, default: otherwise, choices } = setting;
     if (type === 'switch')
       return (
         <Checkbox
@@ -48,6 +48,18 @@ export function KindFields({
           checked={(values[name] ?? otherwise) === true}
           error={errors[name]}
           onChange={(event) => onChange(name, event.currentTarget.checked)}
+        />
+      );
+    if (type === 'choice')
+      return (
+        <Select
+          key={`${kind.name} ${name}`}
+          label={labelOf(setting)}
+          data={choices.map((one) => ({ value: one.value, label: labelOf(one) }))}
+          allowDeselect={false}
+          value={String(values[name] ?? otherwise)}
+          error={errors[name]}
+          onChange={(value) => onChange(name, value ?? '')}
         />
       );
     const Input = secret ? PasswordInput : TextInput;

@@ -1,10 +1,20 @@
 /** Topics, subscribers, events and their deliveries: /edj/v1. */
 import Type from 'typebox';
+import { EVENT_NAMES } from '../events.ts';
 import { exampleSelf } from '../example-ids.ts';
 import { Kind, kindName, withSettings } from '../kinds.ts';
 import { op } from '../operation.ts';
 import { closed, PageQuery, ResourceName, WholeQuery } from '../parts.ts';
-import { Delivery, Event, NewSubscriber, Subscriber, Topic, WholeEvent } from '../resources/edj.ts';
+import {
+  Delivery,
+  Event,
+  NewSubscriber,
+  Subscriber,
+  SubscriberPreview,
+  SubscriberTest,
+  Topic,
+  WholeEvent,
+} from '../resources/edj.ts';
 import { PublishTask, TaskQuery } from '../resources/tasks.ts';
 
 const topic = { id: 'topic' } as const;
@@ -24,6 +34,11 @@ const EventsQuery = closed({
     Type.Integer({ minimum: 0, maximum: 30, description: 'seconds to wait for the next event' }),
   ),
   full: Type.Optional(Type.Boolean({ description: 'true: with `content.body`' })),
+});
+const SampleQuery = closed({
+  event: Type.Optional(
+    Type.Enum([...EVENT_NAMES], { default: 'incoming', description: 'the event of which a sample is made' }),
+  ),
 });
 const EventQuery = closed({
   as: Type.Optional(
@@ -131,6 +146,40 @@ export const deleteSubscriber = op({
   summary: 'removes a subscriber; the service drops its undelivered events',
   params: subscriber,
   answers: { 204: null },
+});
+export const previewSubscriber = op({
+  id: 'edj.subscribers.preview',
+  method: 'POST',
+  path: '/edj/v1/topics/{id}/subscriber_previews',
+  permission: 'edj.subscribers.create',
+  summary: 'shows what a subscriber with these settings would be sent, without adding or calling it',
+  params: topic,
+  query: SampleQuery,
+  body: NewSubscriberBody,
+  answers: { 200: SubscriberPreview },
+});
+export const getSubscriberPreview = op({
+  id: 'edj.subscriber_previews.get',
+  method: 'GET',
+  path: '/edj/v1/topics/{id}/subscribers/{subscriber}/preview',
+  permission: 'edj.subscribers.get',
+  summary: 'shows what the subscriber would be sent',
+  params: subscriber,
+  query: SampleQuery,
+  answers: { 200: SubscriberPreview },
+  problems: ['conflict'],
+});
+export const testSubscriber = op({
+  id: 'edj.subscribers.test',
+  method: 'POST',
+  path: '/edj/v1/topics/{id}/subscribers/{subscriber}/test',
+  summary: 'sends the subscriber a sample now and returns its answer; six times a minute in a project',
+  description:
+    'The sample says that it is a test. It is not a delivery: the service neither stores nor repeats it.',
+  params: subscriber,
+  query: SampleQuery,
+  answers: { 200: SubscriberTest },
+  problems: ['too-many-tests'],
 });
 export const listDeliveries = op({
   id: 'edj.deliveries.list',

@@ -53,6 +53,27 @@ export const Delivery = closed({
   created_at: Time,
 });
 
+/** What a subscriber would be sent for a sample of an event. */
+export const SubscriberPreview = closed({
+  event: oneOf(...EVENT_NAMES),
+  method: Type.Literal('POST'),
+  url: Type.String(),
+  headers: Type.Array(closed({ name: Type.String(), value: Type.String() })),
+  body: Type.String({ description: '`***` stands for each secret, also in `url` and `headers`' }),
+});
+/** How a subscriber answered a sample. */
+export const SubscriberTest = closed({
+  event: oneOf(...EVENT_NAMES),
+  outcome: Type.Enum(['done', 'later', 'refused', 'gone', 'failed'], {
+    description:
+      'what the answer means. done: the event was taken; later: a delivery would be tried again; refused: this event would not be tried again; gone: the subscriber no longer takes any; failed: there was no answer, so a delivery would be tried again',
+  }),
+  status: orNull(Whole),
+  answer: orNull(Type.String({ description: 'the first 512 octets, without the secrets' })),
+  error: orNull(closed({ code: Type.String(), detail: Type.String() })),
+  duration_ms: Whole,
+});
+
 export const Event = closed(EventFields);
 
 export const WholeEvent = closed({

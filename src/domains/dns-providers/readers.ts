@@ -40,5 +40,3 @@ export const keyName = judged(
   (text) => /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(text) && text.length <= 253,
   'must be the name of a key',
 );
-export const oneOf = (names: readonly string[]): ReadText =>
-  judged((text) => names.includes(text), `must be one of ${names.join(', ')}`);

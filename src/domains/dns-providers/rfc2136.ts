@@ -21,7 +21,7 @@ import {
 import { askOverTcp } from './dns-tcp.ts';
 import type { DnsProviderKind, OpenDeps } from './kind.ts';
 import { type DnsProvider, DnsProviderError, type RecordSet, type SetChange, type Zone } from './provider.ts';
-import { base64, host, keyName, oneOf, port as portOf } from './readers.ts';
+import { base64, host, keyName, port as portOf } from './readers.ts';
 import { difference, liesIn, lowerName } from './record-values.ts';
 import { ALGORITHMS, signMessage, type TsigKey, verifyAnswer } from './tsig.ts';
 
@@ -177,10 +177,10 @@ export const rfc2136: DnsProviderKind = {
     port: { type: 'text', label: { en: 'Port', ja: 'ポート' }, otherwise: '53', read: portOf },
     key_name: { type: 'text', label: { en: 'Name of the key', ja: '鍵の名前' }, read: keyName },
     algorithm: {
-      type: 'text',
+      type: 'choice',
       label: { en: 'Algorithm', ja: 'アルゴリズム' },
+      choices: ALGORITHMS.map((value) => ({ value, label: { en: value, ja: value } })),
       otherwise: 'hmac-sha256',
-      read: oneOf(ALGORITHMS),
     },
     secret: { type: 'text', label: { en: 'Secret', ja: 'シークレット' }, secret: true, read: base64 },
   },

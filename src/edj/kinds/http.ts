@@ -3,6 +3,7 @@ import { textOf } from '../../runtime/settings.ts';
 import { signedBody } from '../hook-body.ts';
 import { makeWebhookSecret, webhookSigner } from '../webhook-signature.ts';
 import { judgeByStatus, type SubscriberKind } from './kind.ts';
+import { httpUrl } from './texts.ts';
 
 export const http: SubscriberKind = {
   label: { en: 'HTTP hook', ja: 'HTTP フック' },
@@ -11,16 +12,7 @@ export const http: SubscriberKind = {
     ja: 'イベントを JSON で POST します。署名は Standard Webhooks に従います。',
   },
   fields: {
-    url: {
-      type: 'text',
-      label: { en: 'URL', ja: 'URL' },
-      read(text) {
-        const url = URL.parse(text);
-        return url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== ''
-          ? { wrong: 'must be an http or https URL without credentials' }
-          : { value: url.href };
-      },
-    },
+    url: { type: 'text', label: { en: 'URL', ja: 'URL' }, read: httpUrl },
     inline: {
       type: 'switch',
       label: { en: 'Include the contents of attachments', ja: '添付ファイルの内容を含める' },

@@ -22,14 +22,20 @@ export interface RequestDeps {
   readonly sealed: Settings;
   /** Wall time, in seconds. */
   readonly now: number;
+  /** Prefix of URLs, without trailing slash. */
+  readonly publicUrl: string;
   /** What a body needs that is too large to be held in memory as a whole. */
   readonly large: { readonly places: Places; readonly share: string; readonly signal: AbortSignal };
 }
-/** `gone`: the subscriber is never called again. `later`: the delivery is retried, at least so many seconds later. */
+/**
+ * `refused`: the same request would be refused again, so this delivery ends. `gone`: so would any request. `later`: the
+ * delivery is retried, at least so many seconds later.
+ */
 export type Verdict =
   | { readonly kind: 'done' }
+  | { readonly kind: 'refused' }
   | { readonly kind: 'gone' }
-  | { readonly kind: 'later'; readonly retryAfter?: number };
+  | { readonly kind: 'later'; readonly retryAfter: number };
 
 export interface SubscriberKind {
   readonly label: Labels;
@@ -48,12 +54,14 @@ export interface SubscriberKind {
   judge(answer: HttpResponse): Verdict;
 }
 
-/** 2xx means done, 410 means gone. Any other status means later; Retry-After may give the seconds. */
-export function judgeByStatus({ status, headers }: HttpResponse): Verdict {
-  if (status >= 200 && status < 300) return { kind: 'done' };
-  if (status === 410) return { kind: 'gone' };
+/** 2xx means done, 410 means gone. Any other status means later. */
+export function judgeByStatus(answer: HttpResponse): Verdict {
+  if (answer.status >= 200 && answer.status < 300) return { kind: 'done' };
+  return answer.status === 410 ? { kind: 'gone' } : later(answer);
+}
+/** After the seconds of Retry-After, if the answer has them, else after `otherwise`. */
+export function later({ headers }: HttpResponse, otherwise = 0): Verdict {
   const asked = headers['retry-after'];
-  return asked !== undefined && /^\d{1,6}$/.test(asked)
-    ? { kind: 'later', retryAfter: Number(asked) }
-    : { kind: 'later' };
+  const isGiven = asked !== undefined && /^\d{1,6}$/.test(asked);
+  return { kind: 'later', retryAfter: isGiven ? Number(asked) : otherwise };
 }

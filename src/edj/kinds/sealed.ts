@@ -16,22 +16,33 @@ const encode = (sealed: Settings): string => {
   return names.length === 1 && only === 'secret' ? String(sealed[only]) : JSON.stringify(sealed);
 };
 
-/** Makes the secret of a new subscriber and seals it together with the secret settings. `told` is shown once. */
+export interface NewSettings {
+  readonly settings: Settings;
+  /** What is to be sealed. */
+  readonly sealed: Settings;
+  /** The secret that the kind has made: it is shown once. */
+  readonly told: Settings;
+}
+/** Makes the secret of a new subscriber, and sets it and the secret settings apart. */
+export function splitNew(kind: SubscriberKind, given: Settings, random: Random): NewSettings {
+  const isSecret = (name: string) => kind.fields[name]?.secret === true;
+  const told: Settings = kind.makeSecret === undefined ? {} : { secret: kind.makeSecret(random) };
+  const entries = Object.entries(given);
+  return {
+    settings: Object.fromEntries(entries.filter(([name]) => !isSecret(name))),
+    sealed: { ...Object.fromEntries(entries.filter(([name]) => isSecret(name))), ...told },
+    told,
+  };
+}
+/** The same, sealed. */
 export function sealNew(
   { sealer, random }: { readonly sealer: Sealer; readonly random: Random },
   subscriber: Pick<Subscriber, 'id'>,
   kind: SubscriberKind,
-  settings: Settings,
-): Pick<Subscriber, 'settings' | 'sealedSettings'> & { readonly told: Settings } {
-  const isSecret = (name: string) => kind.fields[name]?.secret === true;
-  const told: Settings = kind.makeSecret === undefined ? {} : { secret: kind.makeSecret(random) };
-  const entries = Object.entries(settings);
-  const sealed = { ...Object.fromEntries(entries.filter(([name]) => isSecret(name))), ...told };
-  return {
-    settings: Object.fromEntries(entries.filter(([name]) => !isSecret(name))),
-    sealedSettings: sealer.seal(Buffer.from(encode(sealed)), context(subscriber)),
-    told,
-  };
+  given: Settings,
+): Pick<Subscriber, 'settings' | 'sealedSettings'> & Pick<NewSettings, 'told'> {
+  const { settings, sealed, told } = splitNew(kind, given, random);
+  return { settings, sealedSettings: sealer.seal(Buffer.from(encode(sealed)), context(subscriber)), told };
 }
 export const opensSealed = (sealer: Sealer, subscriber: Subscriber): boolean =>
   opens(sealer, subscriber.sealedSettings, context(subscriber));

@@ -1,4 +1,7 @@
-/** A topic's subscribers: for adding one (its signing secret is shown once), removing one, and seeing its deliveries. */
+/**
+ * A topic's subscribers: for adding one (its signing secret is shown once), removing one, seeing its deliveries, and
+ * seeing and testing what it is sent.
+ */
 import { Badge, Button, Card, Group, Select, Stack, Table, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
@@ -13,6 +16,7 @@ import { filledIn, KindFields, type KindValues, kindLabel, labelOf } from '../..
 import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
+import { Samples } from './subscriber-samples.tsx';
 
 interface Values {
   /** null: the first kind. */
@@ -120,7 +124,8 @@ function SubscriberCard({
 }) {
   const { t } = useTranslation();
   const title = titleOf(one, kinds);
-  const [shown, setShown] = useState(false);
+  const [shown, setShown] = useState<'deliveries' | 'samples' | null>(null);
+  const toggle = (part: 'deliveries' | 'samples') => setShown(shown === part ? null : part);
   return (
     <Card withBorder>
       <Group justify="space-between" align="flex-start">
@@ -136,11 +141,20 @@ function SubscriberCard({
           <Button
             size="compact-sm"
             variant="default"
-            onClick={() => setShown(!shown)}
-            aria-expanded={shown}
+            onClick={() => toggle('deliveries')}
+            aria-expanded={shown === 'deliveries'}
             aria-label={t('common.action_on', { label: t('deliveries.title'), subject: title })}
           >
             {t('deliveries.title')}
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => toggle('samples')}
+            aria-expanded={shown === 'samples'}
+            aria-label={t('common.action_on', { label: t('samples.title'), subject: title })}
+          >
+            {t('samples.title')}
           </Button>
           <Confirm
             label={t('common.delete')}
@@ -157,7 +171,8 @@ function SubscriberCard({
           />
         </Group>
       </Group>
-      {shown && <Deliveries subscriberId={one.id} />}
+      {shown === 'deliveries' && <Deliveries subscriberId={one.id} />}
+      {shown === 'samples' && <Samples topicId={topicId} subscriberId={one.id} />}
     </Card>
   );
 }

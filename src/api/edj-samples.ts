@@ -1,0 +1,87 @@
+/** /edj/v1: what a subscriber would be sent, and sending it a sample as a test. */
+import type { EventName } from '../contract/events.ts';
+import * as ops from '../contract/operations/edj.ts';
+import type { Resources } from '../contract/resources/index.ts';
+import type { Target } from '../edj/call.ts';
+import { subscriberKindOf } from '../edj/kinds/kinds.ts';
+import { openSealed, splitNew } from '../edj/kinds/sealed.ts';
+import type { Subscriber } from '../edj/topics.ts';
+import type { ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
+import { createTally } from '../runtime/rates.ts';
+import { goneSignal } from './client-gone.ts';
+import { found, shownSettings } from './context.ts';
+import type { ApiDeps } from './deps.ts';
+import type { Handle } from './handle.ts';
+import { settingsOf } from './kinds.ts';
+import { Problem } from './problems.ts';
+
+const WINDOW_MS = 60_000;
+/** Tests of a project in a minute. */
+const MOST_TESTS = 6;
+
+export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
+  const { read, samples, clock } = deps;
+  const tests = createTally(clock, WINDOW_MS);
+
+  async function subscriberOf(project: ProjectId, topicId: TopicId, id: SubscriberId): Promise<Subscriber> {
+    const subscriber = await read.subscriber(project, id);
+    return found(subscriber?.topicId === topicId ? subscriber : null);
+  }
+  function targetOf(subscriber: Subscriber): Target {
+    const { type, settings } = subscriber;
+    const kind = subscriberKindOf(type);
+    if (kind === null) throw new Problem('conflict', 'this version does not know the kind of the subscriber');
+    if (shownSettings(subscriber)['broken'] === true) throw unreadable();
+    try {
+      return { kind, settings, sealed: openSealed(deps.sealer, subscriber) };
+    } catch {
+      throw unreadable();
+    }
+  }
+  async function previewOf(
+    target: Target,
+    project: ProjectId,
+    topicId: TopicId,
+    event: EventName,
+  ): Promise<Resources['SubscriberPreview']> {
+    return { event, method: 'POST', ...(await samples.preview(target, { project, topicId }, event)) };
+  }
+
+  handle(ops.previewSubscriber, async ({ body, params, query, projectId }) => {
+    const topic = found(await read.topic(projectId, params.id));
+    const { type, ...given } = body;
+    const kind = subscriberKindOf(type)!;
+    const read_ = settingsOf(kind, given, '', deps.allowPrivateTargets);
+    const { settings, sealed } = splitNew(kind, read_, deps.random);
+    return previewOf({ kind, settings, sealed }, projectId, topic.id, eventOf(query));
+  });
+  handle(ops.getSubscriberPreview, async ({ params, query, projectId }) => {
+    const subscriber = await subscriberOf(projectId, params.id, params.subscriber);
+    return previewOf(targetOf(subscriber), projectId, params.id, eventOf(query));
+  });
+  handle(ops.testSubscriber, async (call): Promise<Resources['SubscriberTest']> => {
+    const { params, query, projectId, reply } = call;
+    const target = targetOf(await subscriberOf(projectId, params.id, params.subscriber));
+    if (tests.count(projectId) + 1 > MOST_TESTS) throw tooManyTests();
+    tests.add(projectId);
+    const event = eventOf(query);
+    const place = { project: projectId, topicId: params.id };
+    const tested = await samples.test(target, place, event, goneSignal(reply));
+    const answered = tested.kind === 'answered' ? tested : null;
+    return {
+      event,
+      outcome: answered?.verdict.kind ?? 'failed',
+      status: answered?.status ?? null,
+      answer: answered?.answer ?? null,
+      error: tested.kind === 'failed' ? { code: tested.code, detail: tested.detail } : null,
+      duration_ms: tested.ms,
+    };
+  });
+}
+const eventOf = ({ event = 'incoming' }: { readonly event?: EventName }): EventName => event;
+const unreadable = () =>
+  new Problem('conflict', 'the settings of the subscriber cannot be read: remove it, and add it again');
+const tooManyTests = () =>
+  new Problem('too-many-tests', `the project has made ${MOST_TESTS} tests within a minute`, {
+    headers: { 'retry-after': String(WINDOW_MS / 1000) },
+  });

@@ -1,0 +1,113 @@
+/**
+ * For tests of kinds of subscribers: a project with a topic, the real store in memory, the real dispatcher and HTTP
+ * client, a clock moved by hand.
+ */
+import type { EventName } from '../contract/events.ts';
+import { createDispatcher } from '../edj/dispatcher.ts';
+import { subscriberKindOf } from '../edj/kinds/kinds.ts';
+import { openSealed, sealNew } from '../edj/kinds/sealed.ts';
+import { newTopic } from '../edj/new-topic.ts';
+import { createSamples, type Place, type Samples, sampleEvent } from '../edj/samples.ts';
+import type { EventRow, Subscriber, SubscriberDelivery, SubscriberDeliveryState } from '../edj/topics.ts';
+import { createHttpClient } from '../runtime/http-client.ts';
+import type { SubscriberId } from '../runtime/ids.ts';
+import { watchJumps } from '../runtime/jumps.ts';
+import { silentLogger } from '../runtime/logger.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { createRandom } from '../runtime/random.ts';
+import { createSealer } from '../runtime/sealing.ts';
+import { readSettings, type Settings } from '../runtime/settings.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createRendering } from './rendering.ts';
+import { namesOf } from './zone-resolver.ts';
+
+export const PUBLIC_URL = 'https://hikyaku.test';
+
+export interface EdjRig extends AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly place: Place;
+  readonly samples: Samples;
+  subscribe(type: string, given: Readonly<Record<string, unknown>>): Promise<Subscriber>;
+  targetOf(subscriber: Subscriber): Parameters<Samples['preview']>[0];
+  /** Publishes the sample of the event; `change` replaces parts of the row. */
+  publish(name: EventName, change?: (row: EventRow) => Partial<EventRow>): Promise<EventRow>;
+  /** The delivery of the event to the subscriber, once it is in one of the states. */
+  settled(of: Subscriber, event: EventRow, ...states: SubscriberDeliveryState[]): Promise<SubscriberDelivery>;
+}
+
+export async function openEdjRig(): Promise<EdjRig> {
+  // After the samples of previews.
+  const clock = createFakeClock(Date.UTC(2026, 1, 1));
+  const random = createRandom();
+  const sealer = createSealer(Buffer.alloc(32, 7));
+  const store = await openSqliteStore({ directory: ':memory:', clock, random, logger: silentLogger });
+  const place: Place = { project: random.id(), topicId: random.id() };
+  await store.transact(place.project, (tx) => {
+    tx.insertProject({
+      ...{ id: place.project, name: 'p', sandbox: false },
+      ...{ createdAt: clock.now(), closedAt: null },
+    });
+    tx.insertTopic(newTopic(place.topicId, place.project, 't', clock.now()));
+  });
+  const http = createHttpClient({ allowPrivate: true, names: namesOf() });
+  const rendering = createRendering(store, PUBLIC_URL);
+  const allowLoopback = async () => false;
+  const shared = { http, render: rendering.deps, clock, random, allowLoopback };
+  const dispatcher = createDispatcher({
+    ...shared,
+    transactor: store,
+    read: store.read,
+    sealer,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    jumps: watchJumps(clock, 4_000_000),
+  });
+  const abort = new AbortController();
+  await dispatcher.start(abort.signal);
+  return {
+    clock,
+    place,
+    samples: createSamples(shared),
+    async subscribe(type, given) {
+      const kind = subscriberKindOf(type)!;
+      const settings: Settings = readSettings(kind.fields, given, true);
+      const id: SubscriberId = random.id();
+      const { told: _, ...sealed } = sealNew({ sealer, random }, { id }, kind, settings);
+      const { project: projectId, topicId } = place;
+      const subscriber: Subscriber = { id, projectId, topicId, type, ...sealed, createdAt: clock.now() };
+      await store.transact(projectId, (tx) => tx.insertSubscriber(subscriber));
+      return subscriber;
+    },
+    targetOf: (subscriber) => ({
+      kind: subscriberKindOf(subscriber.type)!,
+      settings: subscriber.settings,
+      sealed: openSealed(sealer, subscriber),
+    }),
+    async publish(name, change = () => ({})) {
+      const sample = sampleEvent(name, place, undefined, PUBLIC_URL);
+      const keepUntil = clock.now() + 30 * 86_400_000;
+      const row = { ...sample, id: random.id<'event'>(), keepUntil, ...change(sample) };
+      await store.transact(place.project, (tx) => tx.insertEvent(row));
+      dispatcher.nudge();
+      return row;
+    },
+    async settled(subscriber, event, ...states) {
+      for (;;) {
+        const { items } = await store.read.deliveries(place.project, subscriber.id, {
+          ...{ limit: 100, cursor: null },
+        });
+        const found = items.find(({ eventId, state }) => eventId === event.id && states.includes(state));
+        if (found !== undefined) return found;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      abort.abort();
+      await dispatcher[Symbol.asyncDispose]();
+      await http[Symbol.asyncDispose]();
+      await rendering[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
