@@ -10,6 +10,7 @@ import { eventually, startDns, startService, startSink } from '../journeys/harne
 import { inspect, openBrowser, settled, texts } from './browser.ts';
 import { automatic, domain, key, mail, setUp, topic } from './first-steps.ts';
 import { queue } from './queue.ts';
+import { slack } from './slack.ts';
 import { button, choose, DOMAIN, field, heading, PASSWORD, signIn, signOut, type Walk } from './walk.ts';
 
 /** Applying for higher limits, and deciding it as the operator. */
@@ -180,6 +181,7 @@ for (const language of ['ja', 'en'] as const)
       const auth = await key(walk);
       await topic(walk);
       await mail(walk, auth);
+      await slack(walk);
       await queue(walk, auth);
       await limits(walk);
       await everyPage(walk);
