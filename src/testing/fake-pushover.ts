@@ -74,7 +74,8 @@ function parsed(type: string, body: string): Json | null {
     return null;
   }
 }
-function wrongOf(given: Json): { readonly name: string; readonly error: string } | null {
+/** The parameter that Pushover refuses, and its error; null: it takes them all. */
+export function wrongOf(given: Json): { readonly name: string; readonly error: string } | null {
   const text = (name: string) => (given[name] === undefined ? '' : String(given[name]));
   if (text('message').trim() === '') return { name: 'message', error: 'message cannot be blank' };
   for (const [name, most] of Object.entries(MOST))

@@ -31,6 +31,7 @@ export const error = (status: number, code: string, headers: Record<string, stri
 });
 
 type Json = Readonly<Record<string, unknown>>;
+/** The error code of the answer. */
 class Refused extends Error {}
 const refuseIf = (wrong: boolean, code = 'invalid_blocks') => {
   if (wrong) throw new Refused(code);
@@ -53,7 +54,7 @@ export async function startFakeSlack(): Promise<FakeSlack> {
       return asked.startsWith(`${path}/`) ? error(403, 'invalid_token') : error(404, 'no_service');
     if (!/^application\/json\b/.test(headers['content-type'] ?? '')) return error(400, 'invalid_payload');
     try {
-      messages.push(read(body));
+      messages.push(readSlackMessage(body));
       return { status: 200, type: 'text/html', body: 'ok' };
     } catch (reason) {
       if (reason instanceof Refused) return error(400, reason.message);
@@ -63,7 +64,8 @@ export async function startFakeSlack(): Promise<FakeSlack> {
   return { ...server, webhook: `${server.url}${path}/${secret}`, secret, messages, next };
 }
 
-function read(body: string): SlackMessage {
+/** What Slack makes of the body of a request. Throws the error code of a body that it refuses. */
+export function readSlackMessage(body: string): SlackMessage {
   let message: unknown;
   try {
     message = JSON.parse(body);
@@ -142,9 +144,9 @@ function controls(text: string): string[] {
   );
   const rest = text.replace(/<[^<>]*>/g, '').replace(/&(amp|lt|gt);/g, '');
   const bare = [...rest.matchAll(/[&<>]/g)].map(([character]) => `unescaped ${character}`);
-  const odd = [...text.matchAll(/[\p{Cs}\p{Cf}\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu)].map(
-    ([character]) => `control U+${character.codePointAt(0)!.toString(16)}`,
-  );
+  const odd = [
+    ...text.matchAll(/[^\P{Cf}\u200c\u200d]|[\p{Cs}\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu),
+  ].map(([character]) => `control U+${character.codePointAt(0)!.toString(16)}`);
   return [...found, ...bare, ...odd];
 }
 const MARKED: Readonly<Record<string, RegExp>> = {
