@@ -1,9 +1,10 @@
 /** Slack and Pushover in a running service: mail from outside, previews, tests and their limit, and who may use them. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { EVENTS } from '../../src/contract/events.ts';
 import { type FakePushover, startFakePushover } from '../../src/testing/fake-pushover.ts';
 import { error, type FakeSlack, startFakeSlack } from '../../src/testing/fake-slack.ts';
-import { bootstrap, eventually } from './harness.ts';
+import { bootstrap, eventually, hikyaku } from './harness.ts';
 import { type Journey, type Json, startJourney } from './journey.ts';
 import { openSmtp, send } from './raw-smtp.ts';
 
@@ -108,6 +109,26 @@ describe('kinds of subscribers in a running service', () => {
     const foreign = await journey.call('POST', path, undefined, other);
     assert.equal(foreign.status, 404);
     assert.equal((await journey.call('GET', path.replace('test', 'preview'), undefined, other)).status, 404);
+  });
+
+  test('the command line previews a kind with its settings', async () => {
+    const { service, who } = journey;
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      HIKYAKU_API_URL: `http://${service.ready.http}`,
+      HIKYAKU_API_KEY_ID: who.key.id,
+      HIKYAKU_API_KEY_SECRET: who.key.secret,
+    };
+    const settings = ['--type', 'pushover', '--user', pushover.user, '--token', pushover.token];
+    const more = ['--priority=-2', '--language', 'ja', '--event', 'bounced'];
+    const { status, stdout, stderr } = await hikyaku(
+      ['api', 'edj.subscribers.preview', who.topic_id, ...settings, ...more],
+      env,
+    );
+    assert.equal(status, 0, stderr);
+    const body = JSON.parse(JSON.parse(stdout).body);
+    assert.deepEqual([body.priority, body.user, body.token], [-2, '***', '***']);
+    assert.equal(body.title, EVENTS.bounced.when.ja);
   });
 
   test('a reader sees the preview and may not test; settings that are not well are named', async () => {
