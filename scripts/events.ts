@@ -16,10 +16,12 @@ import {
   AT_ONCE,
   FEWEST_ATTEMPTS,
   GIVE_UP_MS,
+  isLast,
   MAX_ANSWER,
   PATIENCE_MS,
   RETRY,
   TIMEOUT_MS,
+  waitAfter,
 } from '../src/edj/retries.ts';
 import { JAPANESE } from './events-ja.ts';
 
@@ -122,12 +124,17 @@ const FIELD_HEAD: Readonly<Record<Language, readonly string[]>> = {
   en: ['field', 'type', 'always there', 'meaning'],
   ja: ['フィールド', '型', '有無', '意味'],
 };
-const ASKED: Readonly<Record<EventKind['by'], Words>> = {
-  message: { en: 'a receive or send rule of the domain', ja: 'ドメインの受信ルールまたは送信ルール' },
+const ASKED: Readonly<Record<Exclude<EventKind['by'], 'message'> | 'incoming' | 'outgoing', Words>> = {
+  incoming: { en: 'a receive rule of the domain', ja: 'ドメインの受信ルール' },
+  outgoing: { en: 'a send rule of the domain', ja: 'ドメインの送信ルール' },
   delivery: { en: 'an event rule of the domain', ja: 'ドメインのイベントルール' },
   project: { en: 'an event rule of the project', ja: 'プロジェクトのイベントルール' },
   hand: { en: 'a call of `publish`', ja: '`publish` の呼び出し' },
 };
+function askedBy(name: EventName): keyof typeof ASKED {
+  const { by } = EVENTS[name];
+  return by === 'message' ? (name as 'incoming' | 'outgoing') : by;
+}
 /** As GitHub makes it from a heading that is a name in backticks. */
 const anchor = (name: string) => `#${name.replaceAll('.', '')}`;
 
@@ -137,8 +144,8 @@ function list(language: Language): string {
   return table(
     head,
     EVENT_NAMES.map((name) => {
-      const { when, by } = EVENTS[name];
-      return [`[${code(name)}](${anchor(name)})`, when[language], ASKED[by][language]];
+      const { when } = EVENTS[name];
+      return [`[${code(name)}](${anchor(name)})`, when[language], ASKED[askedBy(name)][language]];
     }),
   );
 }
@@ -188,15 +195,15 @@ function retries(language: Language): string {
   const rows: string[][] = [];
   let since = 0;
   for (let attempt = 1; ; attempt += 1) {
-    const isLast = since >= GIVE_UP_MS && attempt >= FEWEST_ATTEMPTS;
-    const wait = Math.min(RETRY.maxMs, RETRY.baseMs * 2 ** (attempt - 1));
+    const ends = isLast(attempt, since);
+    const wait = waitAfter(attempt, { fraction: () => 0.5 });
     const isSame = wait === RETRY.maxMs && rows.length > 0 && rows.at(-1)?.[2] === roughly(wait, language);
     const row = [
       String(attempt),
       since === 0 ? '0' : roughly(since, language),
-      isLast ? '—' : roughly(wait, language),
+      ends ? '—' : roughly(wait, language),
     ];
-    if (isLast) {
+    if (ends) {
       rows.push(row);
       break;
     }
@@ -222,8 +229,8 @@ function bounds(language: Language): string {
     ],
     [
       {
-        en: 'the same, while all places of the service are taken and another project waits for one',
-        ja: '同上。サービスの配送の枠がすべて使われ、ほかのプロジェクトが待っているとき',
+        en: 'shortest time of an attempt, while all places of the service are taken and another project waits for one',
+        ja: '1 回の試行の最短の時間。サービスの配送の枠がすべて使われ、ほかのプロジェクトが待っているとき',
       },
       duration(PATIENCE_MS, language),
     ],

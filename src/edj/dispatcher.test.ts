@@ -236,6 +236,48 @@ test('410 ends it; a redirect is not followed; a dead hook does not hold up anot
   assert.equal(moved.calls.length, 1);
 });
 
+test('Retry-After in seconds is a wait at least as long, at most 4 h; a date is passed over', async () => {
+  const asked = ['600', '1', '999999', 'Thu, 01 Jan 2099 00:00:00 GMT', '-5', ''];
+  await using target = await hook((nth) => ({ status: 503, headers: { 'retry-after': asked[nth] ?? '0' } }));
+  await using edj = await setUp([target.url]);
+  await edj.publish();
+  const waits: number[] = [];
+  for (let attempt = 1; attempt <= asked.length; attempt += 1) {
+    const { nextAttemptAt } = await edj.tried(0, attempt);
+    waits.push(nextAttemptAt! - edj.clock.now());
+    await edj.clock.advance(nextAttemptAt! - edj.clock.now());
+  }
+  assert.equal(waits[0], 600_000);
+  assert.equal(waits[2], 4 * 3_600_000);
+  for (const [i, usual] of [
+    [1, 10_000],
+    [3, 40_000],
+    [4, 80_000],
+    [5, 160_000],
+  ] as const)
+    assert.ok(waits[i]! >= 0.8 * usual && waits[i]! <= 1.2 * usual, `attempt ${i + 1}: ${waits[i]} ms`);
+});
+
+test('a hook that takes nothing: the waits double up to 4 h, and after four days it is over', async () => {
+  await using target = await hook(() => ({ status: 500 }));
+  await using edj = await setUp([target.url]);
+  const begun = edj.clock.now();
+  await edj.publish();
+  for (let attempt = 1; ; attempt += 1) {
+    const { state, nextAttemptAt } = await edj.tried(0, attempt);
+    const age = edj.clock.now() - begun;
+    assert.equal(state === 'dead', age >= 4 * 86_400_000, `attempt ${attempt}, after ${age} ms`);
+    if (state === 'dead') break;
+    const usual = Math.min(4 * 3_600_000, 5_000 * 2 ** (attempt - 1));
+    const wait = nextAttemptAt! - edj.clock.now();
+    assert.ok(wait >= 0.8 * usual && wait <= 1.2 * usual, `attempt ${attempt}: ${wait} ms`);
+    await edj.clock.advance(wait);
+  }
+  const calls = target.calls.length;
+  await edj.clock.advance(86_400_000);
+  assert.equal(target.calls.length, calls);
+});
+
 test('private addresses are not connected to, in any spelling', async () => {
   await using target = await hook(() => ({ status: 200 }));
   const port = new URL(target.url).port;

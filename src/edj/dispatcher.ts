@@ -6,7 +6,6 @@
  * Retries go on for more than three days; then the delivery is dead, with the reason. If the store fails, it is
  * asked again.
  */
-import { backoff } from '../runtime/backoff.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { type HttpClient, HttpError } from '../runtime/http-client.ts';
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
@@ -24,7 +23,7 @@ import { type Called, callSubscriber } from './call.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps } from './render-event.ts';
-import { AT_ONCE, FEWEST_ATTEMPTS, GIVE_UP_MS, PATIENCE_MS, RETRY } from './retries.ts';
+import { AT_ONCE, isLast, PATIENCE_MS, RETRY, waitAfter } from './retries.ts';
 import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
 import { brought, dead, done, retryLater } from './transitions.ts';
 
@@ -290,10 +289,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   /** `retryAfter`: seconds from the answer; 0: none. */
   function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
     const now = clock.now();
-    const isOld = deps.jumps.trusted() && now - delivery.createdAt >= GIVE_UP_MS;
-    if (isOld && delivery.attempts + 1 >= FEWEST_ATTEMPTS) return dead(delivery, result);
+    const attempt = delivery.attempts + 1;
+    if (isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted()) return dead(delivery, result);
     const asked = Math.min(retryAfter * 1000, RETRY.maxMs);
-    const wait = Math.max(asked, backoff({ attempt: delivery.attempts + 1, ...RETRY, random: deps.random }));
+    const wait = Math.max(asked, waitAfter(attempt, deps.random));
     return retryLater(delivery, now + wait, result);
   }
 
