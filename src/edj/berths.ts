@@ -6,10 +6,10 @@
  * another project's only one. The cost is linear in the number of berths.
  */
 import type { Clock } from '../runtime/clock.ts';
-import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { DeliveryId, ProjectId } from '../runtime/ids.ts';
 import type { SubscriberDelivery } from './topics.ts';
 
-type Guest = Pick<SubscriberDelivery, 'id' | 'projectId' | 'subscriberId'>;
+type Guest = Pick<SubscriberDelivery, 'id' | 'projectId'>;
 interface Berth {
   readonly project: ProjectId;
   readonly since: number;
@@ -22,8 +22,8 @@ export interface Berths {
    * without any.
    */
   room(project: ProjectId): number;
-  ofSubscriber(subscriber: SubscriberId): number;
-  ids(): ReadonlySet<DeliveryId>;
+  /** Berths that the project has. */
+  of(project: ProjectId): number;
   /** `giveUp` is called at most once. Disposing the result frees the berth. */
   enter(guest: Guest, giveUp: () => void): Disposable;
   /**
@@ -56,7 +56,6 @@ export function createBerths(options: {
   /** In the order in which the deliveries began. */
   const berths = new Map<DeliveryId, Berth>();
   const leaving = new Set<Berth>();
-  const perSubscriber = createCounts<SubscriberId>();
   const perProject = createCounts<ProjectId>();
   const free = () => count - berths.size;
 
@@ -69,18 +68,15 @@ export function createBerths(options: {
       if (free() === 0) return held === 0 ? 1 : 0;
       return Math.max(0, Math.ceil((free() - held) / 2));
     },
-    ofSubscriber: perSubscriber.of,
-    ids: () => new Set(berths.keys()),
-    enter({ id, projectId, subscriberId }, giveUp) {
+    of: perProject.of,
+    enter({ id, projectId }, giveUp) {
       const berth = { project: projectId, since: clock.monotonic(), giveUp };
       berths.set(id, berth);
-      perSubscriber.add(subscriberId, 1);
       perProject.add(projectId, 1);
       return {
         [Symbol.dispose]() {
           berths.delete(id);
           leaving.delete(berth);
-          perSubscriber.add(subscriberId, -1);
           perProject.add(projectId, -1);
         },
       };

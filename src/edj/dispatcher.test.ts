@@ -374,7 +374,7 @@ test('a place that was given up is tried again later, and says why', async () =>
   await using edj = await setUp(hanging.urls(1));
   for (let i = 0; i < 4; i++) await edj.publish();
   await hanging.until(4);
-  for (let i = 0; i < 124; i++) await edj.rival(...hanging.urls(1));
+  for (let i = 0; i < 252; i++) await edj.rival(...hanging.urls(1));
   await edj.rival(well.url);
   await edj.clock.advance(3_000);
   await well.until(1);

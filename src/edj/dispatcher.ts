@@ -1,44 +1,29 @@
 /**
  * Delivers events to their subscribers, at least once. Invariants: a delivery runs at most once at a time in this
- * process; its row is written after the answer; a slow subscriber does not delay another one (each has a few places
- * of its own), and a project does not delay another one (berths.ts; connections and places for large bodies are
- * also shared by project). One look at the store is bounded, however many subscribers have deliveries waiting.
- * Retries go on for more than three days; then the delivery is dead, with the reason. If the store fails, it is
- * asked again.
+ * process; its row is written after the answer; a slow subscriber does not delay another one (lanes.ts), and a project
+ * does not delay another one (berths.ts; connections, places for large bodies and the deliveries held in memory are also
+ * shared by project). One look at the store is bounded, however many subscribers have deliveries waiting. If the store
+ * fails, it is asked again.
  */
-import type { Clock, Timer } from '../runtime/clock.ts';
-import { type HttpClient, HttpError } from '../runtime/http-client.ts';
-import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { Timer } from '../runtime/clock.ts';
+import type { DeliveryId, SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
-import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import { createPlaces, NoPlace } from '../runtime/places.ts';
-import type { Random } from '../runtime/random.ts';
-import type { Sealer } from '../runtime/sealing.ts';
-import type { Settings } from '../runtime/settings.ts';
+import { NoPlace } from '../runtime/places.ts';
+import { createShares } from '../runtime/shares.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
+import { type AttemptDeps, createAttempt, GivenUp, LONGEST_WAIT_MS } from './attempt.ts';
 import { createBerths } from './berths.ts';
-import { type Called, callSubscriber } from './call.ts';
-import { subscriberKindOf } from './kinds/kinds.ts';
-import { openSealed } from './kinds/sealed.ts';
-import { MessageGone, type RenderDeps } from './render-event.ts';
-import { AT_ONCE, isLast, PATIENCE_MS, RETRY, waitAfter } from './retries.ts';
-import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
-import { brought, dead, done, retryLater } from './transitions.ts';
+import { createLanes, type Ended, MOST_AHEAD } from './lanes.ts';
+import { createSettler } from './settler.ts';
+import type { DueDelivery, EdjReader, EdjTx, Round } from './topics.ts';
+import { brought } from './transitions.ts';
 
-export interface DispatcherDeps {
+export interface DispatcherDeps extends Omit<AttemptDeps, 'closing'> {
   readonly transactor: Transactor<EdjTx>;
   readonly read: EdjReader;
-  readonly http: HttpClient;
-  readonly sealer: Sealer;
-  readonly render: RenderDeps;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Whether hooks of this project may be on loopback (the sandbox). */
-  readonly allowLoopback: (project: ProjectId) => Promise<boolean>;
   readonly jumps: Pick<Jumps, 'trusted' | 'onJump'>;
 }
 export interface Dispatcher extends Service {
@@ -47,37 +32,39 @@ export interface Dispatcher extends Service {
   /** Deliveries were taken over: those with a time that a wrong clock has set are due now. */
   adopted(): void;
 }
-const ALL = 128;
-/** Maximum of large bodies at a time. */
-const LARGE = 16;
+/** Deliveries under way. */
+const ALL = 256;
+/** Deliveries in memory: they wait, are under way, or their result is being written. */
+const HELD = 4_096;
+/** Deliveries that one look finds. */
+const OF_A_LOOK = 512;
+/** ms after which a delivery in memory is read again before it begins: its subscriber may have changed. */
+const STALE_MS = 5_000;
 const POLL_MS = 30_000;
-/** If a look did not cover everything, the next one comes after this time, so that other work gets a turn. */
-const REST_MS = 50;
-/** With its jitter. */
-const LONGEST_WAIT_MS = RETRY.maxMs * 1.25;
+/** The next look comes after so many times what the last one took, and no later than this, so that others get a turn. */
+const REST = { times: 4, mostMs: 50 };
+/** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
+const PATIENCE_MS = 3_000;
 const BROUGHT_AT_ONCE = 200;
 const STORE_RETRY_MS = 1_000;
 
-/** Ends a delivery because a project without any needed its place. */
-class GivenUp extends Error {
-  override name = 'GivenUp';
-  constructor() {
-    super('no answer in time, while another project waited for the place');
-  }
-}
-
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { clock, read, logger } = deps;
-  const inFlight = new Set<Promise<void>>();
+  const closing = new AbortController();
+  const attempt = createAttempt({ ...deps, closing: closing.signal });
+  const settler = createSettler(deps);
+  const lanes = createLanes();
   const berths = createBerths({ berths: ALL, patienceMs: PATIENCE_MS, clock });
+  const memory = createShares(HELD);
+  /** When each delivery in memory was read, monotonic ms. */
+  const held = new Map<DeliveryId, number>();
+  const inFlight = new Set<Promise<void>>();
   /**
    * `last`: the last subscriber that had a turn; the next look begins after it. `rest`: the remaining part of the
-   * round.
+   * round. `short`: the last look left something for want of room.
    */
-  const turn: { last: SubscriberId | null; rest: Round | null } = { last: null, rest: null };
-  const places = createPlaces(LARGE, clock, { places: LARGE / 2 });
-  const closing = new AbortController();
-  let timer: Timer | null = null;
+  const turn = { last: null as SubscriberId | null, rest: null as Round | null, short: false };
+  const timers = { poll: null as Timer | null, room: null as Timer | null };
   let looking: Promise<void> | null = null;
   let again = false;
   let resting = false;
@@ -88,75 +75,141 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     lookSoon();
   }
   function lookSoon(): void {
-    if (stopped || resting) return;
-    if (looking !== null) {
+    if (stopped) return;
+    if (resting || looking !== null) {
       again = true;
       return;
     }
+    again = false;
     looking = look()
       .catch((error) => {
         logger.error({ err: error }, 'the service could not read the due subscriber deliveries');
-        arm(STORE_RETRY_MS);
+        arm('poll', STORE_RETRY_MS, nudge);
       })
       .finally(() => {
         looking = null;
-        if (again) {
-          again = false;
-          lookSoon();
-        }
+        if (again) lookSoon();
       });
   }
-  function arm(ms: number, then = nudge): void {
-    timer?.cancel();
-    timer = stopped ? null : clock.after(ms, then);
+  function arm(which: keyof typeof timers, ms: number, then: () => void): void {
+    timers[which]?.cancel();
+    timers[which] = stopped ? null : clock.after(ms, then);
   }
-  function rest(): void {
+  /** In the process's own time: it is its processor that others wait for. */
+  function rest(ms: number): void {
     resting = true;
-    arm(REST_MS, () => {
-      resting = false;
-      lookSoon();
-    });
+    setTimeout(
+      () => {
+        resting = false;
+        if (again) lookSoon();
+      },
+      Math.min(REST.mostMs, ms * REST.times),
+    ).unref();
   }
 
   async function look(): Promise<void> {
     // New deliveries have times of the wall clock: a jump must not go unseen between two looks at it.
     deps.jumps.trusted();
     const now = clock.now();
-    const round = turn.rest ?? { after: turn.last, until: turn.last };
+    const began = performance.now();
+    const readAt = clock.monotonic();
+    const asked = new Map<SubscriberId, number>();
+    turn.short = false;
     const found = await read.dueDeliveries(now, {
-      perSubscriber: AT_ONCE,
-      limit: Math.max(1, berths.free),
-      perProject: berths.room,
-      round,
-      exclude: berths.ids(),
+      perSubscriber: {
+        of(id) {
+          const room = lanes.roomOf(id);
+          asked.set(id, room);
+          return room;
+        },
+        most: MOST_AHEAD,
+        full: lanes.full(),
+      },
+      limit: Math.min(OF_A_LOOK, HELD - memory.taken),
+      perProject(id) {
+        const room = memory.most(id) - memory.of(id);
+        if (room <= 0) turn.short = true;
+        return room;
+      },
+      round: turn.rest ?? { after: turn.last, until: turn.last },
+      exclude: held,
     });
-    let [begun, refused] = [0, 0];
-    let roomIn: number | null = null;
-    for (const item of found.due) {
-      const { subscriberId, projectId } = item.delivery;
-      if (stopped || berths.ofSubscriber(subscriberId) >= AT_ONCE) continue; // the one that ends looks again
-      if (berths.room(projectId) === 0) refused += 1;
-      else if (berths.free === 0) {
-        roomIn = berths.makeRoom();
-        break;
-      } else {
-        turn.last = subscriberId;
-        begun += 1;
-        begin(item);
-      }
+    const counts = new Map<SubscriberId, number>();
+    for (const { delivery } of found.due) {
+      const { id, projectId, subscriberId } = delivery;
+      held.set(id, readAt);
+      memory.enter(projectId);
+      counts.set(subscriberId, (counts.get(subscriberId) ?? 0) + 1);
     }
-    // Refused deliveries took room in this claim that others could use, and a project without a place may come later.
-    const more = begun > 0 && (refused > 0 || berths.free === 0);
-    if (found.rest !== null) {
-      turn.last = found.rest.after;
-      // look at everything again: there was a nudge in the meantime, or a delivery was found that has no place yet
-      turn.rest = again || more || roomIn !== null ? null : found.rest;
-      return rest();
-    }
-    again ||= more;
+    const more = new Set([...counts].filter(([id, n]) => n >= (asked.get(id) ?? 0)).map(([id]) => id));
+    const isFull = found.due.length >= OF_A_LOOK || memory.taken >= HELD;
+    const isWhole = found.rest === null && !isFull;
+    lanes.add(found.due, more, isWhole);
+    turn.last = found.rest?.after ?? found.due.at(-1)?.delivery.subscriberId ?? turn.last;
+    turn.rest = found.rest;
+    pump();
+    rest(performance.now() - began);
+    if (memory.taken >= HELD) turn.short = true;
+    else if (!isWhole) again = true;
     const next = await read.nextDeliveryAfter(now);
-    const wait = next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now()));
-    arm(roomIn === null ? wait : Math.min(wait, roomIn));
+    arm('poll', next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now())), nudge);
+  }
+
+  /** Begins what has a place. */
+  function pump(): void {
+    while (!stopped) {
+      if (berths.free === 0) {
+        makeRoom();
+        return;
+      }
+      const next = lanes.next((id) => ({ held: berths.of(id), more: berths.room(id) }));
+      if (next === null) break;
+      const { delivery } = next.item;
+      if (clock.monotonic() - held.get(delivery.id)! > STALE_MS) {
+        next.skip();
+        forget(next.item);
+        continue;
+      }
+      begin(next.item, next.end);
+    }
+    if (lanes.wants) lookSoon();
+  }
+  function makeRoom(): void {
+    for (const id of lanes.waiting()) {
+      if (berths.of(id) > 0) continue;
+      const ms = berths.makeRoom();
+      if (ms !== null) arm('room', ms, pump);
+      return;
+    }
+  }
+  function forget({ delivery: { id, projectId } }: DueDelivery): void {
+    held.delete(id);
+    memory.leave(projectId);
+  }
+  function begin(item: DueDelivery, end: (ended: Ended) => void): void {
+    const { delivery, event } = item;
+    const ending = new AbortController();
+    const berth = berths.enter(delivery, () => ending.abort(new GivenUp()));
+    const began = clock.monotonic();
+    const work: Promise<void> = attempt(item, ending.signal)
+      .then((move) => {
+        berth[Symbol.dispose]();
+        end({ taken: move.to === 'done', ms: clock.monotonic() - began });
+        pump();
+        deps.metrics.hookDelivery(move.to === 'done' ? 'done' : move.to === 'dead' ? 'dead' : 'retry');
+        if (move.to === 'dead')
+          logger.warn(
+            { delivery: delivery.id, event: event.id, subscriber: delivery.subscriberId },
+            'the service gave up a subscriber delivery',
+          );
+        return settler.settle(move).then(() => {
+          forget(item);
+          // A result that is written may be due again, and what had no room has some now.
+          if (move.to === 'retry' || turn.short) lookSoon();
+        });
+      })
+      .finally(() => inFlight.delete(work));
+    inFlight.add(work);
   }
   /**
    * Deliveries that wait for a moment further ahead than a retry waits are due now: the clock was ahead when
@@ -197,103 +250,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     inFlight.add(work);
   }
   deps.jumps.onJump(bringSoon);
-  function begin(item: DueDelivery): void {
-    const { delivery } = item;
-    const ending = new AbortController();
-    const berth = berths.enter(delivery, () => ending.abort(new GivenUp()));
-    const ended = attempt(item, ending.signal).finally(() => {
-      berth[Symbol.dispose]();
-      inFlight.delete(ended);
-      nudge();
-    });
-    inFlight.add(ended);
-  }
-
-  async function attempt(item: DueDelivery, ending: AbortSignal): Promise<void> {
-    const { delivery, event } = item;
-    const move = await post(item, ending).catch((error): SubscriberDeliveryMove => {
-      logger.error(
-        { delivery: delivery.id, event: event.id, err: error },
-        'a subscriber delivery failed unexpectedly',
-      );
-      return failed(item, { error: 'internal error' }, 0);
-    });
-    deps.metrics.hookDelivery(move.to === 'done' ? 'done' : move.to === 'dead' ? 'dead' : 'retry');
-    if (move.to === 'dead')
-      logger.warn(
-        { delivery: delivery.id, event: event.id, subscriber: delivery.subscriberId },
-        'the service gave up a subscriber delivery',
-      );
-    for (;;) {
-      try {
-        return await deps.transactor.transact(delivery.projectId, (tx) => tx.moveDelivery(move));
-      } catch (error) {
-        if (error instanceof StaleError) return; // the subscriber is gone
-        logger.error(
-          { delivery: delivery.id, err: error },
-          'the result of a subscriber delivery could not be stored, trying again',
-        );
-        if (stopped) return;
-        await new Promise<void>((resolve) => void clock.after(STORE_RETRY_MS, resolve));
-      }
-    }
-  }
-
-  async function post(item: DueDelivery, ending: AbortSignal): Promise<SubscriberDeliveryMove> {
-    const { delivery, event, subscriber } = item;
-    // Nothing expires by a clock that has just jumped.
-    if (event.expiresAt !== null && event.expiresAt <= clock.now() && deps.jumps.trusted())
-      return dead(delivery, { error: 'the event has expired' });
-    const kind = subscriberKindOf(subscriber.type);
-    if (kind === null)
-      return failed(item, { error: `this version does not know subscribers of type ${subscriber.type}` }, 0);
-    let sealed: Settings;
-    try {
-      sealed = openSealed(deps.sealer, subscriber);
-    } catch {
-      return dead(delivery, {
-        error: 'the secrets of the subscriber cannot be opened: was the secret key changed?',
-      });
-    }
-    const allowLoopback = await deps.allowLoopback(delivery.projectId);
-    const over = AbortSignal.any([closing.signal, ending]);
-    try {
-      const large = { places, share: delivery.projectId, signal: over };
-      const now = Math.floor(clock.now() / 1000);
-      const called = await callSubscriber({ kind, settings: subscriber.settings, sealed }, event, deps, {
-        now,
-        large,
-        allowLoopback,
-        signal: ending,
-      });
-      return judged(item, called);
-    } catch (error) {
-      if (error instanceof MessageGone) return dead(delivery, { error: error.message });
-      if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, 0);
-      if (error instanceof GivenUp) return failed(item, { error: 'timeout', detail: error.message }, 0);
-      if (!(error instanceof HttpError)) throw error;
-      return failed(item, { error: error.code, detail: error.message }, 0);
-    }
-  }
-  function judged(item: DueDelivery, { status, answer, verdict }: Called): SubscriberDeliveryMove {
-    switch (verdict.kind) {
-      case 'done':
-        return done(item.delivery, { status });
-      case 'refused':
-      case 'gone':
-        return dead(item.delivery, { status, answer });
-      case 'later':
-        return failed(item, { status, answer }, verdict.retryAfter);
-    }
-  }
-  /** `retryAfter`: seconds from the answer; 0: none. */
-  function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
-    const now = clock.now();
-    const attempt = delivery.attempts + 1;
-    if (isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted()) return dead(delivery, result);
-    const asked = Math.min(retryAfter * 1000, RETRY.maxMs);
-    const wait = Math.max(asked, waitAfter(attempt, deps.random));
-    return retryLater(delivery, now + wait, result);
+  function halt(): void {
+    stopped = true;
+    settler.stop();
+    for (const timer of Object.values(timers)) timer?.cancel();
   }
 
   return {
@@ -304,23 +264,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     },
     async start(signal) {
       stopped = false;
-      signal.addEventListener(
-        'abort',
-        () => {
-          stopped = true;
-          timer?.cancel();
-        },
-        { once: true },
-      );
+      signal.addEventListener('abort', halt, { once: true });
       bringSoon();
       nudge();
     },
     async [Symbol.asyncDispose]() {
-      stopped = true;
+      halt();
       // Deliveries that wait for a place are tried at the next start. Requests that are running come to their end.
       closing.abort(new NoPlace('the service is stopping'));
-      timer?.cancel();
-      timer = null;
       await looking;
       await Promise.all(inFlight);
     },

@@ -130,8 +130,14 @@ export interface EdjReader {
   dueDeliveries(
     now: number,
     claim: {
-      /** Maximum for one subscriber, including those in `exclude`. */
-      readonly perSubscriber: number;
+      /** Maximum for a subscriber, not counting those in `exclude`. */
+      readonly perSubscriber: {
+        of(subscriber: SubscriberId): number;
+        /** What `of` answers at most. */
+        readonly most: number;
+        /** Those for which it answers 0. */
+        readonly full: readonly SubscriberId[];
+      };
       /** Maximum in total. */
       readonly limit: number;
       /**
@@ -140,7 +146,7 @@ export interface EdjReader {
        */
       readonly perProject: (project: ProjectId) => number;
       readonly round: Round;
-      readonly exclude: ReadonlySet<DeliveryId>;
+      readonly exclude: Pick<ReadonlySet<DeliveryId>, 'has' | 'keys'>;
     },
   ): Promise<DueDeliveries>;
   nextDeliveryAfter(now: number): Promise<number | null>;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { EventRow, Round } from '../../edj/topics.ts';
 import { DAY_MS } from '../../limits/usage.ts';
-import type { DeliveryId, EventId, ProjectId } from '../../runtime/ids.ts';
+import type { DeliveryId, EventId, ProjectId, SubscriberId } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
 import { type Page, StaleError } from '../../runtime/transactor.ts';
 import { sweepAll } from './retention-conformance.ts';
@@ -212,7 +212,7 @@ export function edjConformance(with_: WithStore): void {
         for (const at of [0, 1, 2]) tx.insertEvent(make.event(t, { createdAt: NOW + at }));
       });
       const turn = async (over: object) => {
-        const claim = { ...make.CLAIM, perSubscriber: 2, ...over };
+        const claim = { ...make.CLAIM, perSubscriber: make.atMost(2), ...over };
         const { due, rest } = await store.read.dueDeliveries(NOW + 1, claim);
         assert.equal(rest, null);
         return due.map(({ subscriber }) => subscribers.findIndex(({ id }) => id === subscriber.id));
@@ -224,9 +224,13 @@ export function edjConformance(with_: WithStore): void {
       assert.deepEqual(await turn({ round: { after: first, until: second } }), [1, 1]);
       assert.deepEqual(await turn({ round: { after: second, until: null } }), [2, 2]);
       assert.deepEqual(await turn({ round: { after: second, until: first } }), [2, 2, 0, 0]);
-      assert.deepEqual(await turn({ perSubscriber: 9 }), [0, 0, 1, 1, 2, 2]);
+      assert.deepEqual(await turn({ perSubscriber: make.atMost(9) }), [0, 0, 1, 1, 2, 2]);
       const [earliest] = (await store.read.dueDeliveries(NOW, make.CLAIM)).due;
       assert.deepEqual(await turn({ exclude: new Set([earliest!.delivery.id]) }), [0, 1, 1, 2, 2]);
+      const one = { ...make.atMost(1), exclude: new Set([earliest!.delivery.id]) };
+      assert.deepEqual(await turn({ perSubscriber: one, exclude: one.exclude }), [0, 1, 2]);
+      const perSubscriber = { of: (id: SubscriberId) => (id === second ? 0 : 1), most: 2, full: [second] };
+      assert.deepEqual(await turn({ perSubscriber }), [0, 2]);
     },
   );
   with_('edj: many subscribers of one project take no room in the claim from another', async (store) => {

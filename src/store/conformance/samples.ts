@@ -201,8 +201,10 @@ export async function withProject(store: Store, over: Partial<Project> = {}): Pr
 }
 
 /** Every due delivery, nine at most. */
+/** So many deliveries of each subscriber. */
+export const atMost = (most: number) => ({ of: () => most, most, full: [] });
 export const CLAIM = {
-  perSubscriber: 9,
+  perSubscriber: atMost(9),
   limit: 9,
   perProject: () => 9,
   round: { after: null, until: null },

@@ -89,7 +89,7 @@ const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
             AND (d.subscriber_id, d.next_attempt_at) <= (walk.id, $3) AND NOT d.id = ANY ($5::text[])
             ORDER BY d.subscriber_id, d.next_attempt_at LIMIT $4) c
         ORDER BY c.next_attempt_at LIMIT $4) k
-      ON EXISTS (SELECT FROM subscriber s WHERE s.project_id = k.project_id AND s.id = walk.id)
+      ON NOT walk.id = ANY ($6::text[]) AND EXISTS (SELECT FROM subscriber s WHERE s.project_id = k.project_id AND s.id = walk.id)
     WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at`;
 const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
@@ -187,15 +187,20 @@ export function postgresEventReader(deps: {
     async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
       const shares = projectShares(perProject);
       const found: DueDelivery[] = [];
+      const ofEach = new Map<string, number>();
+      const held = [...exclude.keys()];
       const mine = await owners.mine('subscriber_delivery');
       if (mine.length === 0) return { due: found, rest: null };
       async function take(keys: readonly Key[]): Promise<void> {
         const free: Key[] = [];
         for (const key of keys) {
           if (key.id === null || key.project_id === null) continue;
-          if (exclude.has(key.id as SubscriberDelivery['id']) || !shares.hasRoom(key.project_id)) continue;
+          const taken = ofEach.get(key.subscriber) ?? 0;
+          if (taken >= perSubscriber.of(key.subscriber as SubscriberDelivery['subscriberId'])) continue;
+          if (!shares.hasRoom(key.project_id)) continue;
           if (free.length === limit - found.length) break;
           shares.take(key.project_id);
+          ofEach.set(key.subscriber, taken + 1);
           free.push(key);
         }
         if (free.length > 0) found.push(...(await rowsOf(free, now)));
@@ -206,8 +211,9 @@ export function postgresEventReader(deps: {
         for (;;) {
           if (found.length >= limit) return { due: found, rest: null };
           if (looked >= LOOKED_AT) return { due: found, rest: restOf(round, at) };
-          const skipped = unreadable.of('subscriber_delivery');
-          const keys = await all<Key>(DUE_KEYS, [mine, at, now, perSubscriber, skipped]);
+          const skipped = [...unreadable.of('subscriber_delivery'), ...held];
+          const { most, full } = perSubscriber;
+          const keys = await all<Key>(DUE_KEYS, [mine, at, now, Math.min(most, limit), skipped, full]);
           const ofWalk = to === null ? keys : keys.filter((key) => key.subscriber <= to);
           await take(ofWalk);
           const seen = new Set(ofWalk.map((key) => key.subscriber)).size;

@@ -148,14 +148,16 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
       function take(project: string, of: string): void {
         const subscriber = subscriberOf(project, of);
         if (subscriber === undefined) return;
+        const most = perSubscriber.of(of as SubscriberDelivery['subscriberId']);
+        if (most <= 0) return;
         let counted = 0;
         const keys = statements.get(DUE_OF).iterate(of, now) as Iterable<unknown> as Iterable<DueKey>;
         for (const { event, id: read } of keys) {
-          if (counted >= perSubscriber || found.length >= limit || !shares.hasRoom(project)) break;
+          if (counted >= most || found.length >= limit || !shares.hasRoom(project)) break;
           const id = toId(read);
           if (unreadable.has('subscriber_delivery', id)) continue;
-          counted++;
           if (exclude.has(id as SubscriberDelivery['id'])) continue;
+          counted++;
           try {
             found.push(readDue(event, of, subscriber));
             shares.take(project);

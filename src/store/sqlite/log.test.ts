@@ -119,7 +119,7 @@ test('no reading of the store holds on to the log when it has answered', async (
     due: () => read.due(lanes, now, 1, new Set()),
     dueDeliveries: () =>
       read.dueDeliveries(now, {
-        perSubscriber: 1,
+        perSubscriber: { of: () => 1, most: 1, full: [] },
         limit: 1,
         perProject: () => 1,
         round: { after: null, until: null },

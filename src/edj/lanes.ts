@@ -1,0 +1,223 @@
+/**
+ * The deliveries in memory, in one lane for each subscriber. Invariants: a lane has no more deliveries under way than
+ * its width; projects take turns, and within a project its lanes; lanes that answer come before new ones, and those
+ * before failing ones, which together leave half of their project's places to the others. So a subscriber that does
+ * not answer costs only its own project, and there only its own places. The cost of a turn does not depend on the
+ * number of lanes that may not begin anything.
+ */
+import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { DueDelivery } from './topics.ts';
+
+/** Deliveries of one subscriber at a time. */
+const WIDTH = { first: 4, least: 1, most: 64 };
+/** ms: an answer that took no longer lets the lane grow. */
+const QUICK_MS = 1_000;
+/** The most that a lane takes into memory at a time. */
+export const MOST_AHEAD = 128;
+/** Deliveries that a lane holds beside those under way: so that the store is asked for many at once. */
+const AHEAD = { least: 4, most: MOST_AHEAD };
+/** Lanes without deliveries whose width is remembered. */
+const MOST_IDLE = 10_000;
+
+type Health = 'answering' | 'new' | 'failing';
+const HEALTHS: readonly Health[] = ['answering', 'new', 'failing'];
+
+interface Lane {
+  readonly id: SubscriberId;
+  readonly project: ProjectId;
+  readonly waiting: DueDelivery[];
+  running: number;
+  width: number;
+  /** The width doubles in each round of answers, until something fails. */
+  starting: boolean;
+  health: Health;
+  /** The store may have more that is due. */
+  more: boolean;
+}
+/** The lanes of a project that may begin something, by health, each list in the order of its turns. */
+interface Project {
+  readonly ready: Readonly<Record<Health, Set<Lane>>>;
+  readonly running: Record<Health, number>;
+}
+/** How many places a project has, and how many more it may take. */
+export interface Room {
+  readonly held: number;
+  readonly more: number;
+}
+/** What became of a delivery that was under way. */
+export interface Ended {
+  /** The subscriber took it. */
+  readonly taken: boolean;
+  readonly ms: number;
+}
+/** One of the two functions is called, once. */
+export interface Next {
+  readonly item: DueDelivery;
+  /** The delivery has ended. */
+  end(ended: Ended): void;
+  /** It was not begun and is forgotten. */
+  skip(): void;
+}
+export interface Lanes {
+  /** How many more deliveries the lane takes into memory. */
+  roomOf(subscriber: SubscriberId): number;
+  /** Lanes that take none. */
+  full(): readonly SubscriberId[];
+  /**
+   * What a look at the store has found. `more`: of these subscribers, it may have others. `whole`: it has looked at
+   * all subscribers.
+   */
+  add(items: readonly DueDelivery[], more: ReadonlySet<SubscriberId>, whole: boolean): void;
+  /**
+   * The next delivery that may begin. `roomOf` says what its project has. null: none.
+   */
+  next(roomOf: (project: ProjectId) => Room): Next | null;
+  /** Projects that wait for a place. */
+  waiting(): Iterable<ProjectId>;
+  /** A lane has room again, and the store may have more for it. */
+  readonly wants: boolean;
+}
+
+export function createLanes(): Lanes {
+  const lanes = new Map<SubscriberId, Lane>();
+  const projects = new Map<ProjectId, Project>();
+  const hungry = new Set<Lane>();
+
+  const aheadOf = (lane: Lane) => Math.min(AHEAD.most, Math.max(AHEAD.least, 2 * Math.floor(lane.width)));
+  const roomOf = (lane: Lane) => Math.max(0, aheadOf(lane) - lane.waiting.length);
+  function laneOf({ subscriberId, projectId }: DueDelivery['delivery']): Lane {
+    const known = lanes.get(subscriberId);
+    if (known !== undefined) return known;
+    const lane: Lane = {
+      id: subscriberId,
+      project: projectId,
+      waiting: [],
+      running: 0,
+      width: WIDTH.first,
+      starting: true,
+      health: 'new',
+      more: false,
+    };
+    lanes.set(subscriberId, lane);
+    return lane;
+  }
+  function projectOf(id: ProjectId): Project {
+    const known = projects.get(id);
+    if (known !== undefined) return known;
+    const project: Project = {
+      ready: { answering: new Set(), new: new Set(), failing: new Set() },
+      running: { answering: 0, new: 0, failing: 0 },
+    };
+    projects.set(id, project);
+    return project;
+  }
+  /** Puts the lane where it belongs after a change. */
+  function place(lane: Lane): void {
+    const project = projectOf(lane.project);
+    const isReady = lane.waiting.length > 0 && lane.running < Math.floor(lane.width);
+    for (const health of HEALTHS) {
+      const set = project.ready[health];
+      if (isReady && health === lane.health) set.add(lane);
+      else set.delete(lane);
+    }
+    if (lane.more && lane.waiting.length <= aheadOf(lane) / 2) hungry.add(lane);
+    else hungry.delete(lane);
+    if (lane.waiting.length === 0 && lane.running === 0) rest(lane);
+    if (HEALTHS.every((health) => project.ready[health].size === 0 && project.running[health] === 0))
+      projects.delete(lane.project);
+  }
+  /** The lane that has had nothing to do for longest is forgotten first. */
+  function rest(lane: Lane): void {
+    lanes.delete(lane.id);
+    lanes.set(lane.id, lane);
+    if (lanes.size <= MOST_IDLE) return;
+    for (const other of lanes.values()) {
+      if (other.waiting.length > 0 || other.running > 0) continue;
+      lanes.delete(other.id);
+      hungry.delete(other);
+      return;
+    }
+  }
+  function judge(lane: Lane, { taken, ms }: Ended): void {
+    if (!taken) {
+      lane.health = 'failing';
+      lane.starting = false;
+      lane.width = Math.max(WIDTH.least, lane.width / 2);
+      return;
+    }
+    lane.health = 'answering';
+    if (ms <= QUICK_MS)
+      lane.width = Math.min(WIDTH.most, lane.width + (lane.starting ? 1 : 1 / Math.max(1, lane.width)));
+  }
+  /** What the project's lanes of this health may hold of its places. */
+  function mayHold(project: Project, health: Health, { held, more }: Room): boolean {
+    const { running } = project;
+    const share = held + more;
+    if (health === 'answering') return true;
+    if (running.new + running.failing >= Math.max(1, Math.ceil(share / 2))) return false;
+    return health === 'new' || running.failing < Math.max(1, Math.ceil(share / 4));
+  }
+  function begin(project: Project, lane: Lane): Next {
+    const { health } = lane;
+    const item = lane.waiting.shift()!;
+    lane.running += 1;
+    project.running[health] += 1;
+    // Behind the others of its project.
+    project.ready[health].delete(lane);
+    place(lane);
+    const leave = (then: () => void) => {
+      lane.running -= 1;
+      projectOf(lane.project).running[health] -= 1;
+      then();
+      place(lane);
+    };
+    return {
+      item,
+      end: (ended) => leave(() => judge(lane, ended)),
+      skip: () =>
+        leave(() => {
+          lane.more = true;
+        }),
+    };
+  }
+
+  return {
+    roomOf(subscriber) {
+      const lane = lanes.get(subscriber);
+      return lane === undefined ? 2 * WIDTH.first : roomOf(lane);
+    },
+    full: () => [...lanes.values()].filter((lane) => roomOf(lane) === 0).map(({ id }) => id),
+    add(items, more, whole) {
+      const changed = new Set<Lane>(whole ? hungry : []);
+      for (const item of items) {
+        const lane = laneOf(item.delivery);
+        lane.waiting.push(item);
+        changed.add(lane);
+      }
+      for (const lane of changed) {
+        lane.more = more.has(lane.id);
+        place(lane);
+      }
+    },
+    next(roomOf) {
+      for (const [id, project] of projects) {
+        const room = roomOf(id);
+        if (room.more <= 0) continue;
+        for (const health of HEALTHS) {
+          const [lane] = project.ready[health];
+          if (lane === undefined || !mayHold(project, health, room)) continue;
+          projects.delete(id);
+          projects.set(id, project);
+          return begin(project, lane);
+        }
+      }
+      return null;
+    },
+    *waiting() {
+      for (const [id, { ready }] of projects) if (HEALTHS.some((health) => ready[health].size > 0)) yield id;
+    },
+    get wants() {
+      return hungry.size > 0;
+    },
+  };
+}
