@@ -5,7 +5,7 @@
 import { backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type HttpClient, HttpError, type HttpResponse } from '../runtime/http-client.ts';
-import type { ProjectId } from '../runtime/ids.ts';
+import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createPlaces, NoPlace } from '../runtime/places.ts';
@@ -16,9 +16,11 @@ import type { Verdict } from './kinds/kind.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
-import type { DueDelivery, SubscriberDeliveryMove } from './topics.ts';
+import type { DueDelivery, Subscriber, SubscriberDeliveryMove } from './topics.ts';
 import { dead, done, retryLater } from './transitions.ts';
 
+/** Subscribers whose opened secrets are remembered. */
+const MOST_OPENED = 1_000;
 /** Maximum of large bodies at a time. */
 const LARGE = 16;
 const TIMEOUT_MS = 15_000;
@@ -55,9 +57,25 @@ export interface AttemptDeps {
 /** Never rejects. `ending`: gives the attempt up, with a GivenUp. */
 export type Attempt = (item: DueDelivery, ending: AbortSignal) => Promise<SubscriberDeliveryMove>;
 
+/** Opens a subscriber's secrets once, for as long as they are the same. */
+function rememberOpened(sealer: Sealer): (subscriber: Subscriber) => Settings {
+  const known = new Map<SubscriberId, { readonly of: Buffer; readonly opened: Settings }>();
+  return (subscriber) => {
+    const found = known.get(subscriber.id);
+    if (found?.of.equals(subscriber.sealedSettings)) return found.opened;
+    const opened = openSealed(sealer, subscriber);
+    known.delete(subscriber.id);
+    known.set(subscriber.id, { of: subscriber.sealedSettings, opened });
+    const [oldest] = known.keys();
+    if (known.size > MOST_OPENED && oldest !== undefined) known.delete(oldest);
+    return opened;
+  };
+}
+
 export function createAttempt(deps: AttemptDeps): Attempt {
   const { clock, logger, closing } = deps;
   const places = createPlaces(LARGE, clock, { places: LARGE / 2 });
+  const opened = rememberOpened(deps.sealer);
 
   async function post(item: DueDelivery, ending: AbortSignal): Promise<SubscriberDeliveryMove> {
     const { delivery, event, subscriber } = item;
@@ -69,7 +87,7 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       return failed(item, { error: `this version does not know subscribers of type ${subscriber.type}` }, 0);
     let sealed: Settings;
     try {
-      sealed = openSealed(deps.sealer, subscriber);
+      sealed = opened(subscriber);
     } catch {
       return dead(delivery, {
         error: 'the secrets of the subscriber cannot be opened: was the secret key changed?',

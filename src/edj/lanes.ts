@@ -28,6 +28,8 @@ interface Lane {
   readonly waiting: DueDelivery[];
   running: number;
   width: number;
+  /** Quick answers since it last grew. */
+  quick: number;
   /** The width doubles in each round of answers, until something fails. */
   starting: boolean;
   health: Health;
@@ -83,7 +85,7 @@ export function createLanes(): Lanes {
   const projects = new Map<ProjectId, Project>();
   const hungry = new Set<Lane>();
 
-  const aheadOf = (lane: Lane) => Math.min(AHEAD.most, Math.max(AHEAD.least, 2 * Math.floor(lane.width)));
+  const aheadOf = (lane: Lane) => Math.min(AHEAD.most, Math.max(AHEAD.least, 2 * lane.width));
   const roomOf = (lane: Lane) => Math.max(0, aheadOf(lane) - lane.waiting.length);
   function laneOf({ subscriberId, projectId }: DueDelivery['delivery']): Lane {
     const known = lanes.get(subscriberId);
@@ -94,6 +96,7 @@ export function createLanes(): Lanes {
       waiting: [],
       running: 0,
       width: WIDTH.first,
+      quick: 0,
       starting: true,
       health: 'new',
       more: false,
@@ -114,7 +117,7 @@ export function createLanes(): Lanes {
   /** Puts the lane where it belongs after a change. */
   function place(lane: Lane): void {
     const project = projectOf(lane.project);
-    const isReady = lane.waiting.length > 0 && lane.running < Math.floor(lane.width);
+    const isReady = lane.waiting.length > 0 && lane.running < lane.width;
     for (const health of HEALTHS) {
       const set = project.ready[health];
       if (isReady && health === lane.health) set.add(lane);
@@ -142,12 +145,16 @@ export function createLanes(): Lanes {
     if (!taken) {
       lane.health = 'failing';
       lane.starting = false;
-      lane.width = Math.max(WIDTH.least, lane.width / 2);
+      lane.width = Math.max(WIDTH.least, Math.floor(lane.width / 2));
+      lane.quick = 0;
       return;
     }
     lane.health = 'answering';
-    if (ms <= QUICK_MS)
-      lane.width = Math.min(WIDTH.most, lane.width + (lane.starting ? 1 : 1 / Math.max(1, lane.width)));
+    if (ms > QUICK_MS) return;
+    lane.quick += 1;
+    if (!lane.starting && lane.quick < lane.width) return;
+    lane.width = Math.min(WIDTH.most, lane.width + 1);
+    lane.quick = 0;
   }
   /** What the project's lanes of this health may hold of its places. */
   function mayHold(project: Project, health: Health, { held, more }: Room): boolean {

@@ -1,5 +1,5 @@
 /** Standard Webhooks signatures: HMAC-SHA-256 over `id.timestamp.body`, in header fields. */
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Random } from '../runtime/random.ts';
 
 /** A new secret: `whsec_` followed by 32 octets in base64. */
@@ -19,10 +19,9 @@ export function webhookSigner(
   timestampSeconds: number,
   secrets: readonly string[],
 ): WebhookSigner {
-  const hashes = secrets.map((secret) => {
-    const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
-    return createHmac('sha256', key).update(`${id}.${timestampSeconds}.`);
-  });
+  const hashes = secrets.map((secret) =>
+    createHmac('sha256', keyOf(secret)).update(`${id}.${timestampSeconds}.`),
+  );
   return {
     update(piece) {
       for (const hash of hashes) hash.update(piece);
@@ -33,4 +32,17 @@ export function webhookSigner(
       'webhook-signature': hashes.map((hash) => `v1,${hash.digest('base64')}`).join(' '),
     }),
   };
+}
+
+/** Making a key takes longer than a signature. */
+const keys = new Map<string, KeyObject>();
+const MOST_KEYS = 1_000;
+function keyOf(secret: string): KeyObject {
+  const known = keys.get(secret);
+  if (known !== undefined) return known;
+  const key = createSecretKey(Buffer.from(secret.replace(/^whsec_/, ''), 'base64'));
+  keys.set(secret, key);
+  const [oldest] = keys.keys();
+  if (keys.size > MOST_KEYS && oldest !== undefined) keys.delete(oldest);
+  return key;
 }

@@ -79,9 +79,7 @@ export function createHttpClient({ allowPrivate, names }: HttpClientDeps): HttpC
       ) {
         throw new HttpError('blocked-address', PRIVATE_ADDRESS);
       }
-      const overdue = AbortSignal.timeout(timeoutMs);
-      const over = signal === undefined ? overdue : AbortSignal.any([overdue, signal]);
-      const ended = new AbortController();
+      const over = overAfter(timeoutMs, signal);
       using lent = (allowPrivate ? everywhere : allowLoopback ? orLoopback : publicOnly).lend(share);
       const broken: unknown[] = [];
       try {
@@ -89,10 +87,8 @@ export function createHttpClient({ allowPrivate, names }: HttpClientDeps): HttpC
           method: 'POST',
           dispatcher: lent.agent,
           headers: { ...headers, 'content-length': String(body.length) },
-          body: Buffer.isBuffer(body)
-            ? body
-            : streamOf(body.pieces(AbortSignal.any([over, ended.signal])), broken),
-          signal: over,
+          body: Buffer.isBuffer(body) ? body : streamOf(body.pieces(over.signal), broken),
+          signal: over.signal,
           headersTimeout: timeoutMs,
           bodyTimeout: timeoutMs,
         });
@@ -109,10 +105,10 @@ export function createHttpClient({ allowPrivate, names }: HttpClientDeps): HttpC
         return { status: answer.statusCode, headers: flat, bodyText: Buffer.concat(parts).toString('utf8') };
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        if (broken.length > 0 && !overdue.aborted) throw broken[0];
-        throw httpError(error, overdue);
+        if (broken.length > 0 && !over.isLate()) throw broken[0];
+        throw httpError(error, over.isLate());
       } finally {
-        ended.abort();
+        over.end();
       }
     },
     async [Symbol.asyncDispose]() {
@@ -127,9 +123,34 @@ function streamOf(pieces: AsyncIterable<Buffer>, broken: unknown[]): Readable {
   return stream.on('error', (error) => broken.push(error));
 }
 
-function httpError(error: unknown, signal: AbortSignal): HttpError {
+/** Reasons that nobody reads are made once: each has its stack. */
+const LATE = new Error('no answer in time');
+const ENDED = new Error('the request has ended');
+/** A signal that aborts after `ms`, with the other signal, and at the end. */
+function overAfter(ms: number, other: AbortSignal | undefined) {
+  const over = new AbortController();
+  const state = { late: false };
+  const timer = setTimeout(() => {
+    state.late = true;
+    over.abort(LATE);
+  }, ms);
+  const abort = () => over.abort(other!.reason);
+  if (other?.aborted) abort();
+  else other?.addEventListener('abort', abort, { once: true });
+  return {
+    signal: over.signal,
+    isLate: () => state.late,
+    end(): void {
+      clearTimeout(timer);
+      other?.removeEventListener('abort', abort);
+      over.abort(ENDED);
+    },
+  };
+}
+
+function httpError(error: unknown, isLate: boolean): HttpError {
   const { code = '', message = '' } = error as { code?: string; message?: string };
-  if (signal.aborted || /TIMEOUT/.test(code)) return new HttpError('timeout', 'no answer in time');
+  if (isLate || /TIMEOUT/.test(code)) return new HttpError('timeout', 'no answer in time');
   if (code === 'EBLOCKED') return new HttpError('blocked-address', PRIVATE_ADDRESS);
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new HttpError('tls', `TLS failed: ${code}`);
   if (code === 'EDNS') return new HttpError('connect', message.slice(0, 200));
