@@ -10,6 +10,8 @@ import type { FindHost, HostNames } from './host-names.ts';
 /** Whether an address may be connected to. */
 export type Judge = (address: string) => boolean;
 
+/** To one origin. Who sends has fewer requests under way: none waits behind another that hangs. */
+const MOST_CONNECTIONS = 256;
 /** ms for which a connection without a request is kept open. */
 const KEPT_MS = 2_000;
 
@@ -29,7 +31,7 @@ export function agentFor(allowed: Judge, find: FindHost, most?: number): Agent {
   };
   return new Agent({
     connect: { lookup: guarded, timeout: 10_000 },
-    connections: 8,
+    connections: MOST_CONNECTIONS,
     pipelining: 1,
     keepAliveTimeout: KEPT_MS,
     // Without this, the peer decides how long it holds our descriptors.
