@@ -234,7 +234,13 @@ function bounds(language: Language): string {
       },
       duration(PATIENCE_MS, language),
     ],
-    [{ en: 'deliveries to one hook at a time', ja: '1 つのフックへの同時の配送' }, String(AT_ONCE)],
+    [
+      {
+        en: 'deliveries to one hook at a time: first, while it fails, while it answers within a second',
+        ja: '1 つのフックへの同時の配送 (最初、失敗が続くとき、1 秒以内に応答するとき)',
+      },
+      `${AT_ONCE.first}, ${AT_ONCE.least}, ${AT_ONCE.most}`,
+    ],
     [
       {
         en: "octets that are read of the answer's body; then the connection is closed",

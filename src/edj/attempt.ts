@@ -2,9 +2,8 @@
  * One attempt to deliver an event to a subscriber: rendered, signed, posted, and the answer judged. Retries go on for
  * more than three days; then the delivery is dead, with the reason.
  */
-import { backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type HttpClient, HttpError, type HttpResponse } from '../runtime/http-client.ts';
+import { type HttpClient, HttpError } from '../runtime/http-client.ts';
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -12,10 +11,11 @@ import { createPlaces, NoPlace } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Settings } from '../runtime/settings.ts';
-import type { Verdict } from './kinds/kind.ts';
+import { type Called, callSubscriber } from './call.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
-import { MessageGone, type RenderDeps, renderEvent } from './render-event.ts';
+import { MessageGone, type RenderDeps } from './render-event.ts';
+import { isLast, RETRY, waitAfter } from './retries.ts';
 import type { DueDelivery, Subscriber, SubscriberDeliveryMove } from './topics.ts';
 import { dead, done, retryLater } from './transitions.ts';
 
@@ -23,15 +23,8 @@ import { dead, done, retryLater } from './transitions.ts';
 const MOST_OPENED = 1_000;
 /** Maximum of large bodies at a time. */
 const LARGE = 16;
-const TIMEOUT_MS = 15_000;
-const MAX_ANSWER = 64 * 1024;
-/** 5 s, doubled up to 4 h: 34 attempts take more than three days. */
-const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
 /** The longest wait for a retry, with its jitter. */
 export const LONGEST_WAIT_MS = RETRY.maxMs * 1.25;
-const GIVE_UP_MS = 4 * 86_400_000;
-/** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
-const FEWEST_ATTEMPTS = 8;
 
 /** Ends a delivery because a project without any needed its place. */
 export class GivenUp extends Error {
@@ -96,21 +89,11 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     const allowLoopback = await deps.allowLoopback(delivery.projectId);
     const over = AbortSignal.any([closing, ending]);
     try {
-      const { settings } = subscriber;
-      const rendered = await renderEvent(event, kind.options(settings), deps.render, over);
       const large = { places, share: delivery.projectId, signal: over };
       const now = Math.floor(clock.now() / 1000);
-      using request = await kind.request({ event, rendered, settings, sealed, now, large });
-      const answer = await deps.http.post(request.url, {
-        share: delivery.projectId,
-        headers: { 'user-agent': 'Hikyaku', ...request.headers },
-        body: request.body,
-        timeoutMs: TIMEOUT_MS,
-        maxResponseBytes: MAX_ANSWER,
-        allowLoopback,
-        signal: ending,
-      });
-      return judged(item, answer, kind.judge(answer));
+      const target = { kind, settings: subscriber.settings, sealed };
+      const called = await callSubscriber(target, event, deps, { now, large, allowLoopback, signal: ending });
+      return judged(item, called);
     } catch (error) {
       if (error instanceof MessageGone) return dead(delivery, { error: error.message });
       if (error instanceof NoPlace) return failed(item, { error: 'too-busy', detail: error.message }, 0);
@@ -119,24 +102,24 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       return failed(item, { error: error.code, detail: error.message }, 0);
     }
   }
-  function judged(item: DueDelivery, answer: HttpResponse, verdict: Verdict): SubscriberDeliveryMove {
-    const result = { status: answer.status, answer: answer.bodyText.slice(0, 512) };
+  function judged(item: DueDelivery, { status, answer, verdict }: Called): SubscriberDeliveryMove {
     switch (verdict.kind) {
       case 'done':
-        return done(item.delivery, { status: answer.status });
+        return done(item.delivery, { status });
+      case 'refused':
       case 'gone':
-        return dead(item.delivery, result);
+        return dead(item.delivery, { status, answer });
       case 'later':
-        return failed(item, result, verdict.retryAfter ?? 0);
+        return failed(item, { status, answer }, verdict.retryAfter);
     }
   }
   /** `retryAfter`: seconds from the answer; 0: none. */
   function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
     const now = clock.now();
-    const isOld = deps.jumps.trusted() && now - delivery.createdAt >= GIVE_UP_MS;
-    if (isOld && delivery.attempts + 1 >= FEWEST_ATTEMPTS) return dead(delivery, result);
+    const attempt = delivery.attempts + 1;
+    if (isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted()) return dead(delivery, result);
     const asked = Math.min(retryAfter * 1000, RETRY.maxMs);
-    const wait = Math.max(asked, backoff({ attempt: delivery.attempts + 1, ...RETRY, random: deps.random }));
+    const wait = Math.max(asked, waitAfter(attempt, deps.random));
     return retryLater(delivery, now + wait, result);
   }
 

@@ -16,6 +16,7 @@ import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { type AttemptDeps, createAttempt, GivenUp, LONGEST_WAIT_MS } from './attempt.ts';
 import { createBerths } from './berths.ts';
 import { createLanes, type Ended, MOST_AHEAD } from './lanes.ts';
+import { PATIENCE_MS } from './retries.ts';
 import { createSettler } from './settler.ts';
 import type { DueDelivery, EdjReader, EdjTx, Round } from './topics.ts';
 import { brought } from './transitions.ts';
@@ -43,8 +44,6 @@ const STALE_MS = 5_000;
 const POLL_MS = 30_000;
 /** The next look comes after so many times what the last one took, and no later than this, so that others get a turn. */
 const REST = { times: 4, mostMs: 50 };
-/** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
-const PATIENCE_MS = 3_000;
 const BROUGHT_AT_ONCE = 200;
 const STORE_RETRY_MS = 1_000;
 

@@ -6,10 +6,9 @@
  * number of lanes that may not begin anything.
  */
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
+import { AT_ONCE as WIDTH } from './retries.ts';
 import type { DueDelivery } from './topics.ts';
 
-/** Deliveries of one subscriber at a time. */
-const WIDTH = { first: 4, least: 1, most: 64 };
 /** ms: an answer that took no longer lets the lane grow. */
 const QUICK_MS = 1_000;
 /** The most that a lane takes into memory at a time. */

@@ -8,8 +8,8 @@ export const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
 export const GIVE_UP_MS = 4 * 86_400_000;
 /** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
 export const FEWEST_ATTEMPTS = 8;
-/** Deliveries to one subscriber at a time. */
-export const AT_ONCE = 4;
+/** Deliveries to one subscriber at a time: at first, while it fails, and while it answers quickly. */
+export const AT_ONCE = { first: 4, least: 1, most: 64 };
 /** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */
 export const PATIENCE_MS = 3_000;
 /** For one attempt. */
