@@ -21,6 +21,8 @@ export interface RenderOptions {
   readonly inline: boolean;
   /** Adds short, raw and topic_id, which are deprecated and set for HTTP hooks only. */
   readonly deprecated: boolean;
+  /** Leaves out the header, text and HTML of a message; the summary has the beginning of its text. */
+  readonly brief?: true;
 }
 /** A piece of the octets of a message, with its position. */
 export interface Octets {
@@ -61,7 +63,8 @@ const MOST_SUMMARY = 8 * 1024;
 export function eventJson(job: EventJob): EventJson {
   const { event, options, message } = job;
   const reading = decodeReading(bufferOf(message.reading));
-  const needs = [reading.text, reading.html].flatMap((of) =>
+  const { brief = false } = options;
+  const needs = [reading.text, ...(brief ? [] : [reading.html])].flatMap((of) =>
     of !== null && 'at' in of && findOctets(message.octets, of.at) === null ? [of.at] : [],
   );
   if (needs.length > 0) return { kind: 'needs', spans: needs };
@@ -69,8 +72,10 @@ export function eventJson(job: EventJob): EventJson {
   const fields = fieldsOf(message, reading);
   const summary = summaryOf(fields, text === null || text.trim() === '' ? (reading.summary ?? '') : text);
   const header = {
-    header_list: fields.map(({ rawName, rawValue }) => ({ raw_name: rawName, raw_value: rawValue })),
-    header_map: headerMap(fields),
+    header_list: brief
+      ? []
+      : fields.map(({ rawName, rawValue }) => ({ raw_name: rawName, raw_value: rawValue })),
+    header_map: brief ? {} : headerMap(fields),
   };
   const rest = {
     ...(event.content as object),
@@ -86,8 +91,8 @@ export function eventJson(job: EventJob): EventJson {
       reply_to: mailboxes(reading.replyTo),
       to: mailboxes(reading.to),
       cc: mailboxes(reading.cc),
-      text,
-      html: textOf(reading.html, message.octets),
+      text: brief ? null : text,
+      html: brief ? null : textOf(reading.html, message.octets),
       attachments: reading.parts.map(({ name, contentType, disposition, contentId, size }) => ({
         name,
         content_type: contentType,

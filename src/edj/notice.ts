@@ -6,7 +6,7 @@
  */
 import { EVENTS, isEventName } from '../contract/events.ts';
 import type { Labels } from '../runtime/settings.ts';
-import { type RenderedEvent, wholeEvent } from './render-event.ts';
+import { type RenderedEvent, type RenderOptions, wholeEvent } from './render-event.ts';
 import type { EventRow } from './topics.ts';
 
 export type Language = keyof Labels;
@@ -41,7 +41,9 @@ export interface NoticeOptions {
   readonly withText: boolean;
   readonly publicUrl: string;
 }
-/** `rendered`: the event without `content.body`. */
+/** How the event is rendered for it. */
+export const NOTICE_OPTIONS: RenderOptions = { body: false, inline: false, deprecated: false, brief: true };
+/** `rendered`: with NOTICE_OPTIONS. */
 export async function noticeOf(
   event: EventRow,
   rendered: RenderedEvent,
@@ -53,16 +55,22 @@ export async function noticeOf(
   const known = isEventName(event.name) ? EVENTS[event.name] : null;
   const sentence = known?.when[language] ?? event.name;
   const said = parsed === null ? ofDelivery(content) : ofMail(content, parsed);
-  const shown = parsed === null ? json['summary'] : withText ? parsed['text'] : '';
+  const summary = text(json['summary']);
+  const shown = parsed === null ? summary : withText ? textIn(summary) : '';
   return {
     title: oneLine(text(parsed?.['subject'])) || sentence,
     event: known?.label[language] ?? event.name,
     from: oneLine(said.from),
     to: oneLine(said.to),
-    text: severalLines(text(shown)),
+    text: severalLines(shown),
     at: Math.floor(event.createdAt / 1000),
     link: `${publicUrl}/#/topics/${event.topicId}?tab=events`,
   };
+}
+/** The summary of mail is a few lines of its header, an empty line, and its text. */
+function textIn(summary: string): string {
+  const end = summary.indexOf('\n\n');
+  return end === -1 ? '' : summary.slice(end + 2);
 }
 function ofMail(content: Fields, parsed: Fields): { readonly from: string; readonly to: string } {
   const { mail_from: sender, recipients } = fields(content['envelope']);

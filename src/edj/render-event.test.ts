@@ -63,6 +63,23 @@ describe('events of messages', () => {
   const shown = async (raw: Buffer, options = HOOK): Promise<Json> =>
     JSON.parse((await render(await publish(raw), options)).toString('utf8'));
 
+  test('a brief event has no header, text or HTML; its summary has the text, also of mail with HTML alone', async () => {
+    const brief: RenderOptions = { ...LIST, brief: true };
+    const header = `From: jo@a.test\nSubject: s\nX-Long: ${'x'.repeat(500)}\n`;
+    for (const [type, body] of [
+      ['text/plain', 'hello\n'.repeat(40_000)],
+      ['text/html', `<p>hello</p>${'<p>more</p>'.repeat(40_000)}`],
+    ]) {
+      const raw = crlf(`${header}Content-Type: ${type}\n\n${body}`);
+      const octets = await render(await publish(raw), brief);
+      assert.ok(octets.length < 12 * 1024, `${octets.length}`);
+      const { content, summary } = JSON.parse(octets.toString('utf8'));
+      assert.deepEqual([content.header_list, content.header_map], [[], {}]);
+      assert.deepEqual([content.parsed.text, content.parsed.html], [null, null]);
+      assert.equal(content.parsed.subject, 's');
+      assert.match(summary, /\n\nhello\n/);
+    }
+  });
   test('what an event shows: header, body, what was read, attachments; twice for hooks', async () => {
     const raw = crlf(
       'From: =?utf-8?q?J=C3=B6?= <jo@a.test>\nSubject: s\nDate: Tue, 3 Nov 2026 10:00:00 +0900\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\nworld\n--b\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nQUJD\n--b\nContent-Type: text/html\n\n<p>x\n--b--\n',

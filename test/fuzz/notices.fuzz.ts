@@ -8,11 +8,10 @@ import { readSlackMessage } from '../../src/testing/fake-slack.ts';
 import type { Target } from './engine/target.ts';
 
 type EventJson = typeof import('../../src/edj/event-json.ts');
+type Notice = typeof import('../../src/edj/notice.ts');
 type Samples = typeof import('../../src/edj/samples.ts');
 type Slack = typeof import('../../src/edj/kinds/slack.ts');
 type Pushover = typeof import('../../src/edj/kinds/pushover.ts');
-
-const OPTIONS = { body: false, inline: false, deprecated: false };
 
 export const target: Target = {
   words: [
@@ -45,6 +44,7 @@ export const target: Target = {
   ],
   async open(load) {
     const { plainEventJson } = await load<EventJson>('edj/event-json.ts');
+    const { NOTICE_OPTIONS } = await load<Notice>('edj/notice.ts');
     const { sampleEvent } = await load<Samples>('edj/samples.ts');
     const { slack } = await load<Slack>('edj/kinds/slack.ts');
     const { pushover } = await load<Pushover>('edj/kinds/pushover.ts');
@@ -55,9 +55,9 @@ export const target: Target = {
     return async (input) => {
       const text = input.toString('utf8');
       const [name = '', subject = ''] = text.split('\n', 2);
-      const parsed = { ...content.parsed, subject, from: [{ name, address: 'a@example.net' }], text };
-      const event = { ...sample, content: { ...content, parsed } };
-      const octets = plainEventJson(event, OPTIONS);
+      const parsed = { ...content.parsed, subject, from: [{ name, address: 'a@example.net' }] };
+      const event = { ...sample, content: { ...content, parsed }, summary: `Subject: x\n\n${text}` };
+      const octets = plainEventJson(event, NOTICE_OPTIONS);
       const deps = {
         event,
         rendered: {

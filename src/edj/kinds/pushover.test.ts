@@ -19,7 +19,8 @@ const mail =
   ({ content }: EventRow): Partial<EventRow> => {
     const of = content as { parsed: object };
     const from = [{ name, address: 'writer@example.net' }];
-    return { content: { ...of, parsed: { ...of.parsed, subject, from, text } } };
+    const summary = `Subject: x\n\n${text}`;
+    return { content: { ...of, parsed: { ...of.parsed, subject, from } }, summary };
   };
 
 for (const language of ['en', 'ja'] as const)

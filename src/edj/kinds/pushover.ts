@@ -6,7 +6,7 @@
  */
 import type { HttpResponse } from '../../runtime/http-client.ts';
 import { type ReadText, textOf } from '../../runtime/settings.ts';
-import { beginning } from '../notice.ts';
+import { beginning, NOTICE_OPTIONS } from '../notice.ts';
 import { later, type SubscriberKind, type Verdict } from './kind.ts';
 import { excerpt, httpsUrl, httpUrl, language, noticeFor, WORDS } from './texts.ts';
 
@@ -144,7 +144,7 @@ export const pushover: SubscriberKind = {
     },
   },
   example: { user: 'exampleUserKey0000000000000000', token: 'exampleToken000000000000000000' },
-  options: () => ({ body: false, inline: false, deprecated: false }),
+  options: () => NOTICE_OPTIONS,
   async request(deps) {
     const { settings, sealed } = deps;
     const { spoken, notice } = await noticeFor(deps);

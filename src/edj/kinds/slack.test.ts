@@ -15,7 +15,8 @@ const mail =
   ({ content }: EventRow): Partial<EventRow> => {
     const of = content as { parsed: object };
     const from = [{ name: more.name ?? null, address: 'writer@example.net' }];
-    return { content: { ...of, parsed: { ...of.parsed, subject, from, text: more.text ?? 'text' } } };
+    const summary = `Subject: x\n\n${more.text ?? 'text'}`;
+    return { content: { ...of, parsed: { ...of.parsed, subject, from } }, summary };
   };
 const ownLink = (rig: EdjRig) => `link ${PUBLIC_URL}/#/topics/${rig.place.topicId}?tab=events`;
 

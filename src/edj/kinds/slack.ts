@@ -7,7 +7,7 @@
  */
 import type { HttpResponse } from '../../runtime/http-client.ts';
 import { textOf } from '../../runtime/settings.ts';
-import { beginning } from '../notice.ts';
+import { beginning, NOTICE_OPTIONS } from '../notice.ts';
 import { later, type SubscriberKind, type Verdict } from './kind.ts';
 import { excerpt, httpsUrl, language, noticeFor, WORDS } from './texts.ts';
 
@@ -68,7 +68,7 @@ export const slack: SubscriberKind = {
     excerpt,
   },
   example: { url: 'https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX' },
-  options: () => ({ body: false, inline: false, deprecated: false }),
+  options: () => NOTICE_OPTIONS,
   async request(deps) {
     const { settings, sealed } = deps;
     const { spoken, notice } = await noticeFor(deps);
