@@ -1,7 +1,7 @@
 /**
  * Writes the blocks of docs/events.md and docs/events.ja.md that come from the code: the events with their fields and
  * examples (contract), the header fields of a delivery, the times of its attempts (edj/retries), the verifiers
- * (docs/verifiers). A block stands between `<!-- from the code: NAME -->` and `<!-- end -->`. With `--check` it fails if a block
+ * (docs/verifiers). The tutorial of a hook has one of the verifiers as a file to save. A block stands between `<!-- from the code: NAME -->` and `<!-- end -->`. With `--check` it fails if a block
  * is not as it should be.
  */
 import { spawnSync } from 'node:child_process';
@@ -268,7 +268,13 @@ function bounds(language: Language): string {
 }
 const LANGUAGES_OF_VERIFIERS = { mjs: 'js', py: 'python', go: 'go', php: 'php', rb: 'ruby' };
 
-const blocks = (language: Language): Readonly<Record<string, string>> => ({
+function verifier(ending: string, info: string): [file: string, block: string] {
+  const file = `docs/verifiers/hook.${ending}`;
+  return [file, fence(info, readFileSync(file, 'utf8'))];
+}
+type Blocks = Readonly<Record<string, string>>;
+const saved: Blocks = Object.fromEntries([verifier('mjs', 'js is-signed.mjs')]);
+const blocks = (language: Language): Blocks => ({
   list: list(language),
   headers: headers(language),
   retries: retries(language),
@@ -276,10 +282,7 @@ const blocks = (language: Language): Readonly<Record<string, string>> => ({
   event: fieldTable(RESOURCES.WholeEvent as Schema, language),
   events: events(language),
   ...Object.fromEntries(
-    Object.entries(LANGUAGES_OF_VERIFIERS).map(([ending, name]) => {
-      const file = `docs/verifiers/hook.${ending}`;
-      return [file, fence(name, readFileSync(file, 'utf8'))];
-    }),
+    Object.entries(LANGUAGES_OF_VERIFIERS).map(([ending, name]) => verifier(ending, name)),
   ),
 });
 function formatted(file: string, text: string): string {
@@ -294,10 +297,15 @@ function formatted(file: string, text: string): string {
 
 const check = process.argv.includes('--check');
 const outdated: string[] = [];
-for (const language of ['en', 'ja'] as const) {
-  const file = language === 'en' ? 'docs/events.md' : 'docs/events.ja.md';
+const pages: Readonly<Record<string, Blocks>> = {
+  'docs/events.md': blocks('en'),
+  'docs/events.ja.md': blocks('ja'),
+  'docs/tutorials/receive-hook.md': saved,
+  'docs/tutorials/receive-hook.ja.md': saved,
+};
+for (const [file, wantedBlocks] of Object.entries(pages)) {
   const text = readFileSync(file, 'utf8');
-  const left = new Map(Object.entries(blocks(language)));
+  const left = new Map(Object.entries(wantedBlocks));
   const filled = text.replace(
     /^(<!-- from the code: (.+) -->)\n[\s\S]*?^(<!-- end -->)$/gm,
     (_, begin: string, name: string, end: string) => {
