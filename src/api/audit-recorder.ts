@@ -2,7 +2,7 @@
  * The audit log of the API. Each request that may change something has a context. The first changing transaction in
  * this context also writes the audit event, so both are written or neither. For changes outside the API's own
  * transactions, the event is written before the answer is sent. An audit event holds names of fields, never values.
- * Sending and publishing are not audited: they have events of their own.
+ * Sending and publishing are not audited: they have events of their own. Previews change nothing.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -31,7 +31,7 @@ export interface AuditRecorder<Tx> {
   failed(context: AuditContext): Promise<void>;
 }
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
-const TOLD_OTHERWISE = new Set(['mta.domains.send', 'edj.topics.publish']);
+const UNAUDITED = new Set(['mta.domains.send', 'edj.topics.publish', 'edj.subscribers.preview']);
 /**
  * Writes that are not changes by themselves, like conditions (`expect…`): the change that follows may still be
  * refused.
@@ -113,7 +113,7 @@ export function createAuditRecorder<Tx extends AuditTx>(deps: {
         const { method, url, body } = request;
         const { config } = request.routeOptions;
         const { operation } = config;
-        if (SAFE.has(method) || TOLD_OTHERWISE.has(operation?.id ?? '')) return done();
+        if (SAFE.has(method) || UNAUDITED.has(operation?.id ?? '')) return done();
         const context: AuditContext = {
           projectId: request.principal?.projectId ?? INSTANCE,
           actor: auditActorOf(request),

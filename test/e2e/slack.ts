@@ -19,6 +19,13 @@ export async function slack({ page, t, browser, language }: Walk): Promise<void>
   await field(page, label('url')).fill(fake.webhook);
   await field(page, label('note')).fill('窓口');
   await choose(page, label('language'), language === 'ja' ? '日本語' : 'English');
+  await button(page, t('samples.show')).click();
+  const shown = page.getByTestId('sample-request');
+  await shown.getByText(`POST ${fake.url}/***`).waitFor();
+  await shown
+    .getByText(language === 'ja' ? '差出人' : 'From')
+    .first()
+    .waitFor();
   await inspect(browser, 'subscriber-slack', language);
   await button(page, t('common.add')).click();
   const on = (action: string) => button(page, t('common.action_on', { label: t(action), subject: '窓口' }));

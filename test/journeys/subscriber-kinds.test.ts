@@ -111,6 +111,15 @@ describe('kinds of subscribers in a running service', () => {
     assert.equal((await journey.call('GET', path.replace('test', 'preview'), undefined, other)).status, 404);
   });
 
+  test('a test is in the audit log, a preview is not', async () => {
+    const { items } = (await journey.call('GET', '/iam/v1/audit_events?limit=500')).json;
+    const named = items.filter(({ operation }: Json) => operation.startsWith('edj.subscribers'));
+    const operations = new Set(named.map(({ operation }: Json) => operation));
+    assert.deepEqual([...operations].sort(), ['edj.subscribers.create', 'edj.subscribers.test']);
+    assert.equal(named.filter(({ operation }: Json) => operation === 'edj.subscribers.create').length, 2);
+    assert.ok(!JSON.stringify(items).includes(slack.secret));
+  });
+
   test('the command line previews a kind with its settings', async () => {
     const { service, who } = journey;
     const env = {

@@ -13,6 +13,7 @@ export function idOf({ self }: { readonly self: string }): string {
 export type Topic = Resource<'Topic'>;
 export type Subscriber = Resource<'Subscriber'>;
 export type NewSubscriber = Resource<'NewSubscriber'>;
+export type SubscriberPreview = Resource<'SubscriberPreview'>;
 export type SubscriberTest = Resource<'SubscriberTest'>;
 export type TopicEvent = Resource<'Event'>;
 

@@ -151,7 +151,6 @@ export const previewSubscriber = op({
   id: 'edj.subscribers.preview',
   method: 'POST',
   path: '/edj/v1/topics/{id}/subscriber_previews',
-  permission: 'edj.subscribers.create',
   summary: 'shows what a subscriber with these settings would be sent, without adding or calling it',
   params: topic,
   query: SampleQuery,

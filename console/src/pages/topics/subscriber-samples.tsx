@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { EVENT_NAMES, type EventName } from '../../../../src/contract/events.ts';
 import { api, ask } from '../../api/client.ts';
 import { useResource } from '../../api/queries.ts';
-import type { SubscriberTest } from '../../api/resources.ts';
+import type { SubscriberPreview, SubscriberTest } from '../../api/resources.ts';
 import { eventLabel, named, showNumber } from '../../i18n.ts';
 import { Waiting } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
@@ -78,7 +78,6 @@ function Result({ result }: { readonly result: SubscriberTest }) {
 }
 
 function Preview({ topicId, subscriberId, event }: Place & { readonly event: EventName }) {
-  const { t } = useTranslation();
   const query = useResource(['topics', topicId, 'subscribers', subscriberId, 'preview', event], (signal) =>
     ask(
       api.GET('/edj/v1/topics/{id}/subscribers/{subscriber}/preview', {
@@ -87,8 +86,11 @@ function Preview({ topicId, subscriberId, event }: Place & { readonly event: Eve
       }),
     ),
   );
-  if (query.data === undefined) return <Waiting query={query} />;
-  const { method, url, headers, body } = query.data;
+  return query.data === undefined ? <Waiting query={query} /> : <Request preview={query.data} />;
+}
+export function Request({ preview }: { readonly preview: SubscriberPreview }) {
+  const { t } = useTranslation();
+  const { method, url, headers, body } = preview;
   const head = headers.map(({ name, value }) => `${name}: ${value}`);
   return (
     <div>

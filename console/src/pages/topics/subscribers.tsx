@@ -8,7 +8,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, ask } from '../../api/client.ts';
 import { useList } from '../../api/queries.ts';
-import type { Kind, NewSubscriber, Subscriber } from '../../api/resources.ts';
+import type { Kind, NewSubscriber, Subscriber, SubscriberPreview } from '../../api/resources.ts';
 import { named, showNumber, showTime } from '../../i18n.ts';
 import { Confirm } from '../../ui/confirm.tsx';
 import { SecretOnce } from '../../ui/copy.tsx';
@@ -16,7 +16,7 @@ import { filledIn, KindFields, type KindValues, kindLabel, labelOf } from '../..
 import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
-import { Samples } from './subscriber-samples.tsx';
+import { Request, Samples } from './subscriber-samples.tsx';
 
 interface Values {
   /** null: the first kind. */
@@ -37,21 +37,27 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
   const { items: kinds } = useList(['subscriber-kinds'], (cursor, signal) =>
     ask(api.GET('/edj/v1/subscriber_kinds', { params: { query: { cursor } }, signal })),
   );
-  const form = useForm<Values>({ initialValues: { type: null, settings: {} } });
+  const form = useForm<Values>({
+    initialValues: { type: null, settings: {} },
+    onValuesChange: () => preview.reset(),
+  });
   const kind = kinds.find(({ name }) => name === form.values.type) ?? kinds[0];
+  const params = { path: { id: topicId } };
+  const bodyOf = ({ settings }: Values) =>
+    kind === undefined ? { type: '' } : { type: kind.name, ...filledIn(kind, settings) };
+  const fields = {
+    setFieldError: (field: string, error: string) => form.setFieldError(`settings.${field}`, error),
+    getValues: () => Object.fromEntries((kind?.settings ?? []).map(({ name }) => [name, ''])),
+  };
+  const preview = useSubmit<Values, SubscriberPreview>({
+    form: fields,
+    send: (values) =>
+      ask(api.POST('/edj/v1/topics/{id}/subscriber_previews', { params, body: bodyOf(values) })),
+  });
   const { submit, pending, problem } = useSubmit<Values, NewSubscriber>({
-    form: {
-      setFieldError: (field, error) => form.setFieldError(`settings.${field}`, error),
-      getValues: () => Object.fromEntries((kind?.settings ?? []).map(({ name }) => [name, ''])),
-    },
-    send: ({ settings }, headers) =>
-      ask(
-        api.POST('/edj/v1/topics/{id}/subscribers', {
-          params: { path: { id: topicId } },
-          body: kind === undefined ? { type: '' } : { type: kind.name, ...filledIn(kind, settings) },
-          headers,
-        }),
-      ),
+    form: fields,
+    send: (values, headers) =>
+      ask(api.POST('/edj/v1/topics/{id}/subscribers', { params, body: bodyOf(values), headers })),
     refreshes: [['topics', topicId, 'subscribers']],
     done(subscriber) {
       setMade(subscriber);
@@ -63,7 +69,7 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
       <Section title={t('subscribers.new')}>
         <form onSubmit={form.onSubmit((values) => submit(values))} noValidate>
           <Stack gap="sm">
-            <ProblemAlert error={problem} />
+            <ProblemAlert error={problem ?? preview.problem} />
             {kinds.length > 1 && (
               <Select
                 label={t('subscribers.kind')}
@@ -87,7 +93,15 @@ export function Subscribers({ topicId }: { readonly topicId: string }) {
               <Button type="submit" loading={pending}>
                 {t('common.add')}
               </Button>
+              <Button
+                variant="default"
+                loading={preview.pending}
+                onClick={() => preview.submit(form.getValues())}
+              >
+                {t('samples.show')}
+              </Button>
             </Group>
+            {preview.result !== undefined && <Request preview={preview.result} />}
           </Stack>
         </form>
       </Section>
