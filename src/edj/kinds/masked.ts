@@ -11,16 +11,18 @@ const SHORTEST_PART = 9;
 /** `sealed`: the opened sealed settings. */
 export function masked(text: string, sealed: Settings): string {
   return Object.values(sealed)
-    .flatMap((value) => (typeof value === 'string' ? partsOf(value) : []))
-    .sort((a, b) => b.length - a.length)
-    .reduce((rest, secret) => rest.replaceAll(secret, MASK), text);
+    .flatMap((value) => (typeof value === 'string' && value !== '' ? partsOf(value) : []))
+    .sort(([a], [b]) => b.length - a.length)
+    .reduce((rest, [secret, shown]) => rest.replaceAll(secret, () => shown), text);
 }
-function partsOf(secret: string): readonly string[] {
+/** What is taken out, each with what stands in its place. */
+function partsOf(secret: string): readonly (readonly [secret: string, shown: string])[] {
   const url = /^https?:/.test(secret) ? URL.parse(secret) : null;
-  if (url === null) return secret === '' ? [] : [secret];
-  const rest = `${url.pathname}${url.search}`.slice(1);
-  const parts = [...url.pathname.split('/'), ...url.searchParams.values()].filter(
-    (part) => part.length >= SHORTEST_PART,
-  );
-  return [rest, url.pathname.slice(1), ...parts].filter((part) => part !== '');
+  if (url === null) return [[secret, MASK]];
+  const path = url.pathname.slice(1);
+  const parts = [`${path}${url.search}`, path, ...path.split('/'), ...url.searchParams.values()];
+  return [
+    [`${url.host}/${path}${url.search}`, `${url.host}/${MASK}`],
+    ...parts.filter((part) => part.length >= SHORTEST_PART).map((part) => [part, MASK] as const),
+  ];
 }

@@ -23,12 +23,10 @@ const unlinked = (text: string) =>
 
 const key: ReadText = (text) =>
   /^[A-Za-z0-9]{30}$/.test(text) ? { value: text } : { wrong: 'must have 30 letters and digits' };
-const seconds =
-  (least: number, most: number): ReadText =>
-  (text) =>
-    /^\d{1,5}$/.test(text) && Number(text) >= least && Number(text) <= most
-      ? { value: String(Number(text)) }
-      : { wrong: 'must be 30 to 10800 seconds' };
+const seconds: ReadText = (text) =>
+  /^\d{1,5}$/.test(text) && Number(text) >= 30 && Number(text) <= 10_800
+    ? { value: String(Number(text)) }
+    : { wrong: 'must be 30 to 10800 seconds' };
 
 function judge(answer: HttpResponse): Verdict {
   const { status } = answer;
@@ -89,7 +87,7 @@ export const pushover: SubscriberKind = {
         ja: '緊急のとき、再通知の間隔（秒）',
       },
       otherwise: '60',
-      read: seconds(30, 10_800),
+      read: seconds,
     },
     expire: {
       type: 'text',
@@ -98,7 +96,7 @@ export const pushover: SubscriberKind = {
         ja: '緊急のとき、再通知をやめるまでの時間（秒）',
       },
       otherwise: '3600',
-      read: seconds(30, 10_800),
+      read: seconds,
     },
     sound: {
       type: 'text',
