@@ -4,10 +4,8 @@
  * as HttpError holds a secret of the subscriber. Fails with HttpError, with the errors of rendering, with NoPlace, or
  * with the signal's reason.
  */
-
 import { cutText } from '../reading/text.ts';
 import { type HttpClient, HttpError } from '../runtime/http-client.ts';
-import type { ProjectId } from '../runtime/ids.ts';
 import type { Settings } from '../runtime/settings.ts';
 import type { EventRequest, RequestDeps, SubscriberKind, Verdict } from './kinds/kind.ts';
 import { masked } from './kinds/masked.ts';
@@ -56,7 +54,7 @@ export async function callSubscriber(
   using request = await requestFor(target, event, render, { now, large });
   try {
     const answer = await http.post(request.url, {
-      share: event.projectId satisfies ProjectId,
+      share: event.projectId,
       headers: request.headers,
       body: request.body,
       timeoutMs: TIMEOUT_MS,

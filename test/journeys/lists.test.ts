@@ -36,6 +36,7 @@ const BOUNDED: Record<string, string> = {
   'iam.me.get': 'names, and the projects of one member',
   'iam.sessions.current': 'names, and the projects of one member',
   'iam.projects.export': 'made while it is sent',
+  'edj.subscriber_previews.get': 'the header fields of one request',
   'edj.events.get': 'made while it is sent',
 };
 
