@@ -17,9 +17,9 @@ import {
   FEWEST_ATTEMPTS,
   GIVE_UP_MS,
   isLast,
+  LONGEST_WAIT_MS,
   MAX_ANSWER,
   PATIENCE_MS,
-  RETRY,
   TIMEOUT_MS,
   waitAfter,
 } from '../src/edj/retries.ts';
@@ -196,13 +196,18 @@ function retries(language: Language): string {
   let since = 0;
   for (let attempt = 1; ; attempt += 1) {
     const ends = isLast(attempt, since);
-    const wait = waitAfter(attempt, { fraction: () => 0.5 });
-    const isSame = wait === RETRY.maxMs && rows.length > 0 && rows.at(-1)?.[2] === roughly(wait, language);
-    const row = [
-      String(attempt),
-      since === 0 ? '0' : roughly(since, language),
-      ends ? '—' : roughly(wait, language),
+    const [least, wait, most] = [0, 0.5, 1].map((f) => waitAfter(attempt, { fraction: () => f })) as [
+      number,
+      number,
+      number,
     ];
+    // With 20 % to both sides, the most is one and a half times the least.
+    const isRange = most > 1.6 * least;
+    const said = isRange
+      ? `${roughly(least, language)} ${language === 'en' ? 'to' : '～'} ${roughly(most, language)}`
+      : roughly(wait, language);
+    const isSame = rows.at(-1)?.[2] === said;
+    const row = [String(attempt), since === 0 ? '0' : roughly(since, language), ends ? '—' : said];
     if (ends) {
       rows.push(row);
       break;
@@ -248,7 +253,10 @@ function bounds(language: Language): string {
       },
       `${MAX_ANSWER / 1024} KiB`,
     ],
-    [{ en: 'longest wait between two attempts', ja: '試行の間隔の上限' }, duration(RETRY.maxMs, language)],
+    [
+      { en: 'longest wait between two attempts', ja: '試行の間隔の上限' },
+      duration(LONGEST_WAIT_MS, language),
+    ],
     [
       {
         en: 'age at which a failed attempt is the last',

@@ -15,7 +15,7 @@ import { type Called, callSubscriber } from './call.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
 import { MessageGone, type RenderDeps } from './render-event.ts';
-import { isLast, RETRY, waitAfter } from './retries.ts';
+import { isLast, LONGEST_WAIT_MS, waitAfter } from './retries.ts';
 import type { DueDelivery, Subscriber, SubscriberDeliveryMove } from './topics.ts';
 import { dead, done, retryLater } from './transitions.ts';
 
@@ -23,8 +23,6 @@ import { dead, done, retryLater } from './transitions.ts';
 const MOST_OPENED = 1_000;
 /** Maximum of large bodies at a time. */
 const LARGE = 16;
-/** The longest wait for a retry, with its jitter. */
-export const LONGEST_WAIT_MS = RETRY.maxMs * 1.25;
 
 /** Ends a delivery because a project without any needed its place. */
 export class GivenUp extends Error {
@@ -118,7 +116,7 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     const now = clock.now();
     const attempt = delivery.attempts + 1;
     if (isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted()) return dead(delivery, result);
-    const asked = Math.min(retryAfter * 1000, RETRY.maxMs);
+    const asked = Math.min(retryAfter * 1000, LONGEST_WAIT_MS);
     const wait = Math.max(asked, waitAfter(attempt, deps.random));
     return retryLater(delivery, now + wait, result);
   }

@@ -1,9 +1,15 @@
 /** How long a delivery goes on, and what one attempt may take. docs/events.md shows this (scripts/events.ts). */
-import { backoff } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
 
-/** 5 s, doubled up to 4 h, with the jitter of backoff.ts: 34 attempts take more than three days. */
-export const RETRY = { baseMs: 5_000, maxMs: 4 * 3_600_000 };
+const [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];
+/** Between the first attempts, ms: most hooks are back soon. */
+const SOON = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR];
+/** Between the others: anywhere from the least to the most, so that a hook that comes back is not called by all at once. */
+const LATER = { leastMs: 2 * HOUR, mostMs: 4 * HOUR };
+/** Of the waits in SOON. */
+const JITTER = 0.2;
+/** The longest wait, also where an answer asks for more. */
+export const LONGEST_WAIT_MS = LATER.mostMs;
 /** An attempt that fails at this age of the delivery is the last one. */
 export const GIVE_UP_MS = 4 * 86_400_000;
 /** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
@@ -19,7 +25,10 @@ export const MAX_ANSWER = 64 * 1024;
 
 /** Milliseconds between a failed attempt and the next one. `attempt`: from 1. */
 export function waitAfter(attempt: number, random: Pick<Random, 'fraction'>): number {
-  return backoff({ attempt, ...RETRY, random });
+  const soon = SOON[attempt - 1];
+  const { leastMs, mostMs } = LATER;
+  if (soon === undefined) return Math.round(leastMs + (mostMs - leastMs) * random.fraction());
+  return Math.round(soon * (1 - JITTER + 2 * JITTER * random.fraction()));
 }
 /** Whether a delivery ends if this attempt fails. `ageMs`: of the delivery. */
 export function isLast(attempt: number, ageMs: number): boolean {
