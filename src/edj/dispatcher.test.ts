@@ -266,7 +266,10 @@ test('Retry-After in seconds is a wait at least as long, at most 4 h; a date is 
     assert.ok(waits[i]! <= wait && waits[i]! > wait - 1_000, `attempt ${i + 1}: ${waits[i]} ms`);
   for (const i of [1, 3, 4, 5]) {
     const usual = WAITS[i]!;
-    assert.ok(waits[i]! >= 0.8 * usual - 1_000 && waits[i]! <= 1.2 * usual, `attempt ${i + 1}: ${waits[i]} ms`);
+    assert.ok(
+      waits[i]! >= 0.8 * usual - 1_000 && waits[i]! <= 1.2 * usual,
+      `attempt ${i + 1}: ${waits[i]} ms`,
+    );
   }
 });
 
