@@ -1,5 +1,6 @@
 /** Cases that are no plain rate, by name; one file each. */
 import { fair } from './fair.ts';
+import { hooks } from './hooks.ts';
 import { hostile } from './hostile.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
@@ -26,6 +27,7 @@ export const SCENARIOS = [
   'nodes',
   'hostile',
   'fair',
+  'hooks',
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
@@ -35,6 +37,7 @@ const scenarios: Readonly<Record<ScenarioName, (options: ScenarioOptions) => Pro
   isolation,
   hostile,
   fair,
+  hooks,
   large: async () => [await large()],
   lists,
   old,
