@@ -22,6 +22,9 @@ function is_signed(array $server, string $body, string $secret, ?int $now = null
         throw new InvalidArgumentException('this is no secret of a hook');
     }
     $key = base64_decode($match[1], true);
+    if ($key === false || strlen($key) < 24) {
+        throw new InvalidArgumentException('this is no secret of a hook');
+    }
     $mac = hash_hmac('sha256', "$id.$at.$body", $key, true);
     $expected = 'v1,' . base64_encode($mac);
     foreach (explode(' ', $signatures) as $signature) {

@@ -6,7 +6,7 @@
  * fails, it is asked again.
  */
 import type { Timer } from '../runtime/clock.ts';
-import type { DeliveryId, SubscriberId } from '../runtime/ids.ts';
+import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -37,10 +37,13 @@ export interface Dispatcher extends Service {
 const ALL = 256;
 /** Deliveries in memory: they wait, are under way, or their result is being written. */
 const HELD = 4_096;
+/** So many more for projects that have few, FIRST each: others may have taken all for minutes. */
+const RESERVED = 4_096;
+const FIRST = 8;
 /** Deliveries that one look finds. */
 const OF_A_LOOK = 512;
 /** ms after which a delivery in memory is read again before it begins: its subscriber may have changed. */
-const STALE_MS = 5_000;
+const STALE_MS = 2_000;
 const POLL_MS = 30_000;
 /** The next look comes after so many times what the last one took, and no later than this, so that others get a turn. */
 const REST = { times: 4, mostMs: 50 };
@@ -106,6 +109,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     ).unref();
   }
 
+  /** How many more deliveries of the project fit into memory. */
+  function roomOf(project: ProjectId): number {
+    const own = memory.of(project);
+    const share = Math.max(0, HELD - memory.taken + own) / 2;
+    const reserved = memory.taken < HELD + RESERVED ? FIRST : 0;
+    return Math.max(0, Math.max(Math.ceil(share), reserved) - own);
+  }
   async function look(): Promise<void> {
     // New deliveries have times of the wall clock: a jump must not go unseen between two looks at it.
     deps.jumps.trusted();
@@ -113,7 +123,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const began = performance.now();
     const readAt = clock.monotonic();
     const asked = new Map<SubscriberId, number>();
-    turn.short = false;
+    const rooms = new Map<ProjectId, number>();
+    if (turn.rest === null) turn.short = false;
     const found = await read.dueDeliveries(now, {
       perSubscriber: {
         of(id) {
@@ -124,10 +135,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         most: MOST_AHEAD,
         full: lanes.full(),
       },
-      limit: Math.min(OF_A_LOOK, HELD - memory.taken),
+      limit: OF_A_LOOK,
       perProject(id) {
-        const room = memory.most(id) - memory.of(id);
-        if (room <= 0) turn.short = true;
+        const room = roomOf(id);
+        rooms.set(id, room);
         return room;
       },
       round: turn.rest ?? { after: turn.last, until: turn.last },
@@ -139,17 +150,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       held.set(id, readAt);
       memory.enter(projectId);
       counts.set(subscriberId, (counts.get(subscriberId) ?? 0) + 1);
+      rooms.set(projectId, rooms.get(projectId)! - 1);
     }
+    if ([...rooms.values()].some((room) => room <= 0)) turn.short = true;
     const more = new Set([...counts].filter(([id, n]) => n >= (asked.get(id) ?? 0)).map(([id]) => id));
-    const isFull = found.due.length >= OF_A_LOOK || memory.taken >= HELD;
-    const isWhole = found.rest === null && !isFull;
+    const isWhole = found.rest === null && found.due.length < OF_A_LOOK;
     lanes.add(found.due, more, isWhole);
     turn.last = found.rest?.after ?? found.due.at(-1)?.delivery.subscriberId ?? turn.last;
     turn.rest = found.rest;
     pump();
     rest(performance.now() - began);
-    if (memory.taken >= HELD) turn.short = true;
-    else if (!isWhole) again = true;
+    if (!isWhole) again = true;
     const next = await read.nextDeliveryAfter(now);
     arm('poll', next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now())), nudge);
   }

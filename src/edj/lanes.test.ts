@@ -107,6 +107,46 @@ test('subscribers that fail leave the places of their project to those that answ
   assert.ok(up! >= 20, `the one that answers has ${up} of 40`);
   assert.ok(down <= 10, `those that fail have ${down} of 40`);
 });
+test('a new subscriber has a place although one that answers quickly takes all it can get', () => {
+  const lanes = createLanes();
+  fill(lanes, 'busy', 2_000);
+  const [place] = begin(lanes, 1);
+  place!.end(taken);
+  for (let round = 0; round < 8; round += 1) for (const next of begin(lanes)) next.end(taken);
+  fill(lanes, 'new', 1);
+  const held = { count: 0 };
+  const room = () => ({ held: held.count, more: 16 - held.count });
+  const begun: Next[] = [];
+  for (let next = lanes.next(room); next !== null; next = lanes.next(room)) {
+    held.count += 1;
+    begun.push(next);
+  }
+  assert.ok(of(begun).includes('new' as SubscriberId));
+});
+test('subscribers that answer slowly leave places to those that answer quickly', () => {
+  const lanes = createLanes();
+  for (let i = 0; i < 50; i += 1) fill(lanes, `slow-${i}`, 40);
+  const places = 32;
+  const held = { count: 0 };
+  const room = () => ({ held: held.count, more: places - held.count });
+  const take = () => {
+    const begun: Next[] = [];
+    for (let next = lanes.next(room); next !== null; next = lanes.next(room)) {
+      held.count += 1;
+      begun.push(next);
+    }
+    return begun;
+  };
+  for (let round = 0; round < 20; round += 1)
+    for (const next of take()) {
+      next.end({ taken: true, ms: 14_000 });
+      held.count -= 1;
+    }
+  const slow = take();
+  assert.ok(slow.length >= 4 && slow.length <= places / 2, String(slow.length));
+  fill(lanes, 'quick', 4);
+  assert.equal(of(take()).filter((each) => each === 'quick').length, 4);
+});
 test('a project without room is passed over, and has its turn when it has room again', () => {
   const lanes = createLanes();
   fill(lanes, 'a', 2, 'full');

@@ -1,15 +1,15 @@
 /**
  * The deliveries in memory, in one lane for each subscriber. Invariants: a lane has no more deliveries under way than
- * its width; projects take turns, and within a project its lanes; lanes that answer come before new ones, and those
- * before failing ones, which together leave half of their project's places to the others. So a subscriber that does
- * not answer costs only its own project, and there only its own places. The cost of a turn does not depend on the
+ * its width; projects take turns, and within a project its lanes. Lanes that answer quickly come first, but leave a quarter
+ * of their project's places while others wait; then come new lanes, slow ones and failing ones, each with a share of the
+ * other half. So a subscriber that does not answer costs only its own project, and there only its own places. The cost of a turn does not depend on the
  * number of lanes that may not begin anything.
  */
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
 import { AT_ONCE as WIDTH } from './retries.ts';
 import type { DueDelivery } from './topics.ts';
 
-/** ms: an answer that took no longer lets the lane grow. */
+/** ms: an answer that took no longer is quick, and lets the lane grow. */
 const QUICK_MS = 1_000;
 /** The most that a lane takes into memory at a time. */
 export const MOST_AHEAD = 128;
@@ -18,8 +18,14 @@ const AHEAD = { least: 4, most: MOST_AHEAD };
 /** Lanes without deliveries whose width is remembered. */
 const MOST_IDLE = 10_000;
 
-type Health = 'answering' | 'new' | 'failing';
-const HEALTHS: readonly Health[] = ['answering', 'new', 'failing'];
+/** How the last delivery ended. */
+type Health = 'quick' | 'new' | 'slow' | 'failing';
+/** In the order of their turns. */
+const HEALTHS: readonly Health[] = ['quick', 'new', 'slow', 'failing'];
+/** The part of a project's places that all that are not quick may hold, slow and failing ones, and failing ones. */
+const PARTS = { others: 1 / 2, slow: 3 / 8, failing: 1 / 4 };
+/** The part that quick ones may hold while others wait. */
+const QUICK_PART = 3 / 4;
 
 interface Lane {
   readonly id: SubscriberId;
@@ -107,8 +113,8 @@ export function createLanes(): Lanes {
     const known = projects.get(id);
     if (known !== undefined) return known;
     const project: Project = {
-      ready: { answering: new Set(), new: new Set(), failing: new Set() },
-      running: { answering: 0, new: 0, failing: 0 },
+      ready: { quick: new Set(), new: new Set(), slow: new Set(), failing: new Set() },
+      running: { quick: 0, new: 0, slow: 0, failing: 0 },
     };
     projects.set(id, project);
     return project;
@@ -148,20 +154,24 @@ export function createLanes(): Lanes {
       lane.quick = 0;
       return;
     }
-    lane.health = 'answering';
+    lane.health = ms > QUICK_MS ? 'slow' : 'quick';
     if (ms > QUICK_MS) return;
     lane.quick += 1;
     if (!lane.starting && lane.quick < lane.width) return;
     lane.width = Math.min(WIDTH.most, lane.width + 1);
     lane.quick = 0;
   }
-  /** What the project's lanes of this health may hold of its places. */
-  function mayHold(project: Project, health: Health, { held, more }: Room): boolean {
-    const { running } = project;
-    const share = held + more;
-    if (health === 'answering') return true;
-    if (running.new + running.failing >= Math.max(1, Math.ceil(share / 2))) return false;
-    return health === 'new' || running.failing < Math.max(1, Math.ceil(share / 4));
+  /** Whether the project's lanes of this health may hold one more of its places. */
+  function mayHold({ ready, running }: Project, health: Health, { held, more }: Room): boolean {
+    const within = (part: number, count: number) => count < Math.max(1, Math.ceil((held + more) * part));
+    if (health === 'quick') {
+      const othersWait = HEALTHS.some((other) => other !== 'quick' && ready[other].size > 0);
+      return !othersWait || within(QUICK_PART, running.quick);
+    }
+    const [slow, others] = [running.slow + running.failing, running.new + running.slow + running.failing];
+    if (!within(PARTS.others, others)) return false;
+    if (health === 'new') return true;
+    return within(PARTS.slow, slow) && (health === 'slow' || within(PARTS.failing, running.failing));
   }
   function begin(project: Project, lane: Lane): Next {
     const { health } = lane;

@@ -131,6 +131,17 @@ function cases(): Case[] {
       secret,
     });
   }
+  // A reader of base64 that gives up gives an empty key in some languages.
+  const empty = createHmac('sha256', '').update(`${ID}.${NOW}.`).update(BODY).digest('base64');
+  for (const [name, secret] of [
+    ['a character', `${SECRET.slice(0, -2)}=`],
+    ['three characters', SECRET.slice(0, -3)],
+    ['one too few of padding', SECRET.slice(0, -1)],
+  ] as const)
+    add(false, `a secret that was copied with ${name} left out, and an empty key`, {
+      headers: { ...right, 'webhook-signature': `v1,${empty}` },
+      secret,
+    });
   return all;
 }
 
@@ -182,8 +193,10 @@ for (const { title, program, ending, args = () => [driver(ending), verifier(endi
     for (const [i, { name, passes }] of all.entries())
       if (passes) assert.equal(said[i], 'true', name);
       else assert.notEqual(said[i], 'true', name);
-    // Only a secret that is none is the program's own fault.
-    const faults = all.filter((_, i) => said[i] === 'error').map(({ secret }) => secret);
+    // Only a secret that is none is the program's own fault. Of one that is not whole, a reader may say so, too.
+    const faults = all
+      .filter(({ secret }, i) => said[i] === 'error' && !secret.startsWith(SECRET.slice(0, 20)))
+      .map(({ secret }) => secret);
     assert.deepEqual(faults, ['', 'whsec_', 'whsec_AA==', 'secret']);
     rmSync(directory, { recursive: true, force: true });
   });

@@ -19,7 +19,7 @@ const AFTER_LIMIT_S = 3600;
 const fitted = (text: string, most: number) => beginning(text, most, () => 1);
 /** In `https://evil.example` and `evil.example`, puts a WORD JOINER where a link would be found. */
 const unlinked = (text: string) =>
-  text.replace(/(?<=[\p{L}\p{N}])(?:[.\uff0e](?=[\p{L}\p{N}])|:(?=\/\/))/gu, '$&\u2060');
+  text.replace(/(?<=[^\s.])(?:[.\uff0e](?=[^\s.])|[\u3002\uff61](?=[!-~])|:(?=\/\/))/gu, '$&\u2060');
 
 const key: ReadText = (text) =>
   /^[A-Za-z0-9]{30}$/.test(text) ? { value: text } : { wrong: 'must have 30 letters and digits' };
