@@ -261,9 +261,13 @@ test('410 ends it; a redirect is not followed; a dead hook does not hold up anot
   assert.equal(moved.calls.length, 1);
 });
 
-test('Retry-After in seconds is a wait at least as long, at most 4 h; a date is passed over', async () => {
-  const asked = ['600', '1', '999999', 'Thu, 01 Jan 2099 00:00:00 GMT', '-5', ''];
-  await using target = await hook((nth) => ({ status: 503, headers: { 'retry-after': asked[nth] ?? '0' } }));
+test('Retry-After, in seconds or as a date, is a wait at least as long, at most 4 h', async () => {
+  const at = (time: string) => `Thu, 01 Jan 2099 ${time} GMT`;
+  const asked = ['600', '1', at('06:00:00'), 'Wed, 31 Dec 2098 00:00:00 GMT', '-5', at('03:50:00')];
+  await using target = await hook((nth) => ({
+    status: 503,
+    headers: { date: at('00:00:00'), 'retry-after': asked[nth] ?? '0' },
+  }));
   await using edj = await setUp([target.url]);
   await edj.publish();
   const waits: number[] = [];
@@ -276,9 +280,10 @@ test('Retry-After in seconds is a wait at least as long, at most 4 h; a date is 
   for (const [i, wait] of [
     [0, 600_000],
     [2, 4 * 3_600_000],
+    [5, 230 * 60_000],
   ] as const)
     assert.ok(waits[i]! <= wait && waits[i]! > wait - 1_000, `attempt ${i + 1}: ${waits[i]} ms`);
-  for (const i of [1, 3, 4, 5]) {
+  for (const i of [1, 3, 4]) {
     const usual = WAITS[i]!;
     assert.ok(
       waits[i]! >= 0.8 * usual - 1_000 && waits[i]! <= 1.2 * usual,

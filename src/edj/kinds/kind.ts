@@ -59,9 +59,23 @@ export function judgeByStatus(answer: HttpResponse): Verdict {
   if (answer.status >= 200 && answer.status < 300) return { kind: 'done' };
   return answer.status === 410 ? { kind: 'gone' } : later(answer);
 }
-/** After the seconds of Retry-After, if the answer has them, else after `otherwise`. */
+/** After what Retry-After asks for, else after `otherwise`, in seconds. */
 export function later({ headers }: HttpResponse, otherwise = 0): Verdict {
-  const asked = headers['retry-after'];
-  const isGiven = asked !== undefined && /^\d{1,6}$/.test(asked);
-  return { kind: 'later', retryAfter: isGiven ? Number(asked) : otherwise };
+  return { kind: 'later', retryAfter: askedFor(headers) ?? otherwise };
+}
+/**
+ * RFC 9110 §10.2.3, in seconds; null: nothing that can be read. A date is compared with the answer's own `Date`, so that a
+ * server whose clock is wrong asks for what it means.
+ */
+function askedFor(headers: HttpResponse['headers']): number | null {
+  const asked = headers['retry-after'] ?? '';
+  if (/^\d{1,9}$/.test(asked)) return Number(asked);
+  const [until, now] = [timeOf(asked), timeOf(headers['date'] ?? '')];
+  return until === null || now === null ? null : Math.max(0, (until - now) / 1000);
+}
+/** RFC 9110 §5.6.7, of its forms the one that is not obsolete. ms. */
+const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+function timeOf(text: string): number | null {
+  const time = DATE.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? null : time;
 }
