@@ -212,11 +212,13 @@ test('connections of one network are few, an overlong question ends one, and a s
 });
 
 test('a port of which one half is taken is an error, and the other half is given back', async () => {
+  // An address of its own: on 127.0.0.1, a connection of another test may come to have the port.
+  const host = '127.53.53.53';
   const taken = createSocket('udp4');
-  taken.bind(0, '127.0.0.1');
+  taken.bind(0, host);
   await once(taken, 'listening');
   const { port } = taken.address();
-  const listen = { host: '127.0.0.1', port };
+  const listen = { host, port };
   const server = createDnsServer({ zone: ZONE, listen, clock: systemClock, logger: silentLogger });
   await assert.rejects(server.start(new AbortController().signal), { code: 'EADDRINUSE', port });
   await server[Symbol.asyncDispose]();
