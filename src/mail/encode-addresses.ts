@@ -35,7 +35,9 @@ export function encodeAddresses(text: string): EncodedList {
     out.push(made, piece.text);
     element = [];
   }
-  return { kind: 'list', text: out.join('') };
+  const list = out.join('');
+  // A word that is no encoded word to every reader is left as it is.
+  return BEYOND_ASCII.test(list) ? { kind: 'refused', why: 'address' } : { kind: 'list', text: list };
 }
 const END: Piece = { kind: 'separator', text: '' };
 

@@ -31,6 +31,7 @@ test('what could be an addr-spec with a local part beyond ASCII is refused in ev
     '"ü"@x.test <a@x.test>',
     '<a@x.test> ü',
     '<@ü.test:a@x.test>',
+    'a@x.test (ü)=?utf-8?B@ü.test?6a@x.testOb?=@ü.test',
   ])
     for (const name of FIELDS)
       for (const value of [

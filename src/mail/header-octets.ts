@@ -9,7 +9,8 @@ import { unfold } from './headers.ts';
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 export const ESC = '\x1b';
 export const ESC_OCTET = 0x1b;
-const MAX_LIST = 64 * 1024;
+/** Octets of a list of addresses that is read. */
+export const MAX_LIST = 64 * 1024;
 /** Each is decoded for itself. */
 const MAX_RUNS = 2000;
 /** The value unfolded, raw ISO-2022-JP in it as text. An escape sequence that cannot be read stays, and so do thousands. */

@@ -45,7 +45,7 @@ export const target: Target = {
     const { encodeField } = await load<Encoding>('mail/encode-field.ts');
     const { readHeaderSection, unfold } = await load<Headers>('mail/headers.ts');
     const { findLongLine, refold, MAX_LINE } = await load<Lines>('mail/long-lines.ts');
-    const { fieldMailboxes } = await load<Octets>('mail/header-octets.ts');
+    const { fieldMailboxes, MAX_LIST } = await load<Octets>('mail/header-octets.ts');
     const addresses = (value: string) => fieldMailboxes(value)?.map(({ address }) => address.wire) ?? null;
     const one = (text: string) => {
       const { fields, defects } = readHeaderSection(Buffer.from(`${text}\r\n`, 'latin1'));
@@ -74,7 +74,8 @@ export const target: Target = {
         const left = one(Buffer.from(encoded.text).toString('latin1'));
         assert.equal(left?.name, field.name);
         assert.equal(encodeField(left, false).kind, 'same', encoded.text.slice(0, 200));
-        if (field.name !== 'to' && field.name !== 'from') continue;
+        // A list that grew over the most that is read has no addresses.
+        if ((field.name !== 'to' && field.name !== 'from') || left.rawValue.length > MAX_LIST) continue;
         const named = addresses(field.rawValue);
         if (named !== null) assert.deepEqual(addresses(left.rawValue), named);
       }
