@@ -14,12 +14,14 @@ import { DELIVERY_HEADERS } from '../src/contract/hooks.ts';
 import { RESOURCES } from '../src/contract/resources/index.ts';
 import {
   AT_ONCE,
+  DOWN_MS,
   FEWEST_ATTEMPTS,
   GIVE_UP_MS,
   isLast,
   LONGEST_WAIT_MS,
   MAX_ANSWER,
   PATIENCE_MS,
+  PROBE_MS,
   TIMEOUT_MS,
   waitAfter,
 } from '../src/edj/retries.ts';
@@ -263,6 +265,17 @@ function bounds(language: Language): string {
         ja: '失敗したときにそれ以上試行しなくなる、イベントの経過時間',
       },
       roughly(GIVE_UP_MS, language),
+    ],
+    [
+      {
+        en: 'time without a success after which a hook counts as down',
+        ja: '成功しない状態がこの時間続くと、フックは停止中とみなされます',
+      },
+      duration(DOWN_MS, language),
+    ],
+    [
+      { en: 'between two probes of a hook that is down', ja: '停止中のフックを確かめる間隔' },
+      duration(PROBE_MS, language),
     ],
     [
       { en: 'fewest attempts, whatever the age', ja: '経過時間にかかわらず行う試行の最少回数' },

@@ -232,6 +232,7 @@ export function createViews(base: () => string) {
       type: s.type,
       ...shownSettings(s),
       created_at: iso(s.createdAt),
+      failing_since: iso(s.failingSince ?? null),
     }),
     delivery: (d: SubscriberDelivery): Resources['Delivery'] => ({
       id: d.id,

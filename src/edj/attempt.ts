@@ -108,14 +108,23 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       case 'gone':
         return dead(item.delivery, { status, answer });
       case 'later':
-        return failed(item, { status, answer }, verdict.retryAfter);
+        return failed(
+          item,
+          { status, answer, ...(verdict.retryAfter > 0 ? { retry_after: verdict.retryAfter } : {}) },
+          verdict.retryAfter,
+        );
     }
   }
   /** `retryAfter`: seconds from the answer; 0: none. */
-  function failed({ delivery }: DueDelivery, result: unknown, retryAfter: number): SubscriberDeliveryMove {
+  function failed(
+    { delivery, probe }: DueDelivery,
+    result: unknown,
+    retryAfter: number,
+  ): SubscriberDeliveryMove {
     const now = clock.now();
     const attempt = delivery.attempts + 1;
-    if (isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted()) return dead(delivery, result);
+    if (probe !== true && isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted())
+      return dead(delivery, result);
     const asked = Math.min(retryAfter * 1000, LONGEST_WAIT_MS);
     const wait = Math.max(asked, waitAfter(attempt, deps.random));
     return retryLater(delivery, now + wait, result);

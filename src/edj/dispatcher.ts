@@ -6,7 +6,7 @@
  * fails, it is asked again.
  */
 import type { Timer } from '../runtime/clock.ts';
-import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
+import { type DeliveryId, idBefore, type ProjectId, type SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Service } from '../runtime/lifecycle.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -15,10 +15,11 @@ import { createShares } from '../runtime/shares.ts';
 import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { type AttemptDeps, createAttempt, GivenUp } from './attempt.ts';
 import { createBerths } from './berths.ts';
+import { createHealth } from './health.ts';
 import { createLanes, type Ended, MOST_AHEAD } from './lanes.ts';
 import { LONGEST_WAIT_MS, PATIENCE_MS } from './retries.ts';
 import { createSettler } from './settler.ts';
-import type { DueDelivery, EdjReader, EdjTx, Round } from './topics.ts';
+import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
 import { brought } from './transitions.ts';
 
 export interface DispatcherDeps extends Omit<AttemptDeps, 'closing'> {
@@ -50,11 +51,26 @@ const REST = { times: 4, mostMs: 50 };
 const BROUGHT_AT_ONCE = 200;
 const STORE_RETRY_MS = 1_000;
 
+/** Wall ms: every delivery is due then. */
+const EVER = Number.MAX_SAFE_INTEGER;
+
+/** null: it says nothing about the subscriber. */
+function didOf({ to, lastResult }: SubscriberDeliveryMove): 'took' | 'failed' | null {
+  if (to === 'done') return 'took';
+  const { error } = lastResult as { readonly error?: string };
+  return to === 'retry' && error !== 'too-busy' && error !== 'internal error' ? 'failed' : null;
+}
+
+/** What the answer asked for, ms. */
+const askedFor = ({ lastResult }: SubscriberDeliveryMove): number =>
+  1000 * ((lastResult as { readonly retry_after?: number }).retry_after ?? 0);
+
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { clock, read, logger } = deps;
   const closing = new AbortController();
   const attempt = createAttempt({ ...deps, closing: closing.signal });
   const settler = createSettler(deps);
+  const health = createHealth({ ...deps, probe, settle: settler.settle, nudge });
   const lanes = createLanes();
   const berths = createBerths({ berths: ALL, patienceMs: PATIENCE_MS, clock });
   const memory = createShares(HELD);
@@ -165,6 +181,30 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     arm('poll', next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now())), nudge);
   }
 
+  /** Tries the delivery to the subscriber that comes first, whether it is due or not (health.ts). */
+  async function probe(project: ProjectId, subscriber: SubscriberId): Promise<boolean> {
+    if (stopped || roomOf(project) === 0) return false;
+    const readAt = clock.monotonic();
+    const found = await read.dueDeliveries(EVER, {
+      perSubscriber: { of: (id) => (id === subscriber ? 1 : 0), most: 1, full: [] },
+      limit: 1,
+      perProject: () => 1,
+      round: { after: idBefore(subscriber) as SubscriberId, until: subscriber },
+      exclude: held,
+    });
+    for (const { delivery } of found.due) {
+      held.set(delivery.id, readAt);
+      memory.enter(project);
+    }
+    lanes.add(
+      found.due.map((item) => ({ ...item, probe: true as const })),
+      new Set([subscriber]),
+      false,
+    );
+    pump();
+    return true;
+  }
+
   /** Begins what has a place. */
   function pump(): void {
     while (!stopped) {
@@ -206,12 +246,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         berth[Symbol.dispose]();
         end({ taken: move.to === 'done', ms: clock.monotonic() - began });
         pump();
+        const did = didOf(move);
+        if (did !== null) health.note(item.subscriber, did, askedFor(move));
         deps.metrics.hookDelivery(move.to === 'done' ? 'done' : move.to === 'dead' ? 'dead' : 'retry');
         if (move.to === 'dead')
           logger.warn(
             { delivery: delivery.id, event: event.id, subscriber: delivery.subscriberId },
             'the service gave up a subscriber delivery',
           );
+        if (item.probe === true && move.to === 'retry') {
+          forget(item);
+          // Its own time may have come meanwhile.
+          return lookSoon();
+        }
         return settler.settle(move).then(() => {
           forget(item);
           // A result that is written may be due again, and what had no room has some now.
@@ -277,12 +324,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       signal.addEventListener('abort', halt, { once: true });
       bringSoon();
       nudge();
+      await health.start(signal);
     },
     async [Symbol.asyncDispose]() {
       halt();
       // Deliveries that wait for a place are tried at the next start. Requests that are running come to their end.
       closing.abort(new NoPlace('the service is stopping'));
       await looking;
+      await health[Symbol.asyncDispose]();
       await Promise.all(inFlight);
     },
   };

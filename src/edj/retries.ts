@@ -14,6 +14,10 @@ export const LONGEST_WAIT_MS = LATER.mostMs;
 export const GIVE_UP_MS = 4 * 86_400_000;
 /** A delivery gets at least this many attempts, however old it is: the service may have been down for a week. */
 export const FEWEST_ATTEMPTS = 8;
+/** A subscriber that took nothing for so long counts as down, ms. */
+export const DOWN_MS = 10 * MINUTE;
+/** One delivery to a subscriber that is down is tried after so long, whatever its own time is, ms. */
+export const PROBE_MS = 5 * MINUTE;
 /** Deliveries to one subscriber at a time: at first, while it fails, and while it answers quickly. */
 export const AT_ONCE = { first: 4, least: 1, most: 64 };
 /** Minimum time of a delivery, even if a project without any running delivery needs its place, ms. */

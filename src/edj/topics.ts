@@ -21,6 +21,8 @@ export interface Subscriber {
   /** The secret settings (kinds/sealed.ts), sealed (runtime/sealing.ts). */
   readonly sealedSettings: Buffer;
   readonly createdAt: number;
+  /** Wall ms. It has taken nothing since then, although something was tried; absent: it takes events, or nothing was tried. */
+  readonly failingSince?: number;
   /** The stored settings cannot be read; `settings` has none of them. */
   readonly broken?: true;
 }
@@ -87,9 +89,17 @@ export interface DueDeliveries {
   readonly rest: Round | null;
 }
 export interface DueDelivery {
+  /** It is tried although it may not be due (health.ts). A failure changes nothing. */
+  readonly probe?: true;
   readonly delivery: SubscriberDelivery;
   readonly event: EventRow;
   readonly subscriber: Subscriber;
+}
+export interface FailingSubscriber {
+  readonly id: SubscriberId;
+  readonly projectId: ProjectId;
+  /** Wall ms. */
+  readonly since: number;
 }
 export interface EdjReader {
   topic(project: ProjectId, id: TopicId): Promise<Topic | null>;
@@ -149,6 +159,15 @@ export interface EdjReader {
       readonly exclude: Pick<ReadonlySet<DeliveryId>, 'has' | 'keys'>;
     },
   ): Promise<DueDeliveries>;
+  /** Subscribers of all projects that take nothing, in the order of their ids, after `after`. */
+  failingSubscribers(after: SubscriberId | null, limit: number): Promise<readonly FailingSubscriber[]>;
+  /** Deliveries to the subscriber that wait for a moment after `after`, the earliest first, of those that this node serves. */
+  waitingAfter(
+    project: ProjectId,
+    subscriber: SubscriberId,
+    after: number,
+    limit: number,
+  ): Promise<readonly SubscriberDelivery[]>;
   nextDeliveryAfter(now: number): Promise<number | null>;
   /** The first deliveries that are due after `after`, of those that this node serves. */
   deliveriesAfter(after: number, limit: number): Promise<readonly SubscriberDelivery[]>;
@@ -165,6 +184,10 @@ export interface EdjTx {
   insertSubscriber(subscriber: Subscriber): void;
   updateSubscriber(subscriber: Subscriber): void;
   deleteSubscriber(project: ProjectId, id: SubscriberId): void;
+  /** It takes nothing since then (wall ms), unless an earlier time is known. Nothing if it is gone. */
+  subscriberFails(project: ProjectId, id: SubscriberId, since: number): void;
+  /** It took something. Nothing if it is gone. */
+  subscriberTakes(project: ProjectId, id: SubscriberId): void;
   /**
    * Writes the event and, for each present subscriber of the topic, one pending delivery that is due at once. The
    * store makes the ids. StaleError if the topic is gone.

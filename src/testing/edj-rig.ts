@@ -29,6 +29,12 @@ export interface EdjRig extends AsyncDisposable {
   readonly place: Place;
   readonly samples: Samples;
   subscribe(type: string, given: Readonly<Record<string, unknown>>): Promise<Subscriber>;
+  /** The subscriber as it is stored now. */
+  subscriber(of: Subscriber): Promise<Subscriber>;
+  /** Its first hundred deliveries, newest first. */
+  deliveries(of: Subscriber): Promise<readonly SubscriberDelivery[]>;
+  /** Ends the dispatcher and starts another one on the same store. */
+  restart(): Promise<void>;
   targetOf(subscriber: Subscriber): Parameters<Samples['preview']>[0];
   /** Publishes the sample of the event; `change` replaces parts of the row. */
   publish(name: EventName, change?: (row: EventRow) => Partial<EventRow>): Promise<EventRow>;
@@ -54,15 +60,17 @@ export async function openEdjRig(): Promise<EdjRig> {
   const rendering = createRendering(store, PUBLIC_URL);
   const allowLoopback = async () => false;
   const shared = { http, render: rendering.deps, clock, random, allowLoopback };
-  const dispatcher = createDispatcher({
-    ...shared,
-    transactor: store,
-    read: store.read,
-    sealer,
-    logger: silentLogger,
-    metrics: createMetrics(),
-    jumps: watchJumps(clock, 4_000_000),
-  });
+  const build = () =>
+    createDispatcher({
+      ...shared,
+      transactor: store,
+      read: store.read,
+      sealer,
+      logger: silentLogger,
+      metrics: createMetrics(),
+      jumps: watchJumps(clock, 4_000_000),
+    });
+  let dispatcher = build();
   const abort = new AbortController();
   await dispatcher.start(abort.signal);
   return {
@@ -78,6 +86,16 @@ export async function openEdjRig(): Promise<EdjRig> {
       const subscriber: Subscriber = { id, projectId, topicId, type, ...sealed, createdAt: clock.now() };
       await store.transact(projectId, (tx) => tx.insertSubscriber(subscriber));
       return subscriber;
+    },
+    subscriber: async (of) => (await store.read.subscriber(place.project, of.id))!,
+    async deliveries(of) {
+      const page = await store.read.deliveries(place.project, of.id, { limit: 100, cursor: null });
+      return page.items;
+    },
+    async restart() {
+      await dispatcher[Symbol.asyncDispose]();
+      dispatcher = build();
+      await dispatcher.start(abort.signal);
     },
     targetOf: (subscriber) => ({
       kind: subscriberKindOf(subscriber.type)!,

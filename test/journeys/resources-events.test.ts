@@ -73,6 +73,7 @@ describe('the resources of events and API clients', () => {
       url,
       inline: true,
       created_at: aTime(made.created_at),
+      failing_since: null,
       secret: like(made.secret, /^whsec_[\w+/]{43}=$/),
     } satisfies Resources['NewSubscriber']);
     subscriber = await api.get<'Subscriber'>(path);
@@ -83,6 +84,7 @@ describe('the resources of events and API clients', () => {
       url,
       inline: true,
       created_at: made.created_at,
+      failing_since: null,
     } satisfies Resources['Subscriber']);
   });
 

@@ -10,6 +10,10 @@ const SubscriberFields = {
   self: Url,
   type: kindName('subscriber'),
   created_at: Time,
+  failing_since: orNull({
+    ...Time,
+    description: 'it has taken nothing since then, for a minute at least; null: it takes events',
+  }),
 };
 
 const Secret = orNull(

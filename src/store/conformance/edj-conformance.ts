@@ -74,6 +74,53 @@ export function edjConformance(with_: WithStore): void {
     );
   });
 
+  with_('since when a subscriber takes nothing, and what waits for it', async (store) => {
+    const p = await make.withProject(store);
+    const t = make.topic(p);
+    const [one, two] = [make.subscriber(t), make.subscriber(t)].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const events = [make.event(t), make.event(t), make.event(t)];
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(t);
+      for (const subscriber of [one!, two!]) tx.insertSubscriber(subscriber);
+      for (const event of events) tx.insertEvent(event);
+    });
+    await store.transact(p.id, (tx) => {
+      tx.subscriberFails(p.id, one!.id, NOW);
+      tx.subscriberFails(p.id, one!.id, NOW + 5);
+      tx.subscriberFails(p.id, two!.id, NOW + 1);
+      tx.subscriberFails(p.id, newId(), NOW);
+    });
+    const failing = (id: SubscriberId, since: number) => ({ id, projectId: p.id, since });
+    assert.deepEqual(await store.read.failingSubscribers(null, 9), [
+      failing(one!.id, NOW),
+      failing(two!.id, NOW + 1),
+    ]);
+    assert.deepEqual(await store.read.failingSubscribers(null, 1), [failing(one!.id, NOW)]);
+    assert.deepEqual(await store.read.failingSubscribers(one!.id, 9), [failing(two!.id, NOW + 1)]);
+    assert.equal((await store.read.subscriber(p.id, one!.id))!.failingSince, NOW);
+    const { due } = await store.read.dueDeliveries(NOW, make.CLAIM);
+    assert.ok(due.every(({ subscriber }) => subscriber.failingSince !== undefined));
+    await store.transact(p.id, (tx) => tx.subscriberTakes(p.id, two!.id));
+    assert.equal((await store.read.subscriber(p.id, two!.id))!.failingSince, undefined);
+    assert.deepEqual(await store.read.failingSubscribers(null, 9), [failing(one!.id, NOW)]);
+
+    const ofOne = due.filter(({ subscriber }) => subscriber.id === one!.id).map(({ delivery }) => delivery);
+    await store.transact(p.id, (tx) => {
+      for (const [i, { projectId, eventId, subscriberId, id }] of ofOne.entries())
+        tx.moveDelivery({
+          ...{ projectId, eventId, subscriberId, id, from: ['pending'], to: 'retry', attempts: 1 },
+          ...{ nextAttemptAt: NOW + 30 - 10 * i, lastResult: { status: 500 } },
+        });
+    });
+    const waiting = async (after: number, limit = 9) =>
+      (await store.read.waitingAfter(p.id, one!.id, after, limit)).map(({ id }) => id);
+    const [last, middle, first] = ofOne.map(({ id }) => id);
+    assert.deepEqual(await waiting(NOW), [first, middle, last]);
+    assert.deepEqual(await waiting(NOW + 10), [middle, last]);
+    assert.deepEqual(await waiting(NOW, 2), [first, middle]);
+    assert.deepEqual(await waiting(NOW + 30), []);
+  });
+
   with_('edj: topics and subscribers in lists, changed and deleted', async (store) => {
     const p = await make.withProject(store);
     const [t, other] = [make.topic(p), make.topic(p, 'other')];

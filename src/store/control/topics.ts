@@ -40,10 +40,18 @@ const toShown = (r: SubscriberTable): Subscriber => ({
   ...shownSettings(() => toSettings(r.settings)),
   sealedSettings: toBuffer(r.sealed_settings),
   createdAt: r.created_at,
+  ...(r.failing_since === null ? {} : { failingSince: r.failing_since }),
 });
 export type TopicReader = Pick<
   EdjReader,
-  'topic' | 'topics' | 'firstTopic' | 'topicByName' | 'subscriber' | 'subscribers' | 'isHeard'
+  | 'topic'
+  | 'topics'
+  | 'firstTopic'
+  | 'topicByName'
+  | 'subscriber'
+  | 'subscribers'
+  | 'isHeard'
+  | 'failingSubscribers'
 >;
 export type TopicTx = Omit<EdjTx, 'insertEvent' | 'moveDelivery'>;
 
@@ -105,6 +113,23 @@ export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
       );
       return rows.length > 0;
     },
+    async failingSubscribers(after, limit) {
+      const query = db
+        .selectFrom('subscriber')
+        .select(['id', 'project_id', 'failing_since'])
+        .where('failing_since', 'is not', null);
+      const rows = await ask(
+        query
+          .where('id', '>', after ?? '')
+          .orderBy('id')
+          .limit(limit),
+      );
+      return rows.map((r) => ({
+        id: r.id as Subscriber['id'],
+        projectId: r.project_id as Subscriber['projectId'],
+        since: r.failing_since!,
+      }));
+    },
   };
 }
 
@@ -146,6 +171,7 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
             settings: toJson(s.settings)!,
             sealed_settings: s.sealedSettings,
             created_at: s.createdAt,
+            failing_since: null,
           }),
         ),
       ),
@@ -158,6 +184,28 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
             .where('project_id', '=', s.projectId)
             .where('id', '=', s.id),
           { must: true },
+        ),
+      ),
+    subscriberFails: (project, id, since) =>
+      push(
+        command(
+          db
+            .updateTable('subscriber')
+            .set({ failing_since: since })
+            .where('project_id', '=', project)
+            .where('id', '=', id)
+            .where('failing_since', 'is', null),
+        ),
+      ),
+    subscriberTakes: (project, id) =>
+      push(
+        command(
+          db
+            .updateTable('subscriber')
+            .set({ failing_since: null })
+            .where('project_id', '=', project)
+            .where('id', '=', id)
+            .where('failing_since', 'is not', null),
         ),
       ),
     deleteSubscriber: (project, id) =>

@@ -43,7 +43,7 @@ const EVENT_COLUMNS =
 const EVENT = EVENT_COLUMNS.replaceAll(' ', ', ');
 const DELIVERY_COLUMNS =
   'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
-const SUBSCRIBER_COLUMNS = 'project_id id topic_id type settings sealed_settings created_at';
+const SUBSCRIBER_COLUMNS = 'project_id id topic_id type settings sealed_settings created_at failing_since';
 
 /**
  * Settled events of an existing topic: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the
@@ -103,6 +103,13 @@ const NEXT = `SELECT min(m.at) AS at FROM unnest($1::text[]) AS o (owner) CROSS 
 const AFTER = `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
     SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, d.next_attempt_at AS at FROM subscriber_delivery d
       WHERE d.owner = o.owner AND d.next_attempt_at > $2 ORDER BY d.next_attempt_at LIMIT $3) k ORDER BY k.at LIMIT $3`;
+
+/** Bounds and order match the index by owner, subscriber and time, and no other. */
+const WAITING_AFTER = `SELECT k.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
+    SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, d.next_attempt_at AS at FROM subscriber_delivery d
+      WHERE d.owner = o.owner AND d.subscriber_id >= $2 AND (d.subscriber_id, d.next_attempt_at) > ($2, $4)
+        AND d.subscriber_id <= $2 AND d.project_id = $3 AND d.next_attempt_at IS NOT NULL
+      ORDER BY d.subscriber_id, d.next_attempt_at LIMIT $5) k ORDER BY k.at LIMIT $5`;
 
 export function postgresEventReader(deps: {
   readonly all: Reading;
@@ -223,6 +230,17 @@ export function postgresEventReader(deps: {
         }
       }
       return { due: found, rest: null };
+    },
+    async waitingAfter(project, subscriber, after, limit) {
+      const mine = await owners.mine('subscriber_delivery');
+      const rows = await all<Record<string, unknown>>(WAITING_AFTER, [
+        mine,
+        subscriber,
+        project,
+        after,
+        limit,
+      ]);
+      return rows.map((row) => toDelivery(partOf<DeliveryCells>(row, 'd')!));
     },
     async nextDeliveryAfter(now) {
       const [row] = await all<{ at: number | null }>(NEXT, [await owners.mine('subscriber_delivery'), now]);

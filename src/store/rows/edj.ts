@@ -110,6 +110,7 @@ export type EventReader = Pick<
   | 'events'
   | 'deliveries'
   | 'dueDeliveries'
+  | 'waitingAfter'
   | 'nextDeliveryAfter'
   | 'deliveriesAfter'
 >;

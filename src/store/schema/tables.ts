@@ -108,6 +108,7 @@ export interface SubscriberTable {
   settings: string;
   sealed_settings: Uint8Array;
   created_at: number;
+  failing_since: number | null;
 }
 export interface ProjectLimitsTable {
   project_id: string;

@@ -186,6 +186,12 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
       }
       return { due: found, rest: null };
     },
+    async waitingAfter(_project, subscriber, after, limit) {
+      const sql = `SELECT ${DELIVERY} INDEXED BY delivery_due_of JOIN event e ON e.seq = d.event
+        WHERE d.subscriber_id = ${ID} AND d.next_attempt_at > ? ORDER BY d.next_attempt_at LIMIT ?`;
+      const rows = statements.all<object>(sql, subscriber, after, limit);
+      return rows.map((row) => toDelivery(deliveryCells(row)));
+    },
     async nextDeliveryAfter(now) {
       const sql =
         'SELECT min(next_attempt_at) AS at FROM subscriber_delivery INDEXED BY delivery_due WHERE next_attempt_at > ?';

@@ -150,6 +150,11 @@ function SubscriberCard({
           <Text size="sm" c="dimmed">
             {t('subscribers.since', { kind: kindLabel(kinds, one.type), at: showTime(one.created_at) })}
           </Text>
+          {one.failing_since !== null && (
+            <Badge color="red" variant="light">
+              {t('subscribers.failing', { at: showTime(one.failing_since) })}
+            </Badge>
+          )}
         </div>
         <Group gap="xs">
           <Button

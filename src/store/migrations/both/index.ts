@@ -2,6 +2,7 @@
 import { type StepOfBoth, same } from '../migration.ts';
 import { names } from './012-names.ts';
 import { kinds } from './013-kinds.ts';
+import { failing } from './016-failing.ts';
 
 /** Why an attempt was refused, and how often: JSON, NULL for everything else. */
 const refused = same(14, 13, 'ALTER TABLE audit_event ADD COLUMN refused TEXT');
@@ -17,4 +18,4 @@ const suspender: StepOfBoth = {
   imported: ofOperator,
 };
 
-export const BOTH: readonly StepOfBoth[] = [names, kinds, refused, suspender];
+export const BOTH: readonly StepOfBoth[] = [names, kinds, refused, suspender, failing];
