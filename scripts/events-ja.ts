@@ -72,6 +72,8 @@ export const JAPANESE: Readonly<Record<string, string>> = {
   'the send rule': '送信ルール',
   'the recipient': '宛先',
   'id of the recipient within the message': 'メールの中での宛先の ID',
+  'grows with each event of this recipient, with gaps; a receiver sorts by it. `accepted` has 1':
+    'この宛先のイベントごとに増える番号。飛ぶことがあります。受信側はこの番号で並べ替えます。`accepted` は 1 です',
   'number of the attempt; 0: no attempt was made': '何回目の試行か。0 は、試行していないことを示します',
   'the server that was asked; absent: no server was reached, or none was needed':
     '接続した相手のサーバー。サーバーに接続できなかったとき、または接続する必要がなかったときはありません',

@@ -109,6 +109,10 @@ export const DeliveryContent = closed({
     'the recipient',
   ),
   sender: text('address of MAIL FROM; empty: the null return path'),
+  sequence: told(
+    Whole,
+    'grows with each event of this recipient, with gaps; a receiver sorts by it. `accepted` has 1',
+  ),
   attempt: told(Whole, 'number of the attempt; 0: no attempt was made'),
   remote: Type.Optional(
     closed(

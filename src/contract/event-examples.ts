@@ -278,6 +278,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'customer@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 1,
       attempt: 0,
     },
     attachments: [],
@@ -302,6 +303,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'customer@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 2,
       attempt: 1,
       remote: {
         host: 'mx.example.net',
@@ -341,6 +343,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'busy@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 2,
       attempt: 1,
       remote: {
         host: 'mx.example.net',
@@ -383,6 +386,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'unknown@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 2,
       attempt: 1,
       remote: {
         host: 'mx.example.net',
@@ -424,6 +428,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'busy@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 3,
       attempt: 2,
       remote: {
         host: 'mx.example.net',
@@ -465,6 +470,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'later@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 2,
       attempt: 0,
       cause: 'suspended: their server is being moved',
       next_attempt_at: '2026-01-02T03:09:05.000Z',
@@ -491,6 +497,7 @@ export const EVENT_EXAMPLES: { readonly [N in EventName]: Example<N> } = {
         address: 'later@example.net',
       },
       sender: 'shop@example.com',
+      sequence: 3,
       attempt: 0,
       cause: 'cancel by api_client 0198c0de-0000-7000-8000-000000000002',
     },

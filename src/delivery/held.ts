@@ -17,7 +17,7 @@ import {
   type SpoolReader,
   type SpoolTx,
 } from '../spool/messages.ts';
-import { release, toHeld } from '../spool/transitions.ts';
+import { moved, release, toHeld } from '../spool/transitions.ts';
 import type { Suspensions } from './suspensions.ts';
 
 export const LONGEST_HOLD_MS = 7 * 24 * 3600 * 1000;
@@ -130,8 +130,7 @@ export async function flowHeld(lane: LaneKey, deps: HeldDeps, early = false): Pr
     ? { free: own, reservations: [], putOff: [], full: null }
     : await admit([...first, ...own], deps, now);
   const released = free.map((was) => {
-    const { to, lane: next, heldSince, heldMs, nextAttemptAt } = release(was.row, now);
-    const row = { ...was.row, state: to, lane: next, heldSince, heldMs, nextAttemptAt };
+    const row = moved(was.row, release(was.row, now));
     return { ...was, row, from: was.row.lane };
   });
   try {

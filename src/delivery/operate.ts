@@ -21,7 +21,7 @@ import {
   type Suspension,
   type WaitingFilter,
 } from '../spool/messages.ts';
-import { retryNow } from '../spool/transitions.ts';
+import { moved, retryNow } from '../spool/transitions.ts';
 import { isLookedThrough } from '../spool/waiting.ts';
 import { type CommitDeps, commitOutcomes, type OutcomeTx } from './commit.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -182,10 +182,10 @@ export function createOperator(deps: OperatorDeps): Operator {
   }
   /** Puts one row forward; false where it has moved on meanwhile. */
   async function retry({ row }: DueRecipient, now: number): Promise<RecipientRow | null> {
-    const { to, lane, heldSince, heldMs, nextAttemptAt } = retryNow(row, now);
+    const move = retryNow(row, now);
     try {
-      await transactor.transact(row.projectId, (tx) => tx.moveRecipient(retryNow(row, now)));
-      return { ...row, state: to, lane, heldSince, heldMs, nextAttemptAt };
+      await transactor.transact(row.projectId, (tx) => tx.moveRecipient(move));
+      return moved(row, move);
     } catch (error) {
       if (error instanceof StaleError) return null;
       throw error;

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { DEFAULT_SENDING } from '../limits/usage.ts';
 import { createRandom } from '../runtime/random.ts';
 import type { RecipientMove, RecipientRow } from '../spool/messages.ts';
+import { moved } from '../spool/transitions.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { newsOf } from './news.ts';
 import { deferredHere, type Outcome } from './outcome.ts';
@@ -27,6 +28,7 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
     facts: {},
   } as unknown as MessageHead;
   const events: string[] = [];
+  const sequences: number[] = [];
   const traffic: object[] = [];
   let row = {
     id: 'r',
@@ -39,6 +41,7 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
     attempts: 0,
     heldSince: null,
     heldMs: 0,
+    moves: 0,
     dsn: { notify: ['DELAY', 'FAILURE'] },
     lastResult: null,
   } as unknown as RecipientRow;
@@ -59,6 +62,7 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
   return {
     clock,
     events,
+    sequences,
     traffic,
     get row() {
       return row;
@@ -79,12 +83,13 @@ async function setUp(over: { ages?: number[]; trusted?: boolean } = {}) {
         },
         insertAttempt() {},
         addTraffic: (_project: string, _domain: string, _at: number, counts: object) => traffic.push(counts),
-        insertEvent: (event: { name: string }) =>
-          events.push(`${event.name}@${(clock.now() - message.acceptedAt) / HOUR}`),
+        insertEvent(event: { name: string; content: { sequence: number } }) {
+          events.push(`${event.name}@${(clock.now() - message.acceptedAt) / HOUR}`);
+          sequences.push(event.content.sequence);
+        },
       };
       settlement.record(tx as never, { row, outcome, site: 'mx.out.test' });
-      const { to, lane, attempts, lastResult, nextAttemptAt } = move! as RecipientMove;
-      row = { ...row, state: to, lane, attempts, lastResult, nextAttemptAt };
+      row = moved(row, move! as RecipientMove);
       return told;
     },
   };
@@ -97,6 +102,7 @@ test('a deferral is told at the first attempt and then once after each chosen ag
     await s.clock.advance(HOUR);
   }
   assert.deepEqual(s.events, ['deferred@0', 'deferred@2', 'deferred@5']);
+  assert.deepEqual(s.sequences, [2, 4, 7], 'the sequence grows with what is not told, too');
   assert.equal(s.row.lane, 'mx.out.test');
   assert.deepEqual(s.traffic, [{ deferred: 1 }], 'a recipient is counted as deferred once');
 });

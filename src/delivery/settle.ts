@@ -176,6 +176,7 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
         domain: domain === null ? null : { id: domain.id, name: domain.name },
         recipient: { id: row.id, address: row.address },
         sender: message.mailFrom,
+        sequence: move.moves + 1,
         attempt: move.attempts,
         ...(isAttempt(outcome) && outcome.remote !== null
           ? { remote: outcome.remote, tls: outcome.tls }

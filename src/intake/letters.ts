@@ -81,6 +81,7 @@ export function planLetter(
         nextAttemptAt: now,
         heldSince: null,
         heldMs: 0,
+        moves: 0,
         dsn: { notify: ['NEVER'] },
         lastResult: null,
         createdAt: now,

@@ -120,6 +120,7 @@ export async function planNotice(
         nextAttemptAt: now,
         heldSince: null,
         heldMs: 0,
+        moves: 0,
         dsn: { notify: ['NEVER'] },
         lastResult: null,
         createdAt: now,

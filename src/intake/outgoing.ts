@@ -169,6 +169,8 @@ export async function planOutgoing(
       nextAttemptAt: held === null ? now : held.until,
       heldSince: held === null ? null : now,
       heldMs: 0,
+      // Being held at once is told, too.
+      moves: held === null ? 0 : 1,
       dsn,
       lastResult: held === null ? null : { kind: 'held', cause: held.cause, at: now },
       createdAt: now,
@@ -203,6 +205,7 @@ export async function planOutgoing(
           domain: { id: domain.id, name: domain.name },
           recipient: { id: row.id, address: row.address },
           sender: mailFrom.wire,
+          sequence: name === 'held' ? 2 : 1,
           attempt: 0,
           ...(name === 'held' ? { cause: (row.lastResult as { cause: string }).cause } : {}),
         },

@@ -122,6 +122,8 @@ export interface RecipientRow {
    */
   readonly heldSince: number | null;
   readonly heldMs: number;
+  /** Transitions so far. The sequence of a delivery event is one more; being accepted has 1. */
+  readonly moves: number;
   readonly dsn: DsnRequest | null;
   /** ms; set exactly if state is queued, deferred or held */
   readonly nextAttemptAt: number | null;
@@ -155,6 +157,7 @@ export interface RecipientMove {
   readonly attempts: number;
   readonly heldSince: number | null;
   readonly heldMs: number;
+  readonly moves: number;
   readonly nextAttemptAt: number | null;
   readonly lastResult: unknown;
   readonly settledAt: number | null;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecipientRow } from './messages.ts';
 import {
+  brought,
+  moved,
   release,
   retryNow,
   toBounced,
@@ -10,6 +12,7 @@ import {
   toDelivered,
   toExpired,
   toHeld,
+  toInterrupted,
   toSuppressed,
 } from './transitions.ts';
 
@@ -22,6 +25,7 @@ const row = {
   attempts: 2,
   heldSince: null,
   heldMs: 5,
+  moves: 3,
   lastResult: 'old',
 } as unknown as RecipientRow;
 
@@ -37,6 +41,21 @@ test('a settled move has a settling time and no next attempt; a waiting one the 
     retryNow(row, 9),
   ])
     assert.deepEqual([move.settledAt, move.nextAttemptAt], [null, 9]);
+});
+test('every transition counts, also those without an attempt', () => {
+  const moves = [
+    ...[toDelivered, toBounced, toExpired, toCancelled, toSuppressed].map((f) => f(row, 7, 'new')),
+    toDeferred(row, 1, 9, 'site', 'new'),
+    toHeld(row, 1, 9, 'held:quota', 'new'),
+    toInterrupted(row, 1, 'site', 'new'),
+    release(row, 9),
+    retryNow(row, 9),
+    brought(row, 1, 9),
+  ];
+  for (const move of moves) {
+    assert.equal(move.moves, 4);
+    assert.equal(moved(row, move).moves, 4);
+  }
 });
 test('only tries count as attempts', () => {
   assert.deepEqual(

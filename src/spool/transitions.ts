@@ -29,6 +29,7 @@ function settle(
     attempts,
     heldSince: null,
     heldMs: heldMs(row, now),
+    moves: row.moves + 1,
     nextAttemptAt: null,
     lastResult,
     settledAt: now,
@@ -42,6 +43,7 @@ function wait(row: RecipientRow, now: number, waiting: Waiting): RecipientMove {
     recipientId: row.id,
     heldSince: waiting.to === 'held' ? (row.heldSince ?? now) : null,
     heldMs: waiting.to === 'held' ? row.heldMs : heldMs(row, now),
+    moves: row.moves + 1,
     settledAt: null,
     ...waiting,
   };
@@ -62,7 +64,7 @@ export function brought(row: RecipientRow, now: number, at: number): RecipientMo
 
 /** The row after the transition. */
 export function moved(row: RecipientRow, move: RecipientMove): RecipientRow {
-  const { lane, attempts, heldSince, heldMs: held, nextAttemptAt, lastResult, settledAt } = move;
+  const { lane, attempts, heldSince, heldMs: held, moves, nextAttemptAt, lastResult, settledAt } = move;
   return {
     ...row,
     state: move.to,
@@ -70,6 +72,7 @@ export function moved(row: RecipientRow, move: RecipientMove): RecipientRow {
     attempts,
     heldSince,
     heldMs: held,
+    moves,
     nextAttemptAt,
     lastResult,
     settledAt,

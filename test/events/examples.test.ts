@@ -129,6 +129,15 @@ describe('events in hooks', () => {
     }
   });
 
+  test('the events of a recipient grow in sequence; no two of a topic have the same', () => {
+    const told = events.filter(({ content }) => 'sequence' in content);
+    const keyOf = ({ name, content }: Json) => `${content.recipient.id} ${content.sequence} ${name}`;
+    const placeOf = ({ content }: Json) => `${content.recipient.id} ${content.sequence}`;
+    assert.ok(told.length > 5);
+    // A recipient may be told in several topics.
+    assert.equal(new Set(told.map(placeOf)).size, new Set(told.map(keyOf)).size);
+    for (const { name, content } of told) assert.equal(content.sequence === 1, name === 'accepted');
+  });
   test('every delivery has the documented header fields, and the signature of its octets', async () => {
     const { isSigned } = await import(new URL('../../docs/verifiers/hook.mjs', import.meta.url).href);
     for (const { headers, body } of made.calls) {

@@ -67,6 +67,7 @@ export function recipientOf(
     nextAttemptAt: waits ? waitsAt + 3_600_000 + (i % 3600) * 1000 : null,
     heldSince: null,
     heldMs: 0,
+    moves: 0,
     dsn: null,
     lastResult: waits ? DEFERRED : DELIVERED,
     createdAt: message.acceptedAt,

@@ -153,10 +153,10 @@ export function retentionConformance(
     const first = await sweepAll(store, NOW + 3 * DAY_MS);
     assert.deepEqual(first, { removed: NOTHING_REMOVED, waiting: [m.id] });
     assert.deepEqual((await store.read.message(p.id, m.id))?.raw, m.raw);
-    const { id: recipientId, messageId, projectId, lane, attempts, heldMs, lastResult } = row;
+    const { id: recipientId, messageId, projectId, lane, attempts, heldMs, moves, lastResult } = row;
     await store.transact(p.id, (tx) =>
       tx.moveRecipient({
-        ...{ recipientId, messageId, projectId, lane, attempts, heldMs, lastResult },
+        ...{ recipientId, messageId, projectId, lane, attempts, heldMs, moves, lastResult },
         from: ['held'],
         to: 'cancelled',
         heldSince: null,

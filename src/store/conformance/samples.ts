@@ -139,6 +139,7 @@ export const recipient = (m: StoredMessage, over: Partial<RecipientRow> = {}): R
   attempts: 0,
   heldSince: null,
   heldMs: 0,
+  moves: 0,
   dsn: null,
   nextAttemptAt: NOW,
   lastResult: null,

@@ -35,10 +35,10 @@ const MESSAGE = shape(
   'project_id text, id text, domain_id text, direction text, source text, mail_from text, message_id_header text, size int8, smtputf8 int8, eight_bit int8, accepted_at int8, expires_at int8, keep_until int8, drop_day int4, facts text, body_of text',
 );
 const RECIPIENT = shape(
-  'project_id text, id text, message_id text, address text, domain text, lane text, state text, attempts int8, next_attempt_at int8, held_since int8, held_ms int8, dsn text, last_result text, created_at int8, settled_at int8',
+  'project_id text, id text, message_id text, address text, domain text, lane text, state text, attempts int8, next_attempt_at int8, held_since int8, held_ms int8, moves int8, dsn text, last_result text, created_at int8, settled_at int8',
 );
 const MOVE = shape(
-  'project_id text, id text, from_states text, state text, lane text, attempts int8, next_attempt_at int8, held_since int8, held_ms int8, last_result text, settled_at int8',
+  'project_id text, id text, from_states text, state text, lane text, attempts int8, next_attempt_at int8, held_since int8, held_ms int8, moves int8, last_result text, settled_at int8',
 );
 const ATTEMPT = shape(
   'project_id text, message_id text, recipient_id text, number int8, at int8, outcome text, detail text',
@@ -70,7 +70,7 @@ export function createBatchStatements(owner: string, era: number): BatchStatemen
     },
     move: {
       text: `UPDATE recipient r SET state = m.state, lane = m.lane, attempts = m.attempts, next_attempt_at = m.next_attempt_at,
-          held_since = m.held_since, held_ms = m.held_ms, last_result = m.last_result, settled_at = m.settled_at
+          held_since = m.held_since, held_ms = m.held_ms, moves = m.moves, last_result = m.last_result, settled_at = m.settled_at
         FROM unnest(${MOVE.arrays}) AS m (${MOVE.names})
         WHERE r.project_id = m.project_id AND r.id = m.id AND strpos(m.from_states, ',' || r.state || ',') > 0`,
       columns: MOVE.columns,

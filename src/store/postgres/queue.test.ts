@@ -100,6 +100,7 @@ test('lanes in pages, counted over all members, those of a dead one and of anoth
       nextAttemptAt: null,
       heldSince: null,
       heldMs: 0,
+      moves: 1,
       lastResult: null,
       settledAt: make.NOW,
     }),

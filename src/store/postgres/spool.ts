@@ -44,7 +44,7 @@ const MESSAGE_COLUMNS =
   'project_id id domain_id direction source mail_from message_id_header size smtputf8 eight_bit accepted_at expires_at keep_until facts body_of';
 const MESSAGE = MESSAGE_COLUMNS.replaceAll(' ', ', ');
 const RECIPIENT_COLUMNS =
-  'project_id id message_id address domain lane state attempts next_attempt_at held_since held_ms dsn last_result created_at settled_at';
+  'project_id id message_id address domain lane state attempts next_attempt_at held_since held_ms moves dsn last_result created_at settled_at';
 const RECIPIENT = RECIPIENT_COLUMNS.replaceAll(' ', ', ');
 /** Rows of a body in one answer, so that a large message is not in memory twice. */
 const PARTS_AT_ONCE = 8;

@@ -48,6 +48,7 @@ export interface RecipientCells {
   next_attempt_at: number | null;
   held_since: number | null;
   held_ms: number;
+  moves: number;
   dsn: string | null;
   last_result: string | null;
   created_at: number;
@@ -88,6 +89,7 @@ export function toRecipient(r: RecipientCells): RecipientRow {
     attempts: r.attempts,
     heldSince: r.held_since,
     heldMs: r.held_ms,
+    moves: r.moves,
     dsn: fromJson(r.dsn) as RecipientRow['dsn'],
     nextAttemptAt: r.next_attempt_at,
     lastResult: fromJson(r.last_result),

@@ -52,7 +52,7 @@ interface RecipientKey {
   readonly id: string;
 }
 const RECIPIENT = `${digits('recipient.id')}, ${digits('recipient.project_id')}, address, domain, lane, state, attempts, next_attempt_at,
-  held_since, held_ms, dsn, last_result, created_at, settled_at`;
+  held_since, held_ms, moves, dsn, last_result, created_at, settled_at`;
 
 const LOOKED = `SELECT r.domain, m.mail_from, ${digitsOrNull('m.domain_id')}, m.accepted_at FROM recipient r JOIN message m ON m.nr = r.message
   WHERE r.message = ? AND r.id = ${ID}`;
@@ -312,9 +312,9 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
       }),
     insertRecipient: (r) =>
       push({
-        sql: `INSERT INTO recipient (message, id, project_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, dsn,
+        sql: `INSERT INTO recipient (message, id, project_id, address, domain, lane, state, attempts, next_attempt_at, held_since, held_ms, moves, dsn,
           last_result, created_at, settled_at)
-          SELECT nr, ${ID}, project_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM message INDEXED BY message_id WHERE project_id = ${ID} AND id = ${ID}`,
+          SELECT nr, ${ID}, project_id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM message INDEXED BY message_id WHERE project_id = ${ID} AND id = ${ID}`,
         params: [
           r.id,
           r.address,
@@ -325,6 +325,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           r.nextAttemptAt,
           r.heldSince,
           r.heldMs,
+          r.moves,
           toJson(r.dsn),
           toJson(r.lastResult),
           r.createdAt,
@@ -336,7 +337,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
       }),
     moveRecipient: (move) =>
       push({
-        sql: `UPDATE recipient SET state = ?, lane = ?, attempts = ?, next_attempt_at = ?, held_since = ?, held_ms = ?, last_result = ?, settled_at = ?
+        sql: `UPDATE recipient SET state = ?, lane = ?, attempts = ?, next_attempt_at = ?, held_since = ?, held_ms = ?, moves = ?, last_result = ?, settled_at = ?
           WHERE message = ${NR} AND id = ${ID} AND instr(?, ',' || state || ',') > 0`,
         params: [
           move.to,
@@ -345,6 +346,7 @@ export function sqliteSpoolTx(push: Push): SpoolTx {
           move.nextAttemptAt,
           move.heldSince,
           move.heldMs,
+          move.moves,
           toJson(move.lastResult),
           move.settledAt,
           move.projectId,

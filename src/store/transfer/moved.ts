@@ -34,7 +34,7 @@ export const MOVED: Partial<Record<TableName, string>> = {
       iif(t.body_of IS NULL, hikyaku_unpack(t.data, t.size), t.data) AS data, t.reading FROM message t
     UNION ALL SELECT ${text('m.project_id')}, ${text('m.id', 'message_id')}, t.part, NULL, t.data, NULL FROM message_part t ${OF_MESSAGE}`,
   recipient: `SELECT ${text('t.project_id')}, ${text('t.id')}, ${text('m.id', 'message_id')}, t.address, t.domain, t.state, t.lane, t.attempts, t.next_attempt_at,
-      t.held_since, t.held_ms, t.dsn, t.last_result, t.created_at, t.settled_at FROM recipient t ${OF_MESSAGE}`,
+      t.held_since, t.held_ms, t.moves, t.dsn, t.last_result, t.created_at, t.settled_at FROM recipient t ${OF_MESSAGE}`,
   attempt: `SELECT ${text('m.project_id')}, ${text('m.id', 'message_id')}, ${text('t.recipient_id')}, t.number, t.at, t.outcome, t.detail FROM attempt t ${OF_MESSAGE}`,
   event: `SELECT t.seq, ${text('t.project_id')}, ${text('t.id')}, ${text('t.topic_id')}, t.service, t.name, t.created_at, t.expires_at, ${text('t.message_id')},
       t.content, t.summary, t.keep_until FROM event t WHERE ${HIDDEN('topic', 'topic_id')} ORDER BY t.seq`,
