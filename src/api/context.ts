@@ -233,6 +233,7 @@ export function createViews(base: () => string) {
       ...shownSettings(s),
       created_at: iso(s.createdAt),
       failing_since: iso(s.failingSince ?? null),
+      paused_at: iso(s.pausedAt ?? null),
     }),
     delivery: (d: SubscriberDelivery): Resources['Delivery'] => ({
       id: d.id,

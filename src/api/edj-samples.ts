@@ -4,16 +4,17 @@ import * as ops from '../contract/operations/edj.ts';
 import type { Resources } from '../contract/resources/index.ts';
 import type { Target } from '../edj/call.ts';
 import { subscriberKindOf } from '../edj/kinds/kinds.ts';
-import { openSealed, splitNew } from '../edj/kinds/sealed.ts';
+import { splitNew } from '../edj/kinds/sealed.ts';
 import type { Subscriber } from '../edj/topics.ts';
 import type { ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
 import { createTally } from '../runtime/rates.ts';
 import { goneSignal } from './client-gone.ts';
-import { found, shownSettings } from './context.ts';
+import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Handle } from './handle.ts';
 import { settingsOf } from './kinds.ts';
 import { Problem } from './problems.ts';
+import { targetOf } from './subscriber-target.ts';
 
 const WINDOW_MS = 60_000;
 /** Tests of a project in a minute. */
@@ -26,17 +27,6 @@ export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
   async function subscriberOf(project: ProjectId, topicId: TopicId, id: SubscriberId): Promise<Subscriber> {
     const subscriber = await read.subscriber(project, id);
     return found(subscriber?.topicId === topicId ? subscriber : null);
-  }
-  function targetOf(subscriber: Subscriber): Target {
-    const { type, settings } = subscriber;
-    const kind = subscriberKindOf(type);
-    if (kind === null) throw new Problem('conflict', 'this version does not know the kind of the subscriber');
-    if (shownSettings(subscriber)['broken'] === true) throw unreadable();
-    try {
-      return { kind, settings, sealed: openSealed(deps.sealer, subscriber) };
-    } catch {
-      throw unreadable();
-    }
   }
   async function previewOf(
     target: Target,
@@ -57,11 +47,11 @@ export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
   });
   handle(ops.getSubscriberPreview, async ({ params, query, projectId }) => {
     const subscriber = await subscriberOf(projectId, params.id, params.subscriber);
-    return previewOf(targetOf(subscriber), projectId, params.id, eventOf(query));
+    return previewOf(targetOf(deps.sealer, subscriber), projectId, params.id, eventOf(query));
   });
   handle(ops.testSubscriber, async (call): Promise<Resources['SubscriberTest']> => {
     const { params, query, projectId, reply } = call;
-    const target = targetOf(await subscriberOf(projectId, params.id, params.subscriber));
+    const target = targetOf(deps.sealer, await subscriberOf(projectId, params.id, params.subscriber));
     if (tests.count(projectId) + 1 > MOST_TESTS) throw tooManyTests();
     tests.add(projectId);
     const event = eventOf(query);
@@ -79,8 +69,6 @@ export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
   });
 }
 const eventOf = ({ event = 'incoming' }: { readonly event?: EventName }): EventName => event;
-const unreadable = () =>
-  new Problem('conflict', 'the settings of the subscriber cannot be read: remove it, and add it again');
 const tooManyTests = () =>
   new Problem('too-many-tests', `the project has made ${MOST_TESTS} tests within a minute`, {
     headers: { 'retry-after': String(WINDOW_MS / 1000) },

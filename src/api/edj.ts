@@ -2,9 +2,9 @@
 
 import * as ops from '../contract/operations/edj.ts';
 import { subscriberKindOf } from '../edj/kinds/kinds.ts';
-import { sealNew } from '../edj/kinds/sealed.ts';
+import { resealed, sealNew } from '../edj/kinds/sealed.ts';
 import { recordPublish } from '../edj/publish.ts';
-import type { Topic } from '../edj/topics.ts';
+import type { Subscriber, Topic } from '../edj/topics.ts';
 import type { Task } from '../ledger/tasks.ts';
 import { keptMs } from '../limits/usage.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
@@ -14,11 +14,20 @@ import { answered, type Handle } from './handle.ts';
 import { kindList, settingsOf } from './kinds.ts';
 import { list } from './pages.ts';
 import { invalid } from './problems.ts';
+import { targetOf } from './subscriber-target.ts';
 
 export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
   const { read, transactor, random, clock } = deps;
   const topicOf = async (project: ProjectId, id: TopicId): Promise<Topic> =>
     found(await read.topic(project, id));
+
+  /** The secret settings that are not given stay. */
+  function changedSettings(before: Subscriber, given: Readonly<Record<string, unknown>>) {
+    const { kind, settings, sealed } = targetOf(deps.sealer, before);
+    const { secret: _, ...secrets } = sealed;
+    const all = settingsOf(kind, { ...settings, ...secrets, ...given }, '', deps.allowPrivateTargets);
+    return resealed(deps.sealer, before, kind, all);
+  }
 
   handle(ops.listTopics, async ({ projectId }) => {
     return list((page) => read.topics(projectId, page), views.topic);
@@ -75,6 +84,28 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const topic = await topicOf(projectId, params.id);
     const subscriber = await read.subscriber(projectId, params.subscriber);
     return views.subscriber(found(subscriber?.topicId === topic.id ? subscriber : null));
+  });
+  handle(ops.updateSubscriber, async ({ body, params, projectId, ifMatch }) => {
+    const topic = await topicOf(projectId, params.id);
+    const read_ = await read.subscriber(projectId, params.subscriber);
+    const before = found(read_?.topicId === topic.id ? read_ : null);
+    const conditional = ifMatch(views.subscriber(before));
+    const { paused, ...given } = body;
+    const hasSettings = Object.keys(given).length > 0;
+    const changed = hasSettings ? { ...before, ...changedSettings(before, given) } : before;
+    const isPaused = before.pausedAt !== undefined;
+    const { pausedAt: _, ...running } = changed;
+    const pausedAt = paused === true ? (before.pausedAt ?? clock.now()) : null;
+    const after = paused === undefined ? changed : pausedAt === null ? running : { ...running, pausedAt };
+    await transactor.transact(projectId, (tx) => {
+      // New settings were judged by what was read, and what cannot be read cannot be compared.
+      if ((conditional || hasSettings) && before.broken !== true) tx.expectSubscriber(before);
+      if (hasSettings) tx.updateSubscriber(changed);
+      if (paused !== undefined && paused !== isPaused) tx.pauseSubscriber(projectId, before.id, pausedAt);
+    });
+    // What waited while it was paused is due.
+    if (paused === false) deps.published(projectId, [topic.id]);
+    return views.subscriber(after);
   });
   handle(ops.deleteSubscriber, async ({ params, projectId, ifMatch }) => {
     const topic = await topicOf(projectId, params.id);

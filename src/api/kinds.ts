@@ -73,6 +73,7 @@ type Marked = TSchema & {
   readonly properties?: TProperties;
   readonly 'x-kinds'?: KindList;
   readonly 'x-settings'?: KindList;
+  readonly 'x-some-settings'?: KindList;
   readonly 'x-settings-of'?: KindList;
   readonly description?: string;
   readonly 'x-shown'?: KindList;
@@ -117,6 +118,16 @@ function settingsOfEach(list: KindList, description = ''): TSchema {
   }));
   return Type.Union(all, { description });
 }
+/** Some settings of each kind of a list, for the documents. */
+function someOfEach(list: KindList, own: TProperties): TSchema {
+  const optional = (all: TProperties) =>
+    Object.fromEntries(Object.entries(all).map(([name, one]) => [name, Type.Optional(one)]));
+  const all = Object.values(LISTS[list]).map(({ label, fields }) => ({
+    ...closed({ ...own, ...optional(properties(fields, false)) }),
+    title: label.en,
+  }));
+  return Type.Union(all);
+}
 /** Walks a schema. For a marked part, `of` returns the schema that replaces it. */
 function mapped(schema: TSchema, of: (marked: Marked) => TSchema | null): TSchema {
   const found = of(schema as Marked);
@@ -135,9 +146,10 @@ export function readable(schema: TSchema): TSchema {
 export function documented(schema: TSchema): TSchema {
   return mapped(schema, (marked) => {
     const { 'x-kinds': name, 'x-settings': settings, 'x-shown': shown, properties: own = {} } = marked;
-    const { 'x-settings-of': apart, description } = marked;
+    const { 'x-settings-of': apart, 'x-some-settings': some, description } = marked;
     if (name !== undefined) return enumOf(name);
     if (settings !== undefined) return eachKind(settings, own, false);
+    if (some !== undefined) return someOfEach(some, own);
     if (apart !== undefined) return settingsOfEach(apart, description);
     return shown === undefined ? null : eachKind(shown, own, true);
   });

@@ -23,6 +23,12 @@ export const withSettings = <P extends TProperties>(list: KindList, properties: 
   Type.Object(properties, { additionalProperties: true, 'x-settings': list }) as unknown as TUnsafe<
     Static<TObject<P>> & Values
   >;
+/** A request body that changes some of its settings, or fields of its own. */
+export const withSomeSettings = <P extends TProperties>(list: KindList, properties: P) =>
+  Type.Object(properties, {
+    additionalProperties: true,
+    'x-some-settings': list,
+  }) as unknown as TUnsafe<Static<TObject<P>> & Values>;
 /** A resource: its own fields and those settings of its kind that may be shown. */
 export const withShown = <P extends TProperties>(list: KindList, properties: P) =>
   Type.Object(properties, { additionalProperties: true, 'x-shown': list }) as unknown as TUnsafe<

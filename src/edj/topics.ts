@@ -23,6 +23,8 @@ export interface Subscriber {
   readonly createdAt: number;
   /** Wall ms. It has taken nothing since then, although something was tried; absent: it takes events, or nothing was tried. */
   readonly failingSince?: number;
+  /** Wall ms. It is sent nothing since then; absent: it is not paused. */
+  readonly pausedAt?: number;
   /** The stored settings cannot be read; `settings` has none of them. */
   readonly broken?: true;
 }
@@ -133,7 +135,7 @@ export interface EdjReader {
     page: PageRequest,
   ): Promise<Page<SubscriberDelivery>>;
   /**
-   * The earliest due deliveries of each subscriber in the round, subscriber by subscriber. The backlog of one
+   * The earliest due deliveries of each subscriber in the round that is not paused, subscriber by subscriber. The backlog of one
    * subscriber costs the others nothing. The call reads a bounded number of subscribers; `rest` is the part that
    * remains.
    */
@@ -182,8 +184,11 @@ export interface EdjTx {
    */
   deleteTopic(project: ProjectId, id: TopicId): void;
   insertSubscriber(subscriber: Subscriber): void;
+  /** Writes its type and its settings. StaleError if it is gone. */
   updateSubscriber(subscriber: Subscriber): void;
   deleteSubscriber(project: ProjectId, id: SubscriberId): void;
+  /** It is sent nothing from then on (wall ms); null: again. StaleError if it is gone. */
+  pauseSubscriber(project: ProjectId, id: SubscriberId, at: number | null): void;
   /** It takes nothing since then (wall ms), unless an earlier time is known. Nothing if it is gone. */
   subscriberFails(project: ProjectId, id: SubscriberId, since: number): void;
   /** It took something. Nothing if it is gone. */

@@ -74,6 +74,7 @@ describe('the resources of events and API clients', () => {
       inline: true,
       created_at: aTime(made.created_at),
       failing_since: null,
+      paused_at: null,
       secret: like(made.secret, /^whsec_[\w+/]{43}=$/),
     } satisfies Resources['NewSubscriber']);
     subscriber = await api.get<'Subscriber'>(path);
@@ -85,6 +86,7 @@ describe('the resources of events and API clients', () => {
       inline: true,
       created_at: made.created_at,
       failing_since: null,
+      paused_at: null,
     } satisfies Resources['Subscriber']);
   });
 

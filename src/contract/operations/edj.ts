@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { EVENT_NAMES } from '../events.ts';
 import { exampleSelf } from '../example-ids.ts';
-import { Kind, kindName, withSettings } from '../kinds.ts';
+import { Kind, kindName, withSettings, withSomeSettings } from '../kinds.ts';
 import { op } from '../operation.ts';
 import { closed, PageQuery, ResourceName, WholeQuery } from '../parts.ts';
 import {
@@ -138,6 +138,26 @@ export const getSubscriber = op({
   summary: 'returns one subscriber',
   params: subscriber,
   answers: { 200: Subscriber },
+});
+export const updateSubscriber = op({
+  id: 'edj.subscribers.update',
+  method: 'PATCH',
+  path: '/edj/v1/topics/{id}/subscribers/{subscriber}',
+  summary: 'changes settings of a subscriber, pauses it or resumes it',
+  description:
+    'The settings of its kind are those of `POST`; what is not given stays. While it is paused, its events wait, as long as the project keeps them; then they are sent, the oldest first.',
+  params: subscriber,
+  body: withSomeSettings('subscriber', {
+    paused: Type.Optional(
+      Type.Boolean({ description: 'true: it is sent nothing; false: it is sent events' }),
+    ),
+  }),
+  answers: { 200: Subscriber },
+  problems: ['conflict'],
+  examples: {
+    url: { summary: 'another URL', value: { url: 'https://hook.example/other' } },
+    pause: { summary: 'a pause', value: { paused: true } },
+  },
 });
 export const deleteSubscriber = op({
   id: 'edj.subscribers.delete',

@@ -14,6 +14,10 @@ const SubscriberFields = {
     ...Time,
     description: 'it has taken nothing since then, for a minute at least; null: it takes events',
   }),
+  paused_at: orNull({
+    ...Time,
+    description: 'it is sent nothing since then, and its events wait; null: it is not paused',
+  }),
 };
 
 const Secret = orNull(

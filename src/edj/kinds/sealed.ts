@@ -44,6 +44,23 @@ export function sealNew(
   const { settings, sealed, told } = splitNew(kind, given, random);
   return { settings, sealedSettings: sealer.seal(Buffer.from(encode(sealed)), context(subscriber)), told };
 }
+/** Changed settings, with the secret that the kind had made. Throws as openSealed does. */
+export function resealed(
+  sealer: Sealer,
+  subscriber: Subscriber,
+  kind: SubscriberKind,
+  given: Settings,
+): Pick<Subscriber, 'settings' | 'sealedSettings'> {
+  const isSecret = (name: string) => kind.fields[name]?.secret === true;
+  const { secret } = openSealed(sealer, subscriber);
+  const made: Settings = kind.makeSecret === undefined || secret === undefined ? {} : { secret };
+  const entries = Object.entries(given);
+  const sealed = { ...Object.fromEntries(entries.filter(([name]) => isSecret(name))), ...made };
+  return {
+    settings: Object.fromEntries(entries.filter(([name]) => !isSecret(name))),
+    sealedSettings: sealer.seal(Buffer.from(encode(sealed)), context(subscriber)),
+  };
+}
 export const opensSealed = (sealer: Sealer, subscriber: Subscriber): boolean =>
   opens(sealer, subscriber.sealedSettings, context(subscriber));
 /** Throws the sealer's error if the row was tampered with or the instance secret has changed. */

@@ -121,6 +121,38 @@ export function edjConformance(with_: WithStore): void {
     assert.deepEqual(await waiting(NOW + 30), []);
   });
 
+  with_('a paused subscriber has nothing due; resumed, it has all that waited', async (store) => {
+    const p = await make.withProject(store);
+    const t = make.topic(p);
+    const [one, two] = [make.subscriber(t), make.subscriber(t)];
+    const [before, meanwhile] = [make.event(t), make.event(t)];
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(t);
+      for (const subscriber of [one, two]) tx.insertSubscriber(subscriber);
+      tx.insertEvent(before);
+    });
+    const due = async () => {
+      const found = await store.read.dueDeliveries(NOW, make.CLAIM);
+      return found.due.filter(({ subscriber }) => subscriber.id === one.id).map(({ event }) => event.id);
+    };
+    await store.transact(p.id, (tx) => tx.pauseSubscriber(p.id, one.id, NOW));
+    assert.equal((await store.read.subscriber(p.id, one.id))!.pausedAt, NOW);
+    await store.transact(p.id, (tx) => tx.insertEvent(meanwhile));
+    assert.deepEqual(await due(), []);
+    assert.equal((await store.read.dueDeliveries(NOW, make.CLAIM)).due.length, 2);
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.expectSubscriber(one)),
+      StaleError,
+    );
+    await store.transact(p.id, (tx) => tx.pauseSubscriber(p.id, one.id, null));
+    assert.deepEqual(await store.read.subscriber(p.id, one.id), one);
+    assert.deepEqual((await due()).sort(), [before.id, meanwhile.id].sort());
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.pauseSubscriber(p.id, newId(), NOW)),
+      StaleError,
+    );
+  });
+
   with_('edj: topics and subscribers in lists, changed and deleted', async (store) => {
     const p = await make.withProject(store);
     const [t, other] = [make.topic(p), make.topic(p, 'other')];

@@ -83,7 +83,8 @@ export function expectations(
     expectRole: (r) => expectRow('role', r, { operations: JSON.stringify(r.operations) }),
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, topicValues(t)),
-    expectSubscriber: (s) => expectRow('subscriber', s, { settings: toJson(s.settings)! }),
+    expectSubscriber: (s) =>
+      expectRow('subscriber', s, { settings: toJson(s.settings)!, paused_at: s.pausedAt ?? null }),
     expectProjectLimits(project, limits) {
       if (limits === null) {
         // No settings were stored. This stores some; if others have stored some in the meantime, it matches

@@ -41,6 +41,7 @@ const toShown = (r: SubscriberTable): Subscriber => ({
   sealedSettings: toBuffer(r.sealed_settings),
   createdAt: r.created_at,
   ...(r.failing_since === null ? {} : { failingSince: r.failing_since }),
+  ...(r.paused_at === null ? {} : { pausedAt: r.paused_at }),
 });
 export type TopicReader = Pick<
   EdjReader,
@@ -172,6 +173,7 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
             sealed_settings: s.sealedSettings,
             created_at: s.createdAt,
             failing_since: null,
+            paused_at: null,
           }),
         ),
       ),
@@ -183,6 +185,17 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
             .set({ type: s.type, settings: toJson(s.settings)!, sealed_settings: s.sealedSettings })
             .where('project_id', '=', s.projectId)
             .where('id', '=', s.id),
+          { must: true },
+        ),
+      ),
+    pauseSubscriber: (project, id, at) =>
+      push(
+        command(
+          db
+            .updateTable('subscriber')
+            .set({ paused_at: at })
+            .where('project_id', '=', project)
+            .where('id', '=', id),
           { must: true },
         ),
       ),

@@ -43,7 +43,8 @@ const EVENT_COLUMNS =
 const EVENT = EVENT_COLUMNS.replaceAll(' ', ', ');
 const DELIVERY_COLUMNS =
   'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
-const SUBSCRIBER_COLUMNS = 'project_id id topic_id type settings sealed_settings created_at failing_since';
+const SUBSCRIBER_COLUMNS =
+  'project_id id topic_id type settings sealed_settings created_at failing_since paused_at';
 
 /**
  * Settled events of an existing topic: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the
@@ -89,7 +90,7 @@ const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
             AND (d.subscriber_id, d.next_attempt_at) <= (walk.id, $3) AND NOT d.id = ANY ($5::text[])
             ORDER BY d.subscriber_id, d.next_attempt_at LIMIT $4) c
         ORDER BY c.next_attempt_at LIMIT $4) k
-      ON NOT walk.id = ANY ($6::text[]) AND EXISTS (SELECT FROM subscriber s WHERE s.project_id = k.project_id AND s.id = walk.id)
+      ON NOT walk.id = ANY ($6::text[]) AND EXISTS (SELECT FROM subscriber s WHERE s.project_id = k.project_id AND s.id = walk.id AND s.paused_at IS NULL)
     WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at`;
 const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)

@@ -109,6 +109,7 @@ export interface SubscriberTable {
   sealed_settings: Uint8Array;
   created_at: number;
   failing_since: number | null;
+  paused_at: number | null;
 }
 export interface ProjectLimitsTable {
   project_id: string;

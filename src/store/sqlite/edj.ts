@@ -147,7 +147,7 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
       const found: DueDelivery[] = [];
       function take(project: string, of: string): void {
         const subscriber = subscriberOf(project, of);
-        if (subscriber === undefined) return;
+        if (subscriber === undefined || subscriber.paused_at !== null) return;
         const most = perSubscriber.of(of as SubscriberDelivery['subscriberId']);
         if (most <= 0) return;
         let counted = 0;

@@ -17,6 +17,7 @@ import { ListView, Section } from '../../ui/page.tsx';
 import { ProblemAlert } from '../../ui/problem.tsx';
 import { useSubmit } from '../../ui/use-submit.ts';
 import { Request, Samples } from './subscriber-samples.tsx';
+import { SubscriberSettings } from './subscriber-settings.tsx';
 
 interface Values {
   /** null: the first kind. */
@@ -127,6 +128,7 @@ function titleOf(one: Subscriber, kinds: readonly Kind[]): string {
   const shown = kind?.settings.find(({ type, secret }) => type === 'text' && !secret);
   return String((shown === undefined ? undefined : one[shown.name]) ?? kindLabel(kinds, one.type));
 }
+type Part = 'deliveries' | 'samples' | 'settings';
 function SubscriberCard({
   one,
   topicId,
@@ -138,8 +140,8 @@ function SubscriberCard({
 }) {
   const { t } = useTranslation();
   const title = titleOf(one, kinds);
-  const [shown, setShown] = useState<'deliveries' | 'samples' | null>(null);
-  const toggle = (part: 'deliveries' | 'samples') => setShown(shown === part ? null : part);
+  const [shown, setShown] = useState<Part | null>(null);
+  const toggle = (part: Part) => setShown(shown === part ? null : part);
   return (
     <Card withBorder>
       <Group justify="space-between" align="flex-start">
@@ -150,6 +152,11 @@ function SubscriberCard({
           <Text size="sm" c="dimmed">
             {t('subscribers.since', { kind: kindLabel(kinds, one.type), at: showTime(one.created_at) })}
           </Text>
+          {one.paused_at !== null && (
+            <Badge color="gray" variant="light">
+              {t('subscribers.paused', { at: showTime(one.paused_at) })}
+            </Badge>
+          )}
           {one.failing_since !== null && (
             <Badge color="red" variant="light">
               {t('subscribers.failing', { at: showTime(one.failing_since) })}
@@ -175,6 +182,15 @@ function SubscriberCard({
           >
             {t('samples.title')}
           </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => toggle('settings')}
+            aria-expanded={shown === 'settings'}
+            aria-label={t('common.action_on', { label: t('subscribers.change'), subject: title })}
+          >
+            {t('subscribers.change')}
+          </Button>
           <Confirm
             label={t('common.delete')}
             subject={title}
@@ -190,6 +206,14 @@ function SubscriberCard({
           />
         </Group>
       </Group>
+      {shown === 'settings' && (
+        <SubscriberSettings
+          one={one}
+          topicId={topicId}
+          kind={kinds.find(({ name }) => name === one.type)}
+          onDone={() => setShown(null)}
+        />
+      )}
       {shown === 'deliveries' && <Deliveries subscriberId={one.id} />}
       {shown === 'samples' && <Samples topicId={topicId} subscriberId={one.id} />}
     </Card>
