@@ -33,7 +33,9 @@ import { challengeRecord } from './domains/ownership.ts';
 import { createOwnershipKeeper } from './domains/ownership-keeper.ts';
 import type { CancelQueued } from './domains/removal.ts';
 import { createDispatcher } from './edj/dispatcher.ts';
+import { type EventMailDeps, MAIL_WINDOW_MS } from './edj/event-mail.ts';
 import { createEventSignal } from './edj/event-signal.ts';
+import { createEventTrace } from './edj/event-trace.ts';
 import { createReadStored } from './edj/read-stored.ts';
 import { type RenderDeps, renderEvent } from './edj/render-event.ts';
 import { createSamples } from './edj/samples.ts';
@@ -43,6 +45,7 @@ import { createAuthenticator, principalOf } from './iam/authenticate.ts';
 import { type OperatorStanding, offerOwnerLink, signInUrl } from './iam/links.ts';
 import type { Principal } from './iam/projects.ts';
 import { createIntake } from './intake/accept.ts';
+import { createEventMail } from './intake/event-mail.ts';
 import { createHostedDelivery, createHostedPlanner } from './intake/hosted.ts';
 import { hasMailName, type Letter, planLetter } from './intake/letters.ts';
 import { MX_SIZE_LIMIT, SUBMISSION_SIZE_LIMIT } from './intake/limits.ts';
@@ -87,7 +90,7 @@ import { systemNetwork } from './runtime/network.ts';
 import { createNotices } from './runtime/notices.ts';
 import { createPressure } from './runtime/pressure.ts';
 import { createRandom } from './runtime/random.ts';
-import { createRate, perWidth } from './runtime/rates.ts';
+import { createRate, createTally, perWidth } from './runtime/rates.ts';
 import { createReadiness } from './runtime/readiness.ts';
 import { createSlots } from './runtime/slots.ts';
 import { spaceGate } from './runtime/space.ts';
@@ -316,7 +319,18 @@ export async function startService(
     (await read.project(project))?.sandbox ?? false;
   const allowLoopback = async (project: ProjectId) =>
     isLoopback(config.httpListen.host) && (await sandboxed(project));
+  const mail: EventMailDeps = {
+    trace: createEventTrace(sealer),
+    sizeLimit: SUBMISSION_SIZE_LIMIT,
+    sent: createTally(clock, MAIL_WINDOW_MS),
+    async original(project, id) {
+      const message = await read.message(project, id);
+      return message === null ? null : shown(message);
+    },
+    handOver: (letter) => takeEventMail(letter),
+  };
   const dispatcher = createDispatcher({
+    mail,
     transactor: writing('hooks'),
     read,
     http,
@@ -588,6 +602,9 @@ export async function startService(
   const trustedProxy = createNetworkList(config.trustedProxies);
   const exempt = (address: string) => inTrusted(address) !== undefined || trustedProxy(address);
   const leaves: Leaves = async (project, address) => !(await sandboxed(project)) || isSimulated(address);
+  const { hostname } = config;
+  const sending = { turnstile, leaves, read, intake, limiter, clock, random, hostname, hasSpace };
+  const takeEventMail = createEventMail(sending);
   const takes = createReceiver({
     read,
     leaves,
@@ -713,7 +730,6 @@ export async function startService(
     async tellOwner({ due, behindSince, round }) {
       const owner = await read.firstOperator();
       if (owner === null || !writesMail) return;
-      const { hostname } = config;
       const facts = { hostname, due, since: behindSince ?? clock.now(), failed: round?.failed === true };
       await acceptLetter({ project: INSTANCE, to: owner.email, ...retentionLetter(facts, owner.language) });
     },
@@ -745,7 +761,7 @@ export async function startService(
       eventSignal,
       published,
       renderEvent: (event, options, signal, shown) => renderEvent(event, options, render, signal, shown),
-      samples: createSamples({ http, render, clock, random, allowLoopback }),
+      samples: createSamples({ http, mail, render, clock, random, allowLoopback }),
       shown,
       checkDomain: (project, id) => checker.checkNow(project, id),
       domainChanged: checker.changed,
@@ -754,17 +770,7 @@ export async function startService(
       verifyOwnership: createClaims<StoreTx>(ownership),
       automaticDns,
       allowPrivateTargets: config.allowPrivateTargets,
-      submit: createSubmit({
-        turnstile,
-        leaves,
-        read,
-        intake,
-        limiter,
-        clock,
-        random,
-        hostname: config.hostname,
-        hasSpace,
-      }),
+      submit: createSubmit(sending),
       operate,
       limitsRaised,
       queue: {

@@ -23,6 +23,7 @@ import { createMetrics } from '../../src/runtime/metrics.ts';
 import { createRandom } from '../../src/runtime/random.ts';
 import { createSealer } from '../../src/runtime/sealing.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
+import { createEventMailRig } from '../../src/testing/event-mail.ts';
 import { createRendering } from '../../src/testing/rendering.ts';
 import { namesOf } from '../../src/testing/zone-resolver.ts';
 import { type Running, startService, temporaryDirectory } from '../../test/journeys/harness.ts';
@@ -119,6 +120,7 @@ async function rate(subscribers: number, waitMs: number, count: number): Promise
   await using rendering = createRendering(store);
   await using dispatcher = createDispatcher({
     ...{ http, sealer, clock, random, render: rendering.deps },
+    mail: createEventMailRig({ store, clock, random, sealer, readMail: rendering.readMail }).mail,
     transactor: store,
     read: store.read,
     logger: silentLogger,

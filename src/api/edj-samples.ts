@@ -5,12 +5,14 @@ import type { Resources } from '../contract/resources/index.ts';
 import type { Target } from '../edj/call.ts';
 import { subscriberKindOf } from '../edj/kinds/kinds.ts';
 import { splitNew } from '../edj/kinds/sealed.ts';
+import type { Tested } from '../edj/samples.ts';
 import type { Subscriber } from '../edj/topics.ts';
 import type { ProjectId, SubscriberId, TopicId } from '../runtime/ids.ts';
 import { createTally } from '../runtime/rates.ts';
 import { goneSignal } from './client-gone.ts';
 import { found } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { checkSubscriberSender } from './edj-sender.ts';
 import type { Handle } from './handle.ts';
 import { settingsOf } from './kinds.ts';
 import { Problem } from './problems.ts';
@@ -29,12 +31,12 @@ export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
     return found(subscriber?.topicId === topicId ? subscriber : null);
   }
   async function previewOf(
-    target: Target,
+    target: Omit<Target, 'id'>,
     project: ProjectId,
     topicId: TopicId,
     event: EventName,
   ): Promise<Resources['SubscriberPreview']> {
-    return { event, method: 'POST', ...(await samples.preview(target, { project, topicId }, event)) };
+    return { event, ...(await samples.preview(target, { project, topicId }, event)) };
   }
 
   handle(ops.previewSubscriber, async ({ body, params, query, projectId }) => {
@@ -42,6 +44,7 @@ export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
     const { type, ...given } = body;
     const kind = subscriberKindOf(type)!;
     const read_ = settingsOf(kind, given, '', deps.allowPrivateTargets);
+    await checkSubscriberSender(read, kind, read_, projectId);
     const { settings, sealed } = splitNew(kind, read_, deps.random);
     return previewOf({ kind, settings, sealed }, projectId, topic.id, eventOf(query));
   });
@@ -57,16 +60,20 @@ export function edjSampleRoutes(handle: Handle, deps: ApiDeps): void {
     const event = eventOf(query);
     const place = { project: projectId, topicId: params.id };
     const tested = await samples.test(target, place, event, goneSignal(reply));
-    const answered = tested.kind === 'answered' ? tested : null;
-    return {
-      event,
-      outcome: answered?.verdict.kind ?? 'failed',
-      status: answered?.status ?? null,
-      answer: answered?.answer ?? null,
-      error: tested.kind === 'failed' ? { code: tested.code, detail: tested.detail } : null,
-      duration_ms: tested.ms,
-    };
+    return { event, ...outcomeOf(tested), duration_ms: tested.ms };
   });
+}
+type Outcome = Pick<Resources['SubscriberTest'], 'outcome' | 'status' | 'answer' | 'error'>;
+function outcomeOf(tested: Tested): Outcome {
+  const none = { status: null, answer: null, error: null };
+  if (tested.kind === 'failed')
+    return { ...none, outcome: 'failed', error: { code: tested.code, detail: tested.detail } };
+  const outcome = tested.verdict.kind;
+  if (tested.via === 'http') return { ...none, outcome, status: tested.status, answer: tested.answer };
+  const { result } = tested;
+  if ('error' in result) return { ...none, outcome, error: { code: result.error, detail: result.detail } };
+  const answer = 'message' in result ? `message ${result.message} is in the queue` : result.skipped;
+  return { ...none, outcome, answer };
 }
 const eventOf = ({ event = 'incoming' }: { readonly event?: EventName }): EventName => event;
 const tooManyTests = () =>

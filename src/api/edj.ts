@@ -10,6 +10,7 @@ import { keptMs } from '../limits/usage.ts';
 import type { ProjectId, TopicId } from '../runtime/ids.ts';
 import { found, selfId, type Views } from './context.ts';
 import type { ApiDeps } from './deps.ts';
+import { checkSubscriberSender } from './edj-sender.ts';
 import { answered, type Handle } from './handle.ts';
 import { kindList, settingsOf } from './kinds.ts';
 import { list } from './pages.ts';
@@ -22,10 +23,11 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     found(await read.topic(project, id));
 
   /** The secret settings that are not given stay. */
-  function changedSettings(before: Subscriber, given: Readonly<Record<string, unknown>>) {
+  async function changedSettings(before: Subscriber, given: Readonly<Record<string, unknown>>) {
     const { kind, settings, sealed } = targetOf(deps.sealer, before);
     const { secret: _, ...secrets } = sealed;
     const all = settingsOf(kind, { ...settings, ...secrets, ...given }, '', deps.allowPrivateTargets);
+    await checkSubscriberSender(read, kind, all, before.projectId);
     return resealed(deps.sealer, before, kind, all);
   }
 
@@ -74,6 +76,7 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const { type, ...given } = body;
     const kind = subscriberKindOf(type)!;
     const settings = settingsOf(kind, given, '', deps.allowPrivateTargets);
+    await checkSubscriberSender(read, kind, settings, projectId);
     const id = random.id<'subscriber'>();
     const { told, ...sealed } = sealNew(deps, { id }, kind, settings);
     const subscriber = { id, projectId, topicId: topic.id, type, ...sealed, createdAt: clock.now() };
@@ -92,7 +95,7 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const conditional = ifMatch(views.subscriber(before));
     const { paused, ...given } = body;
     const hasSettings = Object.keys(given).length > 0;
-    const changed = hasSettings ? { ...before, ...changedSettings(before, given) } : before;
+    const changed = hasSettings ? { ...before, ...(await changedSettings(before, given)) } : before;
     const isPaused = before.pausedAt !== undefined;
     const { pausedAt: _, ...running } = changed;
     const pausedAt = paused === true ? (before.pausedAt ?? clock.now()) : null;

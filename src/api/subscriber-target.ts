@@ -8,12 +8,12 @@ import { shownSettings } from './context.ts';
 import { Problem } from './problems.ts';
 
 export function targetOf(sealer: Sealer, subscriber: Subscriber): Target {
-  const { type, settings } = subscriber;
+  const { id, type, settings } = subscriber;
   const kind = subscriberKindOf(type);
   if (kind === null) throw new Problem('conflict', 'this version does not know the kind of the subscriber');
   if (shownSettings(subscriber)['broken'] === true) throw unreadable();
   try {
-    return { kind, settings, sealed: openSealed(sealer, subscriber) };
+    return { id, kind, settings, sealed: openSealed(sealer, subscriber) };
   } catch {
     throw unreadable();
   }

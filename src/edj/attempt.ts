@@ -3,7 +3,7 @@
  * more than three days; then the delivery is dead, with the reason.
  */
 import type { Clock } from '../runtime/clock.ts';
-import { type HttpClient, HttpError } from '../runtime/http-client.ts';
+import { HttpError } from '../runtime/http-client.ts';
 import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
 import type { Jumps } from '../runtime/jumps.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -11,10 +11,10 @@ import { createPlaces, NoPlace } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sealer } from '../runtime/sealing.ts';
 import type { Settings } from '../runtime/settings.ts';
-import { type Called, callSubscriber } from './call.ts';
+import { type CallDeps, type Called, callSubscriber } from './call.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
-import { MessageGone, type RenderDeps } from './render-event.ts';
+import { MessageGone } from './render-event.ts';
 import { isLast, LONGEST_WAIT_MS, waitAfter } from './retries.ts';
 import type { DueDelivery, Subscriber, SubscriberDeliveryMove } from './topics.ts';
 import { dead, done, retryLater } from './transitions.ts';
@@ -32,10 +32,8 @@ export class GivenUp extends Error {
   }
 }
 
-export interface AttemptDeps {
-  readonly http: HttpClient;
+export interface AttemptDeps extends CallDeps {
   readonly sealer: Sealer;
-  readonly render: RenderDeps;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -61,6 +59,18 @@ function rememberOpened(sealer: Sealer): (subscriber: Subscriber) => Settings {
     if (known.size > MOST_OPENED && oldest !== undefined) known.delete(oldest);
     return opened;
   };
+}
+
+/** What the delivery's row keeps of it. */
+function resultOf(called: Called): unknown {
+  if (called.via === 'mail') {
+    const { result, verdict } = called;
+    return verdict.kind === 'later' ? { ...result, retry_after: verdict.retryAfter } : result;
+  }
+  const { status, answer, verdict } = called;
+  if (verdict.kind === 'done') return { status };
+  const asked = verdict.kind === 'later' && verdict.retryAfter > 0 ? { retry_after: verdict.retryAfter } : {};
+  return { status, answer, ...asked };
 }
 
 export function createAttempt(deps: AttemptDeps): Attempt {
@@ -89,7 +99,7 @@ export function createAttempt(deps: AttemptDeps): Attempt {
     try {
       const large = { places, share: delivery.projectId, signal: over };
       const now = Math.floor(clock.now() / 1000);
-      const target = { kind, settings: subscriber.settings, sealed };
+      const target = { id: subscriber.id, kind, settings: subscriber.settings, sealed };
       const called = await callSubscriber(target, event, deps, { now, large, allowLoopback, signal: ending });
       return judged(item, called);
     } catch (error) {
@@ -100,19 +110,17 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       return failed(item, { error: error.code, detail: error.message }, 0);
     }
   }
-  function judged(item: DueDelivery, { status, answer, verdict }: Called): SubscriberDeliveryMove {
+  function judged(item: DueDelivery, called: Called): SubscriberDeliveryMove {
+    const { verdict } = called;
+    const result = resultOf(called);
     switch (verdict.kind) {
       case 'done':
-        return done(item.delivery, { status });
+        return done(item.delivery, result);
       case 'refused':
       case 'gone':
-        return dead(item.delivery, { status, answer });
+        return dead(item.delivery, result);
       case 'later':
-        return failed(
-          item,
-          { status, answer, ...(verdict.retryAfter > 0 ? { retry_after: verdict.retryAfter } : {}) },
-          verdict.retryAfter,
-        );
+        return failed(item, result, verdict.retryAfter);
     }
   }
   /** `retryAfter`: seconds from the answer; 0: none. */

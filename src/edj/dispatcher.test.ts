@@ -12,6 +12,7 @@ import { createMetrics } from '../runtime/metrics.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
+import { createEventMailRig } from '../testing/event-mail.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { createRendering } from '../testing/rendering.ts';
 import { namesOf } from '../testing/zone-resolver.ts';
@@ -123,6 +124,7 @@ async function setUp(urls: string[], allowPrivate = true) {
       http,
       sealer,
       render: rendering.deps,
+      mail: createEventMailRig({ store, clock, random, sealer, readMail: rendering.readMail }).mail,
       clock,
       random,
       logger: silentLogger,

@@ -47,10 +47,17 @@ test('a test says what it met: the answer, an error, how long it took; nothing i
     return rig.samples.test(rig.targetOf(subscriber), rig.place, 'delivered', signal);
   };
   assert.deepEqual(await testOf(`${server.url}/`), {
-    ...{ kind: 'answered', status: 200, answer: 'thanks', verdict: { kind: 'done' }, ms: 0 },
+    ...{ kind: 'answered', via: 'http', status: 200, answer: 'thanks', verdict: { kind: 'done' }, ms: 0 },
   });
   assert.deepEqual(await testOf(`${server.url}/gone`), {
-    ...{ kind: 'answered', status: 410, answer: 'é'.repeat(256), verdict: { kind: 'gone' }, ms: 0 },
+    ...{
+      kind: 'answered',
+      via: 'http',
+      status: 410,
+      answer: 'é'.repeat(256),
+      verdict: { kind: 'gone' },
+      ms: 0,
+    },
   });
   const refused = await testOf('http://127.0.0.1:1/');
   assert.deepEqual([refused.kind, refused.kind === 'failed' && refused.code], ['failed', 'connect']);

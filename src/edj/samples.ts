@@ -8,21 +8,25 @@ import type { EventContent } from '../contract/event-contents.ts';
 import { EVENT_EXAMPLES } from '../contract/event-examples.ts';
 import { EVENTS, type EventName } from '../contract/events.ts';
 import { EXAMPLE, EXAMPLE_URL } from '../contract/example-ids.ts';
+import { readHeaderSection } from '../mail/headers.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type HttpClient, HttpError, type HttpErrorCode } from '../runtime/http-client.ts';
+import { HttpError, type HttpErrorCode } from '../runtime/http-client.ts';
 import type { EventId, ProjectId, TopicId } from '../runtime/ids.ts';
 import { createPlaces } from '../runtime/places.ts';
 import type { Random } from '../runtime/random.ts';
-import { type Called, callSubscriber, requestFor, type Target } from './call.ts';
+import { type CallDeps, type Called, callSubscriber, makingOf, requestFor, type Target } from './call.ts';
+import { letterFor } from './event-mail.ts';
+import type { Letter } from './kinds/kind.ts';
 import { masked } from './kinds/masked.ts';
-import type { RenderDeps } from './render-event.ts';
 import type { EventRow } from './topics.ts';
 
 export interface Place {
   readonly project: ProjectId;
   readonly topicId: TopicId;
 }
+/** `SMTP`: `url` has the recipients (RFC 6068), `headers` the header of the message. */
 export interface Preview {
+  readonly method: 'POST' | 'SMTP';
   readonly url: string;
   readonly headers: readonly { readonly name: string; readonly value: string }[];
   readonly body: string;
@@ -34,7 +38,7 @@ export type Tested = { readonly ms: number } & (
 );
 export interface Samples {
   /** What would be sent, without the secrets. */
-  preview(target: Target, place: Place, name: EventName): Promise<Preview>;
+  preview(target: Omit<Target, 'id'>, place: Place, name: EventName): Promise<Preview>;
   /** Sends a sample now. Rejects with the signal's reason. */
   test(target: Target, place: Place, name: EventName, signal: AbortSignal): Promise<Tested>;
 }
@@ -92,28 +96,41 @@ function mailOf(
   };
 }
 
-export function createSamples(deps: {
-  readonly http: HttpClient;
-  readonly render: RenderDeps;
+function previewOf({ recipients, header, body }: Letter): Preview {
+  const { fields } = readHeaderSection(Buffer.from(`${header}\r\n`));
+  return {
+    method: 'SMTP',
+    url: `mailto:${recipients.map(({ wire }) => encodeURIComponent(wire).replaceAll('%40', '@')).join(',')}`,
+    headers: fields.map(({ rawName, rawValue }) => ({ name: rawName, value: rawValue.trim() })),
+    body: body.toString('utf8'),
+  };
+}
+
+export interface SamplesDeps extends CallDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** As for deliveries. */
   readonly allowLoopback: (project: ProjectId) => Promise<boolean>;
-}): Samples {
-  const { http, render, clock, random } = deps;
+}
+export function createSamples(deps: SamplesDeps): Samples {
+  const { render, clock, random } = deps;
   const places = createPlaces(1, clock);
   return {
     async preview(target, place, name) {
       const event = sampleEvent(name, place, PREVIEWED, render.publicUrl);
       const { signal } = new AbortController();
       const large = { places, share: place.project, signal };
-      using request = await requestFor(target, event, render, { now: PREVIEWED.at / 1000, large });
+      const { kind } = target;
+      const making = await makingOf(target, event, render, { now: PREVIEWED.at / 1000, large });
+      if (kind.transport === 'mail') return previewOf(await letterFor(kind, making, deps.mail));
+      using request = await requestFor(kind, making);
       const { url, headers, body } = request;
       const pieces: Buffer[] = [];
       if (Buffer.isBuffer(body)) pieces.push(body);
       else for await (const piece of body.pieces(signal)) pieces.push(piece);
       const hide = (text: string) => masked(text, target.sealed);
       return {
+        method: 'POST',
         url: hide(url),
         headers: Object.entries(headers).map(([name, value]) => ({ name, value: hide(value) })),
         body: hide(Buffer.concat(pieces).toString('utf8')),
@@ -128,7 +145,7 @@ export function createSamples(deps: {
       const begun = clock.monotonic();
       const ms = () => Math.round(clock.monotonic() - begun);
       try {
-        const called = await callSubscriber(target, event, { http, render }, options);
+        const called = await callSubscriber(target, event, deps, options);
         return { kind: 'answered', ...called, ms: ms() };
       } catch (error) {
         if (!(error instanceof HttpError)) throw error;

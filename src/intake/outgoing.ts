@@ -75,7 +75,7 @@ export interface OutgoingMessage {
  */
 export async function prepareOutgoing(
   read: DomainReader,
-  principal: Principal,
+  principal: Pick<Principal, 'projectId'>,
   domain: MtaDomain,
   given: Submission,
   context: { readonly clock: Clock; readonly random: Random; readonly hostname: string },
@@ -133,10 +133,11 @@ export interface OutgoingRecipient {
 }
 export interface OutgoingPlan {
   readonly id: PlannedMessage['message']['id'];
-  readonly principal: Principal;
+  readonly principal: Pick<Principal, 'projectId'>;
   readonly domain: MtaDomain;
-  readonly source: 'smtp' | 'api';
-  readonly mailFrom: Address;
+  readonly source: 'smtp' | 'api' | 'edj';
+  /** null: the null reverse-path. */
+  readonly mailFrom: Address | null;
   readonly recipients: readonly OutgoingRecipient[];
   readonly message: OutgoingMessage;
   /** The Received field, CRLF-ended. */
@@ -152,7 +153,8 @@ export async function planOutgoing(
   context: { readonly clock: Clock; readonly random: Random },
 ): Promise<PlannedMessage> {
   const { clock, random } = context;
-  const { domain, principal, message, mailFrom } = plan;
+  const { domain, principal, message } = plan;
+  const { wire: mailFrom, utf8 } = plan.mailFrom ?? { wire: '', utf8: false };
   const now = clock.now();
   const { retrySeconds } = (await read.sendingSettings(principal.projectId)) ?? DEFAULT_SENDING;
   const hurries = message.priority || plan.facts.priority === true;
@@ -186,7 +188,7 @@ export async function planOutgoing(
     content: {
       rule: { id: rule.id },
       domain: { id: domain.id, name: domain.name },
-      envelope: { mail_from: mailFrom.wire, recipients: rows.map((row) => row.address) },
+      envelope: { mail_from: mailFrom, recipients: rows.map((row) => row.address) },
     },
   }));
   for (const rule of eventRules) {
@@ -198,13 +200,13 @@ export async function planOutgoing(
       events.push({
         topicId: rule.topicId,
         name,
-        summary: `${name === 'held' ? 'Held' : 'Accepted'}: mail from ${mailFrom.wire} to ${row.address}`,
+        summary: `${name === 'held' ? 'Held' : 'Accepted'}: mail from ${mailFrom || '<>'} to ${row.address}`,
         content: {
           id: plan.id,
           message_id: message.messageIdHeader,
           domain: { id: domain.id, name: domain.name },
           recipient: { id: row.id, address: row.address },
-          sender: mailFrom.wire,
+          sender: mailFrom,
           sequence: name === 'held' ? 2 : 1,
           attempt: 0,
           ...(name === 'held' ? { cause: (row.lastResult as { cause: string }).cause } : {}),
@@ -219,11 +221,11 @@ export async function planOutgoing(
       domainId: domain.id,
       direction: 'outgoing',
       source: plan.source,
-      mailFrom: mailFrom.wire,
+      mailFrom,
       messageIdHeader: message.messageIdHeader,
       prefix: Buffer.from(plan.received + message.added, 'utf8'),
       raw: message.raw,
-      smtputf8: mailFrom.utf8 || message.utf8Header || plan.recipients.some(({ address }) => address.utf8),
+      smtputf8: utf8 || message.utf8Header || plan.recipients.some(({ address }) => address.utf8),
       eightBit: message.eightBit,
       acceptedAt: now,
       expiresAt: now + retrySeconds * 1000,

@@ -33,6 +33,7 @@ export interface ComposeInput {
     readonly content: string;
   }[];
 }
+type HeaderInput = Omit<ComposeInput, 'content_type' | 'body' | 'attachments'>;
 export class FieldError extends Error {
   override name = 'FieldError';
   /** JSON path, e.g. `arguments.to[0]` */
@@ -69,7 +70,16 @@ const OURS = new Set(
 );
 const LINE_ENDS = /[\r\n\0\u0085\u2028\u2029]/;
 
-export function compose(input: ComposeInput, { now, random, messageIdDomain }: ComposeContext): Composed {
+export function compose(input: ComposeInput, context: ComposeContext): Composed {
+  const newId = () => newMessageId(context.random, context.messageIdDomain);
+  const { header, ...composed } = composeHeader(input, { now: context.now, newId });
+  return { raw: Buffer.concat([Buffer.from(header, 'utf8'), content(input, context.random)]), ...composed };
+}
+/** The header alone, up to MIME-Version; the fields of the content and the empty line come after it. */
+export function composeHeader(
+  input: HeaderInput,
+  { now, newId }: Pick<ComposeContext, 'now'> & { readonly newId: () => string },
+): Omit<Composed, 'raw'> & { readonly header: string } {
   const from = mailboxes(input, 'from');
   const replyTo = mailboxes(input, 'reply_to');
   const to = mailboxes(input, 'to');
@@ -81,10 +91,7 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
   if (sender === null && from.length !== 1) {
     throw new FieldError('arguments.from', 'without sender exactly one author is needed');
   }
-  const messageId =
-    input.message_id === undefined
-      ? newMessageId(random, messageIdDomain)
-      : id(input.message_id, 'arguments.message_id');
+  const messageId = input.message_id === undefined ? newId() : id(input.message_id, 'arguments.message_id');
   const authors = from.length > 0 ? from : [sender!];
   const fields: string[] = [field('From', authors)];
   if (sender !== null && (authors.length !== 1 || authors[0]!.address.wire !== sender.address.wire))
@@ -106,12 +113,11 @@ export function compose(input: ComposeInput, { now, random, messageIdDomain }: C
   const others = additional(input.additional_header ?? {});
   refuseBroken(input, others);
   fields.push(...others.map(({ made }) => made));
-  const header = fields.map((one) => refold(one, false)).join('');
-  const raw = Buffer.concat([Buffer.from(`${header}MIME-Version: 1.0\r\n`, 'utf8'), content(input, random)]);
+  const header = `${fields.map((one) => refold(one, false)).join('')}MIME-Version: 1.0\r\n`;
   const recipients = new Map<string, Address>();
   for (const { address } of [...to, ...cc, ...bcc]) recipients.set(address.wire, address);
   return {
-    raw,
+    header,
     messageId,
     utf8: /[^\x00-\x7f]/.test(header),
     envelope: { from: (sender ?? from[0]!).address, recipients: [...recipients.values()] },
@@ -124,7 +130,7 @@ function mailbox(value: string, path: string): Mailbox {
     throw new FieldError(path, 'is not one RFC 5322 mailbox; a name with ( ) , : ; needs quotes');
   return parsed;
 }
-function mailboxes(input: ComposeInput, key: 'from' | 'reply_to' | 'to' | 'cc' | 'bcc'): Mailbox[] {
+function mailboxes(input: HeaderInput, key: 'from' | 'reply_to' | 'to' | 'cc' | 'bcc'): Mailbox[] {
   return (input[key] ?? []).map((value, i) => mailbox(value, `arguments.${key}[${i}]`));
 }
 function field(name: string, list: readonly Mailbox[]): string {
@@ -188,7 +194,7 @@ function additional(header: Readonly<Record<string, readonly string[]>>): Additi
 }
 
 /** A caller may give ARC fields. What they cover must not need encoding, since that breaks the signature. */
-function refuseBroken(input: ComposeInput, others: readonly Additional[]): void {
+function refuseBroken(input: HeaderInput, others: readonly Additional[]): void {
   if (others.length === 0) return;
   const all = [...others, ...encodedOnes(input)];
   const { fields } = readHeaderSection(Buffer.from(`${all.map(({ given }) => given).join('')}\r\n`));
@@ -206,7 +212,7 @@ function refuseBroken(input: ComposeInput, others: readonly Additional[]): void 
     );
 }
 /** Fields with arguments of their own that hold text beyond ASCII. */
-function encodedOnes(input: ComposeInput): Additional[] {
+function encodedOnes(input: HeaderInput): Additional[] {
   const given: readonly (readonly [string, string, readonly string[] | undefined])[] = [
     ['Subject', 'subject', [input.subject]],
     ['From', 'from', input.from],

@@ -3,31 +3,42 @@
  * client, a clock moved by hand.
  */
 import type { EventName } from '../contract/events.ts';
+import { type Called, callSubscriber, type Target } from '../edj/call.ts';
 import { createDispatcher } from '../edj/dispatcher.ts';
+import type { EventTrace } from '../edj/event-trace.ts';
 import { subscriberKindOf } from '../edj/kinds/kinds.ts';
 import { openSealed, sealNew } from '../edj/kinds/sealed.ts';
 import { newTopic } from '../edj/new-topic.ts';
 import { createSamples, type Place, type Samples, sampleEvent } from '../edj/samples.ts';
 import type { EventRow, Subscriber, SubscriberDelivery, SubscriberDeliveryState } from '../edj/topics.ts';
+import type { Domain } from '../mail/domain.ts';
 import { createHttpClient } from '../runtime/http-client.ts';
 import type { SubscriberId } from '../runtime/ids.ts';
 import { watchJumps } from '../runtime/jumps.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { createPlaces } from '../runtime/places.ts';
 import { createRandom } from '../runtime/random.ts';
 import { createSealer } from '../runtime/sealing.ts';
 import { readSettings, type Settings } from '../runtime/settings.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
+import type { Store } from '../store/store.ts';
+import { createEventMailRig, type Queued } from './event-mail.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createRendering } from './rendering.ts';
 import { namesOf } from './zone-resolver.ts';
 
+/** A domain of the rig's project. */
+export const SENDER = 'sender.test' as Domain;
 export const PUBLIC_URL = 'https://hikyaku.test';
 
 export interface EdjRig extends AsyncDisposable {
   readonly clock: FakeClock;
   readonly place: Place;
   readonly samples: Samples;
+  readonly store: Store;
+  /** The mail that subscribers have sent. */
+  readonly queued: readonly Queued[];
   subscribe(type: string, given: Readonly<Record<string, unknown>>): Promise<Subscriber>;
   /** The subscriber as it is stored now. */
   subscriber(of: Subscriber): Promise<Subscriber>;
@@ -35,7 +46,10 @@ export interface EdjRig extends AsyncDisposable {
   deliveries(of: Subscriber): Promise<readonly SubscriberDelivery[]>;
   /** Ends the dispatcher and starts another one on the same store. */
   restart(): Promise<void>;
-  targetOf(subscriber: Subscriber): Parameters<Samples['preview']>[0];
+  readonly trace: EventTrace;
+  targetOf(subscriber: Subscriber): Target;
+  /** One call, as an attempt makes it, that nothing records. */
+  call(subscriber: Subscriber, event: EventRow, signal: AbortSignal): Promise<Called>;
   /** Publishes the sample of the event; `change` replaces parts of the row. */
   publish(name: EventName, change?: (row: EventRow) => Partial<EventRow>): Promise<EventRow>;
   /** The delivery of the event to the subscriber, once it is in one of the states. */
@@ -54,12 +68,22 @@ export async function openEdjRig(): Promise<EdjRig> {
       ...{ id: place.project, name: 'p', sandbox: false },
       ...{ createdAt: clock.now(), closedAt: null },
     });
-    tx.insertTopic(newTopic(place.topicId, place.project, 't', clock.now()));
+    const topic = newTopic(place.topicId, place.project, 't', clock.now());
+    const ids = { projectId: place.project, ownedDomainId: random.id<'owned-domain'>() };
+    const owned = { id: ids.ownedDomainId, projectId: ids.projectId, name: SENDER, challenge: 'c' };
+    tx.insertTopic(topic);
+    tx.insertOwnedDomain({ ...owned, verifiedAt: clock.now(), proof: null, createdAt: clock.now() });
+    tx.insertDomain({
+      ...{ id: random.id(), ...ids, name: SENDER, defaultTopicId: topic.id, createdAt: clock.now() },
+      ...{ receiving: true, mxSeen: false, dkimEnabled: false, dkimRotationDays: null, dns: null },
+      ...{ limitPerMinute: null, limitPerDay: null },
+    });
   });
   const http = createHttpClient({ allowPrivate: true, names: namesOf() });
   const rendering = createRendering(store, PUBLIC_URL);
   const allowLoopback = async () => false;
-  const shared = { http, render: rendering.deps, clock, random, allowLoopback };
+  const { mail, queued } = createEventMailRig({ store, clock, random, sealer, readMail: rendering.readMail });
+  const shared = { http, render: rendering.deps, mail, clock, random, allowLoopback };
   const build = () =>
     createDispatcher({
       ...shared,
@@ -71,10 +95,18 @@ export async function openEdjRig(): Promise<EdjRig> {
       jumps: watchJumps(clock, 4_000_000),
     });
   let dispatcher = build();
+  const targetOf = (subscriber: Subscriber): Target => ({
+    id: subscriber.id,
+    kind: subscriberKindOf(subscriber.type)!,
+    settings: subscriber.settings,
+    sealed: openSealed(sealer, subscriber),
+  });
   const abort = new AbortController();
   await dispatcher.start(abort.signal);
   return {
     clock,
+    store,
+    queued,
     place,
     samples: createSamples(shared),
     async subscribe(type, given) {
@@ -97,11 +129,13 @@ export async function openEdjRig(): Promise<EdjRig> {
       dispatcher = build();
       await dispatcher.start(abort.signal);
     },
-    targetOf: (subscriber) => ({
-      kind: subscriberKindOf(subscriber.type)!,
-      settings: subscriber.settings,
-      sealed: openSealed(sealer, subscriber),
-    }),
+    targetOf,
+    trace: mail.trace,
+    call: (subscriber, event, signal) =>
+      callSubscriber(targetOf(subscriber), event, shared, {
+        ...{ now: Math.floor(clock.now() / 1000), allowLoopback: false, signal },
+        large: { places: createPlaces(1, clock), share: place.project, signal },
+      }),
     async publish(name, change = () => ({})) {
       const sample = sampleEvent(name, place, undefined, PUBLIC_URL);
       const keepUntil = clock.now() + 30 * 86_400_000;

@@ -32,6 +32,8 @@ const DETAILS: readonly [form: RegExp, key: `problem.detail.${string}`][] = [
   [/^must be base64 of at least 16 octets$/, 'problem.detail.base64'],
   [/^must have 30 letters and digits$/, 'problem.detail.pushover_key'],
   [/^must be names of devices with commas between them$/, 'problem.detail.devices'],
+  [/^must be an address at a domain of this project$/, 'problem.detail.own_domain'],
+  [/^must be e-mail addresses with commas between them$/, 'problem.detail.addresses'],
   [/^must be the name of a sound$/, 'problem.detail.sound'],
   [/^must be (?<least>\d+) to (?<most>\d+) seconds$/, 'problem.detail.seconds'],
   [/^must be text in visible ASCII$/, 'problem.detail.ascii'],

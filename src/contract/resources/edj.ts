@@ -64,7 +64,11 @@ export const Delivery = closed({
 /** What a subscriber would be sent for a sample of an event. */
 export const SubscriberPreview = closed({
   event: oneOf(...EVENT_NAMES),
-  method: Type.Literal('POST'),
+  method: {
+    ...oneOf('POST', 'SMTP'),
+    description:
+      'SMTP: a message; `url` has its recipients, `headers` its header, `body` all after the header',
+  },
   url: Type.String(),
   headers: Type.Array(closed({ name: Type.String(), value: Type.String() })),
   body: Type.String({ description: '`***` stands for each secret, also in `url` and `headers`' }),
@@ -77,7 +81,12 @@ export const SubscriberTest = closed({
       'what the answer means. done: the event was taken; later: a delivery would be tried again; refused: this event would not be tried again; gone: the subscriber no longer takes any; failed: there was no answer, so a delivery would be tried again',
   }),
   status: orNull(Whole),
-  answer: orNull(Type.String({ description: 'the first 512 octets, without the secrets' })),
+  answer: orNull(
+    Type.String({
+      description:
+        'the first 512 octets, without the secrets; by mail: the id of the message, or why there is none',
+    }),
+  ),
   error: orNull(closed({ code: Type.String(), detail: Type.String() })),
   duration_ms: Whole,
 });

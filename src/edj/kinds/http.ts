@@ -2,10 +2,11 @@
 import { textOf } from '../../runtime/settings.ts';
 import { signedBody } from '../hook-body.ts';
 import { makeWebhookSecret, webhookSigner } from '../webhook-signature.ts';
-import { judgeByStatus, type SubscriberKind } from './kind.ts';
+import { type HttpKind, judgeByStatus } from './kind.ts';
 import { httpUrl } from './texts.ts';
 
-export const http: SubscriberKind = {
+export const http: HttpKind = {
+  transport: 'http',
   label: { en: 'HTTP hook', ja: 'HTTP フック' },
   about: {
     en: 'The service sends each event as JSON by POST. The signature follows Standard Webhooks.',

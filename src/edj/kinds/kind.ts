@@ -1,7 +1,9 @@
 /**
- * The definition of a kind of subscriber: its settings, how it makes a request from an event, and what an answer means.
- * The dispatcher does the rest (dispatcher.ts): places, retries, settling.
+ * The definition of a kind of subscriber: its settings, and what it makes of an event. Kinds over HTTP make a request and
+ * say what an answer means; kinds over mail make a letter, which the service sends. The dispatcher does the rest
+ * (dispatcher.ts): places, retries, settling.
  */
+import type { Address } from '../../mail/address.ts';
 import type { HttpBody, HttpResponse } from '../../runtime/http-client.ts';
 import type { Places } from '../../runtime/places.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -37,7 +39,7 @@ export type Verdict =
   | { readonly kind: 'gone' }
   | { readonly kind: 'later'; readonly retryAfter: number };
 
-export interface SubscriberKind {
+interface Kind {
   readonly label: Labels;
   /** One sentence for the person who adds a subscriber: what the kind does, or what it needs. */
   readonly about: Labels;
@@ -49,10 +51,37 @@ export interface SubscriberKind {
   readonly example: Settings;
   /** How events are rendered for a subscriber with these settings. */
   options(settings: Settings): RenderOptions;
+}
+export interface HttpKind extends Kind {
+  readonly transport: 'http';
   /** Rejects with the errors of rendering, and with NoPlace. */
   request(deps: RequestDeps): Promise<EventRequest>;
   judge(answer: HttpResponse): Verdict;
 }
+/** What a letter is made of, beside what a request is made of. */
+export interface LetterDeps extends RequestDeps {
+  /** Of the topics that the event has passed as mail, this one last (event-trace.ts). */
+  readonly trace: readonly string[];
+  /** Octets of a message, at most. */
+  readonly sizeLimit: number;
+  /** The message that the event shows, as the API shows it; null: it shows none, or the message is gone. */
+  readonly original: (() => Promise<Buffer | null>) | null;
+}
+/** A whole message and its envelope. Its reverse-path is null. */
+export interface Letter {
+  readonly from: Address;
+  readonly recipients: readonly Address[];
+  readonly header: string;
+  readonly body: Buffer;
+}
+export interface MailKind extends Kind {
+  readonly transport: 'mail';
+  /** The author's address; its domain must be one of the project. */
+  sender(settings: Settings): Address;
+  /** The same letter for the same event and `now`. Rejects with the errors of rendering. */
+  letter(deps: LetterDeps): Promise<Letter>;
+}
+export type SubscriberKind = HttpKind | MailKind;
 
 /** 2xx means done, 410 means gone. Any other status means later. */
 export function judgeByStatus(answer: HttpResponse): Verdict {

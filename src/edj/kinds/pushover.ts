@@ -7,7 +7,7 @@
 import type { HttpResponse } from '../../runtime/http-client.ts';
 import { type ReadText, textOf } from '../../runtime/settings.ts';
 import { beginning, NOTICE_OPTIONS } from '../notice.ts';
-import { later, type SubscriberKind, type Verdict } from './kind.ts';
+import { type HttpKind, later, type Verdict } from './kind.ts';
 import { excerpt, httpsUrl, httpUrl, language, noticeFor, WORDS } from './texts.ts';
 
 const MOST = { message: 1024, title: 250, url: 512, url_title: 100, person: 200 } as const;
@@ -45,7 +45,8 @@ function answered(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-export const pushover: SubscriberKind = {
+export const pushover: HttpKind = {
+  transport: 'http',
   label: { en: 'Pushover', ja: 'Pushover' },
   about: {
     en: 'The service sends a notification to your devices. Register an application at Pushover to get its API token.',

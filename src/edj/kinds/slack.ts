@@ -8,7 +8,7 @@
 import type { HttpResponse } from '../../runtime/http-client.ts';
 import { textOf } from '../../runtime/settings.ts';
 import { beginning, NOTICE_OPTIONS } from '../notice.ts';
-import { later, type SubscriberKind, type Verdict } from './kind.ts';
+import { type HttpKind, later, type Verdict } from './kind.ts';
 import { excerpt, httpsUrl, language, noticeFor, WORDS } from './texts.ts';
 
 const MOST = { header: 150, section: 3000, field: 2000, note: 200, fallback: 1000 } as const;
@@ -48,7 +48,8 @@ function judge(answer: HttpResponse): Verdict {
   return status === 400 || RESTRICTED.has(word) ? { kind: 'refused' } : later(answer);
 }
 
-export const slack: SubscriberKind = {
+export const slack: HttpKind = {
+  transport: 'http',
   label: { en: 'Slack', ja: 'Slack' },
   about: {
     en: "The service posts a message to the channel of an incoming webhook. Create the webhook in your Slack app's settings.",
