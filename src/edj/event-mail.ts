@@ -77,17 +77,18 @@ export async function mailEvent(
   const { event } = making;
   const { passed, stop } = await passedBy(event, deps.trace, spool);
   if (stop !== null) return { result: { skipped: stop }, verdict: { kind: 'done' } };
-  const count = deps.sent.count(subscriber);
-  if (count >= MOST_LETTERS) {
+  // Counted before anything is waited for: several attempts run at a time.
+  const count = deps.sent.add(subscriber);
+  if (count > MOST_LETTERS) {
     const detail = `the subscriber has sent ${MOST_LETTERS} letters within a minute`;
     // Those that come after have a later turn.
-    const retryAfter = (MAIL_WINDOW_MS / 1000) * Math.floor(deps.sent.add(subscriber) / MOST_LETTERS);
-    return { result: { error: 'too-many-letters', detail }, verdict: { kind: 'later', retryAfter } };
+    const retryAfter = (MAIL_WINDOW_MS / 1000) * Math.floor((count - 1) / MOST_LETTERS);
+    // The word for what is no fault of the subscriber (dispatcher.ts).
+    return { result: { error: 'too-busy', detail }, verdict: { kind: 'later', retryAfter } };
   }
   const { from, recipients, header, body } = await letterFor(kind, making, deps, passed);
   const raw = Buffer.concat([Buffer.from(`${header}\r\n`), body]);
   const key = `event ${event.id} ${subscriber}`;
-  deps.sent.add(subscriber);
   const handed = await deps.handOver({ project: event.projectId, from, recipients, raw, key });
   switch (handed.kind) {
     case 'accepted':

@@ -265,7 +265,7 @@ test('a subscriber sends a bounded number a minute; the others wait', async () =
   const waiting = settled.filter(({ state }) => state === 'retry');
   assert.equal(rig.queued.length, MOST_LETTERS);
   assert.equal(waiting.length, 1);
-  assert.equal((waiting[0]!.lastResult as { error: string }).error, 'too-many-letters');
+  assert.equal((waiting[0]!.lastResult as { error: string }).error, 'too-busy');
   assert.ok(waiting[0]!.nextAttemptAt! - rig.clock.now() >= 60_000);
 });
 
