@@ -28,7 +28,20 @@ export async function slack({ page, t, browser, language }: Walk): Promise<void>
     .waitFor();
   await inspect(browser, 'subscriber-slack', language);
   await button(page, t('common.add')).click();
-  const on = (action: string) => button(page, t('common.action_on', { label: t(action), subject: '窓口' }));
+  const on = (action: string, subject = '窓口') =>
+    button(page, t('common.action_on', { label: t(action), subject }));
+  await on('subscribers.change').click();
+  await field(page, label('note')).fill('受付');
+  await button(page, t('common.save')).click();
+  await on('subscribers.change', '受付').click();
+  await field(page, label('note')).fill('窓口');
+  await button(page, t('common.save')).click();
+  await on('subscribers.change').click();
+  await button(page, t('subscribers.pause')).click();
+  await button(page, t('subscribers.resume')).waitFor();
+  await inspect(browser, 'subscriber-paused', language);
+  await button(page, t('subscribers.resume')).click();
+  await button(page, t('subscribers.pause')).waitFor();
   await on('samples.title').click();
   await page.getByTestId('sample-request').getByText(`POST ${fake.url}/***`).waitFor();
   await choose(page, t('samples.event'), EVENTS.bounced.label[language]);
