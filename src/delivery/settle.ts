@@ -190,20 +190,23 @@ export async function prepareSettle(message: MessageHead, deps: SettleDeps): Pro
           : { next_attempt_at: new Date(move.nextAttemptAt).toISOString() }),
       };
       for (const rule of wanted)
-        tx.insertEvent({
-          id: deps.random.id(),
-          projectId,
-          topicId: rule.topicId,
-          service: 'mta',
-          name,
-          createdAt: now,
-          expiresAt: null,
-          // it tells all by itself and does not need the message
-          keepUntil: now + keptMs(settings),
-          messageId: message.id,
-          content,
-          summary: `${name} ${row.address}: ${saying(outcome)}`.slice(0, 500),
-        });
+        tx.insertEvent(
+          {
+            id: deps.random.id(),
+            projectId,
+            topicId: rule.topicId,
+            service: 'mta',
+            name,
+            createdAt: now,
+            expiresAt: null,
+            // it tells all by itself and does not need the message
+            keepUntil: now + keptMs(settings),
+            messageId: message.id,
+            content,
+            summary: `${name} ${row.address}: ${saying(outcome)}`.slice(0, 500),
+          },
+          { key: row.id, sequence: content.sequence },
+        );
     }
     const { nextAttemptAt, lane } = move;
     recorded.set(row.id, { result: name, to: move.to, lane, nextAttemptAt, events: wanted.length });

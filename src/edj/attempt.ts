@@ -14,6 +14,7 @@ import type { Settings } from '../runtime/settings.ts';
 import { type CallDeps, type Called, callSubscriber } from './call.ts';
 import { subscriberKindOf } from './kinds/kinds.ts';
 import { openSealed } from './kinds/sealed.ts';
+import { holdsUntil } from './order.ts';
 import { MessageGone } from './render-event.ts';
 import { isLast, LONGEST_WAIT_MS, waitAfter } from './retries.ts';
 import type { DueDelivery, Subscriber, SubscriberDeliveryMove } from './topics.ts';
@@ -135,7 +136,7 @@ export function createAttempt(deps: AttemptDeps): Attempt {
       return dead(delivery, result);
     const asked = Math.min(retryAfter * 1000, LONGEST_WAIT_MS);
     const wait = Math.max(asked, waitAfter(attempt, deps.random));
-    return retryLater(delivery, now + wait, result);
+    return retryLater(delivery, now + wait, result, holdsUntil(delivery, result, now));
   }
 
   return (item, ending) =>

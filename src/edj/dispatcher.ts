@@ -16,10 +16,11 @@ import { StaleError, type Transactor } from '../runtime/transactor.ts';
 import { type AttemptDeps, createAttempt, GivenUp } from './attempt.ts';
 import { createBerths } from './berths.ts';
 import { createHealth } from './health.ts';
-import { createLanes, type Ended, MOST_AHEAD } from './lanes.ts';
+import { createLanes, MOST_AHEAD, type Next } from './lanes.ts';
+import { followersAfter, holds } from './order.ts';
 import { LONGEST_WAIT_MS, PATIENCE_MS } from './retries.ts';
 import { createSettler } from './settler.ts';
-import type { DueDelivery, EdjReader, EdjTx, Round, SubscriberDeliveryMove } from './topics.ts';
+import type { DueDelivery, EdjReader, EdjTx, Followers, Round, SubscriberDeliveryMove } from './topics.ts';
 import { brought } from './transitions.ts';
 
 export interface DispatcherDeps extends Omit<AttemptDeps, 'closing'> {
@@ -171,16 +172,31 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if ([...rooms.values()].some((room) => room <= 0)) turn.short = true;
     const more = new Set([...counts].filter(([id, n]) => n >= (asked.get(id) ?? 0)).map(([id]) => id));
     const isWhole = found.rest === null && found.due.length < OF_A_LOOK;
-    lanes.add(found.due, more, isWhole);
+    for (const item of lanes.add(found.due, more, isWhole)) {
+      forget(item);
+      // Its turn is known once the result of the one before it is written.
+      if (held.has(item.behind!)) turn.short = true;
+      else again = true;
+    }
     turn.last = found.rest?.after ?? found.due.at(-1)?.delivery.subscriberId ?? turn.last;
     turn.rest = found.rest;
     pump();
     rest(performance.now() - began);
     if (!isWhole) again = true;
+    if (found.blocked.length > 0) {
+      await putOff(found.blocked);
+      again = true;
+    }
     const next = await read.nextDeliveryAfter(now);
     arm('poll', next === null ? POLL_MS : Math.min(POLL_MS, Math.max(10, next - clock.now())), nudge);
   }
 
+  async function putOff(blocked: readonly Followers[]): Promise<void> {
+    for (const [project, own] of Map.groupBy(blocked, ({ projectId }) => projectId))
+      await deps.transactor.transact(project, (tx) => {
+        for (const followers of own) tx.moveFollowers(followers);
+      });
+  }
   /** Tries the delivery to the subscriber that comes first, whether it is due or not (health.ts). */
   async function probe(project: ProjectId, subscriber: SubscriberId): Promise<boolean> {
     if (stopped || roomOf(project) === 0) return false;
@@ -190,17 +206,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       limit: 1,
       perProject: () => 1,
       round: { after: idBefore(subscriber) as SubscriberId, until: subscriber },
+      heldAt: clock.now(),
       exclude: held,
     });
     for (const { delivery } of found.due) {
       held.set(delivery.id, readAt);
       memory.enter(project);
     }
-    lanes.add(
+    const forgotten = lanes.add(
       found.due.map((item) => ({ ...item, probe: true as const })),
       new Set([subscriber]),
       false,
     );
+    for (const item of forgotten) forget(item);
     pump();
     return true;
   }
@@ -216,8 +234,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       if (next === null) break;
       const { delivery } = next.item;
       if (clock.monotonic() - held.get(delivery.id)! > STALE_MS) {
-        next.skip();
-        forget(next.item);
+        for (const item of [next.item, ...next.skip()]) forget(item);
         continue;
       }
       begin(next.item, next.end);
@@ -236,7 +253,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     held.delete(id);
     memory.leave(projectId);
   }
-  function begin(item: DueDelivery, end: (ended: Ended) => void): void {
+  function begin(item: DueDelivery, end: Next['end']): void {
     const { delivery, event } = item;
     const ending = new AbortController();
     const berth = berths.enter(delivery, () => ending.abort(new GivenUp()));
@@ -244,7 +261,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const work: Promise<void> = attempt(item, ending.signal)
       .then((move) => {
         berth[Symbol.dispose]();
-        end({ taken: move.to === 'done', ms: clock.monotonic() - began });
+        const stays = holds(move, clock.now());
+        const ended = { taken: move.to === 'done', ms: clock.monotonic() - began, holds: stays };
+        for (const behind of end(ended)) forget(behind);
         pump();
         const did = didOf(move);
         if (did !== null) health.note(item.subscriber, did, askedFor(move));
@@ -259,7 +278,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
           // Its own time may have come meanwhile.
           return lookSoon();
         }
-        return settler.settle(move).then(() => {
+        return settler.settle(move, followersAfter(delivery, move, clock.now())).then(() => {
           forget(item);
           // A result that is written may be due again, and what had no room has some now.
           if (move.to === 'retry' || turn.short) lookSoon();

@@ -59,6 +59,54 @@ test('after a failure a lane grows by one a round; a slow answer lets it stay', 
   }
   assert.deepEqual(widths, [2, 3, 4, 5]);
 });
+/** Deliveries of which each comes after the one before. */
+function chain(subscriber: string, count: number): DueDelivery[] {
+  const items = Array.from({ length: count }, () => delivery(subscriber));
+  return items.map((item, i) => (i === 0 ? item : { ...item, behind: items[i - 1]!.delivery.id }));
+}
+const idsOf = (items: readonly DueDelivery[]) => items.map(({ delivery: { id } }) => id);
+
+test('a delivery begins after the one that it comes after, and before others of its lane; the others do not wait', () => {
+  const lanes = createLanes();
+  const key = chain('s', 3);
+  const alone = Array.from({ length: 6 }, () => delivery('s'));
+  assert.deepEqual(lanes.add([...key, ...alone], NONE, true), []);
+  const [head, ...others] = begin(lanes);
+  assert.deepEqual(idsOf([head!, ...others].map(({ item }) => item)), idsOf([key[0]!, ...alone.slice(0, 3)]));
+  assert.deepEqual(head!.end(taken), []);
+  const [second] = begin(lanes, 1);
+  assert.equal(second!.item, key[1]);
+  assert.deepEqual(
+    second!.end({ ...refused, holds: false }),
+    [],
+    'one that fails but holds nothing is passed',
+  );
+  for (const next of others) next.end(taken);
+  assert.equal(begin(lanes, 1)[0]!.item, key[2]);
+});
+test('one that fails and holds, or is skipped, takes those behind it out of memory', () => {
+  const lanes = createLanes();
+  for (const leave of [(next: Next) => next.end({ ...refused, holds: true }), (next: Next) => next.skip()]) {
+    const key = chain('s', 3);
+    lanes.add(key, NONE, true);
+    const [head] = begin(lanes);
+    assert.deepEqual(idsOf(leave(head!)), idsOf(key.slice(1)));
+    assert.equal(begin(lanes).length, 0);
+    // The store was asked before it ended.
+    const late = { ...delivery('s'), behind: key[0]!.delivery.id };
+    assert.deepEqual(lanes.add([late], NONE, true), [late]);
+  }
+});
+test('those behind others take no room of the lane, and are bounded', () => {
+  const lanes = createLanes();
+  const room = lanes.roomOf('s' as SubscriberId);
+  lanes.add(chain('s', 500), NONE, true);
+  assert.equal(lanes.roomOf('s' as SubscriberId), room - 1);
+  lanes.add(chain('s', 14), new Set(['s' as SubscriberId]), true);
+  assert.equal(lanes.roomOf('s' as SubscriberId), 0);
+  assert.deepEqual(lanes.full(), ['s']);
+  assert.equal(lanes.wants, false);
+});
 test('projects take turns, and within a project its subscribers', () => {
   const lanes = createLanes();
   for (const subscriber of ['a', 'b', 'c']) fill(lanes, subscriber, 3);

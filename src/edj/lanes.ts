@@ -5,7 +5,7 @@
  * other half. So a subscriber that does not answer costs only its own project, and there only its own places. The cost of a turn does not depend on the
  * number of lanes that may not begin anything.
  */
-import type { ProjectId, SubscriberId } from '../runtime/ids.ts';
+import type { DeliveryId, ProjectId, SubscriberId } from '../runtime/ids.ts';
 import { AT_ONCE as WIDTH } from './retries.ts';
 import type { DueDelivery } from './topics.ts';
 
@@ -15,6 +15,8 @@ const QUICK_MS = 1_000;
 export const MOST_AHEAD = 128;
 /** Deliveries that a lane holds beside those under way: so that the store is asked for many at once. */
 const AHEAD = { least: 4, most: MOST_AHEAD };
+/** Deliveries of a lane that wait for others of it. */
+const MOST_BEHIND = 512;
 /** Lanes without deliveries whose width is remembered. */
 const MOST_IDLE = 10_000;
 
@@ -31,6 +33,10 @@ interface Lane {
   readonly id: SubscriberId;
   readonly project: ProjectId;
   readonly waiting: DueDelivery[];
+  /** Deliveries that come after another one of the lane, by its id. They wait without holding back the others. */
+  readonly behind: Map<DeliveryId, DueDelivery>;
+  /** All that is in memory. */
+  readonly ids: Set<DeliveryId>;
   running: number;
   width: number;
   /** Quick answers since it last grew. */
@@ -56,14 +62,16 @@ export interface Ended {
   /** The subscriber took it. */
   readonly taken: boolean;
   readonly ms: number;
+  /** It failed, and those that come after it wait. */
+  readonly holds?: boolean;
 }
 /** One of the two functions is called, once. */
 export interface Next {
   readonly item: DueDelivery;
-  /** The delivery has ended. */
-  end(ended: Ended): void;
-  /** It was not begun and is forgotten. */
-  skip(): void;
+  /** The delivery has ended. Returns those behind it that are forgotten. */
+  end(ended: Ended): readonly DueDelivery[];
+  /** It was not begun and is forgotten, with those behind it: they are returned. */
+  skip(): readonly DueDelivery[];
 }
 export interface Lanes {
   /** How many more deliveries the lane takes into memory. */
@@ -72,9 +80,9 @@ export interface Lanes {
   full(): readonly SubscriberId[];
   /**
    * What a look at the store has found. `more`: of these subscribers, it may have others. `whole`: it has looked at
-   * all subscribers.
+   * all subscribers. Returns those that are forgotten, because what they come after has ended since.
    */
-  add(items: readonly DueDelivery[], more: ReadonlySet<SubscriberId>, whole: boolean): void;
+  add(items: readonly DueDelivery[], more: ReadonlySet<SubscriberId>, whole: boolean): readonly DueDelivery[];
   /**
    * The next delivery that may begin. `roomOf` says what its project has. null: none.
    */
@@ -91,7 +99,8 @@ export function createLanes(): Lanes {
   const hungry = new Set<Lane>();
 
   const aheadOf = (lane: Lane) => Math.min(AHEAD.most, Math.max(AHEAD.least, 2 * lane.width));
-  const roomOf = (lane: Lane) => Math.max(0, aheadOf(lane) - lane.waiting.length);
+  const roomOf = (lane: Lane) =>
+    Math.max(0, Math.min(aheadOf(lane) - lane.waiting.length, MOST_BEHIND - lane.behind.size));
   function laneOf({ subscriberId, projectId }: DueDelivery['delivery']): Lane {
     const known = lanes.get(subscriberId);
     if (known !== undefined) return known;
@@ -99,6 +108,8 @@ export function createLanes(): Lanes {
       id: subscriberId,
       project: projectId,
       waiting: [],
+      behind: new Map(),
+      ids: new Set(),
       running: 0,
       width: WIDTH.first,
       quick: 0,
@@ -128,7 +139,7 @@ export function createLanes(): Lanes {
       if (isReady && health === lane.health) set.add(lane);
       else set.delete(lane);
     }
-    if (lane.more && lane.waiting.length <= aheadOf(lane) / 2) hungry.add(lane);
+    if (lane.more && lane.waiting.length <= aheadOf(lane) / 2 && roomOf(lane) > 0) hungry.add(lane);
     else hungry.delete(lane);
     if (lane.waiting.length === 0 && lane.running === 0) rest(lane);
     if (HEALTHS.every((health) => project.ready[health].size === 0 && project.running[health] === 0))
@@ -173,6 +184,16 @@ export function createLanes(): Lanes {
     if (health === 'new') return true;
     return within(PARTS.slow, slow) && (health === 'slow' || within(PARTS.failing, running.failing));
   }
+  /** The next one behind it comes first; or all behind it are forgotten and returned. */
+  function pass(lane: Lane, { delivery: { id } }: DueDelivery, goesOn: boolean): DueDelivery[] {
+    lane.ids.delete(id);
+    const next = lane.behind.get(id);
+    if (next === undefined) return [];
+    lane.behind.delete(id);
+    if (!goesOn) return [next, ...pass(lane, next, false)];
+    lane.waiting.unshift(next);
+    return [];
+  }
   function begin(project: Project, lane: Lane): Next {
     const { health } = lane;
     const item = lane.waiting.shift()!;
@@ -181,17 +202,19 @@ export function createLanes(): Lanes {
     // Behind the others of its project.
     project.ready[health].delete(lane);
     place(lane);
-    const leave = (then: () => void) => {
+    const leave = (goesOn: boolean, then: () => void) => {
       lane.running -= 1;
       projectOf(lane.project).running[health] -= 1;
       then();
+      const forgotten = pass(lane, item, goesOn);
       place(lane);
+      return forgotten;
     };
     return {
       item,
-      end: (ended) => leave(() => judge(lane, ended)),
+      end: (ended) => leave(ended.holds !== true, () => judge(lane, ended)),
       skip: () =>
-        leave(() => {
+        leave(false, () => {
           lane.more = true;
         }),
     };
@@ -204,16 +227,25 @@ export function createLanes(): Lanes {
     },
     full: () => [...lanes.values()].filter((lane) => roomOf(lane) === 0).map(({ id }) => id),
     add(items, more, whole) {
+      const forgotten: DueDelivery[] = [];
       const changed = new Set<Lane>(whole ? hungry : []);
       for (const item of items) {
         const lane = laneOf(item.delivery);
-        lane.waiting.push(item);
+        const { behind, delivery } = item;
         changed.add(lane);
+        if (behind === undefined) lane.waiting.push(item);
+        else if (lane.ids.has(behind) && !lane.behind.has(behind)) lane.behind.set(behind, item);
+        else {
+          forgotten.push(item);
+          continue;
+        }
+        lane.ids.add(delivery.id);
       }
       for (const lane of changed) {
         lane.more = more.has(lane.id);
         place(lane);
       }
+      return forgotten;
     },
     next(roomOf) {
       for (const [id, project] of projects) {

@@ -52,6 +52,20 @@ export interface EventRow {
   /** Summary of an event that shows no message; null for incoming and outgoing (rendered from the message). */
   readonly summary: string | null;
 }
+/** The place of an event among others. Events with the same key are in the order of their sequences. */
+export interface EventOrder {
+  /** In the form of an id: for events about a recipient, its id. */
+  readonly key: string;
+  readonly sequence: number;
+}
+/** Deliveries with this key that were not tried, with a sequence above `after`, are due at `at` (wall ms). */
+export interface Followers {
+  readonly projectId: ProjectId;
+  readonly subscriberId: SubscriberId;
+  readonly key: string;
+  readonly after: number;
+  readonly at: number;
+}
 export type SubscriberDeliveryState = 'pending' | 'retry' | 'done' | 'dead';
 export interface SubscriberDelivery {
   readonly id: DeliveryId;
@@ -64,6 +78,10 @@ export interface SubscriberDelivery {
   /** JSON: the status, the beginning of the answer, or the error. */
   readonly lastResult: unknown;
   readonly createdAt: number;
+  /** Its place among others (order.ts); null: it waits for none. */
+  readonly order: EventOrder | null;
+  /** Wall ms until which it holds others back, since it failed; null: it has not failed. */
+  readonly holdsUntil: number | null;
 }
 export interface SubscriberDeliveryMove {
   readonly projectId: ProjectId;
@@ -75,6 +93,8 @@ export interface SubscriberDeliveryMove {
   readonly attempts: number;
   readonly nextAttemptAt: number | null;
   readonly lastResult: unknown;
+  /** Absent: as before. */
+  readonly holdsUntil?: number;
 }
 /**
  * A round of subscribers in the order of their ids: those after `after`, up to `until`. If `until` comes first in
@@ -89,10 +109,14 @@ export interface DueDeliveries {
   readonly due: readonly DueDelivery[];
   /** The part of the round that remains, because the look was bounded; null: the round or `limit` was reached. */
   readonly rest: Round | null;
+  /** What is due but held back by others. Whoever asked puts it off. */
+  readonly blocked: readonly Followers[];
 }
 export interface DueDelivery {
   /** It is tried although it may not be due (health.ts). A failure changes nothing. */
   readonly probe?: true;
+  /** It comes after this one, which is in memory or comes before it in the same answer. */
+  readonly behind?: DeliveryId;
   readonly delivery: SubscriberDelivery;
   readonly event: EventRow;
   readonly subscriber: Subscriber;
@@ -158,6 +182,8 @@ export interface EdjReader {
        */
       readonly perProject: (project: ProjectId) => number;
       readonly round: Round;
+      /** Wall ms at which others are held back; absent: `now`. */
+      readonly heldAt?: number;
       readonly exclude: Pick<ReadonlySet<DeliveryId>, 'has' | 'keys'>;
     },
   ): Promise<DueDeliveries>;
@@ -195,10 +221,12 @@ export interface EdjTx {
   subscriberTakes(project: ProjectId, id: SubscriberId): void;
   /**
    * Writes the event and, for each present subscriber of the topic, one pending delivery that is due at once. The
-   * store makes the ids. StaleError if the topic is gone.
+   * store makes the ids. StaleError if the topic is gone. `order`: where its deliveries stand among others.
    */
-  insertEvent(event: EventRow): void;
+  insertEvent(event: EventRow, order?: EventOrder): void;
   moveDelivery(move: SubscriberDeliveryMove): void;
+  /** The first thousand of them, in order. */
+  moveFollowers(followers: Followers): void;
 }
 /** The writes that settle a recipient: its move, the attempt, and the events about it. */
 export type SettleTx = Pick<SpoolTx, 'moveRecipient' | 'insertAttempt'> & Pick<EdjTx, 'insertEvent'>;

@@ -36,8 +36,9 @@ export function retryLater(
   delivery: SubscriberDelivery,
   at: number,
   result: unknown,
+  holdsUntil: number,
 ): SubscriberDeliveryMove {
-  return move(delivery, 'retry', at, result);
+  return { ...move(delivery, 'retry', at, result), holdsUntil };
 }
 export function dead(delivery: SubscriberDelivery, result: unknown): SubscriberDeliveryMove {
   return move(delivery, 'dead', null, result);

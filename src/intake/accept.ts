@@ -109,20 +109,23 @@ export function createIntake(deps: IntakeDeps): Intake {
         for (const event of events) {
           const createdAt = clock.now();
           const over = createdAt + forMs;
-          tx.insertEvent({
-            id: random.id(),
-            projectId: message.projectId,
-            topicId: event.topicId,
-            service: 'mta',
-            name: event.name,
-            createdAt,
-            expiresAt: null,
-            // An event that is rendered from the message must not outlive the message.
-            keepUntil: event.summary === null ? Math.min(over, message.keepUntil) : over,
-            messageId: message.id,
-            content: event.content,
-            summary: event.summary,
-          });
+          tx.insertEvent(
+            {
+              id: random.id(),
+              projectId: message.projectId,
+              topicId: event.topicId,
+              service: 'mta',
+              name: event.name,
+              createdAt,
+              expiresAt: null,
+              // An event that is rendered from the message must not outlive the message.
+              keepUntil: event.summary === null ? Math.min(over, message.keepUntil) : over,
+              messageId: message.id,
+              content: event.content,
+              summary: event.summary,
+            },
+            event.order,
+          );
         }
       }
       also?.(tx);

@@ -197,8 +197,10 @@ export async function planOutgoing(
       ...(row.state === 'held' ? [{ row, name: 'held' as const }] : []),
     ])) {
       if (!rule.names.includes(name)) continue;
+      const sequence = name === 'held' ? 2 : 1;
       events.push({
         topicId: rule.topicId,
+        order: { key: row.id, sequence },
         name,
         summary: `${name === 'held' ? 'Held' : 'Accepted'}: mail from ${mailFrom || '<>'} to ${row.address}`,
         content: {
@@ -207,7 +209,7 @@ export async function planOutgoing(
           domain: { id: domain.id, name: domain.name },
           recipient: { id: row.id, address: row.address },
           sender: mailFrom,
-          sequence: name === 'held' ? 2 : 1,
+          sequence,
           attempt: 0,
           ...(name === 'held' ? { cause: (row.lastResult as { cause: string }).cause } : {}),
         },

@@ -2,7 +2,7 @@
  * The types of what `accept` takes: planned messages and events, and the outcome of a recipient that is
  * hosted here. Types only.
  */
-import type { EdjTx, SettleTx } from '../edj/topics.ts';
+import type { EdjTx, EventOrder, SettleTx } from '../edj/topics.ts';
 import type { LedgerTx } from '../ledger/tasks.ts';
 import type { TrafficTx } from '../limits/traffic.ts';
 import type { LimitTx } from '../limits/usage.ts';
@@ -17,6 +17,8 @@ export interface PlannedEvent {
   readonly content: unknown;
   /** null if the summary is rendered from the message */
   readonly summary: string | null;
+  /** Of an event about a recipient. */
+  readonly order?: EventOrder;
 }
 /** One project's share of an envelope. */
 export interface PlannedMessage {

@@ -10,7 +10,13 @@ import { subscriberKindOf } from '../edj/kinds/kinds.ts';
 import { openSealed, sealNew } from '../edj/kinds/sealed.ts';
 import { newTopic } from '../edj/new-topic.ts';
 import { createSamples, type Place, type Samples, sampleEvent } from '../edj/samples.ts';
-import type { EventRow, Subscriber, SubscriberDelivery, SubscriberDeliveryState } from '../edj/topics.ts';
+import type {
+  EventOrder,
+  EventRow,
+  Subscriber,
+  SubscriberDelivery,
+  SubscriberDeliveryState,
+} from '../edj/topics.ts';
 import type { Domain } from '../mail/domain.ts';
 import { createHttpClient } from '../runtime/http-client.ts';
 import type { SubscriberId } from '../runtime/ids.ts';
@@ -51,7 +57,11 @@ export interface EdjRig extends AsyncDisposable {
   /** One call, as an attempt makes it, that nothing records. */
   call(subscriber: Subscriber, event: EventRow, signal: AbortSignal): Promise<Called>;
   /** Publishes the sample of the event; `change` replaces parts of the row. */
-  publish(name: EventName, change?: (row: EventRow) => Partial<EventRow>): Promise<EventRow>;
+  publish(
+    name: EventName,
+    change?: (row: EventRow) => Partial<EventRow>,
+    order?: EventOrder,
+  ): Promise<EventRow>;
   /** The delivery of the event to the subscriber, once it is in one of the states. */
   settled(of: Subscriber, event: EventRow, ...states: SubscriberDeliveryState[]): Promise<SubscriberDelivery>;
 }
@@ -136,11 +146,11 @@ export async function openEdjRig(): Promise<EdjRig> {
         ...{ now: Math.floor(clock.now() / 1000), allowLoopback: false, signal },
         large: { places: createPlaces(1, clock), share: place.project, signal },
       }),
-    async publish(name, change = () => ({})) {
+    async publish(name, change = () => ({}), order) {
       const sample = sampleEvent(name, place, undefined, PUBLIC_URL);
       const keepUntil = clock.now() + 30 * 86_400_000;
       const row = { ...sample, id: random.id<'event'>(), keepUntil, ...change(sample) };
-      await store.transact(place.project, (tx) => tx.insertEvent(row));
+      await store.transact(place.project, (tx) => tx.insertEvent(row, order));
       dispatcher.nudge();
       return row;
     },

@@ -1,6 +1,7 @@
 /** Topics, subscribers, events and their deliveries on every engine. */
 import assert from 'node:assert/strict';
 import type { EventRow, Round } from '../../edj/topics.ts';
+import { done, retryLater } from '../../edj/transitions.ts';
 import { DAY_MS } from '../../limits/usage.ts';
 import type { DeliveryId, EventId, ProjectId, SubscriberId } from '../../runtime/ids.ts';
 import { createRandom } from '../../runtime/random.ts';
@@ -152,6 +153,112 @@ export function edjConformance(with_: WithStore): void {
       StaleError,
     );
   });
+
+  with_(
+    'edj: deliveries of a key wait for the earlier one, and are put off and brought together',
+    async (store) => {
+      const p = await make.withProject(store);
+      const t = make.topic(p);
+      const s = make.subscriber(t);
+      const [key, other] = [newId(), newId()];
+      await store.transact(p.id, (tx) => {
+        tx.insertTopic(t);
+        tx.insertSubscriber(s);
+        for (const sequence of [1, 2, 4]) tx.insertEvent(make.event(t), { key, sequence });
+        tx.insertEvent(make.event(t), { key: other, sequence: 1 });
+        tx.insertEvent(make.event(t));
+      });
+      const look = async (now: number, exclude: ReadonlySet<DeliveryId> = new Set()) => {
+        const { due, blocked } = await store.read.dueDeliveries(now, { ...make.CLAIM, exclude });
+        const shown = due.map(({ delivery: { order }, behind }) => [
+          order === null ? 'none' : `${order.key === key ? 'key' : 'other'} ${order.sequence}`,
+          due.find(({ delivery }) => delivery.id === behind)?.delivery.order?.sequence ?? behind,
+        ]);
+        return { due, blocked, shown: shown.sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1)) };
+      };
+      const all = await look(NOW);
+      const [free, alone] = [
+        ['none', undefined],
+        ['other 1', undefined],
+      ];
+      const [first] = ['key 1', 'key 2', 'key 4'];
+      assert.deepEqual(all.shown, [[first, undefined], ['key 2', 1], ['key 4', 2], free, alone]);
+      assert.deepEqual(all.blocked, []);
+      const head = all.due.find(({ delivery }) => delivery.order?.key === key)!.delivery;
+      assert.deepEqual([head.order, head.holdsUntil], [{ key, sequence: 1 }, null]);
+
+      // What is in memory holds the next one, which comes behind it.
+      const inMemory = await look(NOW, new Set([head.id]));
+      assert.deepEqual(inMemory.shown, [['key 2', head.id], ['key 4', 2], free, alone]);
+
+      // It has failed and waits: the others are held back, and put off together.
+      const move = { ...retryLater(head, NOW + 5, { status: 500 }, NOW + 100) };
+      await store.transact(p.id, (tx) => tx.moveDelivery(move));
+      const failed = await look(NOW);
+      assert.deepEqual(failed.shown, [free, alone]);
+      const followers = { projectId: p.id, subscriberId: s.id, key, after: 1 };
+      assert.deepEqual(failed.blocked, [{ ...followers, at: NOW + 1_000 }]);
+      await store.transact(p.id, (tx) => tx.moveFollowers({ ...followers, at: NOW + 100 }));
+      const parked = await look(NOW);
+      assert.deepEqual([parked.shown, parked.blocked], [[free, alone], []]);
+      assert.equal(await store.read.nextDeliveryAfter(NOW + 5), NOW + 100);
+
+      // The hold is over: they pass, in order.
+      const over = await look(NOW + 100);
+      assert.deepEqual(over.shown, [[first, undefined], ['key 2', undefined], ['key 4', 2], free, alone]);
+      assert.equal(over.due.find(({ delivery }) => delivery.id === head.id)!.delivery.holdsUntil, NOW + 100);
+
+      // The first is done: they are due at once, and what was tried keeps its time.
+      await store.transact(p.id, (tx) => {
+        tx.moveDelivery(done({ ...head, attempts: 1 }, { status: 200 }));
+        tx.moveFollowers({ ...followers, at: NOW });
+      });
+      assert.deepEqual((await look(NOW)).shown, [['key 2', undefined], ['key 4', 2], free, alone]);
+      const second = over.due.find(({ delivery }) => delivery.order?.sequence === 2)!.delivery;
+      await store.transact(p.id, (tx) => {
+        tx.moveDelivery(retryLater(second, NOW + 50, { status: 404 }, 0));
+        tx.moveFollowers({ ...followers, at: NOW + 70 });
+        tx.moveFollowers({ ...followers, projectId: newId(), at: NOW + 90 });
+      });
+      assert.deepEqual((await look(NOW + 50)).shown, [['key 2', undefined], free, alone]);
+      assert.deepEqual((await look(NOW + 70)).shown, [
+        ['key 2', undefined],
+        ['key 4', undefined],
+        free,
+        alone,
+      ]);
+    },
+  );
+
+  with_(
+    'edj: many that one delivery holds back are put off after a few looks, and cost none after that',
+    async (store) => {
+      const p = await make.withProject(store);
+      const t = make.topic(p);
+      const s = make.subscriber(t);
+      const [key, count] = [newId(), 2_500];
+      await store.transact(p.id, (tx) => {
+        tx.insertTopic(t);
+        tx.insertSubscriber(s);
+        for (let sequence = 0; sequence <= count; sequence += 1)
+          tx.insertEvent(make.event(t), { key, sequence });
+      });
+      const [head] = (await store.read.dueDeliveries(NOW, { ...make.CLAIM, limit: 1 })).due;
+      await store.transact(p.id, (tx) =>
+        tx.moveDelivery(retryLater(head!.delivery, NOW + 99_000, { status: 500 }, NOW + 50_000)),
+      );
+      let looks = 0;
+      for (; looks < 99; looks += 1) {
+        const { due, blocked } = await store.read.dueDeliveries(NOW, make.CLAIM);
+        assert.deepEqual(due, []);
+        if (blocked.length === 0) break;
+        assert.equal(blocked.length, 1);
+        await store.transact(p.id, (tx) => tx.moveFollowers(blocked[0]!));
+      }
+      assert.equal(looks, 3);
+      assert.equal(await store.read.nextDeliveryAfter(NOW), NOW + 50_000);
+    },
+  );
 
   with_('edj: topics and subscribers in lists, changed and deleted', async (store) => {
     const p = await make.withProject(store);

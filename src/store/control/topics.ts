@@ -54,7 +54,7 @@ export type TopicReader = Pick<
   | 'isHeard'
   | 'failingSubscribers'
 >;
-export type TopicTx = Omit<EdjTx, 'insertEvent' | 'moveDelivery'>;
+export type TopicTx = Omit<EdjTx, 'insertEvent' | 'moveDelivery' | 'moveFollowers'>;
 
 export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
   return {

@@ -43,11 +43,13 @@ const MOVE = shape(
 const ATTEMPT = shape(
   'project_id text, message_id text, recipient_id text, number int8, at int8, outcome text, detail text',
 );
-const EVENT = shape(
-  'project_id text, id text, topic_id text, service text, name text, created_at int8, expires_at int8, keep_until int8, drop_day int4, message_id text, content text, summary text, seq int8',
-);
+const EVENT_TYPES =
+  'project_id text, id text, topic_id text, service text, name text, created_at int8, expires_at int8, keep_until int8, drop_day int4, message_id text, content text, summary text, seq int8';
+const EVENT = shape(EVENT_TYPES);
+/** Of the deliveries of an event. */
+const PLACED = shape(`${EVENT_TYPES}, order_key text, order_seq int8`);
 const DELIVERY_MOVE = shape(
-  'project_id text, id text, from_states text, state text, attempts int8, next_attempt_at int8, last_result text',
+  'project_id text, id text, from_states text, state text, attempts int8, next_attempt_at int8, last_result text, holds_until int8',
 );
 const keyOf = (row: Row) => `${row[0]} ${row[1]}`;
 
@@ -89,22 +91,25 @@ export function createBatchStatements(owner: string, era: number): BatchStatemen
       changed: rowCount,
     },
     event: {
-      text: `WITH made AS (
-          INSERT INTO event (${EVENT.names}, era) SELECT i.*, $${EVENT.columns + 2}::int8 FROM unnest(${EVENT.arrays}) AS i (${EVENT.names})
+      text: `WITH given AS (
+          SELECT * FROM unnest(${PLACED.arrays}) AS i (${PLACED.names})
+        ), made AS (
+          INSERT INTO event (${EVENT.names}, era) SELECT ${EVENT.names}, $${PLACED.columns + 2}::int8 FROM given i
             WHERE EXISTS (SELECT FROM topic t WHERE t.project_id = i.project_id AND t.id = i.topic_id)
             RETURNING project_id, id, topic_id, created_at, drop_day
         ), told AS (
-          INSERT INTO subscriber_delivery (project_id, id, subscriber_id, event_id, drop_day, state, attempts, next_attempt_at, last_result, created_at, owner)
-            SELECT e.project_id, hikyaku_id(e.created_at), s.id, e.id, e.drop_day, 'pending', 0, e.created_at, NULL, e.created_at, $${EVENT.columns + 1}::text
-            FROM made e JOIN subscriber s ON s.project_id = e.project_id AND s.topic_id = e.topic_id
+          INSERT INTO subscriber_delivery (project_id, id, subscriber_id, event_id, drop_day, state, attempts, next_attempt_at, last_result, created_at, order_key, order_seq, owner)
+            SELECT e.project_id, hikyaku_id(e.created_at), s.id, e.id, e.drop_day, 'pending', 0, e.created_at, NULL, e.created_at, i.order_key, i.order_seq, $${PLACED.columns + 1}::text
+            FROM made e JOIN given i ON i.project_id = e.project_id AND i.id = e.id JOIN subscriber s ON s.project_id = e.project_id AND s.topic_id = e.topic_id
         ) SELECT count(*) AS n FROM made`,
-      columns: EVENT.columns,
+      columns: PLACED.columns,
       scalars: [owner, era],
       must: true,
       changed: (result) => (result.rows[0] as { n: number } | undefined)?.n ?? 0,
     },
     deliveryMove: {
-      text: `UPDATE subscriber_delivery d SET state = m.state, attempts = m.attempts, next_attempt_at = m.next_attempt_at, last_result = m.last_result
+      text: `UPDATE subscriber_delivery d SET state = m.state, attempts = m.attempts, next_attempt_at = m.next_attempt_at, last_result = m.last_result,
+          holds_until = coalesce(m.holds_until, d.holds_until)
         FROM unnest(${DELIVERY_MOVE.arrays}) AS m (${DELIVERY_MOVE.names})
         WHERE d.project_id = m.project_id AND d.id = m.id AND strpos(m.from_states, ',' || d.state || ',') > 0`,
       columns: DELIVERY_MOVE.columns,

@@ -5,21 +5,26 @@
  * although its row stays until its day is dropped; neither does a delivery of a removed subscriber, although
  * its row stays until retention removes it. Unreadable due rows go to the list of unreadable rows.
  */
+import { turnOf } from '../../edj/order.ts';
 import type { DueDelivery, EdjTx, SubscriberDelivery } from '../../edj/topics.ts';
 import type { EventId } from '../../runtime/ids.ts';
 import { decodeCursor, encodeCursor, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
 import {
+  blockedOf,
   type DeliveryCells,
   type EventCells,
   type EventReader,
   LOOKED_AT,
+  MOST_FOLLOWERS,
+  type PreviousCells,
   projectShares,
   restOf,
   surelyBefore,
   toDelivery,
   toEvent,
   toEventPage,
+  toPrevious,
   walksOf,
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
@@ -42,7 +47,8 @@ const EVENT_COLUMNS =
   'project_id id topic_id service name created_at expires_at keep_until message_id content summary';
 const EVENT = EVENT_COLUMNS.replaceAll(' ', ', ');
 const DELIVERY_COLUMNS =
-  'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at';
+  'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at order_key order_seq holds_until';
+const PREVIOUS_COLUMNS = 'id next_attempt_at holds_until order_seq';
 const SUBSCRIBER_COLUMNS =
   'project_id id topic_id type settings sealed_settings created_at failing_since paused_at';
 
@@ -86,18 +92,26 @@ const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
   )
   SELECT walk.id AS subscriber, k.project_id, k.id FROM walk LEFT JOIN LATERAL (
       SELECT c.* FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
-          SELECT d.project_id, d.id, d.next_attempt_at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.subscriber_id >= walk.id
+          SELECT d.project_id, d.id, d.next_attempt_at, d.order_seq FROM subscriber_delivery d WHERE d.owner = o.owner AND d.subscriber_id >= walk.id
             AND (d.subscriber_id, d.next_attempt_at) <= (walk.id, $3) AND NOT d.id = ANY ($5::text[])
-            ORDER BY d.subscriber_id, d.next_attempt_at LIMIT $4) c
-        ORDER BY c.next_attempt_at LIMIT $4) k
+            ORDER BY d.subscriber_id, d.next_attempt_at, d.order_seq LIMIT $4) c
+        ORDER BY c.next_attempt_at, c.order_seq LIMIT $4) k
       ON NOT walk.id = ANY ($6::text[]) AND EXISTS (SELECT FROM subscriber s WHERE s.project_id = k.project_id AND s.id = walk.id AND s.paused_at IS NULL)
-    WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at`;
-const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}
+    WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at, k.order_seq`;
+const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}, ${columnsOf('p', PREVIOUS_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
   JOIN subscriber_delivery d ON d.project_id = k.project_id AND d.id = k.id AND d.next_attempt_at + 0 <= $3
   JOIN subscriber s ON s.project_id = d.project_id AND s.id = d.subscriber_id
   LEFT JOIN event e ON e.project_id = d.project_id AND e.id = d.event_id AND e.drop_day = d.drop_day
+  LEFT JOIN LATERAL (SELECT o.id, o.next_attempt_at, o.holds_until, o.order_seq FROM subscriber_delivery o
+    WHERE o.subscriber_id = d.subscriber_id AND o.order_key = d.order_key AND o.order_seq < d.order_seq AND o.next_attempt_at IS NOT NULL
+    ORDER BY o.subscriber_id DESC, o.order_key DESC, o.order_seq DESC LIMIT 1) p ON TRUE
   ORDER BY k.n`;
+const MOVE_FOLLOWERS = `UPDATE subscriber_delivery d SET next_attempt_at = $5 FROM (
+    SELECT f.project_id, f.id FROM subscriber_delivery f WHERE f.subscriber_id = $2 AND f.order_key = $3 AND f.order_seq > $4
+      AND f.next_attempt_at IS NOT NULL AND f.state = 'pending' AND f.next_attempt_at + 0 <> $5 AND f.project_id = $1
+    ORDER BY f.subscriber_id, f.order_key, f.order_seq LIMIT ${MOST_FOLLOWERS}) m
+  WHERE d.project_id = m.project_id AND d.id = m.id AND d.state = 'pending'`;
 const NEXT = `SELECT min(m.at) AS at FROM unnest($1::text[]) AS o (owner) CROSS JOIN LATERAL (
     SELECT d.next_attempt_at AS at FROM subscriber_delivery d WHERE d.owner = o.owner AND d.next_attempt_at > $2 ORDER BY d.next_attempt_at LIMIT 1) m`;
 /** Bounds and order match the index by owner and time, and no other. */
@@ -125,25 +139,44 @@ export function postgresEventReader(deps: {
     project_id: string | null;
     id: string | null;
   }
-  async function rowsOf(keys: readonly Key[], now: number): Promise<DueDelivery[]> {
-    const found: DueDelivery[] = [];
+  interface Claim {
+    readonly now: number;
+    /** Wall ms at which others are held back. */
+    readonly heldAt: number;
+    readonly isInMemory: (id: SubscriberDelivery['id']) => boolean;
+    readonly found: DueDelivery[];
+    readonly blocked: ReturnType<typeof blockedOf>;
+  }
+  async function readRows(keys: readonly Key[], { now, heldAt, isInMemory, found, blocked }: Claim) {
+    const taken = new Set<string>();
     const ids = [keys.map((key) => key.project_id ?? ''), keys.map((key) => key.id ?? '')];
     for (const row of await all<Record<string, unknown>>(DUE_ROWS, [...ids, now])) {
-      const delivery = partOf<DeliveryCells>(row, 'd')!;
+      const cells = partOf<DeliveryCells>(row, 'd')!;
       try {
         const event = partOf<EventCells>(row, 'e');
         if (event === null) throw new Error('its event is gone');
+        const delivery = toDelivery(cells);
+        const before = partOf<PreviousCells>(row, 'p');
+        // One that cannot be read never ends.
+        const isGone = before === null || unreadable.of('subscriber_delivery').includes(before.id);
+        const previous = isGone ? null : toPrevious(before);
+        const turn = turnOf(previous, heldAt, (id) => taken.has(id) || isInMemory(id));
+        if (turn.kind === 'blocked') {
+          blocked.add(delivery, before!.order_seq, turn.until);
+          continue;
+        }
         const subscriber = partOf<SubscriberTable>(row, 's')!;
         found.push({
-          delivery: toDelivery(delivery),
+          delivery,
           event: toEvent(event),
           subscriber: toSubscriber(subscriber),
+          ...(turn.kind === 'behind' ? { behind: previous!.id } : {}),
         });
+        taken.add(delivery.id);
       } catch (error) {
-        unreadable.put('subscriber_delivery', delivery.id, error);
+        unreadable.put('subscriber_delivery', cells.id, error);
       }
     }
-    return found;
   }
   /**
    * The position of the event. If the event is gone: of the last event that was surely committed before it;
@@ -192,13 +225,15 @@ export function postgresEventReader(deps: {
       );
       return toPage(rows, limit, (r) => r.id, toDelivery);
     },
-    async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
+    async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude, heldAt = now }) {
       const shares = projectShares(perProject);
       const found: DueDelivery[] = [];
+      const blocked = blockedOf();
+      const claim: Claim = { now, heldAt, isInMemory: (id) => exclude.has(id), found, blocked };
       const ofEach = new Map<string, number>();
       const held = [...exclude.keys()];
       const mine = await owners.mine('subscriber_delivery');
-      if (mine.length === 0) return { due: found, rest: null };
+      if (mine.length === 0) return { due: found, rest: null, blocked: blocked.all() };
       async function take(keys: readonly Key[]): Promise<void> {
         const free: Key[] = [];
         for (const key of keys) {
@@ -211,14 +246,14 @@ export function postgresEventReader(deps: {
           ofEach.set(key.subscriber, taken + 1);
           free.push(key);
         }
-        if (free.length > 0) found.push(...(await rowsOf(free, now)));
+        if (free.length > 0) await readRows(free, claim);
       }
       let looked = 0;
       for (const { from, to } of walksOf(round)) {
         let at = from;
         for (;;) {
-          if (found.length >= limit) return { due: found, rest: null };
-          if (looked >= LOOKED_AT) return { due: found, rest: restOf(round, at) };
+          if (found.length >= limit) return { due: found, rest: null, blocked: blocked.all() };
+          if (looked >= LOOKED_AT) return { due: found, rest: restOf(round, at), blocked: blocked.all() };
           const skipped = [...unreadable.of('subscriber_delivery'), ...held];
           const { most, full } = perSubscriber;
           const keys = await all<Key>(DUE_KEYS, [mine, at, now, Math.min(most, limit), skipped, full]);
@@ -230,7 +265,7 @@ export function postgresEventReader(deps: {
           looked += seen;
         }
       }
-      return { due: found, rest: null };
+      return { due: found, rest: null, blocked: blocked.all() };
     },
     async waitingAfter(project, subscriber, after, limit) {
       const mine = await owners.mine('subscriber_delivery');
@@ -258,10 +293,12 @@ export function postgresEventReader(deps: {
   };
 }
 
-export function postgresEventTx(recorder: Recorder): Pick<EdjTx, 'insertEvent' | 'moveDelivery'> {
+export function postgresEventTx(
+  recorder: Recorder,
+): Pick<EdjTx, 'insertEvent' | 'moveDelivery' | 'moveFollowers'> {
   const state = { seq: 0 };
   return {
-    insertEvent(e) {
+    insertEvent(e, order) {
       const dropDay = dropDayOf(e.keepUntil);
       recorder.day(dropDay);
       state.seq += 1;
@@ -279,6 +316,8 @@ export function postgresEventTx(recorder: Recorder): Pick<EdjTx, 'insertEvent' |
         toJson(e.content),
         e.summary,
         state.seq,
+        order?.key ?? null,
+        order?.sequence ?? null,
       ]);
     },
     moveDelivery: (move) =>
@@ -290,6 +329,12 @@ export function postgresEventTx(recorder: Recorder): Pick<EdjTx, 'insertEvent' |
         move.attempts,
         move.nextAttemptAt,
         toJson(move.lastResult),
+        move.holdsUntil ?? null,
       ]),
+    moveFollowers: ({ projectId, subscriberId, key, after, at }) =>
+      recorder.push({
+        sql: MOVE_FOLLOWERS,
+        params: [projectId, subscriberId, key, after, at],
+      }),
   };
 }

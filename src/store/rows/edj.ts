@@ -1,5 +1,6 @@
 /** Events and subscriber deliveries as both engines read them; see spool.ts. */
-import type { EdjReader, EventRow, Round, SubscriberDelivery } from '../../edj/topics.ts';
+import type { Previous } from '../../edj/order.ts';
+import type { EdjReader, EventRow, Followers, Round, SubscriberDelivery } from '../../edj/topics.ts';
 import {
   DISORDER_MS,
   type EventId,
@@ -34,6 +35,9 @@ export interface DeliveryCells {
   next_attempt_at: number | null;
   last_result: string | null;
   created_at: number;
+  order_key: string | null;
+  order_seq: number | null;
+  holds_until: number | null;
 }
 export function toEvent(r: EventCells): EventRow {
   return {
@@ -73,6 +77,8 @@ export function toDelivery(r: DeliveryCells): SubscriberDelivery {
     nextAttemptAt: r.next_attempt_at,
     lastResult: fromJson(r.last_result),
     createdAt: r.created_at,
+    order: r.order_key === null || r.order_seq === null ? null : { key: r.order_key, sequence: r.order_seq },
+    holdsUntil: r.holds_until,
   };
 }
 /** Counts what a claim has taken of each project. */
@@ -90,6 +96,34 @@ export function projectShares(perProject: (project: ProjectId) => number) {
  * committed before it comes again.
  */
 export const surelyBefore = (gone: EventId): string => idsFrom(madeAt(gone) - DISORDER_MS);
+/** Collects what a claim finds held back; each key once. */
+export function blockedOf() {
+  const found = new Map<string, Followers>();
+  return {
+    /** What it holds back is put off together, so it begins after the one before. */
+    add({ projectId, subscriberId, order }: SubscriberDelivery, previous: number, at: number): void {
+      const { key } = order!;
+      const name = `${subscriberId} ${key}`;
+      if (!found.has(name)) found.set(name, { projectId, subscriberId, key, after: previous, at });
+    },
+    all: (): readonly Followers[] => [...found.values()],
+  };
+}
+export interface PreviousCells {
+  readonly id: string;
+  readonly next_attempt_at: number;
+  readonly holds_until: number | null;
+  readonly order_seq: number;
+}
+export const toPrevious = (r: PreviousCells): Previous => ({
+  id: r.id as Previous['id'],
+  nextAttemptAt: r.next_attempt_at,
+  holdsUntil: r.holds_until,
+});
+/** Deliveries that are held back, of which one claim reads no more. */
+export const MOST_BLOCKED = 500;
+/** Deliveries of a key that are moved at once. */
+export const MOST_FOLLOWERS = 1_000;
 /** The most subscribers that one claim reads. */
 export const LOOKED_AT = 1_000;
 /** A round as one or two upward walks: from after `from` to `to`; null means to the end. */

@@ -4,23 +4,29 @@
  * do not see what a removed topic or subscriber has left, although its rows stay until retention removes
  * them. Unreadable due rows go to the list of unreadable rows.
  */
+import { turnOf } from '../../edj/order.ts';
 import type { DueDelivery, EdjTx, EventRow, SubscriberDelivery } from '../../edj/topics.ts';
 import type { EventId } from '../../runtime/ids.ts';
 import type { Page } from '../../runtime/transactor.ts';
 import { decodeCursor, encodeCursor, type Push, toJson, toPage } from '../command.ts';
 import { toSubscriber } from '../control/topics.ts';
 import {
+  blockedOf,
   type DeliveryCells,
   type EventCells,
   type EventReader,
   LOOKED_AT,
+  MOST_BLOCKED,
+  MOST_FOLLOWERS,
   octetsOf,
+  type PreviousCells,
   projectShares,
   restOf,
   surelyBefore,
   toDelivery,
   toEvent,
   toEventPage,
+  toPrevious,
   walksOf,
 } from '../rows/edj.ts';
 import type { SubscriberTable } from '../schema/tables.ts';
@@ -37,7 +43,10 @@ interface Waiting {
   readonly next_attempt_at: number;
 }
 const DUE_OF = `SELECT event, ${digits('id')} FROM subscriber_delivery INDEXED BY delivery_due_of
-  WHERE subscriber_id = ${ID} AND next_attempt_at <= ? ORDER BY next_attempt_at`;
+  WHERE subscriber_id = ${ID} AND next_attempt_at <= ? ORDER BY next_attempt_at, event`;
+/** The nearest earlier delivery of the key that is not done or dead. */
+const PREVIOUS = `SELECT ${digits('id')}, next_attempt_at, holds_until, order_seq FROM subscriber_delivery INDEXED BY delivery_order
+  WHERE subscriber_id = ${ID} AND order_key = ${ID} AND order_seq < ? AND next_attempt_at IS NOT NULL ORDER BY order_seq DESC LIMIT 1`;
 /** Of a row of subscriber_delivery: its event's number, and its own id. */
 interface DueKey {
   readonly event: number;
@@ -46,7 +55,7 @@ interface DueKey {
 
 const EVENT = `seq, ${digits('project_id')}, ${digits('id')}, ${digits('topic_id')}, service, name, created_at, expires_at, keep_until,
   ${digitsOrNull('message_id')}, content, summary`;
-const DELIVERY = `${digits('d.project_id')}, ${digits('d.id')}, ${digits('d.subscriber_id')}, ${digits('e.id', 'event_id')}, d.event, d.state, d.attempts, d.next_attempt_at, d.last_result, d.created_at
+const DELIVERY = `${digits('d.project_id')}, ${digits('d.id')}, ${digits('d.subscriber_id')}, ${digits('e.id', 'event_id')}, d.event, d.state, d.attempts, d.next_attempt_at, d.last_result, d.created_at, ${digitsOrNull('d.order_key')}, d.order_seq, d.holds_until
   FROM subscriber_delivery d`;
 /**
  * A reader that continues after a removed id gets the event before it, of any project: all events are
@@ -60,7 +69,7 @@ type SqliteDelivery = DeliveryCells & { readonly event: number };
 const eventCells = (row: object): SqliteEvent =>
   withIds<SqliteEvent>(row, ['project_id', 'id', 'topic_id', 'message_id']);
 const deliveryCells = (row: object): SqliteDelivery =>
-  withIds<SqliteDelivery>(row, ['project_id', 'id', 'subscriber_id', 'event_id']);
+  withIds<SqliteDelivery>(row, ['project_id', 'id', 'subscriber_id', 'event_id', 'order_key']);
 
 export function sqliteEventReader(statements: Statements, unreadable: UnreadableRows): EventReader {
   function eventOf(project: string, id: string): SqliteEvent | undefined {
@@ -107,13 +116,24 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
   }
   const hasTopic = (project: string, id: string) =>
     statements.get('SELECT 1 FROM topic WHERE project_id = ? AND id = ?').get(project, id) !== undefined;
-  function readDue(number: number, of: string, subscriber: SubscriberTable): DueDelivery {
+  function readDelivery(number: number, of: string): SubscriberDelivery {
+    const sql = `SELECT ${DELIVERY} JOIN event e ON e.seq = d.event WHERE d.event = ? AND d.subscriber_id = ${ID}`;
+    const [row] = statements.all<object>(sql, number, of);
+    if (row === undefined) throw new Error('its event is gone');
+    return toDelivery(deliveryCells(row));
+  }
+  function readDue(number: number, delivery: SubscriberDelivery, subscriber: SubscriberTable): DueDelivery {
     const [row] = statements.all<object>(`SELECT ${EVENT} FROM event WHERE seq = ?`, number);
     if (row === undefined) throw new Error('its event is gone');
-    const event = eventCells(row);
-    const sql = `SELECT ${DELIVERY} JOIN event e ON e.seq = d.event WHERE d.event = ? AND d.subscriber_id = ${ID}`;
-    const delivery = toDelivery(deliveryCells(statements.all<object>(sql, number, of)[0]!));
-    return { delivery, event: toEvent(event), subscriber: toSubscriber(subscriber) };
+    return { delivery, event: toEvent(eventCells(row)), subscriber: toSubscriber(subscriber) };
+  }
+  /** null: none, or one that cannot be read and so never ends. */
+  function previousOf({ subscriberId, order }: SubscriberDelivery): PreviousCells | null {
+    if (order === null) return null;
+    const [row] = statements.all<object>(PREVIOUS, subscriberId, order.key, order.sequence);
+    if (row === undefined) return null;
+    const previous = withIds<PreviousCells>(row, ['id']);
+    return unreadable.has('subscriber_delivery', previous.id) ? null : previous;
   }
   return {
     async event(project, id) {
@@ -142,8 +162,12 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
       const rows = statements.all<object>(sql, subscriber, below, limit + 1).map(deliveryCells);
       return toPage(rows, limit, (r) => r.event, toDelivery);
     },
-    async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude }) {
+    async dueDeliveries(now, { perSubscriber, limit, perProject, round, exclude, heldAt = now }) {
       const shares = projectShares(perProject);
+      const blocked = blockedOf();
+      const taken = new Set<string>();
+      const isInMemory = (id: SubscriberDelivery['id']) => exclude.has(id) || taken.has(id);
+      let waiting = 0;
       const found: DueDelivery[] = [];
       function take(project: string, of: string): void {
         const subscriber = subscriberOf(project, of);
@@ -154,12 +178,23 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
         const keys = statements.get(DUE_OF).iterate(of, now) as Iterable<unknown> as Iterable<DueKey>;
         for (const { event, id: read } of keys) {
           if (counted >= most || found.length >= limit || !shares.hasRoom(project)) break;
+          if (waiting >= MOST_BLOCKED) break;
           const id = toId(read);
           if (unreadable.has('subscriber_delivery', id)) continue;
           if (exclude.has(id as SubscriberDelivery['id'])) continue;
-          counted++;
           try {
-            found.push(readDue(event, of, subscriber));
+            const delivery = readDelivery(event, of);
+            const previous = previousOf(delivery);
+            const turn = turnOf(previous === null ? null : toPrevious(previous), heldAt, isInMemory);
+            if (turn.kind === 'blocked') {
+              waiting += 1;
+              blocked.add(delivery, previous!.order_seq, turn.until);
+              continue;
+            }
+            const due = readDue(event, delivery, subscriber);
+            found.push(turn.kind === 'behind' ? { ...due, behind: toPrevious(previous!).id } : due);
+            taken.add(id);
+            counted++;
             shares.take(project);
           } catch (error) {
             // removed with its event between two of the queries
@@ -172,8 +207,9 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
       for (const { from, to } of walksOf(round)) {
         let at = from;
         for (;;) {
-          if (found.length >= limit) return { due: found, rest: null };
-          if (looked === LOOKED_AT) return { due: found, rest: restOf(round, at) };
+          if (found.length >= limit || waiting >= MOST_BLOCKED)
+            return { due: found, rest: null, blocked: blocked.all() };
+          if (looked === LOOKED_AT) return { due: found, rest: restOf(round, at), blocked: blocked.all() };
           const [next] = statements.all<Waiting>(NEXT_WAITING, octetsFrom(at));
           if (next === undefined) break;
           const subscriber = toId(next.subscriber_id);
@@ -184,7 +220,7 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
           if (next.next_attempt_at <= now && shares.hasRoom(project)) take(project, subscriber);
         }
       }
-      return { due: found, rest: null };
+      return { due: found, rest: null, blocked: blocked.all() };
     },
     async waitingAfter(_project, subscriber, after, limit) {
       const sql = `SELECT ${DELIVERY} INDEXED BY delivery_due_of JOIN event e ON e.seq = d.event
@@ -206,9 +242,9 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
 }
 
 /** `hikyaku_id()` is a function of the connection that returns a new UUIDv7. */
-export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDelivery'> {
+export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDelivery' | 'moveFollowers'> {
   return {
-    insertEvent(e) {
+    insertEvent(e, order) {
       push({
         sql: `INSERT INTO event (project_id, id, topic_id, service, name, created_at, expires_at, keep_until, message_id, content, summary)
           SELECT ${idOf('project_id')}, ${ID}, ${idOf('id')}, ?, ?, ?, ?, ?, ${ID}, ?, ? FROM topic WHERE project_id = ? AND id = ?`,
@@ -228,15 +264,18 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
         must: true,
       });
       push({
-        sql: `INSERT INTO subscriber_delivery (event, subscriber_id, project_id, id, state, attempts, next_attempt_at, last_result, created_at)
-          SELECT (SELECT seq FROM event INDEXED BY event_id WHERE id = ${ID}), ${idOf('id')}, ${idOf('project_id')}, ${idOf('hikyaku_id()')}, 'pending', 0, ?, NULL, ?
+        sql: `INSERT INTO subscriber_delivery (event, subscriber_id, project_id, id, state, attempts, next_attempt_at, last_result, created_at, order_key, order_seq)
+          SELECT (SELECT seq FROM event INDEXED BY event_id WHERE id = ${ID}), ${idOf('id')}, ${idOf('project_id')}, ${idOf('hikyaku_id()')}, 'pending', 0, ?, NULL, ?, ${ID}, ?
           FROM subscriber INDEXED BY subscriber_topic WHERE project_id = ? AND topic_id = ?`,
-        params: [e.id, e.createdAt, e.createdAt, e.projectId, e.topicId],
+        params: [
+          ...[e.id, e.createdAt, e.createdAt, order?.key ?? null, order?.sequence ?? null],
+          ...[e.projectId, e.topicId],
+        ],
       });
     },
     moveDelivery: (move) =>
       push({
-        sql: `UPDATE subscriber_delivery SET state = ?, attempts = ?, next_attempt_at = ?, last_result = ?
+        sql: `UPDATE subscriber_delivery SET state = ?, attempts = ?, next_attempt_at = ?, last_result = ?, holds_until = coalesce(?, holds_until)
           WHERE event = (SELECT seq FROM event INDEXED BY event_id WHERE project_id = ${ID} AND id = ${ID}) AND subscriber_id = ${ID}
           AND id = ${ID} AND instr(?, ',' || state || ',') > 0`,
         params: [
@@ -244,6 +283,7 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
           move.attempts,
           move.nextAttemptAt,
           toJson(move.lastResult),
+          move.holdsUntil ?? null,
           move.projectId,
           move.eventId,
           move.subscriberId,
@@ -251,6 +291,14 @@ export function sqliteEventTx(push: Push): Pick<EdjTx, 'insertEvent' | 'moveDeli
           `,${move.from.join(',')},`,
         ],
         must: true,
+      }),
+    moveFollowers: ({ projectId, subscriberId, key, after, at }) =>
+      push({
+        sql: `UPDATE subscriber_delivery SET next_attempt_at = ? WHERE (event, subscriber_id) IN (
+            SELECT event, subscriber_id FROM subscriber_delivery INDEXED BY delivery_order
+            WHERE subscriber_id = ${ID} AND order_key = ${ID} AND order_seq > ? AND next_attempt_at IS NOT NULL
+              AND state = 'pending' AND next_attempt_at <> ? AND project_id = ${ID} ORDER BY order_seq LIMIT ${MOST_FOLLOWERS})`,
+        params: [at, subscriberId, key, after, at, projectId],
       }),
   };
 }

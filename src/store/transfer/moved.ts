@@ -39,5 +39,5 @@ export const MOVED: Partial<Record<TableName, string>> = {
   event: `SELECT t.seq, ${text('t.project_id')}, ${text('t.id')}, ${text('t.topic_id')}, t.service, t.name, t.created_at, t.expires_at, ${text('t.message_id')},
       t.content, t.summary, t.keep_until FROM event t WHERE ${HIDDEN('topic', 'topic_id')} ORDER BY t.seq`,
   subscriber_delivery: `SELECT ${text('t.project_id')}, ${text('t.id')}, ${text('t.subscriber_id')}, ${text('e.id', 'event_id')}, t.state, t.attempts, t.next_attempt_at,
-      t.last_result, t.created_at FROM subscriber_delivery t JOIN event e ON e.seq = t.event WHERE ${HIDDEN('subscriber', 'subscriber_id')}`,
+      t.last_result, t.created_at, ${text('t.order_key')}, t.order_seq, t.holds_until FROM subscriber_delivery t JOIN event e ON e.seq = t.event WHERE ${HIDDEN('subscriber', 'subscriber_id')}`,
 };
