@@ -100,7 +100,7 @@ const DUE_KEYS = `WITH RECURSIVE walk (id, n) AS (
     WHERE walk.n > 0 AND walk.id IS NOT NULL ORDER BY walk.id, k.next_attempt_at, k.order_seq`;
 const DUE_ROWS = `SELECT ${columnsOf('d', DELIVERY_COLUMNS)}, ${columnsOf('s', SUBSCRIBER_COLUMNS)}, ${columnsOf('e', EVENT_COLUMNS)}, ${columnsOf('p', PREVIOUS_COLUMNS)}
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (project_id, id, n)
-  JOIN subscriber_delivery d ON d.project_id = k.project_id AND d.id = k.id AND d.next_attempt_at + 0 <= $3
+  JOIN subscriber_delivery d ON d.project_id = k.project_id AND d.id = k.id AND coalesce(d.next_attempt_at, 9223372036854775807) <= $3
   JOIN subscriber s ON s.project_id = d.project_id AND s.id = d.subscriber_id
   LEFT JOIN event e ON e.project_id = d.project_id AND e.id = d.event_id AND e.drop_day = d.drop_day
   LEFT JOIN LATERAL (SELECT o.id, o.next_attempt_at, o.holds_until, o.order_seq FROM subscriber_delivery o
