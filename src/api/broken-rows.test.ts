@@ -25,9 +25,9 @@ test('a subscriber with broken settings is shown as broken, and its list goes on
   using db = new DatabaseSync(join(rig.directory, STORE_FILE));
   const good = await make();
   for (const [way, settings] of Object.entries(WAYS)) {
-    const { id, self, created_at } = await make();
+    const { id, self, created_at, failing_since, paused_at } = await make();
     db.prepare('UPDATE subscriber SET settings = ? WHERE id = ?').run(settings, id);
-    const broken = { id, self, type: 'http', broken: true, created_at };
+    const broken = { id, self, type: 'http', broken: true, created_at, failing_since, paused_at };
     const { secret: _, ...whole } = good;
     const list = await rig.call('GET', path);
     assert.deepEqual([list.status, list.json.items], [200, [broken, whole]], way);

@@ -119,10 +119,11 @@ test('only what waits longer than anything may wait is brought back: of each kin
     count: 3,
     moved: ['example.net', HELD_LANES.quota, HELD_LANES.suspended].sort(),
   });
-  assert.deepEqual(await it.stored(deferred), { ...deferred, nextAttemptAt: now });
-  assert.deepEqual(await it.stored(quota), { ...quota, nextAttemptAt: now, heldSince: now });
+  assert.deepEqual(await it.stored(deferred), { ...deferred, moves: 1, nextAttemptAt: now });
+  assert.deepEqual(await it.stored(quota), { ...quota, moves: 1, nextAttemptAt: now, heldSince: now });
   assert.deepEqual(await it.stored(suspended), {
     ...suspended,
+    moves: 1,
     nextAttemptAt: now + LONGEST_HOLD_MS,
     heldSince: now,
   });
