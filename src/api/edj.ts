@@ -97,14 +97,16 @@ export function edjRoutes(handle: Handle, deps: ApiDeps, views: Views): void {
     const hasSettings = Object.keys(given).length > 0;
     const changed = hasSettings ? { ...before, ...(await changedSettings(before, given)) } : before;
     const isPaused = before.pausedAt !== undefined;
-    const { pausedAt: _, ...running } = changed;
-    const pausedAt = paused === true ? (before.pausedAt ?? clock.now()) : null;
-    const after = paused === undefined ? changed : pausedAt === null ? running : { ...running, pausedAt };
+    const now = clock.now();
+    const { pausedAt, ...running } = changed;
+    const after =
+      paused === undefined ? changed : paused ? { ...running, pausedAt: pausedAt ?? now } : running;
     await transactor.transact(projectId, (tx) => {
       // New settings were judged by what was read, and what cannot be read cannot be compared.
       if ((conditional || hasSettings) && before.broken !== true) tx.expectSubscriber(before);
       if (hasSettings) tx.updateSubscriber(changed);
-      if (paused !== undefined && paused !== isPaused) tx.pauseSubscriber(projectId, before.id, pausedAt);
+      if (paused === true && !isPaused) tx.pauseSubscriber(projectId, before.id, now);
+      if (paused === false && isPaused) tx.resumeSubscriber(projectId, before.id, now);
     });
     // What waited while it was paused is due.
     if (paused === false) deps.published(projectId, [topic.id]);

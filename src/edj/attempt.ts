@@ -126,14 +126,15 @@ export function createAttempt(deps: AttemptDeps): Attempt {
   }
   /** `retryAfter`: seconds from the answer; 0: none. */
   function failed(
-    { delivery, probe }: DueDelivery,
+    { delivery, subscriber, probe }: DueDelivery,
     result: unknown,
     retryAfter: number,
   ): SubscriberDeliveryMove {
     const now = clock.now();
     const attempt = delivery.attempts + 1;
-    if (probe !== true && isLast(attempt, now - delivery.createdAt) && deps.jumps.trusted())
-      return dead(delivery, result);
+    // What waited while its subscriber was paused gets its whole time afterwards.
+    const age = now - Math.max(delivery.createdAt, subscriber.resumedAt ?? 0);
+    if (probe !== true && isLast(attempt, age) && deps.jumps.trusted()) return dead(delivery, result);
     const asked = Math.min(retryAfter * 1000, LONGEST_WAIT_MS);
     const wait = Math.max(asked, waitAfter(attempt, deps.random));
     return retryLater(delivery, now + wait, result, holdsUntil(delivery, result, now));

@@ -36,6 +36,8 @@ async function setUp() {
     target,
     rig,
     publish: () => rig.publish('publish', () => ({ createdAt: rig.clock.now() })),
+    pause: () => rig.pause(subscriber),
+    resume: () => rig.resume(subscriber),
     deliveries: () => rig.deliveries(subscriber),
     failingSince: async () => (await rig.subscriber(subscriber)).failingSince,
     /** Lets time pass in small steps, so that calls get their turn, until the condition holds; returns the ms. */
@@ -131,4 +133,19 @@ test('a hook that asks for an hour is not probed before', async () => {
   await rig.clock.advance(59 * MINUTE);
   assert.equal(target.calls.length, 1);
   await pass(async () => target.calls.length === 2);
+});
+
+test('a delivery is not given up for the time that its subscriber was paused', async () => {
+  await using one = await setUp();
+  const { target, rig, publish, deliveries, pass } = one;
+  await publish();
+  await pass(async () => (await deliveries())[0]!.attempts >= 8);
+  await one.pause();
+  await rig.clock.advance(5 * 24 * 60 * MINUTE);
+  const [before] = await deliveries();
+  await one.resume();
+  await pass(async () => (await deliveries())[0]!.attempts > before!.attempts);
+  assert.equal((await deliveries())[0]!.state, 'retry');
+  target.status = 200;
+  await pass(async () => (await deliveries())[0]!.state === 'done');
 });

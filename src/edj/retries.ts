@@ -34,7 +34,7 @@ export function waitAfter(attempt: number, random: Pick<Random, 'fraction'>): nu
   if (soon === undefined) return Math.round(leastMs + (mostMs - leastMs) * random.fraction());
   return Math.round(soon * (1 - JITTER + 2 * JITTER * random.fraction()));
 }
-/** Whether a delivery ends if this attempt fails. `ageMs`: of the delivery. */
+/** Whether a delivery ends if this attempt fails. `ageMs`: of the delivery, or since its subscriber was resumed. */
 export function isLast(attempt: number, ageMs: number): boolean {
   return ageMs >= GIVE_UP_MS && attempt >= FEWEST_ATTEMPTS;
 }

@@ -25,6 +25,8 @@ export interface Subscriber {
   readonly failingSince?: number;
   /** Wall ms. It is sent nothing since then; absent: it is not paused. */
   readonly pausedAt?: number;
+  /** Wall ms. When its last pause ended; absent: it had none. */
+  readonly resumedAt?: number;
   /** The stored settings cannot be read; `settings` has none of them. */
   readonly broken?: true;
 }
@@ -213,8 +215,10 @@ export interface EdjTx {
   /** Writes its type and its settings. StaleError if it is gone. */
   updateSubscriber(subscriber: Subscriber): void;
   deleteSubscriber(project: ProjectId, id: SubscriberId): void;
-  /** It is sent nothing from then on (wall ms); null: again. StaleError if it is gone. */
-  pauseSubscriber(project: ProjectId, id: SubscriberId, at: number | null): void;
+  /** It is sent nothing from then on (wall ms). StaleError if it is gone. */
+  pauseSubscriber(project: ProjectId, id: SubscriberId, at: number): void;
+  /** It is sent everything again from then on (wall ms). StaleError if it is gone. */
+  resumeSubscriber(project: ProjectId, id: SubscriberId, at: number): void;
   /** It takes nothing since then (wall ms), unless an earlier time is known. Nothing if it is gone. */
   subscriberFails(project: ProjectId, id: SubscriberId, since: number): void;
   /** It took something. Nothing if it is gone. */

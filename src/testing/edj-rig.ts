@@ -50,6 +50,8 @@ export interface EdjRig extends AsyncDisposable {
   subscriber(of: Subscriber): Promise<Subscriber>;
   /** Its first hundred deliveries, newest first. */
   deliveries(of: Subscriber): Promise<readonly SubscriberDelivery[]>;
+  pause(of: Subscriber): Promise<void>;
+  resume(of: Subscriber): Promise<void>;
   /** Ends the dispatcher and starts another one on the same store. */
   restart(): Promise<void>;
   readonly trace: EventTrace;
@@ -133,6 +135,12 @@ export async function openEdjRig(): Promise<EdjRig> {
     async deliveries(of) {
       const page = await store.read.deliveries(place.project, of.id, { limit: 100, cursor: null });
       return page.items;
+    },
+    pause: (of) =>
+      store.transact(place.project, (tx) => tx.pauseSubscriber(place.project, of.id, clock.now())),
+    async resume(of) {
+      await store.transact(place.project, (tx) => tx.resumeSubscriber(place.project, of.id, clock.now()));
+      dispatcher.nudge();
     },
     async restart() {
       await dispatcher[Symbol.asyncDispose]();

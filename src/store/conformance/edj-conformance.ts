@@ -145,13 +145,22 @@ export function edjConformance(with_: WithStore): void {
       store.transact(p.id, (tx) => tx.expectSubscriber(one)),
       StaleError,
     );
-    await store.transact(p.id, (tx) => tx.pauseSubscriber(p.id, one.id, null));
-    assert.deepEqual(await store.read.subscriber(p.id, one.id), one);
+    await store.transact(p.id, (tx) => tx.resumeSubscriber(p.id, one.id, NOW + 5));
+    assert.deepEqual(await store.read.subscriber(p.id, one.id), { ...one, resumedAt: NOW + 5 });
     assert.deepEqual((await due()).sort(), [before.id, meanwhile.id].sort());
     await assert.rejects(
       store.transact(p.id, (tx) => tx.pauseSubscriber(p.id, newId(), NOW)),
       StaleError,
     );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.resumeSubscriber(p.id, newId(), NOW)),
+      StaleError,
+    );
+    await assert.rejects(
+      store.transact(p.id, (tx) => tx.expectSubscriber({ ...one, sealedSettings: Buffer.from('other') })),
+      StaleError,
+    );
+    await store.transact(p.id, (tx) => tx.expectSubscriber(one));
   });
 
   with_(

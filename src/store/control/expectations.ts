@@ -84,7 +84,11 @@ export function expectations(
     expectRule: (r) => expectRow('rule', r, fromRule(r)),
     expectTopic: (t) => expectRow('topic', t, topicValues(t)),
     expectSubscriber: (s) =>
-      expectRow('subscriber', s, { settings: toJson(s.settings)!, paused_at: s.pausedAt ?? null }),
+      expectRow('subscriber', s, {
+        settings: toJson(s.settings)!,
+        sealed_settings: s.sealedSettings,
+        paused_at: s.pausedAt ?? null,
+      }),
     expectProjectLimits(project, limits) {
       if (limits === null) {
         // No settings were stored. This stores some; if others have stored some in the meantime, it matches

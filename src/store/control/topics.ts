@@ -42,6 +42,7 @@ const toShown = (r: SubscriberTable): Subscriber => ({
   createdAt: r.created_at,
   ...(r.failing_since === null ? {} : { failingSince: r.failing_since }),
   ...(r.paused_at === null ? {} : { pausedAt: r.paused_at }),
+  ...(r.resumed_at === null ? {} : { resumedAt: r.resumed_at }),
 });
 export type TopicReader = Pick<
   EdjReader,
@@ -135,6 +136,10 @@ export function topicReader(db: Kysely<Tables>, ask: Ask): TopicReader {
 }
 
 export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
+  const pauseOf = (project: string, id: string, values: Partial<SubscriberTable>) =>
+    command(db.updateTable('subscriber').set(values).where('project_id', '=', project).where('id', '=', id), {
+      must: true,
+    });
   return {
     insertTopic: (t) =>
       push(
@@ -174,6 +179,7 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
             created_at: s.createdAt,
             failing_since: null,
             paused_at: null,
+            resumed_at: null,
           }),
         ),
       ),
@@ -188,17 +194,8 @@ export function topicTx(db: Kysely<Tables>, push: Push): TopicTx {
           { must: true },
         ),
       ),
-    pauseSubscriber: (project, id, at) =>
-      push(
-        command(
-          db
-            .updateTable('subscriber')
-            .set({ paused_at: at })
-            .where('project_id', '=', project)
-            .where('id', '=', id),
-          { must: true },
-        ),
-      ),
+    pauseSubscriber: (project, id, at) => push(pauseOf(project, id, { paused_at: at })),
+    resumeSubscriber: (project, id, at) => push(pauseOf(project, id, { paused_at: null, resumed_at: at })),
     subscriberFails: (project, id, since) =>
       push(
         command(

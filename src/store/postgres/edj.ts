@@ -50,7 +50,7 @@ const DELIVERY_COLUMNS =
   'project_id id subscriber_id event_id state attempts next_attempt_at last_result created_at order_key order_seq holds_until';
 const PREVIOUS_COLUMNS = 'id next_attempt_at holds_until order_seq';
 const SUBSCRIBER_COLUMNS =
-  'project_id id topic_id type settings sealed_settings created_at failing_since paused_at';
+  'project_id id topic_id type settings sealed_settings created_at failing_since paused_at resumed_at';
 
 /**
  * Settled events of an existing topic: see event-order.ts. $3 the era, $4 the bound, $5 the limit, $6 the

@@ -110,6 +110,7 @@ export interface SubscriberTable {
   created_at: number;
   failing_since: number | null;
   paused_at: number | null;
+  resumed_at: number | null;
 }
 export interface ProjectLimitsTable {
   project_id: string;

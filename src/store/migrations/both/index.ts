@@ -5,6 +5,7 @@ import { kinds } from './013-kinds.ts';
 import { failing } from './016-failing.ts';
 import { paused } from './018-paused.ts';
 import { order } from './019-order.ts';
+import { resumed } from './020-resumed.ts';
 
 /** Why an attempt was refused, and how often: JSON, NULL for everything else. */
 const refused = same(14, 13, 'ALTER TABLE audit_event ADD COLUMN refused TEXT');
@@ -23,4 +24,14 @@ const suspender: StepOfBoth = {
 /** The transitions of a recipient are counted; those of earlier rows from now on. */
 const moves = same(17, 13, 'ALTER TABLE recipient ADD COLUMN moves INTEGER NOT NULL DEFAULT 0');
 
-export const BOTH: readonly StepOfBoth[] = [names, kinds, refused, suspender, failing, moves, paused, order];
+export const BOTH: readonly StepOfBoth[] = [
+  names,
+  kinds,
+  refused,
+  suspender,
+  failing,
+  moves,
+  paused,
+  order,
+  resumed,
+];
