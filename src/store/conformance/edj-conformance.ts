@@ -269,6 +269,40 @@ export function edjConformance(with_: WithStore): void {
     },
   );
 
+  with_('edj: what is held back in one project keeps no other one from its turn', async (store) => {
+    const [p, q] = [await make.withProject(store), await make.withProject(store)];
+    const [t, u] = [make.topic(p), make.topic(q)];
+    const [one, two] = [newId<'subscriber'>(), newId<'subscriber'>()].sort();
+    const keys = Array.from({ length: 600 }, () => newId());
+    await store.transact(p.id, (tx) => {
+      tx.insertTopic(t);
+      tx.insertSubscriber({ ...make.subscriber(t), id: one! });
+      for (const key of keys) tx.insertEvent(make.event(t), { key, sequence: 1 });
+    });
+    const heads = await store.read.dueDeliveries(NOW, {
+      ...make.CLAIM,
+      perSubscriber: make.atMost(600),
+      limit: 600,
+      perProject: () => 600,
+    });
+    assert.equal(heads.due.length, 600);
+    await store.transact(p.id, (tx) => {
+      for (const { delivery } of heads.due)
+        tx.moveDelivery(retryLater(delivery, NOW + 99_000, { status: 500 }, NOW + 50_000));
+      for (const key of keys) tx.insertEvent(make.event(t), { key, sequence: 2 });
+    });
+    await store.transact(q.id, (tx) => {
+      tx.insertTopic(u);
+      tx.insertSubscriber({ ...make.subscriber(u), id: two! });
+      tx.insertEvent(make.event(u));
+    });
+    const { due } = await store.read.dueDeliveries(NOW, { ...make.CLAIM, limit: 20 });
+    assert.deepEqual(
+      due.map(({ subscriber }) => subscriber.id),
+      [two],
+    );
+  });
+
   with_('edj: topics and subscribers in lists, changed and deleted', async (store) => {
     const p = await make.withProject(store);
     const [t, other] = [make.topic(p), make.topic(p, 'other')];

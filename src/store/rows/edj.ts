@@ -122,6 +122,8 @@ export const toPrevious = (r: PreviousCells): Previous => ({
 });
 /** Deliveries that are held back, of which one claim reads no more. */
 export const MOST_BLOCKED = 500;
+/** Those of one subscriber, so that it does not keep others from their turn. */
+export const MOST_BLOCKED_OF = 50;
 /** Deliveries of a key that are moved at once. */
 export const MOST_FOLLOWERS = 1_000;
 /** The most subscribers that one claim reads. */

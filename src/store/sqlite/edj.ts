@@ -17,6 +17,7 @@ import {
   type EventReader,
   LOOKED_AT,
   MOST_BLOCKED,
+  MOST_BLOCKED_OF,
   MOST_FOLLOWERS,
   octetsOf,
   type PreviousCells,
@@ -174,11 +175,11 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
         if (subscriber === undefined || subscriber.paused_at !== null) return;
         const most = perSubscriber.of(of as SubscriberDelivery['subscriberId']);
         if (most <= 0) return;
-        let counted = 0;
+        let [counted, put] = [0, 0];
         const keys = statements.get(DUE_OF).iterate(of, now) as Iterable<unknown> as Iterable<DueKey>;
         for (const { event, id: read } of keys) {
           if (counted >= most || found.length >= limit || !shares.hasRoom(project)) break;
-          if (waiting >= MOST_BLOCKED) break;
+          if (put >= MOST_BLOCKED_OF || waiting >= MOST_BLOCKED) break;
           const id = toId(read);
           if (unreadable.has('subscriber_delivery', id)) continue;
           if (exclude.has(id as SubscriberDelivery['id'])) continue;
@@ -188,6 +189,7 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
             const turn = turnOf(previous === null ? null : toPrevious(previous), heldAt, isInMemory);
             if (turn.kind === 'blocked') {
               waiting += 1;
+              put += 1;
               blocked.add(delivery, previous!.order_seq, turn.until);
               continue;
             }
@@ -207,9 +209,9 @@ export function sqliteEventReader(statements: Statements, unreadable: Unreadable
       for (const { from, to } of walksOf(round)) {
         let at = from;
         for (;;) {
-          if (found.length >= limit || waiting >= MOST_BLOCKED)
-            return { due: found, rest: null, blocked: blocked.all() };
-          if (looked === LOOKED_AT) return { due: found, rest: restOf(round, at), blocked: blocked.all() };
+          if (found.length >= limit) return { due: found, rest: null, blocked: blocked.all() };
+          if (looked === LOOKED_AT || waiting >= MOST_BLOCKED)
+            return { due: found, rest: restOf(round, at), blocked: blocked.all() };
           const [next] = statements.all<Waiting>(NEXT_WAITING, octetsFrom(at));
           if (next === undefined) break;
           const subscriber = toId(next.subscriber_id);
