@@ -10,6 +10,7 @@ import { describe, type TestContext, test } from 'node:test';
 import type { Store } from '../store.ts';
 import { accessConformance } from './access-conformance.ts';
 import { capsConformance } from './caps-conformance.ts';
+import { deliveriesConformance } from './deliveries-conformance.ts';
 import { dnsAccountsConformance } from './dns-accounts-conformance.ts';
 import { domainsConformance } from './domains-conformance.ts';
 import { edjConformance } from './edj-conformance.ts';
@@ -52,6 +53,7 @@ export function storeConformance({
     limitsConformance(with_);
     spoolConformance(with_);
     edjConformance(with_);
+    deliveriesConformance(with_);
     peopleConformance(with_);
     accessConformance(with_);
     retentionConformance(with_);
