@@ -12,7 +12,8 @@ const LATER = retryAfter(60);
 
 const UNREACHABLE = {
   'no-recipient': 'its domain is hosted here, and no receive rule takes it',
-  sandbox: 'mail of the sandbox stays on this machine: only hosted domains and simulator.test take it',
+  sandbox:
+    'mail of the sandbox stays on this machine: only hosted domains take it, and delivered@, bounce@ and defer@simulator.test',
 } as const;
 
 export function submitProblem(refusal: SubmitRefusal): Problem {

@@ -86,7 +86,7 @@ const UNREACHABLE: Readonly<Record<Unreachable, Reply>> = {
   sandbox: reply(
     550,
     '5.7.1',
-    'mail of the sandbox stays on this machine: only hosted domains and simulator.test',
+    'mail of the sandbox stays on this machine: only hosted domains, and delivered@, bounce@ and defer@simulator.test',
   ),
 };
 
